@@ -1,0 +1,178 @@
+//! Secrets and rings of secrets: values that cannot be printed or compared by accident.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use crate::time::UnixMillis;
+
+/// Bytes that only cryptography may read: no `Display`, no `==`, zeroed on drop.
+#[derive(Clone)]
+pub struct Secret(Zeroizing<Vec<u8>>);
+
+/// How the text of a secret becomes its bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encoding {
+    /// The text's own bytes.
+    #[default]
+    Utf8,
+    /// Two hexadecimal digits a byte.
+    Hex,
+    /// RFC 4648 section 4, with padding.
+    Base64,
+}
+
+/// Why a text is no secret. Never carries the text.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SecretError {
+    /// Nothing, or nothing but white space.
+    #[error("is empty")]
+    Empty,
+    /// Not what the encoding asks for.
+    #[error("is not valid {0}")]
+    Encoding(&'static str),
+}
+
+impl Secret {
+    /// Takes bytes as a secret.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// Decodes the text of an environment variable or file.
+    ///
+    /// # Errors
+    /// [`SecretError`] when nothing is left, or the text does not fit the encoding.
+    pub fn decode(text: &[u8], encoding: Encoding) -> Result<Self, SecretError> {
+        let bytes = match encoding {
+            Encoding::Utf8 => text.to_vec(),
+            Encoding::Hex => decode_hex(text).ok_or(SecretError::Encoding("hex"))?,
+            Encoding::Base64 => STANDARD
+                .decode(text)
+                .map_err(|_| SecretError::Encoding("base64"))?,
+        };
+        let secret = Self::new(bytes);
+        if secret.0.iter().all(u8::is_ascii_whitespace) {
+            return Err(SecretError::Empty);
+        }
+        Ok(secret)
+    }
+
+    /// The bytes, for a MAC or a key derivation and nothing else.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+fn decode_hex(text: &[u8]) -> Option<Vec<u8>> {
+    let (pairs, rest) = text.as_chunks::<2>();
+    if !rest.is_empty() {
+        return None;
+    }
+    pairs
+        .iter()
+        .map(|&[high, low]| Some((hex_digit(high)? << 4) | hex_digit(low)?))
+        .collect()
+}
+
+/// The value of one hexadecimal digit of either case.
+pub(crate) fn hex_digit(digit: u8) -> Option<u8> {
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|value| u8::try_from(value).ok())
+}
+
+/// A value in a key ring, with its public id and the time in which it counts.
+#[derive(Clone, Debug)]
+pub struct RingEntry<K> {
+    /// Public name of the secret.
+    pub id: String,
+    /// What verifies.
+    pub key: K,
+    /// First instant at which it counts.
+    pub not_before: Option<UnixMillis>,
+    /// First instant at which it counts no more.
+    pub not_after: Option<UnixMillis>,
+}
+
+impl<K> RingEntry<K> {
+    /// Whether the entry counts at `now`.
+    pub fn is_current(&self, now: UnixMillis) -> bool {
+        self.not_before.is_none_or(|from| from <= now)
+            && self.not_after.is_none_or(|until| now < until)
+    }
+}
+
+/// Several secrets of one purpose: the first signs, all verify.
+#[derive(Clone, Debug)]
+pub struct KeyRing<K>(pub Vec<RingEntry<K>>);
+
+impl<K> KeyRing<K> {
+    /// Those that count at `now`, in the order of the configuration.
+    pub fn current(&self, now: UnixMillis) -> impl Iterator<Item = &RingEntry<K>> {
+        self.0.iter().filter(move |entry| entry.is_current(now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_never_printed() {
+        let secret = Secret::new(b"hunter2".to_vec());
+        assert_eq!(format!("{secret:?}"), "Secret(..)");
+    }
+
+    #[test]
+    fn encodings_give_the_same_bytes() {
+        for (text, encoding) in [
+            ("abc", Encoding::Utf8),
+            ("616263", Encoding::Hex),
+            ("YWJj", Encoding::Base64),
+        ] {
+            let secret = Secret::decode(text.as_bytes(), encoding).unwrap();
+            assert_eq!(secret.expose(), b"abc");
+        }
+    }
+
+    #[test]
+    fn empty_and_misencoded_secrets_are_refused() {
+        for (text, encoding) in [
+            ("", Encoding::Utf8),
+            (" \n", Encoding::Utf8),
+            ("", Encoding::Hex),
+            ("6", Encoding::Hex),
+            ("+1", Encoding::Hex),
+            ("zz", Encoding::Hex),
+            ("YWJj=", Encoding::Base64),
+        ] {
+            assert!(
+                Secret::decode(text.as_bytes(), encoding).is_err(),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_ring_entry_counts_from_not_before_until_just_before_not_after() {
+        let entry = RingEntry {
+            id: "a".into(),
+            key: (),
+            not_before: Some(UnixMillis(10)),
+            not_after: Some(UnixMillis(20)),
+        };
+        let counts = [9, 10, 19, 20].map(|now| entry.is_current(UnixMillis(now)));
+        assert_eq!(counts, [false, true, true, false]);
+    }
+}
