@@ -1,10 +1,23 @@
 //! Keygate's decision, and nothing else: data in, verdict out.
 //!
 //! No I/O, no clock, no randomness, no log: whoever calls brings the request,
-//! what is known of keys, and `now`.
+//! what is known of keys, and `now`. Start at [`policy::Policy::decide`]; what may
+//! stand in a configuration is read by [`config`]; each way to refuse is in [`reason`].
 
+pub mod answer;
 pub mod app_key;
 pub mod base62;
+pub mod config;
+pub mod credential;
+pub mod glob;
+pub mod grant;
+pub mod path;
+pub mod policy;
+pub mod provider;
+pub mod reason;
+pub mod record;
+pub mod request;
 pub mod secret;
+pub mod signed_url;
 pub mod time;
 pub mod wire;

@@ -1,0 +1,402 @@
+//! From the text of a configuration to a [`Policy`]: everything that can be wrong is
+//! found here, and named by the path of its field.
+
+mod provider;
+mod unique;
+mod written;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::rc::Rc;
+
+use serde::de::DeserializeOwned;
+
+use crate::answer::{PLACEHOLDERS, Template};
+use crate::glob::{HostPattern, PathGlob};
+use crate::policy::{KeyService, Mode, Policy, Requirement, Rule, Unmatched};
+use crate::provider::Provider;
+use crate::secret::{KeyRing, RingEntry, Secret};
+use crate::time::{Millis, UnixMillis};
+
+/// One thing that is wrong with a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The field, such as `rules[2].match.path`; empty for the text as a whole.
+    pub path: String,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.path.as_str() {
+            "" | "." => f.write_str(&self.message),
+            path => write!(f, "{path}: {}", self.message),
+        }
+    }
+}
+
+/// Reads environment variables on behalf of the configuration.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<Vec<u8>>;
+
+impl Policy {
+    /// Reads a configuration of version 1: JSON text.
+    ///
+    /// # Errors
+    /// Every problem that can be found; at least one. No message holds a secret.
+    pub fn parse(text: &[u8], environment: Environment<'_>) -> Result<Self, Vec<Problem>> {
+        if text.trim_ascii_start().first() != Some(&b'{') {
+            return Err(vec![problem(
+                "",
+                "is not a JSON object. In Envoy's own configuration give it as \
+                 google.protobuf.StringValue: a Struct does not arrive as JSON",
+            )]);
+        }
+        let written: written::Policy = parse_part("", text).map_err(|it| vec![it])?;
+        let mut compiler = Compiler::new(environment);
+        let policy = compiler.policy(&written);
+        match policy {
+            Some(policy) if compiler.problems.is_empty() => Ok(policy),
+            _ => Err(compiler.problems),
+        }
+    }
+}
+
+/// Deserializes one part of a configuration; its errors are named from `path` on.
+fn parse_part<T: DeserializeOwned>(path: &str, text: &[u8]) -> Result<T, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let inner = error.path().to_string();
+        let path = match (path, inner.as_str()) {
+            (path, ".") => path.to_owned(),
+            ("", inner) => inner.to_owned(),
+            (path, inner) => format!("{path}.{inner}"),
+        };
+        problem(&path, &error.into_inner().to_string())
+    })?;
+    match deserializer.end() {
+        Ok(()) => Ok(parsed),
+        Err(error) => Err(problem(path, &error.to_string())),
+    }
+}
+
+fn problem(path: &str, message: &str) -> Problem {
+    Problem {
+        path: path.to_owned(),
+        message: message.to_owned(),
+    }
+}
+
+/// Turns the written into the used, and collects what is wrong on the way.
+struct Compiler<'a> {
+    environment: Environment<'a>,
+    secrets: HashMap<String, KeyRing<Secret>>,
+    providers: HashMap<String, Rc<Provider>>,
+    responses: HashMap<String, Rc<Template>>,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Compiler<'a> {
+    fn new(environment: Environment<'a>) -> Self {
+        Self {
+            environment,
+            secrets: HashMap::new(),
+            providers: HashMap::new(),
+            responses: HashMap::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    fn wrong(&mut self, path: &str, message: impl fmt::Display) {
+        self.problems.push(problem(path, &message.to_string()));
+    }
+
+    /// Keeps the value, or notes under `path` why there is none.
+    fn checked<T, E: fmt::Display>(&mut self, path: &str, result: Result<T, E>) -> Option<T> {
+        result.map_err(|error| self.wrong(path, error)).ok()
+    }
+
+    fn policy(&mut self, written: &written::Policy) -> Option<Policy> {
+        if written.version != 1 {
+            self.wrong("version", "must be 1");
+        }
+        for (name, ring) in &written.secrets.0 {
+            self.ring(name, ring);
+        }
+        let key_service = written
+            .key_service
+            .as_ref()
+            .and_then(|it| self.key_service(it));
+        for (name, text) in &written.providers.0 {
+            self.provider(name, text, written.key_service.is_some());
+        }
+        for (name, response) in &written.responses.0 {
+            self.response(name, response);
+        }
+        let mut rules: Vec<Rule> = Vec::new();
+        for (index, rule) in written.rules.iter().enumerate() {
+            if let Some(rule) = self.rule(&format!("rules[{index}]"), rule, &rules) {
+                rules.push(rule);
+            }
+        }
+        Some(Policy {
+            rules,
+            unmatched: match written.unmatched {
+                written::Unmatched::Deny => Unmatched::Deny,
+                written::Unmatched::Allow => Unmatched::Allow,
+            },
+            key_service,
+        })
+        .filter(|_| self.problems.is_empty())
+    }
+
+    fn ring(&mut self, name: &str, written: &[written::RingSecret]) {
+        let path = format!("secrets.{name}");
+        if written.is_empty() {
+            self.wrong(&path, "must name at least one secret");
+        }
+        let mut entries: Vec<RingEntry<Secret>> = Vec::new();
+        for (index, secret) in written.iter().enumerate() {
+            let path = format!("{path}[{index}]");
+            if !is_name(&secret.id) {
+                self.wrong(&format!("{path}.id"), NAME);
+            }
+            if entries.iter().any(|entry| entry.id == secret.id) {
+                self.wrong(&format!("{path}.id"), "stands twice in this ring");
+            }
+            let not_before = self.instant(&format!("{path}.not_before"), &secret.not_before);
+            let not_after = self.instant(&format!("{path}.not_after"), &secret.not_after);
+            if let (Some(from), Some(until)) = (not_before, not_after)
+                && from >= until
+            {
+                self.wrong(
+                    &format!("{path}.not_after"),
+                    "must be later than not_before",
+                );
+            }
+            let key = self.secret(&format!("{path}.env"), &secret.env, secret.encoding);
+            if let Some(key) = key {
+                entries.push(RingEntry {
+                    id: secret.id.clone(),
+                    key,
+                    not_before,
+                    not_after,
+                });
+            }
+        }
+        self.secrets.insert(name.to_owned(), KeyRing(entries));
+    }
+
+    fn secret(
+        &mut self,
+        path: &str,
+        variable: &str,
+        encoding: crate::secret::Encoding,
+    ) -> Option<Secret> {
+        let Some(text) = (self.environment)(variable) else {
+            self.wrong(
+                path,
+                format!(
+                    "the environment variable {variable} is not set where the filter runs \
+                     (Envoy hands on only what host_env_keys names)"
+                ),
+            );
+            return None;
+        };
+        let secret = Secret::decode(&text, encoding);
+        self.checked(
+            path,
+            secret.map_err(|error| format!("the value of {variable} {error}")),
+        )
+    }
+
+    fn instant(&mut self, path: &str, text: &Option<String>) -> Option<UnixMillis> {
+        let text = text.as_deref()?;
+        self.checked(path, UnixMillis::parse(text))
+    }
+
+    fn span(&mut self, path: &str, text: &str) -> Option<Millis> {
+        self.checked(path, Millis::parse(text))
+    }
+
+    fn key_service(&mut self, written: &written::KeyService) -> Option<KeyService> {
+        let at = |field: &str| format!("key_service.{field}");
+        for (field, text) in [
+            ("cluster", &written.cluster),
+            ("authority", &written.authority),
+        ] {
+            if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+                self.wrong(&at(field), "must be visible ASCII and not empty");
+            }
+        }
+        let timeout = self.span(&at("timeout"), &written.timeout);
+        let poll = self.span(&at("poll"), &written.poll);
+        let lease = self.span(&at("lease"), &written.lease);
+        if let (Some(poll), Some(lease)) = (poll, lease)
+            && lease <= poll
+        {
+            self.wrong(
+                &at("lease"),
+                "must be longer than poll, or no cached key ever counts",
+            );
+        }
+        let token = self.secret(&at("token_env"), &written.token_env, Default::default())?;
+        if !token.expose().iter().all(u8::is_ascii_graphic) {
+            self.wrong(
+                &at("token_env"),
+                "the token must be visible ASCII: it goes into a header",
+            );
+        }
+        Some(KeyService {
+            cluster: written.cluster.clone(),
+            authority: written.authority.clone(),
+            token,
+            timeout: timeout?,
+            poll: poll?,
+            lease: lease?,
+        })
+    }
+
+    fn response(&mut self, name: &str, written: &written::Response) {
+        let path = format!("responses.{name}");
+        let template = match written {
+            written::Response::Json(value) => {
+                self.placeholders(&format!("{path}.json"), value);
+                Template::Json(value.clone())
+            }
+            written::Response::Html(page) => Template::Html(page.clone()),
+        };
+        self.responses.insert(name.to_owned(), Rc::new(template));
+    }
+
+    /// In JSON a `{word}` that nothing fills is a slip of the pen; in HTML it may be a style.
+    fn placeholders(&mut self, path: &str, value: &serde_json::Value) {
+        match value {
+            serde_json::Value::String(text) => {
+                for name in text.split('{').skip(1).filter_map(|it| it.split_once('}')) {
+                    if !PLACEHOLDERS.contains(&name.0) {
+                        let known = PLACEHOLDERS.join("}, {");
+                        self.wrong(path, format!("{{{}}} is none of {{{known}}}", name.0));
+                    }
+                }
+            }
+            serde_json::Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    self.placeholders(&format!("{path}[{index}]"), item);
+                }
+            }
+            serde_json::Value::Object(members) => {
+                for (name, item) in members {
+                    self.placeholders(&format!("{path}.{name}"), item);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn rule(&mut self, path: &str, written: &written::Rule, before: &[Rule]) -> Option<Rule> {
+        if !is_name(&written.name) {
+            self.wrong(&format!("{path}.name"), NAME);
+        }
+        if before.iter().any(|rule| rule.name == written.name) {
+            self.wrong(&format!("{path}.name"), "another rule has this name");
+        }
+        let glob = PathGlob::parse(&written.matches.path);
+        let glob = self.checked(&format!("{path}.match.path"), glob);
+        let methods = self.methods(&format!("{path}.match.methods"), &written.matches.methods);
+        let hosts = self.hosts(&format!("{path}.match.hosts"), &written.matches.hosts);
+        let require = self.requirement(&format!("{path}.require"), &written.require);
+        let deny = written.deny.as_ref().map(|name| {
+            let found = self.responses.get(name).cloned();
+            let missing = format!("there is no response \"{name}\"");
+            self.checked(&format!("{path}.deny"), found.ok_or(missing))
+        });
+        Some(Rule {
+            name: written.name.clone(),
+            hosts,
+            path: glob?,
+            methods,
+            allow_encoded_slash: written.allow_encoded_slash,
+            require: require?,
+            mode: match written.mode {
+                written::Mode::Block => Mode::Block,
+                written::Mode::Simulate => Mode::Simulate,
+                written::Mode::Off => Mode::Off,
+            },
+            deny: deny.flatten(),
+        })
+    }
+
+    fn methods(&mut self, path: &str, written: &Option<Vec<String>>) -> Vec<String> {
+        let Some(methods) = written else {
+            return Vec::new();
+        };
+        if methods.is_empty() {
+            self.wrong(path, "is empty: leave it out to match every method");
+        }
+        for (index, method) in methods.iter().enumerate() {
+            let is_upper = method
+                .bytes()
+                .all(|byte| byte.is_ascii_uppercase() || byte == b'-');
+            if method.is_empty() || !is_upper {
+                self.wrong(
+                    &format!("{path}[{index}]"),
+                    "must be a method in upper case, such as \"GET\"",
+                );
+            }
+        }
+        methods.clone()
+    }
+
+    fn hosts(&mut self, path: &str, written: &Option<Vec<String>>) -> Vec<HostPattern> {
+        let Some(hosts) = written else {
+            return Vec::new();
+        };
+        if hosts.is_empty() {
+            self.wrong(path, "is empty: leave it out to match every host");
+        }
+        let parsed = hosts.iter().enumerate().filter_map(|(index, host)| {
+            self.checked(&format!("{path}[{index}]"), HostPattern::parse(host))
+        });
+        parsed.collect()
+    }
+
+    fn requirement(&mut self, path: &str, written: &written::Requirement) -> Option<Requirement> {
+        let (word, members) = match written {
+            written::Requirement::Name(name) if name == "nothing" => {
+                return Some(Requirement::Nothing);
+            }
+            written::Requirement::Name(name) => {
+                let found = self.providers.get(name).cloned();
+                let missing = format!("there is no provider \"{name}\"");
+                let provider = self.checked(path, found.ok_or(missing));
+                return provider.map(Requirement::One);
+            }
+            written::Requirement::Group(written::Group::Any(members)) => ("any", members),
+            written::Requirement::Group(written::Group::All(members)) => ("all", members),
+        };
+        let path = format!("{path}.{word}");
+        if members.is_empty() {
+            self.wrong(&path, "must not be empty");
+        }
+        let mut compiled = Vec::new();
+        for (index, member) in members.iter().enumerate() {
+            let path = format!("{path}[{index}]");
+            if matches!(member, written::Requirement::Name(name) if name == "nothing") {
+                self.wrong(&path, "\"nothing\" has no place in a group");
+            }
+            compiled.extend(self.requirement(&path, member));
+        }
+        Some(match word {
+            "any" => Requirement::Any(compiled),
+            _ => Requirement::All(compiled),
+        })
+    }
+}
+
+const NAME: &str = "must be 1 to 64 letters, digits, \".\", \"_\" or \"-\"";
+
+fn is_name(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=64).contains(&text.len()) && text.bytes().all(fits)
+}

@@ -1,0 +1,319 @@
+//! Where a credential stands in a request, and how it is taken out again.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use crate::reason::Reason;
+use crate::request::Request;
+
+/// Longest credential that is looked at; a longer one is malformed.
+pub const MAX_CREDENTIAL: usize = 8 * 1024;
+
+/// A place in which a client may present an app key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// `Authorization: Bearer KEY` (RFC 6750 section 2.1).
+    Bearer,
+    /// `Authorization: Basic base64(ACCOUNT:KEY)` (RFC 7617).
+    Basic,
+    /// A header that holds nothing but the key; its name in lower case.
+    Header(String),
+    /// A cookie of this name.
+    Cookie(String),
+}
+
+/// A credential as found, with the edit that removes it.
+#[derive(Debug)]
+pub struct Found<'a> {
+    /// The text of the credential.
+    pub text: SecretText<'a>,
+    /// The user name that Basic came with.
+    pub user: Option<Vec<u8>>,
+    /// Where it stood.
+    pub carrier: &'a Carrier,
+}
+
+/// Bytes of a credential: without a printable form, and zeroed where we own them.
+pub enum SecretText<'a> {
+    /// Still in the request.
+    Borrowed(&'a [u8]),
+    /// Decoded.
+    Owned(Zeroizing<Vec<u8>>),
+}
+
+impl SecretText<'_> {
+    /// The bytes.
+    pub fn expose(&self) -> &[u8] {
+        match self {
+            Self::Borrowed(bytes) => bytes,
+            Self::Owned(bytes) => bytes,
+        }
+    }
+}
+
+impl std::fmt::Debug for SecretText<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretText(..)")
+    }
+}
+
+/// Finds the one credential that stands in one of the carriers.
+///
+/// # Errors
+/// [`Reason::DuplicateCredential`] for a second one anywhere, also an equal one;
+/// [`Reason::MalformedCredential`] for Basic that is no base64 of `user:password`
+/// and for anything beyond [`MAX_CREDENTIAL`].
+pub fn find<'a>(
+    carriers: &'a [Carrier],
+    request: &Request<'a>,
+) -> Result<Option<Found<'a>>, Reason> {
+    let mut found: Option<(&'a Carrier, &'a [u8])> = None;
+    for carrier in carriers {
+        for text in carrier.occurrences(request) {
+            if found.replace((carrier, text)).is_some() {
+                return Err(Reason::DuplicateCredential);
+            }
+        }
+    }
+    // `Authorization: Bearer A` beside `Authorization: Digest B`: one of the two is not ours.
+    let uses_authorization = carriers.iter().any(Carrier::is_authorization);
+    if uses_authorization && request.values("authorization").nth(1).is_some() {
+        return Err(Reason::DuplicateCredential);
+    }
+    let Some((carrier, text)) = found else {
+        return Ok(None);
+    };
+    if text.len() > MAX_CREDENTIAL {
+        return Err(Reason::MalformedCredential);
+    }
+    let (text, user) = match carrier {
+        Carrier::Basic => {
+            let (user, password) = decode_basic(text).ok_or(Reason::MalformedCredential)?;
+            (SecretText::Owned(password), Some(user))
+        }
+        Carrier::Bearer | Carrier::Header(_) | Carrier::Cookie(_) => {
+            (SecretText::Borrowed(text), None)
+        }
+    };
+    Ok(Some(Found {
+        text,
+        user,
+        carrier,
+    }))
+}
+
+impl Carrier {
+    fn is_authorization(&self) -> bool {
+        matches!(self, Self::Bearer | Self::Basic)
+    }
+
+    /// The raw credential texts in this carrier, in order.
+    fn occurrences<'a>(&'a self, request: &Request<'a>) -> Vec<&'a [u8]> {
+        let with_scheme = |scheme| {
+            let values = request.values("authorization");
+            values
+                .filter_map(|value| strip_scheme(value, scheme))
+                .collect()
+        };
+        match self {
+            Self::Bearer => with_scheme("bearer"),
+            Self::Basic => with_scheme("basic"),
+            Self::Header(name) => request.values(name).collect(),
+            Self::Cookie(name) => request
+                .values("cookie")
+                .flat_map(cookie_pairs)
+                .filter_map(|pair| cookie_value(pair, name))
+                .collect(),
+        }
+    }
+}
+
+/// Every `cookie` header, joined, without the pairs of this name; the others stay byte
+/// for byte. `None` when nothing is left.
+pub fn cookies_without(request: &Request<'_>, name: &str) -> Option<Vec<u8>> {
+    let kept: Vec<&[u8]> = request
+        .values("cookie")
+        .flat_map(cookie_pairs)
+        .filter(|pair| cookie_value(pair, name).is_none() && !pair.trim_ascii().is_empty())
+        .map(<[u8]>::trim_ascii_start)
+        .collect();
+    (!kept.is_empty()).then(|| kept.join(&b"; "[..]))
+}
+
+/// The scheme of `Authorization` is matched without case (RFC 9110 section 11.1).
+fn strip_scheme<'a>(value: &'a [u8], scheme: &str) -> Option<&'a [u8]> {
+    let (head, rest) = value.split_at_checked(scheme.len())?;
+    if !head.eq_ignore_ascii_case(scheme.as_bytes()) {
+        return None;
+    }
+    match rest.strip_prefix(b" ") {
+        Some(text) => Some(text.trim_ascii()),
+        // `Bearer` and nothing else: a credential, though an empty one.
+        None if rest.is_empty() => Some(rest),
+        None => None,
+    }
+}
+
+fn decode_basic(text: &[u8]) -> Option<(Vec<u8>, Zeroizing<Vec<u8>>)> {
+    let decoded = Zeroizing::new(STANDARD.decode(text).ok()?);
+    let colon = decoded.iter().position(|&byte| byte == b':')?;
+    let (user, rest) = decoded.split_at_checked(colon)?;
+    let password = rest.strip_prefix(b":")?;
+    Some((user.to_vec(), Zeroizing::new(password.to_vec())))
+}
+
+fn cookie_pairs(header: &[u8]) -> impl Iterator<Item = &[u8]> {
+    header.split(|&byte| byte == b';')
+}
+
+fn cookie_value<'a>(pair: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let equals = pair.iter().position(|&byte| byte == b'=')?;
+    let (found, rest) = pair.split_at_checked(equals)?;
+    (found.trim_ascii() == name.as_bytes())
+        .then(|| rest.strip_prefix(b"=").map(<[u8]>::trim_ascii))?
+}
+
+/// Percent-decodes the text of a token; `+` stays `+`.
+///
+/// # Errors
+/// [`Reason::MalformedCredential`] for a broken triplet.
+pub fn decode_token(text: &str) -> Result<Cow<'_, [u8]>, Reason> {
+    crate::path::decode(text).map_err(|_| Reason::MalformedCredential)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::Header;
+
+    fn headers(list: &[(&str, &[u8])]) -> Vec<Header> {
+        let whole = [
+            (":method", &b"GET"[..]),
+            (":path", b"/"),
+            (":authority", b"h"),
+        ];
+        let all = whole.iter().chain(list);
+        all.map(|(name, value)| (name.as_bytes().to_vec(), value.to_vec()))
+            .collect()
+    }
+
+    fn all_carriers() -> Vec<Carrier> {
+        vec![
+            Carrier::Bearer,
+            Carrier::Basic,
+            Carrier::Header("x-api-key".into()),
+            Carrier::Cookie("app_key".into()),
+        ]
+    }
+
+    fn found(list: &[(&str, &[u8])]) -> Result<Option<Vec<u8>>, Reason> {
+        let headers = headers(list);
+        let request = Request::read(&headers, None).unwrap();
+        let carriers = all_carriers();
+        find(&carriers, &request).map(|found| found.map(|it| it.text.expose().to_vec()))
+    }
+
+    #[test]
+    fn a_credential_is_found_in_each_carrier() {
+        let rows: [(&str, &[u8]); 7] = [
+            ("authorization", b"Bearer KEY"),
+            ("authorization", b"bEARER   KEY "),
+            // alice:KEY
+            ("authorization", b"Basic YWxpY2U6S0VZ"),
+            ("x-api-key", b"KEY"),
+            ("cookie", b"a=b; app_key=KEY; c=d"),
+            ("cookie", b"app_key=KEY"),
+            ("cookie", b"x=\xe9;app_key=KEY"),
+        ];
+        for row in rows {
+            assert_eq!(found(&[row]), Ok(Some(b"KEY".to_vec())), "{row:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_none_of_ours_is_no_credential() {
+        let rows: [&[(&str, &[u8])]; 5] = [
+            &[],
+            &[("authorization", b"Digest x")],
+            &[("authorization", b"Bearerx")],
+            &[(
+                "cookie",
+                b"xapp_key=KEY; app_key2=KEY; App_Key=KEY; app_key",
+            )],
+            &[("x-api-keys", b"KEY")],
+        ];
+        for row in rows {
+            assert_eq!(found(row), Ok(None), "{row:?}");
+        }
+    }
+
+    #[test]
+    fn two_credentials_are_refused_wherever_they_stand() {
+        let rows: [&[(&str, &[u8])]; 7] = [
+            &[("authorization", b"Bearer KEY"), ("x-api-key", b"KEY")],
+            &[
+                ("authorization", b"Bearer KEY"),
+                ("authorization", b"Bearer KEY"),
+            ],
+            &[
+                ("authorization", b"Bearer KEY"),
+                ("authorization", b"Digest KEY"),
+            ],
+            &[("x-api-key", b"KEY"), ("x-api-key", b"")],
+            &[("cookie", b"app_key=KEY; app_key=KEY")],
+            &[("cookie", b"app_key=KEY"), ("cookie", b"app_key=KEY2")],
+            &[("cookie", b"app_key=KEY"), ("x-api-key", b"KEY")],
+        ];
+        for row in rows {
+            assert_eq!(found(row), Err(Reason::DuplicateCredential), "{row:?}");
+        }
+    }
+
+    #[test]
+    fn broken_basic_and_oversized_credentials_are_malformed() {
+        let long = vec![b'a'; MAX_CREDENTIAL + 1];
+        let rows: [(&str, &[u8]); 5] = [
+            ("authorization", b"Basic YWxpY2U6S0VZ="),
+            ("authorization", b"Basic YWxpY2U"),
+            // "alice", without a colon.
+            ("authorization", b"Basic YWxpY2U="),
+            ("authorization", b"Basic \xff\xfe"),
+            ("x-api-key", &long),
+        ];
+        for row in rows {
+            assert_eq!(found(&[row]), Err(Reason::MalformedCredential), "{row:?}");
+        }
+    }
+
+    #[test]
+    fn other_cookies_survive_byte_for_byte() {
+        for (list, expected) in [
+            (vec!["app_key=K"], None),
+            (vec!["a=1; app_key=K; b=\"x y\""], Some("a=1; b=\"x y\"")),
+            (vec!["app_key=K; a=1"], Some("a=1")),
+            (vec!["a=1", "app_key=K", "b=2"], Some("a=1; b=2")),
+            (vec!["app_key=K;", ""], None),
+            (vec!["xapp_key=K"], Some("xapp_key=K")),
+        ] {
+            let rows: Vec<(&str, &[u8])> =
+                list.iter().map(|it| ("cookie", it.as_bytes())).collect();
+            let headers = headers(&rows);
+            let request = Request::read(&headers, None).unwrap();
+            let kept = cookies_without(&request, "app_key");
+            assert_eq!(kept.as_deref(), expected.map(str::as_bytes), "{list:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_of_a_stranger_can_panic(authorization: Vec<u8>, cookie: Vec<u8>) {
+            let _ = found(&[("authorization", &authorization), ("cookie", &cookie)]);
+            let headers = headers(&[("cookie", &cookie)]);
+            let request = Request::read(&headers, None).unwrap();
+            let _ = cookies_without(&request, "a");
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! Paths that mean one thing: what is ambiguous is refused before anything is decided.
+//!
+//! Whatever normalisation Envoy does, a path that two programs could read in two
+//! ways never reaches a rule or a MAC. The table of attacks is in docs/security.md.
+
+use std::borrow::Cow;
+
+use crate::secret::hex_digit;
+
+/// A request target split at the first `?`. The path means one thing only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target<'a> {
+    /// All of it, as it stands in `:path`.
+    pub whole: &'a str,
+    /// From `/` up to the first `?`.
+    pub path: &'a str,
+    /// What follows the first `?`, without it.
+    pub query: Option<&'a str>,
+    /// The path holds `%2F`: fine only where a rule says so.
+    pub has_encoded_slash: bool,
+}
+
+/// The target could be read in more than one way.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the path can be read in more than one way")]
+pub struct AmbiguousPath;
+
+impl<'a> Target<'a> {
+    /// Splits `:path` and refuses ambiguity: dot segments in any spelling, `//`,
+    /// `\`, control characters, `#`, broken or double percent encodings, text that
+    /// is not UTF-8, and anything that does not start with one `/`.
+    ///
+    /// # Errors
+    /// [`AmbiguousPath`], whatever is wrong.
+    pub fn parse(target: &'a [u8]) -> Result<Self, AmbiguousPath> {
+        // Spaces, controls and bytes from 0x7f on have no place in a request target.
+        let clean = |byte: &u8| byte.is_ascii_graphic() && *byte != b'#';
+        if !target.iter().all(clean) {
+            return Err(AmbiguousPath);
+        }
+        let text = std::str::from_utf8(target).map_err(|_| AmbiguousPath)?;
+        let (path, query) = match text.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (text, None),
+        };
+        if !path.starts_with('/') || path.contains("//") || path.contains('\\') {
+            return Err(AmbiguousPath);
+        }
+        let decoded = decode(path)?;
+        if path.split('/').any(is_dot_segment) {
+            return Err(AmbiguousPath);
+        }
+        let has_encoded_slash = match &decoded {
+            Cow::Borrowed(_) => false,
+            Cow::Owned(bytes) => examine_decoded(path, bytes)?,
+        };
+        Ok(Self {
+            whole: text,
+            path,
+            query,
+            has_encoded_slash,
+        })
+    }
+}
+
+/// Whether a percent-decoded path holds slashes that were encoded; refuses
+/// everything that becomes dangerous by decoding.
+fn examine_decoded(path: &str, decoded: &[u8]) -> Result<bool, AmbiguousPath> {
+    // Overlong forms and stray bytes: no two decoders agree on them.
+    let text = std::str::from_utf8(decoded).map_err(|_| AmbiguousPath)?;
+    if text.chars().any(char::is_control) || text.contains('\\') {
+        return Err(AmbiguousPath);
+    }
+    // A second decoder would find something else.
+    if decode(text).is_ok_and(|twice| matches!(twice, Cow::Owned(_))) {
+        return Err(AmbiguousPath);
+    }
+    let slashes = |text: &str| text.bytes().filter(|&byte| byte == b'/').count();
+    let has_encoded_slash = slashes(text) != slashes(path);
+    if has_encoded_slash && (text.contains("//") || text.split('/').any(is_dot_segment)) {
+        return Err(AmbiguousPath);
+    }
+    Ok(has_encoded_slash)
+}
+
+/// `.` and `..`, also spelled with `%2e` and with parameters after `;` or `%3b`.
+fn is_dot_segment(segment: &str) -> bool {
+    let mut rest = segment;
+    let mut dots = 0_u8;
+    while let Some(after) = strip_any(rest, &[".", "%2e", "%2E"]) {
+        rest = after;
+        dots = dots.saturating_add(1);
+    }
+    let ends = rest.is_empty() || strip_any(rest, &[";", "%3b", "%3B"]).is_some();
+    ends && (1..=2).contains(&dots)
+}
+
+fn strip_any<'a>(text: &'a str, prefixes: &[&str]) -> Option<&'a str> {
+    prefixes.iter().find_map(|prefix| text.strip_prefix(prefix))
+}
+
+/// Percent-decodes; borrowed when there is nothing to decode.
+///
+/// # Errors
+/// [`AmbiguousPath`] for a `%` without two hexadecimal digits.
+pub fn decode(text: &str) -> Result<Cow<'_, [u8]>, AmbiguousPath> {
+    if !text.contains('%') {
+        return Ok(Cow::Borrowed(text.as_bytes()));
+    }
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        let octet = match byte {
+            b'%' => triplet(&mut bytes).ok_or(AmbiguousPath)?,
+            byte => byte,
+        };
+        decoded.push(octet);
+    }
+    Ok(Cow::Owned(decoded))
+}
+
+/// The form of RFC 3986 section 6.2.2: upper-case triplets, unreserved characters
+/// plain. Two spellings of one path have one canonical form; a broken triplet is
+/// left as it is.
+pub fn canonical(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text);
+    }
+    let mut canonical = String::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        let mut ahead = bytes.clone();
+        match triplet(&mut ahead).filter(|_| byte == b'%') {
+            Some(octet) => {
+                bytes = ahead;
+                if octet.is_ascii_alphanumeric() || b"-._~".contains(&octet) {
+                    canonical.push(char::from(octet));
+                } else {
+                    canonical.push_str(&format!("%{octet:02X}"));
+                }
+            }
+            None => canonical.push(char::from(byte)),
+        }
+    }
+    Cow::Owned(canonical)
+}
+
+/// The octet that two hexadecimal digits stand for.
+fn triplet(digits: &mut impl Iterator<Item = u8>) -> Option<u8> {
+    let high = hex_digit(digits.next()?)?;
+    let low = hex_digit(digits.next()?)?;
+    Some((high << 4) | low)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordinary_targets_are_split_at_the_first_question_mark() {
+        for (target, path, query) in [
+            ("/", "/", None),
+            ("/a/b.mp4", "/a/b.mp4", None),
+            ("/a?b=1?c", "/a", Some("b=1?c")),
+            ("/a?", "/a", Some("")),
+            ("/a/?x=../%2f//", "/a/", Some("x=../%2f//")),
+            ("/caf%C3%A9/%20.txt", "/caf%C3%A9/%20.txt", None),
+            ("/...", "/...", None),
+            ("/.well-known/x", "/.well-known/x", None),
+            ("/a;v=1/b", "/a;v=1/b", None),
+            ("/100%25", "/100%25", None),
+        ] {
+            let parsed = Target::parse(target.as_bytes()).unwrap();
+            assert_eq!((parsed.path, parsed.query), (path, query), "{target}");
+            assert!(!parsed.has_encoded_slash);
+        }
+    }
+
+    #[test]
+    fn every_ambiguous_path_is_refused() {
+        let text = [
+            "",
+            "*",
+            "a",
+            "http://h/a",
+            "//a",
+            "/a//b",
+            "/a/../b",
+            "/a/..",
+            "/./a",
+            "/a/%2e%2E/b",
+            "/a/.%2e/b",
+            "/a/..;x=y/b",
+            "/a/.;/b",
+            "/a/..%3bx/b",
+            "/a\\b",
+            "/a%5Cb",
+            "/a%5cb",
+            "/a%00",
+            "/a%0d%0a",
+            "/a%7f",
+            "/a#b",
+            "/a?b#c",
+            "/a b",
+            "/a%",
+            "/a%2",
+            "/a%zz",
+            "/a%252e",
+            "/a%252Fb",
+            "/a%25%32%65",
+            "/a%c0%ae",
+            "/a%ff",
+            "/%2f/b",
+            "/a/%2fb",
+            "/a%2f..%2fb",
+            "/%2e%2e%2fb",
+            "/a%2f/b",
+        ];
+        for target in text {
+            assert_eq!(
+                Target::parse(target.as_bytes()),
+                Err(AmbiguousPath),
+                "{target}"
+            );
+        }
+        for target in [&b"/caf\xe9"[..], b"/a\0", b"/a\x7f", b"/a\tb", b"/a?\xff"] {
+            assert_eq!(Target::parse(target), Err(AmbiguousPath), "{target:?}");
+        }
+    }
+
+    #[test]
+    fn an_encoded_slash_is_reported_not_refused() {
+        let target = Target::parse(b"/projects/group%2Fname").unwrap();
+        assert!(target.has_encoded_slash);
+    }
+
+    #[test]
+    fn equivalent_spellings_have_one_canonical_form() {
+        for (text, expected) in [
+            ("/a%41%7e", "/aA~"),
+            ("/%c3%a9", "/%C3%A9"),
+            ("/%2f%3D", "/%2F%3D"),
+            ("/%zz%", "/%zz%"),
+        ] {
+            assert_eq!(canonical(text), expected);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_of_a_stranger_can_panic(target: Vec<u8>) {
+            let _ = Target::parse(&target);
+        }
+
+        #[test]
+        fn what_is_accepted_stays_below_its_first_segment(tail in "[/.%2eEfF5cC;a\\\\?]{0,12}") {
+            let text = format!("/safe/{tail}");
+            if let Ok(target) = Target::parse(text.as_bytes()) {
+                let decoded = decode(target.path).unwrap();
+                let decoded = String::from_utf8(decoded.into_owned()).unwrap();
+                let steps = decoded.split(['/', '\\']).map(|segment| {
+                    match segment.split(';').next().unwrap() {
+                        ".." => -1,
+                        "" | "." => 0,
+                        _ => 1,
+                    }
+                });
+                let depth: i32 = steps.sum();
+                proptest::prop_assert!(depth >= 1, "{} climbs", text);
+            }
+        }
+
+        #[test]
+        fn canonical_is_idempotent(text in "[/a%2e41Zz~]{0,20}") {
+            let once = canonical(&text).into_owned();
+            // A broken triplet may join with what follows; accepted paths have none.
+            if decode(&text).is_ok() {
+                proptest::prop_assert_eq!(canonical(&once), once.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Providers: the kinds of credential that a rule may require.
+
+use std::rc::Rc;
+
+use crate::answer::{Refusal, Scheme};
+use crate::app_key::{AppKey, KeyHash, MasterSecret, Prefix};
+use crate::credential::{self, Carrier};
+use crate::grant::Strip;
+use crate::reason::Reason;
+use crate::record::{KeyLookup, Knowledge, KnownKey};
+use crate::request::Request;
+use crate::secret::KeyRing;
+use crate::signed_url::cloudflare::Cloudflare;
+use crate::time::UnixMillis;
+
+/// One kind of credential, configured.
+#[derive(Debug)]
+pub enum Provider {
+    /// A link signed by the application.
+    SignedUrl(Cloudflare),
+    /// A personal key that the key service issued.
+    AppKey(AppKeys),
+}
+
+/// How app keys are taken from a request and checked.
+#[derive(Debug)]
+pub struct AppKeys {
+    /// The master secrets that made the keys.
+    pub ring: KeyRing<MasterSecret>,
+    /// The word in front of each key.
+    pub prefix: Prefix,
+    /// Where a key may stand.
+    pub carriers: Vec<Carrier>,
+}
+
+/// What a requirement comes to.
+#[derive(Debug)]
+pub enum Finding {
+    /// It is met.
+    Met(Evidence),
+    /// Nobody here knows this key: ask the key service.
+    Ask(KeyHash),
+    /// It is not met.
+    Refused(Refusal),
+}
+
+/// By what a requirement is met.
+#[derive(Debug, Default)]
+pub struct Evidence {
+    /// The credentials to take out of the request.
+    pub strips: Vec<Strip>,
+    /// The key, if it was one.
+    pub identity: Option<Rc<KnownKey>>,
+}
+
+impl Provider {
+    /// Looks for this provider's credential in a request and checks it.
+    pub fn check(&self, request: &Request<'_>, keys: &impl KeyLookup, now: UnixMillis) -> Finding {
+        let (scheme, checked) = match self {
+            Self::SignedUrl(links) => {
+                let strips = links.verify(request, now);
+                let evidence = strips.map(|strips| Evidence {
+                    strips,
+                    identity: None,
+                });
+                (Scheme::SignedUrl, evidence.map(Finding::Met))
+            }
+            Self::AppKey(app_keys) => (Scheme::AppKey, app_keys.check(request, keys, now)),
+        };
+        checked.unwrap_or_else(|reason| Finding::Refused(Refusal { reason, scheme }))
+    }
+}
+
+impl AppKeys {
+    fn check(
+        &self,
+        request: &Request<'_>,
+        keys: &impl KeyLookup,
+        now: UnixMillis,
+    ) -> Result<Finding, Reason> {
+        let found = credential::find(&self.carriers, request)?;
+        let found = found.ok_or(Reason::MissingCredential)?;
+        let key = AppKey::parse(found.text.expose(), &self.prefix)
+            .map_err(|_| Reason::MalformedCredential)?;
+        let hash = self.ring.authenticate(&key, now).ok_or(Reason::ForgedKey)?;
+        let known = match keys.find(&hash, now) {
+            Knowledge::Known(known) => known,
+            Knowledge::Unknown => return Err(Reason::UnknownKey),
+            Knowledge::Unavailable(reason) => return Err(reason),
+            Knowledge::NotAsked => return Ok(Finding::Ask(hash)),
+        };
+        known.check(found.user.as_deref(), request.client, now)?;
+        Ok(Finding::Met(Evidence {
+            strips: vec![strip(found.carrier)],
+            identity: Some(known),
+        }))
+    }
+}
+
+fn strip(carrier: &Carrier) -> Strip {
+    match carrier {
+        Carrier::Bearer | Carrier::Basic => Strip::Header("authorization".to_owned()),
+        Carrier::Header(name) => Strip::Header(name.clone()),
+        Carrier::Cookie(name) => Strip::Cookie(name.clone()),
+    }
+}

@@ -1,0 +1,188 @@
+//! Every way to refuse, in one enum: the precise reason for metrics and logs, and
+//! beside it the coarse one that a client may read.
+
+/// Why a request is refused. The name is stable: dashboards and scripts know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// The request lacks method, path or host, or has one of them twice.
+    UnreadableRequest,
+    /// The path can be read in more than one way.
+    AmbiguousPath,
+    /// `%2F` in the path of a rule that does not allow it.
+    EncodedSlash,
+    /// No rule matches.
+    NoRule,
+    /// No credential at all.
+    MissingCredential,
+    /// Two credentials, or one of them twice.
+    DuplicateCredential,
+    /// A credential that is not of the form it should have.
+    MalformedCredential,
+    /// A signature that no current secret of the ring makes.
+    WrongSignature,
+    /// A signature from a future beyond the allowed skew.
+    NotYetValid,
+    /// A link that claims to live longer than allowed.
+    LifetimeTooLong,
+    /// The time of a link or key is over.
+    Expired,
+    /// An app key of the right form that none of our master secrets made.
+    ForgedKey,
+    /// A genuine app key that the key service does not know.
+    UnknownKey,
+    /// An app key that was revoked.
+    RevokedKey,
+    /// An app key that is switched off.
+    DisabledKey,
+    /// With Basic: the user name is not the account of the key.
+    WrongAccount,
+    /// The client's address is not among those of the key.
+    AddressNotAllowed,
+    /// The key service gave no usable answer in time.
+    KeyServiceUnavailable,
+    /// Too many requests already wait for the key service.
+    Overloaded,
+}
+
+/// What a client may know: the `{reason}` of every answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PublicReason {
+    /// The request cannot be read in one way only.
+    AmbiguousRequest,
+    /// Nothing was presented.
+    MissingCredential,
+    /// What was presented does not count: unknown, forged, revoked and disabled alike.
+    InvalidCredential,
+    /// It counted once.
+    Expired,
+    /// Whoever asks, not here.
+    NotAllowedHere,
+    /// Try again.
+    Unavailable,
+}
+
+impl Reason {
+    /// All reasons, for whoever defines a counter for each.
+    pub const ALL: [Self; 19] = [
+        Self::UnreadableRequest,
+        Self::AmbiguousPath,
+        Self::EncodedSlash,
+        Self::NoRule,
+        Self::MissingCredential,
+        Self::DuplicateCredential,
+        Self::MalformedCredential,
+        Self::WrongSignature,
+        Self::NotYetValid,
+        Self::LifetimeTooLong,
+        Self::Expired,
+        Self::ForgedKey,
+        Self::UnknownKey,
+        Self::RevokedKey,
+        Self::DisabledKey,
+        Self::WrongAccount,
+        Self::AddressNotAllowed,
+        Self::KeyServiceUnavailable,
+        Self::Overloaded,
+    ];
+
+    /// The stable name, for `%RESPONSE_CODE_DETAILS%`, metrics and the upstream.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::UnreadableRequest => "unreadable_request",
+            Self::AmbiguousPath => "ambiguous_path",
+            Self::EncodedSlash => "encoded_slash",
+            Self::NoRule => "no_rule",
+            Self::MissingCredential => "missing_credential",
+            Self::DuplicateCredential => "duplicate_credential",
+            Self::MalformedCredential => "malformed_credential",
+            Self::WrongSignature => "wrong_signature",
+            Self::NotYetValid => "not_yet_valid",
+            Self::LifetimeTooLong => "lifetime_too_long",
+            Self::Expired => "expired",
+            Self::ForgedKey => "forged_key",
+            Self::UnknownKey => "unknown_key",
+            Self::RevokedKey => "revoked_key",
+            Self::DisabledKey => "disabled_key",
+            Self::WrongAccount => "wrong_account",
+            Self::AddressNotAllowed => "address_not_allowed",
+            Self::KeyServiceUnavailable => "key_service_unavailable",
+            Self::Overloaded => "overloaded",
+        }
+    }
+
+    /// What a client may know of it.
+    pub fn public(self) -> PublicReason {
+        match self {
+            Self::UnreadableRequest
+            | Self::AmbiguousPath
+            | Self::EncodedSlash
+            | Self::DuplicateCredential => PublicReason::AmbiguousRequest,
+            Self::NoRule | Self::AddressNotAllowed => PublicReason::NotAllowedHere,
+            Self::MissingCredential => PublicReason::MissingCredential,
+            Self::MalformedCredential
+            | Self::WrongSignature
+            | Self::NotYetValid
+            | Self::LifetimeTooLong
+            | Self::ForgedKey
+            | Self::UnknownKey
+            | Self::RevokedKey
+            | Self::DisabledKey
+            | Self::WrongAccount => PublicReason::InvalidCredential,
+            Self::Expired => PublicReason::Expired,
+            Self::KeyServiceUnavailable | Self::Overloaded => PublicReason::Unavailable,
+        }
+    }
+}
+
+impl PublicReason {
+    /// The stable name in a body.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::AmbiguousRequest => "ambiguous_request",
+            Self::MissingCredential => "missing_credential",
+            Self::InvalidCredential => "invalid_credential",
+            Self::Expired => "expired",
+            Self::NotAllowedHere => "not_allowed_here",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    /// A sentence for the person in front of it.
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::AmbiguousRequest => "The request can be read in more than one way.",
+            Self::MissingCredential => "A credential is required.",
+            Self::InvalidCredential => "The credential is not valid.",
+            Self::Expired => "The credential has expired.",
+            Self::NotAllowedHere => "This is not allowed here.",
+            Self::Unavailable => "The credential cannot be checked right now. Try again.",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_name_of_its_own() {
+        let mut codes = Reason::ALL.map(Reason::code).to_vec();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), Reason::ALL.len());
+    }
+
+    #[test]
+    fn unknown_forged_revoked_and_disabled_look_the_same_from_outside() {
+        let same = [
+            Reason::UnknownKey,
+            Reason::ForgedKey,
+            Reason::RevokedKey,
+            Reason::DisabledKey,
+        ];
+        assert!(
+            same.iter()
+                .all(|it| it.public() == PublicReason::InvalidCredential)
+        );
+    }
+}

@@ -1,0 +1,128 @@
+//! A request as the decision sees it: borrowed, and readable in one way only.
+
+use std::net::IpAddr;
+
+use crate::path::Target;
+use crate::reason::Reason;
+
+/// A header: name in lower case as HTTP/2 has it, and the bytes of its value.
+pub type Header = (Vec<u8>, Vec<u8>);
+
+/// One request. Made by [`Request::read`], so its path is unambiguous.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// `:method`.
+    pub method: &'a str,
+    /// `:authority`, possibly with a port.
+    pub authority: &'a str,
+    /// `:path`, split.
+    pub target: Target<'a>,
+    /// All headers, pseudo-headers among them, in the order of arrival.
+    pub headers: &'a [Header],
+    /// The address that the proxy trusts to be the client's.
+    pub client: Option<IpAddr>,
+}
+
+impl<'a> Request<'a> {
+    /// Reads the headers of one request.
+    ///
+    /// # Errors
+    /// [`Reason::UnreadableRequest`] when method, path or host is missing, double
+    /// or not ASCII; [`Reason::AmbiguousPath`] when the path can be read in two ways.
+    pub fn read(headers: &'a [Header], client: Option<IpAddr>) -> Result<Self, Reason> {
+        let method = pseudo(headers, b":method")?;
+        let authority = pseudo(headers, b":authority")?;
+        let target = single(headers, b":path")?.ok_or(Reason::UnreadableRequest)?;
+        let target = Target::parse(target).map_err(|_| Reason::AmbiguousPath)?;
+        Ok(Self {
+            method,
+            authority,
+            target,
+            headers,
+            client,
+        })
+    }
+
+    /// All values of a header; `name` is in lower case.
+    pub fn values(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        values(self.headers, name.as_bytes())
+    }
+
+    /// The one value of a header that a client may send for its own sake, such as
+    /// `accept`; several are joined by commas as RFC 9110 section 5.3 says, and
+    /// bytes that are not ASCII count as absent.
+    pub fn text(&self, name: &str) -> String {
+        let values: Vec<&str> = self
+            .values(name)
+            .filter_map(|value| std::str::from_utf8(value).ok())
+            .collect();
+        values.join(",")
+    }
+}
+
+fn values<'a>(headers: &'a [Header], name: &[u8]) -> impl Iterator<Item = &'a [u8]> {
+    headers
+        .iter()
+        .filter(move |(candidate, _)| candidate.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.as_slice())
+}
+
+fn single<'a>(headers: &'a [Header], name: &[u8]) -> Result<Option<&'a [u8]>, Reason> {
+    let mut values = values(headers, name);
+    let first = values.next();
+    match values.next() {
+        None => Ok(first),
+        Some(_) => Err(Reason::UnreadableRequest),
+    }
+}
+
+fn pseudo<'a>(headers: &'a [Header], name: &[u8]) -> Result<&'a str, Reason> {
+    single(headers, name)?
+        .filter(|value| !value.is_empty() && value.iter().all(u8::is_ascii_graphic))
+        .and_then(|value| std::str::from_utf8(value).ok())
+        .ok_or(Reason::UnreadableRequest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(list: &[(&str, &[u8])]) -> Vec<Header> {
+        let owned = |(name, value): &(&str, &[u8])| (name.as_bytes().to_vec(), value.to_vec());
+        list.iter().map(owned).collect()
+    }
+
+    #[test]
+    fn a_request_without_method_path_or_host_is_unreadable() {
+        let whole: [(&str, &[u8]); 3] =
+            [(":method", b"GET"), (":path", b"/a"), (":authority", b"h")];
+        assert!(Request::read(&headers(&whole), None).is_ok());
+        for missing in 0..whole.len() {
+            let mut partial = whole.to_vec();
+            partial.remove(missing);
+            let error = Request::read(&headers(&partial), None).unwrap_err();
+            assert_eq!(error, Reason::UnreadableRequest);
+            let mut double = whole.to_vec();
+            double.push(whole[missing]);
+            let error = Request::read(&headers(&double), None).unwrap_err();
+            assert_eq!(error, Reason::UnreadableRequest);
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_not_text_are_unreadable_not_a_crash() {
+        for (name, reason) in [
+            (":method", Reason::UnreadableRequest),
+            (":authority", Reason::UnreadableRequest),
+            (":path", Reason::AmbiguousPath),
+        ] {
+            let mut list = headers(&[(":method", b"GET"), (":path", b"/a"), (":authority", b"h")]);
+            for (candidate, value) in &mut list {
+                if candidate == name.as_bytes() {
+                    *value = b"/\xe9".to_vec();
+                }
+            }
+            assert_eq!(Request::read(&list, None).unwrap_err(), reason, "{name}");
+        }
+    }
+}

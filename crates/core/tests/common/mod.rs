@@ -1,0 +1,78 @@
+//! Requests and policies for the tests of the core.
+#![allow(dead_code, reason = "each test crate uses its own part")]
+
+use keygate_core::policy::{Policy, Verdict};
+use keygate_core::reason::Reason;
+use keygate_core::record::NoAnswer;
+use keygate_core::request::Header;
+use keygate_core::time::UnixMillis;
+
+/// The headers of a GET, and more.
+pub fn get(target: &str, more: &[(&str, &str)]) -> Vec<Header> {
+    let pseudo = [
+        (":method", "GET"),
+        (":path", target),
+        (":authority", "example.com"),
+    ];
+    pseudo
+        .iter()
+        .chain(more)
+        .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()))
+        .collect()
+}
+
+/// A policy from JSON; `secret` is the value of every environment variable but `TOKEN`.
+pub fn policy(json: &serde_json::Value, secret: &str) -> Policy {
+    let environment = |name: &str| match name {
+        "TOKEN" => Some(b"edge-token".to_vec()),
+        _ => Some(secret.as_bytes().to_vec()),
+    };
+    Policy::parse(json.to_string().as_bytes(), &environment).unwrap()
+}
+
+/// A policy with one rule for everything, which requires `provider`.
+pub fn policy_of(provider: &serde_json::Value, secret: &str) -> Policy {
+    let json = serde_json::json!({
+        "version": 1,
+        "secrets": { "ring": [{ "id": "01", "env": "SECRET" }] },
+        "key_service": { "cluster": "keys", "authority": "keys", "token_env": "TOKEN" },
+        "providers": { "it": provider },
+        "rules": [{ "name": "all", "match": { "path": "/**" }, "require": "it" }],
+        "unmatched": "deny"
+    });
+    policy(&json, secret)
+}
+
+/// `Ok(:path for the upstream)` or why it was refused, without any known key.
+pub fn judge(policy: &Policy, headers: &[Header], now_secs: u64) -> Result<String, Reason> {
+    let unknown = NoAnswer(Reason::KeyServiceUnavailable);
+    match policy.decide(headers, None, &unknown, UnixMillis::from_secs(now_secs)) {
+        Verdict::Allow(grant) => Ok(after(headers, &grant.edits, ":path").unwrap_or_default()),
+        Verdict::Deny(denial) => Err(denial.reason),
+        Verdict::Ask(_) => panic!("NoAnswer leaves nothing to ask"),
+    }
+}
+
+/// What a header is after the edits, several joined by a comma.
+pub fn after(
+    headers: &[Header],
+    edits: &[keygate_core::grant::Edit],
+    name: &str,
+) -> Option<String> {
+    use keygate_core::grant::Edit;
+    let mut values: Vec<String> = headers
+        .iter()
+        .filter(|(candidate, _)| candidate == name.as_bytes())
+        .map(|(_, value)| String::from_utf8_lossy(value).into_owned())
+        .collect();
+    for edit in edits {
+        match edit {
+            Edit::Remove(removed) if removed == name => values.clear(),
+            Edit::Set(set, value) if set == name => {
+                values = vec![String::from_utf8(value.clone()).unwrap()];
+            }
+            Edit::Remove(_) | Edit::Set(..) => {}
+        }
+    }
+    (!values.is_empty()).then(|| values.join(","))
+}
