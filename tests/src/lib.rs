@@ -1,1 +1,27 @@
-//! Soon.
+//! The harness of the end-to-end tests: it brings a real Envoy, a real key
+//! service and an upstream up, talks to them byte by byte, and takes them down.
+//!
+//! It knows no policy and asserts nothing about one; a part that does not come
+//! up, or does not answer in time, is a panic that says which.
+
+pub mod client;
+pub mod echo;
+pub mod envoy;
+pub mod fake_service;
+mod launch;
+mod process;
+pub mod service;
+mod stack;
+pub mod wait;
+
+pub use stack::{Stack, StackBuilder};
+
+use std::path::PathBuf;
+
+/// The root of the repository.
+#[must_use]
+pub fn repository() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .canonicalize()
+        .expect("the repository is where it was built")
+}

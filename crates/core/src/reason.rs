@@ -42,6 +42,8 @@ pub enum Reason {
     KeyServiceUnavailable,
     /// Too many requests already wait for the key service.
     Overloaded,
+    /// The proxy did not do what the filter asked of it.
+    HostFailure,
 }
 
 /// What a client may know: the `{reason}` of every answer.
@@ -63,7 +65,7 @@ pub enum PublicReason {
 
 impl Reason {
     /// All reasons, for whoever defines a counter for each.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::UnreadableRequest,
         Self::AmbiguousPath,
         Self::EncodedSlash,
@@ -83,6 +85,7 @@ impl Reason {
         Self::AddressNotAllowed,
         Self::KeyServiceUnavailable,
         Self::Overloaded,
+        Self::HostFailure,
     ];
 
     /// The stable name, for `%RESPONSE_CODE_DETAILS%`, metrics and the upstream.
@@ -107,6 +110,7 @@ impl Reason {
             Self::AddressNotAllowed => "address_not_allowed",
             Self::KeyServiceUnavailable => "key_service_unavailable",
             Self::Overloaded => "overloaded",
+            Self::HostFailure => "host_failure",
         }
     }
 
@@ -129,7 +133,9 @@ impl Reason {
             | Self::DisabledKey
             | Self::WrongAccount => PublicReason::InvalidCredential,
             Self::Expired => PublicReason::Expired,
-            Self::KeyServiceUnavailable | Self::Overloaded => PublicReason::Unavailable,
+            Self::KeyServiceUnavailable | Self::Overloaded | Self::HostFailure => {
+                PublicReason::Unavailable
+            }
         }
     }
 }
@@ -155,7 +161,7 @@ impl PublicReason {
             Self::InvalidCredential => "The credential is not valid.",
             Self::Expired => "The credential has expired.",
             Self::NotAllowedHere => "This is not allowed here.",
-            Self::Unavailable => "The credential cannot be checked right now. Try again.",
+            Self::Unavailable => "This cannot be checked right now. Try again.",
         }
     }
 }

@@ -1,4 +1,11 @@
 //! Links in Cloudflare's format: known answers, forgeries, and every way to be wrong.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
 
 mod common;
 

@@ -1,4 +1,11 @@
 //! Wrong configurations: each is refused, and the field that is wrong is named.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
 
 mod common;
 

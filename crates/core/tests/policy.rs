@@ -1,4 +1,11 @@
 //! What a policy decides about app keys, rules and modes.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
 
 mod common;
 

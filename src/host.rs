@@ -1,0 +1,366 @@
+//! The only file that names a host call. Each returns what can go wrong, since the
+//! SDK's own wrappers panic on a status they do not expect, and a panic would take
+//! down the worker's virtual machine. Bytes only: a header need not be UTF-8.
+#![allow(
+    unsafe_code,
+    reason = "the proxy-wasm ABI is a set of C functions over raw memory"
+)]
+
+use std::net::{IpAddr, SocketAddr};
+use std::ptr::null_mut;
+use std::time::Duration;
+
+use keygate_core::answer::Denial;
+use keygate_core::request::Header;
+use keygate_core::time::{Millis, UnixMillis};
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::{BufferType, MapType, MetricType, StreamType};
+
+/// The host refused a call; the number is its status in the ABI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostError(pub u32);
+
+type Outcome<T> = Result<T, HostError>;
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    fn proxy_get_current_time_nanoseconds(return_time: *mut u64) -> u32;
+    fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+    fn proxy_get_buffer_bytes(
+        buffer: BufferType,
+        start: usize,
+        max_size: usize,
+        return_data: *mut *mut u8,
+        return_size: *mut usize,
+    ) -> u32;
+    fn proxy_get_header_map_pairs(
+        map: MapType,
+        return_data: *mut *mut u8,
+        return_size: *mut usize,
+    ) -> u32;
+    fn proxy_replace_header_map_value(
+        map: MapType,
+        name: *const u8,
+        name_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
+    fn proxy_remove_header_map_value(map: MapType, name: *const u8, name_size: usize) -> u32;
+    fn proxy_get_property(
+        path: *const u8,
+        path_size: usize,
+        return_data: *mut *mut u8,
+        return_size: *mut usize,
+    ) -> u32;
+    fn proxy_register_shared_queue(name: *const u8, size: usize, return_id: *mut u32) -> u32;
+    fn proxy_enqueue_shared_queue(queue: u32, value: *const u8, size: usize) -> u32;
+    fn proxy_dequeue_shared_queue(
+        queue: u32,
+        return_data: *mut *mut u8,
+        return_size: *mut usize,
+    ) -> u32;
+    fn proxy_continue_stream(stream: StreamType) -> u32;
+    fn proxy_send_local_response(
+        status: u32,
+        details: *const u8,
+        details_size: usize,
+        body: *const u8,
+        body_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        grpc_status: i32,
+    ) -> u32;
+    fn proxy_set_effective_context(context: u32) -> u32;
+    fn proxy_define_metric(
+        kind: MetricType,
+        name: *const u8,
+        size: usize,
+        return_id: *mut u32,
+    ) -> u32;
+    fn proxy_increment_metric(metric: u32, offset: i64) -> u32;
+}
+
+fn check(status: u32) -> Outcome<()> {
+    if status == 0 {
+        Ok(())
+    } else {
+        Err(HostError(status))
+    }
+}
+
+/// Takes over memory that the host allocated through our own allocator.
+fn owned(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Outcome<Vec<u8>> {
+    let mut data: *mut u8 = null_mut();
+    let mut size = 0;
+    check(call(&raw mut data, &raw mut size))?;
+    if data.is_null() {
+        return Ok(Vec::new());
+    }
+    // SAFETY: the host got this block of `size` bytes from `proxy_on_memory_allocate`,
+    // which hands out boxed slices of exactly the size asked for, and gives it away.
+    Ok(unsafe { Vec::from_raw_parts(data, size, size) })
+}
+
+/// The wall clock.
+pub fn now() -> Outcome<UnixMillis> {
+    let mut nanos = 0;
+    // SAFETY: the pointer is valid for the call.
+    check(unsafe { proxy_get_current_time_nanoseconds(&raw mut nanos) })?;
+    Ok(UnixMillis(nanos / 1_000_000))
+}
+
+/// Asks for `on_tick` every `period`.
+pub fn set_tick(period: Millis) -> Outcome<()> {
+    let millis = u32::try_from(period.0).unwrap_or(u32::MAX);
+    // SAFETY: no pointers.
+    check(unsafe { proxy_set_tick_period_milliseconds(millis) })
+}
+
+/// The configuration of the plugin; only while it is being configured.
+pub fn configuration() -> Outcome<Vec<u8>> {
+    buffer(BufferType::PluginConfiguration, usize::MAX)
+}
+
+/// The body of the answer to a callout, at most `max` bytes; only in its callback.
+pub fn callout_body(max: usize) -> Outcome<Vec<u8>> {
+    buffer(BufferType::HttpCallResponseBody, max)
+}
+
+fn buffer(kind: BufferType, max: usize) -> Outcome<Vec<u8>> {
+    // SAFETY: both pointers are valid for the call.
+    owned(|data, size| unsafe { proxy_get_buffer_bytes(kind, 0, max, data, size) })
+}
+
+/// The headers of the request of the current context.
+pub fn request_headers() -> Outcome<Vec<Header>> {
+    map(MapType::HttpRequestHeaders)
+}
+
+/// The headers of the answer to a callout; only in its callback.
+pub fn callout_headers() -> Outcome<Vec<Header>> {
+    map(MapType::HttpCallResponseHeaders)
+}
+
+fn map(kind: MapType) -> Outcome<Vec<Header>> {
+    // SAFETY: both pointers are valid for the call.
+    let bytes = owned(|data, size| unsafe { proxy_get_header_map_pairs(kind, data, size) })?;
+    parse_map(&bytes).ok_or(HostError(u32::MAX))
+}
+
+/// The ABI's form of a map: a count, the sizes, then the texts, each with a zero after it.
+fn parse_map(bytes: &[u8]) -> Option<Vec<Header>> {
+    fn number(bytes: &mut &[u8]) -> Option<usize> {
+        let (number, rest) = bytes.split_first_chunk::<4>()?;
+        *bytes = rest;
+        usize::try_from(u32::from_le_bytes(*number)).ok()
+    }
+    fn text(bytes: &mut &[u8], size: usize) -> Option<Vec<u8>> {
+        let (text, rest) = bytes.split_at_checked(size)?;
+        *bytes = rest.strip_prefix(b"\0")?;
+        Some(text.to_vec())
+    }
+    if bytes.is_empty() {
+        return Some(Vec::new());
+    }
+    let mut rest = bytes;
+    let count = number(&mut rest)?;
+    let (mut sizes, mut texts) = rest.split_at_checked(count.checked_mul(8)?)?;
+    let mut headers = Vec::with_capacity(count);
+    for _ in 0..count {
+        let (name, value) = (number(&mut sizes)?, number(&mut sizes)?);
+        headers.push((text(&mut texts, name)?, text(&mut texts, value)?));
+    }
+    Some(headers)
+}
+
+fn write_map(headers: &[(&str, &str)]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let number = |size: usize| u32::try_from(size).unwrap_or(u32::MAX).to_le_bytes();
+    bytes.extend_from_slice(&number(headers.len()));
+    for (name, value) in headers {
+        bytes.extend_from_slice(&number(name.len()));
+        bytes.extend_from_slice(&number(value.len()));
+    }
+    for (name, value) in headers {
+        for text in [name, value] {
+            bytes.extend_from_slice(text.as_bytes());
+            bytes.push(0);
+        }
+    }
+    bytes
+}
+
+/// Replaces every header of this name, pseudo-headers too, by one.
+pub fn set_header(name: &str, value: &[u8]) -> Outcome<()> {
+    let map = MapType::HttpRequestHeaders;
+    // SAFETY: pointers and sizes are those of live slices.
+    check(unsafe {
+        proxy_replace_header_map_value(map, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+    })
+}
+
+/// Removes every header of this name.
+pub fn remove_header(name: &str) -> Outcome<()> {
+    let map = MapType::HttpRequestHeaders;
+    // SAFETY: pointer and size are those of a live slice.
+    check(unsafe { proxy_remove_header_map_value(map, name.as_ptr(), name.len()) })
+}
+
+/// The address that Envoy takes for the client's, after its own rules for
+/// `x-forwarded-for`.
+pub fn client_address() -> Option<IpAddr> {
+    let path = b"source\0address";
+    // SAFETY: all pointers are valid for the call.
+    let property =
+        owned(|data, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) });
+    let text = String::from_utf8(property.ok()?).ok()?;
+    // "1.2.3.4:0" or "[::1]:0"; the port is 0 when it came from a header.
+    text.parse::<SocketAddr>().ok().map(|address| address.ip())
+}
+
+/// Makes a queue whose messages come to the root context that is current now.
+pub fn register_queue(name: &str) -> Outcome<u32> {
+    let mut id = 0;
+    // SAFETY: pointers are valid for the call.
+    check(unsafe { proxy_register_shared_queue(name.as_ptr(), name.len(), &raw mut id) })?;
+    Ok(id)
+}
+
+/// Puts an empty message into a queue: the root context is called in its next turn.
+pub fn ring(queue: u32) -> Outcome<()> {
+    let byte = [0_u8];
+    // SAFETY: pointer and size are those of a live array.
+    check(unsafe { proxy_enqueue_shared_queue(queue, byte.as_ptr(), byte.len()) })
+}
+
+/// Takes all messages out of a queue.
+pub fn drain(queue: u32) {
+    // SAFETY: both pointers are valid for the call.
+    while owned(|data, size| unsafe { proxy_dequeue_shared_queue(queue, data, size) }).is_ok() {}
+}
+
+/// Lets the request of the current context go on.
+pub fn resume() -> Outcome<()> {
+    // SAFETY: no pointers.
+    check(unsafe { proxy_continue_stream(StreamType::HttpRequest) })
+}
+
+/// Answers the request of the current context in place of the upstream.
+pub fn reply(denial: &Denial) -> Outcome<()> {
+    let headers: Vec<(&str, &str)> = denial
+        .headers
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    let headers = write_map(&headers);
+    let (body, details) = (denial.body.as_bytes(), denial.details.as_bytes());
+    // SAFETY: pointers and sizes are those of live slices. -1 leaves grpc-status to Envoy.
+    check(unsafe {
+        proxy_send_local_response(
+            u32::from(denial.status),
+            details.as_ptr(),
+            details.len(),
+            body.as_ptr(),
+            body.len(),
+            headers.as_ptr(),
+            headers.len(),
+            -1,
+        )
+    })
+}
+
+/// Makes another context the current one. Fails when it is gone.
+pub fn enter(context: u32) -> Outcome<()> {
+    // SAFETY: no pointers.
+    check(unsafe { proxy_set_effective_context(context) })
+}
+
+/// Defines a counter.
+pub fn define_counter(name: &str) -> Outcome<u32> {
+    let mut id = 0;
+    let kind = MetricType::Counter;
+    // SAFETY: pointers are valid for the call.
+    check(unsafe { proxy_define_metric(kind, name.as_ptr(), name.len(), &raw mut id) })?;
+    Ok(id)
+}
+
+/// Adds one to a counter.
+pub fn increment(counter: u32) -> Outcome<()> {
+    // SAFETY: no pointers.
+    check(unsafe { proxy_increment_metric(counter, 1) })
+}
+
+/// Sends an HTTP request to a cluster. With an error no callback comes.
+pub fn call(
+    cluster: &str,
+    headers: Vec<(&str, &str)>,
+    body: Option<&[u8]>,
+    timeout: Millis,
+) -> Outcome<u32> {
+    // The SDK keeps the table that brings the answer back to this context.
+    let timeout = Duration::from_millis(timeout.0.max(1));
+    hostcalls::dispatch_http_call(cluster, headers, body, Vec::new(), timeout)
+        .map_err(|status| HostError(status as u32))
+}
+
+/// An environment variable as the virtual machine sees it.
+pub fn environment(name: &str) -> Option<Vec<u8>> {
+    wasi::environment(name)
+}
+
+/// 64 random bits.
+pub fn random() -> Outcome<u64> {
+    wasi::random()
+}
+
+/// On wasm32-unknown-unknown std knows neither environment nor randomness; Envoy
+/// offers both under their WASI names.
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+mod wasi {
+    use super::{HostError, check};
+
+    #[link(wasm_import_module = "wasi_snapshot_preview1")]
+    unsafe extern "C" {
+        fn environ_sizes_get(count: *mut usize, size: *mut usize) -> u32;
+        fn environ_get(entries: *mut *mut u8, text: *mut u8) -> u32;
+        fn random_get(bytes: *mut u8, size: usize) -> u32;
+    }
+
+    pub fn environment(name: &str) -> Option<Vec<u8>> {
+        let (mut count, mut size) = (0, 0);
+        // SAFETY: both pointers are valid for the call.
+        check(unsafe { environ_sizes_get(&raw mut count, &raw mut size) }).ok()?;
+        let mut entries = vec![std::ptr::null_mut(); count];
+        let mut text = vec![0_u8; size];
+        // SAFETY: the host writes `count` pointers and `size` bytes, as it has just said.
+        check(unsafe { environ_get(entries.as_mut_ptr(), text.as_mut_ptr()) }).ok()?;
+        text.split(|&byte| byte == 0)
+            .filter_map(|entry| entry.strip_prefix(name.as_bytes()))
+            .find_map(|rest| rest.strip_prefix(b"="))
+            .map(<[u8]>::to_vec)
+    }
+
+    pub fn random() -> Result<u64, HostError> {
+        let mut bytes = [0; 8];
+        // SAFETY: pointer and size are those of a live array.
+        check(unsafe { random_get(bytes.as_mut_ptr(), bytes.len()) })?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+}
+
+/// wasm32-wasip1, and the tests of the adapter.
+#[cfg(not(all(target_arch = "wasm32", target_os = "unknown")))]
+mod wasi {
+    use std::hash::{BuildHasher as _, RandomState};
+
+    use super::HostError;
+
+    pub fn environment(name: &str) -> Option<Vec<u8>> {
+        std::env::var_os(name).map(std::ffi::OsString::into_encoded_bytes)
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "its twin can fail")]
+    pub fn random() -> Result<u64, HostError> {
+        Ok(RandomState::new().hash_one(()))
+    }
+}

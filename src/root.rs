@@ -1,0 +1,354 @@
+//! One per worker and configuration: reads the configuration, asks the key service
+//! for all streams together, follows its change feed.
+//!
+//! Callouts are made here and not by a stream, since the host drops the answer to a
+//! stream that has gone, and others may wait for it. A stream rings a queue; the host
+//! then calls this context in the worker's next turn.
+
+use std::cell::RefCell;
+use std::num::NonZeroUsize;
+use std::rc::Rc;
+
+use keygate_core::app_key::KeyHash;
+use keygate_core::policy::{KeyService, Policy};
+use keygate_core::reason::Reason;
+use keygate_core::record::{Answer, KeyCache, KeyLookup, Knowledge, KnownKey, NoAnswer};
+use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::wire::{
+    CHANGES_PATH, ChangesResponse, LOOKUPS_PATH, LookupRequest, LookupResponse, MAX_ANSWER,
+    SERVICE_MARKER,
+};
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::ContextType;
+use serde::de::DeserializeOwned;
+
+use crate::host::{self, HostError};
+use crate::lookups::{Lookups, Waiter};
+use crate::metrics::count;
+use crate::stream::{Stream, settle};
+
+const KNOWN_KEYS: NonZeroUsize = NonZeroUsize::new(50_000).unwrap();
+const UNKNOWN_KEYS: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
+
+/// How often the root context looks whether there is something to do.
+const TICK: Millis = Millis(250);
+
+/// The first tick comes at once: the lease is to begin before the first request.
+const FIRST_TICK: Millis = Millis(10);
+
+/// What a worker has in common for all its requests under one configuration.
+pub struct Worker {
+    /// What is allowed.
+    pub policy: Policy,
+    /// What is known of keys.
+    pub cache: KeyCache,
+    lookups: RefCell<Lookups>,
+    queue: Option<u32>,
+}
+
+impl Worker {
+    /// Lets a request wait for what the key service says of a key; gives it back with
+    /// the reason when it cannot.
+    pub fn ask(
+        &self,
+        hash: KeyHash,
+        waiter: Waiter,
+        now: UnixMillis,
+    ) -> Result<(), (Waiter, Reason)> {
+        let Some(queue) = self.queue else {
+            return Err((waiter, Reason::KeyServiceUnavailable));
+        };
+        let joined = self.lookups.borrow_mut().join(hash, waiter, now);
+        joined.map_err(|waiter| (waiter, Reason::Overloaded))?;
+        // If the bell does not ring, the next tick finds the question.
+        let _ = host::ring(queue);
+        Ok(())
+    }
+
+    /// Forgets a request whose client has gone.
+    pub fn leave(&self, context: u32) {
+        self.lookups.borrow_mut().leave(context);
+    }
+
+    /// Decides all requests that wait for a key.
+    fn settle(&self, hash: &KeyHash, keys: &impl KeyLookup, now: UnixMillis) {
+        let waiters = self.lookups.borrow_mut().settle(hash);
+        for waiter in &waiters {
+            settle(self, waiter, keys, now);
+        }
+    }
+
+    fn give_up(&self, hashes: &[KeyHash], now: UnixMillis) {
+        for hash in hashes {
+            self.settle(hash, &NoAnswer(Reason::KeyServiceUnavailable), now);
+        }
+    }
+}
+
+/// The root context.
+pub struct Root {
+    context: u32,
+    worker: Option<Rc<Worker>>,
+    poll: Poll,
+    ticks_fast: bool,
+}
+
+/// How the change feed is being followed.
+#[derive(Default)]
+struct Poll {
+    /// The call that is under way, and when it was made.
+    call: Option<(u32, UnixMillis)>,
+    /// Not before this.
+    due: Option<UnixMillis>,
+    /// Whether the last call failed, so that the log says it once.
+    is_failing: bool,
+}
+
+impl Root {
+    pub fn new(context: u32) -> Self {
+        Self {
+            context,
+            worker: None,
+            poll: Poll::default(),
+            ticks_fast: false,
+        }
+    }
+
+    /// Takes the configuration; `None` refuses it, and the log says why.
+    fn configure(&mut self) -> Option<()> {
+        let text = host::configuration().ok()?;
+        let policy = match Policy::parse(&text, &host::environment) {
+            Ok(policy) => policy,
+            Err(problems) => {
+                for problem in problems {
+                    log::error!("keygate: configuration: {problem}");
+                }
+                return None;
+            }
+        };
+        let mut lease = Millis(0);
+        let mut queue = None;
+        if let Some(service) = &policy.key_service {
+            lease = service.lease;
+            // A name of its own for each configuration: the host calls only the context
+            // that registered a name last, and an older configuration may still drain.
+            let name = format!("keygate.{:016x}", host::random().ok()?);
+            queue = Some(host::register_queue(&name).ok()?);
+            host::set_tick(FIRST_TICK).ok()?;
+            self.ticks_fast = true;
+        }
+        self.worker = Some(Rc::new(Worker {
+            policy,
+            cache: KeyCache::new(KNOWN_KEYS, UNKNOWN_KEYS, lease),
+            lookups: RefCell::default(),
+            queue,
+        }));
+        Some(())
+    }
+
+    /// Asks about every key that someone waits for, up to a hundred in one call.
+    fn send_lookups(&self, worker: &Worker, service: &KeyService, now: UnixMillis) {
+        loop {
+            let hashes = worker.lookups.borrow_mut().unsent();
+            if hashes.is_empty() {
+                return;
+            }
+            let request = LookupRequest { hashes };
+            let body = serde_json::to_vec(&request).unwrap_or_default();
+            match self.call(service, "POST", LOOKUPS_PATH, Some(&body)) {
+                Ok(token) => worker.lookups.borrow_mut().sent(token, request.hashes),
+                Err(_) => {
+                    count("keygate_lookup.unavailable");
+                    worker.give_up(&request.hashes, now);
+                }
+            }
+        }
+    }
+
+    fn read_lookup(&self, worker: &Worker, hashes: &[KeyHash], size: usize, now: UnixMillis) {
+        let Some(answer) = read_answer::<LookupResponse>(size) else {
+            count("keygate_lookup.unavailable");
+            worker.give_up(hashes, now);
+            return;
+        };
+        count("keygate_lookup.answered");
+        for &hash in hashes {
+            let record = answer.records.iter().find(|record| record.hash == hash);
+            let known = record.map(KnownKey::try_from).transpose();
+            let Ok(known) = known.map(|known| known.map(Rc::new)) else {
+                log::warn!("keygate: the key service sent a record that is not usable");
+                worker.give_up(&[hash], now);
+                continue;
+            };
+            if !worker.cache.insert(hash, known.clone(), answer.epoch) {
+                if !worker.lookups.borrow_mut().ask_again(&hash) {
+                    worker.give_up(&[hash], now);
+                }
+                continue;
+            }
+            let knowledge = known.map_or(Knowledge::Unknown, Knowledge::Known);
+            worker.settle(&hash, &Answer { hash, knowledge }, now);
+        }
+    }
+
+    fn send_poll(&mut self, worker: &Worker, service: &KeyService, now: UnixMillis) {
+        let lost = |(_, asked_at): &mut (u32, UnixMillis)| asked_at.plus(patience(service)) < now;
+        if self.poll.call.take_if(lost).is_some() {
+            self.poll.failed();
+        }
+        let is_due = self.poll.due.is_none_or(|due| due <= now);
+        if self.poll.call.is_some() || !is_due {
+            return;
+        }
+        self.poll.due = Some(now.plus(service.poll));
+        let path = match worker.cache.epoch() {
+            Some(epoch) => format!("{CHANGES_PATH}?after={epoch}"),
+            None => CHANGES_PATH.to_owned(),
+        };
+        match self.call(service, "GET", &path, None) {
+            Ok(token) => self.poll.call = Some((token, now)),
+            Err(_) => self.poll.failed(),
+        }
+    }
+
+    fn read_poll(&mut self, worker: &Worker, size: usize, asked_at: UnixMillis) {
+        let Some(answer) = read_answer::<ChangesResponse>(size) else {
+            self.poll.failed();
+            return;
+        };
+        count("keygate_poll.answered");
+        if std::mem::take(&mut self.poll.is_failing) {
+            log::info!("keygate: the key service answers again");
+        }
+        if answer.reset {
+            worker.cache.reset(answer.epoch, asked_at);
+        } else {
+            let is_whole = !answer.more;
+            worker
+                .cache
+                .follow(&answer.changed, answer.epoch, is_whole, asked_at);
+        }
+        if answer.more {
+            self.poll.due = None;
+        }
+    }
+
+    /// Calls the key service. One retry where the request cannot have arrived.
+    fn call(
+        &self,
+        service: &KeyService,
+        method: &str,
+        path: &str,
+        body: Option<&[u8]>,
+    ) -> Result<u32, HostError> {
+        // Settling a request has made its context the current one; the answer to a call
+        // goes to whose context is current when it is made.
+        host::enter(self.context)?;
+        let token = String::from_utf8_lossy(service.token.expose());
+        let authorization = format!("Bearer {token}");
+        let headers = vec![
+            (":method", method),
+            (":path", path),
+            (":authority", &service.authority),
+            ("authorization", &authorization),
+            ("content-type", "application/json"),
+            ("x-envoy-retry-on", "connect-failure,refused-stream"),
+            ("x-envoy-max-retries", "1"),
+        ];
+        host::call(&service.cluster, headers, body, service.timeout)
+    }
+}
+
+impl Poll {
+    fn failed(&mut self) {
+        count("keygate_poll.unavailable");
+        if !std::mem::replace(&mut self.is_failing, true) {
+            log::warn!(
+                "keygate: the key service does not answer; known keys count until the lease ends"
+            );
+        }
+    }
+}
+
+/// Two calls and a second: what has not come by then, the host has lost.
+fn patience(service: &KeyService) -> Millis {
+    Millis(service.timeout.0.saturating_mul(2).saturating_add(1000))
+}
+
+/// What the key service said; `None` for anything that is not its own 200. Envoy's
+/// answers in its place (503, 504) look like others', hence the marker.
+fn read_answer<T: DeserializeOwned>(size: usize) -> Option<T> {
+    let headers = host::callout_headers().ok()?;
+    let has = |name: &str, value: &str| {
+        let mut values = headers.iter().filter(|(it, _)| it == name.as_bytes());
+        values.next().is_some_and(|(_, it)| it == value.as_bytes()) && values.next().is_none()
+    };
+    if !has(":status", "200") || !has(SERVICE_MARKER.0, SERVICE_MARKER.1) || size > MAX_ANSWER {
+        return None;
+    }
+    serde_json::from_slice(&host::callout_body(size).ok()?).ok()
+}
+
+impl Context for Root {
+    fn on_http_call_response(
+        &mut self,
+        token: u32,
+        _headers: usize,
+        size: usize,
+        _trailers: usize,
+    ) {
+        let (Some(worker), Ok(now)) = (self.worker.clone(), host::now()) else {
+            return;
+        };
+        if let Some((_, asked_at)) = self.poll.call.take_if(|(call, _)| *call == token) {
+            self.read_poll(&worker, size, asked_at);
+        } else {
+            let hashes = worker.lookups.borrow_mut().answered(token);
+            self.read_lookup(&worker, &hashes.unwrap_or_default(), size, now);
+        }
+        if let Some(service) = &worker.policy.key_service {
+            self.send_poll(&worker, service, now);
+            self.send_lookups(&worker, service, now);
+        }
+    }
+}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, _size: usize) -> bool {
+        self.configure().is_some()
+    }
+
+    fn on_tick(&mut self) {
+        let (Some(worker), Ok(now)) = (self.worker.clone(), host::now()) else {
+            return;
+        };
+        let Some(service) = &worker.policy.key_service else {
+            return;
+        };
+        if std::mem::take(&mut self.ticks_fast) {
+            let _ = host::set_tick(TICK.min(service.poll));
+        }
+        self.send_poll(&worker, service, now);
+        self.send_lookups(&worker, service, now);
+        let overdue = worker.lookups.borrow().overdue(patience(service), now);
+        worker.give_up(&overdue, now);
+    }
+
+    fn on_queue_ready(&mut self, queue: u32) {
+        host::drain(queue);
+        let (Some(worker), Ok(now)) = (self.worker.clone(), host::now()) else {
+            return;
+        };
+        if let Some(service) = &worker.policy.key_service {
+            self.send_lookups(&worker, service, now);
+        }
+    }
+
+    fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Stream::new(context, self.worker.clone())))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}

@@ -1,0 +1,170 @@
+//! One request: headers in, verdict out. Nothing but [`State::Allowed`] lets a byte pass.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use keygate_core::answer::{Refusal, Scheme};
+use keygate_core::grant::{Edit, Grant};
+use keygate_core::policy::Verdict;
+use keygate_core::reason::Reason;
+use keygate_core::record::{KeyLookup, NoAnswer};
+use keygate_core::request::Header;
+use keygate_core::time::UnixMillis;
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::Action;
+
+use crate::host::{self, HostError};
+use crate::lookups::Waiter;
+use crate::metrics;
+use crate::root::Worker;
+
+/// How far the decision about a request has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// No header was seen yet.
+    Undecided,
+    /// The key service is being asked.
+    Waiting,
+    /// It may pass.
+    Allowed,
+    /// It was answered.
+    Denied,
+}
+
+/// The filter's part of one request.
+pub struct Stream {
+    context: u32,
+    worker: Option<Rc<Worker>>,
+    state: Rc<Cell<State>>,
+}
+
+impl Stream {
+    pub fn new(context: u32, worker: Option<Rc<Worker>>) -> Self {
+        let state = Rc::new(Cell::new(State::Undecided));
+        Self {
+            context,
+            worker,
+            state,
+        }
+    }
+
+    fn gate(&self) -> Action {
+        match self.state.get() {
+            State::Allowed => Action::Continue,
+            State::Undecided | State::Waiting | State::Denied => Action::Pause,
+        }
+    }
+
+    fn decide(&self) -> State {
+        let Some(worker) = &self.worker else {
+            return refuse(&[], Reason::HostFailure);
+        };
+        let (Ok(headers), Ok(now)) = (host::request_headers(), host::now()) else {
+            return refuse(&[], Reason::HostFailure);
+        };
+        let waiter = Waiter {
+            context: self.context,
+            headers,
+            client: host::client_address(),
+            state: Rc::clone(&self.state),
+        };
+        match judge(worker, &waiter, &worker.cache, now) {
+            Verdict::Ask(hash) => match worker.ask(hash, waiter, now) {
+                Ok(()) => State::Waiting,
+                Err((waiter, reason)) => enforce(
+                    &judge(worker, &waiter, &NoAnswer(reason), now),
+                    &waiter.headers,
+                ),
+            },
+            verdict => enforce(&verdict, &waiter.headers),
+        }
+    }
+}
+
+fn judge(worker: &Worker, waiter: &Waiter, keys: &impl KeyLookup, now: UnixMillis) -> Verdict {
+    worker
+        .policy
+        .decide(&waiter.headers, waiter.client, keys, now)
+}
+
+/// Decides a paused request on an answer, for good: a second question is no answer.
+pub fn settle(worker: &Worker, waiter: &Waiter, keys: &impl KeyLookup, now: UnixMillis) {
+    if waiter.state.get() != State::Waiting || host::enter(waiter.context).is_err() {
+        return;
+    }
+    let verdict = match judge(worker, waiter, keys, now) {
+        Verdict::Ask(_) => judge(
+            worker,
+            waiter,
+            &NoAnswer(Reason::KeyServiceUnavailable),
+            now,
+        ),
+        verdict => verdict,
+    };
+    let state = enforce(&verdict, &waiter.headers);
+    waiter.state.set(state);
+    if state == State::Allowed && host::resume().is_err() {
+        log::warn!("keygate: a request that may pass could not be resumed");
+    }
+}
+
+/// Carries out a verdict on the request of the current context.
+fn enforce(verdict: &Verdict, headers: &[Header]) -> State {
+    metrics::decision(verdict);
+    match verdict {
+        Verdict::Allow(grant) => match edit(grant) {
+            Ok(()) => State::Allowed,
+            Err(_) => refuse(headers, Reason::HostFailure),
+        },
+        Verdict::Deny(denial) => {
+            if host::reply(denial).is_err() {
+                log::error!("keygate: the answer to a refused request could not be sent");
+            }
+            State::Denied
+        }
+        Verdict::Ask(_) => refuse(headers, Reason::HostFailure),
+    }
+}
+
+fn edit(grant: &Grant) -> Result<(), HostError> {
+    grant.edits.iter().try_for_each(|edit| match edit {
+        Edit::Remove(name) => host::remove_header(name),
+        Edit::Set(name, value) => host::set_header(name, value),
+    })
+}
+
+/// The answer when the decision itself could not be made or carried out.
+fn refuse(headers: &[Header], reason: Reason) -> State {
+    let refusal = Refusal {
+        reason,
+        scheme: Scheme::None,
+    };
+    enforce(&Verdict::Deny(refusal.answer(headers, None, "-")), headers)
+}
+
+impl Context for Stream {
+    fn on_done(&mut self) -> bool {
+        if self.state.get() == State::Waiting
+            && let Some(worker) = &self.worker
+        {
+            worker.leave(self.context);
+        }
+        true
+    }
+}
+
+impl HttpContext for Stream {
+    fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+        self.state.set(self.decide());
+        self.gate()
+    }
+
+    // Envoy calls these during the pause when allow_on_headers_stop_iteration is set.
+    fn on_http_request_body(&mut self, _size: usize, _end_of_stream: bool) -> Action {
+        self.gate()
+    }
+
+    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        self.gate()
+    }
+}

@@ -1,0 +1,201 @@
+//! A real Envoy with the file that a user copies.
+
+mod config;
+
+use std::process::ExitStatus;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub use config::EnvoyConfig;
+
+use crate::client;
+use crate::launch::{Container, ENVOY};
+use crate::process::Process;
+use crate::wait;
+
+/// How long one question to the admin port may take.
+const ADMIN_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A running Envoy; it ends when dropped, and its log is printed if the test failed.
+pub struct Envoy {
+    // The order matters: fields are dropped from the first to the last.
+    process: Mutex<Process>,
+    _container: Option<Container>,
+    _directory: TempDir,
+    port: u16,
+    admin_port: u16,
+}
+
+impl Envoy {
+    /// Starts it and waits until it serves.
+    ///
+    /// # Panics
+    /// When it does not come up; its log says why.
+    #[must_use]
+    pub fn start(config: EnvoyConfig) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let addresses = directory.path().join("admin");
+        let (mut process, container) = launch(
+            config,
+            &directory,
+            &[
+                "--admin-address-path".to_owned(),
+                addresses.display().to_string(),
+            ],
+        );
+        let admin_port = wait::until("Envoy's admin port", wait::STARTUP, || {
+            process.assert_running();
+            let address = std::fs::read_to_string(&addresses).ok()?;
+            address.rsplit_once(':')?.1.trim().parse::<u16>().ok()
+        });
+        wait::until("Envoy to be ready", wait::STARTUP, || {
+            process.assert_running();
+            let ready = client::get(admin_port, "/ready").patience(ADMIN_PATIENCE);
+            (ready.try_send().ok()?.status == 200).then_some(())
+        });
+        let port = listener_port(admin_port);
+        Self {
+            process: Mutex::new(process),
+            _container: container,
+            _directory: directory,
+            port,
+            admin_port,
+        }
+    }
+
+    /// Loads the configuration, as `envoy --mode validate` does.
+    ///
+    /// # Errors
+    /// What Envoy said when it refused.
+    pub fn validate(config: EnvoyConfig) -> Result<(), String> {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let arguments = ["--mode".to_owned(), "validate".to_owned()];
+        let (mut process, _container) = launch(config, &directory, &arguments);
+        let status = wait::until("Envoy's validation", wait::STARTUP, || process.ended());
+        if status.success() {
+            Ok(())
+        } else {
+            Err(process.log())
+        }
+    }
+
+    /// Where clients connect on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Where the admin interface listens on 127.0.0.1.
+    #[must_use]
+    pub fn admin_port(&self) -> u16 {
+        self.admin_port
+    }
+
+    /// `GET` on the admin interface.
+    ///
+    /// # Panics
+    /// When it does not answer 200.
+    #[must_use]
+    pub fn admin(&self, path: &str) -> String {
+        admin(self.admin_port, path)
+    }
+
+    /// A counter or a gauge by its whole name; `None` if it has never been touched.
+    #[must_use]
+    pub fn stat(&self, name: &str) -> Option<u64> {
+        let stats = self.admin("/stats?usedonly");
+        let mut lines = stats.lines().filter_map(|line| line.split_once(": "));
+        lines.find(|(n, _)| *n == name)?.1.trim().parse().ok()
+    }
+
+    /// Every counter and gauge whose name contains the text.
+    #[must_use]
+    pub fn stats(&self, part: &str) -> Vec<(String, u64)> {
+        let stats = self.admin("/stats?usedonly");
+        let lines = stats.lines().filter_map(|line| line.split_once(": "));
+        lines
+            .filter(|(name, _)| name.contains(part))
+            .filter_map(|(name, value)| Some((name.to_owned(), value.trim().parse().ok()?)))
+            .collect()
+    }
+
+    /// What it has written so far: its own log and the access log.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.process().log()
+    }
+
+    /// Waits until the log contains the text; the access log is written with a delay.
+    ///
+    /// # Panics
+    /// When it does not come.
+    pub fn wait_for_log(&self, text: &str) {
+        let what = format!("{text:?} in Envoy's log");
+        wait::until(&what, Duration::from_secs(5), || {
+            self.log().contains(text).then_some(())
+        });
+    }
+
+    /// Whether the process is still there.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.process().ended().is_none()
+    }
+
+    /// Ends it by SIGTERM, as an operator would.
+    pub fn stop(&self) -> ExitStatus {
+        self.process().stop()
+    }
+
+    fn process(&self) -> MutexGuard<'_, Process> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn launch(
+    mut config: EnvoyConfig,
+    directory: &TempDir,
+    more: &[String],
+) -> (Process, Option<Container>) {
+    if config.has_filter() {
+        config::assert_built(&config.module);
+    }
+    let bootstrap = directory.path().join("bootstrap.json");
+    let text = format!("{:#}", config.bootstrap());
+    std::fs::write(&bootstrap, text).expect("a temporary directory can be written to");
+    let mut arguments = vec!["--config-path".to_owned(), bootstrap.display().to_string()];
+    let concurrency = config.concurrency.to_string();
+    arguments.extend(["--concurrency".to_owned(), concurrency]);
+    // At level info, `main` begins with 30 kB of what is compiled in.
+    let levels = format!("main:warning{}", config.log_levels);
+    arguments.extend(["--component-log-level".to_owned(), levels]);
+    // Many Envoys on one machine; an access log that a test can read soon.
+    arguments.push("--disable-hot-restart".to_owned());
+    arguments.extend(["--file-flush-interval-msec".to_owned(), "50".to_owned()]);
+    arguments.extend_from_slice(more);
+    let (command, container) = ENVOY.command(
+        &arguments,
+        &config.variables,
+        directory.path(),
+        &config.module,
+    );
+    let log = directory.path().join("envoy.log");
+    (Process::start("envoy", command, log), container)
+}
+
+fn admin(port: u16, path: &str) -> String {
+    let response = client::get(port, path).patience(ADMIN_PATIENCE).send();
+    assert_eq!(response.status, 200, "admin {path}: {}", response.text());
+    response.text()
+}
+
+fn listener_port(admin_port: u16) -> u16 {
+    let listeners: Value =
+        serde_json::from_str(&admin(admin_port, "/listeners?format=json")).expect("JSON");
+    let port = &listeners["listener_statuses"][0]["local_address"]["socket_address"]["port_value"];
+    let port = port.as_u64().and_then(|port| u16::try_from(port).ok());
+    port.unwrap_or_else(|| panic!("no port in {listeners}"))
+}

@@ -1,0 +1,198 @@
+//! What Envoy is started with: the file that a user copies, with other ports, and
+//! with whatever a test changes in it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::repository;
+
+const HTTP_FILTERS: &str =
+    "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
+const LISTENER_PORT: &str = "/static_resources/listeners/0/address/socket_address/port_value";
+const ADMIN_PORT: &str = "/admin/address/socket_address/port_value";
+const ENDPOINT_PORT: &str =
+    "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address/port_value";
+
+/// `envoy/envoy.yaml` with a test's changes.
+pub struct EnvoyConfig {
+    pub(super) concurrency: u32,
+    pub(super) variables: BTreeMap<String, String>,
+    pub(super) log_levels: String,
+    pub(super) module: PathBuf,
+    bootstrap: Value,
+}
+
+impl Default for EnvoyConfig {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl EnvoyConfig {
+    /// The user's file; both listeners on free ports, two workers.
+    ///
+    /// # Panics
+    /// When the file is no longer what the harness knows.
+    #[must_use]
+    pub fn new() -> Self {
+        let path = repository().join("envoy/envoy.yaml");
+        let text = std::fs::read_to_string(&path).expect("envoy/envoy.yaml can be read");
+        let mut bootstrap: Value = serde_saphyr::from_str(&text)
+            .unwrap_or_else(|error| panic!("envoy/envoy.yaml: {error}"));
+        let module = module();
+        // Envoy picks free ports and tells them: no port that another test may take meanwhile.
+        *at(&mut bootstrap, ADMIN_PORT) = json!(0);
+        *at(&mut bootstrap, LISTENER_PORT) = json!(0);
+        let mut config = Self {
+            concurrency: 2,
+            variables: BTreeMap::new(),
+            log_levels: String::new(),
+            module,
+            bootstrap,
+        };
+        let path = config.module.display().to_string();
+        config.plugin()["vm_config"]["code"]["local"]["filename"] = json!(path);
+        config
+    }
+
+    /// Number of workers.
+    #[must_use]
+    pub fn concurrency(mut self, workers: u32) -> Self {
+        self.concurrency = workers;
+        self
+    }
+
+    /// A variable of Envoy's environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// How much one component of Envoy says, such as `wasm:debug`; `info` otherwise.
+    #[must_use]
+    pub fn log_level(mut self, level: &str) -> Self {
+        self.log_levels.push(',');
+        self.log_levels.push_str(level);
+        self
+    }
+
+    /// Where the upstream listens on 127.0.0.1.
+    #[must_use]
+    pub fn upstream(self, port: u16) -> Self {
+        self.cluster_at("upstream", port)
+    }
+
+    /// Where the key service listens on 127.0.0.1.
+    #[must_use]
+    pub fn key_service(self, port: u16) -> Self {
+        self.cluster_at("keygate_keys", port)
+    }
+
+    /// Replaces the policy.
+    #[must_use]
+    pub fn policy(self, policy: &Value) -> Self {
+        self.policy_text(&policy.to_string())
+    }
+
+    /// Replaces the policy by any text.
+    #[must_use]
+    pub fn policy_text(mut self, text: &str) -> Self {
+        self.plugin()["configuration"]["value"] = json!(text);
+        self
+    }
+
+    /// Changes the policy that is there.
+    ///
+    /// # Panics
+    /// If that is no JSON.
+    #[must_use]
+    pub fn edit_policy(mut self, change: impl FnOnce(&mut Value)) -> Self {
+        let text = self.plugin()["configuration"]["value"].take();
+        let text = text.as_str().expect("the policy is a text");
+        let mut policy = serde_json::from_str(text).expect("the policy is JSON");
+        change(&mut policy);
+        self.policy(&policy)
+    }
+
+    /// Sets a field of the plugin, such as `allow_on_headers_stop_iteration`.
+    #[must_use]
+    pub fn plugin_field(mut self, name: &str, value: Value) -> Self {
+        self.plugin()[name] = value;
+        self
+    }
+
+    /// With the setting under which Envoy lets a body pass while headers wait.
+    #[must_use]
+    pub fn allow_on_headers_stop_iteration(self) -> Self {
+        self.plugin_field("allow_on_headers_stop_iteration", json!(true))
+    }
+
+    /// Envoy alone: to try the harness, or to compare with.
+    #[must_use]
+    pub fn without_filter(mut self) -> Self {
+        let filters = at(&mut self.bootstrap, HTTP_FILTERS);
+        let filters = filters.as_array_mut().expect("a list of filters");
+        filters.retain(|filter| filter["name"] != "keygate");
+        self
+    }
+
+    /// Changes anything in the bootstrap.
+    #[must_use]
+    pub fn change(mut self, change: impl FnOnce(&mut Value)) -> Self {
+        change(&mut self.bootstrap);
+        self
+    }
+
+    /// Whether the module is asked for at all.
+    pub(super) fn has_filter(&mut self) -> bool {
+        let filters = at(&mut self.bootstrap, HTTP_FILTERS).as_array();
+        filters.is_some_and(|filters| filters.iter().any(|filter| filter["name"] == "keygate"))
+    }
+
+    pub(super) fn bootstrap(&self) -> &Value {
+        &self.bootstrap
+    }
+
+    fn cluster_at(mut self, name: &str, port: u16) -> Self {
+        let clusters = at(&mut self.bootstrap, "/static_resources/clusters");
+        let mut clusters = clusters.as_array_mut().expect("a list").iter_mut();
+        let cluster = clusters.find(|cluster| cluster["name"] == name);
+        let cluster = cluster.unwrap_or_else(|| panic!("envoy/envoy.yaml: no cluster {name}"));
+        *at(cluster, ENDPOINT_PORT) = json!(port);
+        self
+    }
+
+    fn plugin(&mut self) -> &mut Value {
+        let filters = at(&mut self.bootstrap, HTTP_FILTERS);
+        let mut filters = filters.as_array_mut().expect("a list").iter_mut();
+        let filter = filters.find(|filter| filter["name"] == "keygate");
+        let filter = filter.expect("envoy/envoy.yaml: a filter named keygate");
+        &mut filter["typed_config"]["config"]
+    }
+}
+
+fn at<'a>(value: &'a mut Value, pointer: &str) -> &'a mut Value {
+    value
+        .pointer_mut(pointer)
+        .unwrap_or_else(|| panic!("envoy/envoy.yaml: nothing at {pointer}"))
+}
+
+/// From `KEYGATE_WASM`, else where `scripts/wasm` puts it.
+fn module() -> PathBuf {
+    let path = std::env::var_os("KEYGATE_WASM").map_or_else(
+        || repository().join("target/keygate.wasm"),
+        |path| repository().join(path),
+    );
+    path.canonicalize().unwrap_or(path)
+}
+
+pub(super) fn assert_built(module: &Path) {
+    assert!(
+        module.is_file(),
+        "the filter is missing at {}: run `make build` first",
+        module.display()
+    );
+}

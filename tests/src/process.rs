@@ -1,0 +1,162 @@
+//! A child process whose output goes to a file, and which does not outlive its owner.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{LazyLock, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Time between the polite signal and the other one.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Most bytes of a log that a failed test prints.
+const PRINTED: u64 = 64 * 1024;
+
+pub struct Process {
+    name: &'static str,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts it; its output is appended to `log`.
+    pub fn start(name: &'static str, command: Command, log: PathBuf) -> Self {
+        let output = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .expect("a log file can be made in a temporary directory");
+        let errors = output.try_clone().expect("a file handle can be cloned");
+        let program = command.get_program().to_owned();
+        let mut command = dying_with_us(command);
+        command.stdin(Stdio::null()).stdout(output).stderr(errors);
+        let child = spawn(command)
+            .unwrap_or_else(|e| panic!("{name}: cannot start {}: {e}", program.display()));
+        Self { name, child, log }
+    }
+
+    /// `None` while it runs.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child
+            .try_wait()
+            .expect("our own child can be waited for")
+    }
+
+    /// Panics with its log if it has ended: then waiting for it is in vain.
+    pub fn assert_running(&mut self) {
+        if let Some(status) = self.ended() {
+            panic!("{} has ended: {status}", self.name);
+        }
+    }
+
+    pub fn kill9(&mut self) {
+        // An error means that it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// SIGTERM; SIGKILL if that is not enough. Says how it ended.
+    pub fn stop(&mut self) -> ExitStatus {
+        if let Some(status) = self.ended() {
+            return status;
+        }
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        let asked = Instant::now();
+        if pid.is_some_and(|pid| kill_process(pid, Signal::TERM).is_ok()) {
+            while asked.elapsed() < PATIENCE {
+                if let Some(status) = self.ended() {
+                    return status;
+                }
+                thread::sleep(Duration::from_millis(5));
+            }
+            eprintln!("{} ignored SIGTERM for {PATIENCE:?}", self.name);
+        }
+        self.kill9();
+        self.ended().expect("it was killed and waited for")
+    }
+
+    pub fn log(&self) -> String {
+        let bytes = std::fs::read(&self.log).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    fn print_log(&self) -> io::Result<()> {
+        let mut file = File::open(&self.log)?;
+        let skipped = file.metadata()?.len().saturating_sub(PRINTED);
+        file.seek(SeekFrom::Start(skipped))?;
+        let mut text = Vec::new();
+        file.read_to_end(&mut text)?;
+        let text = String::from_utf8_lossy(&text);
+        eprintln!(
+            "---- {}: its log, {skipped} bytes before this left out",
+            self.name
+        );
+        eprintln!("{text}---- {}: end of its log", self.name);
+        Ok(())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.stop();
+        if thread::panicking() && self.print_log().is_err() {
+            eprintln!("---- {}: its log cannot be read", self.name);
+        }
+    }
+}
+
+/// The same command, ended by the kernel when the thread that spawned it ends.
+/// `setpriv` becomes the command, so the process id stays ours; where it is
+/// missing, only an aborted test leaves something behind.
+fn dying_with_us(command: Command) -> Command {
+    static SETPRIV: LazyLock<bool> = LazyLock::new(|| {
+        let trial = Command::new("setpriv")
+            .args(["--pdeathsig", "TERM", "true"])
+            .stderr(Stdio::null())
+            .status();
+        trial.is_ok_and(|status| status.success())
+    });
+    if !*SETPRIV {
+        return command;
+    }
+    let mut wrapped = Command::new("setpriv");
+    wrapped.args(["--pdeathsig", "TERM", "--"]);
+    wrapped.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => wrapped.env(name, value),
+            None => wrapped.env_remove(name),
+        };
+    }
+    if let Some(directory) = command.get_current_dir() {
+        wrapped.current_dir(directory);
+    }
+    wrapped
+}
+
+/// Spawns from a thread that lives as long as we do: the kernel's signal is bound
+/// to the thread, and a test's own thread may end before what it has started.
+fn spawn(command: Command) -> io::Result<Child> {
+    type Order = (Command, Sender<io::Result<Child>>);
+    static NURSERY: LazyLock<Mutex<Sender<Order>>> = LazyLock::new(|| {
+        let (orders, inbox) = channel::<Order>();
+        thread::spawn(move || {
+            for (mut command, answer) in inbox {
+                let _ = answer.send(command.spawn());
+            }
+        });
+        Mutex::new(orders)
+    });
+    let (answer, result) = channel();
+    NURSERY
+        .lock()
+        .expect("nobody panics while ordering")
+        .send((command, answer))
+        .expect("the nursery lives forever");
+    result.recv().expect("the nursery answers every order")
+}

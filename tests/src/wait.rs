@@ -1,0 +1,25 @@
+//! Waiting for a condition, with a bound: never a sleep for luck.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a part may take to come up. Generous: a busy machine is no failure.
+pub const STARTUP: Duration = Duration::from_secs(30);
+
+/// Asks until there is an answer.
+///
+/// # Panics
+/// When the bound has passed, with the name of what was waited for.
+pub fn until<T>(what: &str, bound: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(
+            start.elapsed() < bound,
+            "waited {bound:?} in vain for {what}"
+        );
+        thread::sleep(Duration::from_millis(10));
+    }
+}
