@@ -1,1 +1,30 @@
-//! Soon.
+//! The key service: it issues, lists and revokes app keys, and tells the edge what changed.
+//!
+//! `api` speaks HTTP and knows no SQL; `store` speaks SQL and knows no HTTP;
+//! between them stand checked values ([`Key`], [`Draft`]). The clock and the
+//! randomness come from the caller ([`Ambient`]). A raw key exists in the answer
+//! to its creation and nowhere else.
+//!
+//! - [`config`]: what a service is started with, [`auth`]: who may ask for what
+//! - [`serve()`]: the socket, the signals, the end
+//! - [`api`]: the routes; [`problem`]: every way to refuse
+//! - [`store`]: keys and the change feed in SQLite
+
+pub mod ambient;
+pub mod api;
+pub mod auth;
+pub mod config;
+pub mod draft;
+pub mod key;
+pub mod metrics;
+pub mod problem;
+pub mod serve;
+pub mod store;
+
+pub use ambient::Ambient;
+pub use auth::{Tokens, TokensError};
+pub use config::{ConfigError, ServiceConfig};
+pub use draft::Draft;
+pub use key::Key;
+pub use serve::{ServeError, serve};
+pub use store::{SqliteStore, StoreError};

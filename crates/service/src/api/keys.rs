@@ -1,0 +1,186 @@
+//! What an admin calls: create, list, show and revoke keys.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use keygate_core::app_key::NewAppKey;
+use keygate_core::time::UnixMillis;
+use serde::{Deserialize, Serialize};
+
+use super::Service;
+use super::read::{JsonBody, KeyId, Query};
+use crate::draft::{CreateBody, line};
+use crate::key::{Key, KeyObject, Standing};
+use crate::problem::Problem;
+use crate::store::{Filter, NewKey};
+
+/// Two fresh keys are never the same: a second try is for a database of keys from elsewhere.
+const TRIES: usize = 4;
+
+const DEFAULT_LIMIT: u64 = 50;
+const MAX_LIMIT: u64 = 100;
+const MAX_REASON: usize = 256;
+
+#[derive(Serialize)]
+struct Created<'a> {
+    key: &'a str,
+    #[serde(flatten)]
+    object: KeyObject,
+}
+
+/// `POST /v1/keys`: the only answer that ever contains a key.
+pub(super) async fn create(
+    State(service): State<Arc<Service>>,
+    JsonBody(body): JsonBody<CreateBody>,
+) -> Result<Response, Problem> {
+    let now = service.now();
+    let draft = body.check(now)?;
+    for _ in 0..TRIES {
+        let fresh = service.generate()?;
+        let new = NewKey {
+            id: fresh.id.clone(),
+            hash: fresh.hash,
+            start: start(&fresh),
+            draft: draft.clone(),
+        };
+        if let Some(key) = service.store.insert(new, now).await? {
+            service.metrics.keys_created.inc();
+            tracing::info!(id = key.id, account = key.account, "key created");
+            let object = KeyObject::new(key, now);
+            let key = &fresh.text;
+            return Ok((StatusCode::CREATED, Json(Created { key, object })).into_response());
+        }
+    }
+    Err(Problem::Internal)
+}
+
+#[derive(Serialize)]
+struct Listed {
+    keys: Vec<KeyObject>,
+    next_cursor: Option<String>,
+}
+
+/// `GET /v1/keys`: newest first.
+pub(super) async fn list(
+    State(service): State<Arc<Service>>,
+    RawQuery(query): RawQuery,
+) -> Result<impl IntoResponse, Problem> {
+    let now = service.now();
+    let page = service.store.page(filter(query.as_deref())?, now).await?;
+    Ok(Json(Listed {
+        keys: objects(page.keys, now),
+        next_cursor: page.next.map(cursor),
+    }))
+}
+
+/// `GET /v1/keys/{id}`.
+pub(super) async fn show(
+    State(service): State<Arc<Service>>,
+    KeyId(id): KeyId,
+) -> Result<impl IntoResponse, Problem> {
+    let key = service.store.key(id).await?.ok_or(Problem::NoSuchKey)?;
+    Ok(Json(KeyObject::new(key, service.now())))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RevokeBody {
+    reason: Option<String>,
+}
+
+/// `POST /v1/keys/{id}/revoke`: final; again is as good as once.
+pub(super) async fn revoke(
+    State(service): State<Arc<Service>>,
+    KeyId(id): KeyId,
+    JsonBody(body): JsonBody<RevokeBody>,
+) -> Result<impl IntoResponse, Problem> {
+    let now = service.now();
+    let reason = body
+        .reason
+        .map(|text| line("reason", text, MAX_REASON))
+        .transpose()?;
+    let revoked = service.store.revoke(id, reason, now).await?;
+    let revoked = revoked.ok_or(Problem::NoSuchKey)?;
+    if revoked.newly {
+        service.metrics.keys_revoked.inc();
+        tracing::info!(
+            id = revoked.key.id,
+            account = revoked.key.account,
+            "key revoked"
+        );
+    }
+    Ok(Json(KeyObject::new(revoked.key, now)))
+}
+
+impl Service {
+    pub(super) fn now(&self) -> UnixMillis {
+        (self.ambient.clock)()
+    }
+
+    /// Makes a key. If the randomness gives out on the way, what was made is thrown away.
+    fn generate(&self) -> Result<NewAppKey, Problem> {
+        let mut drawn = Ok(());
+        let mut fill = |bytes: &mut [u8]| {
+            if let Err(error) = (self.ambient.randomness)(bytes) {
+                drawn = Err(error);
+                // Zeros end the drawing: `generate` asks again for as long as bytes are biased.
+                bytes.fill(0);
+            }
+        };
+        let fresh = self.master.generate(&self.prefix, self.kid, &mut fill);
+        drawn?;
+        Ok(fresh)
+    }
+}
+
+fn objects(keys: Vec<Key>, now: UnixMillis) -> Vec<KeyObject> {
+    keys.into_iter()
+        .map(|key| KeyObject::new(key, now))
+        .collect()
+}
+
+/// `kg_01<id>`: what stands before the separator of the secret.
+fn start(fresh: &NewAppKey) -> String {
+    fresh
+        .text
+        .rsplit_once('_')
+        .map_or_else(String::new, |(start, _)| start.to_owned())
+}
+
+fn filter(query: Option<&str>) -> Result<Filter, Problem> {
+    let query = Query::parse(query, &["account", "status", "cursor", "limit"])?;
+    let standing = |text: &str| {
+        Standing::parse(text)
+            .ok_or_else(|| Problem::field("status", "must be active, revoked or expired"))
+    };
+    let before = |text: &str| {
+        number(text).ok_or_else(|| Problem::field("cursor", "must be a next_cursor of this list"))
+    };
+    let limit = query.number("limit")?.unwrap_or(DEFAULT_LIMIT);
+    let limit = match u32::try_from(limit) {
+        Ok(small) if (1..=MAX_LIMIT).contains(&limit) => small,
+        _ => return Err(Problem::field("limit", "must be 1 to 100")),
+    };
+    Ok(Filter {
+        account: query.text("account").map(str::to_owned),
+        standing: query.text("status").map(standing).transpose()?,
+        before: query.text("cursor").map(before).transpose()?,
+        limit,
+    })
+}
+
+/// Opaque, so that nobody builds on its being a row number.
+fn cursor(number: i64) -> String {
+    URL_SAFE_NO_PAD.encode(format!("before {number}"))
+}
+
+fn number(cursor: &str) -> Option<i64> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+    let text = String::from_utf8(bytes).ok()?;
+    text.strip_prefix("before ")?.parse().ok()
+}

@@ -1,0 +1,141 @@
+//! The HTTP API: which path goes where, who may call it, and what every answer carries.
+
+mod edge;
+mod keys;
+mod probes;
+mod read;
+
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::HeaderValue;
+use axum::http::header::{CACHE_CONTROL, HeaderName};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use http_body_util::LengthLimitError;
+use keygate_core::app_key::{KeyRingId, MasterSecret, Prefix};
+use keygate_core::wire::{CHANGES_PATH, LOOKUPS_PATH, SERVICE_MARKER};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::ambient::Ambient;
+use crate::auth::{Gate, Role};
+use crate::config::ServiceConfig;
+use crate::metrics::Metrics;
+use crate::problem::{MAX_BODY, Problem};
+use crate::store::SqliteStore;
+
+/// After this a request is given up, be it a slow client or a locked database.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The service without its socket: what the routes share.
+pub struct Service {
+    pub(crate) store: SqliteStore,
+    prefix: Prefix,
+    kid: KeyRingId,
+    master: MasterSecret,
+    gate: Gate,
+    ambient: Ambient,
+    metrics: Metrics,
+}
+
+impl Service {
+    /// Puts a service together; it touches no network.
+    pub fn new(config: &ServiceConfig, store: SqliteStore, ambient: Ambient) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            prefix: config.prefix.clone(),
+            kid: config.kid,
+            master: config.master.clone(),
+            gate: Gate {
+                admin: config.admin_tokens.clone(),
+                edge: config.edge_tokens.clone(),
+            },
+            ambient,
+            metrics: Metrics::new(),
+        })
+    }
+
+    /// The routes.
+    pub fn router(self: Arc<Self>) -> Router {
+        let admin = Router::new()
+            .route("/v1/keys", post(keys::create).get(keys::list))
+            .route("/v1/keys/{id}", get(keys::show))
+            .route("/v1/keys/{id}/revoke", post(keys::revoke))
+            .route_layer(from_fn_with_state(Arc::clone(&self), admin_only));
+        let edge = Router::new()
+            .route(LOOKUPS_PATH, post(edge::lookups))
+            .route(CHANGES_PATH, get(edge::changes))
+            .route_layer(from_fn_with_state(Arc::clone(&self), edge_only));
+        Router::new()
+            .merge(admin)
+            .merge(edge)
+            .route("/healthz", get(probes::healthz))
+            .route("/readyz", get(probes::readyz))
+            .route("/metrics", get(probes::metrics))
+            .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
+            .fallback(|| async { Problem::NoSuchPath })
+            .layer(CatchPanicLayer::custom(|_| {
+                Problem::Internal.into_response()
+            }))
+            .layer(from_fn_with_state(Arc::clone(&self), frame))
+            .with_state(self)
+    }
+}
+
+async fn admin_only(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+    admit(&service, Role::Admin, request, next).await
+}
+
+async fn edge_only(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+    admit(&service, Role::Edge, request, next).await
+}
+
+/// Before the body is parsed: that is not for strangers.
+async fn admit(service: &Service, needed: Role, request: Request, next: Next) -> Response {
+    match service.gate.admit(request.headers(), needed) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// Around every request: the whole body, the time limit, the count, the marker of the service.
+async fn frame(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = tokio::time::timeout(REQUEST_TIMEOUT, answer(request, next))
+        .await
+        .unwrap_or_else(|_| Problem::Timeout.into_response());
+    let template = route.as_ref().map(MatchedPath::as_str);
+    service
+        .metrics
+        .answered(template, &method, response.status());
+    let (name, value) = SERVICE_MARKER;
+    let headers = response.headers_mut();
+    headers.insert(
+        HeaderName::from_static(name),
+        HeaderValue::from_static(value),
+    );
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Takes the body off the wire even if the request is then refused unread: otherwise
+/// the connection would have to close, under the next request of whoever reuses it.
+async fn answer(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    match axum::body::to_bytes(body, MAX_BODY).await {
+        Ok(body) => next.run(Request::from_parts(parts, body.into())).await,
+        Err(error)
+            if error
+                .source()
+                .is_some_and(|cause| cause.is::<LengthLimitError>()) =>
+        {
+            Problem::TooLarge.into_response()
+        }
+        Err(_) => Problem::Body("could not be read to its end".to_owned()).into_response(),
+    }
+}

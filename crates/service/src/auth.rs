@@ -1,0 +1,181 @@
+//! Who may ask for what: bearer tokens (RFC 6750) for two roles.
+//!
+//! Only SHA-256 digests of the tokens are kept: they have one length, so a
+//! constant-time comparison does not tell how long a token is.
+
+use std::fmt;
+
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use sha2::{Digest as _, Sha256};
+use subtle::{Choice, ConstantTimeEq as _};
+
+use crate::problem::Problem;
+
+/// Least number of bytes of a token.
+pub const MIN_TOKEN: usize = 16;
+
+/// What a token entitles to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Create, read and revoke keys.
+    Admin,
+    /// Look hashes up and read the change feed.
+    Edge,
+}
+
+/// The tokens of one role: any of them counts, so that one can replace another.
+#[derive(Clone)]
+pub struct Tokens(Vec<[u8; 32]>);
+
+/// Why a text holds no tokens. Never carries the text.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokensError {
+    /// Nothing but separators.
+    #[error("holds no token")]
+    None,
+    /// Short enough to guess.
+    #[error("holds a token of fewer than {MIN_TOKEN} bytes")]
+    Short,
+    /// No client could send it in a header.
+    #[error("holds a token with characters other than visible ASCII")]
+    Unsendable,
+}
+
+/// The tokens of both roles.
+#[derive(Clone, Debug)]
+pub(crate) struct Gate {
+    pub(crate) admin: Tokens,
+    pub(crate) edge: Tokens,
+}
+
+impl Gate {
+    /// Lets a request pass that carries a token of the role `needed`.
+    pub(crate) fn admit(&self, headers: &HeaderMap, needed: Role) -> Result<(), Problem> {
+        let mut sent = headers.get_all(AUTHORIZATION).iter();
+        let header = sent.next().ok_or(Problem::MissingToken)?;
+        if sent.next().is_some() {
+            return Err(Problem::InvalidToken);
+        }
+        let token = bearer(header.as_bytes()).ok_or(Problem::MissingToken)?;
+        let digest = digest(token);
+        // Both roles are always compared, so that the time says nothing about either.
+        let admin = self.admin.contains(&digest);
+        let edge = self.edge.contains(&digest);
+        let (fits, other) = match needed {
+            Role::Admin => (admin, edge),
+            Role::Edge => (edge, admin),
+        };
+        match (bool::from(fits), bool::from(other)) {
+            (true, _) => Ok(()),
+            (false, true) => Err(Problem::WrongRole),
+            (false, false) => Err(Problem::InvalidToken),
+        }
+    }
+}
+
+impl Tokens {
+    /// Reads one or several tokens, separated by commas or white space.
+    ///
+    /// # Errors
+    /// [`TokensError`] when there is none, or one is too short or cannot be sent.
+    pub fn parse(text: &str) -> Result<Self, TokensError> {
+        let tokens: Vec<&[u8]> = split(text).map(str::as_bytes).collect();
+        if tokens.is_empty() {
+            return Err(TokensError::None);
+        }
+        if !tokens
+            .iter()
+            .all(|token| token.iter().all(u8::is_ascii_graphic))
+        {
+            return Err(TokensError::Unsendable);
+        }
+        if tokens.iter().any(|token| token.len() < MIN_TOKEN) {
+            return Err(TokensError::Short);
+        }
+        Ok(Self(tokens.into_iter().map(digest).collect()))
+    }
+
+    pub(crate) fn shares_one_with(&self, other: &Self) -> bool {
+        self.0.iter().any(|digest| other.0.contains(digest))
+    }
+
+    /// Compares with every token, also after a match.
+    fn contains(&self, digest: &[u8; 32]) -> Choice {
+        self.0
+            .iter()
+            .fold(Choice::from(0), |found, one| found | one.ct_eq(digest))
+    }
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tokens(..)")
+    }
+}
+
+/// The tokens in the text of an environment variable, in their order.
+pub fn split(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| c == ',' || c.is_whitespace())
+        .filter(|token| !token.is_empty())
+}
+
+/// What follows the scheme, which is case-insensitive (RFC 9110 section 11.1).
+fn bearer(header: &[u8]) -> Option<&[u8]> {
+    let (scheme, rest) = header.split_at_checked("bearer".len())?;
+    let token = rest.strip_prefix(b" ")?.trim_ascii();
+    (scheme.eq_ignore_ascii_case(b"bearer") && !token.is_empty()).then_some(token)
+}
+
+fn digest(token: &[u8]) -> [u8; 32] {
+    Sha256::digest(token).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_separated_by_commas_or_white_space() {
+        let tokens = Tokens::parse("aaaaaaaaaaaaaaaa,bbbbbbbbbbbbbbbb\ncccccccccccccccc ").unwrap();
+        for token in ["aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb", "cccccccccccccccc"] {
+            assert!(bool::from(tokens.contains(&digest(token.as_bytes()))));
+        }
+        assert!(!bool::from(tokens.contains(&digest(b"dddddddddddddddd"))));
+    }
+
+    #[test]
+    fn missing_short_and_unsendable_tokens_are_refused() {
+        for (text, error) in [
+            ("", TokensError::None),
+            (" ,\n", TokensError::None),
+            ("aaaaaaaaaaaaaaa", TokensError::Short),
+            ("aaaaaaaaaaaaaaaa,b", TokensError::Short),
+            ("aaaaaaaaaaaaaaaä", TokensError::Unsendable),
+        ] {
+            assert_eq!(Tokens::parse(text).unwrap_err(), error, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_bearer_scheme_carries_a_token() {
+        assert_eq!(bearer(b"Bearer abc"), Some(&b"abc"[..]));
+        assert_eq!(bearer(b"bEARER  abc "), Some(&b"abc"[..]));
+        for other in [
+            &b"Basic abc"[..],
+            b"Bearer",
+            b"Bearer ",
+            b"Bearerabc",
+            b"",
+            b"\xff\xff",
+        ] {
+            assert_eq!(bearer(other), None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn tokens_are_never_printed() {
+        let tokens = Tokens::parse("aaaaaaaaaaaaaaaa").unwrap();
+        assert_eq!(format!("{tokens:?}"), "Tokens(..)");
+    }
+}

@@ -1,0 +1,48 @@
+//! What a service is started with: values already checked, secrets already decoded.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use keygate_core::app_key::{KeyRingId, MasterSecret, Prefix};
+
+use crate::auth::Tokens;
+
+/// Everything [`serve()`](crate::serve()) needs.
+#[derive(Clone, Debug)]
+pub struct ServiceConfig {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The SQLite file, made with mode 0600 if it does not exist.
+    pub database: PathBuf,
+    /// The word in front of every key.
+    pub prefix: Prefix,
+    /// Names `master` inside every new key.
+    pub kid: KeyRingId,
+    /// Makes and hashes new keys.
+    pub master: MasterSecret,
+    /// May create, read and revoke keys.
+    pub admin_tokens: Tokens,
+    /// May look hashes up and read the change feed.
+    pub edge_tokens: Tokens,
+}
+
+/// Why a configuration contradicts itself.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A stolen edge token would then issue keys.
+    #[error("one token is both an admin and an edge token: each role needs its own")]
+    SharedToken,
+}
+
+impl ServiceConfig {
+    /// Checks what no single field can know.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if self.admin_tokens.shares_one_with(&self.edge_tokens) {
+            return Err(ConfigError::SharedToken);
+        }
+        Ok(())
+    }
+}

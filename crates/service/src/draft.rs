@@ -1,0 +1,177 @@
+//! A key that is wanted: as written in the body, and as checked.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::wire::{MAX_ALLOWED_IPS, MAX_METADATA, MAX_NAME, MAX_SCOPES};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::problem::Problem;
+
+/// 9999-12-31T23:59:59.999Z: RFC 3339 has no later year.
+const END_OF_TIME: UnixMillis = UnixMillis(253_402_300_799_999);
+
+/// `POST /v1/keys` as written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CreateBody {
+    account: Option<String>,
+    name: Option<String>,
+    #[serde(default)]
+    scopes: Vec<String>,
+    metadata: Option<Box<RawValue>>,
+    expires_at: Option<String>,
+    expires_in: Option<String>,
+    #[serde(default)]
+    allowed_ips: Vec<String>,
+}
+
+/// A key that may be issued: every field holds what the edge can carry.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// Whose it will be: 1 to 128 visible ASCII characters without comma.
+    pub account: String,
+    /// What its owner calls it: 1 to 128 characters.
+    pub name: Option<String>,
+    /// What it may do: up to 64 scope tokens, none twice.
+    pub scopes: Vec<String>,
+    /// A JSON object of up to 4096 bytes, as it was sent.
+    pub metadata: Box<RawValue>,
+    /// From where it may be used: up to 64.
+    pub allowed_ips: Vec<IpNet>,
+    /// First instant at which it may not be used; later than now.
+    pub expires_at: Option<UnixMillis>,
+}
+
+impl CreateBody {
+    /// Checks every field, or names the first that is wrong.
+    pub(crate) fn check(self, now: UnixMillis) -> Result<Draft, Problem> {
+        Ok(Draft {
+            account: account(self.account)?,
+            name: self.name.map(name).transpose()?,
+            scopes: scopes(self.scopes)?,
+            metadata: metadata(self.metadata)?,
+            expires_at: expiry(self.expires_at, self.expires_in, now)?,
+            allowed_ips: allowed_ips(&self.allowed_ips)?,
+        })
+    }
+}
+
+/// Free text that is shown to people: no control characters, at most `max` characters.
+pub(crate) fn line(field: &str, text: String, max: usize) -> Result<String, Problem> {
+    let characters = text.chars().count();
+    if !(1..=max).contains(&characters) || text.chars().any(char::is_control) {
+        let detail = format!("must be 1 to {max} characters without control characters");
+        return Err(Problem::field(field, detail));
+    }
+    Ok(text)
+}
+
+/// Becomes the value of an HTTP header, where a comma would separate two values.
+fn account(text: Option<String>) -> Result<String, Problem> {
+    let text = text.ok_or_else(|| Problem::field("account", "is required"))?;
+    let fits = |byte: u8| byte.is_ascii_graphic() && byte != b',';
+    if !(1..=MAX_NAME).contains(&text.len()) || !text.bytes().all(fits) {
+        return Err(Problem::field(
+            "account",
+            "must be 1 to 128 visible ASCII characters without spaces or commas",
+        ));
+    }
+    Ok(text)
+}
+
+fn name(text: String) -> Result<String, Problem> {
+    line("name", text, MAX_NAME)
+}
+
+fn scopes(scopes: Vec<String>) -> Result<Vec<String>, Problem> {
+    if scopes.len() > MAX_SCOPES {
+        return Err(Problem::field("scopes", "must be at most 64"));
+    }
+    let mut seen = HashSet::new();
+    for (at, scope) in scopes.iter().enumerate() {
+        let problem = |detail: &str| Err(Problem::field(format!("scopes[{at}]"), detail));
+        if !(1..=MAX_NAME).contains(&scope.len()) || !scope.bytes().all(is_scope_byte) {
+            return problem("must be a scope token (RFC 6750 section 3) of 1 to 128 characters");
+        }
+        if !seen.insert(scope) {
+            return problem("stands twice");
+        }
+    }
+    Ok(scopes)
+}
+
+/// RFC 6749 section 3.3: `scope-token = 1*( %x21 / %x23-5B / %x5D-7E )`.
+fn is_scope_byte(byte: u8) -> bool {
+    byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'
+}
+
+fn metadata(text: Option<Box<RawValue>>) -> Result<Box<RawValue>, Problem> {
+    let Some(text) = text else {
+        return Ok(RawValue::from_string("{}".to_owned()).expect("{} is JSON"));
+    };
+    if text.get().len() > MAX_METADATA {
+        return Err(Problem::field("metadata", "must be at most 4096 bytes"));
+    }
+    // Raw JSON has not been read yet: reading it here also refuses what is nested too deep.
+    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text.get()).map_err(
+        |_| Problem::field("metadata", "must be a JSON object, nested 127 deep at most"),
+    )?;
+    Ok(text)
+}
+
+fn expiry(
+    at: Option<String>,
+    within: Option<String>,
+    now: UnixMillis,
+) -> Result<Option<UnixMillis>, Problem> {
+    let (field, instant) = match (at, within) {
+        (None, None) => return Ok(None),
+        (Some(at), None) => ("expires_at", UnixMillis::parse(&at)),
+        (None, Some(span)) => (
+            "expires_in",
+            Millis::parse(&span).map(|span| now.plus(span)),
+        ),
+        (Some(_), Some(_)) => {
+            return Err(Problem::field(
+                "expires_in",
+                "must not stand beside expires_at",
+            ));
+        }
+    };
+    let instant = instant.map_err(|error| Problem::field(field, error.to_string()))?;
+    if instant <= now || instant > END_OF_TIME {
+        return Err(Problem::field(
+            field,
+            "must lie in the future, before the year 10000",
+        ));
+    }
+    Ok(Some(instant))
+}
+
+fn allowed_ips(texts: &[String]) -> Result<Vec<IpNet>, Problem> {
+    if texts.len() > MAX_ALLOWED_IPS {
+        return Err(Problem::field("allowed_ips", "must be at most 64"));
+    }
+    let net = |(at, text): (usize, &String)| {
+        range(text).map_err(|detail| Problem::field(format!("allowed_ips[{at}]"), detail))
+    };
+    texts.iter().enumerate().map(net).collect()
+}
+
+/// An address, or a range without host bits: `10.0.0.7/8` is more likely a slip than a wish.
+fn range(text: &str) -> Result<IpNet, &'static str> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Ok(address.into());
+    }
+    let net: IpNet = text
+        .parse()
+        .map_err(|_| "must be an IP address or a CIDR range, such as \"10.0.0.0/8\"")?;
+    if net.addr() != net.network() {
+        return Err("must be a CIDR range whose host bits are zero");
+    }
+    Ok(net)
+}

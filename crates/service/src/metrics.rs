@@ -1,0 +1,147 @@
+//! What is counted, for Prometheus. Every label has a fixed set of values.
+
+use std::sync::atomic::AtomicU64;
+
+use axum::http::{Method, StatusCode};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// The media type of [`Metrics::text`].
+pub const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The counters of one service.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    lookups: Family<LookupLabels, Counter>,
+    epoch: Gauge<u64, AtomicU64>,
+    /// Keys issued.
+    pub keys_created: Counter,
+    /// Keys revoked; a second revocation of the same key does not count.
+    pub keys_revoked: Counter,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    /// The template, such as `/v1/keys/{id}`: never the path itself.
+    route: String,
+    method: &'static str,
+    status: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LookupLabels {
+    result: LookupResult,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum LookupResult {
+    Found,
+    Unknown,
+}
+
+impl EncodeLabelValue for LookupResult {
+    fn encode(
+        &self,
+        encoder: &mut prometheus_client::encoding::LabelValueEncoder,
+    ) -> Result<(), std::fmt::Error> {
+        let word = match self {
+            Self::Found => "found",
+            Self::Unknown => "unknown",
+        };
+        EncodeLabelValue::encode(&word, encoder)
+    }
+}
+
+impl Metrics {
+    /// Counters at zero.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("keygate_service");
+        let requests = Family::<RequestLabels, Counter>::default();
+        let lookups = Family::<LookupLabels, Counter>::default();
+        let epoch = Gauge::default();
+        let keys_created = Counter::default();
+        let keys_revoked = Counter::default();
+        registry.register("requests", "Answered requests", requests.clone());
+        registry.register(
+            "lookup_hashes",
+            "Hashes looked up by the edge",
+            lookups.clone(),
+        );
+        registry.register("epoch", "Newest number of the change feed", epoch.clone());
+        registry.register("keys_created", "Keys issued", keys_created.clone());
+        registry.register("keys_revoked", "Keys revoked", keys_revoked.clone());
+        Self {
+            registry,
+            requests,
+            lookups,
+            epoch,
+            keys_created,
+            keys_revoked,
+        }
+    }
+
+    /// Counts an answer; `route` is the template, or `None` when no route matched.
+    pub fn answered(&self, route: Option<&str>, method: &Method, status: StatusCode) {
+        let labels = RequestLabels {
+            route: route.unwrap_or("none").to_owned(),
+            method: method_label(method),
+            status: status_class(status),
+        };
+        self.requests.get_or_create(&labels).inc();
+    }
+
+    /// Counts the hashes of one lookup.
+    pub fn looked_up(&self, found: usize, asked: usize) {
+        let unknown = asked.saturating_sub(found);
+        for (result, count) in [
+            (LookupResult::Found, found),
+            (LookupResult::Unknown, unknown),
+        ] {
+            let labels = LookupLabels { result };
+            let count = u64::try_from(count).unwrap_or(u64::MAX);
+            self.lookups.get_or_create(&labels).inc_by(count);
+        }
+    }
+
+    /// All of it in the OpenMetrics text format.
+    ///
+    /// # Errors
+    /// None in practice: writing to a string does not fail.
+    pub fn text(&self, epoch: u64) -> Result<String, std::fmt::Error> {
+        self.epoch.set(epoch);
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A client can make up methods: those get one label together.
+fn method_label(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        _ => "other",
+    }
+}
+
+fn status_class(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        200..=299 => "2xx",
+        400..=499 => "4xx",
+        500..=599 => "5xx",
+        _ => "other",
+    }
+}

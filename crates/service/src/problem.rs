@@ -1,0 +1,147 @@
+//! Every way in which the service refuses, as problem details (RFC 9457).
+
+use axum::Json;
+use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::ambient::NoRandomness;
+use crate::store::StoreError;
+
+/// Most bytes of a request body.
+pub const MAX_BODY: usize = 64 * 1024;
+
+/// A refusal. Its `Display` is the `detail` that the client reads.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// No bearer token was sent.
+    #[error("send `Authorization: Bearer <token>`")]
+    MissingToken,
+    /// The token is nobody's, or the header stands twice.
+    #[error("the token is not valid here")]
+    InvalidToken,
+    /// The token is valid, but for the other role.
+    #[error("this token is not allowed to do that")]
+    WrongRole,
+    /// No route has this path.
+    #[error("there is nothing at this path")]
+    NoSuchPath,
+    /// No key has this id.
+    #[error("there is no key with this id")]
+    NoSuchKey,
+    /// The route has other methods, which the header `allow` names.
+    #[error("this path does not take that method")]
+    MethodNotAllowed,
+    /// A field of the body or a parameter of the query is wrong.
+    #[error("{field}: {detail}")]
+    Field {
+        /// Its name, such as `scopes[1]`.
+        field: String,
+        /// What it must be.
+        detail: String,
+    },
+    /// The body is not a JSON object, or could not be read.
+    #[error("the body {0}")]
+    Body(String),
+    /// The body is of another type.
+    #[error("send the body with `content-type: application/json`")]
+    MediaType,
+    /// The body is longer than [`MAX_BODY`].
+    #[error("the body must not be longer than 64 KiB")]
+    TooLarge,
+    /// The request did not end in time, whether for a slow client or a busy database.
+    #[error("the request took too long")]
+    Timeout,
+    /// The database does not answer.
+    #[error("the database does not answer")]
+    Store(#[from] StoreError),
+    /// No secret can be made.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+    /// A bug: several fresh keys in a row existed already, or a handler panicked.
+    #[error("the service made a mistake")]
+    Internal,
+}
+
+/// The body of a refusal.
+#[derive(Serialize)]
+struct Details<'a> {
+    r#type: &'static str,
+    title: &'a str,
+    status: u16,
+    detail: String,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+}
+
+impl Problem {
+    /// A wrong field and what it must be.
+    pub fn field(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::Field {
+            field: field.into(),
+            detail: detail.into(),
+        }
+    }
+
+    /// The HTTP status and the stable code for programs.
+    fn status(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::MissingToken => (StatusCode::UNAUTHORIZED, "missing_token"),
+            Self::InvalidToken => (StatusCode::UNAUTHORIZED, "invalid_token"),
+            Self::WrongRole => (StatusCode::FORBIDDEN, "wrong_role"),
+            Self::NoSuchPath => (StatusCode::NOT_FOUND, "no_such_path"),
+            Self::NoSuchKey => (StatusCode::NOT_FOUND, "no_such_key"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::Field { .. } => (StatusCode::BAD_REQUEST, "invalid_field"),
+            Self::Body(_) => (StatusCode::BAD_REQUEST, "invalid_body"),
+            Self::MediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+            Self::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "timeout"),
+            Self::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "database_unavailable"),
+            Self::NoRandomness(_) => (StatusCode::SERVICE_UNAVAILABLE, "no_randomness"),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        // The client learns that the database failed; the operator learns how.
+        if let Self::Store(error) = &self {
+            tracing::error!("{error}");
+        }
+        let (status, code) = self.status();
+        let details = Details {
+            r#type: "about:blank",
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            detail: self.to_string(),
+            code,
+            field: match &self {
+                Self::Field { field, .. } => Some(field),
+                _ => None,
+            },
+        };
+        let mut response = (status, Json(details)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge(code)));
+        }
+        response
+    }
+}
+
+/// RFC 6750 section 3: the challenge names an error only if a token was sent.
+fn challenge(code: &str) -> &'static str {
+    if code == "missing_token" {
+        r#"Bearer realm="keygate-service""#
+    } else {
+        r#"Bearer realm="keygate-service", error="invalid_token""#
+    }
+}

@@ -1,0 +1,105 @@
+//! From a configuration to a listening service, and to its orderly end.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::serve::ListenerExt as _;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+
+use crate::ambient::Ambient;
+use crate::api::Service;
+use crate::config::{ConfigError, ServiceConfig};
+use crate::store::{SqliteStore, StoreError};
+
+/// How long requests in flight may take to finish after a signal.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Why a service does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The configuration contradicts itself.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The address is taken, or not ours.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// What the configuration says.
+        address: SocketAddr,
+        /// In the words of the system, such as "Address already in use".
+        source: std::io::Error,
+    },
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The process cannot be told to stop.
+    #[error("cannot wait for signals: {0}")]
+    Signals(std::io::Error),
+}
+
+/// Serves until SIGTERM or SIGINT. Requests in flight then finish, for up to 10 s.
+///
+/// # Errors
+/// [`ServeError`] when it cannot start; a service that has started returns `Ok`.
+pub async fn serve(config: ServiceConfig) -> Result<(), ServeError> {
+    config.check()?;
+    let stop = stop_signal().map_err(ServeError::Signals)?;
+    // The address first: a second start by mistake fails here, before it touches the database.
+    let address = config.listen;
+    let refused = |source| ServeError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let bound = listener.local_addr().map_err(refused)?;
+    let store = SqliteStore::open(&config.database)?;
+    let service = Service::new(&config, store, Ambient::real());
+    tracing::info!("listening on http://{bound}");
+    run(listener, &service, stop).await;
+    if let Err(error) = service.store.checkpoint().await {
+        tracing::warn!("no checkpoint at the end: {error}");
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn run(
+    listener: TcpListener,
+    service: &Arc<Service>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) {
+    let (stopping, stopped) = oneshot::channel();
+    let listener = listener.tap_io(|stream| {
+        // Answers are small and wait for nothing: Nagle's algorithm would only delay them.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!("no TCP_NODELAY: {error}");
+        }
+    });
+    let server =
+        axum::serve(listener, Arc::clone(service).router()).with_graceful_shutdown(async move {
+            stop.await;
+            tracing::info!("stopping");
+            let _ = stopping.send(());
+        });
+    let out_of_time = async {
+        let _ = stopped.await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        // The accept loop of axum retries its errors and never returns one.
+        _ = server => {}
+        () = out_of_time => tracing::warn!("some requests did not finish in time"),
+    }
+}
+
+/// Ready before anyone knows that the service listens, so that no signal is lost.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,35 @@
+//! The schema, one step a file. A step that was released is never changed.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+/// Step N brings `PRAGMA user_version` from N to N + 1.
+const STEPS: [&str; 1] = [include_str!("../../migrations/0001_keys.sql")];
+
+#[derive(Debug)]
+pub(super) enum Error {
+    Newer { found: u32, known: u32 },
+    Sql(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+/// Runs the steps that are missing, all or none.
+pub(super) fn run(connection: &mut Connection) -> Result<(), Error> {
+    // Immediate: a second process that starts at once waits here and then finds the work done.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let known = u32::try_from(STEPS.len()).unwrap_or(u32::MAX);
+    if found > known {
+        return Err(Error::Newer { found, known });
+    }
+    for step in STEPS.iter().skip(found as usize) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", known)?;
+    transaction.commit()?;
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! The file: made, opened again, refused.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use keygate_service::{ServeError, SqliteStore, Tokens, serve};
+
+use crate::keys::revoke_path;
+use crate::support::{ADMIN, EDGE, Running, config, hash, text};
+
+#[test]
+fn a_file_opened_again_holds_what_was_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = dir.path().join("keygate.db");
+    let service = Running::on(&database);
+    let kept = service.create(r#"{"account":"a","metadata":{"a": [1,  2]}}"#);
+    let revoked = service.create(r#"{"account":"a"}"#);
+    service
+        .post(&revoke_path(&revoked), r#"{"reason":"gone"}"#)
+        .expect(200);
+    let before = service.get("/v1/keys").text;
+    drop(service);
+
+    let again = Running::on(&database);
+    assert_eq!(again.get("/v1/keys").text, before);
+    assert_eq!(
+        again.changes("?after=0")["changed"]
+            .as_array()
+            .unwrap()
+            .len(),
+        3
+    );
+    let records = again.lookup(&[hash(&kept)]);
+    assert_eq!(records["records"][0]["id"], text(&kept, "id"));
+    again.create(r#"{"account":"a"}"#);
+    assert_eq!(again.changes("")["epoch"], 4);
+}
+
+#[test]
+fn a_number_of_the_feed_is_never_given_twice() {
+    let service = Running::start();
+    for _ in 0..3 {
+        service.create(r#"{"account":"a"}"#);
+    }
+    let raw = rusqlite::Connection::open(&service.database).unwrap();
+    raw.execute("DELETE FROM changes WHERE seq > 1", [])
+        .unwrap();
+    service.create(r#"{"account":"a"}"#);
+    assert_eq!(service.changes("")["epoch"], 4);
+}
+
+#[test]
+fn a_database_of_a_newer_release_is_refused_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = dir.path().join("keygate.db");
+    drop(SqliteStore::open(&database).unwrap());
+    let raw = rusqlite::Connection::open(&database).unwrap();
+    raw.pragma_update(None, "user_version", 99).unwrap();
+    let error = SqliteStore::open(&database).unwrap_err().to_string();
+    assert!(
+        error.contains("keygate.db has schema version 99"),
+        "{error}"
+    );
+    let version: u32 = raw
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .unwrap();
+    assert_eq!(version, 99);
+}
+
+#[test]
+fn what_cannot_be_opened_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = dir.path().join("notes.txt");
+    std::fs::write(
+        &text,
+        "no database at all, but long enough to have a header ".repeat(9),
+    )
+    .unwrap();
+    for path in [&dir.path().join("missing/keygate.db"), dir.path(), &text] as [&Path; 3] {
+        let error = SqliteStore::open(path).unwrap_err().to_string();
+        assert!(error.contains(&path.display().to_string()), "{error}");
+    }
+}
+
+#[test]
+fn only_the_owner_reads_the_files() {
+    let service = Running::start();
+    service.create(r#"{"account":"a"}"#);
+    let mut files = 0;
+    for file in std::fs::read_dir(service.database.parent().unwrap()).unwrap() {
+        let mode = file.unwrap().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        files += 1;
+    }
+    assert_eq!(files, 3, "the database, its log and the index of the log");
+}
+
+#[test]
+fn a_database_that_fails_is_not_ready_but_alive() {
+    let service = Running::start();
+    service.get("/readyz").expect(200);
+    let raw = rusqlite::Connection::open(&service.database).unwrap();
+    raw.execute("ALTER TABLE changes RENAME TO lost", [])
+        .unwrap();
+    let problem = (503, "database_unavailable".to_owned());
+    assert_eq!(service.get("/readyz").problem(), problem);
+    // What cannot be said in the feed is not done.
+    assert_eq!(
+        service.post("/v1/keys", r#"{"account":"a"}"#).problem(),
+        problem
+    );
+    assert_eq!(
+        service.get("/v1/keys").expect(200)["keys"]
+            .as_array()
+            .unwrap()
+            .len(),
+        0
+    );
+    service.get("/healthz").expect(200);
+}
+
+#[test]
+fn one_token_for_both_roles_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config(&dir.path().join("keygate.db"));
+    config.edge_tokens = Tokens::parse(&format!("{EDGE} {ADMIN}")).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let error = runtime.block_on(serve(config)).unwrap_err();
+    assert!(matches!(error, ServeError::Config(_)), "{error}");
+}

@@ -1,0 +1,9 @@
+//! The service as its clients see it: real routes on a real socket over a real file.
+
+mod bodies;
+mod database;
+mod edge;
+mod keys;
+mod roles;
+mod secrecy;
+mod support;

@@ -1,0 +1,210 @@
+//! The harness: one running service with a clock and a randomness of the test's own.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use keygate_core::app_key::{AppKey, KeyHash, KeyRingId, MasterSecret, Prefix};
+use keygate_core::secret::{KeyRing, RingEntry, Secret};
+use keygate_core::time::UnixMillis;
+use keygate_service::ambient::Randomness;
+use keygate_service::api::Service;
+use keygate_service::{Ambient, ServiceConfig, SqliteStore, Tokens};
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub const ADMIN: &str = "admin-token-0123456789";
+pub const SECOND_ADMIN: &str = "second-admin-token-0123456789";
+pub const EDGE: &str = "edge-token-0123456789";
+
+/// 2026-11-22T00:00:00Z
+pub const START: UnixMillis = UnixMillis(1_795_305_600_000);
+
+pub struct Running {
+    pub address: SocketAddr,
+    pub database: PathBuf,
+    now: Arc<AtomicU64>,
+    agent: ureq::Agent,
+    // Dropped after everything that uses them.
+    _runtime: tokio::runtime::Runtime,
+    _dir: Option<TempDir>,
+}
+
+pub struct Answer {
+    pub status: u16,
+    pub headers: ureq::http::HeaderMap,
+    pub text: String,
+}
+
+impl Running {
+    pub fn start() -> Self {
+        Self::with(Ambient::real().randomness)
+    }
+
+    pub fn with(randomness: Randomness) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let database = dir.path().join("keygate.db");
+        Self {
+            _dir: Some(dir),
+            ..Self::over(&database, randomness)
+        }
+    }
+
+    /// Serves a file that belongs to the test.
+    pub fn on(database: &Path) -> Self {
+        Self::over(database, Ambient::real().randomness)
+    }
+
+    fn over(database: &Path, randomness: Randomness) -> Self {
+        let now = Arc::new(AtomicU64::new(START.0));
+        let clock = Arc::clone(&now);
+        let ambient = Ambient {
+            clock: Arc::new(move || UnixMillis(clock.load(Ordering::Relaxed))),
+            randomness,
+        };
+        let store = SqliteStore::open(database).unwrap();
+        let router = Service::new(&config(database), store, ambient).router();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let bind = tokio::net::TcpListener::bind("127.0.0.1:0");
+        let listener = runtime.block_on(bind).unwrap();
+        let address = listener.local_addr().unwrap();
+        runtime.spawn(async move { axum::serve(listener, router).await });
+        Self {
+            address,
+            database: database.to_owned(),
+            now,
+            agent: agent(),
+            _runtime: runtime,
+            _dir: None,
+        }
+    }
+
+    pub fn set_now(&self, now: UnixMillis) {
+        self.now.store(now.0, Ordering::Relaxed);
+    }
+
+    /// `body` is sent as it is, as JSON by its content type.
+    pub fn send(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> Answer {
+        self.send_as(method, path, token, body, "application/json")
+    }
+
+    pub fn send_as(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: &str,
+        content_type: &str,
+    ) -> Answer {
+        let mut request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("http://{}{path}", self.address))
+            .header("content-type", content_type);
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let mut response = self.agent.run(request.body(body).unwrap()).unwrap();
+        Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            text: response.body_mut().read_to_string().unwrap(),
+        }
+    }
+
+    pub fn post(&self, path: &str, body: &str) -> Answer {
+        self.send("POST", path, Some(ADMIN), body)
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, Some(ADMIN), "")
+    }
+
+    /// Creates a key and returns its object, `key` included.
+    pub fn create(&self, body: &str) -> Value {
+        self.post("/v1/keys", body).expect(201)
+    }
+
+    pub fn changes(&self, query: &str) -> Value {
+        let path = format!("/v1/changes{query}");
+        self.send("GET", &path, Some(EDGE), "").expect(200)
+    }
+
+    pub fn lookup(&self, hashes: &[String]) -> Value {
+        let body = serde_json::json!({ "hashes": hashes }).to_string();
+        self.send("POST", "/v1/lookups", Some(EDGE), &body)
+            .expect(200)
+    }
+}
+
+impl Answer {
+    /// The body, if the status is this.
+    #[track_caller]
+    pub fn expect(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        serde_json::from_str(&self.text).unwrap()
+    }
+
+    /// The status and the `code` of a problem.
+    #[track_caller]
+    pub fn problem(&self) -> (u16, String) {
+        let body: Value = serde_json::from_str(&self.text).unwrap();
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        assert_eq!(body["status"], self.status);
+        assert_eq!(body["type"], "about:blank");
+        (self.status, text(&body, "code"))
+    }
+
+    #[track_caller]
+    pub fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name);
+        let value = value.unwrap_or_else(|| panic!("no {name}: {}", self.text));
+        value.to_str().unwrap()
+    }
+}
+
+/// A text in an object.
+#[track_caller]
+pub fn text(object: &Value, field: &str) -> String {
+    object[field].as_str().unwrap().to_owned()
+}
+
+/// The hash of an issued key, computed as an edge does.
+pub fn hash(created: &Value) -> String {
+    let ring = KeyRing(vec![RingEntry {
+        id: "01".to_owned(),
+        key: master(),
+        not_before: None,
+        not_after: None,
+    }]);
+    let key = text(created, "key");
+    let key = AppKey::parse(key.as_bytes(), &Prefix::parse("kg").unwrap()).unwrap();
+    let hash: KeyHash = ring.authenticate(&key, START).unwrap();
+    hash.to_string()
+}
+
+pub fn config(database: &Path) -> ServiceConfig {
+    ServiceConfig {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        database: database.to_owned(),
+        prefix: Prefix::parse("kg").unwrap(),
+        kid: KeyRingId::parse("01").unwrap(),
+        master: master(),
+        admin_tokens: Tokens::parse(&format!("{ADMIN}, {SECOND_ADMIN}")).unwrap(),
+        edge_tokens: Tokens::parse(EDGE).unwrap(),
+    }
+}
+
+fn master() -> MasterSecret {
+    MasterSecret::derive(&Secret::new(vec![7; 32])).unwrap()
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .allow_non_standard_methods(true)
+        .max_redirects(0)
+        .proxy(None)
+        .build()
+        .into()
+}
