@@ -283,7 +283,7 @@ fn derived_mac(master: &Hkdf<Sha256>, info: &[u8]) -> Hmac<Sha256> {
 }
 
 /// A keyed HMAC-SHA256 (RFC 2104).
-pub(crate) fn mac(key: &[u8]) -> Hmac<Sha256> {
+pub fn mac(key: &[u8]) -> Hmac<Sha256> {
     #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
     Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
 }

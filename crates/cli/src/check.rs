@@ -1,0 +1,77 @@
+//! `keygate check`: what Envoy would say of a filter configuration.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use keygate_core::policy::Policy;
+
+use crate::error::CliError;
+use crate::output;
+
+const EXAMPLES: &str = "\
+Examples:
+  keygate check policy.json
+  kubectl get wasmplugin keygate -o json | jq .spec.pluginConfig | keygate check -
+
+The file holds the JSON of the filter's configuration alone, not Envoy's around it
+(for that: envoy --mode validate). A variable that is not set here is taken as good.
+Exit code 0 when the configuration holds, 1 when it does not.";
+
+/// Stands for a secret that is not set here: long enough, and valid in every encoding.
+const STAND_IN: &[u8] = b"3030303030303030303030303030303030303030303030303030303030303030";
+
+/// Check a filter configuration; every wrong field is named.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The file, or "-" for standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+/// Prints the problems, or that there are none.
+pub fn run(args: &Args) -> Result<ExitCode, CliError> {
+    let text = read(&args.file).map_err(|error| {
+        CliError::Usage(format!("cannot read {}: {error}", args.file.display()))
+    })?;
+    let missing = RefCell::new(BTreeSet::new());
+    let environment = |name: &str| {
+        let value = std::env::var_os(name).map(std::ffi::OsString::into_encoded_bytes);
+        value.or_else(|| {
+            missing.borrow_mut().insert(name.to_owned());
+            Some(STAND_IN.to_vec())
+        })
+    };
+    let checked = Policy::parse(&text, &environment);
+    for name in missing.borrow().iter() {
+        eprintln!("note: {name} is not set here, so its value was not checked");
+    }
+    match checked {
+        Ok(policy) => {
+            output::line(&format!(
+                "{}: holds ({} rules)",
+                args.file.display(),
+                policy.rules.len()
+            ))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(problems) => {
+            for problem in problems {
+                output::line(&format!("{}: {problem}", args.file.display()))?;
+            }
+            Ok(ExitCode::from(1))
+        }
+    }
+}
+
+fn read(file: &Path) -> std::io::Result<Vec<u8>> {
+    if file == Path::new("-") {
+        let mut text = Vec::new();
+        std::io::stdin().read_to_end(&mut text)?;
+        return Ok(text);
+    }
+    std::fs::read(file)
+}

@@ -1,0 +1,188 @@
+//! The key service as its HTTP client sees it: answers, refusals, and what is no key service.
+//!
+//! The token goes to the address that was given and nowhere else: no redirect
+//! is followed, and a proxy in the environment is not used.
+
+use std::time::Duration;
+
+use keygate_core::wire::SERVICE_MARKER;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use ureq::http::{HeaderMap, HeaderValue, Response, Uri};
+
+use crate::environment::required_text;
+use crate::error::CliError;
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where the key service is and who asks.
+#[derive(clap::Args)]
+pub struct ServiceArgs {
+    /// Where the key service is
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "KEYGATE_SERVICE",
+        default_value = "http://127.0.0.1:8801"
+    )]
+    service: String,
+    /// The variable that holds the admin token; of several tokens in it, the first is sent
+    #[arg(long, value_name = "VARIABLE", default_value = "KEYGATE_ADMIN_TOKEN")]
+    token_env: String,
+}
+
+/// A key service and the right to ask it.
+pub struct KeyService {
+    base: String,
+    token_env: String,
+    authorization: HeaderValue,
+    agent: ureq::Agent,
+}
+
+/// The problem details of a refusal, as far as they matter here.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Refusal {
+    detail: String,
+    code: String,
+}
+
+impl KeyService {
+    /// Checks the address and reads the token; sends nothing yet.
+    pub fn new(args: &ServiceArgs) -> Result<Self, CliError> {
+        Ok(Self {
+            base: base(&args.service)?,
+            token_env: args.token_env.clone(),
+            authorization: authorization(&args.token_env)?,
+            agent: ureq::Agent::config_builder()
+                .timeout_global(Some(TIMEOUT))
+                .http_status_as_error(false)
+                .max_redirects(0)
+                .proxy(None)
+                .build()
+                .into(),
+        })
+    }
+
+    /// The text of the answer to a GET.
+    pub fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<String, CliError> {
+        let request = self
+            .agent
+            .get(format!("{}{path}", self.base))
+            .query_pairs(query.iter().copied())
+            .header("authorization", self.authorization.clone());
+        self.judge(request.call())
+    }
+
+    /// The text of the answer to a POST.
+    pub fn post(&self, path: &str, body: &impl Serialize) -> Result<String, CliError> {
+        let body = serde_json::to_string(body)
+            .map_err(|error| CliError::Usage(format!("cannot write the request: {error}")))?;
+        let request = self
+            .agent
+            .post(format!("{}{path}", self.base))
+            .header("authorization", self.authorization.clone())
+            .content_type("application/json");
+        self.judge(request.send(body))
+    }
+
+    /// Reads the text of an answer.
+    pub fn read<T: DeserializeOwned>(&self, text: &str) -> Result<T, CliError> {
+        serde_json::from_str(text).map_err(|error| {
+            CliError::Service(format!("cannot read the answer of {}: {error}", self.base))
+        })
+    }
+
+    fn judge(&self, answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<String, CliError> {
+        let base = &self.base;
+        let unreachable =
+            |error| CliError::Service(format!("cannot reach the key service at {base}: {error}"));
+        let mut answer = answer.map_err(unreachable)?;
+        if !is_marked(answer.headers()) {
+            let status = answer.status().as_u16();
+            let message = format!("{base} is not a Keygate key service (it answered {status})");
+            return Err(CliError::Service(message));
+        }
+        let status = answer.status();
+        let text = answer.body_mut().read_to_string().map_err(unreachable)?;
+        if status.is_success() {
+            return Ok(text);
+        }
+        let refusal: Refusal = serde_json::from_str(&text).unwrap_or_default();
+        let detail = &refusal.detail;
+        Err(match status.as_u16() {
+            401 | 403 => CliError::Usage(format!(
+                "the key service refuses the token in {}: {detail}",
+                self.token_env
+            )),
+            404 if refusal.code == "no_such_key" => CliError::No(detail.clone()),
+            400..=499 => CliError::Usage(format!("the key service refuses: {detail}")),
+            other => CliError::Service(format!("the key service failed ({other}): {detail}")),
+        })
+    }
+}
+
+fn is_marked(headers: &HeaderMap) -> bool {
+    let (name, value) = SERVICE_MARKER;
+    headers.get(name).is_some_and(|sent| sent == value)
+}
+
+fn base(url: &str) -> Result<String, CliError> {
+    // The URL is not repeated in the message: it might hold a password.
+    let wrong = |why: &str| Err(CliError::Usage(format!("the URL of the key service {why}")));
+    let Ok(uri) = url.parse::<Uri>() else {
+        return wrong("is not a URL");
+    };
+    let (Some("http" | "https"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+        return wrong("must start with http:// or https://");
+    };
+    if authority.as_str().contains('@') {
+        return wrong("must not contain a user name or a password");
+    }
+    if url.contains(['?', '#']) {
+        return wrong("must not contain a query or a fragment");
+    }
+    Ok(url.trim_end_matches('/').to_owned())
+}
+
+fn authorization(variable: &str) -> Result<HeaderValue, CliError> {
+    let tokens = required_text(variable)?;
+    let unfit = || {
+        CliError::Usage(format!(
+            "the environment variable {variable} holds no token"
+        ))
+    };
+    let token = keygate_service::auth::split(&tokens)
+        .next()
+        .ok_or_else(unfit)?;
+    let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| unfit())?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_http_without_credentials_query_or_fragment() {
+        assert_eq!(base("http://[::1]:8801/").unwrap(), "http://[::1]:8801");
+        assert_eq!(
+            base("https://keys.internal/a/").unwrap(),
+            "https://keys.internal/a"
+        );
+        for wrong in [
+            "",
+            "/",
+            "keys.internal",
+            "keys.internal:8801",
+            "ftp://keys.internal",
+            "http://",
+            "http://user:pass@keys.internal",
+            "http://keys.internal/?a=b",
+            "http://keys.internal/#a",
+        ] {
+            assert!(base(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! `keygate keys list`: all keys, page by page to the end.
+
+use std::collections::HashSet;
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::KeyObject;
+use crate::client::{KeyService, ServiceArgs};
+use crate::error::CliError;
+use crate::output;
+
+const EXAMPLES: &str = "\
+Examples:
+  keygate keys list --account alice --status active
+  keygate keys list --json | jq -r '.keys[].id'
+
+The newest key comes first. No list contains a key or its hash.";
+
+/// List keys.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(flatten)]
+    service: ServiceArgs,
+    /// Only the keys of this account
+    #[arg(long)]
+    account: Option<String>,
+    /// Only the keys that stand so now
+    #[arg(long)]
+    status: Option<Status>,
+    /// Print JSON: {"keys": [...]}
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Status {
+    Active,
+    Revoked,
+    Expired,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    keys: Vec<Box<RawValue>>,
+    next_cursor: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Listed {
+    keys: Vec<Box<RawValue>>,
+}
+
+/// Lists keys.
+pub fn run(args: Args) -> Result<ExitCode, CliError> {
+    let service = KeyService::new(&args.service)?;
+    let keys = all(&service, &args)?;
+    let text = if args.json {
+        serde_json::to_string(&Listed { keys })
+            .map_err(|error| CliError::Usage(format!("cannot write the output: {error}")))?
+    } else {
+        let read = keys.iter().map(|key| service.read::<KeyObject>(key.get()));
+        let keys: Vec<KeyObject> = read.collect::<Result<_, _>>()?;
+        table(&keys)
+    };
+    output::line(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn all(service: &KeyService, args: &Args) -> Result<Vec<Box<RawValue>>, CliError> {
+    let mut keys = Vec::new();
+    let mut seen = HashSet::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let mut query = vec![("limit", "100")];
+        query.extend(args.account.as_deref().map(|account| ("account", account)));
+        query.extend(args.status.map(|status| ("status", status.word())));
+        query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
+        let page: Page = service.read(&service.get("/v1/keys", &query)?)?;
+        keys.extend(page.keys);
+        match page.next_cursor {
+            None => return Ok(keys),
+            // A cursor that comes again would be followed for ever.
+            Some(next) if !seen.insert(next.clone()) => {
+                return Err(CliError::Service(
+                    "the list of the key service has no end".to_owned(),
+                ));
+            }
+            next => cursor = next,
+        }
+    }
+}
+
+impl Status {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+fn table(keys: &[KeyObject]) -> String {
+    let head = [
+        "ID", "ACCOUNT", "STATUS", "CREATED", "EXPIRES", "NAME", "SCOPES",
+    ];
+    let row = |key: &KeyObject| {
+        let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        vec![
+            key.id.clone(),
+            key.account.clone(),
+            key.status.clone(),
+            key.created_at.clone(),
+            or_dash(&key.expires_at),
+            or_dash(&key.name),
+            key.scopes.join(" "),
+        ]
+    };
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    rows.extend(keys.iter().map(row));
+    output::table(&rows)
+}

@@ -1,0 +1,65 @@
+//! `keygate keys`: app keys, by way of the key service.
+
+mod create;
+mod list;
+mod revoke;
+mod show;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::error::CliError;
+
+/// Create, list, show and revoke app keys.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Create(create::Args),
+    List(list::Args),
+    Show(show::Args),
+    Revoke(revoke::Args),
+}
+
+/// Runs one of them.
+pub fn run(args: Args) -> Result<ExitCode, CliError> {
+    match args.command {
+        Command::Create(args) => create::run(args),
+        Command::List(args) => list::run(args),
+        Command::Show(args) => show::run(args),
+        Command::Revoke(args) => revoke::run(args),
+    }
+}
+
+/// A key as the service shows it.
+#[derive(Deserialize)]
+struct KeyObject {
+    id: String,
+    account: String,
+    name: Option<String>,
+    status: String,
+    scopes: Vec<String>,
+    metadata: Box<RawValue>,
+    allowed_ips: Vec<String>,
+    created_at: String,
+    expires_at: Option<String>,
+    revoked_at: Option<String>,
+    revoked_reason: Option<String>,
+}
+
+/// The path of a key. A text that is no id may be a whole key: it is neither sent nor repeated.
+fn path(id: &str) -> Result<String, CliError> {
+    if id.len() != 10 || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        let message = "that is not the id of a key: an id has 10 letters or digits, \
+                       such as `keygate keys list` prints";
+        return Err(CliError::Usage(message.to_owned()));
+    }
+    Ok(format!("/v1/keys/{id}"))
+}

@@ -1,0 +1,63 @@
+//! `keygate`: runs the key service, manages app keys, signs and checks, by hand or by script.
+//!
+//! One module a command, each with its arguments and a `run`. Secrets come from
+//! environment variables alone: an argument is there for every user of the
+//! machine to read.
+
+mod check;
+mod client;
+mod environment;
+mod error;
+mod keys;
+mod link;
+mod output;
+mod serve;
+mod sign;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::CliError;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  the answer is no: no such key, a link that does not hold, a wrong policy
+  2  wrong usage, configuration or token, or the output cannot be written
+  3  the key service cannot be reached, failed, or is something else";
+
+/// Keygate: authentication at the edge for Envoy.
+#[derive(Parser)]
+#[command(name = "keygate", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Serve(serve::Args),
+    Keys(keys::Args),
+    Sign(sign::Args),
+    Verify(verify::Args),
+    Check(check::Args),
+}
+
+fn main() -> ExitCode {
+    run(Cli::parse().command).unwrap_or_else(|error| {
+        eprintln!("keygate: {error}");
+        error.exit_code()
+    })
+}
+
+fn run(command: Command) -> Result<ExitCode, CliError> {
+    match command {
+        Command::Serve(args) => serve::run(args),
+        Command::Keys(args) => keys::run(args),
+        Command::Sign(args) => sign::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Check(args) => check::run(&args),
+    }
+}

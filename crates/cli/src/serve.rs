@@ -1,0 +1,156 @@
+//! `keygate serve`: the key service in the foreground.
+
+use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use keygate_core::app_key::{KeyRingId, MasterSecret, Prefix};
+use keygate_core::secret::{Encoding, Secret};
+use keygate_service::{ServiceConfig, Tokens, serve};
+
+use crate::environment::{required, required_text};
+use crate::error::CliError;
+
+const EXAMPLES: &str = "\
+Examples:
+  export KEYGATE_APP_KEYS=$(openssl rand -hex 32)
+  export KEYGATE_ADMIN_TOKEN=$(openssl rand -hex 24) KEYGATE_EDGE_TOKEN=$(openssl rand -hex 24)
+  keygate serve --secret 01=KEYGATE_APP_KEYS:hex
+
+A variable of tokens may hold several, separated by commas: all are valid at once.
+SIGTERM and SIGINT stop the service after the requests in flight, 10 s at most.";
+
+/// Run the key service over a SQLite file.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8801")]
+    listen: SocketAddr,
+    /// The SQLite file; made if it does not exist
+    #[arg(long, value_name = "FILE", default_value = "keygate.db")]
+    database: PathBuf,
+    /// The word in front of every key
+    #[arg(long, default_value = "kg", value_parser = Prefix::parse)]
+    prefix: Prefix,
+    /// The secret of new keys: its id inside them, the variable that holds it, its encoding
+    /// (utf8, hex or base64)
+    #[arg(
+        long,
+        value_name = "ID=VARIABLE[:ENCODING]",
+        default_value = "01=KEYGATE_APP_KEYS"
+    )]
+    secret: SecretSource,
+    /// The variable that holds the tokens of admins
+    #[arg(long, value_name = "VARIABLE", default_value = "KEYGATE_ADMIN_TOKEN")]
+    admin_token_env: String,
+    /// The variable that holds the tokens of edges
+    #[arg(long, value_name = "VARIABLE", default_value = "KEYGATE_EDGE_TOKEN")]
+    edge_token_env: String,
+}
+
+/// Serves until a signal.
+pub fn run(args: Args) -> Result<ExitCode, CliError> {
+    let config = ServiceConfig {
+        listen: args.listen,
+        database: args.database,
+        prefix: args.prefix,
+        kid: args.secret.kid,
+        master: args.secret.read()?,
+        admin_tokens: tokens(&args.admin_token_env)?,
+        edge_tokens: tokens(&args.edge_token_env)?,
+    };
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .init();
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| CliError::Usage(format!("cannot start: {error}")))?;
+    runtime
+        .block_on(serve(config))
+        .map_err(|error| CliError::Usage(error.to_string()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tokens(variable: &str) -> Result<Tokens, CliError> {
+    Tokens::parse(&required_text(variable)?)
+        .map_err(|error| CliError::Usage(format!("the environment variable {variable} {error}")))
+}
+
+/// Where a master secret is: never the secret itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct SecretSource {
+    kid: KeyRingId,
+    variable: String,
+    encoding: Encoding,
+}
+
+impl SecretSource {
+    fn read(&self) -> Result<MasterSecret, CliError> {
+        let name = &self.variable;
+        let wrong = |error: &dyn std::fmt::Display| {
+            CliError::Usage(format!("the environment variable {name} {error}"))
+        };
+        let secret = Secret::decode(required(name)?.as_bytes(), self.encoding)
+            .map_err(|error| wrong(&error))?;
+        MasterSecret::derive(&secret).map_err(|error| wrong(&error))
+    }
+}
+
+impl FromStr for SecretSource {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (kid, rest) = text
+            .split_once('=')
+            .ok_or("must be ID=VARIABLE[:ENCODING]")?;
+        let (variable, encoding) = match rest.split_once(':') {
+            None => (rest, Encoding::Utf8),
+            Some((variable, "utf8")) => (variable, Encoding::Utf8),
+            Some((variable, "hex")) => (variable, Encoding::Hex),
+            Some((variable, "base64")) => (variable, Encoding::Base64),
+            Some(_) => return Err("the encoding must be utf8, hex or base64".to_owned()),
+        };
+        if variable.is_empty() {
+            return Err("the name of the variable is missing".to_owned());
+        }
+        Ok(Self {
+            kid: KeyRingId::parse(kid).map_err(|error| format!("the id {error}"))?,
+            variable: variable.to_owned(),
+            encoding,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_source_has_an_id_a_variable_and_perhaps_an_encoding() {
+        let parsed = |text: &str| {
+            let source: SecretSource = text.parse().unwrap();
+            (source.kid.to_string(), source.variable, source.encoding)
+        };
+        for (text, encoding) in [
+            ("01=KEYS", Encoding::Utf8),
+            ("01=KEYS:utf8", Encoding::Utf8),
+            ("01=KEYS:hex", Encoding::Hex),
+            ("01=KEYS:base64", Encoding::Base64),
+        ] {
+            assert_eq!(parsed(text), ("01".to_owned(), "KEYS".to_owned(), encoding));
+        }
+        for wrong in [
+            "KEYS",
+            "1=KEYS",
+            "0_=KEYS",
+            "01=",
+            "01=:hex",
+            "01=KEYS:",
+            "01=KEYS:rot13",
+        ] {
+            assert!(wrong.parse::<SecretSource>().is_err(), "{wrong}");
+        }
+    }
+}

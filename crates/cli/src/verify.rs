@@ -1,0 +1,130 @@
+//! `keygate verify`: whether a link holds, and why not.
+
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use keygate_core::path::Target;
+use keygate_core::reason::Reason;
+use keygate_core::request::{Header, Request};
+use keygate_core::signed_url::cloudflare::Stamp;
+use keygate_core::signed_url::find_parameter;
+use keygate_core::time::{Millis, UnixMillis};
+
+use crate::error::CliError;
+use crate::link::{Provider, parse_time, split_url, time_or_now};
+use crate::output;
+
+const EXAMPLES: &str = "\
+Examples:
+  keygate verify 'https://media.example.com/cat.mp4?verify=1700000000-…'
+  keygate verify '/cat.mp4?verify=1700000000-…' --ttl 10m --now 2026-11-22T12:00:00Z
+
+Exit code 0 when the link holds, 1 when it does not; the reason is printed.";
+
+/// Check a signed URL or path.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The signed URL or path
+    #[arg(value_name = "URL")]
+    url: String,
+    #[command(flatten)]
+    provider: Provider,
+    /// What the time in the link means
+    #[arg(long, value_enum, default_value_t = Meaning::Issued)]
+    stamp: Meaning,
+    /// How long a link lives (with --stamp issued)
+    #[arg(long, value_name = "DURATION", default_value = "3h", value_parser = Millis::parse)]
+    ttl: Millis,
+    /// How far ahead a link may end (with --stamp expires)
+    #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = Millis::parse)]
+    max_lifetime: Millis,
+    /// How far the signer's clock may be ahead
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = Millis::parse)]
+    skew: Millis,
+    /// Check as if it were this time (RFC 3339, or unix seconds)
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    now: Option<UnixMillis>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Meaning {
+    /// When the link was made
+    Issued,
+    /// When the link ends
+    Expires,
+}
+
+/// Prints whether the link holds.
+pub fn run(args: &Args) -> Result<ExitCode, CliError> {
+    let (_, target) = split_url(&args.url)?;
+    let now = time_or_now(args.now)?;
+    let stamp = match args.stamp {
+        Meaning::Issued => Stamp::Issued { ttl: args.ttl },
+        Meaning::Expires => Stamp::Expires {
+            max_lifetime: args.max_lifetime,
+        },
+    };
+    let links = args.provider.cloudflare(stamp, args.skew)?;
+    let headers: [Header; 3] = [
+        (b":method".to_vec(), b"GET".to_vec()),
+        (b":authority".to_vec(), b"localhost".to_vec()),
+        (b":path".to_vec(), target.as_bytes().to_vec()),
+    ];
+    let verified = Request::read(&headers, None).and_then(|request| links.verify(&request, now));
+    match verified {
+        Ok(_) => {
+            let end = stamp_of(target, &args.provider.parameter).map(|at| match stamp {
+                Stamp::Issued { ttl } => at.plus(ttl),
+                Stamp::Expires { .. } => at,
+            });
+            let end = end.map_or_else(String::new, |end| format!(", until {end}"));
+            output::line(&format!("valid{end}"))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(reason) => {
+            output::line(&format!("refused: {}: {}", reason.code(), explain(reason)))?;
+            Ok(ExitCode::from(1))
+        }
+    }
+}
+
+/// The time in a link that was verified.
+fn stamp_of(target: &str, parameter: &str) -> Option<UnixMillis> {
+    let target = Target::parse(target.as_bytes()).ok()?;
+    let found = find_parameter(&target, parameter).ok()??;
+    let (digits, _) = found.value.split_once('-')?;
+    digits.parse().ok().map(UnixMillis::from_secs)
+}
+
+/// What a person can do about it. Never a secret, and never the MAC that would be right.
+fn explain(reason: Reason) -> &'static str {
+    match reason {
+        Reason::MissingCredential => "there is no token in the query (see --parameter)",
+        Reason::DuplicateCredential => "the token stands twice",
+        Reason::MalformedCredential => {
+            "the token is not <10 digits>-<MAC> in the alphabet of --base64, or not the last \
+             parameter of the query"
+        }
+        Reason::WrongSignature => {
+            "no given secret signed this path and query with this time: compare the secret, the \
+             path as the filter sees it, and what stands before the token"
+        }
+        Reason::NotYetValid => "the link was made in the future: compare the clocks",
+        Reason::LifetimeTooLong => "the link ends later than --max-lifetime allows",
+        Reason::Expired => "it was valid once; its time is over",
+        Reason::AmbiguousPath | Reason::EncodedSlash | Reason::UnreadableRequest => {
+            "the path can be read in more than one way"
+        }
+        Reason::NoRule
+        | Reason::ForgedKey
+        | Reason::UnknownKey
+        | Reason::RevokedKey
+        | Reason::DisabledKey
+        | Reason::WrongAccount
+        | Reason::AddressNotAllowed
+        | Reason::KeyServiceUnavailable
+        | Reason::Overloaded
+        | Reason::HostFailure => "this does not concern a link",
+    }
+}

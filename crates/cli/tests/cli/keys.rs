@@ -1,0 +1,108 @@
+//! `keygate keys`: a life of a key.
+
+use serde_json::{Value, json};
+
+use crate::support::{Server, database, id};
+
+#[test]
+fn a_key_is_created_listed_shown_and_revoked() {
+    let (_dir, path) = database();
+    let server = Server::start(&path);
+    let key = server.output(&[
+        "keys",
+        "create",
+        "--account",
+        "alice",
+        "--name",
+        "CI",
+        "--scope",
+        "read",
+        "--scope",
+        "write",
+        "--metadata",
+        r#"{"tier":"gold"}"#,
+        "--expires-at",
+        "2999-01-01T00:00:00Z",
+        "--allow-ip",
+        "10.0.0.0/8",
+    ]);
+    let id = id(&key);
+    assert_eq!(key.lines().count(), 1);
+    assert_eq!(key.trim().len(), 62);
+
+    let list = server.output(&["keys", "list", "--account", "alice", "--status", "active"]);
+    let rows: Vec<&str> = list.lines().collect();
+    assert_eq!(rows.len(), 2);
+    assert!(
+        rows[0].starts_with("ID          ACCOUNT  STATUS  CREATED"),
+        "{list}"
+    );
+    assert!(
+        rows[1].starts_with(&format!("{id}  alice    active  ")),
+        "{list}"
+    );
+    assert!(
+        rows[1].ends_with("2999-01-01T00:00:00.000Z  CI    read write"),
+        "{list}"
+    );
+
+    let revoked = server.output(&["keys", "revoke", &id, "--reason", "leaked"]);
+    assert!(
+        revoked.starts_with(&format!("revoked {id} at 2")),
+        "{revoked}"
+    );
+    assert_eq!(server.output(&["keys", "revoke", &id]), revoked);
+
+    let shown: Value =
+        serde_json::from_str(&server.output(&["keys", "show", &id, "--json"])).unwrap();
+    assert_eq!(shown["status"], "revoked");
+    assert_eq!(shown["revoked_reason"], "leaked");
+    assert_eq!(shown["scopes"], json!(["read", "write"]));
+    assert_eq!(shown["metadata"], json!({ "tier": "gold" }));
+    assert_eq!(shown["allowed_ips"], json!(["10.0.0.0/8"]));
+    let text = server.output(&["keys", "show", &id]);
+    assert!(text.contains("reason       leaked"), "{text}");
+}
+
+#[test]
+fn json_of_create_holds_the_key_and_a_note_goes_to_stderr() {
+    let (_dir, path) = database();
+    let server = Server::start(&path);
+    let args = [
+        "keys",
+        "create",
+        "--account",
+        "a",
+        "--expires-in",
+        "30d",
+        "--json",
+    ];
+    let done = server.keygate(&args).success();
+    let created: Value = serde_json::from_slice(&done.get_output().stdout).unwrap();
+    let note = String::from_utf8_lossy(&done.get_output().stderr).into_owned();
+    let expected = format!(
+        "keygate: created key {}; it expires at {}\n",
+        created["id"].as_str().unwrap(),
+        created["expires_at"].as_str().unwrap()
+    );
+    assert_eq!(note, expected);
+    assert!(created["key"].as_str().unwrap().starts_with("kg_01"));
+}
+
+/// One page has 100.
+#[test]
+fn a_list_follows_the_cursor_to_its_end() {
+    let (_dir, path) = database();
+    let server = Server::start(&path);
+    for _ in 0..101 {
+        ureq::post(format!("{}/v1/keys", server.url))
+            .header("authorization", format!("Bearer {}", crate::support::ADMIN))
+            .content_type("application/json")
+            .send(r#"{"account":"a"}"#)
+            .unwrap();
+    }
+    let list = server.output(&["keys", "list", "--json"]);
+    let list: Value = serde_json::from_str(&list).unwrap();
+    assert_eq!(list["keys"].as_array().unwrap().len(), 101);
+    assert_eq!(server.output(&["keys", "list"]).lines().count(), 102);
+}

@@ -1,0 +1,152 @@
+//! `sign`, `verify` and `check`.
+
+use crate::support::keygate;
+
+const KAYAK: &str =
+    "/tokenauth/kayak.mp4?verify=1657026353-ZXJWAyFwAgJSY%2B5j3CkJE80TatA33E3MEH4D%2FkSnh7M%3D";
+
+fn stdout(args: &[&str], secret: &str, code: i32) -> String {
+    let done = keygate(args)
+        .env("KEYGATE_MEDIA", secret)
+        .assert()
+        .code(code);
+    String::from_utf8(done.get_output().stdout.clone()).unwrap()
+}
+
+#[test]
+fn the_published_link_of_cloudflare_is_signed_and_verified() {
+    let sign = ["sign", "/tokenauth/kayak.mp4", "--now", "1657026353"];
+    assert_eq!(stdout(&sign, "cloudflare", 0), format!("{KAYAK}\n"));
+    let verified = stdout(&["verify", KAYAK, "--now", "1657026354"], "cloudflare", 0);
+    assert_eq!(verified, "valid, until 2022-07-05T16:05:53.000Z\n");
+}
+
+#[test]
+fn a_url_in_gives_a_url_out_and_its_query_is_signed() {
+    let url = "https://media.example.com/a?b=1";
+    let signed = stdout(
+        &["sign", url, "--now", "1700000000", "--base64", "url"],
+        "secret",
+        0,
+    );
+    assert!(
+        signed.starts_with("https://media.example.com/a?b=1&verify=1700000000-"),
+        "{signed}"
+    );
+    let verify = |url: &str, code| {
+        let args = ["verify", url, "--now", "1700000000", "--base64", "url"];
+        stdout(&args, "secret", code)
+    };
+    verify(signed.trim(), 0);
+    let refused = verify(&signed.trim().replace("b=1", "b=2"), 1);
+    assert!(refused.starts_with("refused: wrong_signature"), "{refused}");
+}
+
+#[test]
+fn verify_says_why() {
+    for (url, now, reason) in [
+        (KAYAK, "1657037153", "expired"),
+        (KAYAK, "1657026322", "not_yet_valid"),
+        ("/tokenauth/kayak.mp4", "1657026354", "missing_credential"),
+        (
+            "/tokenauth/kayak.mp4?verify=x",
+            "1657026354",
+            "malformed_credential",
+        ),
+        (
+            "/tokenauth/../kayak.mp4?verify=x",
+            "1657026354",
+            "ambiguous_path",
+        ),
+    ] {
+        let printed = stdout(&["verify", url, "--now", now], "cloudflare", 1);
+        assert!(
+            printed.starts_with(&format!("refused: {reason}: ")),
+            "{printed}"
+        );
+        assert!(
+            !printed.contains("ZXJWAyFw"),
+            "the right MAC is nobody's business: {printed}"
+        );
+    }
+}
+
+#[test]
+fn an_absolute_expiry_is_signed_and_verified() {
+    let sign = ["sign", "/a", "--now", "1700000000", "--expires-in", "1h"];
+    let signed = stdout(&sign, "secret", 0);
+    assert!(signed.starts_with("/a?verify=1700003600-"), "{signed}");
+    for (now, code) in [("1700003599", 0), ("1700003600", 1)] {
+        let verify = ["verify", signed.trim(), "--stamp", "expires", "--now", now];
+        stdout(&verify, "secret", code);
+    }
+}
+
+#[test]
+fn what_no_filter_would_accept_is_not_signed() {
+    for path in [
+        "a",
+        "/a/../b",
+        "//a",
+        "/caf\u{e9}",
+        "/a?verify=1",
+        "https://host",
+        "/a#b",
+    ] {
+        keygate(&["sign", path])
+            .env("KEYGATE_MEDIA", "secret")
+            .assert()
+            .code(2);
+    }
+    keygate(&["sign", "/a"])
+        .env_remove("KEYGATE_MEDIA")
+        .assert()
+        .code(2);
+}
+
+#[test]
+fn check_takes_the_demo_policy_and_names_every_wrong_field() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    let policy = |path: &str| {
+        serde_json::json!({
+            "version": 1,
+            "secrets": { "media": [{ "id": "a", "env": "NOT_SET_HERE" }] },
+            "providers": { "link": { "type": "signed_url", "format": "cloudflare", "secrets": "media", "ttl": "3h" } },
+            "rules": [{ "name": "media", "match": { "path": path }, "require": "link" }],
+            "unmatched": "deny"
+        })
+        .to_string()
+    };
+    std::fs::write(path, policy("/media/**")).unwrap();
+    let holds = keygate(&["check", path]).assert().code(0);
+    let said = String::from_utf8_lossy(&holds.get_output().stderr).into_owned();
+    assert!(said.contains("NOT_SET_HERE is not set here"), "{said}");
+    std::fs::write(path, policy("media").replace("3h", "soon")).unwrap();
+    let printed = stdout(&["check", path], "secret", 1);
+    for field in ["providers.link.ttl: ", "rules[0].match.path: "] {
+        assert!(printed.contains(field), "{printed}");
+    }
+    keygate(&["check", "/no/such/file"]).assert().code(2);
+}
+
+#[test]
+fn every_command_has_help_with_examples() {
+    for command in [
+        "serve",
+        "sign",
+        "verify",
+        "check",
+        "keys create",
+        "keys list",
+        "keys revoke",
+    ] {
+        let mut args: Vec<&str> = command.split(' ').collect();
+        args.push("--help");
+        let printed = stdout(&args, "secret", 0);
+        assert!(
+            printed.contains("Examples:\n  ") && printed.contains("keygate "),
+            "{command}"
+        );
+    }
+}

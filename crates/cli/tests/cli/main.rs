@@ -1,0 +1,7 @@
+//! The binary as a person and a script use it, with the real key service behind it.
+
+mod exit_codes;
+mod keys;
+mod links;
+mod serving;
+mod support;
