@@ -64,7 +64,10 @@ fn send(worker: &Worker, path: &str, key: Option<&NewAppKey>) -> (u32, bool) {
     worker.request(&headers)
 }
 
-const GENUINE: [(&str, &[u8]); 2] = [(":status", b"200"), ("x-keygate-service", b"1")];
+/// A header as a test writes it.
+type HeaderText<'a> = (&'a str, &'a [u8]);
+
+const GENUINE: [HeaderText; 2] = [(":status", b"200"), ("x-keygate-service", b"1")];
 
 fn lookup_answer(epoch: u64, keys: &[&NewAppKey]) -> Value {
     let record = |key: &&NewAppKey| {
@@ -229,7 +232,7 @@ fn whatever_is_not_an_answer_of_the_key_service_is_unavailable_and_not_remembere
     let strange = strange.to_string();
     let marked: (&str, &[u8]) = ("x-keygate-service", b"1");
     let ok: (&str, &[u8]) = (":status", b"200");
-    let rows: Vec<(Vec<(&str, &[u8])>, &[u8])> = vec![
+    let rows: Vec<(Vec<HeaderText>, &[u8])> = vec![
         (vec![], b""),
         (vec![ok], good.as_bytes()),
         (vec![(":status", b"503"), marked], good.as_bytes()),

@@ -108,7 +108,6 @@ impl Request {
     ///
     /// # Panics
     /// When no whole answer comes in time.
-    #[must_use]
     pub fn send(&self) -> Response {
         let line = String::from_utf8_lossy(&self.path);
         self.try_send()

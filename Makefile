@@ -1,0 +1,67 @@
+# What can be done here: `make help`.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run build wasm test test-docker lint clean need-cargo
+
+# Where rustup puts cargo, for shells that do not know it yet.
+export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
+
+# An Envoy has two workers: more tests at once than this only make each other slow.
+RUST_TEST_THREADS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 4 ? n : 4)))
+export RUST_TEST_THREADS
+
+say = @printf '\n== %s\n' '$(1)'
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: ## The demo: everything built and started on this machine; Ctrl-C stops it
+	@scripts/run
+
+build: need-cargo ## The command keygate, the upstream of the demo, and target/keygate.wasm
+	$(call say,building keygate and the upstream of the demo)
+	@cargo build --release -p keygate-cli -p keygate-tests --bin keygate --bin keygate-echo
+	$(call say,building the filter)
+	@scripts/wasm
+
+test: need-cargo ## Every test, also end to end against a real Envoy
+	$(call say,building the filter)
+	@scripts/wasm
+	$(call say,building everything that is tested)
+	@cargo build --workspace --all-targets
+	$(call say,testing$(comma) also end to end)
+	@envoy=$$(scripts/envoy); echo "Envoy: $$envoy"; \
+	KEYGATE_ENVOY=$$envoy KEYGATE_WASM=target/keygate.wasm cargo test --workspace
+
+test-docker: need-cargo ## The end-to-end tests against Envoy in docker
+	$(call say,building the filter)
+	@scripts/wasm
+	$(call say,building the key service and the tests)
+	@cargo build --workspace
+	$(call say,testing end to end against Envoy in docker)
+	@image=$$(scripts/docker-image); echo "Envoy: docker:$$image"; \
+	KEYGATE_ENVOY=docker:$$image KEYGATE_WASM=target/keygate.wasm cargo test -p keygate-tests --test e2e
+
+lint: need-cargo ## Format, clippy (also for wasm32), documentation, shell scripts
+	$(call say,format)
+	@cargo fmt --all --check
+	$(call say,clippy)
+	@cargo clippy --workspace --all-targets --quiet -- -D warnings
+	$(call say,clippy for wasm32)
+	@scripts/wasm clippy
+	$(call say,documentation)
+	@RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --workspace --quiet
+	$(call say,shell scripts)
+	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/* .ci/run; \
+	else echo 'shellcheck is not installed: the scripts are not checked'; fi
+
+clean: ## Removes what was built and downloaded; keeps .run, the demo's secrets and keys
+	@cargo clean
+	@rm -rf .cache
+
+need-cargo:
+	@command -v cargo >/dev/null || { echo "cargo is missing. Install Rust with rustup (see https://rustup.rs), open a new shell, and try again." >&2; exit 1; }
+
+comma := ,

@@ -1,0 +1,70 @@
+# Shared by the scripts beside it: where we are, how we speak, how a Debian
+# package gets here. To be sourced by bash; standard output belongs to the caller.
+# shellcheck shell=bash
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# The name of the script that sourced us, for its messages.
+ME=scripts/$(basename "$0")
+
+# Where rustup puts cargo, for shells that do not know it yet.
+PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
+
+# The Envoy that everything here is tried with.
+# shellcheck disable=SC2034 # used by those who source this
+ENVOY_VERSION=1.40.0
+
+say() { printf '%s: %s\n' "$ME" "$*" >&2; }
+
+die() {
+  say "$@"
+  exit 1
+}
+
+# need COMMAND ADVICE...: stops with the advice when the command is missing.
+need() {
+  local command=$1
+  shift
+  command -v "$command" >/dev/null 2>&1 || die "'$command' is missing. $*"
+}
+
+need_cargo() {
+  need cargo "Install Rust with rustup (see https://rustup.rs), open a new shell, and try again."
+}
+
+# What may become root without asking: prints "" or "sudo -n"; fails otherwise.
+as_root() {
+  if [ "$(id -u)" = 0 ]; then
+    echo ""
+  elif command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
+    echo "sudo -n"
+  else
+    return 1
+  fi
+}
+
+# debian_install PACKAGE...: installs those that are missing, or says what to type.
+debian_install() {
+  local missing=() package sudo log
+  for package in "$@"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q ' installed$' || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  if ! sudo=$(as_root); then
+    say "needs these packages, and may not install them. Please run:"
+    say "  sudo apt-get install --no-install-recommends ${missing[*]}"
+    return 1
+  fi
+  say "installing with apt-get: ${missing[*]}"
+  mkdir -p "$ROOT/.cache"
+  log=$ROOT/.cache/apt.log
+  # shellcheck disable=SC2086 # $sudo is empty or two words
+  apt() { $sudo env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 -q "$@" </dev/null; }
+  if ! apt install -y --no-install-recommends "${missing[@]}" >"$log" 2>&1; then
+    # Fresh images carry no package lists, old ones carry stale lists.
+    if ! { apt update && apt install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+      say "apt-get could not install ${missing[*]}; the end of $log:"
+      tail -n 5 "$log" >&2
+      return 1
+    fi
+  fi
+}

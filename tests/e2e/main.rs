@@ -1,0 +1,11 @@
+//! End to end: what a client sees of a real Envoy with the built module.
+#![allow(clippy::arithmetic_side_effects, reason = "a test may panic")]
+
+mod app_keys;
+mod configuration;
+mod demo;
+mod harness;
+mod hostile;
+mod links;
+mod outages;
+mod support;

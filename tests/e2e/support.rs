@@ -1,0 +1,71 @@
+//! What several scenarios need.
+
+use std::process::Command;
+
+use keygate_tests::Stack;
+use keygate_tests::client::Response;
+use keygate_tests::service::{CreatedKey, MEDIA, keygate};
+use serde_json::{Value, json};
+
+/// Signs a path as a user would: with the command line. `more` are its options.
+pub fn sign(path: &str, more: &[&str]) -> String {
+    let signed = Command::new(keygate())
+        .args(["sign", path, "--secret-env", "KEYGATE_MEDIA"])
+        .args(more)
+        .env("KEYGATE_MEDIA", MEDIA)
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&signed.stderr);
+    assert!(signed.status.success(), "{error}");
+    String::from_utf8(signed.stdout).unwrap().trim().to_owned()
+}
+
+/// A new key of this account, without limits.
+pub fn key_of(stack: &Stack, account: &str) -> CreatedKey {
+    stack.service().create_key(&json!({ "account": account }))
+}
+
+/// `GET` with a key as Bearer.
+pub fn call(stack: &Stack, path: &str, key: &str) -> Response {
+    stack
+        .get(path)
+        .header("authorization", format!("Bearer {key}"))
+        .send()
+}
+
+/// The public reason in a body of the demo policy's `api` response.
+pub fn code(response: &Response) -> String {
+    let json = response.json();
+    let code = json["error"]["code"].as_str().or(json["reason"].as_str());
+    code.unwrap_or_else(|| panic!("no reason in {json}"))
+        .to_owned()
+}
+
+/// How often the filter has counted this.
+pub fn counted(stack: &Stack, name: &str) -> u64 {
+    stack.envoy.stat(&format!("wasmcustom.{name}")).unwrap_or(0)
+}
+
+/// The value of a header that the upstream received, as in its JSON.
+pub fn upstream_header(response: &Response, name: &str) -> Vec<String> {
+    let json = response.json();
+    let headers = json["headers"].as_array().unwrap().iter();
+    headers
+        .filter(|pair| pair[0] == name)
+        .map(|pair| match &pair[1] {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        })
+        .collect()
+}
+
+/// No virtual machine of the filter has failed.
+pub fn assert_never_trapped(stack: &Stack) {
+    for (name, value) in stack.envoy.stats("vm_reload") {
+        assert_eq!(value, 0, "{name}");
+    }
+    let log = stack.envoy.log();
+    for sign in ["internal error at", "Function: proxy_on", "panicked"] {
+        assert!(!log.contains(sign), "{log}");
+    }
+}
