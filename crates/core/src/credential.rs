@@ -86,6 +86,10 @@ pub fn find<'a>(
     let Some((carrier, text)) = found else {
         return Ok(None);
     };
+    // Envoy joins two `authorization` headers by a comma, which no credential of ours holds.
+    if carrier.is_authorization() && text.contains(&b',') {
+        return Err(Reason::DuplicateCredential);
+    }
     if text.len() > MAX_CREDENTIAL {
         return Err(Reason::MalformedCredential);
     }
@@ -252,7 +256,9 @@ mod tests {
 
     #[test]
     fn two_credentials_are_refused_wherever_they_stand() {
-        let rows: [&[(&str, &[u8])]; 7] = [
+        let rows: [&[(&str, &[u8])]; 9] = [
+            &[("authorization", b"Bearer KEY,Bearer KEY")],
+            &[("authorization", b"Basic YWxpY2U6S0VZ, Digest x")],
             &[("authorization", b"Bearer KEY"), ("x-api-key", b"KEY")],
             &[
                 ("authorization", b"Bearer KEY"),

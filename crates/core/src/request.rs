@@ -32,6 +32,10 @@ impl<'a> Request<'a> {
     pub fn read(headers: &'a [Header], client: Option<IpAddr>) -> Result<Self, Reason> {
         let method = pseudo(headers, b":method")?;
         let authority = pseudo(headers, b":authority")?;
+        // Two `host` headers arrive as one value with a comma in it.
+        if authority.contains([',', '/', '\\', '@', '?', '#']) {
+            return Err(Reason::UnreadableRequest);
+        }
         let target = single(headers, b":path")?.ok_or(Reason::UnreadableRequest)?;
         let target = Target::parse(target).map_err(|_| Reason::AmbiguousPath)?;
         Ok(Self {
@@ -106,6 +110,19 @@ mod tests {
             double.push(whole[missing]);
             let error = Request::read(&headers(&double), None).unwrap_err();
             assert_eq!(error, Reason::UnreadableRequest);
+        }
+    }
+
+    #[test]
+    fn an_authority_that_is_no_host_is_unreadable() {
+        for authority in ["a,b", "user@h", "h/x", "h#x", "h?x", "h\\x", "a b", ""] {
+            let list = [
+                (":method", &b"GET"[..]),
+                (":path", b"/a"),
+                (":authority", authority.as_bytes()),
+            ];
+            let error = Request::read(&headers(&list), None).unwrap_err();
+            assert_eq!(error, Reason::UnreadableRequest, "{authority}");
         }
     }
 

@@ -109,6 +109,9 @@ impl Cloudflare {
     }
 
     /// Appends a token to a target that has none yet. `None` when no secret counts at `now`.
+    ///
+    /// What is signed is the canonical spelling, which every equivalent one comes down
+    /// to, also that which a proxy on the way may make of it.
     pub fn sign(
         &self,
         target: &str,
@@ -118,7 +121,7 @@ impl Cloudflare {
     ) -> Option<String> {
         let stamp = format!("{stamp_secs:010}");
         let mut mac = self.ring.current(now).next()?.key.clone();
-        mac.update(target.as_bytes());
+        mac.update(canonical(target).as_bytes());
         mac.update(stamp.as_bytes());
         let mac = mac.finalize().into_bytes();
         let text = match self.alphabet {
