@@ -1,8 +1,8 @@
 //! The filter: a thin proxy-wasm adapter around [`keygate_core`].
 //!
-//! [`root`] lives once per worker: configuration, lookups, the change feed.
-//! [`stream`] lives once per request: headers in, verdict out. [`lookups`] is the
-//! table of those who wait, [`metrics`] what is counted, and [`host`] the only file
+//! `root` lives once per worker: configuration, lookups, the change feed.
+//! `stream` lives once per request: headers in, verdict out. `lookups` is the
+//! table of those who wait, `metrics` what is counted, and `host` the only file
 //! that names a host call. What is allowed is decided in the core alone.
 
 mod host;
