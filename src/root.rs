@@ -10,9 +10,10 @@ use std::num::NonZeroUsize;
 use std::rc::Rc;
 
 use keygate_core::app_key::KeyHash;
+use keygate_core::cache::KeyCache;
 use keygate_core::policy::{KeyService, Policy};
 use keygate_core::reason::Reason;
-use keygate_core::record::{Answer, KeyCache, KeyLookup, Knowledge, KnownKey, NoAnswer};
+use keygate_core::record::{Answer, KeyLookup, Knowledge, KnownKey, NoAnswer};
 use keygate_core::time::{Millis, UnixMillis};
 use keygate_core::wire::{
     CHANGES_PATH, ChangesResponse, LOOKUPS_PATH, LookupRequest, LookupResponse, MAX_ANSWER,

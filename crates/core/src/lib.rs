@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod app_key;
 pub mod base62;
+pub mod cache;
 pub mod config;
 pub mod credential;
 pub mod glob;

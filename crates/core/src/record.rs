@@ -1,18 +1,15 @@
-//! What is known of app keys: checked records, and the bounded cache of a worker.
+//! What is known of app keys: checked records, and who can be asked for them.
 
-use std::cell::RefCell;
 use std::net::IpAddr;
-use std::num::NonZeroUsize;
 use std::rc::Rc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ipnet::IpNet;
-use lru::LruCache;
 
 use crate::app_key::KeyHash;
 use crate::reason::Reason;
-use crate::time::{Millis, UnixMillis};
+use crate::time::UnixMillis;
 use crate::wire::{MAX_ALLOWED_IPS, MAX_METADATA, MAX_NAME, MAX_SCOPES, Record, Status};
 
 /// A record of the key service that was checked: every text fits into a header.
@@ -122,104 +119,6 @@ pub trait KeyLookup {
     fn find(&self, hash: &KeyHash, now: UnixMillis) -> Knowledge;
 }
 
-/// The cache of one worker. Known and unknown keys have bounds of their own, so
-/// that a flood of unknown ones pushes out no known one.
-pub struct KeyCache {
-    known: RefCell<LruCache<KeyHash, Rc<KnownKey>>>,
-    unknown: RefCell<LruCache<KeyHash, ()>>,
-    lease: Millis,
-    state: RefCell<Feed>,
-}
-
-/// How far this worker has followed the change feed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Feed {
-    epoch: Option<u64>,
-    renewed: Option<UnixMillis>,
-}
-
-impl KeyCache {
-    /// An empty cache for at most `known` and `unknown` entries, which counts for
-    /// `lease` after each successful poll of the change feed.
-    pub fn new(known: NonZeroUsize, unknown: NonZeroUsize, lease: Millis) -> Self {
-        Self {
-            known: RefCell::new(LruCache::new(known)),
-            unknown: RefCell::new(LruCache::new(unknown)),
-            lease,
-            state: RefCell::default(),
-        }
-    }
-
-    /// The epoch to ask the feed for what comes after; `None` before the first answer.
-    pub fn epoch(&self) -> Option<u64> {
-        self.state.borrow().epoch
-    }
-
-    /// Keeps what the key service said of a hash as of `epoch`. `false` when the feed
-    /// has passed that epoch: the answer may be older than a revocation.
-    #[must_use]
-    pub fn insert(&self, hash: KeyHash, key: Option<Rc<KnownKey>>, epoch: u64) -> bool {
-        if self.epoch().is_some_and(|seen| epoch < seen) {
-            return false;
-        }
-        self.forget(&hash);
-        match key {
-            Some(key) => drop(self.known.borrow_mut().put(hash, key)),
-            None => drop(self.unknown.borrow_mut().put(hash, ())),
-        }
-        true
-    }
-
-    /// Takes an answer of the feed that was asked for at `asked_at`: drops what changed
-    /// and renews the lease from then. A partial answer renews nothing.
-    pub fn follow(&self, changed: &[KeyHash], epoch: u64, is_whole: bool, asked_at: UnixMillis) {
-        for hash in changed {
-            self.forget(hash);
-        }
-        let mut state = self.state.borrow_mut();
-        state.epoch = Some(epoch);
-        if is_whole {
-            state.renewed = Some(asked_at);
-        }
-    }
-
-    /// Forgets everything: the feed cannot say what has changed. The lease goes on
-    /// from `asked_at`, with nothing in the cache.
-    pub fn reset(&self, epoch: u64, asked_at: UnixMillis) {
-        self.known.borrow_mut().clear();
-        self.unknown.borrow_mut().clear();
-        *self.state.borrow_mut() = Feed {
-            epoch: Some(epoch),
-            renewed: Some(asked_at),
-        };
-    }
-
-    fn forget(&self, hash: &KeyHash) {
-        self.known.borrow_mut().pop(hash);
-        self.unknown.borrow_mut().pop(hash);
-    }
-
-    fn is_fresh(&self, now: UnixMillis) -> bool {
-        let renewed = self.state.borrow().renewed;
-        renewed.is_some_and(|at| now < at.plus(self.lease))
-    }
-}
-
-impl KeyLookup for KeyCache {
-    fn find(&self, hash: &KeyHash, now: UnixMillis) -> Knowledge {
-        if !self.is_fresh(now) {
-            return Knowledge::NotAsked;
-        }
-        if let Some(key) = self.known.borrow_mut().get(hash) {
-            return Knowledge::Known(Rc::clone(key));
-        }
-        match self.unknown.borrow_mut().get(hash) {
-            Some(()) => Knowledge::Unknown,
-            None => Knowledge::NotAsked,
-        }
-    }
-}
-
 /// One fresh answer, in front of what nobody has asked.
 pub struct Answer {
     /// The hash that was asked about.
@@ -266,13 +165,6 @@ mod tests {
 
     fn known() -> Rc<KnownKey> {
         Rc::new(KnownKey::try_from(&record()).unwrap())
-    }
-
-    fn cache() -> KeyCache {
-        let two = NonZeroUsize::new(2).unwrap();
-        let cache = KeyCache::new(two, two, Millis(60));
-        cache.follow(&[], 5, true, UnixMillis(100));
-        cache
     }
 
     #[test]
@@ -330,64 +222,5 @@ mod tests {
             let key = KnownKey::try_from(&record).unwrap();
             assert_eq!(key.check(None, inside, now), Err(reason));
         }
-    }
-
-    #[test]
-    fn a_cached_key_counts_only_while_the_lease_is_fresh() {
-        let cache = cache();
-        assert!(cache.insert(hash(1), Some(known()), 5));
-        let found = |now| cache.find(&hash(1), UnixMillis(now));
-        assert_eq!(found(159), Knowledge::Known(known()));
-        assert_eq!(found(160), Knowledge::NotAsked);
-        cache.follow(&[], 5, false, UnixMillis(150));
-        assert_eq!(
-            found(160),
-            Knowledge::NotAsked,
-            "a partial answer renews nothing"
-        );
-        cache.follow(&[], 5, true, UnixMillis(150));
-        assert_eq!(found(160), Knowledge::Known(known()));
-    }
-
-    #[test]
-    fn an_answer_older_than_the_feed_cannot_resurrect_a_key() {
-        let cache = cache();
-        cache.follow(&[hash(1)], 6, true, UnixMillis(100));
-        assert!(!cache.insert(hash(1), Some(known()), 5));
-        assert_eq!(cache.find(&hash(1), UnixMillis(100)), Knowledge::NotAsked);
-    }
-
-    #[test]
-    fn what_changed_is_dropped_whether_known_or_unknown() {
-        let cache = cache();
-        assert!(cache.insert(hash(1), Some(known()), 5));
-        assert!(cache.insert(hash(2), None, 5));
-        assert_eq!(cache.find(&hash(2), UnixMillis(100)), Knowledge::Unknown);
-        cache.follow(&[hash(1), hash(2)], 7, true, UnixMillis(100));
-        for byte in [1, 2] {
-            assert_eq!(
-                cache.find(&hash(byte), UnixMillis(100)),
-                Knowledge::NotAsked
-            );
-        }
-        assert!(cache.insert(hash(1), Some(known()), 7));
-        cache.reset(3, UnixMillis(100));
-        assert_eq!(cache.epoch(), Some(3));
-        assert_eq!(cache.find(&hash(1), UnixMillis(100)), Knowledge::NotAsked);
-    }
-
-    #[test]
-    fn a_flood_of_unknown_keys_pushes_out_no_known_one() {
-        let cache = cache();
-        assert!(cache.insert(hash(1), Some(known()), 5));
-        for byte in 2..200 {
-            assert!(cache.insert(hash(byte), None, 5));
-        }
-        assert_eq!(
-            cache.find(&hash(1), UnixMillis(100)),
-            Knowledge::Known(known())
-        );
-        assert_eq!(cache.find(&hash(2), UnixMillis(100)), Knowledge::NotAsked);
-        assert_eq!(cache.find(&hash(199), UnixMillis(100)), Knowledge::Unknown);
     }
 }
