@@ -72,7 +72,7 @@ impl Worker {
     }
 
     /// Decides all requests that wait for a key.
-    fn settle(&self, hash: &KeyHash, keys: &impl KeyLookup, now: UnixMillis) {
+    fn settle(&self, hash: &KeyHash, keys: &dyn KeyLookup, now: UnixMillis) {
         let waiters = self.lookups.borrow_mut().settle(hash);
         for waiter in &waiters {
             settle(self, waiter, keys, now);

@@ -5,10 +5,11 @@ use std::rc::Rc;
 
 use keygate_core::answer::{Refusal, Scheme};
 use keygate_core::grant::{Edit, Grant};
-use keygate_core::policy::Verdict;
+use keygate_core::policy::{Facts, Verdict};
 use keygate_core::reason::Reason;
 use keygate_core::record::{KeyLookup, NoAnswer};
 use keygate_core::request::Header;
+use keygate_core::session::NoClaims;
 use keygate_core::time::UnixMillis;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
@@ -81,14 +82,18 @@ impl Stream {
     }
 }
 
-fn judge(worker: &Worker, waiter: &Waiter, keys: &impl KeyLookup, now: UnixMillis) -> Verdict {
-    worker
-        .policy
-        .decide(&waiter.headers, waiter.client, keys, now)
+fn judge(worker: &Worker, waiter: &Waiter, keys: &dyn KeyLookup, now: UnixMillis) -> Verdict {
+    let facts = Facts {
+        client: waiter.client,
+        keys,
+        claims: &NoClaims,
+        now,
+    };
+    worker.policy.decide(&waiter.headers, &facts)
 }
 
 /// Decides a paused request on an answer, for good: a second question is no answer.
-pub fn settle(worker: &Worker, waiter: &Waiter, keys: &impl KeyLookup, now: UnixMillis) {
+pub fn settle(worker: &Worker, waiter: &Waiter, keys: &dyn KeyLookup, now: UnixMillis) {
     if waiter.state.get() != State::Waiting || host::enter(waiter.context).is_err() {
         return;
     }

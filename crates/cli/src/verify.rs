@@ -71,7 +71,7 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
         (b":authority".to_vec(), b"localhost".to_vec()),
         (b":path".to_vec(), target.as_bytes().to_vec()),
     ];
-    let verified = Request::read(&headers, None).and_then(|request| links.verify(&request, now));
+    let verified = Request::read(&headers).and_then(|request| links.verify(&request, now));
     match verified {
         Ok(_) => {
             let end = stamp_of(target, &args.provider.parameter).map(|at| match stamp {

@@ -215,7 +215,7 @@ mod tests {
 
     fn found(list: &[(&str, &[u8])]) -> Result<Option<Vec<u8>>, Reason> {
         let headers = headers(list);
-        let request = Request::read(&headers, None).unwrap();
+        let request = Request::read(&headers).unwrap();
         let carriers = all_carriers();
         find(&carriers, &request).map(|found| found.map(|it| it.text.expose().to_vec()))
     }
@@ -307,7 +307,7 @@ mod tests {
             let rows: Vec<(&str, &[u8])> =
                 list.iter().map(|it| ("cookie", it.as_bytes())).collect();
             let headers = headers(&rows);
-            let request = Request::read(&headers, None).unwrap();
+            let request = Request::read(&headers).unwrap();
             let kept = cookies_without(&request, "app_key");
             assert_eq!(kept.as_deref(), expected.map(str::as_bytes), "{list:?}");
         }
@@ -318,7 +318,7 @@ mod tests {
         fn no_bytes_of_a_stranger_can_panic(authorization: Vec<u8>, cookie: Vec<u8>) {
             let _ = found(&[("authorization", &authorization), ("cookie", &cookie)]);
             let headers = headers(&[("cookie", &cookie)]);
-            let request = Request::read(&headers, None).unwrap();
+            let request = Request::read(&headers).unwrap();
             let _ = cookies_without(&request, "a");
         }
     }

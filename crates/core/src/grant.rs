@@ -1,17 +1,9 @@
 //! What an allowed request looks like to the upstream: a list of edits.
 
-use std::rc::Rc;
-
 use crate::credential::cookies_without;
+use crate::identity::{Identity, IdentityHeaders};
 use crate::reason::Reason;
-use crate::record::KnownKey;
 use crate::request::Request;
-
-/// Every header that speaks of identity starts so. A client's own never arrives.
-pub const IDENTITY_PREFIX: &str = "x-keygate-";
-
-/// The header that tells the upstream what was decided.
-pub const RESULT_HEADER: &str = "x-keygate-result";
 
 /// One change to the headers of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,37 +47,35 @@ pub struct Grant {
 
 impl Grant {
     /// Lets a request pass: identity headers of the client go, then the credentials
-    /// in `strips`, then comes what is known of the key.
+    /// in `strips`, then comes what is known of the caller.
     pub fn new(
         request: &Request<'_>,
+        headers: &IdentityHeaders,
         outcome: Outcome,
         strips: &[Strip],
-        identity: Option<&Rc<KnownKey>>,
+        identity: Option<&Identity>,
     ) -> Self {
         let mut edits = Vec::new();
-        for (name, _) in request.headers {
-            if let Some(name) = identity_name(name)
-                && !edits.contains(&Edit::Remove(name.to_owned()))
-            {
-                edits.push(Edit::Remove(name.to_owned()));
+        let claimed = request.headers.iter().map(|(name, _)| name.as_slice());
+        for name in claimed.filter(|name| headers.is_claimed_by(name)) {
+            let remove = Edit::Remove(String::from_utf8_lossy(name).into_owned());
+            if !edits.contains(&remove) {
+                edits.push(remove);
             }
         }
         edits.extend(strips.iter().map(|strip| strip.edit(request)));
         let mut set = |name: &str, value: &str| {
-            let name = format!("{IDENTITY_PREFIX}{name}");
-            edits.push(Edit::Set(name, value.as_bytes().to_vec()));
+            edits.push(Edit::Set(name.to_owned(), value.as_bytes().to_vec()));
         };
-        if let Some(key) = identity {
-            set("account", &key.account);
-            set("key-id", &key.id);
-            set("scopes", &key.scopes);
-            set("metadata", &key.metadata);
+        for (name, value) in identity.iter().flat_map(|it| headers.values(it)) {
+            set(name, value);
         }
         match outcome {
-            Outcome::Verified => set("result", "allow"),
+            Outcome::Verified => set(&headers.result, "allow"),
             Outcome::Anonymous => {}
             Outcome::WouldDeny(reason) => {
-                set("result", &format!("would-deny;reason={}", reason.code()));
+                let result = format!("would-deny;reason={}", reason.code());
+                set(&headers.result, &result);
             }
         }
         Self { edits, outcome }
@@ -103,15 +93,4 @@ impl Strip {
             },
         }
     }
-}
-
-/// The name, if it is one of ours in any spelling: many servers read `_` as `-`.
-fn identity_name(name: &[u8]) -> Option<&str> {
-    let spelled = |(byte, expected): (&u8, u8)| match byte {
-        b'_' => expected == b'-',
-        byte => byte.eq_ignore_ascii_case(&expected),
-    };
-    let head = name.get(..IDENTITY_PREFIX.len())?;
-    let ours = head.iter().zip(IDENTITY_PREFIX.bytes()).all(spelled);
-    std::str::from_utf8(name).ok().filter(|_| ours)
 }

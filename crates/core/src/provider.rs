@@ -1,17 +1,16 @@
 //! Providers: the kinds of credential that a rule may require.
 
-use std::rc::Rc;
-
 use crate::answer::{Refusal, Scheme};
 use crate::app_key::{AppKey, KeyHash, MasterSecret, Prefix};
 use crate::credential::{self, Carrier};
 use crate::grant::Strip;
+use crate::identity::Identity;
+use crate::policy::Facts;
 use crate::reason::Reason;
-use crate::record::{KeyLookup, Knowledge, KnownKey};
+use crate::record::Knowledge;
 use crate::request::Request;
 use crate::secret::KeyRing;
 use crate::signed_url::cloudflare::Cloudflare;
-use crate::time::UnixMillis;
 
 /// One kind of credential, configured.
 #[derive(Debug)]
@@ -49,50 +48,48 @@ pub enum Finding {
 pub struct Evidence {
     /// The credentials to take out of the request.
     pub strips: Vec<Strip>,
-    /// The key, if it was one.
-    pub identity: Option<Rc<KnownKey>>,
+    /// Who holds it, if it says so.
+    pub identity: Option<Identity>,
 }
 
 impl Provider {
     /// Looks for this provider's credential in a request and checks it.
-    pub fn check(&self, request: &Request<'_>, keys: &impl KeyLookup, now: UnixMillis) -> Finding {
+    pub fn check(&self, request: &Request<'_>, facts: &Facts<'_>) -> Finding {
         let (scheme, checked) = match self {
             Self::SignedUrl(links) => {
-                let strips = links.verify(request, now);
+                let strips = links.verify(request, facts.now);
                 let evidence = strips.map(|strips| Evidence {
                     strips,
                     identity: None,
                 });
                 (Scheme::SignedUrl, evidence.map(Finding::Met))
             }
-            Self::AppKey(app_keys) => (Scheme::AppKey, app_keys.check(request, keys, now)),
+            Self::AppKey(app_keys) => (Scheme::AppKey, app_keys.check(request, facts)),
         };
         checked.unwrap_or_else(|reason| Finding::Refused(Refusal { reason, scheme }))
     }
 }
 
 impl AppKeys {
-    fn check(
-        &self,
-        request: &Request<'_>,
-        keys: &impl KeyLookup,
-        now: UnixMillis,
-    ) -> Result<Finding, Reason> {
+    fn check(&self, request: &Request<'_>, facts: &Facts<'_>) -> Result<Finding, Reason> {
         let found = credential::find(&self.carriers, request)?;
         let found = found.ok_or(Reason::MissingCredential)?;
         let key = AppKey::parse(found.text.expose(), &self.prefix)
             .map_err(|_| Reason::MalformedCredential)?;
-        let hash = self.ring.authenticate(&key, now).ok_or(Reason::ForgedKey)?;
-        let known = match keys.find(&hash, now) {
+        let hash = self
+            .ring
+            .authenticate(&key, facts.now)
+            .ok_or(Reason::ForgedKey)?;
+        let known = match facts.keys.find(&hash, facts.now) {
             Knowledge::Known(known) => known,
             Knowledge::Unknown => return Err(Reason::UnknownKey),
             Knowledge::Unavailable(reason) => return Err(reason),
             Knowledge::NotAsked => return Ok(Finding::Ask(hash)),
         };
-        known.check(found.user.as_deref(), request.client, now)?;
+        known.check(found.user.as_deref(), facts.client, facts.now)?;
         Ok(Finding::Met(Evidence {
             strips: vec![strip(found.carrier)],
-            identity: Some(known),
+            identity: Some(Identity::from(known.as_ref())),
         }))
     }
 }

@@ -1,7 +1,5 @@
 //! A request as the decision sees it: borrowed, and readable in one way only.
 
-use std::net::IpAddr;
-
 use crate::path::Target;
 use crate::reason::Reason;
 
@@ -19,8 +17,6 @@ pub struct Request<'a> {
     pub target: Target<'a>,
     /// All headers, pseudo-headers among them, in the order of arrival.
     pub headers: &'a [Header],
-    /// The address that the proxy trusts to be the client's.
-    pub client: Option<IpAddr>,
 }
 
 impl<'a> Request<'a> {
@@ -29,7 +25,7 @@ impl<'a> Request<'a> {
     /// # Errors
     /// [`Reason::UnreadableRequest`] when method, path or host is missing, double
     /// or not ASCII; [`Reason::AmbiguousPath`] when the path can be read in two ways.
-    pub fn read(headers: &'a [Header], client: Option<IpAddr>) -> Result<Self, Reason> {
+    pub fn read(headers: &'a [Header]) -> Result<Self, Reason> {
         let method = pseudo(headers, b":method")?;
         let authority = pseudo(headers, b":authority")?;
         // Two `host` headers arrive as one value with a comma in it.
@@ -43,7 +39,6 @@ impl<'a> Request<'a> {
             authority,
             target,
             headers,
-            client,
         })
     }
 
@@ -100,15 +95,15 @@ mod tests {
     fn a_request_without_method_path_or_host_is_unreadable() {
         let whole: [(&str, &[u8]); 3] =
             [(":method", b"GET"), (":path", b"/a"), (":authority", b"h")];
-        assert!(Request::read(&headers(&whole), None).is_ok());
+        assert!(Request::read(&headers(&whole)).is_ok());
         for missing in 0..whole.len() {
             let mut partial = whole.to_vec();
             partial.remove(missing);
-            let error = Request::read(&headers(&partial), None).unwrap_err();
+            let error = Request::read(&headers(&partial)).unwrap_err();
             assert_eq!(error, Reason::UnreadableRequest);
             let mut double = whole.to_vec();
             double.push(whole[missing]);
-            let error = Request::read(&headers(&double), None).unwrap_err();
+            let error = Request::read(&headers(&double)).unwrap_err();
             assert_eq!(error, Reason::UnreadableRequest);
         }
     }
@@ -121,7 +116,7 @@ mod tests {
                 (":path", b"/a"),
                 (":authority", authority.as_bytes()),
             ];
-            let error = Request::read(&headers(&list), None).unwrap_err();
+            let error = Request::read(&headers(&list)).unwrap_err();
             assert_eq!(error, Reason::UnreadableRequest, "{authority}");
         }
     }
@@ -139,7 +134,7 @@ mod tests {
                     *value = b"/\xe9".to_vec();
                 }
             }
-            assert_eq!(Request::read(&list, None).unwrap_err(), reason, "{name}");
+            assert_eq!(Request::read(&list).unwrap_err(), reason, "{name}");
         }
     }
 }

@@ -12,7 +12,7 @@ mod common;
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use common::{after, get, judge, policy};
+use common::{after, facts, get, judge, policy};
 use keygate_core::answer::Denial;
 use keygate_core::app_key::{KeyHash, KeyRingId, MasterSecret, NewAppKey, Prefix};
 use keygate_core::grant::{Edit, Grant, Outcome};
@@ -88,7 +88,7 @@ fn decide(headers: &[Header], knowledge: Knowledge, client: Option<IpAddr>) -> V
         hash: new_key().hash,
         knowledge,
     };
-    policy(&demo(), SECRET).decide(headers, client, &answer, NOW)
+    policy(&demo(), SECRET).decide(headers, &facts(&answer, client, NOW))
 }
 
 fn allowed(headers: &[Header], knowledge: Knowledge) -> Grant {
@@ -113,7 +113,7 @@ fn signed(target: &str) -> String {
     let environment = |_: &str| Some(SECRET.as_bytes().to_vec());
     let text = demo().to_string();
     let policy = Policy::parse(text.as_bytes(), &environment).unwrap();
-    let keygate_core::policy::Requirement::One(link) = &policy.rules[1].require else {
+    let keygate_core::rule::Requirement::One(link) = &policy.rules[1].require else {
         panic!("the rule for media requires one provider");
     };
     match link.as_ref() {
@@ -471,7 +471,7 @@ proptest::proptest! {
         request[1].1 = if raw { target } else { rule.into_bytes() };
         request.extend(headers.into_iter().map(|(name, value)| (name.to_lowercase().into_bytes(), value)));
         let answer = Answer { hash: KeyHash([0; 32]), knowledge: Knowledge::Unknown };
-        let verdict = policy(&demo(), SECRET).decide(&request, None, &answer, NOW);
+        let verdict = policy(&demo(), SECRET).decide(&request, &facts(&answer, None, NOW));
         // Only the rules without a requirement let a stranger pass.
         if let Verdict::Allow(grant) = verdict {
             proptest::prop_assert_ne!(grant.outcome, Outcome::Verified);

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use super::{Compiler, parse_part, written};
 use crate::app_key::{KeyRingId, MasterSecret, Prefix, mac};
 use crate::credential::Carrier;
-use crate::grant::IDENTITY_PREFIX;
+use crate::identity::IDENTITY_PREFIX;
 use crate::provider::{AppKeys, Provider};
 use crate::secret::{KeyRing, RingEntry, Secret};
 use crate::signed_url::cloudflare::{Alphabet, Cloudflare, LinkCarrier, Stamp};

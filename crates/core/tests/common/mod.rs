@@ -1,10 +1,13 @@
 //! Requests and policies for the tests of the core.
 #![allow(dead_code, reason = "each test crate uses its own part")]
 
-use keygate_core::policy::{Policy, Verdict};
+use std::net::IpAddr;
+
+use keygate_core::policy::{Facts, Policy, Verdict};
 use keygate_core::reason::Reason;
-use keygate_core::record::NoAnswer;
+use keygate_core::record::{KeyLookup, NoAnswer};
 use keygate_core::request::Header;
+use keygate_core::session::NoClaims;
 use keygate_core::time::UnixMillis;
 
 /// The headers of a GET, and more.
@@ -43,10 +46,23 @@ pub fn policy_of(provider: &serde_json::Value, secret: &str) -> Policy {
     policy(&json, secret)
 }
 
+/// Facts without a session.
+pub fn facts(keys: &dyn KeyLookup, client: Option<IpAddr>, now: UnixMillis) -> Facts<'_> {
+    Facts {
+        client,
+        keys,
+        claims: &NoClaims,
+        now,
+    }
+}
+
 /// `Ok(:path for the upstream)` or why it was refused, without any known key.
 pub fn judge(policy: &Policy, headers: &[Header], now_secs: u64) -> Result<String, Reason> {
     let unknown = NoAnswer(Reason::KeyServiceUnavailable);
-    match policy.decide(headers, None, &unknown, UnixMillis::from_secs(now_secs)) {
+    match policy.decide(
+        headers,
+        &facts(&unknown, None, UnixMillis::from_secs(now_secs)),
+    ) {
         Verdict::Allow(grant) => Ok(after(headers, &grant.edits, ":path").unwrap_or_default()),
         Verdict::Deny(denial) => Err(denial.reason),
         Verdict::Ask(_) => panic!("NoAnswer leaves nothing to ask"),

@@ -1,0 +1,136 @@
+//! Who calls, and how the upstream learns it.
+
+use crate::record::KnownKey;
+
+/// Every header that speaks of identity starts so, unless it is renamed. A client's
+/// own never arrives.
+pub const IDENTITY_PREFIX: &str = "x-keygate-";
+
+/// What a credential says of its holder. Every text fits into a header.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// Whose credential it is.
+    pub account: String,
+    /// The public id of an app key; a session has none.
+    pub key_id: Option<String>,
+    /// Scopes with a space between, as in RFC 6749 section 3.3.
+    pub scopes: String,
+    /// A JSON object in base64url without padding, if there is one.
+    pub metadata: Option<String>,
+}
+
+impl From<&KnownKey> for Identity {
+    fn from(key: &KnownKey) -> Self {
+        Self {
+            account: key.account.clone(),
+            key_id: Some(key.id.clone()),
+            scopes: key.scopes.clone(),
+            metadata: Some(key.metadata.clone()),
+        }
+    }
+}
+
+/// The headers by which the upstream learns who calls; names in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentityHeaders {
+    /// [`Identity::account`].
+    pub account: String,
+    /// [`Identity::key_id`].
+    pub key_id: String,
+    /// [`Identity::scopes`].
+    pub scopes: String,
+    /// [`Identity::metadata`].
+    pub metadata: String,
+    /// What was decided: `allow`, or `would-deny;reason=…`.
+    pub result: String,
+}
+
+impl Default for IdentityHeaders {
+    fn default() -> Self {
+        let named = |name| format!("{IDENTITY_PREFIX}{name}");
+        Self {
+            account: named("account"),
+            key_id: named("key-id"),
+            scopes: named("scopes"),
+            metadata: named("metadata"),
+            result: named("result"),
+        }
+    }
+}
+
+impl IdentityHeaders {
+    /// All of them.
+    pub fn names(&self) -> [&str; 5] {
+        [
+            &self.account,
+            &self.key_id,
+            &self.scopes,
+            &self.metadata,
+            &self.result,
+        ]
+    }
+
+    /// Whether a client's header claims to be one of these, in any spelling: many
+    /// servers read `_` as `-`.
+    pub fn is_claimed_by(&self, name: &[u8]) -> bool {
+        let head = name.get(..IDENTITY_PREFIX.len());
+        head.is_some_and(|head| reads_as(head, IDENTITY_PREFIX))
+            || self.names().iter().any(|ours| reads_as(name, ours))
+    }
+
+    /// The headers to set for an identity, in order.
+    pub fn values<'a>(&'a self, identity: &'a Identity) -> Vec<(&'a str, &'a str)> {
+        let mut values: Vec<(&str, &str)> = vec![(&self.account, &identity.account)];
+        values.extend(
+            identity
+                .key_id
+                .as_deref()
+                .map(|id| (self.key_id.as_str(), id)),
+        );
+        values.push((&self.scopes, &identity.scopes));
+        values.extend(
+            identity
+                .metadata
+                .as_deref()
+                .map(|it| (self.metadata.as_str(), it)),
+        );
+        values
+    }
+}
+
+fn reads_as(name: &[u8], ours: &str) -> bool {
+    let dashed = |byte: u8| match byte {
+        b'_' => b'-',
+        byte => byte.to_ascii_lowercase(),
+    };
+    name.len() == ours.len()
+        && name
+            .iter()
+            .zip(ours.bytes())
+            .all(|(&byte, expected)| dashed(byte) == dashed(expected))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_claimed_in_every_spelling() {
+        let headers = IdentityHeaders {
+            account: "x-user".to_owned(),
+            ..IdentityHeaders::default()
+        };
+        for claimed in [
+            "x-user",
+            "X_User",
+            "x-keygate-account",
+            "x_keygate_new",
+            "X-KEYGATE-",
+        ] {
+            assert!(headers.is_claimed_by(claimed.as_bytes()), "{claimed}");
+        }
+        for free in ["x-users", "x-use", "x-keygate", "keygate-account", ""] {
+            assert!(!headers.is_claimed_by(free.as_bytes()), "{free}");
+        }
+    }
+}
