@@ -52,6 +52,12 @@ unsafe extern "C" {
         return_data: *mut *mut u8,
         return_size: *mut usize,
     ) -> u32;
+    fn proxy_set_property(
+        path: *const u8,
+        path_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
     fn proxy_register_shared_queue(name: *const u8, size: usize, return_id: *mut u32) -> u32;
     fn proxy_enqueue_shared_queue(queue: u32, value: *const u8, size: usize) -> u32;
     fn proxy_dequeue_shared_queue(
@@ -216,6 +222,12 @@ pub fn client_address() -> Option<IpAddr> {
     let text = String::from_utf8(property.ok()?).ok()?;
     // "1.2.3.4:0" or "[::1]:0"; the port is 0 when it came from a header.
     text.parse::<SocketAddr>().ok().map(|address| address.ip())
+}
+
+/// Sets filter state of the current request: `wasm.NAME` for other filters and the log.
+pub fn set_state(name: &str, value: &str) -> Outcome<()> {
+    // SAFETY: pointers and sizes are those of live slices.
+    check(unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
 }
 
 /// Makes a queue whose messages come to the root context that is current now.

@@ -135,7 +135,9 @@ fn edit(grant: &Grant) -> Result<(), HostError> {
     grant.edits.iter().try_for_each(|edit| match edit {
         Edit::Remove(name) => host::remove_header(name),
         Edit::Set(name, value) => host::set_header(name, value),
-    })
+    })?;
+    let mut state = grant.state.iter();
+    state.try_for_each(|(name, value)| host::set_state(name, value))
 }
 
 /// The answer when the decision itself could not be made or carried out.

@@ -61,6 +61,7 @@ pub struct Exchange {
     pub headers: Headers,
     pub reply: Option<Reply>,
     pub is_resumed: bool,
+    pub state: Vec<(String, String)>,
 }
 
 #[derive(Default)]
@@ -432,6 +433,23 @@ extern "C" fn proxy_get_property(
 }
 
 #[unsafe(no_mangle)]
+extern "C" fn proxy_set_property(
+    path: *const u8,
+    path_size: usize,
+    value: *const u8,
+    value_size: usize,
+) -> u32 {
+    let entry = (text(path, path_size), text(value, value_size));
+    host(|host| match host.exchanges.get_mut(&host.effective) {
+        Some(exchange) => {
+            exchange.state.push(entry);
+            OK
+        }
+        None => BAD_ARGUMENT,
+    })
+}
+
+#[unsafe(no_mangle)]
 extern "C" fn proxy_register_shared_queue(_name: *const u8, _size: usize, id: *mut u32) -> u32 {
     host(|host| host.queue = Some(7));
     set(id, 7)
@@ -567,5 +585,5 @@ never_called! {
     proxy_get_header_map_value proxy_get_log_level proxy_get_metric proxy_get_shared_data
     proxy_get_status proxy_grpc_call proxy_grpc_cancel proxy_grpc_close proxy_grpc_send
     proxy_grpc_stream proxy_record_metric proxy_resolve_shared_queue proxy_set_buffer_bytes
-    proxy_set_header_map_pairs proxy_set_property proxy_set_shared_data
+    proxy_set_header_map_pairs proxy_set_shared_data
 }

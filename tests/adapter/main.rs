@@ -139,6 +139,8 @@ fn nothing_passes_before_the_verdict_and_everything_after_it() {
         Some("alice")
     );
     assert_eq!(header(&exchange, "authorization"), None);
+    let account = ("keygate_account".to_owned(), "alice".to_owned());
+    assert!(exchange.state.contains(&account), "{:?}", exchange.state);
 }
 
 #[test]

@@ -41,6 +41,8 @@ pub enum Outcome {
 pub struct Grant {
     /// In the order in which they are to be made.
     pub edits: Vec<Edit>,
+    /// Names and values for other filters and the access log: filter state in Envoy.
+    pub state: Vec<(&'static str, String)>,
     /// Why.
     pub outcome: Outcome,
 }
@@ -70,15 +72,21 @@ impl Grant {
         for (name, value) in identity.iter().flat_map(|it| headers.values(it)) {
             set(name, value);
         }
-        match outcome {
-            Outcome::Verified => set(&headers.result, "allow"),
-            Outcome::Anonymous => {}
-            Outcome::WouldDeny(reason) => {
-                let result = format!("would-deny;reason={}", reason.code());
-                set(&headers.result, &result);
-            }
+        let result = match outcome {
+            Outcome::Verified => Some("allow".to_owned()),
+            Outcome::Anonymous => None,
+            Outcome::WouldDeny(reason) => Some(format!("would-deny;reason={}", reason.code())),
+        };
+        if let Some(result) = &result {
+            set(&headers.result, result);
         }
-        Self { edits, outcome }
+        let mut state: Vec<_> = identity.map(Identity::state).unwrap_or_default();
+        state.extend(result.map(|result| ("keygate_result", result)));
+        Self {
+            edits,
+            state,
+            outcome,
+        }
     }
 }
 

@@ -166,6 +166,17 @@ fn a_known_key_passes_with_its_identity_and_without_itself() {
             Some("eyJuIjoxfQ")
         );
         assert_eq!(upstream("x-keygate-result").as_deref(), Some("allow"));
+        let state = |name| {
+            grant
+                .state
+                .iter()
+                .find(|(it, _)| *it == name)
+                .map(|(_, it)| it.as_str())
+        };
+        assert_eq!(state("keygate_account"), Some("alice"));
+        assert_eq!(state("keygate_key_id"), Some("id"));
+        assert_eq!(state("keygate_scopes"), Some(",a,b,"));
+        assert_eq!(state("keygate_result"), Some("allow"));
     }
 }
 
