@@ -54,7 +54,7 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
             output::line(&format!(
                 "{}: holds ({} rules)",
                 args.file.display(),
-                policy.rules.len()
+                policy.rules.all().len()
             ))?;
             Ok(ExitCode::SUCCESS)
         }

@@ -122,6 +122,7 @@ fn explain(reason: Reason) -> &'static str {
         | Reason::RevokedKey
         | Reason::DisabledKey
         | Reason::WrongAccount
+        | Reason::InsufficientScope
         | Reason::AddressNotAllowed
         | Reason::KeyServiceUnavailable
         | Reason::Overloaded

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::reason::{PublicReason, Reason};
 use crate::request::Header;
+use crate::scopes::Scopes;
 
 /// The body of a refusal, as configured.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,7 +67,7 @@ impl Refusal {
     pub fn status(self) -> u16 {
         match (self.reason.public(), self.scheme) {
             (PublicReason::AmbiguousRequest, _) => 400,
-            (PublicReason::NotAllowedHere, _) => 403,
+            (PublicReason::NotAllowedHere | PublicReason::InsufficientScope, _) => 403,
             (PublicReason::Unavailable, _) => 503,
             (
                 PublicReason::MissingCredential
@@ -105,7 +106,9 @@ impl Refusal {
             PublicReason::AmbiguousRequest => {
                 Some("Bearer realm=\"keygate\", error=\"invalid_request\"")
             }
-            PublicReason::NotAllowedHere | PublicReason::Unavailable => None,
+            PublicReason::NotAllowedHere
+            | PublicReason::InsufficientScope
+            | PublicReason::Unavailable => None,
         }
     }
 
@@ -158,6 +161,17 @@ impl Refusal {
             body,
             details: format!("keygate_denied{{reason={code},rule={rule}}}"),
         }
+    }
+}
+
+impl Denial {
+    /// Says which scopes would do (RFC 6750 section 3.1); `None` if none would.
+    pub fn need(&mut self, scopes: Option<&Scopes>) {
+        let scope = scopes.map_or_else(String::new, |scopes| {
+            format!(", scope=\"{}\"", scopes.names().join(" "))
+        });
+        let challenge = format!("Bearer realm=\"keygate\", error=\"insufficient_scope\"{scope}");
+        self.headers.push(("www-authenticate", challenge));
     }
 }
 

@@ -69,6 +69,17 @@ impl PathGlob {
         Ok(Self { segments })
     }
 
+    /// The beginning without a wildcard, such as `/a/b` of `/a/b/*/c`, and of how many
+    /// segments it is.
+    pub fn literal_prefix(&self) -> (String, usize) {
+        let literals = self.segments.iter().map_while(|segment| match segment {
+            Segment::Literal(text) => Some(text),
+            Segment::Pieces(_) | Segment::AnyOne | Segment::AnyNumber => None,
+        });
+        let prefix: Vec<String> = literals.map(|text| format!("/{text}")).collect();
+        (prefix.concat(), prefix.len())
+    }
+
     /// Whether a path in canonical form matches. `path` starts with `/` and has no query.
     pub fn matches(&self, path: &str) -> bool {
         let path = path.strip_prefix('/').unwrap_or(path);
@@ -199,6 +210,14 @@ impl HostPattern {
         })
     }
 
+    /// The one host that it is for, if there is but one.
+    pub fn exact(&self) -> Option<&str> {
+        match self {
+            Self::Exact(name) => Some(name),
+            Self::Under(_) => None,
+        }
+    }
+
     /// Whether an `:authority` matches; its port and letter case do not matter.
     pub fn matches(&self, authority: &str) -> bool {
         let host = host_of(authority);
@@ -215,7 +234,7 @@ impl HostPattern {
 }
 
 /// The host of an authority, without port and without the dot of a rooted name.
-fn host_of(authority: &str) -> &str {
+pub fn host_of(authority: &str) -> &str {
     let host = match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
         _ => authority,

@@ -6,11 +6,11 @@ use crate::answer::{Denial, Refusal, Scheme};
 use crate::app_key::KeyHash;
 use crate::grant::{Grant, Outcome};
 use crate::identity::IdentityHeaders;
+use crate::index::Rules;
 use crate::path::canonical;
 use crate::reason::Reason;
 use crate::record::KeyLookup;
 use crate::request::{Header, Request};
-use crate::rule::Rule;
 use crate::secret::Secret;
 use crate::session::Claims;
 use crate::time::{Millis, UnixMillis};
@@ -19,7 +19,7 @@ use crate::time::{Millis, UnixMillis};
 #[derive(Debug)]
 pub struct Policy {
     /// The first that matches decides.
-    pub rules: Vec<Rule>,
+    pub rules: Rules,
     /// What holds when none matches.
     pub unmatched: Unmatched,
     /// Whom to ask about keys; present when a provider needs it.
@@ -92,8 +92,7 @@ impl Policy {
             Err(reason) => return refuse(reason),
         };
         let path = canonical(request.target.path);
-        let rule = self.rules.iter().find(|rule| rule.matches(&request, &path));
-        match (rule, self.unmatched) {
+        match (self.rules.find(&request, &path), self.unmatched) {
             (Some(rule), _) => rule.decide(&request, &self.identity, facts),
             (None, Unmatched::Allow) => {
                 let outcome = Outcome::Anonymous;

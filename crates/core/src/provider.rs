@@ -53,6 +53,14 @@ pub struct Evidence {
 }
 
 impl Provider {
+    /// Whether its credentials say whose they are.
+    pub fn has_identity(&self) -> bool {
+        match self {
+            Self::SignedUrl(_) => false,
+            Self::AppKey(_) => true,
+        }
+    }
+
     /// Looks for this provider's credential in a request and checks it.
     pub fn check(&self, request: &Request<'_>, facts: &Facts<'_>) -> Finding {
         let (scheme, checked) = match self {

@@ -36,6 +36,8 @@ pub enum Reason {
     DisabledKey,
     /// With Basic: the user name is not the account of the key.
     WrongAccount,
+    /// The scopes of the credential do not suffice for this method.
+    InsufficientScope,
     /// The client's address is not among those of the key.
     AddressNotAllowed,
     /// The key service gave no usable answer in time.
@@ -57,6 +59,8 @@ pub enum PublicReason {
     InvalidCredential,
     /// It counted once.
     Expired,
+    /// It counts, but not for this.
+    InsufficientScope,
     /// Whoever asks, not here.
     NotAllowedHere,
     /// Try again.
@@ -65,7 +69,7 @@ pub enum PublicReason {
 
 impl Reason {
     /// All reasons, for whoever defines a counter for each.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::UnreadableRequest,
         Self::AmbiguousPath,
         Self::EncodedSlash,
@@ -82,6 +86,7 @@ impl Reason {
         Self::RevokedKey,
         Self::DisabledKey,
         Self::WrongAccount,
+        Self::InsufficientScope,
         Self::AddressNotAllowed,
         Self::KeyServiceUnavailable,
         Self::Overloaded,
@@ -107,6 +112,7 @@ impl Reason {
             Self::RevokedKey => "revoked_key",
             Self::DisabledKey => "disabled_key",
             Self::WrongAccount => "wrong_account",
+            Self::InsufficientScope => "insufficient_scope",
             Self::AddressNotAllowed => "address_not_allowed",
             Self::KeyServiceUnavailable => "key_service_unavailable",
             Self::Overloaded => "overloaded",
@@ -122,6 +128,7 @@ impl Reason {
             | Self::EncodedSlash
             | Self::DuplicateCredential => PublicReason::AmbiguousRequest,
             Self::NoRule | Self::AddressNotAllowed => PublicReason::NotAllowedHere,
+            Self::InsufficientScope => PublicReason::InsufficientScope,
             Self::MissingCredential => PublicReason::MissingCredential,
             Self::MalformedCredential
             | Self::WrongSignature
@@ -148,6 +155,7 @@ impl PublicReason {
             Self::MissingCredential => "missing_credential",
             Self::InvalidCredential => "invalid_credential",
             Self::Expired => "expired",
+            Self::InsufficientScope => "insufficient_scope",
             Self::NotAllowedHere => "not_allowed_here",
             Self::Unavailable => "unavailable",
         }
@@ -160,6 +168,7 @@ impl PublicReason {
             Self::MissingCredential => "A credential is required.",
             Self::InvalidCredential => "The credential is not valid.",
             Self::Expired => "The credential has expired.",
+            Self::InsufficientScope => "The credential does not permit this.",
             Self::NotAllowedHere => "This is not allowed here.",
             Self::Unavailable => "This cannot be checked right now. Try again.",
         }

@@ -10,6 +10,7 @@ use crate::policy::{Facts, Verdict};
 use crate::provider::{Evidence, Finding, Provider};
 use crate::reason::Reason;
 use crate::request::Request;
+use crate::scopes::Scopes;
 
 /// What a request needs, and what happens without.
 #[derive(Debug)]
@@ -22,14 +23,37 @@ pub struct Rule {
     pub path: PathGlob,
     /// Methods that it is for; empty means all.
     pub methods: Vec<String>,
+    /// Headers that a request must have; empty means none.
+    pub headers: Vec<HeaderMatch>,
     /// Whether `%2F` may stand in the path.
     pub allow_encoded_slash: bool,
     /// What a request must bring.
     pub require: Requirement,
+    /// What its scopes must be; the first for the method decides, and without one the
+    /// method is refused. Empty means that any will do.
+    pub scopes: Vec<NeededScopes>,
     /// How strictly.
     pub mode: Mode,
     /// The body of a refusal; without it the client's preference decides.
     pub deny: Option<Rc<Template>>,
+}
+
+/// A header that a request must have.
+#[derive(Debug)]
+pub struct HeaderMatch {
+    /// Its name in lower case.
+    pub name: String,
+    /// The value of one of its occurrences; without it any value will do.
+    pub value: Option<String>,
+}
+
+/// What scopes a method needs.
+#[derive(Debug)]
+pub struct NeededScopes {
+    /// The methods; empty means all.
+    pub methods: Vec<String>,
+    /// The scopes.
+    pub need: Scopes,
 }
 
 /// What a request must bring.
@@ -62,6 +86,15 @@ impl Rule {
         self.path.matches(path)
             && (self.methods.is_empty() || self.methods.iter().any(|it| it == request.method))
             && (self.hosts.is_empty() || self.hosts.iter().any(|it| it.matches(request.authority)))
+            && self.headers.iter().all(|it| it.matches(request))
+    }
+
+    /// The hosts under which an index files the rule; `""` stands for all others.
+    pub fn filed_hosts(&self) -> Vec<&str> {
+        let exact: Option<Vec<&str>> = self.hosts.iter().map(HostPattern::exact).collect();
+        exact
+            .filter(|it| !it.is_empty())
+            .unwrap_or_else(|| vec![""])
     }
 
     /// Decides a request that the rule is for.
@@ -93,7 +126,11 @@ impl Rule {
             }
             Finding::Refused(refusal) => {
                 let template = self.deny.as_deref();
-                Verdict::Deny(refusal.answer(request.headers, template, &self.name))
+                let mut denial = refusal.answer(request.headers, template, &self.name);
+                if refusal.reason == Reason::InsufficientScope {
+                    denial.need(self.needed_scopes(request.method));
+                }
+                Verdict::Deny(denial)
             }
         }
     }
@@ -106,11 +143,53 @@ impl Rule {
                 scheme: Scheme::None,
             });
         }
-        self.require.check(request, facts)
+        match self.require.check(request, facts) {
+            Finding::Met(evidence) if self.lacks_scopes(request.method, &evidence) => {
+                Finding::Refused(Refusal {
+                    reason: Reason::InsufficientScope,
+                    scheme: Scheme::AppKey,
+                })
+            }
+            finding => finding,
+        }
+    }
+
+    fn lacks_scopes(&self, method: &str, evidence: &Evidence) -> bool {
+        if self.scopes.is_empty() {
+            return false;
+        }
+        let granted = evidence.identity.as_ref().map_or("", |it| &it.scopes);
+        let needed = self.needed_scopes(method);
+        !needed.is_some_and(|needed| needed.is_met_by(granted))
+    }
+
+    fn needed_scopes(&self, method: &str) -> Option<&Scopes> {
+        let is_for =
+            |it: &&NeededScopes| it.methods.is_empty() || it.methods.iter().any(|it| it == method);
+        self.scopes.iter().find(is_for).map(|it| &it.need)
+    }
+}
+
+impl HeaderMatch {
+    fn matches(&self, request: &Request<'_>) -> bool {
+        let mut values = request.values(&self.name);
+        match &self.value {
+            None => values.next().is_some(),
+            Some(expected) => values.any(|value| value == expected.as_bytes()),
+        }
     }
 }
 
 impl Requirement {
+    /// Whether what meets it can say who calls.
+    pub fn can_have_identity(&self) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::One(provider) => provider.has_identity(),
+            Self::Any(members) | Self::All(members) => members.iter().any(Self::can_have_identity),
+        }
+    }
+
     fn check(&self, request: &Request<'_>, facts: &Facts<'_>) -> Finding {
         match self {
             Self::Nothing => Finding::Met(Evidence::default()),

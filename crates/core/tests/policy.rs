@@ -113,7 +113,7 @@ fn signed(target: &str) -> String {
     let environment = |_: &str| Some(SECRET.as_bytes().to_vec());
     let text = demo().to_string();
     let policy = Policy::parse(text.as_bytes(), &environment).unwrap();
-    let keygate_core::rule::Requirement::One(link) = &policy.rules[1].require else {
+    let keygate_core::rule::Requirement::One(link) = &policy.rules.all()[1].require else {
         panic!("the rule for media requires one provider");
     };
     match link.as_ref() {
@@ -467,6 +467,115 @@ fn a_duplicate_is_final_wherever_it_stands() {
             (denial.status, denial.reason),
             (400, Reason::DuplicateCredential)
         );
+    }
+}
+
+/// The demo with one more field in its rule for /api.
+fn demo_with(field: &str, value: Value) -> Policy {
+    let mut json = demo();
+    json["rules"][2][field] = value;
+    policy(&json, SECRET)
+}
+
+fn with_scopes(method: &str, scopes: &[&str], policy: &Policy) -> Verdict {
+    let mut headers = get("/api/x", &[("authorization", &bearer())]);
+    headers[0].1 = method.as_bytes().to_vec();
+    let knowledge = known(json!({ "scopes": scopes }));
+    let answer = Answer {
+        hash: new_key().hash,
+        knowledge,
+    };
+    policy.decide(&headers, &facts(&answer, None, NOW))
+}
+
+#[test]
+fn scopes_are_needed_by_method() {
+    let policy = demo_with(
+        "scopes",
+        json!([
+            { "methods": ["GET", "HEAD"], "need": "files:read" },
+            { "methods": ["DELETE"], "need": "files:write AND (admin OR files:delete)" }
+        ]),
+    );
+    for (method, scopes, expected) in [
+        ("GET", vec!["files:read"], true),
+        ("HEAD", vec!["other", "files:*"], true),
+        ("GET", vec!["files:write"], false),
+        ("DELETE", vec!["files:write", "files:delete"], true),
+        ("DELETE", vec!["files:*"], true),
+        ("DELETE", vec!["files:write"], false),
+        // A method that no entry names is refused, whatever the scopes.
+        ("PUT", vec!["files:*", "admin"], false),
+    ] {
+        let verdict = with_scopes(method, &scopes, &policy);
+        assert_eq!(
+            matches!(verdict, Verdict::Allow(_)),
+            expected,
+            "{method} {scopes:?}"
+        );
+    }
+    let Verdict::Deny(denial) = with_scopes("DELETE", &["files:write"], &policy) else {
+        panic!("it lacks a scope");
+    };
+    assert_eq!(
+        (denial.status, denial.reason),
+        (403, Reason::InsufficientScope)
+    );
+    let challenge = denial
+        .headers
+        .iter()
+        .find(|(name, _)| *name == "www-authenticate")
+        .unwrap();
+    let expected = "Bearer realm=\"keygate\", error=\"insufficient_scope\", \
+                    scope=\"files:write admin files:delete\"";
+    assert_eq!(challenge.1, expected);
+}
+
+#[test]
+fn a_rule_may_ask_for_a_header_or_its_value() {
+    let mut json = demo();
+    json["rules"][0]["match"]["headers"] =
+        json!([{ "name": "X-Probe" }, { "name": "x-zone", "value": "a" }]);
+    let policy = policy(&json, SECRET);
+    for (headers, expected) in [
+        (vec![("x-probe", ""), ("x-zone", "a")], true),
+        (
+            vec![("x-probe", "1"), ("x-zone", "b"), ("x-zone", "a")],
+            true,
+        ),
+        (vec![("x-probe", "1"), ("x-zone", "A")], false),
+        (vec![("x-zone", "a")], false),
+        (vec![("x-probe", "1")], false),
+    ] {
+        let passes = judge(&policy, &get("/healthz", &headers), 0).is_ok();
+        assert_eq!(passes, expected, "{headers:?}");
+    }
+}
+
+#[test]
+fn identity_headers_may_have_other_names() {
+    let mut json = demo();
+    json["identity"] = json!({ "account": "X-User", "scopes": "x-user-scopes" });
+    let policy = policy(&json, SECRET);
+    let more = [
+        ("authorization", &*bearer()),
+        ("x_user", "root"),
+        ("x-keygate-account", "root"),
+    ];
+    let headers = get("/api/x", &more);
+    let answer = Answer {
+        hash: new_key().hash,
+        knowledge: known(json!({})),
+    };
+    let Verdict::Allow(grant) = policy.decide(&headers, &facts(&answer, None, NOW)) else {
+        panic!("the key is good");
+    };
+    let upstream = |name: &str| after(&headers, &grant.edits, name);
+    assert_eq!(upstream("x-user").as_deref(), Some("alice"));
+    assert_eq!(upstream("x-user-scopes").as_deref(), Some("a b"));
+    assert_eq!(upstream("x-keygate-key-id").as_deref(), Some("id"));
+    for spoofed in ["x_user", "x-keygate-account"] {
+        assert_eq!(upstream(spoofed), None, "{spoofed}");
     }
 }
 

@@ -6,14 +6,15 @@ mod rule;
 mod unique;
 mod written;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::rc::Rc;
 
 use serde::de::DeserializeOwned;
 
 use crate::answer::{PLACEHOLDERS, Template};
-use crate::identity::IdentityHeaders;
+use crate::identity::{IDENTITY_PREFIX, IdentityHeaders};
+use crate::index::Rules;
 use crate::policy::{KeyService, Policy, Unmatched};
 use crate::provider::Provider;
 use crate::rule::Rule;
@@ -135,20 +136,20 @@ impl<'a> Compiler<'a> {
         for (name, response) in &written.responses.0 {
             self.response(name, response);
         }
+        let mut names = HashSet::new();
         let mut rules: Vec<Rule> = Vec::new();
         for (index, rule) in written.rules.iter().enumerate() {
-            if let Some(rule) = self.rule(&format!("rules[{index}]"), rule, &rules) {
-                rules.push(rule);
-            }
+            rules.extend(self.rule(&format!("rules[{index}]"), rule, &mut names));
         }
+        let identity = self.identity(&written.identity);
         Some(Policy {
-            rules,
+            rules: Rules::new(rules),
             unmatched: match written.unmatched {
                 written::Unmatched::Deny => Unmatched::Deny,
                 written::Unmatched::Allow => Unmatched::Allow,
             },
             key_service,
-            identity: IdentityHeaders::default(),
+            identity,
         })
         .filter(|_| self.problems.is_empty())
     }
@@ -258,6 +259,51 @@ impl<'a> Compiler<'a> {
             poll: poll?,
             lease: lease?,
         })
+    }
+
+    fn identity(&mut self, written: &written::Identity) -> IdentityHeaders {
+        let mut headers = IdentityHeaders::default();
+        let given = [
+            ("account", &written.account, &mut headers.account),
+            ("key_id", &written.key_id, &mut headers.key_id),
+            ("scopes", &written.scopes, &mut headers.scopes),
+            ("metadata", &written.metadata, &mut headers.metadata),
+            ("result", &written.result, &mut headers.result),
+        ];
+        for (field, name, header) in given {
+            if let Some(name) = name {
+                *header = self.identity_header(&format!("identity.{field}"), name);
+            }
+        }
+        let names = headers.names();
+        for (index, name) in names.iter().enumerate() {
+            if names
+                .iter()
+                .skip(index.saturating_add(1))
+                .any(|it| it == name)
+            {
+                self.wrong("identity", format!("\"{name}\" stands for two things"));
+            }
+        }
+        headers
+    }
+
+    /// Whatever a client sends under such a name is removed, so some are not to be had.
+    fn identity_header(&mut self, path: &str, name: &str) -> String {
+        let lower = name.to_ascii_lowercase();
+        let is_own = lower.starts_with(IDENTITY_PREFIX);
+        let is_plain = lower.starts_with("x-") || lower.contains('-');
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        let taken = [
+            "content-length",
+            "content-type",
+            "transfer-encoding",
+            "user-agent",
+        ];
+        if !lower.bytes().all(fits) || !(is_own || is_plain) || taken.contains(&lower.as_str()) {
+            self.wrong(path, "must be a header of its own, such as \"x-user\"");
+        }
+        lower
     }
 
     fn response(&mut self, name: &str, written: &written::Response) {

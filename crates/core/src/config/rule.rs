@@ -1,39 +1,53 @@
 //! Rules from their written form.
 
+use std::collections::HashSet;
+
 use super::{Compiler, NAME, is_name, written};
 use crate::glob::{HostPattern, PathGlob};
-use crate::rule::{Mode, Requirement, Rule};
+use crate::rule::{HeaderMatch, Mode, NeededScopes, Requirement, Rule};
+use crate::scopes::Scopes;
 
 impl Compiler<'_> {
     pub(super) fn rule(
         &mut self,
         path: &str,
         written: &written::Rule,
-        before: &[Rule],
+        names: &mut HashSet<String>,
     ) -> Option<Rule> {
         if !is_name(&written.name) {
             self.wrong(&format!("{path}.name"), NAME);
         }
-        if before.iter().any(|rule| rule.name == written.name) {
+        if !names.insert(written.name.clone()) {
             self.wrong(&format!("{path}.name"), "another rule has this name");
         }
         let glob = PathGlob::parse(&written.matches.path);
         let glob = self.checked(&format!("{path}.match.path"), glob);
         let methods = self.methods(&format!("{path}.match.methods"), &written.matches.methods);
         let hosts = self.hosts(&format!("{path}.match.hosts"), &written.matches.hosts);
+        let headers = self.matched_headers(path, &written.matches.headers);
+        let scopes = self.scopes(path, &written.scopes);
         let require = self.requirement(&format!("{path}.require"), &written.require);
         let deny = written.deny.as_ref().map(|name| {
             let found = self.responses.get(name).cloned();
             let missing = format!("there is no response \"{name}\"");
             self.checked(&format!("{path}.deny"), found.ok_or(missing))
         });
+        let has_identity = require.as_ref().is_some_and(Requirement::can_have_identity);
+        if !written.scopes.is_empty() && !has_identity {
+            self.wrong(
+                &format!("{path}.scopes"),
+                "can never be met: nothing that the rule requires has scopes",
+            );
+        }
         Some(Rule {
             name: written.name.clone(),
             hosts,
             path: glob?,
             methods,
+            headers,
             allow_encoded_slash: written.allow_encoded_slash,
             require: require?,
+            scopes,
             mode: match written.mode {
                 written::Mode::Block => Mode::Block,
                 written::Mode::Simulate => Mode::Simulate,
@@ -62,6 +76,48 @@ impl Compiler<'_> {
             }
         }
         methods.clone()
+    }
+
+    fn matched_headers(
+        &mut self,
+        path: &str,
+        written: &Option<Vec<written::HeaderMatch>>,
+    ) -> Vec<HeaderMatch> {
+        let path = format!("{path}.match.headers");
+        let Some(headers) = written else {
+            return Vec::new();
+        };
+        if headers.is_empty() {
+            self.wrong(&path, "is empty: leave it out to match every request");
+        }
+        let mut matches = Vec::new();
+        for (index, header) in headers.iter().enumerate() {
+            let path = format!("{path}[{index}]");
+            let name = header.name.to_ascii_lowercase();
+            let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+            if name.is_empty() || !name.bytes().all(fits) {
+                self.wrong(&format!("{path}.name"), "must be the name of a header");
+            }
+            matches.push(HeaderMatch {
+                name,
+                value: header.value.clone(),
+            });
+        }
+        matches
+    }
+
+    fn scopes(&mut self, path: &str, written: &[written::NeededScopes]) -> Vec<NeededScopes> {
+        let mut scopes = Vec::new();
+        for (index, needed) in written.iter().enumerate() {
+            let path = format!("{path}.scopes[{index}]");
+            if scopes.iter().any(|it: &NeededScopes| it.methods.is_empty()) {
+                self.wrong(&path, "never counts: the one before it is for all methods");
+            }
+            let methods = self.methods(&format!("{path}.methods"), &needed.methods);
+            let need = self.checked(&format!("{path}.need"), Scopes::parse(&needed.need));
+            scopes.extend(need.map(|need| NeededScopes { methods, need }));
+        }
+        scopes
     }
 
     fn hosts(&mut self, path: &str, written: &Option<Vec<String>>) -> Vec<HostPattern> {

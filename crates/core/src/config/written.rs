@@ -24,6 +24,19 @@ pub struct Policy {
     pub unmatched: Unmatched,
     #[serde(default)]
     pub responses: UniqueMap<Response>,
+    #[serde(default)]
+    pub identity: Identity,
+}
+
+/// Names of headers; those that are left out keep theirs.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    pub account: Option<String>,
+    pub key_id: Option<String>,
+    pub scopes: Option<String>,
+    pub metadata: Option<String>,
+    pub result: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -154,6 +167,8 @@ pub struct Rule {
     pub matches: Match,
     pub require: Requirement,
     #[serde(default)]
+    pub scopes: Vec<NeededScopes>,
+    #[serde(default)]
     pub mode: Mode,
     pub deny: Option<String>,
     #[serde(default)]
@@ -166,6 +181,21 @@ pub struct Match {
     pub path: String,
     pub methods: Option<Vec<String>>,
     pub hosts: Option<Vec<String>>,
+    pub headers: Option<Vec<HeaderMatch>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeaderMatch {
+    pub name: String,
+    pub value: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NeededScopes {
+    pub methods: Option<Vec<String>>,
+    pub need: String,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
