@@ -196,6 +196,18 @@ fn write_map(headers: &[(&str, &str)]) -> Vec<u8> {
     bytes
 }
 
+/// The trailers of the request of the current context; only in their callback.
+pub fn request_trailers() -> Outcome<Vec<Header>> {
+    map(MapType::HttpRequestTrailers)
+}
+
+/// Removes every trailer of this name.
+pub fn remove_trailer(name: &[u8]) -> Outcome<()> {
+    let map = MapType::HttpRequestTrailers;
+    // SAFETY: pointer and size are those of a live slice.
+    check(unsafe { proxy_remove_header_map_value(map, name.as_ptr(), name.len()) })
+}
+
 /// Replaces every header of this name, pseudo-headers too, by one.
 pub fn set_header(name: &str, value: &[u8]) -> Outcome<()> {
     let map = MapType::HttpRequestHeaders;

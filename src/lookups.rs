@@ -34,7 +34,16 @@ pub struct Waiter {
 #[derive(Default)]
 pub struct Lookups {
     questions: BTreeMap<KeyHash, Question>,
-    calls: BTreeMap<u32, Vec<KeyHash>>,
+    calls: BTreeMap<u32, Asked>,
+}
+
+/// What a call asks about.
+#[derive(Default)]
+pub struct Asked {
+    /// The hashes.
+    pub hashes: Vec<KeyHash>,
+    /// The generation of the cache when it was made.
+    pub generation: u64,
 }
 
 struct Question {
@@ -82,13 +91,13 @@ impl Lookups {
             .collect()
     }
 
-    /// Remembers which call asks about which hashes.
-    pub fn sent(&mut self, token: u32, hashes: Vec<KeyHash>) {
-        self.calls.insert(token, hashes);
+    /// Remembers what a call asks about.
+    pub fn sent(&mut self, token: u32, asked: Asked) {
+        self.calls.insert(token, asked);
     }
 
-    /// The hashes that a call asked about; `None` for a call that is none of these.
-    pub fn answered(&mut self, token: u32) -> Option<Vec<KeyHash>> {
+    /// What a call asked about; `None` for a call that is none of these.
+    pub fn answered(&mut self, token: u32) -> Option<Asked> {
         self.calls.remove(&token)
     }
 
@@ -114,7 +123,7 @@ impl Lookups {
     pub fn overdue(&self, patience: Millis, now: UnixMillis) -> Vec<KeyHash> {
         self.questions
             .iter()
-            .filter(|(_, question)| question.since.plus(patience) < now)
+            .filter(|(_, question)| question.since.0.abs_diff(now.0) > patience.0)
             .map(|(hash, _)| *hash)
             .collect()
     }

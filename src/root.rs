@@ -24,7 +24,7 @@ use proxy_wasm::types::ContextType;
 use serde::de::DeserializeOwned;
 
 use crate::host::{self, HostError};
-use crate::lookups::{Lookups, Waiter};
+use crate::lookups::{Asked, Lookups, Waiter};
 use crate::metrics::count;
 use crate::stream::{Stream, settle};
 
@@ -157,7 +157,13 @@ impl Root {
             let request = LookupRequest { hashes };
             let body = serde_json::to_vec(&request).unwrap_or_default();
             match self.call(service, "POST", LOOKUPS_PATH, Some(&body)) {
-                Ok(token) => worker.lookups.borrow_mut().sent(token, request.hashes),
+                Ok(token) => {
+                    let asked = Asked {
+                        hashes: request.hashes,
+                        generation: worker.cache.generation(),
+                    };
+                    worker.lookups.borrow_mut().sent(token, asked);
+                }
                 Err(_) => {
                     count("keygate_lookup.unavailable");
                     worker.give_up(&request.hashes, now);
@@ -166,14 +172,15 @@ impl Root {
         }
     }
 
-    fn read_lookup(&self, worker: &Worker, hashes: &[KeyHash], size: usize, now: UnixMillis) {
+    fn read_lookup(&self, worker: &Worker, asked: &Asked, size: usize, now: UnixMillis) {
         let Some(answer) = read_answer::<LookupResponse>(size) else {
             count("keygate_lookup.unavailable");
-            worker.give_up(hashes, now);
+            worker.give_up(&asked.hashes, now);
             return;
         };
         count("keygate_lookup.answered");
-        for &hash in hashes {
+        let is_current = asked.generation == worker.cache.generation();
+        for &hash in &asked.hashes {
             let record = answer.records.iter().find(|record| record.hash == hash);
             let known = record.map(KnownKey::try_from).transpose();
             let Ok(known) = known.map(|known| known.map(Rc::new)) else {
@@ -181,24 +188,30 @@ impl Root {
                 worker.give_up(&[hash], now);
                 continue;
             };
-            if !worker.cache.insert(hash, known.clone(), answer.epoch) {
+            if !is_current || !worker.cache.insert(hash, known.clone(), answer.epoch) {
                 if !worker.lookups.borrow_mut().ask_again(&hash) {
                     worker.give_up(&[hash], now);
                 }
                 continue;
             }
             let knowledge = known.map_or(Knowledge::Unknown, Knowledge::Known);
-            worker.settle(&hash, &Answer { hash, knowledge }, now);
+            let answer = Answer {
+                hash,
+                knowledge,
+                others: &worker.cache,
+            };
+            worker.settle(&hash, &answer, now);
         }
     }
 
     fn send_poll(&mut self, worker: &Worker, service: &KeyService, now: UnixMillis) {
-        let lost = |(_, asked_at): &mut (u32, UnixMillis)| asked_at.plus(patience(service)) < now;
+        // The clock may be set back: what lies too far ahead is as lost as what is past.
+        let lost = |(_, at): &mut (u32, UnixMillis)| at.0.abs_diff(now.0) > patience(service).0;
         if self.poll.call.take_if(lost).is_some() {
             self.poll.failed();
         }
-        let is_due = self.poll.due.is_none_or(|due| due <= now);
-        if self.poll.call.is_some() || !is_due {
+        let is_due = |due: UnixMillis| due <= now || due > now.plus(service.poll);
+        if self.poll.call.is_some() || !self.poll.due.is_none_or(is_due) {
             return;
         }
         self.poll.due = Some(now.plus(service.poll));
@@ -304,8 +317,8 @@ impl Context for Root {
         if let Some((_, asked_at)) = self.poll.call.take_if(|(call, _)| *call == token) {
             self.read_poll(&worker, size, asked_at);
         } else {
-            let hashes = worker.lookups.borrow_mut().answered(token);
-            self.read_lookup(&worker, &hashes.unwrap_or_default(), size, now);
+            let asked = worker.lookups.borrow_mut().answered(token);
+            self.read_lookup(&worker, &asked.unwrap_or_default(), size, now);
         }
         if let Some(service) = &worker.policy.key_service {
             self.send_poll(&worker, service, now);

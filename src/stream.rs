@@ -56,6 +56,19 @@ impl Stream {
         }
     }
 
+    /// A client's identity must not arrive behind the body either.
+    fn strip_trailers(&self) -> Result<(), HostError> {
+        let Some(worker) = &self.worker else {
+            return Ok(());
+        };
+        let trailers = host::request_trailers()?;
+        let mut names = trailers.iter().map(|(name, _)| name);
+        names.try_for_each(|name| match worker.policy.identity.is_claimed_by(name) {
+            true => host::remove_trailer(name),
+            false => Ok(()),
+        })
+    }
+
     fn decide(&self) -> State {
         let Some(worker) = &self.worker else {
             return refuse(&[], Reason::HostFailure);
@@ -172,6 +185,10 @@ impl HttpContext for Stream {
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        self.gate()
+        match self.strip_trailers() {
+            Ok(()) => self.gate(),
+            // What cannot be cleaned goes no further; the stream's idle timeout ends it.
+            Err(_) => Action::Pause,
+        }
     }
 }

@@ -59,6 +59,7 @@ pub struct Call {
 #[derive(Clone, Debug, Default)]
 pub struct Exchange {
     pub headers: Headers,
+    pub trailers: Headers,
     pub reply: Option<Reply>,
     pub is_resumed: bool,
     pub state: Vec<(String, String)>,
@@ -191,6 +192,23 @@ impl Worker {
         enter(context);
         // SAFETY: as in `start`.
         unsafe { proxy_on_request_trailers(context, 1) == 0 }
+    }
+
+    /// Its trailers arrive with these in them. `true` when they may pass.
+    pub fn trailers_of(&self, context: u32, trailers: &[(&str, &str)]) -> bool {
+        host(|host| {
+            let owned = |(name, value): &(&str, &str)| {
+                (name.as_bytes().to_vec(), value.as_bytes().to_vec())
+            };
+            host.exchanges.get_mut(&context).unwrap().trailers =
+                trailers.iter().map(owned).collect();
+        });
+        self.trailers(context)
+    }
+
+    /// The clock is set back.
+    pub fn rewind(&self, millis: u64) {
+        host(|host| host.now_millis -= millis);
     }
 
     /// The client goes away.
@@ -380,6 +398,10 @@ extern "C" fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mu
             .exchanges
             .get(&host.effective)
             .map(|it| it.headers.clone()),
+        1 => host
+            .exchanges
+            .get(&host.effective)
+            .map(|it| it.trailers.clone()),
         6 => Some(host.answer.0.clone()),
         _ => None,
     });
@@ -415,7 +437,15 @@ extern "C" fn proxy_replace_header_map_value(
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn proxy_remove_header_map_value(_map: u32, name: *const u8, size: usize) -> u32 {
+extern "C" fn proxy_remove_header_map_value(map: u32, name: *const u8, size: usize) -> u32 {
+    if map == 1 {
+        let trailers = |host: &mut State| {
+            let exchange = host.exchanges.get_mut(&host.effective).unwrap();
+            exchange.trailers.retain(|(it, _)| it != bytes(name, size));
+        };
+        host(trailers);
+        return OK;
+    }
     edit(|headers| headers.retain(|(it, _)| !it.eq_ignore_ascii_case(bytes(name, size))))
 }
 

@@ -526,3 +526,85 @@ fn bytes_that_are_no_text_are_refused_and_break_nothing() {
         assert_eq!(status(&worker, request), Some(400), "{}", headers[at].0);
     }
 }
+
+#[test]
+fn identity_in_trailers_does_not_arrive() {
+    let worker = start();
+    let (request, _) = send(&worker, "/healthz", None);
+    let trailers = [
+        ("x-keygate-account", "root"),
+        ("x_keygate_scopes", "a"),
+        ("x-sum", "1"),
+    ];
+    assert!(worker.trailers_of(request, &trailers));
+    let left = worker.exchange(request).trailers;
+    assert_eq!(left, [(b"x-sum".to_vec(), b"1".to_vec())]);
+}
+
+#[test]
+fn a_key_that_was_used_before_the_feed_is_followed_is_asked_about_again() {
+    let worker = start();
+    let key = key(1);
+    let (request, _) = send(&worker, "/api/x", Some(&key));
+    worker.turn();
+    answer_lookup(&worker, &lookup_answer(5, &[&key]));
+    assert!(worker.exchange(request).is_resumed);
+    // It is revoked now, and the first answer of the feed does not say so.
+    worker.tick(10);
+    answer_poll(
+        &worker,
+        &json!({ "epoch": 6, "reset": false, "more": false, "changed": [] }),
+    );
+    assert!(!send(&worker, "/api/x", Some(&key)).1);
+}
+
+#[test]
+fn a_clock_that_is_set_back_stops_neither_the_feed_nor_the_end_of_the_lease() {
+    let worker = start_polled();
+    let key = key(1);
+    send(&worker, "/api/x", Some(&key));
+    worker.turn();
+    answer_lookup(&worker, &lookup_answer(10, &[&key]));
+    worker.rewind(3_600_000);
+    assert!(
+        !send(&worker, "/api/x", Some(&key)).1,
+        "the lease is not of this time"
+    );
+    worker.tick(250);
+    answer_poll(
+        &worker,
+        &json!({ "epoch": 10, "reset": false, "more": false, "changed": [] }),
+    );
+    assert!(send(&worker, "/api/x", Some(&key)).1);
+}
+
+#[test]
+fn an_answer_from_before_a_reset_says_nothing_after_it() {
+    let worker = start_polled();
+    let key = key(1);
+    let (request, _) = send(&worker, "/api/x", Some(&key));
+    worker.turn();
+    let held_back = only_call(&worker, "/v1/lookups");
+    worker.tick(1000);
+    answer_poll(
+        &worker,
+        &json!({ "epoch": 3, "reset": true, "more": false, "changed": [] }),
+    );
+    let old = lookup_answer(10, &[&key]).to_string();
+    worker.answer(&held_back, &GENUINE, old.as_bytes());
+    assert!(!worker.exchange(request).is_resumed);
+    answer_lookup(&worker, &lookup_answer(3, &[]));
+    assert_eq!(status(&worker, request), Some(401));
+}
+
+#[test]
+fn those_who_went_away_leave_room_for_others() {
+    let worker = start_polled();
+    let key = key(1);
+    let gone: Vec<u32> = (0..1024)
+        .map(|_| send(&worker, "/api/x", Some(&key)).0)
+        .collect();
+    gone.iter().for_each(|&request| worker.disconnect(request));
+    let (request, _) = send(&worker, "/api/x", Some(&key));
+    assert_eq!(status(&worker, request), None);
+}

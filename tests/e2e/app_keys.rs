@@ -5,7 +5,7 @@ use std::time::Duration;
 use keygate_tests::{Stack, client, wait};
 use serde_json::json;
 
-use crate::support::{call, counted, key_of};
+use crate::support::{call, counted, followed, key_of};
 
 /// Requests that reached the key service, as it counts them itself.
 fn lookups(stack: &Stack) -> u64 {
@@ -15,6 +15,7 @@ fn lookups(stack: &Stack) -> u64 {
 #[test]
 fn a_warm_key_costs_no_callout() {
     let stack = Stack::builder().concurrency(1).start();
+    followed(&stack, 1);
     let key = key_of(&stack, "alice").key;
     for _ in 0..20 {
         assert_eq!(call(&stack, "/api/x", &key).status, 200);
@@ -25,6 +26,7 @@ fn a_warm_key_costs_no_callout() {
 #[test]
 fn a_revoked_key_is_refused_on_every_worker_within_two_seconds() {
     let stack = Stack::builder().concurrency(2).start();
+    followed(&stack, 2);
     let key = key_of(&stack, "alice");
     // New connections spread over the workers; each connection stays with its worker.
     let mut connections: Vec<_> = (0..16)
@@ -92,6 +94,7 @@ fn forged_keys_never_reach_the_key_service() {
 #[test]
 fn expiry_and_address_hold_on_a_warm_key() {
     let stack = Stack::builder().concurrency(1).start();
+    followed(&stack, 1);
     let service = stack.service();
     let short = service
         .create_key(&json!({ "account": "alice", "expires_in": "2s" }))
@@ -127,6 +130,7 @@ fn expiry_and_address_hold_on_a_warm_key() {
 #[test]
 fn a_key_service_that_is_killed_hurts_no_warm_key_and_loses_no_new_one() {
     let stack = Stack::builder().concurrency(1).start();
+    followed(&stack, 1);
     let warm = key_of(&stack, "alice").key;
     assert_eq!(call(&stack, "/api/x", &warm).status, 200);
     let cold = key_of(&stack, "bob").key;
@@ -148,6 +152,7 @@ fn a_key_service_that_is_killed_hurts_no_warm_key_and_loses_no_new_one() {
 #[test]
 fn many_clients_with_one_cold_key_make_one_callout_per_worker() {
     let stack = Stack::builder().concurrency(2).start();
+    followed(&stack, 2);
     let key = key_of(&stack, "alice").key;
     let request = stack
         .get("/api/x")

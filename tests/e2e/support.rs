@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
-use keygate_tests::Stack;
 use keygate_tests::client::Response;
 use keygate_tests::service::{CreatedKey, MEDIA, keygate};
+use keygate_tests::{Stack, wait};
 use serde_json::{Value, json};
 
 /// Signs a path as a user would: with the command line. `more` are its options.
@@ -44,6 +44,14 @@ pub fn code(response: &Response) -> String {
 /// How often the filter has counted this.
 pub fn counted(stack: &Stack, name: &str) -> u64 {
     stack.envoy.stat(&format!("wasmcustom.{name}")).unwrap_or(0)
+}
+
+/// Waits until every worker (and Envoy's main thread) follows the change feed: before
+/// that no key is kept.
+pub fn followed(stack: &Stack, workers: u64) {
+    wait::until("the change feed to be followed", wait::STARTUP, || {
+        (counted(stack, "keygate_poll.answered") > workers).then_some(())
+    });
 }
 
 /// The value of a header that the upstream received, as in its JSON.

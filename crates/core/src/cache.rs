@@ -1,6 +1,6 @@
 //! The bounded cache of one worker, and how it follows the change feed.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::num::NonZeroUsize;
 use std::rc::Rc;
 
@@ -17,6 +17,7 @@ pub struct KeyCache {
     unknown: RefCell<LruCache<KeyHash, Epoch>>,
     lease: Millis,
     state: RefCell<Feed>,
+    generation: Cell<u64>,
 }
 
 /// Sequence number of the newest change that an answer of the key service contains.
@@ -38,6 +39,7 @@ impl KeyCache {
             unknown: RefCell::new(LruCache::new(unknown)),
             lease,
             state: RefCell::default(),
+            generation: Cell::new(0),
         }
     }
 
@@ -46,10 +48,20 @@ impl KeyCache {
         self.state.borrow().epoch
     }
 
+    /// Raised by each reset: what was asked for in an older one says nothing in this.
+    pub fn generation(&self) -> u64 {
+        self.generation.get()
+    }
+
     /// Keeps what the key service said of a hash as of `epoch`. `false` when the feed
     /// has passed that epoch: the answer may be older than a revocation.
     #[must_use]
     pub fn insert(&self, hash: KeyHash, key: Option<Rc<KnownKey>>, epoch: u64) -> bool {
+        // Before the feed is followed nothing would revoke it: it counts for who waits,
+        // and is not kept.
+        if self.epoch().is_none() {
+            return true;
+        }
         let held = self.known.borrow().peek(&hash).map(|(_, asked)| *asked);
         if self.epoch().max(held).is_some_and(|seen| epoch < seen) {
             return false;
@@ -94,6 +106,7 @@ impl KeyCache {
     pub fn reset(&self, epoch: u64, asked_at: UnixMillis) {
         self.known.borrow_mut().clear();
         self.unknown.borrow_mut().clear();
+        self.generation.set(self.generation.get().wrapping_add(1));
         *self.state.borrow_mut() = Feed {
             epoch: Some(epoch),
             renewed: Some(asked_at),
@@ -102,7 +115,8 @@ impl KeyCache {
 
     fn is_fresh(&self, now: UnixMillis) -> bool {
         let renewed = self.state.borrow().renewed;
-        renewed.is_some_and(|at| now < at.plus(self.lease))
+        // A clock that was set back must not stretch the lease.
+        renewed.is_some_and(|at| at <= now && now < at.plus(self.lease))
     }
 }
 
@@ -200,6 +214,32 @@ mod tests {
         );
         cache.follow(&[hash(1)], 8, true, UnixMillis(100));
         assert_eq!(cache.find(&hash(1), UnixMillis(100)), Knowledge::NotAsked);
+    }
+
+    #[test]
+    fn before_the_feed_is_followed_nothing_is_kept() {
+        let two = NonZeroUsize::new(2).unwrap();
+        let cache = KeyCache::new(two, two, Millis(60));
+        assert!(cache.insert(hash(1), Some(known()), 5));
+        cache.follow(&[], 6, true, UnixMillis(100));
+        assert_eq!(cache.find(&hash(1), UnixMillis(100)), Knowledge::NotAsked);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_stretch_the_lease() {
+        let cache = cache();
+        assert!(cache.insert(hash(1), Some(known()), 5));
+        assert_eq!(cache.find(&hash(1), UnixMillis(99)), Knowledge::NotAsked);
+    }
+
+    #[test]
+    fn a_reset_begins_a_generation() {
+        let cache = cache();
+        let before = cache.generation();
+        assert!(cache.insert(hash(2), None, 5));
+        cache.reset(3, UnixMillis(100));
+        assert_ne!(cache.generation(), before);
+        assert_eq!(cache.find(&hash(2), UnixMillis(100)), Knowledge::NotAsked);
     }
 
     #[test]

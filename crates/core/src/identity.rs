@@ -32,13 +32,12 @@ impl From<&KnownKey> for Identity {
 
 impl Identity {
     /// The identity for other filters and the access log. In Envoy these are filter
-    /// state under `wasm.` and the name. Scopes have a comma on either side, so that a
-    /// matcher for `,files:read,` finds that scope and no longer one.
+    /// state under `wasm.` and the name. Scopes have a blank on either side, which none
+    /// contains, so that a matcher for ` files:read ` finds that scope and no longer one.
     pub fn state(&self) -> Vec<(&'static str, String)> {
         let mut state = vec![("keygate_account", self.account.clone())];
         state.extend(self.key_id.clone().map(|id| ("keygate_key_id", id)));
-        let scopes = self.scopes.replace(' ', ",");
-        state.push(("keygate_scopes", format!(",{scopes},")));
+        state.push(("keygate_scopes", format!(" {} ", self.scopes)));
         state
     }
 }

@@ -47,7 +47,7 @@ impl Rules {
         &self.list
     }
 
-    /// The first rule for this request, whose path in canonical form is `path`.
+    /// The first rule for this request, whose path in readable form is `path`.
     pub fn find(&self, request: &Request<'_>, path: &str) -> Option<&Rule> {
         self.candidates(request.authority, path)
             .into_iter()

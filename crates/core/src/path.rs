@@ -72,7 +72,7 @@ fn examine_decoded(path: &str, decoded: &[u8]) -> Result<bool, AmbiguousPath> {
         return Err(AmbiguousPath);
     }
     // A second decoder would find something else.
-    if decode(text).is_ok_and(|twice| matches!(twice, Cow::Owned(_))) {
+    if text.as_bytes().windows(3).any(is_triplet) {
         return Err(AmbiguousPath);
     }
     let slashes = |text: &str| text.bytes().filter(|&byte| byte == b'/').count();
@@ -145,6 +145,44 @@ pub fn canonical(text: &str) -> Cow<'_, str> {
     Cow::Owned(canonical)
 }
 
+/// The form in which rules compare paths: everything is decoded but `%2F` and `%25`,
+/// so that no spelling of a path slips past a rule that another spelling meets.
+pub fn readable(path: &str) -> Cow<'_, str> {
+    if !path.contains('%') {
+        return Cow::Borrowed(path);
+    }
+    let mut readable = Vec::with_capacity(path.len());
+    let mut bytes = path.bytes();
+    while let Some(byte) = bytes.next() {
+        let mut ahead = bytes.clone();
+        match triplet(&mut ahead).filter(|_| byte == b'%') {
+            Some(octet @ (b'/' | b'%')) => {
+                bytes = ahead;
+                readable.extend_from_slice(format!("%{octet:02X}").as_bytes());
+            }
+            Some(octet) => {
+                bytes = ahead;
+                readable.push(octet);
+            }
+            None => readable.push(byte),
+        }
+    }
+    String::from_utf8(readable).map_or_else(|_| canonical(path), Cow::Owned)
+}
+
+/// A path without the parameters that some servers cut off each segment: `/a;v=1/b` is
+/// `/a/b` to them.
+pub fn without_parameters(path: &str) -> String {
+    let names = path
+        .split('/')
+        .map(|segment| segment.split(';').next().unwrap_or(segment));
+    names.collect::<Vec<_>>().join("/")
+}
+
+fn is_triplet(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
+}
+
 /// The octet that two hexadecimal digits stand for.
 fn triplet(digits: &mut impl Iterator<Item = u8>) -> Option<u8> {
     let high = hex_digit(digits.next()?)?;
@@ -206,6 +244,7 @@ mod tests {
             "/a%2",
             "/a%zz",
             "/a%252e",
+            "/a/%252e%252e/b%25",
             "/a%252Fb",
             "/a%25%32%65",
             "/a%c0%ae",
@@ -244,6 +283,19 @@ mod tests {
         ] {
             assert_eq!(canonical(text), expected);
         }
+    }
+
+    #[test]
+    fn rules_read_every_spelling_of_a_path_alike() {
+        for (path, expected) in [
+            ("/%40admin/%61", "/@admin/a"),
+            ("/caf%c3%A9", "/caf\u{e9}"),
+            ("/a%2fb%252f", "/a%2Fb%252f"),
+            ("/a%3bb", "/a;b"),
+        ] {
+            assert_eq!(readable(path), expected);
+        }
+        assert_eq!(without_parameters("/a;v=1/b;c;d/e"), "/a/b/e");
     }
 
     proptest::proptest! {

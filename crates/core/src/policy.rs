@@ -7,7 +7,7 @@ use crate::app_key::KeyHash;
 use crate::grant::{Grant, Outcome};
 use crate::identity::IdentityHeaders;
 use crate::index::Rules;
-use crate::path::canonical;
+use crate::path::{readable, without_parameters};
 use crate::reason::Reason;
 use crate::record::KeyLookup;
 use crate::request::{Header, Request};
@@ -91,9 +91,20 @@ impl Policy {
             Ok(request) => request,
             Err(reason) => return refuse(reason),
         };
-        let path = canonical(request.target.path);
-        match (self.rules.find(&request, &path), self.unmatched) {
+        let path = readable(request.target.path);
+        let rule = self.rules.find(&request, &path);
+        // Servers that cut parameters off must not see what another rule protects.
+        if path.contains(';') {
+            let other = self.rules.find(&request, &without_parameters(&path));
+            if other.map(std::ptr::from_ref) != rule.map(std::ptr::from_ref) {
+                return refuse(Reason::AmbiguousPath);
+            }
+        }
+        match (rule, self.unmatched) {
             (Some(rule), _) => rule.decide(&request, &self.identity, facts),
+            (None, Unmatched::Allow) if request.target.has_encoded_slash => {
+                refuse(Reason::EncodedSlash)
+            }
             (None, Unmatched::Allow) => {
                 let outcome = Outcome::Anonymous;
                 Verdict::Allow(Grant::new(&request, &self.identity, outcome, &[], None))

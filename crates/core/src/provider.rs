@@ -32,24 +32,35 @@ pub struct AppKeys {
     pub carriers: Vec<Carrier>,
 }
 
-/// What a requirement comes to.
+/// What a requirement comes to, and the genuine credentials that it saw, which must not
+/// reach the upstream whatever is decided.
 #[derive(Debug)]
-pub enum Finding {
-    /// It is met.
-    Met(Evidence),
+pub struct Finding {
+    /// What it comes to.
+    pub conclusion: Conclusion,
+    /// The credentials to take out of the request.
+    pub strips: Vec<Strip>,
+}
+
+/// Whether a requirement is met.
+#[derive(Debug)]
+pub enum Conclusion {
+    /// It is, and perhaps known by whom.
+    Met(Option<Identity>),
     /// Nobody here knows this key: ask the key service.
     Ask(KeyHash),
-    /// It is not met.
+    /// It is not.
     Refused(Refusal),
 }
 
-/// By what a requirement is met.
-#[derive(Debug, Default)]
-pub struct Evidence {
-    /// The credentials to take out of the request.
-    pub strips: Vec<Strip>,
-    /// Who holds it, if it says so.
-    pub identity: Option<Identity>,
+impl Finding {
+    /// A refusal for which no genuine credential was seen.
+    pub fn refused(reason: Reason, scheme: Scheme) -> Self {
+        Self {
+            conclusion: Conclusion::Refused(Refusal { reason, scheme }),
+            strips: Vec::new(),
+        }
+    }
 }
 
 impl Provider {
@@ -63,18 +74,18 @@ impl Provider {
 
     /// Looks for this provider's credential in a request and checks it.
     pub fn check(&self, request: &Request<'_>, facts: &Facts<'_>) -> Finding {
-        let (scheme, checked) = match self {
-            Self::SignedUrl(links) => {
-                let strips = links.verify(request, facts.now);
-                let evidence = strips.map(|strips| Evidence {
+        match self {
+            Self::SignedUrl(links) => match links.verify(request, facts.now) {
+                Ok(strips) => Finding {
+                    conclusion: Conclusion::Met(None),
                     strips,
-                    identity: None,
-                });
-                (Scheme::SignedUrl, evidence.map(Finding::Met))
-            }
-            Self::AppKey(app_keys) => (Scheme::AppKey, app_keys.check(request, facts)),
-        };
-        checked.unwrap_or_else(|reason| Finding::Refused(Refusal { reason, scheme }))
+                },
+                Err(reason) => Finding::refused(reason, Scheme::SignedUrl),
+            },
+            Self::AppKey(app_keys) => app_keys
+                .check(request, facts)
+                .unwrap_or_else(|reason| Finding::refused(reason, Scheme::AppKey)),
+        }
     }
 }
 
@@ -88,17 +99,26 @@ impl AppKeys {
             .ring
             .authenticate(&key, facts.now)
             .ok_or(Reason::ForgedKey)?;
-        let known = match facts.keys.find(&hash, facts.now) {
-            Knowledge::Known(known) => known,
-            Knowledge::Unknown => return Err(Reason::UnknownKey),
-            Knowledge::Unavailable(reason) => return Err(reason),
-            Knowledge::NotAsked => return Ok(Finding::Ask(hash)),
+        // From here on it is a key of ours, which stays at the edge.
+        let refused = |reason| {
+            let scheme = Scheme::AppKey;
+            Conclusion::Refused(Refusal { reason, scheme })
         };
-        known.check(found.user.as_deref(), facts.client, facts.now)?;
-        Ok(Finding::Met(Evidence {
+        let conclusion = match facts.keys.find(&hash, facts.now) {
+            Knowledge::Known(known) => {
+                match known.check(found.user.as_deref(), facts.client, facts.now) {
+                    Ok(()) => Conclusion::Met(Some(Identity::from(known.as_ref()))),
+                    Err(reason) => refused(reason),
+                }
+            }
+            Knowledge::Unknown => refused(Reason::UnknownKey),
+            Knowledge::Unavailable(reason) => refused(reason),
+            Knowledge::NotAsked => Conclusion::Ask(hash),
+        };
+        Ok(Finding {
+            conclusion,
             strips: vec![strip(found.carrier)],
-            identity: Some(Identity::from(known.as_ref())),
-        }))
+        })
     }
 }
 

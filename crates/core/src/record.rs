@@ -119,21 +119,32 @@ pub trait KeyLookup {
     fn find(&self, hash: &KeyHash, now: UnixMillis) -> Knowledge;
 }
 
-/// One fresh answer, in front of what nobody has asked.
-pub struct Answer {
+/// One fresh answer, in front of what was known before.
+pub struct Answer<'a> {
     /// The hash that was asked about.
     pub hash: KeyHash,
     /// What the key service said.
     pub knowledge: Knowledge,
+    /// Who is asked about any other.
+    pub others: &'a dyn KeyLookup,
 }
 
-impl KeyLookup for Answer {
-    fn find(&self, hash: &KeyHash, _now: UnixMillis) -> Knowledge {
+impl KeyLookup for Answer<'_> {
+    fn find(&self, hash: &KeyHash, now: UnixMillis) -> Knowledge {
         if *hash == self.hash {
             self.knowledge.clone()
         } else {
-            Knowledge::NotAsked
+            self.others.find(hash, now)
         }
+    }
+}
+
+/// Knows nothing yet.
+pub struct NothingKnown;
+
+impl KeyLookup for NothingKnown {
+    fn find(&self, _hash: &KeyHash, _now: UnixMillis) -> Knowledge {
+        Knowledge::NotAsked
     }
 }
 

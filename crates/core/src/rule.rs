@@ -7,7 +7,7 @@ use crate::glob::{HostPattern, PathGlob};
 use crate::grant::{Grant, Outcome, Strip};
 use crate::identity::{Identity, IdentityHeaders};
 use crate::policy::{Facts, Verdict};
-use crate::provider::{Evidence, Finding, Provider};
+use crate::provider::{Conclusion, Finding, Provider};
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::scopes::Scopes;
@@ -81,7 +81,7 @@ pub enum Mode {
 }
 
 impl Rule {
-    /// Whether the rule is for this request, whose path in canonical form is `path`.
+    /// Whether the rule is for this request, whose path in readable form is `path`.
     pub fn matches(&self, request: &Request<'_>, path: &str) -> bool {
         self.path.matches(path)
             && (self.methods.is_empty() || self.methods.iter().any(|it| it == request.method))
@@ -104,14 +104,31 @@ impl Rule {
         headers: &IdentityHeaders,
         facts: &Facts<'_>,
     ) -> Verdict {
+        let deny = |refusal: Refusal| {
+            let template = self.deny.as_deref();
+            let mut denial = refusal.answer(request.headers, template, &self.name);
+            if refusal.reason == Reason::InsufficientScope {
+                denial.need(self.needed_scopes(request.method));
+            }
+            Verdict::Deny(denial)
+        };
+        // What can be read in two ways is refused in every mode: another reader may
+        // find what another rule protects.
+        if request.target.has_encoded_slash && !self.allow_encoded_slash {
+            return deny(Refusal {
+                reason: Reason::EncodedSlash,
+                scheme: Scheme::None,
+            });
+        }
         let allow = |outcome, strips: &[Strip], identity: Option<&Identity>| {
             Verdict::Allow(Grant::new(request, headers, outcome, strips, identity))
         };
         if self.mode == Mode::Off {
             return allow(Outcome::Anonymous, &[], None);
         }
-        match self.judge(request, facts) {
-            Finding::Met(Evidence { strips, identity }) => {
+        let Finding { conclusion, strips } = self.judge(request, facts);
+        match conclusion {
+            Conclusion::Met(identity) => {
                 let outcome = match self.require {
                     Requirement::Nothing => Outcome::Anonymous,
                     Requirement::One(_) | Requirement::Any(_) | Requirement::All(_) => {
@@ -120,45 +137,33 @@ impl Rule {
                 };
                 allow(outcome, &strips, identity.as_ref())
             }
-            Finding::Ask(hash) => Verdict::Ask(hash),
-            Finding::Refused(refusal) if self.mode == Mode::Simulate => {
-                allow(Outcome::WouldDeny(refusal.reason), &[], None)
+            Conclusion::Ask(hash) => Verdict::Ask(hash),
+            Conclusion::Refused(refusal) if self.mode == Mode::Simulate => {
+                allow(Outcome::WouldDeny(refusal.reason), &strips, None)
             }
-            Finding::Refused(refusal) => {
-                let template = self.deny.as_deref();
-                let mut denial = refusal.answer(request.headers, template, &self.name);
-                if refusal.reason == Reason::InsufficientScope {
-                    denial.need(self.needed_scopes(request.method));
-                }
-                Verdict::Deny(denial)
-            }
+            Conclusion::Refused(refusal) => deny(refusal),
         }
     }
 
     /// Whether the request brings what the rule requires.
     fn judge(&self, request: &Request<'_>, facts: &Facts<'_>) -> Finding {
-        if request.target.has_encoded_slash && !self.allow_encoded_slash {
-            return Finding::Refused(Refusal {
-                reason: Reason::EncodedSlash,
-                scheme: Scheme::None,
+        let mut finding = self.require.check(request, facts);
+        if let Conclusion::Met(identity) = &finding.conclusion
+            && self.lacks_scopes(request.method, identity.as_ref())
+        {
+            finding.conclusion = Conclusion::Refused(Refusal {
+                reason: Reason::InsufficientScope,
+                scheme: Scheme::AppKey,
             });
         }
-        match self.require.check(request, facts) {
-            Finding::Met(evidence) if self.lacks_scopes(request.method, &evidence) => {
-                Finding::Refused(Refusal {
-                    reason: Reason::InsufficientScope,
-                    scheme: Scheme::AppKey,
-                })
-            }
-            finding => finding,
-        }
+        finding
     }
 
-    fn lacks_scopes(&self, method: &str, evidence: &Evidence) -> bool {
+    fn lacks_scopes(&self, method: &str, identity: Option<&Identity>) -> bool {
         if self.scopes.is_empty() {
             return false;
         }
-        let granted = evidence.identity.as_ref().map_or("", |it| &it.scopes);
+        let granted = identity.map_or("", |it| &it.scopes);
         let needed = self.needed_scopes(method);
         !needed.is_some_and(|needed| needed.is_met_by(granted))
     }
@@ -192,7 +197,10 @@ impl Requirement {
 
     fn check(&self, request: &Request<'_>, facts: &Facts<'_>) -> Finding {
         match self {
-            Self::Nothing => Finding::Met(Evidence::default()),
+            Self::Nothing => Finding {
+                conclusion: Conclusion::Met(None),
+                strips: Vec::new(),
+            },
             Self::One(provider) => provider.check(request, facts),
             Self::Any(some) => any(some.iter().map(|it| it.check(request, facts))),
             Self::All(every) => all(every.iter().map(|it| it.check(request, facts))),
@@ -200,51 +208,62 @@ impl Requirement {
     }
 }
 
-/// One that is met is enough. Ambiguity is final; a question comes before a refusal;
-/// of refusals, the first that saw a credential tells most.
+/// One that is met is enough, unless another is ambiguous; a question comes before a
+/// refusal; of refusals, the first that saw a credential tells most, and one that has a
+/// challenge more than one that has none. All are looked at: each may have seen a key.
 fn any(findings: impl Iterator<Item = Finding>) -> Finding {
-    let mut ask = None;
-    let mut refused: Option<Refusal> = None;
+    let mut strips = Vec::new();
+    let (mut met, mut ask, mut refused) = (None, None, None);
     for finding in findings {
-        match finding {
-            Finding::Met(evidence) => return Finding::Met(evidence),
-            Finding::Ask(hash) => ask = ask.or(Some(hash)),
-            Finding::Refused(refusal) if refusal.reason == Reason::DuplicateCredential => {
-                return Finding::Refused(refusal);
-            }
-            Finding::Refused(refusal) => {
-                let says_more = refusal.reason != Reason::MissingCredential;
-                let said_little = refused.is_none_or(|it| it.reason == Reason::MissingCredential);
-                if refused.is_none() || (says_more && said_little) {
+        strips.extend(finding.strips);
+        match finding.conclusion {
+            Conclusion::Met(identity) => met = met.or(Some(identity)),
+            Conclusion::Ask(hash) => ask = ask.or(Some(hash)),
+            Conclusion::Refused(refusal) => {
+                let tells_more = |than: Refusal| weight(refusal) > weight(than);
+                if refused.is_none_or(tells_more) {
                     refused = Some(refusal);
                 }
             }
         }
     }
-    match (ask, refused) {
-        (Some(hash), _) => Finding::Ask(hash),
-        (None, Some(refusal)) => Finding::Refused(refusal),
+    let ambiguous = refused.filter(|it| it.reason == Reason::DuplicateCredential);
+    let conclusion = match (ambiguous, met, ask, refused) {
+        (Some(refusal), ..) => Conclusion::Refused(refusal),
+        (None, Some(identity), ..) => Conclusion::Met(identity),
+        (None, None, Some(hash), _) => Conclusion::Ask(hash),
+        (None, None, None, Some(refusal)) => Conclusion::Refused(refusal),
         // An empty list is refused by the configuration; here it lets nothing pass.
-        (None, None) => Finding::Refused(Refusal {
-            reason: Reason::NoRule,
-            scheme: Scheme::None,
-        }),
+        (None, None, None, None) => return Finding::refused(Reason::NoRule, Scheme::None),
+    };
+    Finding { conclusion, strips }
+}
+
+fn weight(refusal: Refusal) -> u8 {
+    match (refusal.reason, refusal.scheme) {
+        (Reason::DuplicateCredential, _) => 3,
+        (Reason::MissingCredential, Scheme::AppKey) => 1,
+        (Reason::MissingCredential, _) => 0,
+        _ => 2,
     }
 }
 
 /// A refusal comes before a question: there is no use in asking.
 fn all(findings: impl Iterator<Item = Finding>) -> Finding {
-    let mut ask = None;
-    let mut evidence = Evidence::default();
+    let mut strips = Vec::new();
+    let (mut identity, mut ask, mut refused) = (None, None, None);
     for finding in findings {
-        match finding {
-            Finding::Met(more) => {
-                evidence.strips.extend(more.strips);
-                evidence.identity = evidence.identity.or(more.identity);
-            }
-            Finding::Ask(hash) => ask = ask.or(Some(hash)),
-            Finding::Refused(refusal) => return Finding::Refused(refusal),
+        strips.extend(finding.strips);
+        match finding.conclusion {
+            Conclusion::Met(more) => identity = identity.or(more),
+            Conclusion::Ask(hash) => ask = ask.or(Some(hash)),
+            Conclusion::Refused(refusal) => refused = refused.or(Some(refusal)),
         }
     }
-    ask.map_or(Finding::Met(evidence), Finding::Ask)
+    let conclusion = match (refused, ask) {
+        (Some(refusal), _) => Conclusion::Refused(refusal),
+        (None, Some(hash)) => Conclusion::Ask(hash),
+        (None, None) => Conclusion::Met(identity),
+    };
+    Finding { conclusion, strips }
 }

@@ -75,7 +75,7 @@ fn each_wrong_field_is_refused_by_its_path() {
         ("/secrets/media/0/env", json!("MISSING"), "secrets.media[0].env: the environment variable MISSING is not set"),
         ("/secrets/media/0/env", json!("EMPTY"), "secrets.media[0].env: the value of EMPTY is empty"),
         ("/secrets/media/0/value", json!("x"), "secrets.media[0].value: unknown field `value`"),
-        ("/secrets/media/0/encoding", json!("base32"), "secrets.media[0].encoding: unknown variant"),
+        ("/secrets/media/0/encoding", json!("base32"), "secrets.media[0].encoding: is not of the right form, expected one of"),
         ("/secrets/media/0/encoding", json!("hex"), ""),
         ("/secrets/media/1/not_after", json!("tomorrow"), "secrets.media[1].not_after: must be an RFC 3339"),
         ("/secrets/media/1/not_before", json!("2027-01-01T00:00:00Z"), "secrets.media[1].not_after: must be later"),
@@ -90,6 +90,14 @@ fn each_wrong_field_is_refused_by_its_path() {
         ("/key_service/timeout", json!(300), "key_service.timeout: invalid type"),
         ("/key_service/poll", json!("often"), "key_service.poll: must be a duration"),
         ("/key_service/lease", json!("1s"), "key_service.lease: must be longer than poll"),
+        ("/key_service/timeout", json!("1m"), "key_service.timeout: must be at most 10 s"),
+        ("/key_service/poll", json!("2m"), "key_service.poll: must be at most 60 s"),
+        ("/key_service/lease", json!("30d"), "key_service.lease: must be at most 86400 s"),
+        ("/providers/link/skew", json!("1h"), "providers.link.skew: must be at most 600 s"),
+        ("/providers/link/ttl", json!("10years"), "providers.link.ttl: must be at most"),
+        ("/providers/dir", json!({ "type": "signed_url", "format": "cloudflare", "secrets": "media", "ttl": "3h", "directory_length": 9 }), "providers.link.secrets: this ring is used with another"),
+        ("/secrets/media/0/env", json!("hunter2!"), "secrets.media[0].env: must be the name of an environment variable"),
+        ("/secrets/media", json!("hunter2"), "secrets.media: is not of the right form, expected"),
         ("/key_service/url", json!("x"), "key_service.url: unknown field"),
         ("/providers/link/type", json!("jwt"), "providers.link.type: must be \"signed_url\""),
         ("/providers/link/type", remove.clone(), "providers.link: missing field `type`"),
@@ -237,6 +245,22 @@ fn no_message_holds_a_secret() {
     spoiled["secrets"]["keys"][0]["encoding"] = json!("hex");
     spoiled["secrets"]["media"][0]["encoding"] = json!("base64");
     spoiled["key_service"]["token_env"] = json!("SPACED");
+    // The secret itself, in each place where its name should stand.
+    for pointer in [
+        "/secrets/keys",
+        "/secrets/keys/0",
+        "/secrets/keys/0/env",
+        "/secrets/keys/0/encoding",
+        "/key_service/token_env",
+    ] {
+        let mut pasted = good();
+        *pasted.pointer_mut(pointer).unwrap() = json!(format!("{SECRET}!"));
+        let found = problems(&pasted.to_string());
+        assert!(
+            !found.is_empty() && !found.join("").contains(SECRET),
+            "{found:?}"
+        );
+    }
     for problem in problems(&spoiled.to_string()) {
         assert!(
             !problem.contains(SECRET) && !problem.contains("edge token"),

@@ -18,7 +18,7 @@ use keygate_core::app_key::{KeyHash, KeyRingId, MasterSecret, NewAppKey, Prefix}
 use keygate_core::grant::{Edit, Grant, Outcome};
 use keygate_core::policy::{Policy, Verdict};
 use keygate_core::reason::Reason;
-use keygate_core::record::{Answer, Knowledge, KnownKey};
+use keygate_core::record::{Answer, Knowledge, KnownKey, NothingKnown};
 use keygate_core::request::Header;
 use keygate_core::secret::Secret;
 use keygate_core::time::UnixMillis;
@@ -87,6 +87,7 @@ fn decide(headers: &[Header], knowledge: Knowledge, client: Option<IpAddr>) -> V
     let answer = Answer {
         hash: new_key().hash,
         knowledge,
+        others: &NothingKnown,
     };
     policy(&demo(), SECRET).decide(headers, &facts(&answer, client, NOW))
 }
@@ -175,7 +176,7 @@ fn a_known_key_passes_with_its_identity_and_without_itself() {
         };
         assert_eq!(state("keygate_account"), Some("alice"));
         assert_eq!(state("keygate_key_id"), Some("id"));
-        assert_eq!(state("keygate_scopes"), Some(",a,b,"));
+        assert_eq!(state("keygate_scopes"), Some(" a b "));
         assert_eq!(state("keygate_result"), Some("allow"));
     }
 }
@@ -328,6 +329,7 @@ fn simulate_lets_pass_and_says_what_would_have_been() {
     let upstream = |name: &str| after(&headers, &grant.edits, name);
     let result = "would-deny;reason=malformed_credential";
     assert_eq!(upstream("x-keygate-result").as_deref(), Some(result));
+    // What is no key of ours may be somebody else's, and stays.
     assert_eq!(
         upstream("authorization").as_deref(),
         Some("Bearer nonsense")
@@ -484,6 +486,7 @@ fn with_scopes(method: &str, scopes: &[&str], policy: &Policy) -> Verdict {
     let answer = Answer {
         hash: new_key().hash,
         knowledge,
+        others: &NothingKnown,
     };
     policy.decide(&headers, &facts(&answer, None, NOW))
 }
@@ -566,6 +569,7 @@ fn identity_headers_may_have_other_names() {
     let answer = Answer {
         hash: new_key().hash,
         knowledge: known(json!({})),
+        others: &NothingKnown,
     };
     let Verdict::Allow(grant) = policy.decide(&headers, &facts(&answer, None, NOW)) else {
         panic!("the key is good");
@@ -579,6 +583,133 @@ fn identity_headers_may_have_other_names() {
     }
 }
 
+#[test]
+fn no_spelling_of_a_path_slips_past_the_rule_that_protects_it() {
+    for open in [json!("allow"), json!("deny")] {
+        let mut json = demo();
+        json["rules"][2]["match"]["path"] = json!("/@api/**");
+        // The same hole from a rule of its own.
+        let behind = json!({ "name": "rest", "match": { "path": "/**" }, "require": "nothing" });
+        json["rules"].as_array_mut().unwrap().push(behind);
+        json["unmatched"] = open;
+        let policy = policy(&json, SECRET);
+        for target in [
+            "/@api/x",
+            "/%40api/x",
+            "/%40%61pi/x",
+            "/@api%2Fx",
+            "/@api;v=1/x",
+            "/@api%3Bv/x",
+            "/x;y/../@api/x",
+            "/@api/%252e%252e/x%25",
+            "/;x/@api/y/..",
+        ] {
+            let verdict = judge(&policy, &get(target, &[]), 0);
+            assert!(
+                verdict.is_err(),
+                "{target} reached the upstream as {verdict:?}"
+            );
+        }
+        for harmless in ["/x", "/x;v=1", "/100%25", "/caf%C3%A9"] {
+            assert_eq!(
+                judge(&policy, &get(harmless, &[]), 0).as_deref(),
+                Ok(harmless)
+            );
+        }
+    }
+}
+
+/// A provider for each carrier, so that a request may hold several genuine keys.
+fn many_carriers(require: Value, mode: &str) -> Policy {
+    let mut json = demo();
+    let one = |from: Value| json!({ "type": "app_key", "secrets": "app_keys", "from": [from] });
+    json["providers"]["a"] = one(json!("bearer"));
+    json["providers"]["b"] = one(json!({ "header": "x-api-key" }));
+    json["providers"]["c"] = one(json!({ "cookie": "c" }));
+    json["providers"]["d"] = one(json!({ "cookie": "d" }));
+    json["rules"][2]["require"] = require;
+    json["rules"][2]["mode"] = json!(mode);
+    policy(&json, SECRET)
+}
+
+#[test]
+fn no_genuine_key_reaches_the_upstream_in_any_carrier_group_mode_or_outage() {
+    let key = new_key().text;
+    let cookie = format!("c={0}; x=y; d={0}", key.as_str());
+    let more = [
+        ("authorization", &*bearer()),
+        ("x-api-key", key.as_str()),
+        ("cookie", &cookie),
+    ];
+    let headers = get("/api/x", &more);
+    let states = [
+        known(json!({})),
+        known(json!({ "status": "revoked" })),
+        Knowledge::Unknown,
+        Knowledge::Unavailable(Reason::KeyServiceUnavailable),
+    ];
+    for group in ["any", "all"] {
+        for mode in ["block", "simulate"] {
+            for knowledge in &states {
+                let policy = many_carriers(json!({ group: ["a", "b", "c", "d"] }), mode);
+                let answer = Answer {
+                    hash: new_key().hash,
+                    knowledge: knowledge.clone(),
+                    others: &NothingKnown,
+                };
+                let verdict = policy.decide(&headers, &facts(&answer, None, NOW));
+                let Verdict::Allow(grant) = verdict else {
+                    assert_eq!(mode, "block");
+                    continue;
+                };
+                for name in ["authorization", "x-api-key", "cookie"] {
+                    let left = after(&headers, &grant.edits, name).unwrap_or_default();
+                    assert!(
+                        !left.contains(key.as_str()),
+                        "{group} {mode} {name}: {left}"
+                    );
+                }
+                assert_eq!(
+                    after(&headers, &grant.edits, "cookie").as_deref(),
+                    Some("x=y")
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn an_ambiguous_member_of_any_is_final_whatever_the_order() {
+    let key = new_key().text;
+    let more = [
+        ("authorization", &*bearer()),
+        ("x-api-key", key.as_str()),
+        ("x-api-key", "x"),
+    ];
+    for order in [json!(["a", "b"]), json!(["b", "a"])] {
+        let policy = many_carriers(json!({ "any": order }), "block");
+        let answer = Answer {
+            hash: new_key().hash,
+            knowledge: known(json!({})),
+            others: &NothingKnown,
+        };
+        let verdict = policy.decide(&get("/api/x", &more), &facts(&answer, None, NOW));
+        let Verdict::Deny(denial) = verdict else {
+            panic!("it is ambiguous");
+        };
+        assert_eq!(denial.reason, Reason::DuplicateCredential);
+    }
+}
+
+#[test]
+fn a_missing_credential_is_answered_with_a_challenge_if_there_is_one() {
+    let denial = denied(&get("/either/x", &[]), Knowledge::Unknown);
+    assert_eq!(
+        (denial.status, denial.reason),
+        (401, Reason::MissingCredential)
+    );
+}
+
 proptest::proptest! {
     #[test]
     fn no_request_of_a_stranger_passes_or_panics(
@@ -590,7 +721,7 @@ proptest::proptest! {
         let mut request = get("/", &[]);
         request[1].1 = if raw { target } else { rule.into_bytes() };
         request.extend(headers.into_iter().map(|(name, value)| (name.to_lowercase().into_bytes(), value)));
-        let answer = Answer { hash: KeyHash([0; 32]), knowledge: Knowledge::Unknown };
+        let answer = Answer { hash: KeyHash([0; 32]), knowledge: Knowledge::Unknown, others: &NothingKnown };
         let verdict = policy(&demo(), SECRET).decide(&request, &facts(&answer, None, NOW));
         // Only the rules without a requirement let a stranger pass.
         if let Verdict::Allow(grant) = verdict {

@@ -75,7 +75,19 @@ fn parse_part<T: DeserializeOwned>(path: &str, text: &[u8]) -> Result<T, Problem
             ("", inner) => inner.to_owned(),
             (path, inner) => format!("{path}.{inner}"),
         };
-        problem(&path, &error.into_inner().to_string())
+        let message = error.into_inner().to_string();
+        // Someone may have written the secret itself where its name should stand.
+        match message.split_once(", expected") {
+            Some((_, expected))
+                if path.starts_with("secrets") && !message.starts_with("unknown field") =>
+            {
+                problem(
+                    &path,
+                    &format!("is not of the right form, expected{expected}"),
+                )
+            }
+            _ => problem(&path, &message),
+        }
     })?;
     match deserializer.end() {
         Ok(()) => Ok(parsed),
@@ -96,6 +108,8 @@ struct Compiler<'a> {
     secrets: HashMap<String, KeyRing<Secret>>,
     providers: HashMap<String, Rc<Provider>>,
     responses: HashMap<String, Rc<Template>>,
+    /// The `directory_length` of the links of each ring.
+    link_scopes: HashMap<String, Option<usize>>,
     problems: Vec<Problem>,
 }
 
@@ -106,6 +120,7 @@ impl<'a> Compiler<'a> {
             secrets: HashMap::new(),
             providers: HashMap::new(),
             responses: HashMap::new(),
+            link_scopes: HashMap::new(),
             problems: Vec::new(),
         }
     }
@@ -197,6 +212,13 @@ impl<'a> Compiler<'a> {
         variable: &str,
         encoding: crate::secret::Encoding,
     ) -> Option<Secret> {
+        // A secret that was pasted in place of a name must not be printed.
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let starts_well = !variable.starts_with(|first: char| first.is_ascii_digit());
+        if variable.is_empty() || !variable.bytes().all(fits) || !starts_well {
+            self.wrong(path, "must be the name of an environment variable");
+            return None;
+        }
         let Some(text) = (self.environment)(variable) else {
             self.wrong(
                 path,
@@ -223,6 +245,13 @@ impl<'a> Compiler<'a> {
         self.checked(path, Millis::parse(text))
     }
 
+    /// What is longer than anybody can want is a slip of the pen, and breaks a promise.
+    fn at_most(&mut self, path: &str, span: Option<Millis>, most: Millis) {
+        if span.is_some_and(|span| span > most) {
+            self.wrong(path, format!("must be at most {} s", most.0 / 1000));
+        }
+    }
+
     fn key_service(&mut self, written: &written::KeyService) -> Option<KeyService> {
         let at = |field: &str| format!("key_service.{field}");
         for (field, text) in [
@@ -243,6 +272,13 @@ impl<'a> Compiler<'a> {
                 &at("lease"),
                 "must be longer than poll, or no cached key ever counts",
             );
+        }
+        for (field, span, most) in [
+            ("timeout", timeout, Millis::from_secs(10)),
+            ("poll", poll, Millis::from_secs(60)),
+            ("lease", lease, Millis::from_secs(24 * 3600)),
+        ] {
+            self.at_most(&at(field), span, most);
         }
         let token = self.secret(&at("token_env"), &written.token_env, Default::default())?;
         if !token.expose().iter().all(u8::is_ascii_graphic) {

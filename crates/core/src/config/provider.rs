@@ -14,6 +14,12 @@ use crate::time::Millis;
 /// How far a signer's clock may be ahead, when the configuration does not say.
 const DEFAULT_SKEW: Millis = Millis::from_secs(30);
 
+/// More than this is no clock that is ahead, but a broken one.
+const MAX_SKEW: Millis = Millis::from_secs(600);
+
+/// A year and a day: what is to live for longer needs no link that expires.
+const MAX_LIFETIME: Millis = Millis::from_secs(367 * 24 * 3600);
+
 impl Compiler<'_> {
     pub(super) fn provider(&mut self, name: &str, text: &RawValue, has_key_service: bool) {
         let path = format!("providers.{name}");
@@ -108,6 +114,11 @@ impl Compiler<'_> {
         let ttl = span(self, "ttl", &written.ttl);
         let max_lifetime = span(self, "max_lifetime", &written.max_lifetime);
         let skew = span(self, "skew", &written.skew).unwrap_or(DEFAULT_SKEW);
+        self.at_most(&at("skew"), Some(skew), MAX_SKEW);
+        for (field, span) in [("ttl", ttl), ("max_lifetime", max_lifetime)] {
+            self.at_most(&at(field), span, MAX_LIFETIME);
+        }
+        self.one_scope_a_ring(path, written);
         let (needed, other) = match written.stamp {
             written::StampMeaning::Issued => ("ttl", "max_lifetime"),
             written::StampMeaning::Expires => ("max_lifetime", "ttl"),
@@ -151,6 +162,22 @@ impl Compiler<'_> {
             skew,
             directory_length: written.directory_length,
         })
+    }
+
+    /// A link for the path `/a/` and one for the directory `/a/` have the same MAC: a ring
+    /// that served both would turn the one into the other.
+    fn one_scope_a_ring(&mut self, path: &str, written: &written::CloudflareProvider) {
+        let length = written.directory_length;
+        let used = self
+            .link_scopes
+            .entry(written.secrets.clone())
+            .or_insert(length);
+        if *used != length {
+            self.wrong(
+                &format!("{path}.secrets"),
+                "this ring is used with another directory_length already: take one of its own",
+            );
+        }
     }
 
     fn link_carriers(
