@@ -228,7 +228,8 @@ fn a_warm_key_costs_no_callout_and_neither_does_an_unknown_one() {
 fn whatever_is_not_an_answer_of_the_key_service_is_unavailable_and_not_remembered() {
     let key = key(1);
     let good = lookup_answer(10, &[&key]).to_string();
-    let huge = vec![b' '; 3 * 1024 * 1024];
+    // A good answer, but for its length.
+    let huge = format!("{good}{}", " ".repeat(3 * 1024 * 1024)).into_bytes();
     let mut strange: Value = serde_json::from_str(&good).unwrap();
     strange["records"][0]["account"] = json!("a\r\nx-evil: 1");
     let strange = strange.to_string();
@@ -607,4 +608,23 @@ fn those_who_went_away_leave_room_for_others() {
     gone.iter().for_each(|&request| worker.disconnect(request));
     let (request, _) = send(&worker, "/api/x", Some(&key));
     assert_eq!(status(&worker, request), None);
+}
+
+#[test]
+fn the_lease_counts_from_the_question_and_not_from_the_answer() {
+    let worker = start_polled();
+    let key = key(1);
+    send(&worker, "/api/x", Some(&key));
+    worker.turn();
+    answer_lookup(&worker, &lookup_answer(10, &[&key]));
+    worker.tick(1000);
+    let late = only_call(&worker, "/v1/changes");
+    worker.fail(Fault::Call);
+    worker.tick(1500);
+    let answer = json!({ "epoch": 10, "reset": false, "more": false, "changed": [] }).to_string();
+    worker.answer(&late, &GENUINE, answer.as_bytes());
+    worker.tick(58_400);
+    assert!(send(&worker, "/api/x", Some(&key)).1);
+    worker.tick(200);
+    assert!(!send(&worker, "/api/x", Some(&key)).1);
 }

@@ -97,10 +97,10 @@ fn expiry_and_address_hold_on_a_warm_key() {
     followed(&stack, 1);
     let service = stack.service();
     let short = service
-        .create_key(&json!({ "account": "alice", "expires_in": "2s" }))
+        .create_key(&json!({ "account": "alice", "expires_in": "4s" }))
         .key;
     assert_eq!(call(&stack, "/api/x", &short).status, 200);
-    let expired = wait::until("the key to expire", Duration::from_secs(5), || {
+    let expired = wait::until("the key to expire", Duration::from_secs(15), || {
         let answer = call(&stack, "/api/x", &short);
         (answer.status != 200).then_some(answer)
     });

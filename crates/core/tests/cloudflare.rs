@@ -405,3 +405,27 @@ fn every_secret_of_the_ring_verifies_in_its_time() {
     assert_eq!(judged("2017-01-10T15:56:29Z"), Ok(()));
     assert_eq!(judged("2017-01-10T15:56:28Z"), Err(Reason::WrongSignature));
 }
+
+#[test]
+fn a_directory_link_covers_whole_segments_only() {
+    let with_length = |length: usize| {
+        policy_of(
+            &provider_with(json!({ "directory_length": length })),
+            "mysecrettoken",
+        )
+    };
+    // The MAC is over the 15 bytes "/images/cat.jpg", which are no directory.
+    let token = CAT.split_once("verify=").unwrap().1;
+    for target in [
+        format!("/images/cat.jpg/x?verify={token}"),
+        format!("/images/cat.jpgx?verify={token}"),
+    ] {
+        let refused = judge(&with_length(15), &get(&target, &[]), CAT_AT);
+        assert_eq!(refused, Err(Reason::WrongSignature), "{target}");
+    }
+    // Cut inside a character or behind the end of the path: no directory at all.
+    for length in [2, 400] {
+        let refused = judge(&with_length(length), &get(CAT, &[]), CAT_AT);
+        assert_eq!(refused, Err(Reason::WrongSignature), "{length}");
+    }
+}
