@@ -6,6 +6,8 @@ mod configuration;
 mod demo;
 mod harness;
 mod hostile;
+mod identity;
 mod links;
 mod outages;
+mod rules;
 mod support;

@@ -28,8 +28,14 @@ impl Stack {
     /// With something else.
     #[must_use]
     pub fn builder() -> StackBuilder {
+        Self::of_file("envoy/envoy.yaml")
+    }
+
+    /// With another file that a user copies, by its path in the repository.
+    #[must_use]
+    pub fn of_file(name: &str) -> StackBuilder {
         StackBuilder {
-            config: EnvoyConfig::new()
+            config: EnvoyConfig::from_file(name)
                 .env("KEYGATE_MEDIA", MEDIA)
                 .env("KEYGATE_APP_KEYS", APP_KEYS)
                 .env("KEYGATE_EDGE_TOKEN", EDGE_TOKEN),

@@ -37,10 +37,19 @@ impl EnvoyConfig {
     /// When the file is no longer what the harness knows.
     #[must_use]
     pub fn new() -> Self {
-        let path = repository().join("envoy/envoy.yaml");
-        let text = std::fs::read_to_string(&path).expect("envoy/envoy.yaml can be read");
-        let mut bootstrap: Value = serde_saphyr::from_str(&text)
-            .unwrap_or_else(|error| panic!("envoy/envoy.yaml: {error}"));
+        Self::from_file("envoy/envoy.yaml")
+    }
+
+    /// Another file that a user copies, by its path in the repository.
+    ///
+    /// # Panics
+    /// When the file is not what the harness knows.
+    #[must_use]
+    pub fn from_file(name: &str) -> Self {
+        let text = std::fs::read_to_string(repository().join(name))
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let mut bootstrap: Value =
+            serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
         let module = module();
         // Envoy picks free ports and tells them: no port that another test may take meanwhile.
         *at(&mut bootstrap, ADMIN_PORT) = json!(0);
