@@ -11,3 +11,4 @@ mod links;
 mod outages;
 mod rules;
 mod support;
+mod updates;

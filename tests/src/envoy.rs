@@ -24,7 +24,7 @@ pub struct Envoy {
     // The order matters: fields are dropped from the first to the last.
     process: Mutex<Process>,
     _container: Option<Container>,
-    _directory: TempDir,
+    directory: TempDir,
     port: u16,
     admin_port: u16,
 }
@@ -60,7 +60,7 @@ impl Envoy {
         Self {
             process: Mutex::new(process),
             _container: container,
-            _directory: directory,
+            directory,
             port,
             admin_port,
         }
@@ -150,6 +150,30 @@ impl Envoy {
         self.process().stop()
     }
 
+    /// Replaces the listener of a [dynamic](EnvoyConfig::dynamic) configuration, and waits
+    /// until Envoy has taken or refused it: `true` when it was taken.
+    ///
+    /// # Panics
+    /// When Envoy says neither.
+    pub fn update(&self, config: &EnvoyConfig) -> bool {
+        let count = |name: &str| {
+            let stat = self.stat(&format!("listener_manager.lds.update_{name}"));
+            stat.unwrap_or(0)
+        };
+        let (taken, refused) = (count("success"), count("rejected"));
+        let file = self.directory.path().join("listeners.json");
+        config::write_whole(&file, &format!("{:#}", config.discovery()));
+        wait::until(
+            "Envoy to read its listeners again",
+            wait::STARTUP,
+            || match (count("success") > taken, count("rejected") > refused) {
+                (true, _) => Some(true),
+                (_, true) => Some(false),
+                (false, false) => None,
+            },
+        )
+    }
+
     fn process(&self) -> MutexGuard<'_, Process> {
         self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -163,6 +187,7 @@ fn launch(
     if config.has_filter() {
         config::assert_built(&config.module);
     }
+    config.split_listeners(directory.path());
     let bootstrap = directory.path().join("bootstrap.json");
     let text = format!("{:#}", config.bootstrap());
     std::fs::write(&bootstrap, text).expect("a temporary directory can be written to");
@@ -172,6 +197,7 @@ fn launch(
     // At level info, `main` begins with 30 kB of what is compiled in.
     let levels = format!("main:warning{}", config.log_levels);
     arguments.extend(["--component-log-level".to_owned(), levels]);
+    arguments.extend(["--drain-time-s".to_owned(), "1".to_owned()]);
     // Many Envoys on one machine; an access log that a test can read soon.
     arguments.push("--disable-hot-restart".to_owned());
     arguments.extend(["--file-flush-interval-msec".to_owned(), "50".to_owned()]);

@@ -110,6 +110,14 @@ impl StackBuilder {
         self
     }
 
+    /// The configuration that Envoy would be started with, for an update of this stack.
+    #[must_use]
+    pub fn config_for(self, stack: &Stack) -> EnvoyConfig {
+        let keys = stack.service.as_ref().map_or(0, Service::port);
+        let keys = self.keys_at.unwrap_or(keys);
+        self.config.upstream(stack.echo.port()).key_service(keys)
+    }
+
     /// Brings all of it up.
     #[must_use]
     pub fn start(self) -> Stack {

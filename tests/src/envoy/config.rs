@@ -22,6 +22,7 @@ pub struct EnvoyConfig {
     pub(super) log_levels: String,
     pub(super) module: PathBuf,
     bootstrap: Value,
+    is_dynamic: bool,
 }
 
 impl Default for EnvoyConfig {
@@ -60,6 +61,7 @@ impl EnvoyConfig {
             log_levels: String::new(),
             module,
             bootstrap,
+            is_dynamic: false,
         };
         let path = config.module.display().to_string();
         config.plugin()["vm_config"]["code"]["local"]["filename"] = json!(path);
@@ -155,6 +157,38 @@ impl EnvoyConfig {
         self
     }
 
+    /// The listener comes from a file that can change while Envoy runs, and an old one is
+    /// drained for a second; see [`Envoy::update`](super::Envoy::update).
+    #[must_use]
+    pub fn dynamic(mut self) -> Self {
+        self.is_dynamic = true;
+        self
+    }
+
+    /// Moves the listeners into a file of their own, if they are to be dynamic.
+    pub(super) fn split_listeners(&mut self, directory: &Path) {
+        if !self.is_dynamic {
+            return;
+        }
+        let file = directory.join("listeners.json");
+        write_whole(&file, &format!("{:#}", self.discovery()));
+        self.bootstrap["static_resources"]["listeners"] = json!([]);
+        self.bootstrap["node"] = json!({ "id": "tests", "cluster": "tests" });
+        self.bootstrap["dynamic_resources"] = json!({ "lds_config": { "path_config_source": { "path": file.display().to_string() } } });
+    }
+
+    /// The listeners as an answer of the discovery service.
+    pub(super) fn discovery(&self) -> Value {
+        let listeners = self.bootstrap["static_resources"]["listeners"].as_array();
+        let typed = |listener: &Value| {
+            let mut listener = listener.clone();
+            listener["@type"] = json!("type.googleapis.com/envoy.config.listener.v3.Listener");
+            listener
+        };
+        let resources: Vec<Value> = listeners.into_iter().flatten().map(typed).collect();
+        json!({ "resources": resources })
+    }
+
     /// Whether the module is asked for at all.
     pub(super) fn has_filter(&mut self) -> bool {
         let filters = at(&mut self.bootstrap, HTTP_FILTERS).as_array();
@@ -181,6 +215,13 @@ impl EnvoyConfig {
         let filter = filter.expect("envoy/envoy.yaml: a filter named keygate");
         &mut filter["typed_config"]["config"]
     }
+}
+
+/// Writes beside and renames: who watches sees the whole file or none.
+pub(super) fn write_whole(file: &Path, text: &str) {
+    let beside = file.with_extension("new");
+    std::fs::write(&beside, text).expect("a temporary directory can be written to");
+    std::fs::rename(&beside, file).expect("a file can be renamed in its directory");
 }
 
 fn at<'a>(value: &'a mut Value, pointer: &str) -> &'a mut Value {
