@@ -2,7 +2,9 @@
 
 use keygate_tests::{Stack, client};
 
-use crate::support::{assert_never_trapped, call, code, counted, key_of, sign, upstream_header};
+use crate::support::{
+    assert_never_trapped, call, code, counted, genuine_key, key_of, sign, upstream_header,
+};
 
 #[test]
 fn the_health_check_needs_nothing() {
@@ -132,7 +134,7 @@ fn unknown_forged_and_revoked_keys_are_answered_alike() {
     let revoked = key_of(&stack, "alice");
     stack.service().revoke(&revoked.id);
     let (unknown, forged) = (
-        unknown_key(),
+        genuine_key(7),
         format!("{}AAAAAA", "kg_01aaaaaaaaaa_".to_owned() + &"b".repeat(40)),
     );
     let answers = [&revoked.key, &unknown, &forged].map(|key| {
@@ -213,18 +215,4 @@ fn anything_else_is_denied_in_the_form_that_the_client_prefers() {
 fn base64_of(text: &str) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(text)
-}
-
-/// A key that our own secret made and that no key service knows.
-fn unknown_key() -> String {
-    use keygate_core::app_key::{KeyRingId, MasterSecret, Prefix};
-    let secret = keygate_core::secret::Secret::new(keygate_tests::service::APP_KEYS.into());
-    let (kid, prefix) = (
-        KeyRingId::parse("01").unwrap(),
-        Prefix::parse("kg").unwrap(),
-    );
-    let key = MasterSecret::derive(&secret)
-        .unwrap()
-        .generate(&prefix, kid, &mut |it| it.fill(7));
-    key.text.to_string()
 }

@@ -6,7 +6,9 @@ use keygate_tests::fake_service::{FakeService, json as answer};
 use keygate_tests::{Stack, client};
 use serde_json::json;
 
-use crate::support::{assert_never_trapped, call, counted, key_of, sign, upstream_header};
+use crate::support::{
+    assert_never_trapped, call, counted, genuine_key, key_of, sign, upstream_header,
+};
 
 #[test]
 fn bytes_that_are_no_text_are_refused_in_every_header_path_and_cookie() {
@@ -145,19 +147,6 @@ fn slow_service(delay: Duration, status: &'static str) -> FakeService {
     fake
 }
 
-fn genuine_key() -> String {
-    use keygate_core::app_key::{KeyRingId, MasterSecret, Prefix};
-    let secret = keygate_core::secret::Secret::new(keygate_tests::service::APP_KEYS.into());
-    let (kid, prefix) = (
-        KeyRingId::parse("01").unwrap(),
-        Prefix::parse("kg").unwrap(),
-    );
-    let key = MasterSecret::derive(&secret)
-        .unwrap()
-        .generate(&prefix, kid, &mut |it| it.fill(9));
-    key.text.to_string()
-}
-
 #[test]
 fn no_byte_of_a_body_passes_before_the_verdict() {
     for stops_iteration in [false, true] {
@@ -170,7 +159,7 @@ fn no_byte_of_a_body_passes_before_the_verdict() {
                     .start(),
                 false => builder.start(),
             };
-            let bearer = format!("Bearer {}", genuine_key());
+            let bearer = format!("Bearer {}", genuine_key(9));
             let body = vec![b'x'; 500_000];
             let post = stack
                 .post("/api/x")
@@ -197,7 +186,7 @@ fn clients_that_go_away_while_they_wait_harm_nobody() {
     let stack = Stack::builder().fake_service(&fake).concurrency(1).start();
     let request = stack
         .get("/api/x")
-        .header("authorization", format!("Bearer {}", genuine_key()));
+        .header("authorization", format!("Bearer {}", genuine_key(9)));
     let mut gone: Vec<_> = (0..10)
         .map(|_| client::Connection::open(stack.envoy.port()))
         .collect();

@@ -7,20 +7,7 @@ use keygate_tests::service::free_port;
 use keygate_tests::{Stack, wait};
 use serde_json::json;
 
-use crate::support::{assert_never_trapped, call, code};
-
-fn genuine_key(number: u8) -> String {
-    use keygate_core::app_key::{KeyRingId, MasterSecret, Prefix};
-    let secret = keygate_core::secret::Secret::new(keygate_tests::service::APP_KEYS.into());
-    let (kid, prefix) = (
-        KeyRingId::parse("01").unwrap(),
-        Prefix::parse("kg").unwrap(),
-    );
-    let key = MasterSecret::derive(&secret)
-        .unwrap()
-        .generate(&prefix, kid, &mut |it| it.fill(number));
-    key.text.to_string()
-}
+use crate::support::{assert_never_trapped, call, code, genuine_key};
 
 /// Two requests, so that a wrong answer that was remembered shows.
 fn assert_unavailable(stack: &Stack, what: &str) {

@@ -2,8 +2,10 @@
 
 use std::process::Command;
 
+use keygate_core::app_key::{KeyRingId, MasterSecret, Prefix};
+use keygate_core::secret::Secret;
 use keygate_tests::client::Response;
-use keygate_tests::service::{CreatedKey, MEDIA, keygate};
+use keygate_tests::service::{APP_KEYS, CreatedKey, MEDIA, keygate};
 use keygate_tests::{Stack, wait};
 use serde_json::{Value, json};
 
@@ -23,6 +25,18 @@ pub fn sign(path: &str, more: &[&str]) -> String {
 /// A new key of this account, without limits.
 pub fn key_of(stack: &Stack, account: &str) -> CreatedKey {
     stack.service().create_key(&json!({ "account": account }))
+}
+
+/// A key that our own secret made and that no key service knows; each number gives another.
+pub fn genuine_key(number: u8) -> String {
+    let secret = Secret::new(APP_KEYS.into());
+    let (kid, prefix) = (
+        KeyRingId::parse("01").unwrap(),
+        Prefix::parse("kg").unwrap(),
+    );
+    let master = MasterSecret::derive(&secret).unwrap();
+    let key = master.generate(&prefix, kid, &mut |bytes| bytes.fill(number));
+    key.text.to_string()
 }
 
 /// `GET` with a key as Bearer.

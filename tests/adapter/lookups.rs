@@ -1,0 +1,210 @@
+//! Lookups: one callout for many, and what counts as an answer.
+
+use serde_json::{Value, json};
+
+use crate::host::Fault;
+use crate::{
+    GENUINE, HeaderText, answer_lookup, header, key, lookup_answer, only_call, send, start_polled,
+    status,
+};
+
+#[test]
+fn only_the_hash_of_a_key_leaves_the_edge() {
+    let worker = start_polled();
+    let key = key(1);
+    send(&worker, "/api/x", Some(&key));
+    worker.turn();
+    let call = only_call(&worker, "/v1/lookups");
+    assert_eq!(call.cluster, "keys");
+    let body: Value = serde_json::from_slice(&call.body).unwrap();
+    assert_eq!(body, json!({ "hashes": [key.hash] }));
+    let secret = &key.text[16..48];
+    assert!(!format!("{call:?}").contains(secret) && !worker.log().contains(secret));
+}
+
+#[test]
+fn many_requests_with_one_cold_key_make_one_callout() {
+    let worker = start_polled();
+    let key = key(1);
+    let requests: Vec<u32> = (0..500)
+        .map(|_| send(&worker, "/api/x", Some(&key)).0)
+        .collect();
+    worker.turn();
+    for late in 0..3 {
+        send(&worker, "/api/x", Some(&key));
+        worker.turn();
+        assert_eq!(worker.calls("/v1/lookups").len(), 1, "after {late} more");
+    }
+    answer_lookup(&worker, &lookup_answer(10, &[&key]));
+    for request in requests {
+        assert!(worker.exchange(request).is_resumed);
+    }
+}
+
+#[test]
+fn different_cold_keys_share_a_callout() {
+    let worker = start_polled();
+    let (good, unknown) = (key(1), key(2));
+    let (first, _) = send(&worker, "/api/x", Some(&good));
+    let (second, _) = send(&worker, "/api/x", Some(&unknown));
+    worker.turn();
+    answer_lookup(&worker, &lookup_answer(10, &[&good]));
+    assert!(worker.exchange(first).is_resumed);
+    assert_eq!(status(&worker, second), Some(401));
+    assert_eq!(worker.counter("keygate_decision.deny.unknown_key"), 1);
+}
+
+#[test]
+fn a_warm_key_costs_no_callout_and_neither_does_an_unknown_one() {
+    let worker = start_polled();
+    let (good, unknown) = (key(1), key(2));
+    send(&worker, "/api/x", Some(&good));
+    send(&worker, "/api/x", Some(&unknown));
+    worker.turn();
+    answer_lookup(&worker, &lookup_answer(10, &[&good]));
+    for _ in 0..10 {
+        assert!(send(&worker, "/api/x", Some(&good)).1);
+        let (request, passes) = send(&worker, "/api/x", Some(&unknown));
+        assert!(!passes);
+        assert_eq!(status(&worker, request), Some(401));
+    }
+    worker.turn();
+    assert_eq!(worker.calls("/v1/lookups").len(), 0);
+}
+
+#[test]
+fn whatever_is_not_an_answer_of_the_key_service_is_unavailable_and_not_remembered() {
+    let key = key(1);
+    let good = lookup_answer(10, &[&key]).to_string();
+    // A good answer, but for its length.
+    let huge = format!("{good}{}", " ".repeat(3 * 1024 * 1024)).into_bytes();
+    let mut strange: Value = serde_json::from_str(&good).unwrap();
+    strange["records"][0]["account"] = json!("a\r\nx-evil: 1");
+    let strange = strange.to_string();
+    let marked: (&str, &[u8]) = ("x-keygate-service", b"1");
+    let ok: (&str, &[u8]) = (":status", b"200");
+    let rows: Vec<(Vec<HeaderText>, &[u8])> = vec![
+        (vec![], b""),
+        (vec![ok], good.as_bytes()),
+        (vec![(":status", b"503"), marked], good.as_bytes()),
+        (vec![(":status", b"504")], b"upstream request timeout"),
+        (vec![(":status", b"404"), marked], good.as_bytes()),
+        (vec![ok, ("x-keygate-service", b"2")], good.as_bytes()),
+        (vec![ok, marked, marked], good.as_bytes()),
+        (vec![ok, marked], b"<html>"),
+        (vec![ok, marked], b""),
+        (vec![ok, marked], b"\xff\xfe"),
+        (vec![ok, marked], b"{\"epoch\":10}"),
+        (vec![ok, marked], strange.as_bytes()),
+        (vec![ok, marked], &huge),
+        (vec![ok, ("x-keygate-service", b"caf\xe9")], good.as_bytes()),
+    ];
+    let worker = start_polled();
+    for (headers, body) in rows {
+        let (request, passes) = send(&worker, "/api/x", Some(&key));
+        let (simulated, _) = send(&worker, "/beta/x", Some(&key));
+        assert!(!passes);
+        worker.turn();
+        worker.answer(&only_call(&worker, "/v1/lookups"), &headers, body);
+        let reply = worker.exchange(request).reply.unwrap();
+        assert_eq!(reply.status, 503, "{headers:?}");
+        assert!(
+            reply
+                .headers
+                .contains(&(b"retry-after".to_vec(), b"1".to_vec()))
+        );
+        let exchange = worker.exchange(simulated);
+        assert!(
+            exchange.is_resumed,
+            "simulate passes, whatever the key service does"
+        );
+        let result = header(&exchange, "x-keygate-result").unwrap();
+        assert_eq!(result, "would-deny;reason=key_service_unavailable");
+    }
+}
+
+#[test]
+fn a_callout_that_fails_at_once_is_unavailable_at_once() {
+    let worker = start_polled();
+    worker.fail(Fault::Call);
+    let (request, _) = send(&worker, "/api/x", Some(&key(1)));
+    worker.turn();
+    assert_eq!(status(&worker, request), Some(503));
+}
+
+#[test]
+fn every_callout_is_made_by_the_root_context() {
+    let worker = start_polled();
+    let (first, second) = (key(1), key(2));
+    send(&worker, "/api/x", Some(&first));
+    worker.turn();
+    let call = only_call(&worker, "/v1/lookups");
+    send(&worker, "/api/x", Some(&second));
+    // Settling the first makes its context the current one; the second is asked right after.
+    let answer = lookup_answer(10, &[&first]).to_string();
+    worker.answer(&call, &GENUINE, answer.as_bytes());
+    let asked_second = only_call(&worker, "/v1/lookups").context;
+    assert_eq!((call.context, asked_second), (worker.root, worker.root));
+}
+
+#[test]
+fn a_client_that_goes_away_harms_nobody() {
+    let worker = start_polled();
+    let key = key(1);
+    let (gone, _) = send(&worker, "/api/x", Some(&key));
+    let (stays, _) = send(&worker, "/api/x", Some(&key));
+    worker.disconnect(gone);
+    worker.turn();
+    answer_lookup(&worker, &lookup_answer(10, &[&key]));
+    assert!(worker.exchange(stays).is_resumed);
+}
+
+#[test]
+fn too_many_that_wait_are_refused_at_once() {
+    let worker = start_polled();
+    let key = key(1);
+    for _ in 0..1024 {
+        let (request, _) = send(&worker, "/api/x", Some(&key));
+        assert_eq!(status(&worker, request), None);
+    }
+    let (request, passes) = send(&worker, "/api/x", Some(&key));
+    assert!(!passes);
+    assert_eq!(status(&worker, request), Some(503));
+    assert_eq!(worker.counter("keygate_decision.deny.overloaded"), 1);
+}
+
+#[test]
+fn a_lost_answer_is_unavailable_after_a_bound() {
+    let worker = start_polled();
+    let (request, _) = send(&worker, "/api/x", Some(&key(1)));
+    worker.turn();
+    worker.tick(1600);
+    assert_eq!(status(&worker, request), None);
+    worker.tick(1);
+    assert_eq!(status(&worker, request), Some(503));
+}
+
+#[test]
+fn a_bell_that_does_not_ring_is_made_good_by_the_next_tick() {
+    let worker = start_polled();
+    worker.fail(Fault::Queue);
+    let key = key(1);
+    let (request, _) = send(&worker, "/api/x", Some(&key));
+    worker.turn();
+    assert_eq!(worker.calls("/v1/lookups").len(), 0);
+    worker.tick(250);
+    answer_lookup(&worker, &lookup_answer(10, &[&key]));
+    assert!(worker.exchange(request).is_resumed);
+}
+
+#[test]
+fn those_who_went_away_leave_room_for_others() {
+    let worker = start_polled();
+    let key = key(1);
+    let gone: Vec<u32> = (0..1024)
+        .map(|_| send(&worker, "/api/x", Some(&key)).0)
+        .collect();
+    gone.iter().for_each(|&request| worker.disconnect(request));
+    let (request, _) = send(&worker, "/api/x", Some(&key));
+    assert_eq!(status(&worker, request), None);
+}
