@@ -1,0 +1,149 @@
+//! The examples of docs/policy.md do what the page says.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+
+mod common;
+
+use std::rc::Rc;
+
+use common::{facts, get, policy};
+use keygate_core::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
+use keygate_core::policy::{Policy, Verdict};
+use keygate_core::record::{Answer, Knowledge, KnownKey, NothingKnown};
+use keygate_core::secret::Secret;
+use keygate_core::signed_url::cloudflare::{Alphabet, Cloudflare, Stamp};
+use keygate_core::time::{Millis, UnixMillis};
+use serde_json::Value;
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+const NOW: UnixMillis = UnixMillis(1_700_000_001_000);
+
+#[test]
+fn every_example_of_the_policy_page_holds() {
+    let page = include_str!("../../../docs/policy.md");
+    let mut blocks = blocks(page).into_iter();
+    let (info, base) = blocks.next().unwrap();
+    assert_eq!(info, "json base");
+    let base: Value = serde_json::from_str(&base).unwrap();
+    let mut policy_of = None;
+    let mut requests = 0;
+    for (info, text) in blocks {
+        match info.as_str() {
+            "json" => {
+                let changes: Value = serde_json::from_str(&text)
+                    .unwrap_or_else(|error| panic!("{error} in\n{text}"));
+                policy_of = Some(policy(&merged(&base, &changes), SECRET));
+            }
+            "requests" => {
+                let policy = policy_of
+                    .take()
+                    .expect("a policy stands before its requests");
+                for line in text.lines() {
+                    assert_eq!(outcome(&policy, line), expected(line), "{line}");
+                    requests += 1;
+                }
+            }
+            other => panic!("what is a block of {other:?}?"),
+        }
+    }
+    assert!(requests > 30, "only {requests} requests were read");
+}
+
+/// The fenced blocks of a page: what stands behind the fence, and the text.
+fn blocks(page: &str) -> Vec<(String, String)> {
+    let parts: Vec<&str> = page.split("```").collect();
+    let fenced = parts.iter().skip(1).step_by(2);
+    fenced
+        .map(|block| {
+            let (info, text) = block.split_once('\n').unwrap();
+            (info.to_owned(), text.to_owned())
+        })
+        .collect()
+}
+
+/// The base with the members of an example in place of its own; secrets and providers
+/// of the base stay beside those of the example.
+fn merged(base: &Value, changes: &Value) -> Value {
+    let mut merged = base.clone();
+    for (name, value) in changes.as_object().unwrap() {
+        match (&mut merged[name], value, name.as_str()) {
+            (Value::Object(have), Value::Object(more), "secrets" | "providers") => {
+                have.extend(more.clone());
+            }
+            (place, value, _) => *place = value.clone(),
+        }
+    }
+    merged
+}
+
+fn expected(line: &str) -> &str {
+    line.split_once("=>").unwrap().1.trim()
+}
+
+/// What the policy says of `METHOD [SIGNED] TARGET | header: value … => …`.
+fn outcome(policy: &Policy, line: &str) -> String {
+    let key = new_key();
+    let request = line.split_once("=>").unwrap().0.replace("KEY", &key.text);
+    let mut parts = request.split('|').map(str::trim);
+    let words: Vec<&str> = parts.next().unwrap().split(' ').collect();
+    let (method, target) = match words[..] {
+        [method, "SIGNED", path] => (method, signed(path)),
+        [method, target] => (method, target.to_owned()),
+        _ => panic!("not a request: {line}"),
+    };
+    let more: Vec<(&str, &str)> = parts.map(|it| it.split_once(": ").unwrap()).collect();
+    let mut headers = get(&target, &[]);
+    headers[0].1 = method.into();
+    for (name, value) in more {
+        match name {
+            "host" => headers[2].1 = value.into(),
+            name => headers.push((name.into(), value.into())),
+        }
+    }
+    let record = serde_json::json!({ "hash": key.hash, "id": key.id, "account": "alice",
+        "status": "active", "scopes": ["files:read", "reports:*"], "metadata": {} });
+    let record = serde_json::from_value(record).unwrap();
+    let answer = Answer {
+        hash: key.hash,
+        knowledge: Knowledge::Known(Rc::new(KnownKey::try_from(&record).unwrap())),
+        others: &NothingKnown,
+    };
+    match policy.decide(&headers, &facts(&answer, None, NOW)) {
+        Verdict::Allow(_) => "allow".to_owned(),
+        Verdict::Deny(denial) => format!("{} {}", denial.status, denial.reason.code()),
+        Verdict::Ask(_) => panic!("{line}: another key"),
+    }
+}
+
+fn new_key() -> NewAppKey {
+    let master = MasterSecret::derive(&Secret::new(SECRET.into())).unwrap();
+    let (kid, prefix) = (
+        KeyRingId::parse("01").unwrap(),
+        Prefix::parse("kg").unwrap(),
+    );
+    master.generate(&prefix, kid, &mut |bytes| bytes.fill(5))
+}
+
+/// The path, signed with the one secret of this page.
+fn signed(path: &str) -> String {
+    let ring = keygate_core::secret::KeyRing(vec![keygate_core::secret::RingEntry {
+        id: "2026-11".to_owned(),
+        key: keygate_core::app_key::mac(SECRET.as_bytes()),
+        not_before: None,
+        not_after: None,
+    }]);
+    let signer = Cloudflare {
+        ring,
+        carriers: Vec::new(),
+        alphabet: Alphabet::Standard,
+        stamp: Stamp::Issued { ttl: Millis(1) },
+        skew: Millis(1),
+        directory_length: None,
+    };
+    signer.sign(path, "verify", NOW.as_secs(), NOW).unwrap()
+}
