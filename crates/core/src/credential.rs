@@ -135,13 +135,14 @@ impl Carrier {
     }
 }
 
-/// Every `cookie` header, joined, without the pairs of this name; the others stay byte
+/// Every `cookie` header, joined, without the pairs of these names; the others stay byte
 /// for byte. `None` when nothing is left.
-pub fn cookies_without(request: &Request<'_>, name: &str) -> Option<Vec<u8>> {
+pub fn cookies_without(request: &Request<'_>, names: &[&str]) -> Option<Vec<u8>> {
     let kept: Vec<&[u8]> = request
         .values("cookie")
         .flat_map(cookie_pairs)
-        .filter(|pair| cookie_value(pair, name).is_none() && !pair.trim_ascii().is_empty())
+        .filter(|pair| !pair.trim_ascii().is_empty())
+        .filter(|pair| names.iter().all(|it| cookie_value(pair, it).is_none()))
         .map(<[u8]>::trim_ascii_start)
         .collect();
     (!kept.is_empty()).then(|| kept.join(&b"; "[..]))
@@ -308,9 +309,17 @@ mod tests {
                 list.iter().map(|it| ("cookie", it.as_bytes())).collect();
             let headers = headers(&rows);
             let request = Request::read(&headers).unwrap();
-            let kept = cookies_without(&request, "app_key");
+            let kept = cookies_without(&request, &["app_key"]);
             assert_eq!(kept.as_deref(), expected.map(str::as_bytes), "{list:?}");
         }
+    }
+
+    #[test]
+    fn several_cookies_are_taken_out_together() {
+        let headers = headers(&[("cookie", b"a=1; b=2"), ("cookie", b"c=3")]);
+        let request = Request::read(&headers).unwrap();
+        let kept = cookies_without(&request, &["a", "c"]);
+        assert_eq!(kept.as_deref(), Some(&b"b=2"[..]));
     }
 
     proptest::proptest! {
@@ -319,7 +328,7 @@ mod tests {
             let _ = found(&[("authorization", &authorization), ("cookie", &cookie)]);
             let headers = headers(&[("cookie", &cookie)]);
             let request = Request::read(&headers).unwrap();
-            let _ = cookies_without(&request, "a");
+            let _ = cookies_without(&request, &["a"]);
         }
     }
 }

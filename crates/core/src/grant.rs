@@ -43,6 +43,8 @@ pub struct Grant {
     pub edits: Vec<Edit>,
     /// Names and values for other filters and the access log: filter state in Envoy.
     pub state: Vec<(&'static str, String)>,
+    /// Who calls, if a credential says so.
+    pub identity: Option<Identity>,
     /// Why.
     pub outcome: Outcome,
 }
@@ -65,7 +67,8 @@ impl Grant {
                 edits.push(remove);
             }
         }
-        edits.extend(strips.iter().map(|strip| strip.edit(request)));
+        edits.extend(strips.iter().filter_map(Strip::edit));
+        edits.extend(cookie_edit(request, strips));
         let mut set = |name: &str, value: &str| {
             edits.push(Edit::Set(name.to_owned(), value.as_bytes().to_vec()));
         };
@@ -85,20 +88,36 @@ impl Grant {
         Self {
             edits,
             state,
+            identity: identity.cloned(),
             outcome,
         }
     }
 }
 
 impl Strip {
-    fn edit(&self, request: &Request<'_>) -> Edit {
+    fn edit(&self) -> Option<Edit> {
         match self {
-            Self::Target(target) => Edit::Set(":path".to_owned(), target.clone().into_bytes()),
-            Self::Header(name) => Edit::Remove(name.clone()),
-            Self::Cookie(name) => match cookies_without(request, name) {
-                Some(rest) => Edit::Set("cookie".to_owned(), rest),
-                None => Edit::Remove("cookie".to_owned()),
-            },
+            Self::Target(target) => {
+                Some(Edit::Set(":path".to_owned(), target.clone().into_bytes()))
+            }
+            Self::Header(name) => Some(Edit::Remove(name.clone())),
+            Self::Cookie(_) => None,
         }
     }
+}
+
+/// All cookies go in one edit: each alone would bring the others back.
+fn cookie_edit(request: &Request<'_>, strips: &[Strip]) -> Option<Edit> {
+    let named = strips.iter().filter_map(|strip| match strip {
+        Strip::Cookie(name) => Some(name.as_str()),
+        Strip::Target(_) | Strip::Header(_) => None,
+    });
+    let names: Vec<&str> = named.collect();
+    if names.is_empty() || request.values("cookie").next().is_none() {
+        return None;
+    }
+    Some(match cookies_without(request, &names) {
+        Some(rest) => Edit::Set("cookie".to_owned(), rest),
+        None => Edit::Remove("cookie".to_owned()),
+    })
 }

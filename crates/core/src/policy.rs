@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use crate::answer::{Denial, Refusal, Scheme};
 use crate::app_key::KeyHash;
-use crate::grant::{Grant, Outcome};
+use crate::assertion::Issuer;
+use crate::grant::{Edit, Grant, Outcome};
 use crate::identity::IdentityHeaders;
 use crate::path::canonical;
 use crate::reason::Reason;
@@ -26,6 +27,8 @@ pub struct Policy {
     pub key_service: Option<KeyService>,
     /// How the upstream learns who calls.
     pub identity: IdentityHeaders,
+    /// Who vouches for it, towards an upstream that must not trust headers.
+    pub assertion: Option<Issuer>,
 }
 
 /// What a decision draws on besides the request itself.
@@ -94,12 +97,43 @@ impl Policy {
         let path = canonical(request.target.path);
         let rule = self.rules.iter().find(|rule| rule.matches(&request, &path));
         match (rule, self.unmatched) {
-            (Some(rule), _) => rule.decide(&request, &self.identity, facts),
+            (Some(rule), _) => {
+                let verdict = rule.decide(&request, &self.identity, facts);
+                self.vouch(verdict, &request, rule, facts.now)
+            }
             (None, Unmatched::Allow) => {
                 let outcome = Outcome::Anonymous;
                 Verdict::Allow(Grant::new(&request, &self.identity, outcome, &[], None))
             }
             (None, Unmatched::Deny) => refuse(Reason::NoRule),
         }
+    }
+
+    /// Adds the assertion to a grant with an identity. Where one is configured, none
+    /// passes without.
+    fn vouch(
+        &self,
+        verdict: Verdict,
+        request: &Request<'_>,
+        rule: &Rule,
+        now: UnixMillis,
+    ) -> Verdict {
+        let mut grant = match verdict {
+            Verdict::Allow(grant) => grant,
+            Verdict::Ask(_) | Verdict::Deny(_) => return verdict,
+        };
+        let issuer = self.assertion.as_ref().filter(|it| it.is_for(&rule.name));
+        let (Some(issuer), Some(identity)) = (issuer, &grant.identity) else {
+            return Verdict::Allow(grant);
+        };
+        let Some(token) = issuer.sign(identity, request, now) else {
+            let (reason, scheme) = (Reason::NoSigningKey, Scheme::None);
+            let template = rule.deny.as_deref();
+            let refusal = Refusal { reason, scheme };
+            return Verdict::Deny(refusal.answer(request.headers, template, &rule.name));
+        };
+        let name = self.identity.assertion.clone();
+        grant.edits.push(Edit::Set(name, token.into_bytes()));
+        Verdict::Allow(grant)
     }
 }

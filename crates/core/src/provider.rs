@@ -10,6 +10,7 @@ use crate::reason::Reason;
 use crate::record::Knowledge;
 use crate::request::Request;
 use crate::secret::KeyRing;
+use crate::session::Sessions;
 use crate::signed_url::cloudflare::Cloudflare;
 
 /// One kind of credential, configured.
@@ -19,6 +20,8 @@ pub enum Provider {
     SignedUrl(Cloudflare),
     /// A personal key that the key service issued.
     AppKey(AppKeys),
+    /// A session that another filter has verified.
+    Session(Sessions),
 }
 
 /// How app keys are taken from a request and checked.
@@ -65,6 +68,14 @@ impl Provider {
                 (Scheme::SignedUrl, evidence.map(Finding::Met))
             }
             Self::AppKey(app_keys) => (Scheme::AppKey, app_keys.check(request, facts)),
+            Self::Session(sessions) => {
+                let identity = sessions.check(facts.claims);
+                let evidence = identity.map(|identity| Evidence {
+                    strips: sessions.strips.clone(),
+                    identity: Some(identity),
+                });
+                (Scheme::AppKey, evidence.map(Finding::Met))
+            }
         };
         checked.unwrap_or_else(|reason| Finding::Refused(Refusal { reason, scheme }))
     }
@@ -94,7 +105,8 @@ impl AppKeys {
     }
 }
 
-fn strip(carrier: &Carrier) -> Strip {
+/// What takes the credential of a carrier out of a request.
+pub(crate) fn strip(carrier: &Carrier) -> Strip {
     match carrier {
         Carrier::Bearer | Carrier::Basic => Strip::Header("authorization".to_owned()),
         Carrier::Header(name) => Strip::Header(name.clone()),

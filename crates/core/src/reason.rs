@@ -42,6 +42,8 @@ pub enum Reason {
     KeyServiceUnavailable,
     /// Too many requests already wait for the key service.
     Overloaded,
+    /// The identity cannot be vouched for: no secret of the ring counts now.
+    NoSigningKey,
     /// The proxy did not do what the filter asked of it.
     HostFailure,
 }
@@ -65,7 +67,7 @@ pub enum PublicReason {
 
 impl Reason {
     /// All reasons, for whoever defines a counter for each.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::UnreadableRequest,
         Self::AmbiguousPath,
         Self::EncodedSlash,
@@ -85,6 +87,7 @@ impl Reason {
         Self::AddressNotAllowed,
         Self::KeyServiceUnavailable,
         Self::Overloaded,
+        Self::NoSigningKey,
         Self::HostFailure,
     ];
 
@@ -110,6 +113,7 @@ impl Reason {
             Self::AddressNotAllowed => "address_not_allowed",
             Self::KeyServiceUnavailable => "key_service_unavailable",
             Self::Overloaded => "overloaded",
+            Self::NoSigningKey => "no_signing_key",
             Self::HostFailure => "host_failure",
         }
     }
@@ -133,9 +137,10 @@ impl Reason {
             | Self::DisabledKey
             | Self::WrongAccount => PublicReason::InvalidCredential,
             Self::Expired => PublicReason::Expired,
-            Self::KeyServiceUnavailable | Self::Overloaded | Self::HostFailure => {
-                PublicReason::Unavailable
-            }
+            Self::KeyServiceUnavailable
+            | Self::Overloaded
+            | Self::NoSigningKey
+            | Self::HostFailure => PublicReason::Unavailable,
         }
     }
 }

@@ -1,8 +1,10 @@
 //! From the text of a configuration to a [`Policy`]: everything that can be wrong is
 //! found here, and named by the path of its field.
 
+mod assertion;
 mod provider;
 mod rule;
+mod session;
 mod unique;
 mod written;
 
@@ -141,6 +143,8 @@ impl<'a> Compiler<'a> {
                 rules.push(rule);
             }
         }
+        let identity = IdentityHeaders::default();
+        let (identity, assertion) = self.assertion(&written.assertion, identity, &rules);
         Some(Policy {
             rules,
             unmatched: match written.unmatched {
@@ -148,7 +152,8 @@ impl<'a> Compiler<'a> {
                 written::Unmatched::Allow => Unmatched::Allow,
             },
             key_service,
-            identity: IdentityHeaders::default(),
+            identity,
+            assertion,
         })
         .filter(|_| self.problems.is_empty())
     }

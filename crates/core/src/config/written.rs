@@ -24,6 +24,8 @@ pub struct Policy {
     pub unmatched: Unmatched,
     #[serde(default)]
     pub responses: UniqueMap<Response>,
+    /// How the identity is vouched for.
+    pub assertion: Option<super::assertion::Assertion>,
 }
 
 #[derive(Debug, Deserialize)]
