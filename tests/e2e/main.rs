@@ -8,4 +8,5 @@ mod harness;
 mod hostile;
 mod links;
 mod outages;
+mod sessions;
 mod support;

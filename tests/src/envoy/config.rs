@@ -37,10 +37,19 @@ impl EnvoyConfig {
     /// When the file is no longer what the harness knows.
     #[must_use]
     pub fn new() -> Self {
-        let path = repository().join("envoy/envoy.yaml");
-        let text = std::fs::read_to_string(&path).expect("envoy/envoy.yaml can be read");
-        let mut bootstrap: Value = serde_saphyr::from_str(&text)
-            .unwrap_or_else(|error| panic!("envoy/envoy.yaml: {error}"));
+        Self::from_file("envoy/envoy.yaml")
+    }
+
+    /// Another of the user's files, such as `envoy/self-service.yaml`.
+    ///
+    /// # Panics
+    /// When the file is not what the harness knows.
+    #[must_use]
+    pub fn from_file(name: &str) -> Self {
+        let path = repository().join(name);
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let mut bootstrap: Value =
+            serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
         let module = module();
         // Envoy picks free ports and tells them: no port that another test may take meanwhile.
         *at(&mut bootstrap, ADMIN_PORT) = json!(0);
@@ -89,6 +98,12 @@ impl EnvoyConfig {
     #[must_use]
     pub fn key_service(self, port: u16) -> Self {
         self.cluster_at("keygate_keys", port)
+    }
+
+    /// Where any cluster's one endpoint listens on 127.0.0.1.
+    #[must_use]
+    pub fn cluster(self, name: &str, port: u16) -> Self {
+        self.cluster_at(name, port)
     }
 
     /// Replaces the policy.
