@@ -213,3 +213,16 @@ fn who_cannot_be_vouched_for_does_not_pass() {
         Verdict::Allow(_)
     ));
 }
+
+#[test]
+fn the_example_of_the_documentation_is_a_policy() {
+    let text = include_str!("../../../docs/sessions.md");
+    let (_, rest) = text.split_once("```json\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let example: Value = serde_json::from_str(example).unwrap();
+    let policy = policy(&example, SECRET);
+    let headers = get("/app/x", &[]);
+    let account = upstream(&policy, &headers, true, "x-keygate-account");
+    assert_eq!(account.as_deref(), Some("alice"));
+    assert!(upstream(&policy, &get("/keys", &[]), true, "x-keygate-assertion").is_some());
+}
