@@ -224,14 +224,17 @@ pub fn remove_header(name: &str) -> Outcome<()> {
     check(unsafe { proxy_remove_header_map_value(map, name.as_ptr(), name.len()) })
 }
 
+/// A property of the current request. No part of the path may hold a zero byte.
+pub fn property(path: &[&str]) -> Outcome<Vec<u8>> {
+    let path = path.join("\0");
+    // SAFETY: all pointers are valid for the call.
+    owned(|data, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) })
+}
+
 /// The address that Envoy takes for the client's, after its own rules for
 /// `x-forwarded-for`.
 pub fn client_address() -> Option<IpAddr> {
-    let path = b"source\0address";
-    // SAFETY: all pointers are valid for the call.
-    let property =
-        owned(|data, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) });
-    let text = String::from_utf8(property.ok()?).ok()?;
+    let text = String::from_utf8(property(&["source", "address"]).ok()?).ok()?;
     // "1.2.3.4:0" or "[::1]:0"; the port is 0 when it came from a header.
     text.parse::<SocketAddr>().ok().map(|address| address.ip())
 }

@@ -2,9 +2,11 @@
 //!
 //! `root` lives once per worker: configuration, lookups, the change feed.
 //! `stream` lives once per request: headers in, verdict out. `lookups` is the
-//! table of those who wait, `metrics` what is counted, and `host` the only file
-//! that names a host call. What is allowed is decided in the core alone.
+//! table of those who wait, `claims` reads what another filter has verified, `metrics`
+//! what is counted, and `host` is the only file that names a host call. What is allowed
+//! is decided in the core alone.
 
+mod claims;
 mod host;
 mod lookups;
 mod metrics;

@@ -9,11 +9,11 @@ use keygate_core::policy::{Facts, Verdict};
 use keygate_core::reason::Reason;
 use keygate_core::record::{KeyLookup, NoAnswer};
 use keygate_core::request::Header;
-use keygate_core::session::NoClaims;
 use keygate_core::time::UnixMillis;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
+use crate::claims::VerifiedClaims;
 use crate::host::{self, HostError};
 use crate::lookups::Waiter;
 use crate::metrics;
@@ -99,7 +99,7 @@ fn judge(worker: &Worker, waiter: &Waiter, keys: &dyn KeyLookup, now: UnixMillis
     let facts = Facts {
         client: waiter.client,
         keys,
-        claims: &NoClaims,
+        claims: &VerifiedClaims,
         now,
     };
     worker.policy.decide(&waiter.headers, &facts)

@@ -10,5 +10,6 @@ mod identity;
 mod links;
 mod outages;
 mod rules;
+mod sessions;
 mod support;
 mod updates;

@@ -26,6 +26,16 @@ pub struct Service {
     process: Mutex<Process>,
     directory: TempDir,
     port: u16,
+    options: Options,
+}
+
+/// What `keygate serve` is started with besides the usual.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Arguments.
+    pub arguments: Vec<String>,
+    /// Variables of its environment.
+    pub variables: Vec<(String, String)>,
 }
 
 /// A new key: its public id, and the key itself, shown this once.
@@ -46,10 +56,20 @@ impl Service {
     /// When it does not come up; its log says why.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_with(Options::default())
+    }
+
+    /// The same with more arguments and variables.
+    ///
+    /// # Panics
+    /// When it does not come up; its log says why.
+    #[must_use]
+    pub fn start_with(options: Options) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let port = free_port();
-        let process = launch(port, &directory);
+        let process = launch(port, &directory, &options);
         Self {
+            options,
             process: Mutex::new(process),
             directory,
             port,
@@ -80,7 +100,7 @@ impl Service {
     pub fn restart(&self) {
         let mut process = self.process();
         process.stop();
-        *process = launch(self.port, &self.directory);
+        *process = launch(self.port, &self.directory, &self.options);
     }
 
     /// Creates a key as an administrator.
@@ -172,7 +192,7 @@ pub fn keygate() -> PathBuf {
     path
 }
 
-fn launch(port: u16, directory: &TempDir) -> Process {
+fn launch(port: u16, directory: &TempDir, options: &Options) -> Process {
     let mut command = Command::new(keygate());
     command
         .arg("serve")
@@ -181,7 +201,9 @@ fn launch(port: u16, directory: &TempDir) -> Process {
         .arg(directory.path().join("keygate.db"))
         .env("KEYGATE_APP_KEYS", APP_KEYS)
         .env("KEYGATE_ADMIN_TOKEN", ADMIN_TOKEN)
-        .env("KEYGATE_EDGE_TOKEN", EDGE_TOKEN);
+        .env("KEYGATE_EDGE_TOKEN", EDGE_TOKEN)
+        .args(&options.arguments)
+        .envs(options.variables.iter().cloned());
     let mut process = Process::start(
         "keygate serve",
         command,

@@ -4,6 +4,7 @@
 //! environment variables alone: an argument is there for every user of the
 //! machine to read.
 
+mod assertion;
 mod check;
 mod client;
 mod environment;

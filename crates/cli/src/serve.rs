@@ -10,6 +10,7 @@ use keygate_core::app_key::{KeyRingId, MasterSecret, Prefix};
 use keygate_core::secret::{Encoding, Secret};
 use keygate_service::{ServiceConfig, Tokens, serve};
 
+use crate::assertion::AssertionArgs;
 use crate::environment::{required, required_text};
 use crate::error::CliError;
 
@@ -49,6 +50,8 @@ pub struct Args {
     /// The variable that holds the tokens of edges
     #[arg(long, value_name = "VARIABLE", default_value = "KEYGATE_EDGE_TOKEN")]
     edge_token_env: String,
+    #[command(flatten)]
+    assertions: AssertionArgs,
 }
 
 /// Serves until a signal.
@@ -61,6 +64,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         master: args.secret.read()?,
         admin_tokens: tokens(&args.admin_token_env)?,
         edge_tokens: tokens(&args.edge_token_env)?,
+        assertions: args.assertions.read()?,
     };
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)

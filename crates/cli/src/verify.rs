@@ -126,6 +126,7 @@ fn explain(reason: Reason) -> &'static str {
         | Reason::AddressNotAllowed
         | Reason::KeyServiceUnavailable
         | Reason::Overloaded
+        | Reason::NoSigningKey
         | Reason::HostFailure => "this does not concern a link",
     }
 }

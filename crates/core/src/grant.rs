@@ -43,6 +43,8 @@ pub struct Grant {
     pub edits: Vec<Edit>,
     /// Names and values for other filters and the access log: filter state in Envoy.
     pub state: Vec<(&'static str, String)>,
+    /// Who calls, if a credential says so.
+    pub identity: Option<Identity>,
     /// Why.
     pub outcome: Outcome,
 }
@@ -85,6 +87,7 @@ impl Grant {
         Self {
             edits,
             state,
+            identity: identity.cloned(),
             outcome,
         }
     }
@@ -104,7 +107,7 @@ fn strip_all(strips: &[Strip], request: &Request<'_>) -> Vec<Edit> {
             Strip::Cookie(name) => cookies.push(name.as_str()),
         }
     }
-    if !cookies.is_empty() {
+    if !cookies.is_empty() && request.values("cookie").next().is_some() {
         edits.push(match cookies_without(request, &cookies) {
             Some(rest) => Edit::Set("cookie".to_owned(), rest),
             None => Edit::Remove("cookie".to_owned()),

@@ -55,6 +55,8 @@ pub struct IdentityHeaders {
     pub metadata: String,
     /// What was decided: `allow`, or `would-deny;reason=…`.
     pub result: String,
+    /// The identity as a signed token, if there is an [`Issuer`](crate::assertion::Issuer).
+    pub assertion: String,
 }
 
 impl Default for IdentityHeaders {
@@ -66,19 +68,21 @@ impl Default for IdentityHeaders {
             scopes: named("scopes"),
             metadata: named("metadata"),
             result: named("result"),
+            assertion: named("assertion"),
         }
     }
 }
 
 impl IdentityHeaders {
     /// All of them.
-    pub fn names(&self) -> [&str; 5] {
+    pub fn names(&self) -> [&str; 6] {
         [
             &self.account,
             &self.key_id,
             &self.scopes,
             &self.metadata,
             &self.result,
+            &self.assertion,
         ]
     }
 

@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod app_key;
+pub mod assertion;
 pub mod base62;
 pub mod cache;
 pub mod config;

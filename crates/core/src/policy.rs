@@ -4,13 +4,15 @@ use std::net::IpAddr;
 
 use crate::answer::{Denial, Refusal, Scheme};
 use crate::app_key::KeyHash;
-use crate::grant::{Grant, Outcome};
+use crate::assertion::Issuer;
+use crate::grant::{Edit, Grant, Outcome};
 use crate::identity::IdentityHeaders;
 use crate::index::Rules;
 use crate::path::{readable, without_parameters};
 use crate::reason::Reason;
 use crate::record::KeyLookup;
 use crate::request::{Header, Request};
+use crate::rule::Rule;
 use crate::secret::Secret;
 use crate::session::Claims;
 use crate::time::{Millis, UnixMillis};
@@ -26,6 +28,8 @@ pub struct Policy {
     pub key_service: Option<KeyService>,
     /// How the upstream learns who calls.
     pub identity: IdentityHeaders,
+    /// Who vouches for it, towards an upstream that must not trust headers.
+    pub assertion: Option<Issuer>,
 }
 
 /// What a decision draws on besides the request itself.
@@ -101,7 +105,10 @@ impl Policy {
             }
         }
         match (rule, self.unmatched) {
-            (Some(rule), _) => rule.decide(&request, &self.identity, facts),
+            (Some(rule), _) => {
+                let verdict = rule.decide(&request, &self.identity, facts);
+                self.vouch(verdict, &request, rule, facts.now)
+            }
             (None, Unmatched::Allow) if request.target.has_encoded_slash => {
                 refuse(Reason::EncodedSlash)
             }
@@ -111,5 +118,33 @@ impl Policy {
             }
             (None, Unmatched::Deny) => refuse(Reason::NoRule),
         }
+    }
+
+    /// Adds the assertion to a grant with an identity. Where one is configured, none
+    /// passes without.
+    fn vouch(
+        &self,
+        verdict: Verdict,
+        request: &Request<'_>,
+        rule: &Rule,
+        now: UnixMillis,
+    ) -> Verdict {
+        let mut grant = match verdict {
+            Verdict::Allow(grant) => grant,
+            Verdict::Ask(_) | Verdict::Deny(_) => return verdict,
+        };
+        let issuer = self.assertion.as_ref().filter(|it| it.is_for(&rule.name));
+        let (Some(issuer), Some(identity)) = (issuer, &grant.identity) else {
+            return Verdict::Allow(grant);
+        };
+        let Some(token) = issuer.sign(identity, request, now) else {
+            let (reason, scheme) = (Reason::NoSigningKey, Scheme::None);
+            let template = rule.deny.as_deref();
+            let refusal = Refusal { reason, scheme };
+            return Verdict::Deny(refusal.answer(request.headers, template, &rule.name));
+        };
+        let name = self.identity.assertion.clone();
+        grant.edits.push(Edit::Set(name, token.into_bytes()));
+        Verdict::Allow(grant)
     }
 }

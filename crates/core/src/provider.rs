@@ -10,6 +10,7 @@ use crate::reason::Reason;
 use crate::record::Knowledge;
 use crate::request::Request;
 use crate::secret::KeyRing;
+use crate::session::Sessions;
 use crate::signed_url::cloudflare::Cloudflare;
 
 /// One kind of credential, configured.
@@ -19,6 +20,8 @@ pub enum Provider {
     SignedUrl(Cloudflare),
     /// A personal key that the key service issued.
     AppKey(AppKeys),
+    /// A session that another filter has verified.
+    Session(Sessions),
 }
 
 /// How app keys are taken from a request and checked.
@@ -68,7 +71,7 @@ impl Provider {
     pub fn has_identity(&self) -> bool {
         match self {
             Self::SignedUrl(_) => false,
-            Self::AppKey(_) => true,
+            Self::AppKey(_) | Self::Session(_) => true,
         }
     }
 
@@ -85,6 +88,13 @@ impl Provider {
             Self::AppKey(app_keys) => app_keys
                 .check(request, facts)
                 .unwrap_or_else(|reason| Finding::refused(reason, Scheme::AppKey)),
+            Self::Session(sessions) => match sessions.check(facts.claims) {
+                Ok(identity) => Finding {
+                    conclusion: Conclusion::Met(Some(identity)),
+                    strips: sessions.strips.clone(),
+                },
+                Err(reason) => Finding::refused(reason, Scheme::AppKey),
+            },
         }
     }
 }
@@ -122,7 +132,8 @@ impl AppKeys {
     }
 }
 
-fn strip(carrier: &Carrier) -> Strip {
+/// What takes the credential of a carrier out of a request.
+pub(crate) fn strip(carrier: &Carrier) -> Strip {
     match carrier {
         Carrier::Bearer | Carrier::Basic => Strip::Header("authorization".to_owned()),
         Carrier::Header(name) => Strip::Header(name.clone()),

@@ -44,6 +44,8 @@ pub enum Reason {
     KeyServiceUnavailable,
     /// Too many requests already wait for the key service.
     Overloaded,
+    /// The identity cannot be vouched for: no secret of the ring counts now.
+    NoSigningKey,
     /// The proxy did not do what the filter asked of it.
     HostFailure,
 }
@@ -69,7 +71,7 @@ pub enum PublicReason {
 
 impl Reason {
     /// All reasons, for whoever defines a counter for each.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::UnreadableRequest,
         Self::AmbiguousPath,
         Self::EncodedSlash,
@@ -90,6 +92,7 @@ impl Reason {
         Self::AddressNotAllowed,
         Self::KeyServiceUnavailable,
         Self::Overloaded,
+        Self::NoSigningKey,
         Self::HostFailure,
     ];
 
@@ -116,6 +119,7 @@ impl Reason {
             Self::AddressNotAllowed => "address_not_allowed",
             Self::KeyServiceUnavailable => "key_service_unavailable",
             Self::Overloaded => "overloaded",
+            Self::NoSigningKey => "no_signing_key",
             Self::HostFailure => "host_failure",
         }
     }
@@ -140,9 +144,10 @@ impl Reason {
             | Self::DisabledKey
             | Self::WrongAccount => PublicReason::InvalidCredential,
             Self::Expired => PublicReason::Expired,
-            Self::KeyServiceUnavailable | Self::Overloaded | Self::HostFailure => {
-                PublicReason::Unavailable
-            }
+            Self::KeyServiceUnavailable
+            | Self::Overloaded
+            | Self::NoSigningKey
+            | Self::HostFailure => PublicReason::Unavailable,
         }
     }
 }

@@ -63,7 +63,7 @@ impl TryFrom<&Record> for KnownKey {
 }
 
 /// Visible ASCII, bounded: what may stand in a header without a second thought.
-fn is_token(text: &str) -> bool {
+pub(crate) fn is_token(text: &str) -> bool {
     (1..=MAX_NAME).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use keygate_core::app_key::{KeyRingId, MasterSecret, Prefix};
 
 use crate::auth::Tokens;
+use crate::caller::Assertions;
 
 /// Everything [`serve()`](crate::serve()) needs.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub struct ServiceConfig {
     pub admin_tokens: Tokens,
     /// May look hashes up and read the change feed.
     pub edge_tokens: Tokens,
+    /// How accounts prove themselves; without it only admins manage keys.
+    pub assertions: Option<Assertions>,
 }
 
 /// Why a configuration contradicts itself.

@@ -47,6 +47,11 @@ pub struct Draft {
 }
 
 impl CreateBody {
+    /// The account that the body names.
+    pub(crate) fn account(&mut self) -> &mut Option<String> {
+        &mut self.account
+    }
+
     /// Checks every field, or names the first that is wrong.
     pub(crate) fn check(self, now: UnixMillis) -> Result<Draft, Problem> {
         Ok(Draft {

@@ -5,7 +5,8 @@
 //! randomness come from the caller ([`Ambient`]). A raw key exists in the answer
 //! to its creation and nowhere else.
 //!
-//! - [`config`]: what a service is started with, [`auth`]: who may ask for what
+//! - [`config`]: what a service is started with, [`auth`]: who may ask for what,
+//!   [`caller`]: an admin, or an account that the edge vouches for
 //! - [`serve()`]: the socket, the signals, the end
 //! - [`api`]: the routes; [`problem`]: every way to refuse
 //! - [`store`]: keys and the change feed in SQLite
@@ -13,6 +14,7 @@
 pub mod ambient;
 pub mod api;
 pub mod auth;
+pub mod caller;
 pub mod config;
 pub mod draft;
 pub mod key;
@@ -23,6 +25,7 @@ pub mod store;
 
 pub use ambient::Ambient;
 pub use auth::{Tokens, TokensError};
+pub use caller::Assertions;
 pub use config::{ConfigError, ServiceConfig};
 pub use draft::Draft;
 pub use key::Key;

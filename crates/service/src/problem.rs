@@ -24,6 +24,26 @@ pub enum Problem {
     /// The token is valid, but for the other role.
     #[error("this token is not allowed to do that")]
     WrongRole,
+    /// An assertion and a token.
+    #[error("send either a token or an assertion, not both")]
+    TwoCredentials,
+    /// The assertion is not one for us now, or stands twice, or its key does not count.
+    #[error("the assertion is not valid here")]
+    InvalidAssertion,
+    /// The credential behind the assertion has not got the scope for this.
+    #[error("this needs the scope {0}")]
+    MissingScope(&'static str),
+    /// An account asked for another's keys.
+    #[error("an account has its own keys only")]
+    WrongAccount,
+    /// A key would make one that can do more than itself.
+    #[error("{field}: {detail}")]
+    Beyond {
+        /// The field that goes too far.
+        field: String,
+        /// How far it may go.
+        detail: String,
+    },
     /// No route has this path.
     #[error("there is nothing at this path")]
     NoSuchPath,
@@ -85,12 +105,25 @@ impl Problem {
         }
     }
 
+    /// A field that asks for more than the caller has.
+    pub(crate) fn beyond(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::Beyond {
+            field: field.into(),
+            detail: detail.into(),
+        }
+    }
+
     /// The HTTP status and the stable code for programs.
     fn status(&self) -> (StatusCode, &'static str) {
         match self {
             Self::MissingToken => (StatusCode::UNAUTHORIZED, "missing_token"),
             Self::InvalidToken => (StatusCode::UNAUTHORIZED, "invalid_token"),
             Self::WrongRole => (StatusCode::FORBIDDEN, "wrong_role"),
+            Self::TwoCredentials => (StatusCode::BAD_REQUEST, "two_credentials"),
+            Self::InvalidAssertion => (StatusCode::UNAUTHORIZED, "invalid_assertion"),
+            Self::MissingScope(_) => (StatusCode::FORBIDDEN, "insufficient_scope"),
+            Self::WrongAccount => (StatusCode::FORBIDDEN, "wrong_account"),
+            Self::Beyond { .. } => (StatusCode::FORBIDDEN, "beyond_own_rights"),
             Self::NoSuchPath => (StatusCode::NOT_FOUND, "no_such_path"),
             Self::NoSuchKey => (StatusCode::NOT_FOUND, "no_such_key"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
@@ -120,7 +153,7 @@ impl IntoResponse for Problem {
             detail: self.to_string(),
             code,
             field: match &self {
-                Self::Field { field, .. } => Some(field),
+                Self::Field { field, .. } | Self::Beyond { field, .. } => Some(field),
                 _ => None,
             },
         };

@@ -102,6 +102,12 @@ impl EnvoyConfig {
         self.cluster_at("keygate_keys", port)
     }
 
+    /// Where any cluster's one endpoint listens on 127.0.0.1.
+    #[must_use]
+    pub fn cluster(self, name: &str, port: u16) -> Self {
+        self.cluster_at(name, port)
+    }
+
     /// Replaces the policy.
     #[must_use]
     pub fn policy(self, policy: &Value) -> Self {

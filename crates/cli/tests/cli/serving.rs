@@ -127,6 +127,34 @@ fn a_wrong_secret_or_token_is_a_configuration_error_that_names_the_variable() {
 }
 
 #[test]
+fn a_wrong_key_of_assertions_is_a_configuration_error_that_says_what_is_wrong() {
+    let (_dir, path) = database();
+    let (key, eddsa) = ("--assertion-secret a=VOUCH", "--assertion-algorithm EdDSA");
+    let public = "--assertion-public-key a=VOUCH";
+    let audience = "--assertion-audience keys";
+    for (arguments, value, said) in [
+        (key.to_owned(), MASTER, "--assertion-audience"),
+        (audience.to_owned(), MASTER, "--assertion-secret"),
+        (format!("{audience} {key}"), "short", "VOUCH holds fewer"),
+        (format!("{audience} {key}2"), MASTER, "VOUCH2 is not set"),
+        (format!("{audience} {key} {key}"), MASTER, "twice"),
+        (format!("{audience} {public}"), MASTER, "EdDSA alone"),
+        (format!("{audience} {eddsa} {key}"), "short", "Ed25519 seed"),
+        (format!("{audience} {eddsa} {public}"), "AAAA", "public key"),
+        (
+            "--assertion-algorithm none".to_owned(),
+            MASTER,
+            "HS256 or EdDSA",
+        ),
+    ] {
+        let mut command = serve(&path, FREE);
+        let message = refusal(command.args(arguments.split(' ')).env("VOUCH", value));
+        assert!(message.contains(said), "{arguments}: {message}");
+        assert!(!message.contains(MASTER), "{message}");
+    }
+}
+
+#[test]
 fn the_log_contains_no_secret() {
     let (_dir, path) = database();
     let server = Server::start(&path);

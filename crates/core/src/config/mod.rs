@@ -1,8 +1,10 @@
 //! From the text of a configuration to a [`Policy`]: everything that can be wrong is
 //! found here, and named by the path of its field.
 
+mod assertion;
 mod provider;
 mod rule;
+mod session;
 mod unique;
 mod written;
 
@@ -157,6 +159,7 @@ impl<'a> Compiler<'a> {
             rules.extend(self.rule(&format!("rules[{index}]"), rule, &mut names));
         }
         let identity = self.identity(&written.identity);
+        let (identity, assertion) = self.assertion(&written.assertion, identity, &rules);
         Some(Policy {
             rules: Rules::new(rules),
             unmatched: match written.unmatched {
@@ -165,6 +168,7 @@ impl<'a> Compiler<'a> {
             },
             key_service,
             identity,
+            assertion,
         })
         .filter(|_| self.problems.is_empty())
     }

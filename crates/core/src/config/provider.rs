@@ -54,10 +54,14 @@ impl Compiler<'_> {
                     .and_then(|it| self.app_key(&path, &it))
                     .map(Provider::AppKey)
             }
+            ("jwt", _) => self
+                .part(&path, text)
+                .and_then(|it| self.sessions(&path, &it))
+                .map(Provider::Session),
             _ => {
                 self.wrong(
                     &format!("{path}.type"),
-                    "must be \"signed_url\" or \"app_key\"",
+                    "must be \"signed_url\", \"app_key\" or \"jwt\"",
                 );
                 None
             }
@@ -78,7 +82,7 @@ impl Compiler<'_> {
     }
 
     /// The ring that a provider names, each secret made into what verifies.
-    fn ring_of<K>(
+    pub(super) fn ring_of<K>(
         &mut self,
         path: &str,
         name: &str,
@@ -222,7 +226,7 @@ impl Compiler<'_> {
     }
 
     /// The name of a header, in lower case as it arrives. Some are not to be had.
-    fn header(&mut self, path: &str, name: &str) -> String {
+    pub(super) fn header(&mut self, path: &str, name: &str) -> String {
         let lower = name.to_ascii_lowercase();
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
         if lower.is_empty() || !lower.bytes().all(fits) {
@@ -271,7 +275,7 @@ impl Compiler<'_> {
         })
     }
 
-    fn carrier(&mut self, path: &str, written: &written::Carrier) -> Carrier {
+    pub(super) fn carrier(&mut self, path: &str, written: &written::Carrier) -> Carrier {
         match written {
             written::Carrier::Bearer => Carrier::Bearer,
             written::Carrier::Basic => Carrier::Basic,

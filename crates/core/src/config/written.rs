@@ -26,6 +26,8 @@ pub struct Policy {
     pub responses: UniqueMap<Response>,
     #[serde(default)]
     pub identity: Identity,
+    /// How the identity is vouched for.
+    pub assertion: Option<super::assertion::Assertion>,
 }
 
 /// Names of headers; those that are left out keep theirs.

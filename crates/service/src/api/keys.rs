@@ -1,11 +1,11 @@
-//! What an admin calls: create, list, show and revoke keys.
+//! What an admin calls, and an account for its own keys: create, list, show and revoke.
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keygate_core::app_key::NewAppKey;
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Service;
 use super::read::{JsonBody, KeyId, Query};
+use crate::caller::{Admitted, Caller, READ_KEYS, WRITE_KEYS};
 use crate::draft::{CreateBody, line};
 use crate::key::{Key, KeyObject, Standing};
 use crate::problem::Problem;
@@ -36,10 +37,15 @@ struct Created<'a> {
 /// `POST /v1/keys`: the only answer that ever contains a key.
 pub(super) async fn create(
     State(service): State<Arc<Service>>,
-    JsonBody(body): JsonBody<CreateBody>,
+    Extension(caller): Extension<Caller>,
+    JsonBody(mut body): JsonBody<CreateBody>,
 ) -> Result<Response, Problem> {
     let now = service.now();
+    let admitted = service.admit(&caller, WRITE_KEYS, now).await?;
+    let account = body.account();
+    *account = admitted.account(account.take())?;
     let draft = body.check(now)?;
+    admitted.check_no_more(&draft)?;
     for _ in 0..TRIES {
         let fresh = service.generate()?;
         let new = NewKey {
@@ -68,10 +74,14 @@ struct Listed {
 /// `GET /v1/keys`: newest first.
 pub(super) async fn list(
     State(service): State<Arc<Service>>,
+    Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
 ) -> Result<impl IntoResponse, Problem> {
     let now = service.now();
-    let page = service.store.page(filter(query.as_deref())?, now).await?;
+    let admitted = service.admit(&caller, READ_KEYS, now).await?;
+    let mut filter = filter(query.as_deref())?;
+    filter.account = admitted.account(filter.account.take())?;
+    let page = service.store.page(filter, now).await?;
     Ok(Json(Listed {
         keys: objects(page.keys, now),
         next_cursor: page.next.map(cursor),
@@ -81,10 +91,13 @@ pub(super) async fn list(
 /// `GET /v1/keys/{id}`.
 pub(super) async fn show(
     State(service): State<Arc<Service>>,
+    Extension(caller): Extension<Caller>,
     KeyId(id): KeyId,
 ) -> Result<impl IntoResponse, Problem> {
-    let key = service.store.key(id).await?.ok_or(Problem::NoSuchKey)?;
-    Ok(Json(KeyObject::new(key, service.now())))
+    let now = service.now();
+    let admitted = service.admit(&caller, READ_KEYS, now).await?;
+    let key = admitted.own(service.store.key(id).await?)?;
+    Ok(Json(KeyObject::new(key, now)))
 }
 
 #[derive(Deserialize)]
@@ -96,14 +109,18 @@ pub(super) struct RevokeBody {
 /// `POST /v1/keys/{id}/revoke`: final; again is as good as once.
 pub(super) async fn revoke(
     State(service): State<Arc<Service>>,
+    Extension(caller): Extension<Caller>,
     KeyId(id): KeyId,
     JsonBody(body): JsonBody<RevokeBody>,
 ) -> Result<impl IntoResponse, Problem> {
     let now = service.now();
+    let admitted = service.admit(&caller, WRITE_KEYS, now).await?;
     let reason = body
         .reason
         .map(|text| line("reason", text, MAX_REASON))
         .transpose()?;
+    // A key never changes its account, so that this holds for as long as it exists.
+    admitted.own(service.store.key(id.clone()).await?)?;
     let revoked = service.store.revoke(id, reason, now).await?;
     let revoked = revoked.ok_or(Problem::NoSuchKey)?;
     if revoked.newly {
@@ -120,6 +137,16 @@ pub(super) async fn revoke(
 impl Service {
     pub(super) fn now(&self) -> UnixMillis {
         (self.ambient.clock)()
+    }
+
+    async fn admit<'a>(
+        &self,
+        caller: &'a Caller,
+        needed: &'static str,
+        now: UnixMillis,
+    ) -> Result<Admitted<'a>, Problem> {
+        let assertions = self.assertions.as_ref();
+        caller.admit(needed, assertions, &self.store, now).await
     }
 
     /// Makes a key. If the randomness gives out on the way, what was made is thrown away.

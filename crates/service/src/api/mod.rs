@@ -1,6 +1,7 @@
 //! The HTTP API: which path goes where, who may call it, and what every answer carries.
 
 mod edge;
+mod jwks;
 mod keys;
 mod probes;
 mod read;
@@ -11,8 +12,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, HeaderName};
+use axum::http::{HeaderValue, Method};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -21,8 +22,10 @@ use keygate_core::app_key::{KeyRingId, MasterSecret, Prefix};
 use keygate_core::wire::{CHANGES_PATH, LOOKUPS_PATH, SERVICE_MARKER};
 use tower_http::catch_panic::CatchPanicLayer;
 
+use self::read::is_json;
 use crate::ambient::Ambient;
 use crate::auth::{Gate, Role};
+use crate::caller::{Assertions, Caller};
 use crate::config::ServiceConfig;
 use crate::metrics::Metrics;
 use crate::problem::{MAX_BODY, Problem};
@@ -38,6 +41,7 @@ pub struct Service {
     kid: KeyRingId,
     master: MasterSecret,
     gate: Gate,
+    assertions: Option<Assertions>,
     ambient: Ambient,
     metrics: Metrics,
 }
@@ -54,6 +58,7 @@ impl Service {
                 admin: config.admin_tokens.clone(),
                 edge: config.edge_tokens.clone(),
             },
+            assertions: config.assertions.clone(),
             ambient,
             metrics: Metrics::new(),
         })
@@ -61,21 +66,23 @@ impl Service {
 
     /// The routes.
     pub fn router(self: Arc<Self>) -> Router {
-        let admin = Router::new()
+        let keys = Router::new()
             .route("/v1/keys", post(keys::create).get(keys::list))
             .route("/v1/keys/{id}", get(keys::show))
             .route("/v1/keys/{id}/revoke", post(keys::revoke))
-            .route_layer(from_fn_with_state(Arc::clone(&self), admin_only));
+            .route_layer(from_fn_with_state(Arc::clone(&self), identify));
         let edge = Router::new()
             .route(LOOKUPS_PATH, post(edge::lookups))
             .route(CHANGES_PATH, get(edge::changes))
             .route_layer(from_fn_with_state(Arc::clone(&self), edge_only));
         Router::new()
-            .merge(admin)
+            .merge(keys)
             .merge(edge)
             .route("/healthz", get(probes::healthz))
             .route("/readyz", get(probes::readyz))
             .route("/metrics", get(probes::metrics))
+            .route("/v1/jwks.json", get(jwks::jwks))
+            .route("/.well-known/jwks.json", get(jwks::jwks))
             .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
             .fallback(|| async { Problem::NoSuchPath })
             .layer(CatchPanicLayer::custom(|_| {
@@ -86,17 +93,31 @@ impl Service {
     }
 }
 
-async fn admin_only(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
-    admit(&service, Role::Admin, request, next).await
-}
-
-async fn edge_only(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
-    admit(&service, Role::Edge, request, next).await
-}
-
 /// Before the body is parsed: that is not for strangers.
-async fn admit(service: &Service, needed: Role, request: Request, next: Next) -> Response {
-    match service.gate.admit(request.headers(), needed) {
+async fn identify(
+    State(service): State<Arc<Service>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let assertions = service.assertions.as_ref();
+    let caller = Caller::identify(&service.gate, assertions, request.headers(), service.now());
+    let caller = match caller {
+        Ok(caller) => caller,
+        Err(problem) => return problem.into_response(),
+    };
+    // Behind an assertion may stand a browser's cookie. Another site can make a browser send
+    // it, but not with this content type: that takes a preflight, which nobody here answers.
+    let changes = ![Method::GET, Method::HEAD].contains(request.method());
+    if matches!(caller, Caller::Account(_)) && changes && !is_json(request.headers()) {
+        return Problem::MediaType.into_response();
+    }
+    request.extensions_mut().insert(caller);
+    next.run(request).await
+}
+
+/// The same for an edge.
+async fn edge_only(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+    match service.gate.admit(request.headers(), Role::Edge) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }

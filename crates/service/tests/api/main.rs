@@ -1,5 +1,6 @@
 //! The service as its clients see it: real routes on a real socket over a real file.
 
+mod accounts;
 mod bodies;
 mod database;
 mod edge;

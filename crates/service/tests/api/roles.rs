@@ -8,7 +8,7 @@ use crate::support::{ADMIN, Answer, EDGE, Running, SECOND_ADMIN};
 const WRONG: &str = "wrong-token-0123456789";
 
 /// The routes, with a body that they take, and who may call them.
-const ROUTES: [(&str, &str, &str, Option<&str>); 9] = [
+const ROUTES: [(&str, &str, &str, Option<&str>); 11] = [
     ("POST", "/v1/keys", r#"{"account":"a"}"#, Some(ADMIN)),
     ("GET", "/v1/keys", "", Some(ADMIN)),
     ("GET", "/v1/keys/0123456789", "", Some(ADMIN)),
@@ -23,6 +23,8 @@ const ROUTES: [(&str, &str, &str, Option<&str>); 9] = [
     ("GET", "/healthz", "", None),
     ("GET", "/readyz", "", None),
     ("GET", "/metrics", "", None),
+    ("GET", "/v1/jwks.json", "", None),
+    ("GET", "/.well-known/jwks.json", "", None),
 ];
 
 #[test]

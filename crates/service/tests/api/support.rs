@@ -43,28 +43,35 @@ impl Running {
     }
 
     pub fn with(randomness: Randomness) -> Self {
+        Self::configured(randomness, |_| {})
+    }
+
+    /// With another configuration than [`config`].
+    pub fn configured(randomness: Randomness, change: impl FnOnce(&mut ServiceConfig)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let database = dir.path().join("keygate.db");
+        let mut config = config(&database);
+        change(&mut config);
         Self {
             _dir: Some(dir),
-            ..Self::over(&database, randomness)
+            ..Self::over(&config, randomness)
         }
     }
 
     /// Serves a file that belongs to the test.
     pub fn on(database: &Path) -> Self {
-        Self::over(database, Ambient::real().randomness)
+        Self::over(&config(database), Ambient::real().randomness)
     }
 
-    fn over(database: &Path, randomness: Randomness) -> Self {
+    fn over(config: &ServiceConfig, randomness: Randomness) -> Self {
         let now = Arc::new(AtomicU64::new(START.0));
         let clock = Arc::clone(&now);
         let ambient = Ambient {
             clock: Arc::new(move || UnixMillis(clock.load(Ordering::Relaxed))),
             randomness,
         };
-        let store = SqliteStore::open(database).unwrap();
-        let router = Service::new(&config(database), store, ambient).router();
+        let store = SqliteStore::open(&config.database).unwrap();
+        let router = Service::new(config, store, ambient).router();
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let bind = tokio::net::TcpListener::bind("127.0.0.1:0");
         let listener = runtime.block_on(bind).unwrap();
@@ -72,7 +79,7 @@ impl Running {
         runtime.spawn(async move { axum::serve(listener, router).await });
         Self {
             address,
-            database: database.to_owned(),
+            database: config.database.clone(),
             now,
             agent: agent(),
             _runtime: runtime,
@@ -97,12 +104,25 @@ impl Running {
         body: &str,
         content_type: &str,
     ) -> Answer {
+        let token = token.map(|token| format!("Bearer {token}"));
+        let mut headers = vec![("content-type", content_type)];
+        headers.extend(token.as_deref().map(|token| ("authorization", token)));
+        self.send_with(method, path, &headers, body)
+    }
+
+    /// With exactly these headers.
+    pub fn send_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
         let mut request = ureq::http::Request::builder()
             .method(method)
-            .uri(format!("http://{}{path}", self.address))
-            .header("content-type", content_type);
-        if let Some(token) = token {
-            request = request.header("authorization", format!("Bearer {token}"));
+            .uri(format!("http://{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         let mut response = self.agent.run(request.body(body).unwrap()).unwrap();
         Answer {
@@ -192,6 +212,7 @@ pub fn config(database: &Path) -> ServiceConfig {
         master: master(),
         admin_tokens: Tokens::parse(&format!("{ADMIN}, {SECOND_ADMIN}")).unwrap(),
         edge_tokens: Tokens::parse(EDGE).unwrap(),
+        assertions: None,
     }
 }
 

@@ -1,0 +1,127 @@
+//! `"assertion"`: who vouches for identities, from its written form.
+
+use serde::Deserialize;
+
+use super::Compiler;
+use crate::assertion::{ASSERTION_HEADER, Algorithm, Issuer, MAX_TTL, SigningKey};
+use crate::identity::{IDENTITY_PREFIX, IdentityHeaders};
+use crate::rule::Rule;
+use crate::time::Millis;
+
+/// As written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Assertion {
+    #[serde(default = "default_header")]
+    header: String,
+    algorithm: Algorithm,
+    secrets: String,
+    #[serde(default = "default_issuer")]
+    issuer: String,
+    audience: String,
+    #[serde(default = "default_ttl")]
+    ttl: String,
+    rules: Option<Vec<String>>,
+}
+
+fn default_header() -> String {
+    ASSERTION_HEADER.to_owned()
+}
+
+fn default_issuer() -> String {
+    "keygate".to_owned()
+}
+
+fn default_ttl() -> String {
+    "60s".to_owned()
+}
+
+impl Compiler<'_> {
+    /// The issuer, and the headers with the name that its assertions take.
+    pub(super) fn assertion(
+        &mut self,
+        written: &Option<Assertion>,
+        mut identity: IdentityHeaders,
+        rules: &[Rule],
+    ) -> (IdentityHeaders, Option<Issuer>) {
+        let Some(written) = written else {
+            return (identity, None);
+        };
+        identity.assertion = self.assertion_header(&written.header, &identity);
+        let ring = self.ring_of("assertion", &written.secrets, |this, entry| {
+            let key = SigningKey::new(&entry.key, written.algorithm);
+            let named = |error| format!("the secret \"{}\" {error}", entry.id);
+            this.checked(&format!("secrets.{}", written.secrets), key.map_err(named))
+        });
+        for (field, text) in [("issuer", &written.issuer), ("audience", &written.audience)] {
+            let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+            if !(1..=256).contains(&text.len()) || !is_visible {
+                self.wrong(
+                    &format!("assertion.{field}"),
+                    "must be 1 to 256 visible ASCII characters",
+                );
+            }
+        }
+        let ttl = self.assertion_ttl(&written.ttl);
+        if let Some(names) = &written.rules {
+            self.assertion_rules(names, rules);
+        }
+        let issuer = ring.zip(ttl).map(|(ring, ttl)| Issuer {
+            ring,
+            issuer: written.issuer.clone(),
+            audience: written.audience.clone(),
+            ttl,
+            rules: written.rules.clone(),
+        });
+        (identity, issuer)
+    }
+
+    fn assertion_header(&mut self, name: &str, others: &IdentityHeaders) -> String {
+        let path = "assertion.header";
+        let lower = name.to_ascii_lowercase();
+        let named = [
+            &others.account,
+            &others.key_id,
+            &others.scopes,
+            &others.metadata,
+            &others.result,
+        ];
+        if named.contains(&&lower) {
+            self.wrong(path, "is the name of another header of the identity");
+        }
+        if lower == "authorization" {
+            self.wrong(path, "is where clients present credentials of their own");
+        }
+        // Under our own prefix any name is free; elsewhere some are not to be had.
+        match lower.strip_prefix(IDENTITY_PREFIX) {
+            Some(rest) => {
+                self.header(path, rest);
+                lower
+            }
+            None => self.header(path, name),
+        }
+    }
+
+    /// Whole seconds, since the times in a token are.
+    fn assertion_ttl(&mut self, text: &str) -> Option<Millis> {
+        let ttl = self.span("assertion.ttl", text)?;
+        if ttl > MAX_TTL || ttl.0 % 1000 != 0 {
+            self.wrong("assertion.ttl", "must be whole seconds, 60s at most");
+        }
+        Some(ttl)
+    }
+
+    fn assertion_rules(&mut self, names: &[String], rules: &[Rule]) {
+        if names.is_empty() {
+            self.wrong("assertion.rules", "is empty: leave it out to mean all");
+        }
+        for (index, name) in names.iter().enumerate() {
+            if !rules.iter().any(|rule| rule.name == *name) {
+                self.wrong(
+                    &format!("assertion.rules[{index}]"),
+                    format!("there is no rule \"{name}\""),
+                );
+            }
+        }
+    }
+}

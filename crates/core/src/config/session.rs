@@ -1,0 +1,106 @@
+//! `"type": "jwt"`: sessions from their written form.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::{Compiler, written};
+use crate::credential::Carrier;
+use crate::provider::strip;
+use crate::session::Sessions;
+
+/// As written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct JwtProvider {
+    #[serde(rename = "type")]
+    _kind: IgnoredAny,
+    /// Istio's is the default.
+    #[serde(default = "default_metadata_key")]
+    metadata_key: String,
+    #[serde(default = "default_filter")]
+    filter: String,
+    #[serde(default = "default_account_claim")]
+    account_claim: String,
+    scopes_claim: Option<String>,
+    #[serde(default)]
+    strip: Vec<TokenPlace>,
+}
+
+fn default_metadata_key() -> String {
+    "payload".to_owned()
+}
+
+fn default_filter() -> String {
+    "envoy.filters.http.jwt_authn".to_owned()
+}
+
+fn default_account_claim() -> String {
+    "sub".to_owned()
+}
+
+/// Where the token of a session stands.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum TokenPlace {
+    Authorization,
+    Header(String),
+    Cookie(String),
+}
+
+impl TokenPlace {
+    fn carrier(&self) -> written::Carrier {
+        match self {
+            Self::Authorization => written::Carrier::Bearer,
+            Self::Header(name) => written::Carrier::Header(name.clone()),
+            Self::Cookie(name) => written::Carrier::Cookie(name.clone()),
+        }
+    }
+}
+
+impl Compiler<'_> {
+    pub(super) fn sessions(&mut self, path: &str, written: &JwtProvider) -> Option<Sessions> {
+        for (field, text) in [
+            ("metadata_key", Some(&written.metadata_key)),
+            ("filter", Some(&written.filter)),
+            ("account_claim", Some(&written.account_claim)),
+            ("scopes_claim", written.scopes_claim.as_ref()),
+        ] {
+            let Some(text) = text else { continue };
+            // A zero byte would end a part of the path in the host's hands.
+            let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+            if !(1..=256).contains(&text.len()) || !is_visible {
+                self.wrong(
+                    &format!("{path}.{field}"),
+                    "must be 1 to 256 visible ASCII characters",
+                );
+            }
+        }
+        if written.scopes_claim.as_ref() == Some(&written.account_claim) {
+            self.wrong(
+                &format!("{path}.scopes_claim"),
+                "must not be the claim of the account",
+            );
+        }
+        let mut carriers: Vec<Carrier> = Vec::new();
+        for (index, place) in written.strip.iter().enumerate() {
+            let path = format!("{path}.strip[{index}]");
+            if matches!(place, TokenPlace::Header(name) if name.eq_ignore_ascii_case("authorization"))
+            {
+                self.wrong(&format!("{path}.header"), "use \"authorization\"");
+                continue;
+            }
+            let carrier = self.carrier(&path, &place.carrier());
+            if carriers.contains(&carrier) {
+                self.wrong(&path, "stands twice");
+            }
+            carriers.push(carrier);
+        }
+        Some(Sessions {
+            filter: written.filter.clone(),
+            metadata_key: written.metadata_key.clone(),
+            account_claim: written.account_claim.clone(),
+            scopes_claim: written.scopes_claim.clone(),
+            strips: carriers.iter().map(strip).collect(),
+        })
+    }
+}

@@ -1,0 +1,438 @@
+//! Sessions that `jwt_authn` has verified, and keys that people manage by themselves:
+//! `envoy/self-service.yaml` with the keys of a login that the test plays.
+
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use ed25519_dalek::{Signer as _, SigningKey};
+use keygate_tests::client::{self, Request, Response};
+use keygate_tests::echo::Echo;
+use keygate_tests::envoy::{Envoy, EnvoyConfig};
+use keygate_tests::service::{ADMIN_TOKEN, APP_KEYS, EDGE_TOKEN, Options, Service};
+use keygate_tests::wait;
+use serde_json::{Value, json};
+
+use crate::support::upstream_header;
+
+const ASSERTION: &str = "assertion-secret-for-the-tests-0123456789";
+const FILTERS: &str =
+    "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
+
+/// The three ways of a token, each as a header.
+const WAYS: [(&str, &str); 3] = [
+    ("cookie", "theme=dark; CF_Authorization="),
+    ("cf-access-token", ""),
+    ("authorization", "Bearer "),
+];
+
+struct Rig {
+    envoy: Envoy,
+    echo: Echo,
+    service: Service,
+}
+
+fn login() -> SigningKey {
+    SigningKey::from_bytes(&[42; 32])
+}
+
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.unwrap().as_secs()
+}
+
+/// What the login puts into a token of this account, with changes.
+fn claims(account: &str, changes: &Value) -> Value {
+    let mut claims = json!({
+        "iss": "https://login.example.com", "aud": ["keygate-example"], "sub": account,
+        "iat": now() - 10, "exp": now() + 300
+    });
+    let members = claims.as_object_mut().unwrap();
+    members.extend(changes.as_object().unwrap().clone());
+    claims
+}
+
+fn token_of(key: &SigningKey, head: &Value, claims: &Value) -> String {
+    let signed = [head, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+    let signed = signed.join(".");
+    let signature = key.sign(signed.as_bytes()).to_bytes();
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+fn token(account: &str, changes: &Value) -> String {
+    let head = json!({ "alg": "EdDSA", "typ": "JWT", "kid": "login" });
+    token_of(&login(), &head, &claims(account, changes))
+}
+
+fn alice() -> String {
+    token("alice", &json!({}))
+}
+
+impl Rig {
+    fn start() -> Self {
+        Self::with(
+            &[
+                "--assertion-secret",
+                "2026-11=VOUCH",
+                "--assertion-audience",
+                "keygate-keys",
+            ],
+            ASSERTION,
+            |config| config.env("KEYGATE_ASSERTION", ASSERTION),
+        )
+    }
+
+    fn with(
+        arguments: &[&str],
+        vouch: &str,
+        change: impl FnOnce(EnvoyConfig) -> EnvoyConfig,
+    ) -> Self {
+        let echo = Echo::start();
+        let service = Service::start_with(Options {
+            arguments: arguments.iter().map(ToString::to_string).collect(),
+            variables: vec![("VOUCH".to_owned(), vouch.to_owned())],
+        });
+        let x = URL_SAFE_NO_PAD.encode(login().verifying_key().as_bytes());
+        let keys = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA",
+                                      "use": "sig", "kid": "login", "x": x }] });
+        let config = EnvoyConfig::from_file("envoy/self-service.yaml")
+            .env("KEYGATE_APP_KEYS", APP_KEYS)
+            .env("KEYGATE_EDGE_TOKEN", EDGE_TOKEN)
+            .upstream(echo.port())
+            .key_service(service.port())
+            .cluster("keygate_self_service", service.port())
+            .change(|bootstrap| {
+                let filters = bootstrap.pointer_mut(FILTERS).unwrap();
+                assert_eq!(filters[0]["name"], "envoy.filters.http.jwt_authn");
+                assert_eq!(filters[1]["name"], "keygate");
+                for provider in ["browser", "command-line"] {
+                    let provider = &mut filters[0]["typed_config"]["providers"][provider];
+                    provider["local_jwks"]["inline_string"] = json!(keys.to_string());
+                }
+            });
+        let envoy = Envoy::start(change(config));
+        Self {
+            envoy,
+            echo,
+            service,
+        }
+    }
+
+    fn request(&self, method: &str, path: &str, (name, value): (&str, String)) -> Request {
+        client::request(method, self.envoy.port(), path).header(name, value)
+    }
+
+    fn get(&self, path: &str, header: (&str, String)) -> Response {
+        self.request("GET", path, header).send()
+    }
+
+    fn post(&self, path: &str, header: (&str, String), body: &Value) -> Response {
+        let request = self.request("POST", path, header);
+        let request = request.header("content-type", "application/json");
+        request.body(body.to_string()).send()
+    }
+}
+
+fn by((name, before): (&'static str, &str), token: &str) -> (&'static str, String) {
+    (name, format!("{before}{token}"))
+}
+
+fn bearer(token: &str) -> (&'static str, String) {
+    by(WAYS[2], token)
+}
+
+#[track_caller]
+fn expect(answer: &Response, status: u16) -> Value {
+    assert_eq!(answer.status, status, "{}", answer.text());
+    answer.json()
+}
+
+fn text(json: &Value, field: &str) -> String {
+    json[field].as_str().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn one_token_passes_in_every_way_that_its_path_takes() {
+    let rig = Rig::start();
+    let token = token("alice", &json!({ "scope": "files:read files:write" }));
+    for (path, takes) in [
+        ("/app/x", [true, false, false]),
+        ("/api/x", [false, true, true]),
+        ("/keys", [true, true, true]),
+    ] {
+        for (way, passes) in WAYS.into_iter().zip(takes) {
+            let answer = rig.get(path, by(way, &token));
+            let status = if passes { 200 } else { 401 };
+            assert_eq!(answer.status, status, "{path} {way:?}: {}", answer.text());
+            if !passes || path == "/keys" {
+                continue;
+            }
+            let upstream = |name: &str| upstream_header(&answer, name);
+            assert_eq!(upstream("x-keygate-account"), ["alice"]);
+            assert_eq!(upstream("x-keygate-scopes"), ["files:read files:write"]);
+            for absent in ["x-keygate-key-id", "x-keygate-assertion", "authorization"] {
+                assert_eq!(upstream(absent), Vec::<String>::new(), "{absent}");
+            }
+            assert!(!answer.text().contains(&token), "the token is stripped");
+            if way.0 == "cookie" {
+                assert_eq!(upstream("cookie"), ["theme=dark"]);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_session_an_old_one_and_a_forged_one_are_refused() {
+    let rig = Rig::start();
+    let head = json!({ "alg": "EdDSA", "typ": "JWT", "kid": "login" });
+    let stranger = SigningKey::from_bytes(&[43; 32]);
+    let claims = claims("alice", &json!({}));
+    let good = alice();
+    let unsigned = json!({ "alg": "none", "typ": "JWT" });
+    let tokens = [
+        token("alice", &json!({ "exp": now() - 120 })),
+        token("alice", &json!({ "nbf": now() + 120 })),
+        token("alice", &json!({ "iss": "https://evil.example.com" })),
+        token("alice", &json!({ "aud": ["another-application"] })),
+        token("", &json!({})),
+        token("two words", &json!({})),
+        token("caf\u{e9}", &json!({})),
+        token_of(&stranger, &head, &claims),
+        token_of(&login(), &unsigned, &claims),
+        format!("{}.", good.rsplit_once('.').unwrap().0),
+        good[..good.len() - 4].to_owned(),
+        "alice".to_owned(),
+        String::new(),
+    ];
+    for token in tokens {
+        for way in WAYS {
+            let answer = rig.get("/keys", by(way, &token));
+            assert_eq!(answer.status, 401, "{way:?} {token}: {}", answer.text());
+        }
+    }
+    let none = client::get(rig.envoy.port(), "/app/x").send();
+    assert_eq!(expect(&none, 401)["reason"], "missing_credential");
+    assert_eq!(rig.echo.count(), 0);
+}
+
+#[test]
+fn a_key_is_created_listed_and_revoked_through_the_gateway_by_its_owner() {
+    let rig = Rig::start();
+    for (number, way) in WAYS.into_iter().enumerate() {
+        let session = || by(way, &alice());
+        let body = json!({ "name": "laptop", "scopes": ["files:read"] });
+        let created = expect(&rig.post("/keys", session(), &body), 201);
+        assert_eq!(created["account"], "alice");
+        let key = text(&created, "key");
+        let used = rig.get("/api/x", ("x-api-key", key.clone()));
+        expect(&used, 200);
+        assert_eq!(upstream_header(&used, "x-keygate-account"), ["alice"]);
+        assert_eq!(rig.get("/api/x", bearer(&key)).status, 200);
+        let listed = expect(&rig.get("/keys?status=active", session()), 200);
+        assert_eq!(listed["keys"].as_array().unwrap().len(), 1, "{number}");
+        let path = format!("/keys/{}", text(&created, "id"));
+        assert_eq!(expect(&rig.get(&path, session()), 200)["name"], "laptop");
+        let revoke = format!("{path}/revoke");
+        let revoked = rig.post(&revoke, session(), &json!({ "reason": "lost" }));
+        assert_eq!(expect(&revoked, 200)["status"], "revoked");
+        wait::until("the key to be dead", Duration::from_secs(3), || {
+            (rig.get("/api/x", bearer(&key)).status == 401).then_some(())
+        });
+    }
+}
+
+#[test]
+fn a_key_manages_keys_only_with_the_scope_and_makes_none_stronger_than_itself() {
+    let rig = Rig::start();
+    let create = |scopes: Value| {
+        let body = json!({ "account": "alice", "scopes": scopes });
+        rig.service.create_key(&body).key
+    };
+    let plain = create(json!(["files:read"]));
+    for answer in [
+        rig.get("/keys", bearer(&plain)),
+        rig.post("/keys", bearer(&plain), &json!({})),
+    ] {
+        assert_eq!(expect(&answer, 403)["code"], "insufficient_scope");
+    }
+    let reader = create(json!(["keys:read"]));
+    expect(&rig.get("/keys", bearer(&reader)), 200);
+    expect(&rig.post("/keys", bearer(&reader), &json!({})), 403);
+    let writer = create(json!(["keys:write", "files:read"]));
+    let body = json!({ "scopes": ["files:read"] });
+    let child = expect(&rig.post("/keys", bearer(&writer), &body), 201);
+    assert_eq!(child["account"], "alice");
+    let body = json!({ "scopes": ["files:write"] });
+    let answer = rig.post("/keys", bearer(&writer), &body);
+    assert_eq!(expect(&answer, 403)["field"], "scopes[0]");
+    let path = format!("/keys/{}/revoke", text(&child, "id"));
+    expect(&rig.post(&path, bearer(&writer), &json!({})), 200);
+    expect(&rig.get("/keys", bearer(&writer)), 403);
+}
+
+#[test]
+fn another_accounts_keys_are_not_there() {
+    let rig = Rig::start();
+    let bobs = rig.service.create_key(&json!({ "account": "bob" }));
+    let path = format!("/keys/{}", bobs.id);
+    let session = || bearer(&alice());
+    expect(&rig.get(&path, session()), 404);
+    expect(
+        &rig.post(&format!("{path}/revoke"), session(), &json!({})),
+        404,
+    );
+    expect(
+        &rig.post("/keys", session(), &json!({ "account": "bob" })),
+        403,
+    );
+    expect(&rig.get("/keys?account=bob", session()), 403);
+    assert_eq!(expect(&rig.get("/keys", session()), 200)["keys"], json!([]));
+    assert_eq!(rig.get("/api/x", bearer(&bobs.key)).status, 200);
+}
+
+#[test]
+fn what_a_client_says_of_itself_is_no_identity() {
+    let rig = Rig::start();
+    let bobs = rig.service.create_key(&json!({ "account": "bob" }));
+    let path = format!("/keys/{}", bobs.id);
+    for name in [
+        "x-keygate-account",
+        "X-Keygate-Assertion",
+        "x-keygate-key-id",
+    ] {
+        let answer = rig.get(&path, (name, "bob".to_owned()));
+        expect(&answer, 401);
+        // Beside a session of one's own it is removed.
+        let answer = rig
+            .request("GET", &path, bearer(&alice()))
+            .header(name, "bob");
+        expect(&answer.send(), 404);
+    }
+    // Not even the admin's token counts beside a session: it does not get through.
+    let admin = ("authorization", format!("Bearer {ADMIN_TOKEN}"));
+    let request = rig.request("GET", &path, admin);
+    let request = request.header("cookie", format!("CF_Authorization={}", alice()));
+    expect(&request.send(), 404);
+    // The rest of the key service is not behind /keys.
+    for path in [
+        "/keys/../v1/changes",
+        "/v1/changes",
+        "/keysx",
+        "/v1/lookups",
+    ] {
+        let status = rig.get(path, bearer(&alice())).status;
+        assert!([401, 403].contains(&status), "{path}: {status}");
+    }
+}
+
+#[test]
+fn the_key_service_itself_refuses_a_forged_assertion() {
+    let rig = Rig::start();
+    let genuine_elsewhere = alice();
+    let head = json!({ "alg": "HS256", "typ": "JWT", "kid": "2026-11" });
+    let claims = json!({ "iss": "keygate", "aud": "keygate-keys", "sub": "bob", "scope": "",
+                         "iat": now(), "nbf": now(), "exp": now() + 60 });
+    let forged = token_of(&login(), &head, &claims);
+    for assertion in [genuine_elsewhere, forged, "bob".to_owned(), String::new()] {
+        let request = client::get(rig.service.port(), "/v1/keys");
+        let answer = request.header("x-keygate-assertion", &assertion).send();
+        assert_eq!(expect(&answer, 401)["code"], "invalid_assertion");
+    }
+    let request = client::get(rig.service.port(), "/v1/keys");
+    let answer = request.header("x-keygate-account", "bob").send();
+    expect(&answer, 401);
+}
+
+#[test]
+fn another_site_cannot_make_a_browser_create_a_key() {
+    let rig = Rig::start();
+    let session = || by(WAYS[0], &alice());
+    for content_type in ["text/plain", "application/x-www-form-urlencoded"] {
+        let request = rig.request("POST", "/keys", session());
+        let request = request.header("content-type", content_type);
+        expect(&request.body("").send(), 415);
+    }
+    assert_eq!(expect(&rig.get("/keys", session()), 200)["keys"], json!([]));
+}
+
+#[test]
+fn a_service_that_holds_a_public_key_alone_checks_what_the_edge_signs() {
+    let seed = SigningKey::from_bytes(&[44; 32]);
+    let public = STANDARD.encode(seed.verifying_key().as_bytes());
+    let rig = Rig::with(
+        &[
+            "--assertion-public-key",
+            "2026-11=VOUCH",
+            "--assertion-algorithm",
+            "EdDSA",
+            "--assertion-audience",
+            "keygate-keys",
+        ],
+        &public,
+        |config| {
+            config
+                .env("KEYGATE_ASSERTION", &STANDARD.encode(seed.as_bytes()))
+                .edit_policy(|policy| {
+                    policy["secrets"]["assertion"][0]["encoding"] = json!("base64");
+                    policy["assertion"]["algorithm"] = json!("EdDSA");
+                    policy["assertion"]["rules"] = json!(["keys", "api"]);
+                })
+        },
+    );
+    let created = rig.post("/keys", bearer(&alice()), &json!({}));
+    assert_eq!(expect(&created, 201)["account"], "alice");
+    let set = client::get(rig.service.port(), "/.well-known/jwks.json").send();
+    let key = &expect(&set, 200)["keys"][0];
+    let x = URL_SAFE_NO_PAD.encode(seed.verifying_key().as_bytes());
+    assert_eq!(
+        (text(key, "x"), text(key, "kid")),
+        (x, "2026-11".to_owned())
+    );
+    // Any upstream can be told in the same way.
+    let answer = rig.get("/api/x", bearer(&alice()));
+    assert_eq!(upstream_header(&answer, "x-keygate-assertion").len(), 1);
+}
+
+#[test]
+fn claims_are_read_by_their_type() {
+    let rig = Rig::with(&[], "", |config| {
+        config
+            .env("KEYGATE_ASSERTION", ASSERTION)
+            .edit_policy(|policy| {
+                policy["providers"]["session"]["account_claim"] = json!("uid");
+                policy["providers"]["session"]["scopes_claim"] = json!("groups");
+            })
+    });
+    let get = |changes: Value| rig.get("/api/x", bearer(&token("alice", &changes)));
+    for (groups, scopes) in [
+        (
+            json!(["files:read", "files:write"]),
+            "files:read files:write",
+        ),
+        (json!("files:read  files:write"), "files:read files:write"),
+        (json!(["one"]), "one"),
+        (json!([]), ""),
+        (json!(""), ""),
+    ] {
+        let answer = get(json!({ "uid": "u-1", "groups": groups }));
+        expect(&answer, 200);
+        assert_eq!(upstream_header(&answer, "x-keygate-account"), ["u-1"]);
+        assert_eq!(upstream_header(&answer, "x-keygate-scopes"), [scopes]);
+    }
+    for uid in [
+        json!(12345),
+        json!(0.5),
+        json!(true),
+        json!(null),
+        json!(["u-1"]),
+        json!({ "id": "u-1" }),
+        json!(""),
+        json!("x".repeat(129)),
+    ] {
+        assert_eq!(get(json!({ "uid": uid })).status, 401, "{uid}");
+    }
+    for groups in [json!([1, 2]), json!(["two words"]), json!(vec!["s"; 65])] {
+        let status = get(json!({ "uid": "u-1", "groups": groups })).status;
+        assert_eq!(status, 401, "{groups}");
+    }
+}
