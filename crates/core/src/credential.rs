@@ -135,13 +135,14 @@ impl Carrier {
     }
 }
 
-/// Every `cookie` header, joined, without the pairs of this name; the others stay byte
+/// Every `cookie` header, joined, without the pairs of these names; the others stay byte
 /// for byte. `None` when nothing is left.
-pub fn cookies_without(request: &Request<'_>, name: &str) -> Option<Vec<u8>> {
+pub fn cookies_without(request: &Request<'_>, names: &[&str]) -> Option<Vec<u8>> {
+    let is_named = |pair| names.iter().any(|name| cookie_value(pair, name).is_some());
     let kept: Vec<&[u8]> = request
         .values("cookie")
         .flat_map(cookie_pairs)
-        .filter(|pair| cookie_value(pair, name).is_none() && !pair.trim_ascii().is_empty())
+        .filter(|pair| !is_named(pair) && !pair.trim_ascii().is_empty())
         .map(<[u8]>::trim_ascii_start)
         .collect();
     (!kept.is_empty()).then(|| kept.join(&b"; "[..]))
@@ -308,9 +309,20 @@ mod tests {
                 list.iter().map(|it| ("cookie", it.as_bytes())).collect();
             let headers = headers(&rows);
             let request = Request::read(&headers).unwrap();
-            let kept = cookies_without(&request, "app_key");
+            let kept = cookies_without(&request, &["app_key"]);
             assert_eq!(kept.as_deref(), expected.map(str::as_bytes), "{list:?}");
         }
+    }
+
+    #[test]
+    fn cookies_of_several_names_are_taken_out_together() {
+        let headers = headers(&[
+            ("cookie", b"a=1; app_key=K; b=2"),
+            ("cookie", b"clear=C; c=3"),
+        ]);
+        let request = Request::read(&headers).unwrap();
+        let kept = cookies_without(&request, &["app_key", "clear"]);
+        assert_eq!(kept.as_deref(), Some(&b"a=1; b=2; c=3"[..]));
     }
 
     proptest::proptest! {
@@ -319,7 +331,7 @@ mod tests {
             let _ = found(&[("authorization", &authorization), ("cookie", &cookie)]);
             let headers = headers(&[("cookie", &cookie)]);
             let request = Request::read(&headers).unwrap();
-            let _ = cookies_without(&request, "a");
+            let _ = cookies_without(&request, &["a"]);
         }
     }
 }

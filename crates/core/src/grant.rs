@@ -65,7 +65,7 @@ impl Grant {
                 edits.push(remove);
             }
         }
-        edits.extend(strips.iter().map(|strip| strip.edit(request)));
+        edits.extend(strip_all(strips, request));
         let mut set = |name: &str, value: &str| {
             edits.push(Edit::Set(name.to_owned(), value.as_bytes().to_vec()));
         };
@@ -90,15 +90,25 @@ impl Grant {
     }
 }
 
-impl Strip {
-    fn edit(&self, request: &Request<'_>) -> Edit {
-        match self {
-            Self::Target(target) => Edit::Set(":path".to_owned(), target.clone().into_bytes()),
-            Self::Header(name) => Edit::Remove(name.clone()),
-            Self::Cookie(name) => match cookies_without(request, name) {
-                Some(rest) => Edit::Set("cookie".to_owned(), rest),
-                None => Edit::Remove("cookie".to_owned()),
-            },
+/// The cookies go in one edit: a second one would bring back what the first took out.
+fn strip_all(strips: &[Strip], request: &Request<'_>) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    let mut cookies = Vec::new();
+    for strip in strips {
+        match strip {
+            Strip::Target(target) => {
+                edits.push(Edit::Set(":path".to_owned(), target.clone().into_bytes()));
+            }
+            Strip::Header(name) => edits.push(Edit::Remove(name.clone())),
+            Strip::Cookie(name) => cookies.push(name.as_str()),
         }
     }
+    if !cookies.is_empty() {
+        let name = "cookie".to_owned();
+        edits.push(match cookies_without(request, &cookies) {
+            Some(rest) => Edit::Set(name, rest),
+            None => Edit::Remove(name),
+        });
+    }
+    edits
 }
