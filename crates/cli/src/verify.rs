@@ -123,6 +123,8 @@ fn explain(reason: Reason) -> &'static str {
         | Reason::DisabledKey
         | Reason::WrongAccount
         | Reason::AddressNotAllowed
+        | Reason::ChallengeRequired
+        | Reason::ChallengeFailed
         | Reason::KeyServiceUnavailable
         | Reason::Overloaded
         | Reason::HostFailure => "this does not concern a link",

@@ -66,7 +66,7 @@ impl Refusal {
     pub fn status(self) -> u16 {
         match (self.reason.public(), self.scheme) {
             (PublicReason::AmbiguousRequest, _) => 400,
-            (PublicReason::NotAllowedHere, _) => 403,
+            (PublicReason::NotAllowedHere | PublicReason::ChallengeRequired, _) => 403,
             (PublicReason::Unavailable, _) => 503,
             (
                 PublicReason::MissingCredential
@@ -105,7 +105,9 @@ impl Refusal {
             PublicReason::AmbiguousRequest => {
                 Some("Bearer realm=\"keygate\", error=\"invalid_request\"")
             }
-            PublicReason::NotAllowedHere | PublicReason::Unavailable => None,
+            PublicReason::NotAllowedHere
+            | PublicReason::ChallengeRequired
+            | PublicReason::Unavailable => None,
         }
     }
 

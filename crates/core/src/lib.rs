@@ -8,6 +8,7 @@ pub mod answer;
 pub mod app_key;
 pub mod base62;
 pub mod cache;
+pub mod challenge;
 pub mod config;
 pub mod credential;
 pub mod glob;

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use crate::answer::{Denial, Refusal, Scheme};
 use crate::app_key::KeyHash;
+use crate::challenge::Reply;
 use crate::grant::{Grant, Outcome};
 use crate::identity::IdentityHeaders;
 use crate::path::canonical;
@@ -76,6 +77,8 @@ pub enum Verdict {
     Ask(KeyHash),
     /// It is refused.
     Deny(Denial),
+    /// It is answered here, and that is no refusal.
+    Reply(Reply),
 }
 
 impl Policy {

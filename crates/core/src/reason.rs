@@ -38,6 +38,10 @@ pub enum Reason {
     WrongAccount,
     /// The client's address is not among those of the key.
     AddressNotAllowed,
+    /// A browser has to pass a challenge, and none was passed.
+    ChallengeRequired,
+    /// The solution of a challenge is forged, late, insufficient, or somebody else's.
+    ChallengeFailed,
     /// The key service gave no usable answer in time.
     KeyServiceUnavailable,
     /// Too many requests already wait for the key service.
@@ -57,6 +61,8 @@ pub enum PublicReason {
     InvalidCredential,
     /// It counted once.
     Expired,
+    /// A browser could pass, after a challenge.
+    ChallengeRequired,
     /// Whoever asks, not here.
     NotAllowedHere,
     /// Try again.
@@ -65,7 +71,7 @@ pub enum PublicReason {
 
 impl Reason {
     /// All reasons, for whoever defines a counter for each.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::UnreadableRequest,
         Self::AmbiguousPath,
         Self::EncodedSlash,
@@ -83,6 +89,8 @@ impl Reason {
         Self::DisabledKey,
         Self::WrongAccount,
         Self::AddressNotAllowed,
+        Self::ChallengeRequired,
+        Self::ChallengeFailed,
         Self::KeyServiceUnavailable,
         Self::Overloaded,
         Self::HostFailure,
@@ -108,6 +116,8 @@ impl Reason {
             Self::DisabledKey => "disabled_key",
             Self::WrongAccount => "wrong_account",
             Self::AddressNotAllowed => "address_not_allowed",
+            Self::ChallengeRequired => "challenge_required",
+            Self::ChallengeFailed => "challenge_failed",
             Self::KeyServiceUnavailable => "key_service_unavailable",
             Self::Overloaded => "overloaded",
             Self::HostFailure => "host_failure",
@@ -133,6 +143,7 @@ impl Reason {
             | Self::DisabledKey
             | Self::WrongAccount => PublicReason::InvalidCredential,
             Self::Expired => PublicReason::Expired,
+            Self::ChallengeRequired | Self::ChallengeFailed => PublicReason::ChallengeRequired,
             Self::KeyServiceUnavailable | Self::Overloaded | Self::HostFailure => {
                 PublicReason::Unavailable
             }
@@ -148,6 +159,7 @@ impl PublicReason {
             Self::MissingCredential => "missing_credential",
             Self::InvalidCredential => "invalid_credential",
             Self::Expired => "expired",
+            Self::ChallengeRequired => "challenge_required",
             Self::NotAllowedHere => "not_allowed_here",
             Self::Unavailable => "unavailable",
         }
@@ -160,6 +172,9 @@ impl PublicReason {
             Self::MissingCredential => "A credential is required.",
             Self::InvalidCredential => "The credential is not valid.",
             Self::Expired => "The credential has expired.",
+            Self::ChallengeRequired => {
+                "A browser has to pass a challenge here first. Open this address in one."
+            }
             Self::NotAllowedHere => "This is not allowed here.",
             Self::Unavailable => "This cannot be checked right now. Try again.",
         }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::answer::{Refusal, Scheme, Template};
+use crate::challenge::{Challenge, Step};
 use crate::glob::{HostPattern, PathGlob};
 use crate::grant::{Grant, Outcome, Strip};
 use crate::identity::{Identity, IdentityHeaders};
@@ -46,10 +47,12 @@ pub enum Requirement {
 }
 
 /// How strictly a rule is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Mode {
     /// Who does not meet it is refused.
     Block,
+    /// Who does not meet it may pass a challenge instead.
+    Challenge(Challenge),
     /// Everybody passes; the upstream learns what would have happened.
     Simulate,
     /// Everybody passes.
@@ -74,11 +77,17 @@ impl Rule {
         let allow = |outcome, strips: &[Strip], identity: Option<&Identity>| {
             Verdict::Allow(Grant::new(request, headers, outcome, strips, identity))
         };
-        if self.mode == Mode::Off {
+        if matches!(self.mode, Mode::Off) {
             return allow(Outcome::Anonymous, &[], None);
         }
         match self.judge(request, facts) {
-            Finding::Met(Evidence { strips, identity }) => {
+            Finding::Met(Evidence {
+                mut strips,
+                identity,
+            }) => {
+                if let Mode::Challenge(challenge) = &self.mode {
+                    strips.extend(challenge.strips(request));
+                }
                 let outcome = match self.require {
                     Requirement::Nothing => Outcome::Anonymous,
                     Requirement::One(_) | Requirement::Any(_) | Requirement::All(_) => {
@@ -88,13 +97,18 @@ impl Rule {
                 allow(outcome, &strips, identity.as_ref())
             }
             Finding::Ask(hash) => Verdict::Ask(hash),
-            Finding::Refused(refusal) if self.mode == Mode::Simulate => {
-                allow(Outcome::WouldDeny(refusal.reason), &[], None)
-            }
-            Finding::Refused(refusal) => {
-                let template = self.deny.as_deref();
-                Verdict::Deny(refusal.answer(request.headers, template, &self.name))
-            }
+            Finding::Refused(refusal) => match &self.mode {
+                Mode::Simulate => allow(Outcome::WouldDeny(refusal.reason), &[], None),
+                Mode::Challenge(challenge) => match challenge.meet(refusal, request, facts, self) {
+                    Step::Clear => allow(Outcome::Cleared, &challenge.strips(request), None),
+                    Step::Reply(reply) => Verdict::Reply(reply),
+                    Step::Deny(denial) => Verdict::Deny(denial),
+                },
+                Mode::Block | Mode::Off => {
+                    let template = self.deny.as_deref();
+                    Verdict::Deny(refusal.answer(request.headers, template, &self.name))
+                }
+            },
         }
     }
 

@@ -1,6 +1,7 @@
 //! From the text of a configuration to a [`Policy`]: everything that can be wrong is
 //! found here, and named by the path of its field.
 
+mod challenge;
 mod provider;
 mod rule;
 mod unique;

@@ -2,7 +2,7 @@
 
 use super::{Compiler, NAME, is_name, written};
 use crate::glob::{HostPattern, PathGlob};
-use crate::rule::{Mode, Requirement, Rule};
+use crate::rule::{Requirement, Rule};
 
 impl Compiler<'_> {
     pub(super) fn rule(
@@ -22,6 +22,7 @@ impl Compiler<'_> {
         let methods = self.methods(&format!("{path}.match.methods"), &written.matches.methods);
         let hosts = self.hosts(&format!("{path}.match.hosts"), &written.matches.hosts);
         let require = self.requirement(&format!("{path}.require"), &written.require);
+        let mode = self.mode(path, written, before);
         let deny = written.deny.as_ref().map(|name| {
             let found = self.responses.get(name).cloned();
             let missing = format!("there is no response \"{name}\"");
@@ -34,11 +35,7 @@ impl Compiler<'_> {
             methods,
             allow_encoded_slash: written.allow_encoded_slash,
             require: require?,
-            mode: match written.mode {
-                written::Mode::Block => Mode::Block,
-                written::Mode::Simulate => Mode::Simulate,
-                written::Mode::Off => Mode::Off,
-            },
+            mode: mode?,
             deny: deny.flatten(),
         })
     }

@@ -7,6 +7,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+pub use super::challenge::Written as Challenge;
 use super::unique::UniqueMap;
 use crate::secret::Encoding;
 
@@ -155,6 +156,7 @@ pub struct Rule {
     pub require: Requirement,
     #[serde(default)]
     pub mode: Mode,
+    pub challenge: Option<Challenge>,
     pub deny: Option<String>,
     #[serde(default)]
     pub allow_encoded_slash: bool,
@@ -174,6 +176,7 @@ pub enum Mode {
     #[default]
     Block,
     Simulate,
+    Challenge,
     Off,
 }
 
