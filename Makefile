@@ -26,14 +26,14 @@ build: need-cargo ## The command keygate, the upstream of the demo, and target/k
 	$(call say,building the filter)
 	@scripts/wasm
 
-test: need-cargo ## Every test, also end to end against a real Envoy
+test: need-cargo ## Every test, also end to end with a real Envoy and a real browser
 	$(call say,building the filter)
 	@scripts/wasm
 	$(call say,building everything that is tested)
 	@cargo build --workspace --all-targets
 	$(call say,testing$(comma) also end to end)
-	@envoy=$$(scripts/envoy); echo "Envoy: $$envoy"; \
-	KEYGATE_ENVOY=$$envoy KEYGATE_WASM=target/keygate.wasm cargo test --workspace
+	@envoy=$$(scripts/envoy); driver=$$(scripts/chromium); echo "Envoy: $$envoy, browser: $$driver"; \
+	KEYGATE_ENVOY=$$envoy KEYGATE_CHROMEDRIVER=$$driver KEYGATE_WASM=target/keygate.wasm cargo test --workspace
 
 test-docker: need-cargo ## The end-to-end tests against Envoy in docker
 	$(call say,building the filter)
@@ -41,8 +41,8 @@ test-docker: need-cargo ## The end-to-end tests against Envoy in docker
 	$(call say,building the key service and the tests)
 	@cargo build --workspace
 	$(call say,testing end to end against Envoy in docker)
-	@image=$$(scripts/docker-image); echo "Envoy: docker:$$image"; \
-	KEYGATE_ENVOY=docker:$$image KEYGATE_WASM=target/keygate.wasm cargo test -p keygate-tests --test e2e
+	@image=$$(scripts/docker-image); driver=$$(scripts/chromium); echo "Envoy: docker:$$image, browser: $$driver"; \
+	KEYGATE_ENVOY=docker:$$image KEYGATE_CHROMEDRIVER=$$driver KEYGATE_WASM=target/keygate.wasm cargo test -p keygate-tests --test e2e
 
 lint: need-cargo ## Format, clippy (also for wasm32), documentation, shell scripts
 	$(call say,format)

@@ -10,7 +10,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::ptr::null_mut;
 use std::time::Duration;
 
-use keygate_core::answer::Denial;
 use keygate_core::request::Header;
 use keygate_core::time::{Millis, UnixMillis};
 use proxy_wasm::hostcalls;
@@ -273,18 +272,16 @@ pub fn resume() -> Outcome<()> {
 }
 
 /// Answers the request of the current context in place of the upstream.
-pub fn reply(denial: &Denial) -> Outcome<()> {
-    let headers: Vec<(&str, &str)> = denial
-        .headers
+pub fn reply(status: u16, headers: &[(&str, String)], body: &str, details: &str) -> Outcome<()> {
+    let headers: Vec<(&str, &str)> = headers
         .iter()
         .map(|(name, value)| (*name, value.as_str()))
         .collect();
     let headers = write_map(&headers);
-    let (body, details) = (denial.body.as_bytes(), denial.details.as_bytes());
     // SAFETY: pointers and sizes are those of live slices. -1 leaves grpc-status to Envoy.
     check(unsafe {
         proxy_send_local_response(
-            u32::from(denial.status),
+            u32::from(status),
             details.as_ptr(),
             details.len(),
             body.as_ptr(),

@@ -14,13 +14,15 @@ thread_local! {
     static COUNTERS: RefCell<BTreeMap<String, u32>> = const { RefCell::new(BTreeMap::new()) };
 }
 
-/// Counts a final decision: `keygate_decision.<allow|deny|would_deny>.<reason>`.
+/// Counts a final decision: `keygate_decision.<allow|deny|would_deny|reply>.<reason>`.
 pub fn decision(verdict: &Verdict) {
     match verdict {
         Verdict::Ask(_) => {}
         Verdict::Deny(denial) => count(&format!("keygate_decision.deny.{}", denial.reason.code())),
+        Verdict::Reply(reply) => count(&format!("keygate_decision.reply.{}", reply.code)),
         Verdict::Allow(grant) => match grant.outcome {
             Outcome::Verified => count("keygate_decision.allow.verified"),
+            Outcome::Cleared => count("keygate_decision.allow.cleared"),
             Outcome::Anonymous => count("keygate_decision.allow.anonymous"),
             Outcome::WouldDeny(reason) => {
                 count(&format!("keygate_decision.would_deny.{}", reason.code()));

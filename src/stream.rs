@@ -134,14 +134,17 @@ fn enforce(verdict: &Verdict, headers: &[Header]) -> State {
             Ok(()) => State::Allowed,
             Err(_) => refuse(headers, Reason::HostFailure),
         },
-        Verdict::Deny(denial) => {
-            if host::reply(denial).is_err() {
-                log::error!("keygate: the answer to a refused request could not be sent");
-            }
-            State::Denied
-        }
+        Verdict::Deny(it) => answered(host::reply(it.status, &it.headers, &it.body, &it.details)),
+        Verdict::Reply(it) => answered(host::reply(it.status, &it.headers, "", &it.details)),
         Verdict::Ask(_) => refuse(headers, Reason::HostFailure),
     }
+}
+
+fn answered(sent: Result<(), HostError>) -> State {
+    if sent.is_err() {
+        log::error!("keygate: the answer to a request could not be sent");
+    }
+    State::Denied
 }
 
 fn edit(grant: &Grant) -> Result<(), HostError> {

@@ -2,6 +2,7 @@
 #![allow(clippy::arithmetic_side_effects, reason = "a test may panic")]
 
 mod app_keys;
+mod challenge;
 mod configuration;
 mod demo;
 mod harness;

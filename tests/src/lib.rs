@@ -4,6 +4,7 @@
 //! It knows no policy and asserts nothing about one; a part that does not come
 //! up, or does not answer in time, is a panic that says which.
 
+pub mod browser;
 pub mod client;
 pub mod echo;
 pub mod envoy;

@@ -124,6 +124,8 @@ fn explain(reason: Reason) -> &'static str {
         | Reason::WrongAccount
         | Reason::InsufficientScope
         | Reason::AddressNotAllowed
+        | Reason::ChallengeRequired
+        | Reason::ChallengeFailed
         | Reason::KeyServiceUnavailable
         | Reason::Overloaded
         | Reason::NoSigningKey

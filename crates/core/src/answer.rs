@@ -67,7 +67,12 @@ impl Refusal {
     pub fn status(self) -> u16 {
         match (self.reason.public(), self.scheme) {
             (PublicReason::AmbiguousRequest, _) => 400,
-            (PublicReason::NotAllowedHere | PublicReason::InsufficientScope, _) => 403,
+            (
+                PublicReason::NotAllowedHere
+                | PublicReason::InsufficientScope
+                | PublicReason::ChallengeRequired,
+                _,
+            ) => 403,
             (PublicReason::Unavailable, _) => 503,
             (
                 PublicReason::MissingCredential
@@ -108,6 +113,7 @@ impl Refusal {
             }
             PublicReason::NotAllowedHere
             | PublicReason::InsufficientScope
+            | PublicReason::ChallengeRequired
             | PublicReason::Unavailable => None,
         }
     }

@@ -273,7 +273,8 @@ impl<'de> Deserialize<'de> for KeyHash {
     }
 }
 
-fn derived_mac(master: &Hkdf<Sha256>, info: &[u8]) -> Hmac<Sha256> {
+/// The MAC that one secret gives for one purpose, which `info` names.
+pub(crate) fn derived_mac(master: &Hkdf<Sha256>, info: &[u8]) -> Hmac<Sha256> {
     let mut derived = Zeroizing::new([0_u8; 32]);
     #[expect(clippy::expect_used, reason = "HKDF-SHA256 gives up to 8160 bytes")]
     master

@@ -32,6 +32,8 @@ pub enum Outcome {
     Verified,
     /// None was asked for.
     Anonymous,
+    /// A challenge was passed in place of a credential.
+    Cleared,
     /// The rule only simulates; in block mode this would have been the reason.
     WouldDeny(Reason),
 }
@@ -77,6 +79,7 @@ impl Grant {
         let result = match outcome {
             Outcome::Verified => Some("allow".to_owned()),
             Outcome::Anonymous => None,
+            Outcome::Cleared => Some("cleared".to_owned()),
             Outcome::WouldDeny(reason) => Some(format!("would-deny;reason={}", reason.code())),
         };
         if let Some(result) = &result {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use crate::answer::{Denial, Refusal, Scheme};
 use crate::app_key::KeyHash;
 use crate::assertion::Issuer;
+use crate::challenge::Reply;
 use crate::grant::{Edit, Grant, Outcome};
 use crate::identity::IdentityHeaders;
 use crate::index::Rules;
@@ -80,6 +81,8 @@ pub enum Verdict {
     Ask(KeyHash),
     /// It is refused.
     Deny(Denial),
+    /// It is answered here, and that is no refusal.
+    Reply(Reply),
 }
 
 impl Policy {
@@ -131,7 +134,7 @@ impl Policy {
     ) -> Verdict {
         let mut grant = match verdict {
             Verdict::Allow(grant) => grant,
-            Verdict::Ask(_) | Verdict::Deny(_) => return verdict,
+            Verdict::Ask(_) | Verdict::Deny(_) | Verdict::Reply(_) => return verdict,
         };
         let issuer = self.assertion.as_ref().filter(|it| it.is_for(&rule.name));
         let (Some(issuer), Some(identity)) = (issuer, &grant.identity) else {

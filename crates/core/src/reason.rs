@@ -40,6 +40,10 @@ pub enum Reason {
     InsufficientScope,
     /// The client's address is not among those of the key.
     AddressNotAllowed,
+    /// A browser has to pass a challenge, and none was passed.
+    ChallengeRequired,
+    /// The solution of a challenge is forged, late, insufficient, or somebody else's.
+    ChallengeFailed,
     /// The key service gave no usable answer in time.
     KeyServiceUnavailable,
     /// Too many requests already wait for the key service.
@@ -63,6 +67,8 @@ pub enum PublicReason {
     Expired,
     /// It counts, but not for this.
     InsufficientScope,
+    /// A browser could pass, after a challenge.
+    ChallengeRequired,
     /// Whoever asks, not here.
     NotAllowedHere,
     /// Try again.
@@ -71,7 +77,7 @@ pub enum PublicReason {
 
 impl Reason {
     /// All reasons, for whoever defines a counter for each.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::UnreadableRequest,
         Self::AmbiguousPath,
         Self::EncodedSlash,
@@ -90,6 +96,8 @@ impl Reason {
         Self::WrongAccount,
         Self::InsufficientScope,
         Self::AddressNotAllowed,
+        Self::ChallengeRequired,
+        Self::ChallengeFailed,
         Self::KeyServiceUnavailable,
         Self::Overloaded,
         Self::NoSigningKey,
@@ -117,6 +125,8 @@ impl Reason {
             Self::WrongAccount => "wrong_account",
             Self::InsufficientScope => "insufficient_scope",
             Self::AddressNotAllowed => "address_not_allowed",
+            Self::ChallengeRequired => "challenge_required",
+            Self::ChallengeFailed => "challenge_failed",
             Self::KeyServiceUnavailable => "key_service_unavailable",
             Self::Overloaded => "overloaded",
             Self::NoSigningKey => "no_signing_key",
@@ -144,6 +154,7 @@ impl Reason {
             | Self::DisabledKey
             | Self::WrongAccount => PublicReason::InvalidCredential,
             Self::Expired => PublicReason::Expired,
+            Self::ChallengeRequired | Self::ChallengeFailed => PublicReason::ChallengeRequired,
             Self::KeyServiceUnavailable
             | Self::Overloaded
             | Self::NoSigningKey
@@ -161,6 +172,7 @@ impl PublicReason {
             Self::InvalidCredential => "invalid_credential",
             Self::Expired => "expired",
             Self::InsufficientScope => "insufficient_scope",
+            Self::ChallengeRequired => "challenge_required",
             Self::NotAllowedHere => "not_allowed_here",
             Self::Unavailable => "unavailable",
         }
@@ -174,6 +186,9 @@ impl PublicReason {
             Self::InvalidCredential => "The credential is not valid.",
             Self::Expired => "The credential has expired.",
             Self::InsufficientScope => "The credential does not permit this.",
+            Self::ChallengeRequired => {
+                "A browser has to pass a challenge here first. Open this address in one."
+            }
             Self::NotAllowedHere => "This is not allowed here.",
             Self::Unavailable => "This cannot be checked right now. Try again.",
         }

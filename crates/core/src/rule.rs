@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::answer::{Refusal, Scheme, Template};
+use crate::challenge::{Challenge, Step};
 use crate::glob::{HostPattern, PathGlob};
 use crate::grant::{Grant, Outcome, Strip};
 use crate::identity::{Identity, IdentityHeaders};
@@ -70,10 +71,12 @@ pub enum Requirement {
 }
 
 /// How strictly a rule is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Mode {
     /// Who does not meet it is refused.
     Block,
+    /// Who does not meet it may pass a challenge instead.
+    Challenge(Challenge),
     /// Everybody passes; the upstream learns what would have happened.
     Simulate,
     /// Everybody passes.
@@ -123,12 +126,18 @@ impl Rule {
         let allow = |outcome, strips: &[Strip], identity: Option<&Identity>| {
             Verdict::Allow(Grant::new(request, headers, outcome, strips, identity))
         };
-        if self.mode == Mode::Off {
+        if matches!(self.mode, Mode::Off) {
             return allow(Outcome::Anonymous, &[], None);
         }
-        let Finding { conclusion, strips } = self.judge(request, facts);
+        let Finding {
+            conclusion,
+            mut strips,
+        } = self.judge(request, facts);
         match conclusion {
             Conclusion::Met(identity) => {
+                if let Mode::Challenge(challenge) = &self.mode {
+                    strips.extend(challenge.strips(request));
+                }
                 let outcome = match self.require {
                     Requirement::Nothing => Outcome::Anonymous,
                     Requirement::One(_) | Requirement::Any(_) | Requirement::All(_) => {
@@ -138,10 +147,25 @@ impl Rule {
                 allow(outcome, &strips, identity.as_ref())
             }
             Conclusion::Ask(hash) => Verdict::Ask(hash),
-            Conclusion::Refused(refusal) if self.mode == Mode::Simulate => {
-                allow(Outcome::WouldDeny(refusal.reason), &strips, None)
+            // No challenge gives a scope; the answer says which are needed.
+            Conclusion::Refused(refusal)
+                if refusal.reason == Reason::InsufficientScope
+                    && !matches!(self.mode, Mode::Simulate) =>
+            {
+                deny(refusal)
             }
-            Conclusion::Refused(refusal) => deny(refusal),
+            Conclusion::Refused(refusal) => match &self.mode {
+                Mode::Simulate => allow(Outcome::WouldDeny(refusal.reason), &strips, None),
+                Mode::Challenge(challenge) => match challenge.meet(refusal, request, facts, self) {
+                    Step::Clear => {
+                        strips.extend(challenge.strips(request));
+                        allow(Outcome::Cleared, &strips, None)
+                    }
+                    Step::Reply(reply) => Verdict::Reply(reply),
+                    Step::Deny(denial) => Verdict::Deny(denial),
+                },
+                Mode::Block | Mode::Off => deny(refusal),
+            },
         }
     }
 

@@ -116,6 +116,7 @@ fn outcome(policy: &Policy, line: &str) -> String {
     match policy.decide(&headers, &facts(&answer, None, NOW)) {
         Verdict::Allow(_) => "allow".to_owned(),
         Verdict::Deny(denial) => format!("{} {}", denial.status, denial.reason.code()),
+        Verdict::Reply(reply) => reply.status.to_string(),
         Verdict::Ask(_) => panic!("{line}: another key"),
     }
 }

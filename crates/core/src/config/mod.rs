@@ -2,6 +2,7 @@
 //! found here, and named by the path of its field.
 
 mod assertion;
+mod challenge;
 mod provider;
 mod rule;
 mod session;
@@ -156,7 +157,8 @@ impl<'a> Compiler<'a> {
         let mut names = HashSet::new();
         let mut rules: Vec<Rule> = Vec::new();
         for (index, rule) in written.rules.iter().enumerate() {
-            rules.extend(self.rule(&format!("rules[{index}]"), rule, &mut names));
+            let rule = self.rule(&format!("rules[{index}]"), rule, &mut names, &rules);
+            rules.extend(rule);
         }
         let identity = self.identity(&written.identity);
         let (identity, assertion) = self.assertion(&written.assertion, identity, &rules);

@@ -81,7 +81,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// The ring that a provider names, each secret made into what verifies.
+    /// The ring that a provider or a challenge names, each secret made into what verifies.
     pub(super) fn ring_of<K>(
         &mut self,
         path: &str,
@@ -287,14 +287,17 @@ impl Compiler<'_> {
                 Carrier::Header(name)
             }
             written::Carrier::Cookie(name) => {
-                // RFC 6265 section 4.1.1: a cookie's name is a token.
-                let fits =
-                    |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-                if name.is_empty() || !name.bytes().all(fits) {
-                    self.wrong(&format!("{path}.cookie"), "must be the name of a cookie");
-                }
+                self.cookie(&format!("{path}.cookie"), name);
                 Carrier::Cookie(name.clone())
             }
+        }
+    }
+
+    /// RFC 6265 section 4.1.1: a cookie's name is a token.
+    pub(super) fn cookie(&mut self, path: &str, name: &str) {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        if name.is_empty() || !name.bytes().all(fits) {
+            self.wrong(path, "must be the name of a cookie");
         }
     }
 }

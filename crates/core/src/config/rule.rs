@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{Compiler, NAME, is_name, written};
 use crate::glob::{HostPattern, PathGlob};
-use crate::rule::{HeaderMatch, Mode, NeededScopes, Requirement, Rule};
+use crate::rule::{HeaderMatch, NeededScopes, Requirement, Rule};
 use crate::scopes::Scopes;
 
 impl Compiler<'_> {
@@ -13,6 +13,7 @@ impl Compiler<'_> {
         path: &str,
         written: &written::Rule,
         names: &mut HashSet<String>,
+        before: &[Rule],
     ) -> Option<Rule> {
         if !is_name(&written.name) {
             self.wrong(&format!("{path}.name"), NAME);
@@ -27,6 +28,7 @@ impl Compiler<'_> {
         let headers = self.matched_headers(path, &written.matches.headers);
         let scopes = self.scopes(path, &written.scopes);
         let require = self.requirement(&format!("{path}.require"), &written.require);
+        let mode = self.mode(path, written, before);
         let deny = written.deny.as_ref().map(|name| {
             let found = self.responses.get(name).cloned();
             let missing = format!("there is no response \"{name}\"");
@@ -48,11 +50,7 @@ impl Compiler<'_> {
             allow_encoded_slash: written.allow_encoded_slash,
             require: require?,
             scopes,
-            mode: match written.mode {
-                written::Mode::Block => Mode::Block,
-                written::Mode::Simulate => Mode::Simulate,
-                written::Mode::Off => Mode::Off,
-            },
+            mode: mode?,
             deny: deny.flatten(),
         })
     }

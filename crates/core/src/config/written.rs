@@ -7,6 +7,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+pub use super::challenge::Written as Challenge;
 use super::unique::UniqueMap;
 use crate::secret::Encoding;
 
@@ -172,6 +173,7 @@ pub struct Rule {
     pub scopes: Vec<NeededScopes>,
     #[serde(default)]
     pub mode: Mode,
+    pub challenge: Option<Challenge>,
     pub deny: Option<String>,
     #[serde(default)]
     pub allow_encoded_slash: bool,
@@ -206,6 +208,7 @@ pub enum Mode {
     #[default]
     Block,
     Simulate,
+    Challenge,
     Off,
 }
 

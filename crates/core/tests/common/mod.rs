@@ -65,7 +65,7 @@ pub fn judge(policy: &Policy, headers: &[Header], now_secs: u64) -> Result<Strin
     ) {
         Verdict::Allow(grant) => Ok(after(headers, &grant.edits, ":path").unwrap_or_default()),
         Verdict::Deny(denial) => Err(denial.reason),
-        Verdict::Ask(_) => panic!("NoAnswer leaves nothing to ask"),
+        other @ (Verdict::Ask(_) | Verdict::Reply(_)) => panic!("not without a key: {other:?}"),
     }
 }
 

@@ -1,0 +1,98 @@
+//! The page that a challenged person sees: one file, no request to anywhere else, and a
+//! content security policy that lets run exactly the script that stands here.
+
+use std::sync::LazyLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+
+use crate::request::Request;
+
+const PAGE: &str = include_str!("page.html");
+const SCRIPT: &str = include_str!("page.js");
+const STYLE: &str = include_str!("page.css");
+
+static CONTENT_SECURITY: LazyLock<String> = LazyLock::new(|| {
+    let hash = |text: &str| STANDARD.encode(Sha256::digest(text));
+    format!(
+        "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; img-src data:; \
+         connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        hash(SCRIPT),
+        hash(STYLE)
+    )
+});
+
+/// The headers that go with every such page.
+pub fn headers() -> Vec<(&'static str, String)> {
+    vec![
+        ("content-type", "text/html; charset=utf-8".to_owned()),
+        ("content-security-policy", CONTENT_SECURITY.clone()),
+    ]
+}
+
+/// The page with this challenge in it.
+pub fn body(token: &str, difficulty: u8, request: &Request<'_>) -> String {
+    let id = request.text("x-request-id");
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let shown = id.len() <= 64 && id.bytes().all(is_plain);
+    // Nothing that is filled in can close an attribute or hold another placeholder.
+    PAGE.replace("{token}", token)
+        .replace("{difficulty}", &difficulty.to_string())
+        .replace("{request_id}", if shown { &id } else { "" })
+        .replace("{style}", STYLE)
+        .replace("{script}", SCRIPT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::Header;
+
+    fn page(request_id: &str) -> String {
+        let headers: Vec<Header> = [
+            (":method", "GET"),
+            (":path", "/"),
+            (":authority", "h"),
+            ("x-request-id", request_id),
+        ]
+        .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()))
+        .to_vec();
+        body("1.token", 16, &Request::read(&headers).unwrap())
+    }
+
+    fn between<'a>(page: &'a str, from: &str, to: &str) -> &'a str {
+        let (_, rest) = page.split_once(from).unwrap();
+        rest.split_once(to).unwrap().0
+    }
+
+    #[test]
+    fn the_policy_of_the_page_names_its_script_and_its_style_by_hash() {
+        let page = page("r-1");
+        let policy = headers().pop().unwrap().1;
+        for (kind, text) in [
+            ("script", between(&page, "<script>", "</script>")),
+            ("style", between(&page, "<style>", "</style>")),
+        ] {
+            let hash = STANDARD.encode(Sha256::digest(text));
+            assert!(policy.contains(&format!("{kind}-src 'sha256-{hash}';")));
+            assert_eq!(page.matches(&format!("<{kind}")).count(), 1);
+        }
+        assert!(!policy.contains("unsafe") && policy.contains("connect-src 'self'"));
+        assert!(!PAGE.contains(" style="), "the policy would block it");
+    }
+
+    #[test]
+    fn the_page_holds_the_challenge_and_the_id_of_the_request() {
+        let page = page("r-1");
+        assert!(page.contains("data-token=\"1.token\" data-difficulty=\"16\""));
+        assert!(page.contains("r-1") && page.contains("<noscript>"));
+    }
+
+    #[test]
+    fn an_id_that_is_no_id_is_not_shown() {
+        for id in ["<b>", "{script}", "a\"b", &"x".repeat(65)] {
+            assert!(!page(id).contains(&format!("Request {id}<")), "{id}");
+        }
+    }
+}

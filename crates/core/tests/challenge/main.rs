@@ -1,0 +1,213 @@
+//! What mode `challenge` gives to whom.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod seals;
+mod visit;
+
+use common::{after, facts, policy};
+use keygate_core::challenge::SOLUTION_HEADER;
+use keygate_core::grant::Outcome;
+use keygate_core::policy::Verdict;
+use keygate_core::reason::Reason;
+use keygate_core::record::NoAnswer;
+use keygate_core::time::UnixMillis;
+use serde_json::{Value, json};
+use visit::{CLIENT, NOW, SECRET, Visit, demo, demo_policy, header};
+
+#[test]
+fn a_browser_gets_the_page_and_a_program_is_told_to_use_one() {
+    let page = Visit::new("/x").denied();
+    assert_eq!((page.status, page.reason), (403, Reason::ChallengeRequired));
+    assert_eq!(
+        header(&page.headers, "content-type"),
+        Some("text/html; charset=utf-8")
+    );
+    assert_eq!(header(&page.headers, "cache-control"), Some("no-store"));
+    assert_eq!(
+        page.details,
+        "keygate_denied{reason=challenge_required,cause=missing_credential,rule=web}"
+    );
+    for program in [
+        Visit::new("/x").without("accept"),
+        Visit::new("/x").without("accept").with("accept", "*/*"),
+        Visit::new("/x")
+            .without("accept")
+            .with("accept", "image/avif,*/*"),
+    ] {
+        let refused = program.denied();
+        let body: Value = serde_json::from_str(&refused.body).unwrap();
+        assert_eq!(
+            (refused.status, &body["reason"]),
+            (403, &json!("challenge_required"))
+        );
+        assert_eq!(header(&refused.headers, "cache-control"), Some("no-store"));
+        assert!(body["detail"].as_str().unwrap().contains("browser"));
+    }
+    let mut post = Visit::new("/x").request();
+    post[0].1 = b"POST".to_vec();
+    let keys = NoAnswer(Reason::KeyServiceUnavailable);
+    let client = Some(CLIENT.parse().unwrap());
+    match demo_policy().decide(&post, &facts(&keys, client, UnixMillis::from_secs(NOW))) {
+        Verdict::Deny(denial) => assert!(!denial.body.contains("data-token")),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_solution_earns_a_clearance_and_the_clearance_lets_pass_without_reaching_the_upstream() {
+    let visit = Visit::new("/x?a=1");
+    let reply = visit
+        .clone()
+        .with(SOLUTION_HEADER, &visit.solution())
+        .replied();
+    assert_eq!((reply.status, reply.code), (204, "challenge_solved"));
+    let cookie = header(&reply.headers, "set-cookie").unwrap();
+    assert!(
+        cookie.ends_with("; Path=/; Max-Age=600; HttpOnly; SameSite=Lax"),
+        "{cookie}"
+    );
+    assert_eq!(header(&reply.headers, "cache-control"), Some("no-store"));
+    let cookies = format!("a=1; keygate_clearance={}; b=2", visit.clearance());
+    let next = Visit::new("/elsewhere").with("cookie", &cookies);
+    let grant = next.allowed();
+    assert_eq!(grant.outcome, Outcome::Cleared);
+    let upstream = |name: &str| after(&next.request(), &grant.edits, name);
+    assert_eq!(upstream("cookie").as_deref(), Some("a=1; b=2"));
+    assert_eq!(upstream("x-keygate-result").as_deref(), Some("cleared"));
+    assert_eq!(upstream("x-keygate-account"), None);
+    assert!(
+        grant
+            .state
+            .contains(&("keygate_result", "cleared".to_owned()))
+    );
+}
+
+#[test]
+fn the_cookie_is_secure_where_the_client_speaks_https() {
+    for (name, value, expected) in [
+        ("x-forwarded-proto", "https", true),
+        (":scheme", "https", true),
+        ("x-forwarded-proto", "http", false),
+        (":scheme", "http", false),
+    ] {
+        let visit = Visit::new("/x").with(name, value);
+        let reply = visit
+            .clone()
+            .with(SOLUTION_HEADER, &visit.solution())
+            .replied();
+        let cookie = header(&reply.headers, "set-cookie").unwrap();
+        assert_eq!(cookie.ends_with("; Secure"), expected, "{name}: {value}");
+    }
+}
+
+#[test]
+fn without_an_address_nothing_is_offered_and_nothing_holds() {
+    let visit = Visit::new("/x");
+    let (solution, clearance) = (visit.solution(), visit.clearance());
+    let unknown = Visit {
+        client: None,
+        ..visit
+    };
+    for visit in [
+        unknown.clone(),
+        unknown.clone().with(SOLUTION_HEADER, &solution),
+        unknown.clone().cleared_by(&clearance),
+    ] {
+        let refused = visit.denied();
+        assert_eq!(refused.reason, Reason::MissingCredential);
+        assert!(!refused.body.contains("data-token"));
+    }
+}
+
+#[test]
+fn two_clearances_are_refused_as_ambiguous() {
+    let clearance = Visit::new("/x").clearance();
+    let pair = format!("keygate_clearance={clearance}");
+    for visit in [
+        Visit::new("/x").with("cookie", &format!("{pair}; {pair}")),
+        Visit::new("/x").with("cookie", &pair).with("cookie", &pair),
+        Visit::new("/x").with("cookie", &format!("{pair}; keygate_clearance=")),
+    ] {
+        let refused = visit.denied();
+        assert_eq!(
+            (refused.status, refused.reason),
+            (400, Reason::DuplicateCredential)
+        );
+    }
+}
+
+#[test]
+fn a_credential_passes_as_in_block_and_no_cookie_of_ours_goes_on() {
+    let mut json = demo();
+    json["unmatched"] = json!("allow");
+    let policy = policy(&json, SECRET);
+    let keygate_core::rule::Requirement::One(link) = &policy.rules.all()[2].require else {
+        panic!("one provider");
+    };
+    let keygate_core::provider::Provider::SignedUrl(link) = link.as_ref() else {
+        panic!("a link");
+    };
+    let target = link
+        .sign("/x", "verify", NOW, UnixMillis::from_secs(NOW))
+        .unwrap();
+    let visit = Visit::new(&target).with("cookie", "keygate_clearance=a; b=2; keygate_clearance=c");
+    let Verdict::Allow(grant) = visit.verdict_of(&policy) else {
+        panic!("a link that holds");
+    };
+    assert_eq!(grant.outcome, Outcome::Verified);
+    let upstream = |name: &str| after(&visit.request(), &grant.edits, name);
+    assert_eq!(upstream("cookie").as_deref(), Some("b=2"));
+    assert_eq!(upstream(":path").as_deref(), Some("/x"));
+    // What the page sends never goes on, not even where no rule is.
+    let sent = Visit::new(&target)
+        .with(SOLUTION_HEADER, "x")
+        .with("x_keygate_solution", "x");
+    let Verdict::Allow(grant) = sent.verdict_of(&policy) else {
+        panic!("a link that holds");
+    };
+    for name in [SOLUTION_HEADER, "x_keygate_solution"] {
+        assert_eq!(after(&sent.request(), &grant.edits, name), None);
+    }
+}
+
+#[test]
+fn a_challenge_is_no_substitute_for_a_readable_request() {
+    let clearance = Visit::new("/x").clearance();
+    for (target, status, reason) in [
+        ("/x/../y", 400, Reason::AmbiguousPath),
+        ("/a%2Fb", 400, Reason::EncodedSlash),
+        ("/x?verify=a&verify=b", 400, Reason::DuplicateCredential),
+    ] {
+        let refused = Visit::new(target).cleared_by(&clearance).denied();
+        assert_eq!(
+            (refused.status, refused.reason),
+            (status, reason),
+            "{target}"
+        );
+    }
+}
+
+#[test]
+fn a_login_brings_back_to_this_site() {
+    let sent = Visit::new("/account/x?a=1&b=https://evil.example").denied();
+    assert_eq!((sent.status, sent.reason), (302, Reason::ChallengeRequired));
+    assert_eq!(
+        header(&sent.headers, "location"),
+        Some("/login?return_to=%2Faccount%2Fx%3Fa%3D1%26b%3Dhttps%3A%2F%2Fevil.example")
+    );
+    assert_eq!(header(&sent.headers, "cache-control"), Some("no-store"));
+    let program = Visit::new("/account/x").without("accept").denied();
+    assert_eq!(
+        (program.status, program.reason),
+        (403, Reason::ChallengeRequired)
+    );
+    assert_eq!(header(&program.headers, "location"), None);
+}
