@@ -7,6 +7,7 @@ mod demo;
 mod harness;
 mod hostile;
 mod links;
+mod login;
 mod outages;
 mod sessions;
 mod support;

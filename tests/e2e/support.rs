@@ -4,6 +4,7 @@ use std::process::Command;
 
 use keygate_tests::Stack;
 use keygate_tests::client::Response;
+use keygate_tests::envoy::Envoy;
 use keygate_tests::service::{CreatedKey, MEDIA, keygate};
 use serde_json::{Value, json};
 
@@ -61,10 +62,15 @@ pub fn upstream_header(response: &Response, name: &str) -> Vec<String> {
 
 /// No virtual machine of the filter has failed.
 pub fn assert_never_trapped(stack: &Stack) {
-    for (name, value) in stack.envoy.stats("vm_reload") {
+    assert_envoy_never_trapped(&stack.envoy);
+}
+
+/// The same for an Envoy on its own.
+pub fn assert_envoy_never_trapped(envoy: &Envoy) {
+    for (name, value) in envoy.stats("vm_reload") {
         assert_eq!(value, 0, "{name}");
     }
-    let log = stack.envoy.log();
+    let log = envoy.log();
     for sign in ["internal error at", "Function: proxy_on", "panicked"] {
         assert!(!log.contains(sign), "{log}");
     }
