@@ -9,6 +9,7 @@ mod harness;
 mod hostile;
 mod identity;
 mod links;
+mod login;
 mod outages;
 mod rules;
 mod sessions;

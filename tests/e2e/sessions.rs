@@ -1,155 +1,19 @@
-//! Sessions that `jwt_authn` has verified, and keys that people manage by themselves:
-//! `envoy/self-service.yaml` with the keys of a login that the test plays.
+//! Sessions that `jwt_authn` has verified, and keys that people manage by themselves, as
+//! in `envoy/self-service.yaml`.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use ed25519_dalek::{Signer as _, SigningKey};
-use keygate_tests::client::{self, Request, Response};
-use keygate_tests::echo::Echo;
-use keygate_tests::envoy::{Envoy, EnvoyConfig};
-use keygate_tests::service::{ADMIN_TOKEN, APP_KEYS, EDGE_TOKEN, Options, Service};
-use keygate_tests::wait;
+use ed25519_dalek::SigningKey;
+use keygate_tests::service::ADMIN_TOKEN;
+use keygate_tests::{client, wait};
 use serde_json::{Value, json};
 
+use crate::login::{
+    ASSERTION, Rig, WAYS, alice, bearer, by, claims, expect, login, now, text, token, token_of,
+};
 use crate::support::upstream_header;
-
-const ASSERTION: &str = "assertion-secret-for-the-tests-0123456789";
-const FILTERS: &str =
-    "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
-
-/// The three ways of a token, each as a header.
-const WAYS: [(&str, &str); 3] = [
-    ("cookie", "theme=dark; CF_Authorization="),
-    ("cf-access-token", ""),
-    ("authorization", "Bearer "),
-];
-
-struct Rig {
-    envoy: Envoy,
-    echo: Echo,
-    service: Service,
-}
-
-fn login() -> SigningKey {
-    SigningKey::from_bytes(&[42; 32])
-}
-
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.unwrap().as_secs()
-}
-
-/// What the login puts into a token of this account, with changes.
-fn claims(account: &str, changes: &Value) -> Value {
-    let mut claims = json!({
-        "iss": "https://login.example.com", "aud": ["keygate-example"], "sub": account,
-        "iat": now() - 10, "exp": now() + 300
-    });
-    let members = claims.as_object_mut().unwrap();
-    members.extend(changes.as_object().unwrap().clone());
-    claims
-}
-
-fn token_of(key: &SigningKey, head: &Value, claims: &Value) -> String {
-    let signed = [head, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
-    let signed = signed.join(".");
-    let signature = key.sign(signed.as_bytes()).to_bytes();
-    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
-}
-
-fn token(account: &str, changes: &Value) -> String {
-    let head = json!({ "alg": "EdDSA", "typ": "JWT", "kid": "login" });
-    token_of(&login(), &head, &claims(account, changes))
-}
-
-fn alice() -> String {
-    token("alice", &json!({}))
-}
-
-impl Rig {
-    fn start() -> Self {
-        Self::with(
-            &[
-                "--assertion-secret",
-                "2026-11=VOUCH",
-                "--assertion-audience",
-                "keygate-keys",
-            ],
-            ASSERTION,
-            |config| config.env("KEYGATE_ASSERTION", ASSERTION),
-        )
-    }
-
-    fn with(
-        arguments: &[&str],
-        vouch: &str,
-        change: impl FnOnce(EnvoyConfig) -> EnvoyConfig,
-    ) -> Self {
-        let echo = Echo::start();
-        let service = Service::start_with(Options {
-            arguments: arguments.iter().map(ToString::to_string).collect(),
-            variables: vec![("VOUCH".to_owned(), vouch.to_owned())],
-        });
-        let x = URL_SAFE_NO_PAD.encode(login().verifying_key().as_bytes());
-        let keys = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA",
-                                      "use": "sig", "kid": "login", "x": x }] });
-        let config = EnvoyConfig::from_file("envoy/self-service.yaml")
-            .env("KEYGATE_APP_KEYS", APP_KEYS)
-            .env("KEYGATE_EDGE_TOKEN", EDGE_TOKEN)
-            .upstream(echo.port())
-            .key_service(service.port())
-            .cluster("keygate_self_service", service.port())
-            .change(|bootstrap| {
-                let filters = bootstrap.pointer_mut(FILTERS).unwrap();
-                assert_eq!(filters[0]["name"], "envoy.filters.http.jwt_authn");
-                assert_eq!(filters[1]["name"], "keygate");
-                for provider in ["browser", "command-line"] {
-                    let provider = &mut filters[0]["typed_config"]["providers"][provider];
-                    provider["local_jwks"]["inline_string"] = json!(keys.to_string());
-                }
-            });
-        let envoy = Envoy::start(change(config));
-        Self {
-            envoy,
-            echo,
-            service,
-        }
-    }
-
-    fn request(&self, method: &str, path: &str, (name, value): (&str, String)) -> Request {
-        client::request(method, self.envoy.port(), path).header(name, value)
-    }
-
-    fn get(&self, path: &str, header: (&str, String)) -> Response {
-        self.request("GET", path, header).send()
-    }
-
-    fn post(&self, path: &str, header: (&str, String), body: &Value) -> Response {
-        let request = self.request("POST", path, header);
-        let request = request.header("content-type", "application/json");
-        request.body(body.to_string()).send()
-    }
-}
-
-fn by((name, before): (&'static str, &str), token: &str) -> (&'static str, String) {
-    (name, format!("{before}{token}"))
-}
-
-fn bearer(token: &str) -> (&'static str, String) {
-    by(WAYS[2], token)
-}
-
-#[track_caller]
-fn expect(answer: &Response, status: u16) -> Value {
-    assert_eq!(answer.status, status, "{}", answer.text());
-    answer.json()
-}
-
-fn text(json: &Value, field: &str) -> String {
-    json[field].as_str().unwrap_or_default().to_owned()
-}
 
 #[test]
 fn one_token_passes_in_every_way_that_its_path_takes() {
@@ -391,6 +255,27 @@ fn a_service_that_holds_a_public_key_alone_checks_what_the_edge_signs() {
     // Any upstream can be told in the same way.
     let answer = rig.get("/api/x", bearer(&alice()));
     assert_eq!(upstream_header(&answer, "x-keygate-assertion").len(), 1);
+}
+
+#[test]
+fn a_session_is_still_there_after_a_pause_for_a_key() {
+    let rig = Rig::with(&[], "", |config| {
+        config
+            .env("KEYGATE_ASSERTION", ASSERTION)
+            .edit_policy(|policy| {
+                policy["rules"][1]["require"] = json!({ "all": ["app-key", "session"] });
+            })
+    });
+    for account in ["alice", "bob"] {
+        let key = rig.service.create_key(&json!({ "account": account })).key;
+        let request = rig.request("GET", "/api/x", bearer(&alice()));
+        // The key is cold: the filter asks, and reads the claims once it knows.
+        let answer = request.header("x-api-key", &key).send();
+        expect(&answer, 200);
+        assert_eq!(upstream_header(&answer, "x-keygate-account"), [account]);
+        assert_eq!(rig.get("/api/x", ("x-api-key", key)).status, 401);
+    }
+    crate::support::assert_envoy_never_trapped(&rig.envoy);
 }
 
 #[test]

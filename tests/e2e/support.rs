@@ -5,6 +5,7 @@ use std::process::Command;
 use keygate_core::app_key::{KeyRingId, MasterSecret, Prefix};
 use keygate_core::secret::Secret;
 use keygate_tests::client::Response;
+use keygate_tests::envoy::Envoy;
 use keygate_tests::service::{APP_KEYS, CreatedKey, MEDIA, keygate};
 use keygate_tests::{Stack, wait};
 use serde_json::{Value, json};
@@ -83,10 +84,15 @@ pub fn upstream_header(response: &Response, name: &str) -> Vec<String> {
 
 /// No virtual machine of the filter has failed.
 pub fn assert_never_trapped(stack: &Stack) {
-    for (name, value) in stack.envoy.stats("vm_reload") {
+    assert_envoy_never_trapped(&stack.envoy);
+}
+
+/// The same for an Envoy on its own.
+pub fn assert_envoy_never_trapped(envoy: &Envoy) {
+    for (name, value) in envoy.stats("vm_reload") {
         assert_eq!(value, 0, "{name}");
     }
-    let log = stack.envoy.log();
+    let log = envoy.log();
     for sign in ["internal error at", "Function: proxy_on", "panicked"] {
         assert!(!log.contains(sign), "{log}");
     }

@@ -284,7 +284,7 @@ fn a_key_needs_the_scope_for_what_it_asks() {
 fn a_key_makes_none_that_can_do_more_than_itself() {
     let service = start();
     let key = service.create(
-        r#"{"account":"alice","scopes":["keys:write","files:read"],"expires_in":"1d",
+        r#"{"account":"alice","scopes":["keys:write","files:read","files:list"],"expires_in":"1d",
             "allowed_ips":["10.0.0.0/8"]}"#,
     );
     let token = by_key(&key, "keys:write files:read files:write");
@@ -295,7 +295,8 @@ fn a_key_makes_none_that_can_do_more_than_itself() {
     for (field, value, named) in [
         ("scopes", json!(["files:read", "admin"]), "scopes[1]"),
         ("scopes", json!(["files:*"]), "scopes[0]"),
-        // The assertion says so, the key itself does not.
+        // The key itself says so, the assertion does not; and the other way round.
+        ("scopes", json!(["files:list"]), "scopes[0]"),
         ("scopes", json!(["files:write"]), "scopes[0]"),
         ("expires_in", Value::Null, "expires_at"),
         ("expires_in", json!("25h"), "expires_at"),
