@@ -262,10 +262,11 @@ pub fn reply(denial: &Denial) -> Outcome<()> {
     let headers: Vec<(&str, &str)> = denial
         .headers
         .iter()
-        .map(|(name, value)| (*name, value.as_str()))
+        .map(|(name, value)| (name.as_ref(), value.as_str()))
         .collect();
     let headers = write_map(&headers);
     let (body, details) = (denial.body.as_bytes(), denial.details.as_bytes());
+    let grpc_status = denial.grpc_status.map_or(-1, i32::from);
     // SAFETY: pointers and sizes are those of live slices. -1 leaves grpc-status to Envoy.
     check(unsafe {
         proxy_send_local_response(
@@ -276,7 +277,7 @@ pub fn reply(denial: &Denial) -> Outcome<()> {
             body.len(),
             headers.as_ptr(),
             headers.len(),
-            -1,
+            grpc_status,
         )
     })
 }

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use keygate_core::answer::{Refusal, Scheme};
+use keygate_core::answer::{Refusal, Scheme, Voice};
 use keygate_core::grant::{Edit, Grant};
 use keygate_core::policy::{Facts, Verdict};
 use keygate_core::reason::Reason;
@@ -146,7 +146,8 @@ fn refuse(headers: &[Header], reason: Reason) -> State {
         reason,
         scheme: Scheme::None,
     };
-    enforce(&Verdict::Deny(refusal.answer(headers, None, "-")), headers)
+    let denial = refusal.answer(headers, &Voice::default());
+    enforce(&Verdict::Deny(denial), headers)
 }
 
 impl Context for Stream {

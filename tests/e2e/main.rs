@@ -1,6 +1,7 @@
 //! End to end: what a client sees of a real Envoy with the built module.
 #![allow(clippy::arithmetic_side_effects, reason = "a test may panic")]
 
+mod answers;
 mod app_keys;
 mod configuration;
 mod demo;

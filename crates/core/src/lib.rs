@@ -16,6 +16,7 @@ pub mod identity;
 pub mod path;
 pub mod policy;
 pub mod provider;
+pub mod query;
 pub mod reason;
 pub mod record;
 pub mod request;

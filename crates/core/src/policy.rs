@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::answer::{Denial, Refusal, Scheme};
+use crate::answer::{Denial, Refusal, Scheme, Voice};
 use crate::app_key::KeyHash;
 use crate::grant::{Grant, Outcome};
 use crate::identity::IdentityHeaders;
@@ -85,7 +85,7 @@ impl Policy {
     pub fn decide(&self, headers: &[Header], facts: &Facts<'_>) -> Verdict {
         let refuse = |reason| {
             let scheme = Scheme::None;
-            Verdict::Deny(Refusal { reason, scheme }.answer(headers, None, "-"))
+            Verdict::Deny(Refusal { reason, scheme }.answer(headers, &Voice::default()))
         };
         let request = match Request::read(headers) {
             Ok(request) => request,

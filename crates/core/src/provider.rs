@@ -30,6 +30,8 @@ pub struct AppKeys {
     pub prefix: Prefix,
     /// Where a key may stand.
     pub carriers: Vec<Carrier>,
+    /// Whether a 401 asks browsers for user name and password as well.
+    pub challenge_basic: bool,
 }
 
 /// What a requirement comes to.
@@ -53,6 +55,22 @@ pub struct Evidence {
 }
 
 impl Provider {
+    /// The parameters of the query in which its credentials stand.
+    pub fn parameters(&self) -> Vec<&str> {
+        match self {
+            Self::SignedUrl(links) => links.parameters().collect(),
+            Self::AppKey(_) => Vec::new(),
+        }
+    }
+
+    /// Whether a 401 on its account asks browsers for user name and password.
+    pub fn challenges_basic(&self) -> bool {
+        match self {
+            Self::SignedUrl(_) => false,
+            Self::AppKey(app_keys) => app_keys.challenge_basic,
+        }
+    }
+
     /// Looks for this provider's credential in a request and checks it.
     pub fn check(&self, request: &Request<'_>, facts: &Facts<'_>) -> Finding {
         let (scheme, checked) = match self {

@@ -141,6 +141,27 @@ impl Reason {
 }
 
 impl PublicReason {
+    /// All of them, for whoever reads a name.
+    pub const ALL: [Self; 6] = [
+        Self::AmbiguousRequest,
+        Self::MissingCredential,
+        Self::InvalidCredential,
+        Self::Expired,
+        Self::NotAllowedHere,
+        Self::Unavailable,
+    ];
+
+    /// The status of gRPC, where the client reads it in place of HTTP's:
+    /// INVALID_ARGUMENT, UNAUTHENTICATED, PERMISSION_DENIED or UNAVAILABLE.
+    pub fn grpc_status(self) -> u8 {
+        match self {
+            Self::AmbiguousRequest => 3,
+            Self::MissingCredential | Self::InvalidCredential | Self::Expired => 16,
+            Self::NotAllowedHere => 7,
+            Self::Unavailable => 14,
+        }
+    }
+
     /// The stable name in a body.
     pub fn code(self) -> &'static str {
         match self {

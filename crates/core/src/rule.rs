@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::answer::{Refusal, Scheme, Template};
+use crate::answer::{Challenge, Refusal, Scheme, Template, Voice};
 use crate::glob::{HostPattern, PathGlob};
 use crate::grant::{Grant, Outcome, Strip};
 use crate::identity::{Identity, IdentityHeaders};
@@ -30,6 +30,10 @@ pub struct Rule {
     pub mode: Mode,
     /// The body of a refusal; without it the client's preference decides.
     pub deny: Option<Rc<Template>>,
+    /// What a 401 asks for.
+    pub challenge: Challenge,
+    /// Parameters of the query that hold its credentials: no answer repeats them.
+    pub secret_parameters: Vec<String>,
 }
 
 /// What a request must bring.
@@ -92,9 +96,17 @@ impl Rule {
                 allow(Outcome::WouldDeny(refusal.reason), &[], None)
             }
             Finding::Refused(refusal) => {
-                let template = self.deny.as_deref();
-                Verdict::Deny(refusal.answer(request.headers, template, &self.name))
+                Verdict::Deny(refusal.answer(request.headers, &self.voice()))
             }
+        }
+    }
+
+    fn voice(&self) -> Voice<'_> {
+        Voice {
+            rule: &self.name,
+            template: self.deny.as_deref(),
+            challenge: Some(&self.challenge),
+            secret_parameters: &self.secret_parameters,
         }
     }
 
@@ -111,6 +123,17 @@ impl Rule {
 }
 
 impl Requirement {
+    /// Every provider that it names.
+    pub fn providers(&self) -> Vec<&Provider> {
+        match self {
+            Self::Nothing => Vec::new(),
+            Self::One(provider) => vec![provider],
+            Self::Any(members) | Self::All(members) => {
+                members.iter().flat_map(Self::providers).collect()
+            }
+        }
+    }
+
     fn check(&self, request: &Request<'_>, facts: &Facts<'_>) -> Finding {
         match self {
             Self::Nothing => Finding::Met(Evidence::default()),

@@ -2,6 +2,7 @@
 //! found here, and named by the path of its field.
 
 mod provider;
+mod response;
 mod rule;
 mod unique;
 mod written;
@@ -12,7 +13,7 @@ use std::rc::Rc;
 
 use serde::de::DeserializeOwned;
 
-use crate::answer::{PLACEHOLDERS, Template};
+use crate::answer::{Challenge, Template};
 use crate::identity::IdentityHeaders;
 use crate::policy::{KeyService, Policy, Unmatched};
 use crate::provider::Provider;
@@ -95,6 +96,7 @@ struct Compiler<'a> {
     secrets: HashMap<String, KeyRing<Secret>>,
     providers: HashMap<String, Rc<Provider>>,
     responses: HashMap<String, Rc<Template>>,
+    realm: String,
     problems: Vec<Problem>,
 }
 
@@ -105,6 +107,7 @@ impl<'a> Compiler<'a> {
             secrets: HashMap::new(),
             providers: HashMap::new(),
             responses: HashMap::new(),
+            realm: Challenge::default().realm,
             problems: Vec::new(),
         }
     }
@@ -135,6 +138,7 @@ impl<'a> Compiler<'a> {
         for (name, response) in &written.responses.0 {
             self.response(name, response);
         }
+        self.realm(written.realm.as_deref());
         let mut rules: Vec<Rule> = Vec::new();
         for (index, rule) in written.rules.iter().enumerate() {
             if let Some(rule) = self.rule(&format!("rules[{index}]"), rule, &rules) {
@@ -258,43 +262,6 @@ impl<'a> Compiler<'a> {
             poll: poll?,
             lease: lease?,
         })
-    }
-
-    fn response(&mut self, name: &str, written: &written::Response) {
-        let path = format!("responses.{name}");
-        let template = match written {
-            written::Response::Json(value) => {
-                self.placeholders(&format!("{path}.json"), value);
-                Template::Json(value.clone())
-            }
-            written::Response::Html(page) => Template::Html(page.clone()),
-        };
-        self.responses.insert(name.to_owned(), Rc::new(template));
-    }
-
-    /// In JSON a `{word}` that nothing fills is a slip of the pen; in HTML it may be a style.
-    fn placeholders(&mut self, path: &str, value: &serde_json::Value) {
-        match value {
-            serde_json::Value::String(text) => {
-                for name in text.split('{').skip(1).filter_map(|it| it.split_once('}')) {
-                    if !PLACEHOLDERS.contains(&name.0) {
-                        let known = PLACEHOLDERS.join("}, {");
-                        self.wrong(path, format!("{{{}}} is none of {{{known}}}", name.0));
-                    }
-                }
-            }
-            serde_json::Value::Array(items) => {
-                for (index, item) in items.iter().enumerate() {
-                    self.placeholders(&format!("{path}[{index}]"), item);
-                }
-            }
-            serde_json::Value::Object(members) => {
-                for (name, item) in members {
-                    self.placeholders(&format!("{path}.{name}"), item);
-                }
-            }
-            _ => {}
-        }
     }
 }
 

@@ -237,10 +237,17 @@ impl Compiler<'_> {
             }
             carriers.push(carrier);
         }
+        if written.challenge_basic && !carriers.contains(&Carrier::Basic) {
+            self.wrong(
+                &format!("{path}.challenge_basic"),
+                "needs \"basic\" in from: nobody would take the password",
+            );
+        }
         Some(AppKeys {
             ring: ring?,
             prefix: prefix?,
             carriers,
+            challenge_basic: written.challenge_basic,
         })
     }
 

@@ -1,6 +1,7 @@
 //! Rules from their written form.
 
 use super::{Compiler, NAME, is_name, written};
+use crate::answer::Challenge;
 use crate::glob::{HostPattern, PathGlob};
 use crate::rule::{Mode, Requirement, Rule};
 
@@ -27,19 +28,29 @@ impl Compiler<'_> {
             let missing = format!("there is no response \"{name}\"");
             self.checked(&format!("{path}.deny"), found.ok_or(missing))
         });
+        let require = require?;
+        let providers = require.providers();
+        let parameters = providers.iter().flat_map(|it| it.parameters());
+        let secret_parameters = parameters.map(str::to_owned).collect();
+        let challenge = Challenge {
+            realm: self.realm.clone(),
+            basic: providers.iter().any(|it| it.challenges_basic()),
+        };
         Some(Rule {
             name: written.name.clone(),
             hosts,
             path: glob?,
             methods,
             allow_encoded_slash: written.allow_encoded_slash,
-            require: require?,
+            require,
             mode: match written.mode {
                 written::Mode::Block => Mode::Block,
                 written::Mode::Simulate => Mode::Simulate,
                 written::Mode::Off => Mode::Off,
             },
             deny: deny.flatten(),
+            challenge,
+            secret_parameters,
         })
     }
 

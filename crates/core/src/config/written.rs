@@ -24,6 +24,7 @@ pub struct Policy {
     pub unmatched: Unmatched,
     #[serde(default)]
     pub responses: UniqueMap<Response>,
+    pub realm: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -127,6 +128,8 @@ pub struct AppKeyProvider {
     pub prefix: String,
     #[serde(default = "default_from")]
     pub from: Vec<Carrier>,
+    #[serde(default)]
+    pub challenge_basic: bool,
 }
 
 fn default_prefix() -> String {
@@ -184,11 +187,19 @@ pub enum Unmatched {
     Allow,
 }
 
+/// An answer; those in `reasons` have no `reasons` of their own.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Response {
-    Json(serde_json::Value),
-    Html(String),
+#[serde(deny_unknown_fields)]
+pub struct Response {
+    pub json: Option<serde_json::Value>,
+    pub html: Option<String>,
+    pub text: Option<String>,
+    pub redirect: Option<String>,
+    pub status: Option<u16>,
+    #[serde(default)]
+    pub headers: UniqueMap<String>,
+    #[serde(default)]
+    pub reasons: UniqueMap<Response>,
 }
 
 /// A provider's name, `"nothing"`, or a group.
