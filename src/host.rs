@@ -198,7 +198,15 @@ fn write_map(headers: &[(&str, &str)]) -> Vec<u8> {
 
 /// Replaces every header of this name, pseudo-headers too, by one.
 pub fn set_header(name: &str, value: &[u8]) -> Outcome<()> {
-    let map = MapType::HttpRequestHeaders;
+    replace(MapType::HttpRequestHeaders, name, value)
+}
+
+/// Replaces every header of this name on the answer of the upstream by one.
+pub fn set_response_header(name: &str, value: &str) -> Outcome<()> {
+    replace(MapType::HttpResponseHeaders, name, value.as_bytes())
+}
+
+fn replace(map: MapType, name: &str, value: &[u8]) -> Outcome<()> {
     // SAFETY: pointers and sizes are those of live slices.
     check(unsafe {
         proxy_replace_header_map_value(map, name.as_ptr(), name.len(), value.as_ptr(), value.len())

@@ -15,7 +15,7 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use crate::host::{self, HostError};
-use crate::lookups::Waiter;
+use crate::lookups::{ResponseHeaders, Waiter};
 use crate::metrics;
 use crate::root::Worker;
 
@@ -37,6 +37,7 @@ pub struct Stream {
     context: u32,
     worker: Option<Rc<Worker>>,
     state: Rc<Cell<State>>,
+    response_headers: Rc<Cell<ResponseHeaders>>,
 }
 
 impl Stream {
@@ -46,6 +47,7 @@ impl Stream {
             context,
             worker,
             state,
+            response_headers: Rc::default(),
         }
     }
 
@@ -68,16 +70,16 @@ impl Stream {
             headers,
             client: host::client_address(),
             state: Rc::clone(&self.state),
+            response_headers: Rc::clone(&self.response_headers),
         };
         match judge(worker, &waiter, &worker.cache, now) {
             Verdict::Ask(hash) => match worker.ask(hash, waiter, now) {
                 Ok(()) => State::Waiting,
-                Err((waiter, reason)) => enforce(
-                    &judge(worker, &waiter, &NoAnswer(reason), now),
-                    &waiter.headers,
-                ),
+                Err((waiter, reason)) => {
+                    enforce_for(&waiter, judge(worker, &waiter, &NoAnswer(reason), now))
+                }
             },
-            verdict => enforce(&verdict, &waiter.headers),
+            verdict => enforce_for(&waiter, verdict),
         }
     }
 }
@@ -106,11 +108,20 @@ pub fn settle(worker: &Worker, waiter: &Waiter, keys: &dyn KeyLookup, now: UnixM
         ),
         verdict => verdict,
     };
-    let state = enforce(&verdict, &waiter.headers);
+    let state = enforce_for(waiter, verdict);
     waiter.state.set(state);
     if state == State::Allowed && host::resume().is_err() {
         log::warn!("keygate: a request that may pass could not be resumed");
     }
+}
+
+/// Carries out a verdict, and leaves for later what concerns the upstream's answer.
+fn enforce_for(waiter: &Waiter, verdict: Verdict) -> State {
+    let state = enforce(&verdict, &waiter.headers);
+    if let (Verdict::Allow(grant), State::Allowed) = (verdict, state) {
+        waiter.response_headers.set(grant.response_headers);
+    }
+    state
 }
 
 /// Carries out a verdict on the request of the current context.
@@ -122,6 +133,9 @@ fn enforce(verdict: &Verdict, headers: &[Header]) -> State {
             Err(_) => refuse(headers, Reason::HostFailure),
         },
         Verdict::Deny(denial) => {
+            if denial.edits.iter().try_for_each(carry_out).is_err() {
+                log::warn!("keygate: a credential stays in the path of a refused request");
+            }
             if host::reply(denial).is_err() {
                 log::error!("keygate: the answer to a refused request could not be sent");
             }
@@ -132,12 +146,16 @@ fn enforce(verdict: &Verdict, headers: &[Header]) -> State {
 }
 
 fn edit(grant: &Grant) -> Result<(), HostError> {
-    grant.edits.iter().try_for_each(|edit| match edit {
-        Edit::Remove(name) => host::remove_header(name),
-        Edit::Set(name, value) => host::set_header(name, value),
-    })?;
+    grant.edits.iter().try_for_each(carry_out)?;
     let mut state = grant.state.iter();
     state.try_for_each(|(name, value)| host::set_state(name, value))
+}
+
+fn carry_out(edit: &Edit) -> Result<(), HostError> {
+    match edit {
+        Edit::Remove(name) => host::remove_header(name),
+        Edit::Set(name, value) => host::set_header(name, value),
+    }
 }
 
 /// The answer when the decision itself could not be made or carried out.
@@ -174,5 +192,14 @@ impl HttpContext for Stream {
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
         self.gate()
+    }
+
+    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+        for (name, value) in self.response_headers.take() {
+            if host::set_response_header(name, value).is_err() {
+                log::warn!("keygate: the header {name} could not be set on an answer");
+            }
+        }
+        Action::Continue
     }
 }

@@ -9,4 +9,5 @@ mod harness;
 mod hostile;
 mod links;
 mod outages;
+mod referrers;
 mod support;

@@ -125,6 +125,7 @@ fn explain(reason: Reason) -> &'static str {
         | Reason::AddressNotAllowed
         | Reason::KeyServiceUnavailable
         | Reason::Overloaded
+        | Reason::ReferrerNotAllowed
         | Reason::HostFailure => "this does not concern a link",
     }
 }

@@ -6,6 +6,7 @@ mod template;
 
 use std::borrow::Cow;
 
+use crate::grant::Edit;
 use crate::path::Target;
 use crate::query;
 use crate::reason::{PublicReason, Reason};
@@ -48,6 +49,8 @@ pub struct Denial {
     pub body: String,
     /// For a gRPC client, who reads it in place of the status.
     pub grpc_status: Option<u8>,
+    /// Credentials that stand in the query of the request go, for the sake of the access log.
+    pub edits: Vec<Edit>,
     /// For `%RESPONSE_CODE_DETAILS%`: the precise reason and the rule.
     pub details: String,
 }
@@ -116,10 +119,10 @@ impl Refusal {
             .filter(|_| !is_grpc)
             .map_or(self.status(), |reply| self.status_of(reply, headers));
         let request_id = visible(first(headers, b"x-request-id"));
-        let url = match reply {
-            Some(_) => percent_encode(&own_url(headers, voice.secret_parameters)),
-            None => String::new(),
-        };
+        let own_url = own_url(headers, voice.secret_parameters);
+        let url = percent_encode(own_url.as_deref().unwrap_or("/"));
+        let is_shorter = |it: &String| it.as_bytes() != first(headers, b":path");
+        let without_secrets = own_url.filter(is_shorter).into_iter();
         let rule = if voice.rule.is_empty() {
             "-"
         } else {
@@ -164,6 +167,9 @@ impl Refusal {
             status,
             headers: answer,
             body: content.text,
+            edits: without_secrets
+                .map(|it| Edit::Set(":path".to_owned(), it.into_bytes()))
+                .collect(),
             grpc_status: is_grpc.then(|| public.grpc_status()),
             details: format!("keygate_denied{{reason={code},rule={rule}}}"),
         }
@@ -334,13 +340,11 @@ fn accepted(headers: &[Header]) -> String {
     values.join(",")
 }
 
-/// Path and query of the request, without credentials. An ambiguous path, which a
-/// browser could take for another site, becomes the root.
-fn own_url(headers: &[Header], secret_parameters: &[String]) -> String {
-    match Target::parse(first(headers, b":path")) {
-        Ok(target) => query::without(&target, secret_parameters),
-        Err(_) => "/".to_owned(),
-    }
+/// Path and query of the request, without credentials. `None` for an ambiguous path,
+/// which a browser could take for another site.
+fn own_url(headers: &[Header], secret_parameters: &[String]) -> Option<String> {
+    let target = Target::parse(first(headers, b":path")).ok()?;
+    Some(query::without(&target, secret_parameters))
 }
 
 /// RFC 9562 section 4, as Envoy makes its request ids.

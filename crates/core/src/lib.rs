@@ -19,6 +19,7 @@ pub mod provider;
 pub mod query;
 pub mod reason;
 pub mod record;
+pub mod referrer;
 pub mod request;
 pub mod rule;
 pub mod secret;

@@ -8,6 +8,7 @@ use crate::identity::Identity;
 use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::record::Knowledge;
+use crate::referrer::{self, ReferrerPattern};
 use crate::request::Request;
 use crate::secret::KeyRing;
 use crate::signed_url::cloudflare::Cloudflare;
@@ -32,6 +33,8 @@ pub struct AppKeys {
     pub carriers: Vec<Carrier>,
     /// Whether a 401 asks browsers for user name and password as well.
     pub challenge_basic: bool,
+    /// From which pages a key in the query may come; there is at least one then.
+    pub query_referrers: Vec<ReferrerPattern>,
 }
 
 /// What a requirement comes to.
@@ -59,7 +62,7 @@ impl Provider {
     pub fn parameters(&self) -> Vec<&str> {
         match self {
             Self::SignedUrl(links) => links.parameters().collect(),
-            Self::AppKey(_) => Vec::new(),
+            Self::AppKey(app_keys) => app_keys.parameters().collect(),
         }
     }
 
@@ -89,9 +92,19 @@ impl Provider {
 }
 
 impl AppKeys {
+    fn parameters(&self) -> impl Iterator<Item = &str> {
+        self.carriers.iter().filter_map(|carrier| match carrier {
+            Carrier::Query(name) => Some(name.as_str()),
+            Carrier::Bearer | Carrier::Basic | Carrier::Header(_) | Carrier::Cookie(_) => None,
+        })
+    }
+
     fn check(&self, request: &Request<'_>, facts: &Facts<'_>) -> Result<Finding, Reason> {
         let found = credential::find(&self.carriers, request)?;
         let found = found.ok_or(Reason::MissingCredential)?;
+        if matches!(found.carrier, Carrier::Query(_)) {
+            referrer::check(&self.query_referrers, request)?;
+        }
         let key = AppKey::parse(found.text.expose(), &self.prefix)
             .map_err(|_| Reason::MalformedCredential)?;
         let hash = self
@@ -105,6 +118,7 @@ impl AppKeys {
             Knowledge::NotAsked => return Ok(Finding::Ask(hash)),
         };
         known.check(found.user.as_deref(), facts.client, facts.now)?;
+        known.check_referrer(request)?;
         Ok(Finding::Met(Evidence {
             strips: vec![strip(found.carrier)],
             identity: Some(Identity::from(known.as_ref())),
@@ -117,5 +131,6 @@ fn strip(carrier: &Carrier) -> Strip {
         Carrier::Bearer | Carrier::Basic => Strip::Header("authorization".to_owned()),
         Carrier::Header(name) => Strip::Header(name.clone()),
         Carrier::Cookie(name) => Strip::Cookie(name.clone()),
+        Carrier::Query(name) => Strip::Parameter(name.clone()),
     }
 }

@@ -38,6 +38,8 @@ pub enum Reason {
     WrongAccount,
     /// The client's address is not among those of the key.
     AddressNotAllowed,
+    /// The page that the request comes from is not among those of the rule or the key.
+    ReferrerNotAllowed,
     /// The key service gave no usable answer in time.
     KeyServiceUnavailable,
     /// Too many requests already wait for the key service.
@@ -65,7 +67,7 @@ pub enum PublicReason {
 
 impl Reason {
     /// All reasons, for whoever defines a counter for each.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::UnreadableRequest,
         Self::AmbiguousPath,
         Self::EncodedSlash,
@@ -83,6 +85,7 @@ impl Reason {
         Self::DisabledKey,
         Self::WrongAccount,
         Self::AddressNotAllowed,
+        Self::ReferrerNotAllowed,
         Self::KeyServiceUnavailable,
         Self::Overloaded,
         Self::HostFailure,
@@ -108,6 +111,7 @@ impl Reason {
             Self::DisabledKey => "disabled_key",
             Self::WrongAccount => "wrong_account",
             Self::AddressNotAllowed => "address_not_allowed",
+            Self::ReferrerNotAllowed => "referrer_not_allowed",
             Self::KeyServiceUnavailable => "key_service_unavailable",
             Self::Overloaded => "overloaded",
             Self::HostFailure => "host_failure",
@@ -121,7 +125,9 @@ impl Reason {
             | Self::AmbiguousPath
             | Self::EncodedSlash
             | Self::DuplicateCredential => PublicReason::AmbiguousRequest,
-            Self::NoRule | Self::AddressNotAllowed => PublicReason::NotAllowedHere,
+            Self::NoRule | Self::AddressNotAllowed | Self::ReferrerNotAllowed => {
+                PublicReason::NotAllowedHere
+            }
             Self::MissingCredential => PublicReason::MissingCredential,
             Self::MalformedCredential
             | Self::WrongSignature

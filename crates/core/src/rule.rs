@@ -9,6 +9,7 @@ use crate::identity::{Identity, IdentityHeaders};
 use crate::policy::{Facts, Verdict};
 use crate::provider::{Evidence, Finding, Provider};
 use crate::reason::Reason;
+use crate::referrer::{self, ReferrerPattern};
 use crate::request::Request;
 
 /// What a request needs, and what happens without.
@@ -24,10 +25,14 @@ pub struct Rule {
     pub methods: Vec<String>,
     /// Whether `%2F` may stand in the path.
     pub allow_encoded_slash: bool,
+    /// From which pages a request may come; empty means from any, and from none.
+    pub allowed_referrers: Vec<ReferrerPattern>,
     /// What a request must bring.
     pub require: Requirement,
     /// How strictly.
     pub mode: Mode,
+    /// Whether a CORS preflight passes without a credential: a browser sends none with it.
+    pub allow_preflight: bool,
     /// The body of a refusal; without it the client's preference decides.
     pub deny: Option<Rc<Template>>,
     /// What a 401 asks for.
@@ -61,10 +66,12 @@ pub enum Mode {
 }
 
 impl Rule {
-    /// Whether the rule is for this request, whose path in canonical form is `path`.
+    /// Whether the rule is for this request, whose path in canonical form is `path`. A
+    /// preflight that it allows is for the method that is asked for.
     pub fn matches(&self, request: &Request<'_>, path: &str) -> bool {
+        let method = self.preflight(request).unwrap_or(request.method);
         self.path.matches(path)
-            && (self.methods.is_empty() || self.methods.iter().any(|it| it == request.method))
+            && (self.methods.is_empty() || self.methods.iter().any(|it| it == method))
             && (self.hosts.is_empty() || self.hosts.iter().any(|it| it.matches(request.authority)))
     }
 
@@ -80,6 +87,10 @@ impl Rule {
         };
         if self.mode == Mode::Off {
             return allow(Outcome::Anonymous, &[], None);
+        }
+        if self.preflight(request).is_some() && self.can_read(request) {
+            let strips = self.secret_parameters.iter().cloned().map(Strip::Parameter);
+            return allow(Outcome::Anonymous, &strips.collect::<Vec<_>>(), None);
         }
         match self.judge(request, facts) {
             Finding::Met(Evidence { strips, identity }) => {
@@ -101,6 +112,15 @@ impl Rule {
         }
     }
 
+    /// The method that an allowed preflight asks for.
+    fn preflight<'a>(&self, request: &Request<'a>) -> Option<&'a str> {
+        self.allow_preflight.then(|| request.preflight())?
+    }
+
+    fn can_read(&self, request: &Request<'_>) -> bool {
+        self.allow_encoded_slash || !request.target.has_encoded_slash
+    }
+
     fn voice(&self) -> Voice<'_> {
         Voice {
             rule: &self.name,
@@ -112,9 +132,17 @@ impl Rule {
 
     /// Whether the request brings what the rule requires.
     fn judge(&self, request: &Request<'_>, facts: &Facts<'_>) -> Finding {
-        if request.target.has_encoded_slash && !self.allow_encoded_slash {
+        if !self.can_read(request) {
             return Finding::Refused(Refusal {
                 reason: Reason::EncodedSlash,
+                scheme: Scheme::None,
+            });
+        }
+        if !self.allowed_referrers.is_empty()
+            && let Err(reason) = referrer::check(&self.allowed_referrers, request)
+        {
+            return Finding::Refused(Refusal {
+                reason,
                 scheme: Scheme::None,
             });
         }

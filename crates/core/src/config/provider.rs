@@ -177,13 +177,7 @@ impl Compiler<'_> {
         }
         match &written.parameter {
             Some(name) => {
-                let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-                if name.is_empty() || !name.bytes().all(fits) {
-                    self.wrong(
-                        &format!("{path}.parameter"),
-                        "must be letters, digits, \"-\", \".\", \"_\" or \"~\"",
-                    );
-                }
+                self.parameter(&format!("{path}.parameter"), name);
                 carriers.push(LinkCarrier::Parameter(name.clone()));
             }
             None if carriers.is_empty() => {
@@ -192,6 +186,14 @@ impl Compiler<'_> {
             None => {}
         }
         carriers
+    }
+
+    fn parameter(&mut self, path: &str, name: &str) {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        if name.is_empty() || !name.bytes().all(fits) {
+            let message = "must be letters, digits, \"-\", \".\", \"_\" or \"~\"";
+            self.wrong(path, message);
+        }
     }
 
     /// The name of a header, in lower case as it arrives. Some are not to be had.
@@ -237,6 +239,16 @@ impl Compiler<'_> {
             }
             carriers.push(carrier);
         }
+        let at = format!("{path}.query_referrers");
+        let query_referrers = self.referrers(&at, &written.query_referrers);
+        let has_query = carriers.iter().any(|it| matches!(it, Carrier::Query(_)));
+        match &written.query_referrers {
+            None if has_query => {
+                self.wrong(&at, "must be given: a key in a URL is tied to its pages");
+            }
+            Some(_) if !has_query => self.wrong(&at, "needs {\"query\": …} in from"),
+            None | Some(_) => {}
+        }
         if written.challenge_basic && !carriers.contains(&Carrier::Basic) {
             self.wrong(
                 &format!("{path}.challenge_basic"),
@@ -248,6 +260,7 @@ impl Compiler<'_> {
             prefix: prefix?,
             carriers,
             challenge_basic: written.challenge_basic,
+            query_referrers,
         })
     }
 
@@ -270,6 +283,10 @@ impl Compiler<'_> {
                     self.wrong(&format!("{path}.cookie"), "must be the name of a cookie");
                 }
                 Carrier::Cookie(name.clone())
+            }
+            written::Carrier::Query(name) => {
+                self.parameter(&format!("{path}.query"), name);
+                Carrier::Query(name.clone())
             }
         }
     }

@@ -3,6 +3,7 @@
 use super::{Compiler, NAME, is_name, written};
 use crate::answer::Challenge;
 use crate::glob::{HostPattern, PathGlob};
+use crate::referrer::ReferrerPattern;
 use crate::rule::{Mode, Requirement, Rule};
 
 impl Compiler<'_> {
@@ -22,6 +23,10 @@ impl Compiler<'_> {
         let glob = self.checked(&format!("{path}.match.path"), glob);
         let methods = self.methods(&format!("{path}.match.methods"), &written.matches.methods);
         let hosts = self.hosts(&format!("{path}.match.hosts"), &written.matches.hosts);
+        let allowed_referrers = self.referrers(
+            &format!("{path}.allowed_referrers"),
+            &written.allowed_referrers,
+        );
         let require = self.requirement(&format!("{path}.require"), &written.require);
         let deny = written.deny.as_ref().map(|name| {
             let found = self.responses.get(name).cloned();
@@ -48,6 +53,8 @@ impl Compiler<'_> {
                 written::Mode::Simulate => Mode::Simulate,
                 written::Mode::Off => Mode::Off,
             },
+            allowed_referrers,
+            allow_preflight: written.preflight == Some(written::Preflight::Allow),
             deny: deny.flatten(),
             challenge,
             secret_parameters,
@@ -84,6 +91,23 @@ impl Compiler<'_> {
         }
         let parsed = hosts.iter().enumerate().filter_map(|(index, host)| {
             self.checked(&format!("{path}[{index}]"), HostPattern::parse(host))
+        });
+        parsed.collect()
+    }
+
+    pub(super) fn referrers(
+        &mut self,
+        path: &str,
+        written: &Option<Vec<String>>,
+    ) -> Vec<ReferrerPattern> {
+        let Some(patterns) = written else {
+            return Vec::new();
+        };
+        if patterns.is_empty() {
+            self.wrong(path, "is empty: leave it out to allow every page");
+        }
+        let parsed = patterns.iter().enumerate().filter_map(|(index, pattern)| {
+            self.checked(&format!("{path}[{index}]"), ReferrerPattern::parse(pattern))
         });
         parsed.collect()
     }

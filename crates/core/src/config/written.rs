@@ -130,6 +130,7 @@ pub struct AppKeyProvider {
     pub from: Vec<Carrier>,
     #[serde(default)]
     pub challenge_basic: bool,
+    pub query_referrers: Option<Vec<String>>,
 }
 
 fn default_prefix() -> String {
@@ -147,6 +148,7 @@ pub enum Carrier {
     Basic,
     Header(String),
     Cookie(String),
+    Query(String),
 }
 
 #[derive(Debug, Deserialize)]
@@ -161,6 +163,14 @@ pub struct Rule {
     pub deny: Option<String>,
     #[serde(default)]
     pub allow_encoded_slash: bool,
+    pub preflight: Option<Preflight>,
+    pub allowed_referrers: Option<Vec<String>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Preflight {
+    Allow,
 }
 
 #[derive(Debug, Deserialize)]
