@@ -42,6 +42,7 @@ pub enum Fault {
 pub struct Reply {
     pub status: u32,
     pub details: String,
+    pub grpc_status: i32,
     pub headers: Headers,
     pub body: String,
 }
@@ -62,6 +63,8 @@ pub struct Exchange {
     pub reply: Option<Reply>,
     pub is_resumed: bool,
     pub state: Vec<(String, String)>,
+    /// What the filter has set on the answer of the upstream.
+    pub response: Headers,
 }
 
 #[derive(Default)]
@@ -104,6 +107,7 @@ unsafe extern "C" {
     fn proxy_on_request_headers(context: u32, count: usize, end: bool) -> u32;
     fn proxy_on_request_body(context: u32, size: usize, end: bool) -> u32;
     fn proxy_on_request_trailers(context: u32, count: usize) -> u32;
+    fn proxy_on_response_headers(context: u32, count: usize, end: bool) -> u32;
     fn proxy_on_http_call_response(
         root: u32,
         token: u32,
@@ -191,6 +195,13 @@ impl Worker {
         enter(context);
         // SAFETY: as in `start`.
         unsafe { proxy_on_request_trailers(context, 1) == 0 }
+    }
+
+    /// The upstream answers. `true` when its headers may pass.
+    pub fn response(&self, context: u32) -> bool {
+        enter(context);
+        // SAFETY: as in `start`.
+        unsafe { proxy_on_response_headers(context, 1, false) == 0 }
     }
 
     /// The client goes away.
@@ -401,13 +412,23 @@ fn edit(act: impl FnOnce(&mut Headers)) -> u32 {
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_replace_header_map_value(
-    _map: u32,
+    map: u32,
     name: *const u8,
     name_size: usize,
     value: *const u8,
     value_size: usize,
 ) -> u32 {
     let (name, value) = (bytes(name, name_size), bytes(value, value_size));
+    // 2 are the headers of the upstream's answer.
+    if map == 2 {
+        return host(|host| match host.exchanges.get_mut(&host.effective) {
+            Some(exchange) if !host.faults.contains(&Fault::WriteHeaders) => {
+                exchange.response.push((name.to_vec(), value.to_vec()));
+                OK
+            }
+            _ => BAD_ARGUMENT,
+        });
+    }
     edit(|headers| {
         headers.retain(|(it, _)| it != name);
         headers.push((name.to_vec(), value.to_vec()));
@@ -493,11 +514,12 @@ extern "C" fn proxy_send_local_response(
     body_size: usize,
     headers: *const u8,
     headers_size: usize,
-    _grpc_status: i32,
+    grpc_status: i32,
 ) -> u32 {
     let reply = Reply {
         status,
         details: text(details, details_size),
+        grpc_status,
         headers: read_map(bytes(headers, headers_size)),
         body: text(body, body_size),
     };

@@ -3,6 +3,7 @@
 #![allow(clippy::arithmetic_side_effects, reason = "a test may panic")]
 
 mod host;
+mod queries;
 
 use host::{Call, Exchange, Fault, Worker};
 use keygate_core::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
