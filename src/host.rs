@@ -6,6 +6,7 @@
     reason = "the proxy-wasm ABI is a set of C functions over raw memory"
 )]
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::ptr::null_mut;
 use std::time::Duration;
@@ -209,7 +210,15 @@ pub fn remove_trailer(name: &[u8]) -> Outcome<()> {
 
 /// Replaces every header of this name, pseudo-headers too, by one.
 pub fn set_header(name: &str, value: &[u8]) -> Outcome<()> {
-    let map = MapType::HttpRequestHeaders;
+    replace(MapType::HttpRequestHeaders, name, value)
+}
+
+/// Replaces every header of this name on the answer of the upstream by one.
+pub fn set_response_header(name: &str, value: &str) -> Outcome<()> {
+    replace(MapType::HttpResponseHeaders, name, value.as_bytes())
+}
+
+fn replace(map: MapType, name: &str, value: &[u8]) -> Outcome<()> {
     // SAFETY: pointers and sizes are those of live slices.
     check(unsafe {
         proxy_replace_header_map_value(map, name.as_ptr(), name.len(), value.as_ptr(), value.len())
@@ -272,12 +281,19 @@ pub fn resume() -> Outcome<()> {
 }
 
 /// Answers the request of the current context in place of the upstream.
-pub fn reply(status: u16, headers: &[(&str, String)], body: &str, details: &str) -> Outcome<()> {
+pub fn reply(
+    status: u16,
+    headers: &[(Cow<'_, str>, String)],
+    body: &str,
+    details: &str,
+    grpc_status: Option<u8>,
+) -> Outcome<()> {
     let headers: Vec<(&str, &str)> = headers
         .iter()
-        .map(|(name, value)| (*name, value.as_str()))
+        .map(|(name, value)| (name.as_ref(), value.as_str()))
         .collect();
     let headers = write_map(&headers);
+    let grpc_status = grpc_status.map_or(-1, i32::from);
     // SAFETY: pointers and sizes are those of live slices. -1 leaves grpc-status to Envoy.
     check(unsafe {
         proxy_send_local_response(
@@ -288,7 +304,7 @@ pub fn reply(status: u16, headers: &[(&str, String)], body: &str, details: &str)
             body.len(),
             headers.as_ptr(),
             headers.len(),
-            -1,
+            grpc_status,
         )
     })
 }

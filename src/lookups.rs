@@ -28,7 +28,12 @@ pub struct Waiter {
     pub client: Option<IpAddr>,
     /// Shared with the stream: what it may let pass.
     pub state: Rc<Cell<State>>,
+    /// Shared with the stream: what is to be set on the answer of the upstream.
+    pub response_headers: Rc<Cell<ResponseHeaders>>,
 }
+
+/// Names and values.
+pub type ResponseHeaders = Vec<(&'static str, &'static str)>;
 
 /// The table of one root context.
 #[derive(Default)]

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use keygate_core::answer::{Refusal, Scheme};
+use keygate_core::answer::{Refusal, Scheme, Voice};
 use keygate_core::grant::{Edit, Grant};
 use keygate_core::policy::{Facts, Verdict};
 use keygate_core::reason::Reason;
@@ -15,7 +15,7 @@ use proxy_wasm::types::Action;
 
 use crate::claims::VerifiedClaims;
 use crate::host::{self, HostError};
-use crate::lookups::Waiter;
+use crate::lookups::{ResponseHeaders, Waiter};
 use crate::metrics;
 use crate::root::Worker;
 
@@ -37,6 +37,7 @@ pub struct Stream {
     context: u32,
     worker: Option<Rc<Worker>>,
     state: Rc<Cell<State>>,
+    response_headers: Rc<Cell<ResponseHeaders>>,
 }
 
 impl Stream {
@@ -46,6 +47,7 @@ impl Stream {
             context,
             worker,
             state,
+            response_headers: Rc::default(),
         }
     }
 
@@ -81,16 +83,16 @@ impl Stream {
             headers,
             client: host::client_address(),
             state: Rc::clone(&self.state),
+            response_headers: Rc::clone(&self.response_headers),
         };
         match judge(worker, &waiter, &worker.cache, now) {
             Verdict::Ask(hash) => match worker.ask(hash, waiter, now) {
                 Ok(()) => State::Waiting,
-                Err((waiter, reason)) => enforce(
-                    &judge(worker, &waiter, &NoAnswer(reason), now),
-                    &waiter.headers,
-                ),
+                Err((waiter, reason)) => {
+                    enforce_for(&waiter, judge(worker, &waiter, &NoAnswer(reason), now))
+                }
             },
-            verdict => enforce(&verdict, &waiter.headers),
+            verdict => enforce_for(&waiter, verdict),
         }
     }
 }
@@ -119,11 +121,20 @@ pub fn settle(worker: &Worker, waiter: &Waiter, keys: &dyn KeyLookup, now: UnixM
         ),
         verdict => verdict,
     };
-    let state = enforce(&verdict, &waiter.headers);
+    let state = enforce_for(waiter, verdict);
     waiter.state.set(state);
     if state == State::Allowed && host::resume().is_err() {
         log::warn!("keygate: a request that may pass could not be resumed");
     }
+}
+
+/// Carries out a verdict, and leaves for later what concerns the upstream's answer.
+fn enforce_for(waiter: &Waiter, verdict: Verdict) -> State {
+    let state = enforce(&verdict, &waiter.headers);
+    if let (Verdict::Allow(grant), State::Allowed) = (verdict, state) {
+        waiter.response_headers.set(grant.response_headers);
+    }
+    state
 }
 
 /// Carries out a verdict on the request of the current context.
@@ -134,8 +145,20 @@ fn enforce(verdict: &Verdict, headers: &[Header]) -> State {
             Ok(()) => State::Allowed,
             Err(_) => refuse(headers, Reason::HostFailure),
         },
-        Verdict::Deny(it) => answered(host::reply(it.status, &it.headers, &it.body, &it.details)),
-        Verdict::Reply(it) => answered(host::reply(it.status, &it.headers, "", &it.details)),
+        Verdict::Deny(it) => {
+            if it.edits.iter().try_for_each(carry_out).is_err() {
+                log::warn!("keygate: a credential stays in the path of a refused request");
+            }
+            let grpc = it.grpc_status;
+            answered(host::reply(
+                it.status,
+                &it.headers,
+                &it.body,
+                &it.details,
+                grpc,
+            ))
+        }
+        Verdict::Reply(it) => answered(host::reply(it.status, &it.headers, "", &it.details, None)),
         Verdict::Ask(_) => refuse(headers, Reason::HostFailure),
     }
 }
@@ -148,12 +171,16 @@ fn answered(sent: Result<(), HostError>) -> State {
 }
 
 fn edit(grant: &Grant) -> Result<(), HostError> {
-    grant.edits.iter().try_for_each(|edit| match edit {
-        Edit::Remove(name) => host::remove_header(name),
-        Edit::Set(name, value) => host::set_header(name, value),
-    })?;
+    grant.edits.iter().try_for_each(carry_out)?;
     let mut state = grant.state.iter();
     state.try_for_each(|(name, value)| host::set_state(name, value))
+}
+
+fn carry_out(edit: &Edit) -> Result<(), HostError> {
+    match edit {
+        Edit::Remove(name) => host::remove_header(name),
+        Edit::Set(name, value) => host::set_header(name, value),
+    }
 }
 
 /// The answer when the decision itself could not be made or carried out.
@@ -162,7 +189,8 @@ fn refuse(headers: &[Header], reason: Reason) -> State {
         reason,
         scheme: Scheme::None,
     };
-    enforce(&Verdict::Deny(refusal.answer(headers, None, "-")), headers)
+    let denial = refusal.answer(headers, &Voice::default());
+    enforce(&Verdict::Deny(denial), headers)
 }
 
 impl Context for Stream {
@@ -193,5 +221,14 @@ impl HttpContext for Stream {
             // What cannot be cleaned goes no further; the stream's idle timeout ends it.
             Err(_) => Action::Pause,
         }
+    }
+
+    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+        for (name, value) in self.response_headers.take() {
+            if host::set_response_header(name, value).is_err() {
+                log::warn!("keygate: the header {name} could not be set on an answer");
+            }
+        }
+        Action::Continue
     }
 }

@@ -43,6 +43,7 @@ pub enum Fault {
 pub struct Reply {
     pub status: u32,
     pub details: String,
+    pub grpc_status: i32,
     pub headers: Headers,
     pub body: String,
 }
@@ -64,6 +65,8 @@ pub struct Exchange {
     pub reply: Option<Reply>,
     pub is_resumed: bool,
     pub state: Vec<(String, String)>,
+    /// What the filter has set on the answer of the upstream.
+    pub response: Headers,
 }
 
 #[derive(Default)]
@@ -106,6 +109,7 @@ unsafe extern "C" {
     fn proxy_on_request_headers(context: u32, count: usize, end: bool) -> u32;
     fn proxy_on_request_body(context: u32, size: usize, end: bool) -> u32;
     fn proxy_on_request_trailers(context: u32, count: usize) -> u32;
+    fn proxy_on_response_headers(context: u32, count: usize, end: bool) -> u32;
     fn proxy_on_http_call_response(
         root: u32,
         token: u32,
@@ -210,6 +214,13 @@ impl Worker {
     /// The clock is set back.
     pub fn rewind(&self, millis: u64) {
         host(|host| host.now_millis -= millis);
+    }
+
+    /// The upstream answers. `true` when its headers may pass.
+    pub fn response(&self, context: u32) -> bool {
+        enter(context);
+        // SAFETY: as in `start`.
+        unsafe { proxy_on_response_headers(context, 1, false) == 0 }
     }
 
     /// The client goes away.

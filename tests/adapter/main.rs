@@ -6,6 +6,7 @@ mod feed;
 mod gate;
 mod host;
 mod lookups;
+mod queries;
 
 use host::{Call, Exchange, Worker};
 use keygate_core::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};

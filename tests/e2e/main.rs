@@ -1,6 +1,7 @@
 //! End to end: what a client sees of a real Envoy with the built module.
 #![allow(clippy::arithmetic_side_effects, reason = "a test may panic")]
 
+mod answers;
 mod app_keys;
 mod challenge;
 mod configuration;
@@ -11,6 +12,7 @@ mod identity;
 mod links;
 mod login;
 mod outages;
+mod referrers;
 mod rules;
 mod sessions;
 mod support;

@@ -129,6 +129,7 @@ fn explain(reason: Reason) -> &'static str {
         | Reason::KeyServiceUnavailable
         | Reason::Overloaded
         | Reason::NoSigningKey
+        | Reason::ReferrerNotAllowed
         | Reason::HostFailure => "this does not concern a link",
     }
 }

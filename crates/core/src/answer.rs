@@ -1,19 +1,21 @@
 //! What a refused client receives: status, headers and body.
 
-use serde_json::Value;
+mod accept;
+mod authenticate;
+mod template;
 
+use std::borrow::Cow;
+
+use crate::grant::Edit;
+use crate::path::Target;
+use crate::query;
 use crate::reason::{PublicReason, Reason};
 use crate::request::Header;
 use crate::scopes::Scopes;
 
-/// The body of a refusal, as configured.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Template {
-    /// JSON; texts in it are filled in, its structure stays.
-    Json(Value),
-    /// HTML; what is filled in is escaped.
-    Html(String),
-}
+pub use authenticate::Authenticate;
+pub use template::{Bodies, Form, PLACEHOLDERS, Reply, Template};
+use template::{Fields, escape_html, percent_encode};
 
 /// What was asked for, which decides status and wording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,24 +45,40 @@ pub struct Denial {
     /// The HTTP status.
     pub status: u16,
     /// Headers beyond the status.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(Cow<'static, str>, String)>,
     /// The body.
     pub body: String,
+    /// For a gRPC client, who reads it in place of the status.
+    pub grpc_status: Option<u8>,
+    /// Credentials that stand in the query of the request go, for the sake of the access log.
+    pub edits: Vec<Edit>,
     /// For `%RESPONSE_CODE_DETAILS%`: the precise reason and the rule.
     pub details: String,
 }
 
-/// The values that a template may name.
-struct Fields<'a> {
-    reason: &'static str,
-    message: &'static str,
-    status: u16,
-    request_id: &'a str,
-    rule: &'a str,
+/// On whose behalf a request is refused, and in whose words.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Voice<'a> {
+    /// The name of the rule; empty when there is none.
+    pub rule: &'a str,
+    /// The rule's answer; without one the client's preference decides.
+    pub template: Option<&'a Template>,
+    /// What a 401 asks for.
+    pub authenticate: Option<&'a Authenticate>,
+    /// What the method needs, for a credential that lacks it.
+    pub needed_scopes: Option<&'a Scopes>,
+    /// Parameters of the query that hold credentials: no answer repeats them.
+    pub secret_parameters: &'a [String],
 }
 
-/// The names that may stand in braces in a template.
-pub const PLACEHOLDERS: [&str; 5] = ["reason", "message", "status", "request_id", "rule"];
+/// What goes out beside status and standard headers.
+struct Content {
+    kind: &'static str,
+    text: String,
+    /// Whether another `accept` would have brought another body.
+    is_negotiated: bool,
+    location: Option<String>,
+}
 
 impl Refusal {
     /// 400, 401, 403 or 503. A signed link knows no 401: HTTP has no challenge for it.
@@ -98,90 +116,125 @@ impl Refusal {
         }
     }
 
-    /// `www-authenticate` in the words of RFC 6750 section 3.
-    fn challenge(self) -> Option<&'static str> {
-        if self.scheme != Scheme::AppKey {
-            return None;
-        }
-        match self.reason.public() {
-            PublicReason::MissingCredential => Some("Bearer realm=\"keygate\""),
-            PublicReason::InvalidCredential | PublicReason::Expired => {
-                Some("Bearer realm=\"keygate\", error=\"invalid_token\"")
-            }
-            PublicReason::AmbiguousRequest => {
-                Some("Bearer realm=\"keygate\", error=\"invalid_request\"")
-            }
-            PublicReason::NotAllowedHere
-            | PublicReason::InsufficientScope
-            | PublicReason::ChallengeRequired
-            | PublicReason::Unavailable => None,
-        }
-    }
-
     /// The answer to the client who sent `headers`, from the rule's template or in the
     /// form that the client prefers.
-    pub fn answer(self, headers: &[Header], template: Option<&Template>, rule: &str) -> Denial {
+    pub fn answer(self, headers: &[Header], voice: &Voice<'_>) -> Denial {
+        let public = self.reason.public();
+        let is_grpc = is_grpc(headers);
+        let reply = voice.template.map(|template| template.reply(public));
+        // A gRPC client reads neither pages nor other statuses.
+        let status = reply
+            .filter(|_| !is_grpc)
+            .map_or(self.status(), |reply| self.status_of(reply, headers));
         let request_id = visible(first(headers, b"x-request-id"));
+        let own_url = own_url(headers, voice.secret_parameters);
+        let url = percent_encode(own_url.as_deref().unwrap_or("/"));
+        let is_shorter = |it: &String| it.as_bytes() != first(headers, b":path");
+        let without_secrets = own_url.filter(is_shorter).into_iter();
+        let rule = if voice.rule.is_empty() {
+            "-"
+        } else {
+            voice.rule
+        };
         let fields = Fields {
-            reason: self.reason.public().code(),
+            reason: public.code(),
             message: self.message(),
-            status: self.status(),
+            status,
             request_id: &request_id,
             rule,
+            url: &url,
         };
-        let (content_type, body) = if is_grpc(headers) {
+        let content = match reply.map(|it| &it.form) {
             // Envoy puts the body into grpc-message.
-            ("text/plain", fields.message.to_owned())
-        } else {
-            match template {
-                Some(Template::Json(value)) => {
-                    ("application/json", fields.fill_json(value).to_string())
-                }
-                Some(Template::Html(page)) => (HTML, fields.fill(page, escape)),
-                None if prefers_html(headers) => (HTML, fields.fill(DEFAULT_PAGE, escape)),
-                None => ("application/problem+json", fields.problem()),
-            }
+            _ if is_grpc => Content::of("text/plain", fields.message.to_owned()),
+            Some(Form::Redirect(to)) => Content {
+                location: Some(fields.fill(to, percent_encode)),
+                ..Content::of("", String::new())
+            },
+            Some(Form::Bodies(bodies)) => fields.body(bodies, &accepted(headers)),
+            None => fields.default_body(&accepted(headers)),
         };
-        let mut answer = vec![
-            ("content-type", content_type.to_owned()),
-            ("cache-control", "no-store".to_owned()),
-            ("x-content-type-options", "nosniff".to_owned()),
-        ];
-        if content_type == HTML {
-            answer.push(("content-security-policy", CONTENT_SECURITY.to_owned()));
+        let mut answer = content.headers();
+        for value in voice
+            .authenticate
+            .iter()
+            .flat_map(|it| it.values(self, status, voice.needed_scopes))
+        {
+            answer.push(("www-authenticate".into(), value));
         }
-        if template.is_none() {
-            answer.push(("vary", "accept".to_owned()));
+        if status == 503 {
+            answer.push(("retry-after".into(), "1".to_owned()));
         }
-        if let Some(challenge) = self.challenge() {
-            answer.push(("www-authenticate", challenge.to_owned()));
-        }
-        if self.status() == 503 {
-            answer.push(("retry-after", "1".to_owned()));
+        for (name, value) in reply.iter().flat_map(|it| &it.headers) {
+            answer.retain(|(taken, _)| taken != name);
+            answer.push((name.clone().into(), fields.fill(value, str::to_owned)));
         }
         let code = self.reason.code();
         Denial {
             reason: self.reason,
-            status: self.status(),
+            status,
             headers: answer,
-            body,
+            body: content.text,
+            edits: without_secrets
+                .map(|it| Edit::Set(":path".to_owned(), it.into_bytes()))
+                .collect(),
+            grpc_status: is_grpc.then(|| public.grpc_status()),
             details: format!("keygate_denied{{reason={code},rule={rule}}}"),
+        }
+    }
+
+    fn status_of(self, reply: &Reply, headers: &[Header]) -> u16 {
+        let is_safe = [&b"GET"[..], b"HEAD"].contains(&first(headers, b":method"));
+        match (reply.status, &reply.form) {
+            (Some(status), _) => status,
+            (None, Form::Bodies(_)) => self.status(),
+            // Some clients would send a body there again after a 302: RFC 9110 section 15.4.4.
+            (None, Form::Redirect(_)) => {
+                if is_safe {
+                    302
+                } else {
+                    303
+                }
+            }
         }
     }
 }
 
-impl Denial {
-    /// Says which scopes would do (RFC 6750 section 3.1); `None` if none would.
-    pub fn need(&mut self, scopes: Option<&Scopes>) {
-        let scope = scopes.map_or_else(String::new, |scopes| {
-            format!(", scope=\"{}\"", scopes.names().join(" "))
-        });
-        let challenge = format!("Bearer realm=\"keygate\", error=\"insufficient_scope\"{scope}");
-        self.headers.push(("www-authenticate", challenge));
+impl Content {
+    fn of(kind: &'static str, text: String) -> Self {
+        Self {
+            kind,
+            text,
+            is_negotiated: false,
+            location: None,
+        }
+    }
+
+    fn headers(&self) -> Vec<(Cow<'static, str>, String)> {
+        let mut headers: Vec<(Cow<'static, str>, String)> = Vec::new();
+        if !self.kind.is_empty() {
+            headers.push(("content-type".into(), self.kind.to_owned()));
+        }
+        headers.push(("cache-control".into(), "no-store".to_owned()));
+        headers.push(("x-content-type-options".into(), "nosniff".to_owned()));
+        if self.kind == HTML {
+            headers.push((
+                "content-security-policy".into(),
+                CONTENT_SECURITY.to_owned(),
+            ));
+        }
+        if self.is_negotiated {
+            headers.push(("vary".into(), "accept".to_owned()));
+        }
+        headers.extend(self.location.clone().map(|to| ("location".into(), to)));
+        headers
     }
 }
 
+const JSON: &str = "application/json";
+const PROBLEM: &str = "application/problem+json";
 const HTML: &str = "text/html; charset=utf-8";
+const TEXT: &str = "text/plain; charset=utf-8";
 
 const CONTENT_SECURITY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -193,65 +246,62 @@ const DEFAULT_PAGE: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf
      <h1>{message}</h1><p><small>{status} · {request_id}</small></p></html>\n";
 
 impl Fields<'_> {
-    fn value(&self, name: &str) -> Option<String> {
-        match name {
-            "reason" => Some(self.reason.to_owned()),
-            "message" => Some(self.message.to_owned()),
-            "status" => Some(self.status.to_string()),
-            "request_id" => Some(self.request_id.to_owned()),
-            "rule" => Some(self.rule.to_owned()),
-            _ => None,
+    /// The one of these bodies that the client prefers.
+    fn body(&self, bodies: &Bodies, accept: &str) -> Content {
+        type Write<'a> = Box<dyn Fn() -> String + 'a>;
+        let mut offers: Vec<(&'static str, &'static [&'static str], Write<'_>)> = Vec::new();
+        if let Some(value) = &bodies.json {
+            let write = || self.fill_json(value).to_string();
+            offers.push((JSON, &["application/json"], Box::new(write)));
+        }
+        if let Some(page) = &bodies.html {
+            let write = || self.fill(page, escape_html);
+            offers.push((HTML, &["text/html"], Box::new(write)));
+        }
+        if let Some(text) = &bodies.text {
+            let write = || self.fill(text, str::to_owned);
+            offers.push((TEXT, &["text/plain"], Box::new(write)));
+        }
+        let types: Vec<&[&str]> = offers.iter().map(|(_, types, _)| *types).collect();
+        let is_negotiated = types.len() > 1;
+        let chosen = offers.get(accept::choose(accept, &types));
+        let content = chosen.map(|(kind, _, write)| Content::of(kind, write()));
+        Content {
+            is_negotiated,
+            // The configuration refuses a response without a body.
+            ..content.unwrap_or(Content::of(TEXT, String::new()))
         }
     }
 
-    /// Fills in one pass, so that a value with braces in it stays as it is.
-    fn fill(&self, template: &str, escape: fn(&str) -> String) -> String {
-        let mut filled = String::with_capacity(template.len().saturating_add(64));
-        let mut rest = template;
-        while let Some((before, after)) = rest.split_once('{') {
-            filled.push_str(before);
-            let named = after
-                .split_once('}')
-                .and_then(|(name, tail)| Some((self.value(name)?, tail)));
-            match named {
-                Some((value, tail)) => {
-                    filled.push_str(&escape(&value));
-                    rest = tail;
-                }
-                None => {
-                    filled.push('{');
-                    rest = after;
-                }
-            }
-        }
-        filled.push_str(rest);
-        filled
-    }
-
-    fn fill_json(&self, template: &Value) -> Value {
-        match template {
-            Value::String(text) if text == "{status}" => Value::from(self.status),
-            Value::String(text) => Value::String(self.fill(text, str::to_owned)),
-            Value::Array(items) => items.iter().map(|item| self.fill_json(item)).collect(),
-            Value::Object(members) => members
-                .iter()
-                .map(|(name, value)| (name.clone(), self.fill_json(value)))
-                .collect(),
-            Value::Null | Value::Bool(_) | Value::Number(_) => template.clone(),
+    /// Problem details for programs, a page for people.
+    fn default_body(&self, accept: &str) -> Content {
+        let content = match accept::choose(accept, &[&[PROBLEM, JSON], &["text/html"]]) {
+            0 => Content::of(PROBLEM, self.problem()),
+            _ => Content::of(HTML, self.fill(DEFAULT_PAGE, escape_html)),
+        };
+        Content {
+            is_negotiated: true,
+            ..content
         }
     }
 
     /// Problem details, RFC 9457.
     fn problem(&self) -> String {
-        serde_json::json!({
+        let mut problem = serde_json::json!({
             "type": "about:blank",
             "title": title(self.status),
             "status": self.status,
             "detail": self.message,
             "reason": self.reason,
             "request_id": self.request_id,
-        })
-        .to_string()
+        });
+        if is_uuid(self.request_id)
+            && let Some(members) = problem.as_object_mut()
+        {
+            let instance = format!("urn:uuid:{}", self.request_id);
+            members.insert("instance".to_owned(), instance.into());
+        }
+        problem.to_string()
     }
 }
 
@@ -261,6 +311,7 @@ fn title(status: u16) -> &'static str {
         400 => "Bad Request",
         401 => "Unauthorized",
         403 => "Forbidden",
+        429 => "Too Many Requests",
         _ => "Service Unavailable",
     }
 }
@@ -281,33 +332,36 @@ fn visible(value: &[u8]) -> String {
     }
 }
 
+/// As Envoy has it: gRPC-Web is not among them.
 fn is_grpc(headers: &[Header]) -> bool {
-    first(headers, b"content-type").starts_with(b"application/grpc")
+    let content_type = first(headers, b"content-type");
+    let after = content_type.strip_prefix(b"application/grpc");
+    after.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
 }
 
-/// A browser names `text/html` before anything else; programs rarely name it at all.
-fn prefers_html(headers: &[Header]) -> bool {
-    let accept = String::from_utf8_lossy(first(headers, b"accept")).to_ascii_lowercase();
-    match (accept.find("text/html"), accept.find("json")) {
-        (Some(html), Some(json)) => html < json,
-        (html, None) => html.is_some(),
-        (None, Some(_)) => false,
-    }
+/// All of `accept`; several are joined as RFC 9110 section 5.3 says.
+fn accepted(headers: &[Header]) -> String {
+    let values = headers.iter().filter(|(name, _)| name == b"accept");
+    let values: Vec<_> = values
+        .map(|(_, value)| String::from_utf8_lossy(value))
+        .collect();
+    values.join(",")
 }
 
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
+/// Path and query of the request, without credentials. `None` for an ambiguous path,
+/// which a browser could take for another site.
+fn own_url(headers: &[Header], secret_parameters: &[String]) -> Option<String> {
+    let target = Target::parse(first(headers, b":path")).ok()?;
+    Some(query::without(&target, secret_parameters))
+}
+
+/// RFC 9562 section 4, as Envoy makes its request ids.
+fn is_uuid(text: &str) -> bool {
+    let fits = |(at, byte): (usize, u8)| match at {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    text.len() == 36 && text.bytes().enumerate().all(fits)
 }
 
 #[cfg(test)]

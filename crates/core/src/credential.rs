@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::reason::Reason;
 use crate::request::Request;
+use crate::signed_url::find_parameter;
 
 /// Longest credential that is looked at; a longer one is malformed.
 pub const MAX_CREDENTIAL: usize = 8 * 1024;
@@ -23,6 +24,8 @@ pub enum Carrier {
     Header(String),
     /// A cookie of this name.
     Cookie(String),
+    /// A parameter of the query, wherever it stands there.
+    Query(String),
 }
 
 /// A credential as found, with the edit that removes it.
@@ -72,7 +75,7 @@ pub fn find<'a>(
 ) -> Result<Option<Found<'a>>, Reason> {
     let mut found: Option<(&'a Carrier, &'a [u8])> = None;
     for carrier in carriers {
-        for text in carrier.occurrences(request) {
+        for text in carrier.occurrences(request)? {
             if found.replace((carrier, text)).is_some() {
                 return Err(Reason::DuplicateCredential);
             }
@@ -98,7 +101,7 @@ pub fn find<'a>(
             let (user, password) = decode_basic(text).ok_or(Reason::MalformedCredential)?;
             (SecretText::Owned(password), Some(user))
         }
-        Carrier::Bearer | Carrier::Header(_) | Carrier::Cookie(_) => {
+        Carrier::Bearer | Carrier::Header(_) | Carrier::Cookie(_) | Carrier::Query(_) => {
             (SecretText::Borrowed(text), None)
         }
     };
@@ -115,14 +118,14 @@ impl Carrier {
     }
 
     /// The raw credential texts in this carrier, in order.
-    fn occurrences<'a>(&'a self, request: &Request<'a>) -> Vec<&'a [u8]> {
+    fn occurrences<'a>(&'a self, request: &Request<'a>) -> Result<Vec<&'a [u8]>, Reason> {
         let with_scheme = |scheme| {
             let values = request.values("authorization");
             values
                 .filter_map(|value| strip_scheme(value, scheme))
                 .collect()
         };
-        match self {
+        Ok(match self {
             Self::Bearer => with_scheme("bearer"),
             Self::Basic => with_scheme("basic"),
             Self::Header(name) => request.values(name).collect(),
@@ -131,7 +134,11 @@ impl Carrier {
                 .flat_map(cookie_pairs)
                 .filter_map(|pair| cookie_value(pair, name))
                 .collect(),
-        }
+            Self::Query(name) => {
+                let found = find_parameter(&request.target, name)?;
+                found.map(|it| it.value.as_bytes()).into_iter().collect()
+            }
+        })
     }
 }
 

@@ -2,6 +2,8 @@
 
 use crate::credential::cookies_without;
 use crate::identity::{Identity, IdentityHeaders};
+use crate::path::Target;
+use crate::query;
 use crate::reason::Reason;
 use crate::request::Request;
 
@@ -19,6 +21,8 @@ pub enum Edit {
 pub enum Strip {
     /// It stands in the query: this is the target without it.
     Target(String),
+    /// It is the parameter of this name in the query.
+    Parameter(String),
     /// It is a header.
     Header(String),
     /// It is a cookie.
@@ -47,9 +51,18 @@ pub struct Grant {
     pub state: Vec<(&'static str, String)>,
     /// Who calls, if a credential says so.
     pub identity: Option<Identity>,
+    /// Headers to set on the answer of the upstream.
+    pub response_headers: Vec<(&'static str, &'static str)>,
     /// Why.
     pub outcome: Outcome,
 }
+
+/// A URL with a key in it must not travel on: not in the `referer` of what the answer
+/// loads, and not into a cache.
+const KEY_IN_URL: [(&str, &str); 2] = [
+    ("referrer-policy", "no-referrer"),
+    ("cache-control", "private, no-store"),
+];
 
 impl Grant {
     /// Lets a request pass: identity headers of the client go, then the credentials
@@ -70,6 +83,7 @@ impl Grant {
             }
         }
         edits.extend(strip_all(strips, request));
+        edits.extend(strip_target(request, strips));
         let mut set = |name: &str, value: &str| {
             edits.push(Edit::Set(name.to_owned(), value.as_bytes().to_vec()));
         };
@@ -87,25 +101,27 @@ impl Grant {
         }
         let mut state: Vec<_> = identity.map(Identity::state).unwrap_or_default();
         state.extend(result.map(|result| ("keygate_result", result)));
+        let is_in_url = strips.iter().any(|it| matches!(it, Strip::Parameter(_)));
+        let is_used = is_in_url && outcome == Outcome::Verified;
         Self {
             edits,
             state,
             identity: identity.cloned(),
+            response_headers: KEY_IN_URL.iter().copied().filter(|_| is_used).collect(),
             outcome,
         }
     }
 }
 
-/// The edits that take credentials out; all cookies go in one, since each starts from
-/// the request as it came.
+/// The edits that take credentials out of the headers; all cookies go in one, since each
+/// starts from the request as it came.
 fn strip_all(strips: &[Strip], request: &Request<'_>) -> Vec<Edit> {
     let mut edits = Vec::new();
     let mut cookies = Vec::new();
     for strip in strips {
         match strip {
-            Strip::Target(target) => {
-                edits.push(Edit::Set(":path".to_owned(), target.clone().into_bytes()));
-            }
+            // One target: see `strip_target`.
+            Strip::Target(_) | Strip::Parameter(_) => {}
             Strip::Header(name) => edits.push(Edit::Remove(name.clone())),
             Strip::Cookie(name) => cookies.push(name.as_str()),
         }
@@ -117,4 +133,24 @@ fn strip_all(strips: &[Strip], request: &Request<'_>) -> Vec<Edit> {
         });
     }
     edits
+}
+
+/// Takes every credential out of the query, of a link and of an app key alike.
+fn strip_target(request: &Request<'_>, strips: &[Strip]) -> Option<Edit> {
+    let mut whole = None;
+    let mut names = Vec::new();
+    for strip in strips {
+        match strip {
+            Strip::Target(target) => whole = Some(target.as_str()),
+            Strip::Parameter(name) => names.push(name),
+            Strip::Header(_) | Strip::Cookie(_) => {}
+        }
+    }
+    if whole.is_none() && names.is_empty() {
+        return None;
+    }
+    // A part of an unambiguous target is one, too; should it not be, nothing is kept of it.
+    let target = Target::parse(whole.unwrap_or(request.target.whole).as_bytes());
+    let kept = target.map_or_else(|_| "/".to_owned(), |it| query::without(&it, &names));
+    (kept != request.target.whole).then(|| Edit::Set(":path".to_owned(), kept.into_bytes()))
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::answer::{Denial, Refusal, Scheme};
+use crate::answer::{Denial, Refusal, Scheme, Voice};
 use crate::app_key::KeyHash;
 use crate::assertion::Issuer;
 use crate::challenge::Reply;
@@ -92,7 +92,7 @@ impl Policy {
     pub fn decide(&self, headers: &[Header], facts: &Facts<'_>) -> Verdict {
         let refuse = |reason| {
             let scheme = Scheme::None;
-            Verdict::Deny(Refusal { reason, scheme }.answer(headers, None, "-"))
+            Verdict::Deny(Refusal { reason, scheme }.answer(headers, &Voice::default()))
         };
         let request = match Request::read(headers) {
             Ok(request) => request,
@@ -142,9 +142,9 @@ impl Policy {
         };
         let Some(token) = issuer.sign(identity, request, now) else {
             let (reason, scheme) = (Reason::NoSigningKey, Scheme::None);
-            let template = rule.deny.as_deref();
             let refusal = Refusal { reason, scheme };
-            return Verdict::Deny(refusal.answer(request.headers, template, &rule.name));
+            let voice = rule.voice(request.method);
+            return Verdict::Deny(refusal.answer(request.headers, &voice));
         };
         let name = self.identity.assertion.clone();
         grant.edits.push(Edit::Set(name, token.into_bytes()));

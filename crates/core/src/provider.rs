@@ -8,6 +8,7 @@ use crate::identity::Identity;
 use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::record::Knowledge;
+use crate::referrer::{self, ReferrerPattern};
 use crate::request::Request;
 use crate::secret::KeyRing;
 use crate::session::Sessions;
@@ -33,6 +34,10 @@ pub struct AppKeys {
     pub prefix: Prefix,
     /// Where a key may stand.
     pub carriers: Vec<Carrier>,
+    /// Whether a 401 asks browsers for user name and password as well.
+    pub challenge_basic: bool,
+    /// From which pages a key in the query may come; there is at least one then.
+    pub query_referrers: Vec<ReferrerPattern>,
 }
 
 /// What a requirement comes to, and the genuine credentials that it saw, which must not
@@ -75,6 +80,23 @@ impl Provider {
         }
     }
 
+    /// The parameters of the query in which its credentials stand.
+    pub fn parameters(&self) -> Vec<&str> {
+        match self {
+            Self::SignedUrl(links) => links.parameters().collect(),
+            Self::AppKey(app_keys) => app_keys.parameters().collect(),
+            Self::Session(_) => Vec::new(),
+        }
+    }
+
+    /// Whether a 401 on its account asks browsers for user name and password.
+    pub fn challenges_basic(&self) -> bool {
+        match self {
+            Self::SignedUrl(_) | Self::Session(_) => false,
+            Self::AppKey(app_keys) => app_keys.challenge_basic,
+        }
+    }
+
     /// Looks for this provider's credential in a request and checks it.
     pub fn check(&self, request: &Request<'_>, facts: &Facts<'_>) -> Finding {
         match self {
@@ -100,9 +122,19 @@ impl Provider {
 }
 
 impl AppKeys {
+    fn parameters(&self) -> impl Iterator<Item = &str> {
+        self.carriers.iter().filter_map(|carrier| match carrier {
+            Carrier::Query(name) => Some(name.as_str()),
+            Carrier::Bearer | Carrier::Basic | Carrier::Header(_) | Carrier::Cookie(_) => None,
+        })
+    }
+
     fn check(&self, request: &Request<'_>, facts: &Facts<'_>) -> Result<Finding, Reason> {
         let found = credential::find(&self.carriers, request)?;
         let found = found.ok_or(Reason::MissingCredential)?;
+        if matches!(found.carrier, Carrier::Query(_)) {
+            referrer::check(&self.query_referrers, request)?;
+        }
         let key = AppKey::parse(found.text.expose(), &self.prefix)
             .map_err(|_| Reason::MalformedCredential)?;
         let hash = self
@@ -116,7 +148,8 @@ impl AppKeys {
         };
         let conclusion = match facts.keys.find(&hash, facts.now) {
             Knowledge::Known(known) => {
-                match known.check(found.user.as_deref(), facts.client, facts.now) {
+                let usable = known.check(found.user.as_deref(), facts.client, facts.now);
+                match usable.and_then(|()| known.check_referrer(request)) {
                     Ok(()) => Conclusion::Met(Some(Identity::from(known.as_ref()))),
                     Err(reason) => refused(reason),
                 }
@@ -138,5 +171,6 @@ pub(crate) fn strip(carrier: &Carrier) -> Strip {
         Carrier::Bearer | Carrier::Basic => Strip::Header("authorization".to_owned()),
         Carrier::Header(name) => Strip::Header(name.clone()),
         Carrier::Cookie(name) => Strip::Cookie(name.clone()),
+        Carrier::Query(name) => Strip::Parameter(name.clone()),
     }
 }

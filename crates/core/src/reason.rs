@@ -44,6 +44,8 @@ pub enum Reason {
     ChallengeRequired,
     /// The solution of a challenge is forged, late, insufficient, or somebody else's.
     ChallengeFailed,
+    /// The page that the request comes from is not among those of the rule or the key.
+    ReferrerNotAllowed,
     /// The key service gave no usable answer in time.
     KeyServiceUnavailable,
     /// Too many requests already wait for the key service.
@@ -77,7 +79,7 @@ pub enum PublicReason {
 
 impl Reason {
     /// All reasons, for whoever defines a counter for each.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::UnreadableRequest,
         Self::AmbiguousPath,
         Self::EncodedSlash,
@@ -98,6 +100,7 @@ impl Reason {
         Self::AddressNotAllowed,
         Self::ChallengeRequired,
         Self::ChallengeFailed,
+        Self::ReferrerNotAllowed,
         Self::KeyServiceUnavailable,
         Self::Overloaded,
         Self::NoSigningKey,
@@ -127,6 +130,7 @@ impl Reason {
             Self::AddressNotAllowed => "address_not_allowed",
             Self::ChallengeRequired => "challenge_required",
             Self::ChallengeFailed => "challenge_failed",
+            Self::ReferrerNotAllowed => "referrer_not_allowed",
             Self::KeyServiceUnavailable => "key_service_unavailable",
             Self::Overloaded => "overloaded",
             Self::NoSigningKey => "no_signing_key",
@@ -141,7 +145,9 @@ impl Reason {
             | Self::AmbiguousPath
             | Self::EncodedSlash
             | Self::DuplicateCredential => PublicReason::AmbiguousRequest,
-            Self::NoRule | Self::AddressNotAllowed => PublicReason::NotAllowedHere,
+            Self::NoRule | Self::AddressNotAllowed | Self::ReferrerNotAllowed => {
+                PublicReason::NotAllowedHere
+            }
             Self::InsufficientScope => PublicReason::InsufficientScope,
             Self::MissingCredential => PublicReason::MissingCredential,
             Self::MalformedCredential
@@ -164,6 +170,29 @@ impl Reason {
 }
 
 impl PublicReason {
+    /// All of them, for whoever reads a name.
+    pub const ALL: [Self; 8] = [
+        Self::AmbiguousRequest,
+        Self::MissingCredential,
+        Self::InvalidCredential,
+        Self::Expired,
+        Self::InsufficientScope,
+        Self::ChallengeRequired,
+        Self::NotAllowedHere,
+        Self::Unavailable,
+    ];
+
+    /// The status of gRPC, where the client reads it in place of HTTP's:
+    /// INVALID_ARGUMENT, UNAUTHENTICATED, PERMISSION_DENIED or UNAVAILABLE.
+    pub fn grpc_status(self) -> u8 {
+        match self {
+            Self::AmbiguousRequest => 3,
+            Self::MissingCredential | Self::InvalidCredential | Self::Expired => 16,
+            Self::InsufficientScope | Self::ChallengeRequired | Self::NotAllowedHere => 7,
+            Self::Unavailable => 14,
+        }
+    }
+
     /// The stable name in a body.
     pub fn code(self) -> &'static str {
         match self {

@@ -9,8 +9,12 @@ use ipnet::IpNet;
 
 use crate::app_key::KeyHash;
 use crate::reason::Reason;
+use crate::referrer::{self, ReferrerPattern};
+use crate::request::Request;
 use crate::time::UnixMillis;
-use crate::wire::{MAX_ALLOWED_IPS, MAX_METADATA, MAX_NAME, MAX_SCOPES, Record, Status};
+use crate::wire::{
+    MAX_ALLOWED_IPS, MAX_ALLOWED_REFERRERS, MAX_METADATA, MAX_NAME, MAX_SCOPES, Record, Status,
+};
 
 /// A record of the key service that was checked: every text fits into a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +30,7 @@ pub struct KnownKey {
     status: Status,
     expires_at: Option<UnixMillis>,
     allowed_ips: Vec<IpNet>,
+    allowed_referrers: Vec<ReferrerPattern>,
 }
 
 /// The record holds something that must not reach a header.
@@ -50,6 +55,11 @@ impl TryFrom<&Record> for KnownKey {
         if record.allowed_ips.len() > MAX_ALLOWED_IPS {
             return Err(UnusableRecord("allowed_ips"));
         }
+        if record.allowed_referrers.len() > MAX_ALLOWED_REFERRERS {
+            return Err(UnusableRecord("allowed_referrers"));
+        }
+        let referrers = record.allowed_referrers.iter();
+        let referrers: Result<_, _> = referrers.map(|it| ReferrerPattern::parse(it)).collect();
         Ok(Self {
             id: record.id.clone(),
             account: record.account.clone(),
@@ -58,6 +68,7 @@ impl TryFrom<&Record> for KnownKey {
             status: record.status,
             expires_at: record.expires_at,
             allowed_ips: record.allowed_ips.clone(),
+            allowed_referrers: referrers.map_err(|_| UnusableRecord("allowed_referrers"))?,
         })
     }
 }
@@ -97,6 +108,17 @@ impl KnownKey {
             return Err(Reason::AddressNotAllowed);
         }
         Ok(())
+    }
+
+    /// Whether the key may be used from the page that the request comes from.
+    ///
+    /// # Errors
+    /// [`Reason::ReferrerNotAllowed`].
+    pub fn check_referrer(&self, request: &Request<'_>) -> Result<(), Reason> {
+        if self.allowed_referrers.is_empty() {
+            return Ok(());
+        }
+        referrer::check(&self.allowed_referrers, request)
     }
 }
 
@@ -187,7 +209,9 @@ mod tests {
 
     #[test]
     fn a_record_that_could_break_a_header_is_unusable() {
-        let spoil: [fn(&mut Record); 7] = [
+        let spoil: [fn(&mut Record); 9] = [
+            |it| it.allowed_referrers = vec!["https://*.com".into()],
+            |it| it.allowed_referrers = vec!["https://a.example".into(); 17],
             |it| it.account = "a\r\nb".into(),
             |it| it.account = "caf\u{e9}".into(),
             |it| it.account = String::new(),

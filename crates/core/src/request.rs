@@ -42,6 +42,30 @@ impl<'a> Request<'a> {
         })
     }
 
+    /// The method that a CORS preflight asks for, if this is one: OPTIONS with exactly one
+    /// `origin` and one `access-control-request-method`, as the Fetch standard has it
+    /// (section 4.8), and nothing that turns it into another method behind us.
+    pub fn preflight(&self) -> Option<&'a str> {
+        if self.method != "OPTIONS" {
+            return None;
+        }
+        let one = |name: &str| {
+            let mut values = self.values(name);
+            let first = values.next().and_then(|it| std::str::from_utf8(it).ok())?;
+            // Envoy joins two of a kind by a comma.
+            let is_one = !first.is_empty() && first.bytes().all(|it| it.is_ascii_graphic());
+            (is_one && !first.contains(',') && values.next().is_none()).then_some(first)
+        };
+        let overrides = [
+            "x-http-method-override",
+            "x-http-method",
+            "x-method-override",
+        ];
+        let is_plain = !overrides.iter().any(|it| self.values(it).next().is_some());
+        let wanted = one("access-control-request-method")?;
+        (is_plain && one("origin").is_some()).then_some(wanted)
+    }
+
     /// All values of a header; `name` is in lower case.
     pub fn values(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         values(self.headers, name.as_bytes())
@@ -118,6 +142,37 @@ mod tests {
             ];
             let error = Request::read(&headers(&list)).unwrap_err();
             assert_eq!(error, Reason::UnreadableRequest, "{authority}");
+        }
+    }
+
+    #[test]
+    fn a_preflight_has_one_origin_and_asks_for_one_method() {
+        let origin = ("origin", &b"https://a.example"[..]);
+        let wanted = ("access-control-request-method", &b"PUT"[..]);
+        type Case<'a> = (&'a [u8], &'a [(&'a str, &'a [u8])], Option<&'a str>);
+        let cases: [Case<'_>; 11] = [
+            (b"OPTIONS", &[origin, wanted], Some("PUT")),
+            (b"OPTIONS", &[wanted, ("origin", b"null")], Some("PUT")),
+            (b"GET", &[origin, wanted], None),
+            (b"options", &[origin, wanted], None),
+            (b"OPTIONS", &[origin], None),
+            (b"OPTIONS", &[wanted], None),
+            (b"OPTIONS", &[origin, origin, wanted], None),
+            (b"OPTIONS", &[origin, wanted, wanted], None),
+            (b"OPTIONS", &[origin, (wanted.0, b"PUT,GET")], None),
+            (b"OPTIONS", &[(origin.0, b""), wanted], None),
+            (
+                b"OPTIONS",
+                &[origin, wanted, ("x-http-method-override", b"PUT")],
+                None,
+            ),
+        ];
+        for (method, more, expected) in cases {
+            let mut list = vec![(":method", method), (":path", b"/a"), (":authority", b"h")];
+            list.extend(more);
+            let headers = headers(&list);
+            let request = Request::read(&headers).unwrap();
+            assert_eq!(request.preflight(), expected, "{more:?}");
         }
     }
 

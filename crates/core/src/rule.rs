@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::answer::{Refusal, Scheme, Template};
+use crate::answer::{Authenticate, Refusal, Scheme, Template, Voice};
 use crate::challenge::{Challenge, Step};
 use crate::glob::{HostPattern, PathGlob};
 use crate::grant::{Grant, Outcome, Strip};
@@ -10,6 +10,7 @@ use crate::identity::{Identity, IdentityHeaders};
 use crate::policy::{Facts, Verdict};
 use crate::provider::{Conclusion, Finding, Provider};
 use crate::reason::Reason;
+use crate::referrer::{self, ReferrerPattern};
 use crate::request::Request;
 use crate::scopes::Scopes;
 
@@ -28,6 +29,8 @@ pub struct Rule {
     pub headers: Vec<HeaderMatch>,
     /// Whether `%2F` may stand in the path.
     pub allow_encoded_slash: bool,
+    /// From which pages a request may come; empty means from any, and from none.
+    pub allowed_referrers: Vec<ReferrerPattern>,
     /// What a request must bring.
     pub require: Requirement,
     /// What its scopes must be; the first for the method decides, and without one the
@@ -35,8 +38,14 @@ pub struct Rule {
     pub scopes: Vec<NeededScopes>,
     /// How strictly.
     pub mode: Mode,
+    /// Whether a CORS preflight passes without a credential: a browser sends none with it.
+    pub allow_preflight: bool,
     /// The body of a refusal; without it the client's preference decides.
     pub deny: Option<Rc<Template>>,
+    /// What a 401 asks for.
+    pub authenticate: Authenticate,
+    /// Parameters of the query that hold its credentials: no answer repeats them.
+    pub secret_parameters: Vec<String>,
 }
 
 /// A header that a request must have.
@@ -84,12 +93,16 @@ pub enum Mode {
 }
 
 impl Rule {
-    /// Whether the rule is for this request, whose path in readable form is `path`.
+    /// Whether the rule is for this request, whose path in readable form is `path`. A
+    /// preflight that it allows is for the method that is asked for, and has none of the
+    /// headers.
     pub fn matches(&self, request: &Request<'_>, path: &str) -> bool {
+        let method = self.preflight(request).unwrap_or(request.method);
         self.path.matches(path)
-            && (self.methods.is_empty() || self.methods.iter().any(|it| it == request.method))
+            && (self.methods.is_empty() || self.methods.iter().any(|it| it == method))
             && (self.hosts.is_empty() || self.hosts.iter().any(|it| it.matches(request.authority)))
-            && self.headers.iter().all(|it| it.matches(request))
+            && (self.preflight(request).is_some()
+                || self.headers.iter().all(|it| it.matches(request)))
     }
 
     /// The hosts under which an index files the rule; `""` stands for all others.
@@ -108,12 +121,7 @@ impl Rule {
         facts: &Facts<'_>,
     ) -> Verdict {
         let deny = |refusal: Refusal| {
-            let template = self.deny.as_deref();
-            let mut denial = refusal.answer(request.headers, template, &self.name);
-            if refusal.reason == Reason::InsufficientScope {
-                denial.need(self.needed_scopes(request.method));
-            }
-            Verdict::Deny(denial)
+            Verdict::Deny(refusal.answer(request.headers, &self.voice(request.method)))
         };
         // What can be read in two ways is refused in every mode: another reader may
         // find what another rule protects.
@@ -128,6 +136,10 @@ impl Rule {
         };
         if matches!(self.mode, Mode::Off) {
             return allow(Outcome::Anonymous, &[], None);
+        }
+        if self.preflight(request).is_some() {
+            let strips = self.secret_parameters.iter().cloned().map(Strip::Parameter);
+            return allow(Outcome::Anonymous, &strips.collect::<Vec<_>>(), None);
         }
         let Finding {
             conclusion,
@@ -169,16 +181,34 @@ impl Rule {
         }
     }
 
+    /// The method that an allowed preflight asks for.
+    fn preflight<'a>(&self, request: &Request<'a>) -> Option<&'a str> {
+        self.allow_preflight.then(|| request.preflight())?
+    }
+
+    /// How a refusal for this method is to be put.
+    pub fn voice(&self, method: &str) -> Voice<'_> {
+        Voice {
+            rule: &self.name,
+            template: self.deny.as_deref(),
+            authenticate: Some(&self.authenticate),
+            needed_scopes: self.needed_scopes(method),
+            secret_parameters: &self.secret_parameters,
+        }
+    }
+
     /// Whether the request brings what the rule requires.
     fn judge(&self, request: &Request<'_>, facts: &Facts<'_>) -> Finding {
         let mut finding = self.require.check(request, facts);
-        if let Conclusion::Met(identity) = &finding.conclusion
+        let refused = |reason, scheme| Conclusion::Refused(Refusal { reason, scheme });
+        if !self.allowed_referrers.is_empty()
+            && let Err(reason) = referrer::check(&self.allowed_referrers, request)
+        {
+            finding.conclusion = refused(reason, Scheme::None);
+        } else if let Conclusion::Met(identity) = &finding.conclusion
             && self.lacks_scopes(request.method, identity.as_ref())
         {
-            finding.conclusion = Conclusion::Refused(Refusal {
-                reason: Reason::InsufficientScope,
-                scheme: Scheme::AppKey,
-            });
+            finding.conclusion = refused(Reason::InsufficientScope, Scheme::AppKey);
         }
         finding
     }
@@ -212,10 +242,17 @@ impl HeaderMatch {
 impl Requirement {
     /// Whether what meets it can say who calls.
     pub fn can_have_identity(&self) -> bool {
+        self.providers().iter().any(|it| it.has_identity())
+    }
+
+    /// Every provider that it names.
+    pub fn providers(&self) -> Vec<&Provider> {
         match self {
-            Self::Nothing => false,
-            Self::One(provider) => provider.has_identity(),
-            Self::Any(members) | Self::All(members) => members.iter().any(Self::can_have_identity),
+            Self::Nothing => Vec::new(),
+            Self::One(provider) => vec![provider],
+            Self::Any(members) | Self::All(members) => {
+                members.iter().flat_map(Self::providers).collect()
+            }
         }
     }
 

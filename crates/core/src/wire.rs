@@ -37,6 +37,9 @@ pub const MAX_SCOPES: usize = 64;
 /// Most addresses and ranges of one key.
 pub const MAX_ALLOWED_IPS: usize = 64;
 
+/// Most pages of one key.
+pub const MAX_ALLOWED_REFERRERS: usize = 16;
+
 /// Most bytes of an answer that the edge reads: 100 records of the largest kind.
 pub const MAX_ANSWER: usize = 2 * 1024 * 1024;
 
@@ -77,6 +80,9 @@ pub struct Record {
     /// From where it may be used; empty means from anywhere.
     #[serde(default)]
     pub allowed_ips: Vec<IpNet>,
+    /// From which pages it may be used; empty means from any, and from none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed_referrers: Vec<String>,
     /// A JSON object for the upstream.
     pub metadata: Box<RawValue>,
 }

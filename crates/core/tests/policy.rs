@@ -533,7 +533,7 @@ fn scopes_are_needed_by_method() {
         .find(|(name, _)| *name == "www-authenticate")
         .unwrap();
     let expected = "Bearer realm=\"keygate\", error=\"insufficient_scope\", \
-                    scope=\"files:write admin files:delete\"";
+                    error_description=\"The credential does not permit this.\", scope=\"files:write admin files:delete\"";
     assert_eq!(challenge.1, expected);
 }
 

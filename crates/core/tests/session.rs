@@ -115,7 +115,10 @@ fn no_session_is_401_whatever_the_client_says_of_itself() {
             (denial.status, denial.reason),
             (401, Reason::MissingCredential)
         );
-        let challenge = ("www-authenticate", "Bearer realm=\"keygate\"".to_owned());
+        let challenge = (
+            "www-authenticate".into(),
+            "Bearer realm=\"keygate\"".to_owned(),
+        );
         assert!(denial.headers.contains(&challenge));
     }
 }

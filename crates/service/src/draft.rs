@@ -4,8 +4,11 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use keygate_core::referrer::ReferrerPattern;
 use keygate_core::time::{Millis, UnixMillis};
-use keygate_core::wire::{MAX_ALLOWED_IPS, MAX_METADATA, MAX_NAME, MAX_SCOPES};
+use keygate_core::wire::{
+    MAX_ALLOWED_IPS, MAX_ALLOWED_REFERRERS, MAX_METADATA, MAX_NAME, MAX_SCOPES,
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -27,6 +30,8 @@ pub(crate) struct CreateBody {
     expires_in: Option<String>,
     #[serde(default)]
     allowed_ips: Vec<String>,
+    #[serde(default)]
+    allowed_referrers: Vec<String>,
 }
 
 /// A key that may be issued: every field holds what the edge can carry.
@@ -42,6 +47,8 @@ pub struct Draft {
     pub metadata: Box<RawValue>,
     /// From where it may be used: up to 64.
     pub allowed_ips: Vec<IpNet>,
+    /// From which pages it may be used: up to 16 patterns that the edge can read.
+    pub allowed_referrers: Vec<String>,
     /// First instant at which it may not be used; later than now.
     pub expires_at: Option<UnixMillis>,
 }
@@ -61,6 +68,7 @@ impl CreateBody {
             metadata: metadata(self.metadata)?,
             expires_at: expiry(self.expires_at, self.expires_in, now)?,
             allowed_ips: allowed_ips(&self.allowed_ips)?,
+            allowed_referrers: allowed_referrers(self.allowed_referrers)?,
         })
     }
 }
@@ -165,6 +173,19 @@ fn allowed_ips(texts: &[String]) -> Result<Vec<IpNet>, Problem> {
         range(text).map_err(|detail| Problem::field(format!("allowed_ips[{at}]"), detail))
     };
     texts.iter().enumerate().map(net).collect()
+}
+
+/// Kept as written: the edge reads them by the same rules.
+fn allowed_referrers(texts: Vec<String>) -> Result<Vec<String>, Problem> {
+    if texts.len() > MAX_ALLOWED_REFERRERS {
+        return Err(Problem::field("allowed_referrers", "must be at most 16"));
+    }
+    for (at, text) in texts.iter().enumerate() {
+        ReferrerPattern::parse(text).map_err(|error| {
+            Problem::field(format!("allowed_referrers[{at}]"), error.to_string())
+        })?;
+    }
+    Ok(texts)
 }
 
 /// An address, or a range without host bits: `10.0.0.7/8` is more likely a slip than a wish.

@@ -22,6 +22,8 @@ pub struct Key {
     pub metadata: Box<RawValue>,
     /// From where it may be used; empty means from anywhere.
     pub allowed_ips: Vec<IpNet>,
+    /// From which pages it may be used; empty means from any, and from none.
+    pub allowed_referrers: Vec<String>,
     /// When it was made.
     pub created_at: UnixMillis,
     /// First instant at which it may not be used.
@@ -87,6 +89,7 @@ pub struct KeyObject {
     scopes: Vec<String>,
     metadata: Box<RawValue>,
     allowed_ips: Vec<IpNet>,
+    allowed_referrers: Vec<String>,
     created_at: String,
     expires_at: Option<String>,
     revoked_at: Option<String>,
@@ -110,6 +113,7 @@ impl KeyObject {
             scopes: key.scopes,
             metadata: key.metadata,
             allowed_ips: key.allowed_ips,
+            allowed_referrers: key.allowed_referrers,
             created_at: key.created_at.to_string(),
             expires_at: key.expires_at.map(|at| at.to_string()),
             revoked_at,

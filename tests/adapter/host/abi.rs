@@ -139,13 +139,23 @@ fn edit(act: impl FnOnce(&mut Headers)) -> u32 {
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_replace_header_map_value(
-    _map: u32,
+    map: u32,
     name: *const u8,
     name_size: usize,
     value: *const u8,
     value_size: usize,
 ) -> u32 {
     let (name, value) = (bytes(name, name_size), bytes(value, value_size));
+    // 2 are the headers of the upstream's answer.
+    if map == 2 {
+        return host(|host| match host.exchanges.get_mut(&host.effective) {
+            Some(exchange) if !host.faults.contains(&Fault::WriteHeaders) => {
+                exchange.response.push((name.to_vec(), value.to_vec()));
+                OK
+            }
+            _ => BAD_ARGUMENT,
+        });
+    }
     edit(|headers| {
         headers.retain(|(it, _)| it != name);
         headers.push((name.to_vec(), value.to_vec()));
@@ -239,11 +249,12 @@ extern "C" fn proxy_send_local_response(
     body_size: usize,
     headers: *const u8,
     headers_size: usize,
-    _grpc_status: i32,
+    grpc_status: i32,
 ) -> u32 {
     let reply = Reply {
         status,
         details: text(details, details_size),
+        grpc_status,
         headers: read_map(bytes(headers, headers_size)),
         body: text(body, body_size),
     };

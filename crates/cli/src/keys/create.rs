@@ -58,6 +58,9 @@ struct Body {
     /// From where it may be used, an address or a range; may be repeated
     #[arg(long = "allow-ip", value_name = "CIDR")]
     allowed_ips: Vec<String>,
+    /// From which pages it may be used, such as https://*.example.com; may be repeated
+    #[arg(long = "allow-referrer", value_name = "ORIGIN")]
+    allowed_referrers: Vec<String>,
 }
 
 #[derive(Deserialize)]

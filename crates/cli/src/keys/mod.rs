@@ -48,6 +48,8 @@ struct KeyObject {
     scopes: Vec<String>,
     metadata: Box<RawValue>,
     allowed_ips: Vec<String>,
+    #[serde(default)]
+    allowed_referrers: Vec<String>,
     created_at: String,
     expires_at: Option<String>,
     revoked_at: Option<String>,

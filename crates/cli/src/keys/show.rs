@@ -48,6 +48,7 @@ fn describe(key: KeyObject) -> String {
         ("status", Some(key.status)),
         ("scopes", Some(key.scopes.join(" "))),
         ("allowed ips", Some(key.allowed_ips.join(" "))),
+        ("allowed referrers", Some(key.allowed_referrers.join(" "))),
         ("metadata", Some(key.metadata.get().to_owned())),
         ("created", Some(key.created_at)),
         ("expires", key.expires_at),

@@ -1,3 +1,5 @@
+use serde_json::Value;
+
 use super::*;
 
 fn headers(list: &[(&str, &str)]) -> Vec<Header> {
@@ -7,6 +9,38 @@ fn headers(list: &[(&str, &str)]) -> Vec<Header> {
 
 fn refusal(reason: Reason, scheme: Scheme) -> Refusal {
     Refusal { reason, scheme }
+}
+
+fn voice(template: Option<&Template>) -> Voice<'_> {
+    Voice {
+        rule: "it",
+        template,
+        ..Voice::default()
+    }
+}
+
+/// A template with these bodies for every reason.
+fn bodies(bodies: Bodies) -> Template {
+    reply(Form::Bodies(bodies))
+}
+
+fn reply(form: Form) -> Template {
+    let reply = Reply {
+        status: None,
+        headers: Vec::new(),
+        form,
+    };
+    Template {
+        reply,
+        reasons: Vec::new(),
+    }
+}
+
+fn html(page: &str) -> Template {
+    bodies(Bodies {
+        html: Some(page.to_owned()),
+        ..Bodies::default()
+    })
 }
 
 fn header<'a>(denial: &'a Denial, name: &str) -> Option<&'a str> {
@@ -20,7 +54,7 @@ fn header<'a>(denial: &'a Denial, name: &str) -> Option<&'a str> {
 #[test]
 fn a_program_reads_problem_details_and_a_person_a_page() {
     let expired = refusal(Reason::Expired, Scheme::SignedUrl);
-    let program = expired.answer(&headers(&[("accept", "*/*")]), None, "media");
+    let program = expired.answer(&headers(&[("accept", "*/*")]), &voice(None));
     assert_eq!(
         header(&program, "content-type"),
         Some("application/problem+json")
@@ -28,9 +62,9 @@ fn a_program_reads_problem_details_and_a_person_a_page() {
     let body: Value = serde_json::from_str(&program.body).unwrap();
     assert_eq!(body["reason"], "expired");
     assert_eq!(body["status"], 403);
-    assert_eq!(program.details, "keygate_denied{reason=expired,rule=media}");
+    assert_eq!(program.details, "keygate_denied{reason=expired,rule=it}");
     let browser = "text/html,application/xhtml+xml,application/json;q=0.9";
-    let person = expired.answer(&headers(&[("accept", browser)]), None, "media");
+    let person = expired.answer(&headers(&[("accept", browser)]), &voice(None));
     assert_eq!(header(&person, "content-type"), Some(HTML));
     assert!(person.body.contains("<h1>This link has expired.</h1>"));
     assert!(header(&person, "content-security-policy").is_some());
@@ -38,15 +72,15 @@ fn a_program_reads_problem_details_and_a_person_a_page() {
 
 #[test]
 fn a_template_keeps_its_structure_whatever_is_filled_in() {
-    let template = Template::Json(serde_json::json!({
-        "error": { "code": "{reason}", "status": "{status}", "{reason}": ["at {request_id}"] }
-    }));
+    let template = bodies(Bodies {
+        json: Some(serde_json::json!({
+            "error": { "code": "{reason}", "status": "{status}", "{reason}": ["at {request_id}"] }
+        })),
+        ..Bodies::default()
+    });
     let id = "a\"b{message}\\";
-    let answer = refusal(Reason::RevokedKey, Scheme::AppKey).answer(
-        &headers(&[("x-request-id", id)]),
-        Some(&template),
-        "api",
-    );
+    let answer = refusal(Reason::RevokedKey, Scheme::AppKey)
+        .answer(&headers(&[("x-request-id", id)]), &voice(Some(&template)));
     let body: Value = serde_json::from_str(&answer.body).unwrap();
     assert_eq!(body["error"]["code"], "invalid_credential");
     assert_eq!(body["error"]["status"], 401);
@@ -55,11 +89,10 @@ fn a_template_keeps_its_structure_whatever_is_filled_in() {
 
 #[test]
 fn what_is_filled_into_a_page_is_escaped() {
-    let template = Template::Html("<style>a{color:red}</style><p>{request_id}{nobody}".into());
+    let template = html("<style>a{color:red}</style><p>{request_id}{nobody}");
     let answer = refusal(Reason::Expired, Scheme::SignedUrl).answer(
         &headers(&[("x-request-id", "<script>&'\"")]),
-        Some(&template),
-        "media",
+        &voice(Some(&template)),
     );
     let expected = "<style>a{color:red}</style><p>&lt;script&gt;&amp;&#39;&quot;{nobody}";
     assert_eq!(answer.body, expected);
@@ -72,48 +105,279 @@ fn a_strange_request_id_is_left_out() {
     }
 }
 
+const REALM: &str = "the files";
+
+fn challenges(refusal: Refusal, status: Option<u16>, basic: bool) -> Vec<String> {
+    let authenticate = Authenticate {
+        realm: REALM.to_owned(),
+        basic,
+    };
+    let mut template = html("<p>");
+    template.reply.status = status;
+    let voice = Voice {
+        authenticate: Some(&authenticate),
+        ..voice(Some(&template))
+    };
+    let answer = refusal.answer(&[], &voice);
+    let all = answer.headers.into_iter();
+    all.filter(|(name, _)| name == "www-authenticate")
+        .map(|(_, value)| value)
+        .collect()
+}
+
 #[test]
 fn the_challenge_is_that_of_rfc_6750() {
-    for (reason, status, challenge) in [
-        (
-            Reason::MissingCredential,
-            401,
-            Some("Bearer realm=\"keygate\""),
-        ),
+    let bearer = format!("Bearer realm=\"{REALM}\"");
+    let invalid = format!("{bearer}, error=\"invalid_token\", error_description=");
+    let rows = [
+        (Reason::MissingCredential, vec![bearer.clone()]),
         (
             Reason::RevokedKey,
-            401,
-            Some("Bearer realm=\"keygate\", error=\"invalid_token\""),
+            vec![format!("{invalid}\"The credential is not valid.\"")],
+        ),
+        (
+            Reason::Expired,
+            vec![format!("{invalid}\"The credential has expired.\"")],
         ),
         (
             Reason::DuplicateCredential,
-            400,
-            Some("Bearer realm=\"keygate\", error=\"invalid_request\""),
+            vec![format!(
+                "{bearer}, error=\"invalid_request\", \
+                 error_description=\"The request can be read in more than one way.\""
+            )],
         ),
-        (Reason::KeyServiceUnavailable, 503, None),
-    ] {
-        let answer = refusal(reason, Scheme::AppKey).answer(&[], None, "api");
-        assert_eq!(answer.status, status);
-        assert_eq!(header(&answer, "www-authenticate"), challenge);
-        assert_eq!(header(&answer, "retry-after").is_some(), status == 503);
-        assert_eq!(header(&answer, "cache-control"), Some("no-store"));
+        (Reason::AddressNotAllowed, vec![]),
+        (Reason::KeyServiceUnavailable, vec![]),
+    ];
+    for (reason, expected) in rows {
+        let refusal = refusal(reason, Scheme::AppKey);
+        assert_eq!(challenges(refusal, None, false), expected);
+    }
+    let link = refusal(Reason::Expired, Scheme::SignedUrl);
+    assert!(challenges(link, None, true).is_empty());
+}
+
+#[test]
+fn basic_is_offered_beside_bearer_where_the_configuration_says_so() {
+    let missing = refusal(Reason::MissingCredential, Scheme::AppKey);
+    let expected = [
+        format!("Bearer realm=\"{REALM}\""),
+        format!("Basic realm=\"{REALM}\", charset=\"UTF-8\""),
+    ];
+    assert_eq!(challenges(missing, None, true), expected);
+    let twice = refusal(Reason::DuplicateCredential, Scheme::AppKey);
+    assert_eq!(challenges(twice, None, true).len(), 1, "a 400 asks nothing");
+}
+
+#[test]
+fn a_status_of_ones_own_hides_the_challenge_and_a_401_always_has_one() {
+    let missing = refusal(Reason::MissingCredential, Scheme::AppKey);
+    assert!(challenges(missing, Some(404), true).is_empty());
+    let link = refusal(Reason::Expired, Scheme::SignedUrl);
+    let expected = [format!("Bearer realm=\"{REALM}\"")];
+    assert_eq!(challenges(link, Some(401), false), expected);
+}
+
+#[test]
+fn every_answer_stays_out_of_caches_and_is_read_as_what_it_is() {
+    let redirect = reply(Form::Redirect("/login".to_owned()));
+    for template in [None, Some(&redirect), Some(&html("<p>"))] {
+        for reason in Reason::ALL {
+            let answer = refusal(reason, Scheme::AppKey).answer(&[], &voice(template));
+            assert_eq!(header(&answer, "cache-control"), Some("no-store"));
+            assert_eq!(header(&answer, "x-content-type-options"), Some("nosniff"));
+            let is_503 = answer.status == 503;
+            assert_eq!(header(&answer, "retry-after").is_some(), is_503);
+            let is_html = header(&answer, "content-type") == Some(HTML);
+            assert_eq!(
+                header(&answer, "content-security-policy").is_some(),
+                is_html
+            );
+        }
     }
 }
 
 #[test]
-fn grpc_gets_a_short_text() {
-    let answer = refusal(Reason::MissingCredential, Scheme::AppKey).answer(
-        &headers(&[("content-type", "application/grpc+proto")]),
-        Some(&Template::Html("<p>".into())),
-        "api",
+fn of_several_bodies_the_client_gets_the_one_it_prefers() {
+    let template = bodies(Bodies {
+        json: Some(serde_json::json!({ "code": "{reason}" })),
+        html: Some("<p>{message}".to_owned()),
+        text: Some("{message}".to_owned()),
+    });
+    for (accept, kind, body) in [
+        ("*/*", JSON, "{\"code\":\"expired\"}"),
+        ("text/html,*/*;q=0.8", HTML, "<p>This link has expired."),
+        ("text/plain", TEXT, "This link has expired."),
+        ("image/png", JSON, "{\"code\":\"expired\"}"),
+    ] {
+        let answer = refusal(Reason::Expired, Scheme::SignedUrl)
+            .answer(&headers(&[("accept", accept)]), &voice(Some(&template)));
+        assert_eq!(header(&answer, "content-type"), Some(kind), "{accept}");
+        assert_eq!(answer.body, body, "{accept}");
+        assert_eq!(header(&answer, "vary"), Some("accept"));
+    }
+    let only = refusal(Reason::Expired, Scheme::SignedUrl);
+    let answer = only.answer(&[], &voice(Some(&html("<p>"))));
+    assert_eq!(header(&answer, "vary"), None, "there was nothing to choose");
+}
+
+#[test]
+fn a_reason_can_have_an_answer_of_its_own() {
+    let mut template = html("<p>{reason}");
+    template.reply.headers = vec![("x-support".to_owned(), "{rule}/{request_id}".to_owned())];
+    template.reasons = vec![(
+        PublicReason::Expired,
+        Reply {
+            status: Some(410),
+            ..html("<p>gone {status}").reply
+        },
+    )];
+    let id = headers(&[("x-request-id", "r1")]);
+    let expired = refusal(Reason::Expired, Scheme::SignedUrl).answer(&id, &voice(Some(&template)));
+    assert_eq!(
+        (expired.status, expired.body.as_str()),
+        (410, "<p>gone 410")
     );
-    assert_eq!(answer.body, "A credential is required.");
+    assert_eq!(header(&expired, "x-support"), None);
+    let other =
+        refusal(Reason::WrongSignature, Scheme::SignedUrl).answer(&id, &voice(Some(&template)));
+    assert_eq!(
+        (other.status, other.body.as_str()),
+        (403, "<p>invalid_credential")
+    );
+    assert_eq!(header(&other, "x-support"), Some("it/r1"));
+}
+
+#[test]
+fn a_header_of_ones_own_replaces_ours() {
+    let mut template = html("<p>");
+    let policy = "default-src 'self'";
+    template.reply.headers = vec![("content-security-policy".to_owned(), policy.to_owned())];
+    let answer = refusal(Reason::Expired, Scheme::SignedUrl).answer(&[], &voice(Some(&template)));
+    let all = answer.headers.iter();
+    let policies: Vec<_> = all
+        .filter(|(name, _)| name.starts_with("content-sec"))
+        .collect();
+    assert_eq!(
+        policies,
+        [&("content-security-policy".into(), policy.to_owned())]
+    );
+}
+
+#[test]
+fn a_redirect_comes_back_to_this_site_and_to_no_other() {
+    let to = "https://login.example/?reason={reason}&return_to={url}#{status}";
+    let template = reply(Form::Redirect(to.to_owned()));
+    let secret = ["verify".to_owned(), "key".to_owned()];
+    for (path, url) in [
+        ("/a/b?c=d&e=%20", "%2Fa%2Fb%3Fc%3Dd%26e%3D%2520"),
+        ("/", "%2F"),
+        // No other site, and nothing that a browser takes for one.
+        ("//evil.example/", "%2F"),
+        ("/\\evil.example", "%2F"),
+        ("https://evil.example/", "%2F"),
+        ("/%2f/evil.example", "%2F"),
+        ("/a\u{e9}", "%2F"),
+        // No credential either.
+        ("/a?verify=1-x&c=d", "%2Fa%3Fc%3Dd"),
+        ("/a?c=d&%6bey=SECRET&verify=2", "%2Fa%3Fc%3Dd"),
+    ] {
+        let voice = Voice {
+            secret_parameters: &secret,
+            ..voice(Some(&template))
+        };
+        let refused = refusal(Reason::Expired, Scheme::AppKey);
+        for (method, status) in [("GET", 302), ("HEAD", 302), ("POST", 303)] {
+            let request = headers(&[(":method", method), (":path", path)]);
+            let answer = refused.answer(&request, &voice);
+            let expected =
+                format!("https://login.example/?reason=expired&return_to={url}#{status}");
+            assert_eq!(
+                header(&answer, "location"),
+                Some(expected.as_str()),
+                "{path}"
+            );
+            assert_eq!((answer.status, answer.body.as_str()), (status, ""));
+            assert_eq!(header(&answer, "content-type"), None);
+            assert_eq!(header(&answer, "www-authenticate"), None);
+        }
+    }
+}
+
+#[test]
+fn grpc_gets_a_short_text_and_a_fitting_status() {
+    let redirect = reply(Form::Redirect("/login".to_owned()));
+    for (reason, number) in [
+        (Reason::MissingCredential, 16),
+        (Reason::ForgedKey, 16),
+        (Reason::Expired, 16),
+        (Reason::AddressNotAllowed, 7),
+        (Reason::DuplicateCredential, 3),
+        (Reason::KeyServiceUnavailable, 14),
+    ] {
+        for kind in ["application/grpc", "application/grpc+proto"] {
+            let request = headers(&[("content-type", kind), ("accept", "text/html")]);
+            for template in [None, Some(&redirect), Some(&html("<p>"))] {
+                let refused = refusal(reason, Scheme::AppKey);
+                let answer = refused.answer(&request, &voice(template));
+                assert_eq!(answer.grpc_status, Some(number), "{reason:?}");
+                assert_eq!(answer.body, refused.message());
+                assert_eq!(answer.status, refused.status());
+                assert_eq!(header(&answer, "location"), None);
+            }
+        }
+    }
+    for kind in [
+        "application/grpc-web",
+        "application/grpcx",
+        "application/json",
+    ] {
+        let answer = refusal(Reason::Expired, Scheme::AppKey)
+            .answer(&headers(&[("content-type", kind)]), &voice(None));
+        assert_eq!(answer.grpc_status, None, "{kind}");
+    }
+}
+
+#[test]
+fn problem_details_name_the_request_as_a_urn() {
+    let uuid = "4ff14c3f-0123-4abc-8def-0123456789ab";
+    for (id, instance) in [
+        (uuid, format!("urn:uuid:{uuid}").into()),
+        ("r1", Value::Null),
+    ] {
+        let answer = refusal(Reason::UnknownKey, Scheme::AppKey)
+            .answer(&headers(&[("x-request-id", id)]), &voice(None));
+        let problem: Value = serde_json::from_str(&answer.body).unwrap();
+        let expected = serde_json::json!({
+            "type": "about:blank", "title": "Unauthorized", "status": 401,
+            "detail": "The credential is not valid.", "reason": "invalid_credential",
+            "request_id": id
+        });
+        assert_eq!(problem["instance"], instance);
+        for (name, value) in expected.as_object().unwrap() {
+            assert_eq!(&problem[name], value);
+        }
+    }
+}
+
+#[test]
+fn no_message_needs_an_escape_in_a_header() {
+    for reason in PublicReason::ALL {
+        // RFC 6750 section 3: what may stand in error_description.
+        let fits = |byte: u8| (b' '..=b'~').contains(&byte) && !b"\"\\".contains(&byte);
+        assert!(reason.message().bytes().all(fits), "{reason:?}");
+    }
 }
 
 #[test]
 fn unknown_forged_revoked_and_disabled_are_answered_byte_for_byte_alike() {
+    let authenticate = Authenticate::default();
     let answer = |reason| {
-        let denial = refusal(reason, Scheme::AppKey).answer(&[], None, "api");
+        let voice = Voice {
+            authenticate: Some(&authenticate),
+            ..voice(None)
+        };
+        let denial = refusal(reason, Scheme::AppKey).answer(&[], &voice);
         (denial.status, denial.headers, denial.body)
     };
     let unknown = answer(Reason::UnknownKey);

@@ -7,6 +7,8 @@ mod page;
 mod seal;
 pub mod work;
 
+use std::borrow::Cow;
+
 use crate::answer::{Denial, Refusal, Scheme};
 use crate::grant::Strip;
 use crate::policy::Facts;
@@ -49,7 +51,7 @@ pub struct Reply {
     /// The HTTP status.
     pub status: u16,
     /// Headers beyond the status.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(Cow<'static, str>, String)>,
     /// For `%RESPONSE_CODE_DETAILS%`: the code and the rule.
     pub details: String,
 }
@@ -127,8 +129,8 @@ impl Asked<'_> {
     }
 
     fn answer(&self, refusal: Refusal) -> Denial {
-        let template = self.rule.deny.as_deref();
-        refusal.answer(self.request.headers, template, &self.rule.name)
+        let voice = self.rule.voice(self.request.method);
+        refusal.answer(self.request.headers, &voice)
     }
 
     /// A challenge in place of the refusal.
@@ -142,9 +144,11 @@ impl Asked<'_> {
         Step::Deny(Denial {
             reason,
             status,
-            headers: common.into_iter().chain(headers).collect(),
+            headers: owned(common.into_iter().chain(headers)),
             body,
             details: self.details(reason),
+            grpc_status: None,
+            edits: Vec::new(),
         })
     }
 
@@ -159,4 +163,10 @@ impl Asked<'_> {
         let accept = self.request.text("accept").to_ascii_lowercase();
         matches!(self.request.method, "GET" | "HEAD") && accept.contains("text/html")
     }
+}
+
+fn owned(
+    headers: impl Iterator<Item = (&'static str, String)>,
+) -> Vec<(Cow<'static, str>, String)> {
+    headers.map(|(name, value)| (name.into(), value)).collect()
 }

@@ -4,6 +4,7 @@
 mod assertion;
 mod challenge;
 mod provider;
+mod response;
 mod rule;
 mod session;
 mod unique;
@@ -15,7 +16,7 @@ use std::rc::Rc;
 
 use serde::de::DeserializeOwned;
 
-use crate::answer::{PLACEHOLDERS, Template};
+use crate::answer::{Authenticate, Template};
 use crate::identity::{IDENTITY_PREFIX, IdentityHeaders};
 use crate::index::Rules;
 use crate::policy::{KeyService, Policy, Unmatched};
@@ -113,6 +114,7 @@ struct Compiler<'a> {
     responses: HashMap<String, Rc<Template>>,
     /// The `directory_length` of the links of each ring.
     link_scopes: HashMap<String, Option<usize>>,
+    realm: String,
     problems: Vec<Problem>,
 }
 
@@ -124,6 +126,7 @@ impl<'a> Compiler<'a> {
             providers: HashMap::new(),
             responses: HashMap::new(),
             link_scopes: HashMap::new(),
+            realm: Authenticate::default().realm,
             problems: Vec::new(),
         }
     }
@@ -155,6 +158,7 @@ impl<'a> Compiler<'a> {
             self.response(name, response);
         }
         let mut names = HashSet::new();
+        self.realm(written.realm.as_deref());
         let mut rules: Vec<Rule> = Vec::new();
         for (index, rule) in written.rules.iter().enumerate() {
             let rule = self.rule(&format!("rules[{index}]"), rule, &mut names, &rules);
@@ -346,43 +350,6 @@ impl<'a> Compiler<'a> {
             self.wrong(path, "must be a header of its own, such as \"x-user\"");
         }
         lower
-    }
-
-    fn response(&mut self, name: &str, written: &written::Response) {
-        let path = format!("responses.{name}");
-        let template = match written {
-            written::Response::Json(value) => {
-                self.placeholders(&format!("{path}.json"), value);
-                Template::Json(value.clone())
-            }
-            written::Response::Html(page) => Template::Html(page.clone()),
-        };
-        self.responses.insert(name.to_owned(), Rc::new(template));
-    }
-
-    /// In JSON a `{word}` that nothing fills is a slip of the pen; in HTML it may be a style.
-    fn placeholders(&mut self, path: &str, value: &serde_json::Value) {
-        match value {
-            serde_json::Value::String(text) => {
-                for name in text.split('{').skip(1).filter_map(|it| it.split_once('}')) {
-                    if !PLACEHOLDERS.contains(&name.0) {
-                        let known = PLACEHOLDERS.join("}, {");
-                        self.wrong(path, format!("{{{}}} is none of {{{known}}}", name.0));
-                    }
-                }
-            }
-            serde_json::Value::Array(items) => {
-                for (index, item) in items.iter().enumerate() {
-                    self.placeholders(&format!("{path}[{index}]"), item);
-                }
-            }
-            serde_json::Value::Object(members) => {
-                for (name, item) in members {
-                    self.placeholders(&format!("{path}.{name}"), item);
-                }
-            }
-            _ => {}
-        }
     }
 }
 

@@ -208,13 +208,7 @@ impl Compiler<'_> {
         }
         match &written.parameter {
             Some(name) => {
-                let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-                if name.is_empty() || !name.bytes().all(fits) {
-                    self.wrong(
-                        &format!("{path}.parameter"),
-                        "must be letters, digits, \"-\", \".\", \"_\" or \"~\"",
-                    );
-                }
+                self.parameter(&format!("{path}.parameter"), name);
                 carriers.push(LinkCarrier::Parameter(name.clone()));
             }
             None if carriers.is_empty() => {
@@ -223,6 +217,14 @@ impl Compiler<'_> {
             None => {}
         }
         carriers
+    }
+
+    fn parameter(&mut self, path: &str, name: &str) {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        if name.is_empty() || !name.bytes().all(fits) {
+            let message = "must be letters, digits, \"-\", \".\", \"_\" or \"~\"";
+            self.wrong(path, message);
+        }
     }
 
     /// The name of a header, in lower case as it arrives. Some are not to be had.
@@ -268,10 +270,28 @@ impl Compiler<'_> {
             }
             carriers.push(carrier);
         }
+        let at = format!("{path}.query_referrers");
+        let query_referrers = self.referrers(&at, &written.query_referrers);
+        let has_query = carriers.iter().any(|it| matches!(it, Carrier::Query(_)));
+        match &written.query_referrers {
+            None if has_query => {
+                self.wrong(&at, "must be given: a key in a URL is tied to its pages");
+            }
+            Some(_) if !has_query => self.wrong(&at, "needs {\"query\": …} in from"),
+            None | Some(_) => {}
+        }
+        if written.challenge_basic && !carriers.contains(&Carrier::Basic) {
+            self.wrong(
+                &format!("{path}.challenge_basic"),
+                "needs \"basic\" in from: nobody would take the password",
+            );
+        }
         Some(AppKeys {
             ring: ring?,
             prefix: prefix?,
             carriers,
+            challenge_basic: written.challenge_basic,
+            query_referrers,
         })
     }
 
@@ -289,6 +309,10 @@ impl Compiler<'_> {
             written::Carrier::Cookie(name) => {
                 self.cookie(&format!("{path}.cookie"), name);
                 Carrier::Cookie(name.clone())
+            }
+            written::Carrier::Query(name) => {
+                self.parameter(&format!("{path}.query"), name);
+                Carrier::Query(name.clone())
             }
         }
     }

@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 
 use super::{Compiler, NAME, is_name, written};
+use crate::answer::Authenticate;
 use crate::glob::{HostPattern, PathGlob};
+use crate::referrer::ReferrerPattern;
 use crate::rule::{HeaderMatch, NeededScopes, Requirement, Rule};
 use crate::scopes::Scopes;
 
@@ -27,6 +29,10 @@ impl Compiler<'_> {
         let hosts = self.hosts(&format!("{path}.match.hosts"), &written.matches.hosts);
         let headers = self.matched_headers(path, &written.matches.headers);
         let scopes = self.scopes(path, &written.scopes);
+        let allowed_referrers = self.referrers(
+            &format!("{path}.allowed_referrers"),
+            &written.allowed_referrers,
+        );
         let require = self.requirement(&format!("{path}.require"), &written.require);
         let mode = self.mode(path, written, before);
         let deny = written.deny.as_ref().map(|name| {
@@ -41,6 +47,14 @@ impl Compiler<'_> {
                 "can never be met: nothing that the rule requires has scopes",
             );
         }
+        let require = require?;
+        let providers = require.providers();
+        let parameters = providers.iter().flat_map(|it| it.parameters());
+        let secret_parameters = parameters.map(str::to_owned).collect();
+        let authenticate = Authenticate {
+            realm: self.realm.clone(),
+            basic: providers.iter().any(|it| it.challenges_basic()),
+        };
         Some(Rule {
             name: written.name.clone(),
             hosts,
@@ -48,10 +62,14 @@ impl Compiler<'_> {
             methods,
             headers,
             allow_encoded_slash: written.allow_encoded_slash,
-            require: require?,
+            require,
             scopes,
             mode: mode?,
+            allowed_referrers,
+            allow_preflight: written.preflight == Some(written::Preflight::Allow),
             deny: deny.flatten(),
+            authenticate,
+            secret_parameters,
         })
     }
 
@@ -127,6 +145,23 @@ impl Compiler<'_> {
         }
         let parsed = hosts.iter().enumerate().filter_map(|(index, host)| {
             self.checked(&format!("{path}[{index}]"), HostPattern::parse(host))
+        });
+        parsed.collect()
+    }
+
+    pub(super) fn referrers(
+        &mut self,
+        path: &str,
+        written: &Option<Vec<String>>,
+    ) -> Vec<ReferrerPattern> {
+        let Some(patterns) = written else {
+            return Vec::new();
+        };
+        if patterns.is_empty() {
+            self.wrong(path, "is empty: leave it out to allow every page");
+        }
+        let parsed = patterns.iter().enumerate().filter_map(|(index, pattern)| {
+            self.checked(&format!("{path}[{index}]"), ReferrerPattern::parse(pattern))
         });
         parsed.collect()
     }

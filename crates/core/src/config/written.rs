@@ -29,6 +29,7 @@ pub struct Policy {
     pub identity: Identity,
     /// How the identity is vouched for.
     pub assertion: Option<super::assertion::Assertion>,
+    pub realm: Option<String>,
 }
 
 /// Names of headers; those that are left out keep theirs.
@@ -143,6 +144,9 @@ pub struct AppKeyProvider {
     pub prefix: String,
     #[serde(default = "default_from")]
     pub from: Vec<Carrier>,
+    #[serde(default)]
+    pub challenge_basic: bool,
+    pub query_referrers: Option<Vec<String>>,
 }
 
 fn default_prefix() -> String {
@@ -160,6 +164,7 @@ pub enum Carrier {
     Basic,
     Header(String),
     Cookie(String),
+    Query(String),
 }
 
 #[derive(Debug, Deserialize)]
@@ -177,6 +182,14 @@ pub struct Rule {
     pub deny: Option<String>,
     #[serde(default)]
     pub allow_encoded_slash: bool,
+    pub preflight: Option<Preflight>,
+    pub allowed_referrers: Option<Vec<String>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Preflight {
+    Allow,
 }
 
 #[derive(Debug, Deserialize)]
@@ -219,11 +232,19 @@ pub enum Unmatched {
     Allow,
 }
 
+/// An answer; those in `reasons` have no `reasons` of their own.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Response {
-    Json(serde_json::Value),
-    Html(String),
+#[serde(deny_unknown_fields)]
+pub struct Response {
+    pub json: Option<serde_json::Value>,
+    pub html: Option<String>,
+    pub text: Option<String>,
+    pub redirect: Option<String>,
+    pub status: Option<u16>,
+    #[serde(default)]
+    pub headers: UniqueMap<String>,
+    #[serde(default)]
+    pub reasons: UniqueMap<Response>,
 }
 
 /// A provider's name, `"nothing"`, or a group.

@@ -136,6 +136,14 @@ impl Cloudflare {
         Some(format!("{target}{separator}{parameter}={stamp}-{text}"))
     }
 
+    /// The parameters of the query in which a token may stand.
+    pub fn parameters(&self) -> impl Iterator<Item = &str> {
+        self.carriers.iter().filter_map(|carrier| match carrier {
+            LinkCarrier::Parameter(name) => Some(name.as_str()),
+            LinkCarrier::Header(_) | LinkCarrier::Headers { .. } => None,
+        })
+    }
+
     fn find<'a>(&self, request: &Request<'a>) -> Result<Token<'a>, Reason> {
         let mut found = None;
         for carrier in &self.carriers {

@@ -110,6 +110,7 @@ fn record(hash: KeyHash, key: Key) -> Record {
         expires_at: key.expires_at,
         scopes: key.scopes,
         allowed_ips: key.allowed_ips,
+        allowed_referrers: key.allowed_referrers,
         metadata: key.metadata,
     }
 }

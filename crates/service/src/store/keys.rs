@@ -14,7 +14,7 @@ use crate::key::{Key, Revocation, Standing};
 
 /// What [`key`] reads, in its order.
 pub(super) const COLUMNS: &str = "id, start, account, name, scopes, metadata, allowed_ips, \
-     created_at, expires_at, revoked_at, revoked_reason";
+     created_at, expires_at, revoked_at, revoked_reason, allowed_referrers";
 
 /// A draft with what was generated for it.
 #[derive(Clone, Debug)]
@@ -70,8 +70,9 @@ impl SqliteStore {
             let stored = transaction
                 .prepare_cached(
                     "INSERT INTO keys (id, hash, start, account, name, scopes, metadata, \
-                     allowed_ips, created_at, expires_at) \
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
+                     allowed_ips, created_at, expires_at, allowed_referrers) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+                     ON CONFLICT DO NOTHING",
                 )?
                 .execute(params![
                     new.id,
@@ -84,6 +85,7 @@ impl SqliteStore {
                     json(&new.draft.allowed_ips)?,
                     sql_millis(now),
                     new.draft.expires_at.map(sql_millis),
+                    json(&new.draft.allowed_referrers)?,
                 ])?;
             if stored == 0 {
                 return Ok(None);
@@ -201,6 +203,7 @@ pub(super) fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
         created_at: millis(row, 7)?.ok_or_else(|| corrupt(7, "no time"))?,
         expires_at: millis(row, 8)?,
         revoked: revoked.transpose()?,
+        allowed_referrers: from_json(row, 11)?,
     })
 }
 

@@ -3,7 +3,10 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Step N brings `PRAGMA user_version` from N to N + 1.
-const STEPS: [&str; 1] = [include_str!("../../migrations/0001_keys.sql")];
+const STEPS: [&str; 2] = [
+    include_str!("../../migrations/0001_keys.sql"),
+    include_str!("../../migrations/0002_referrers.sql"),
+];
 
 #[derive(Debug)]
 pub(super) enum Error {

@@ -48,6 +48,13 @@ fn every_wrong_field_of_a_new_key_is_named() {
         ("allowed_ips[0]", json!(["10.0.0.0/33"])),
         ("allowed_ips[1]", json!(["::1", "localhost"])),
         ("allowed_ips[0]", json!(["10.0.0.7/8"])),
+        ("allowed_referrers", json!("https://a.example")),
+        ("allowed_referrers", json!(vec!["https://a.example"; 17])),
+        ("allowed_referrers[0]", json!(["https://*"])),
+        (
+            "allowed_referrers[1]",
+            json!(["https://a.example", "ftp://a.example"]),
+        ),
     ];
     for (field, value) in rows {
         let name = field.split('[').next().unwrap();
@@ -87,7 +94,9 @@ fn values_at_the_limit_are_taken() {
     let body = json!({
         "account": "!".repeat(128), "name": "\u{1f511}".repeat(128), "scopes": scopes,
         "metadata": { "x": "y".repeat(4096 - r#"{"x":""}"#.len()) },
-        "allowed_ips": vec!["2001:db8::/32"; 64], "expires_at": "9999-12-31T23:59:59.999Z",
+        "allowed_ips": vec!["2001:db8::/32"; 64],
+        "allowed_referrers": vec![format!("{:a<256}", "https://a.example/"); 16],
+        "expires_at": "9999-12-31T23:59:59.999Z",
     });
     let created = service.create(&body.to_string());
     assert_eq!(created["scopes"], body["scopes"]);

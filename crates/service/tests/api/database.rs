@@ -37,6 +37,26 @@ fn a_file_opened_again_holds_what_was_written() {
 }
 
 #[test]
+fn a_file_of_the_first_release_is_brought_up_to_date_with_its_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = dir.path().join("keygate.db");
+    let raw = rusqlite::Connection::open(&database).unwrap();
+    raw.execute_batch(include_str!("../../migrations/0001_keys.sql"))
+        .unwrap();
+    raw.execute(
+        "INSERT INTO keys (id, hash, start, account, scopes, metadata, allowed_ips, created_at) \
+         VALUES ('abcdefghij', zeroblob(32), 'kg_01abcdefghij', 'a', '[]', '{}', '[]', 0)",
+        [],
+    )
+    .unwrap();
+    raw.pragma_update(None, "user_version", 1).unwrap();
+    drop(raw);
+    let service = Running::on(&database);
+    let key = service.get("/v1/keys/abcdefghij").expect(200);
+    assert_eq!(key["allowed_referrers"], serde_json::json!([]));
+}
+
+#[test]
 fn a_number_of_the_feed_is_never_given_twice() {
     let service = Running::start();
     for _ in 0..3 {

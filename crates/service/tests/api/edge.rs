@@ -87,7 +87,8 @@ fn a_lookup_says_all_that_the_edge_must_know() {
     let service = Running::start();
     let created = service.create(
         r#"{"account":"alice","name":"hidden","scopes":["read"],"metadata":{"n": 1e2},
-            "expires_at":"2030-01-01T00:00:00Z","allowed_ips":["10.0.0.0/8"]}"#,
+            "expires_at":"2030-01-01T00:00:00Z","allowed_ips":["10.0.0.0/8"],
+            "allowed_referrers":["https://*.example.com/a/**"]}"#,
     );
     let hash = hash(&created);
     let answer = service.lookup(&[hash.clone(), "A".repeat(43), hash.clone()]);
@@ -96,7 +97,8 @@ fn a_lookup_says_all_that_the_edge_must_know() {
         "records": [{
             "hash": hash, "id": text(&created, "id"), "account": "alice", "status": "active",
             "expires_at": 1_893_456_000_000_u64, "scopes": ["read"],
-            "allowed_ips": ["10.0.0.0/8"], "metadata": {"n": 100.0},
+            "allowed_ips": ["10.0.0.0/8"],
+            "allowed_referrers": ["https://*.example.com/a/**"], "metadata": {"n": 100.0},
         }],
     });
     assert_eq!(answer, expected);
@@ -120,6 +122,7 @@ fn a_hundred_of_the_largest_records_fit_into_an_answer() {
         "account": "\"".repeat(128), "scopes": scopes,
         "metadata": { "x": "y".repeat(4096 - r#"{"x":""}"#.len()) },
         "allowed_ips": vec!["fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128"; 64],
+        "allowed_referrers": vec![format!("{:a<256}", "https://a.example/"); 16],
         "expires_at": "9999-12-31T23:59:59.999Z",
     });
     let body = body.to_string();

@@ -14,7 +14,8 @@ fn a_created_key_is_shown_in_full_and_read_back_without_the_key() {
     let service = Running::start();
     let created = service.create(
         r#"{"account":"alice","name":"CI","scopes":["files:read","files:write"],
-            "metadata":{"tier": 1.50},"expires_in":"30d","allowed_ips":["10.0.0.0/8","::1"]}"#,
+            "metadata":{"tier": 1.50},"expires_in":"30d","allowed_ips":["10.0.0.0/8","::1"],
+            "allowed_referrers":["app.example.com"]}"#,
     );
     let id = text(&created, "id");
     assert_eq!(text(&created, "start"), format!("kg_01{id}"));
@@ -25,6 +26,7 @@ fn a_created_key_is_shown_in_full_and_read_back_without_the_key() {
         "id": id, "start": format!("kg_01{id}"), "account": "alice", "name": "CI",
         "status": "active", "scopes": ["files:read", "files:write"],
         "metadata": {"tier": 1.50}, "allowed_ips": ["10.0.0.0/8", "::1/128"],
+        "allowed_referrers": ["app.example.com"],
         "created_at": "2026-11-22T00:00:00.000Z", "expires_at": "2026-12-22T00:00:00.000Z",
         "revoked_at": null, "revoked_reason": null,
     });
@@ -45,6 +47,7 @@ fn only_the_account_is_required() {
         ("scopes", json!([])),
         ("metadata", json!({})),
         ("allowed_ips", json!([])),
+        ("allowed_referrers", json!([])),
         ("expires_at", Value::Null),
     ] {
         assert_eq!(created[field], value, "{field}");

@@ -1,0 +1,79 @@
+//! `www-authenticate`: how a client is told what to send (RFC 6750 section 3, RFC 7617).
+
+use super::{Refusal, Scheme};
+use crate::reason::PublicReason;
+use crate::scopes::Scopes;
+
+/// What a 401 asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authenticate {
+    /// What is protected: visible ASCII and spaces, no quotes.
+    pub realm: String,
+    /// Whether a browser may ask for user name and password.
+    pub basic: bool,
+}
+
+impl Default for Authenticate {
+    fn default() -> Self {
+        Self {
+            realm: "keygate".to_owned(),
+            basic: false,
+        }
+    }
+}
+
+impl Authenticate {
+    /// The challenges that go with a refusal and the status that is sent for it. A
+    /// status of the operator's own choice hides that a credential is asked for; only
+    /// a 401 must always say (RFC 9110 section 15.5.2).
+    pub(super) fn values(
+        &self,
+        refusal: Refusal,
+        status: u16,
+        needed: Option<&Scopes>,
+    ) -> Vec<String> {
+        if status != refusal.status() && status != 401 {
+            return Vec::new();
+        }
+        let mut values: Vec<String> = self.bearer(refusal, needed).into_iter().collect();
+        if status == 401 {
+            if values.is_empty() {
+                values.push(format!("Bearer realm=\"{}\"", self.realm));
+            }
+            if self.basic {
+                values.push(format!("Basic realm=\"{}\", charset=\"UTF-8\"", self.realm));
+            }
+        }
+        values
+    }
+
+    fn bearer(&self, refusal: Refusal, needed: Option<&Scopes>) -> Option<String> {
+        if refusal.scheme != Scheme::AppKey {
+            return None;
+        }
+        let error = match refusal.reason.public() {
+            // RFC 6750 section 3.1: who sent no credential is told no error.
+            PublicReason::MissingCredential => None,
+            PublicReason::InvalidCredential | PublicReason::Expired => Some("invalid_token"),
+            PublicReason::AmbiguousRequest => Some("invalid_request"),
+            PublicReason::InsufficientScope => Some("insufficient_scope"),
+            PublicReason::NotAllowedHere
+            | PublicReason::ChallengeRequired
+            | PublicReason::Unavailable => return None,
+        };
+        let realm = &self.realm;
+        Some(match error {
+            None => format!("Bearer realm=\"{realm}\""),
+            Some(error) => {
+                let said = refusal.message();
+                let needed = needed.filter(|_| error == "insufficient_scope");
+                let scope = needed.map_or_else(String::new, |needed| {
+                    format!(", scope=\"{}\"", needed.names().join(" "))
+                });
+                format!(
+                    "Bearer realm=\"{realm}\", error=\"{error}\", error_description=\"{said}\"{scope}"
+                )
+            }
+        })
+    }
+}

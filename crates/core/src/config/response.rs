@@ -1,0 +1,223 @@
+//! Responses from their written form.
+
+use serde_json::Value;
+
+use super::{Compiler, written};
+use crate::answer::{Bodies, Form, PLACEHOLDERS, Reply, Template};
+use crate::reason::PublicReason;
+
+/// Headers that are the proxy's, or that say what only the filter knows.
+const TAKEN: [&str; 17] = [
+    "cache-control",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "date",
+    "host",
+    "keep-alive",
+    "location",
+    "proxy-connection",
+    "set-cookie",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "vary",
+    "x-content-type-options",
+];
+
+impl Compiler<'_> {
+    pub(super) fn response(&mut self, name: &str, written: &written::Response) {
+        let path = format!("responses.{name}");
+        let Some(form) = self.form(&path, written) else {
+            if written.redirect.is_none() {
+                let bodies = "must hold \"json\", \"html\", \"text\" or \"redirect\"";
+                self.wrong(&path, bodies);
+            }
+            return;
+        };
+        let reply = Reply {
+            status: self.status(&path, written.status, &form),
+            headers: self.headers(&path, written),
+            form,
+        };
+        let mut reasons = Vec::new();
+        for (code, own) in &written.reasons.0 {
+            let path = format!("{path}.reasons.{code}");
+            let Some(reason) = PublicReason::ALL.into_iter().find(|it| it.code() == code) else {
+                let known = PublicReason::ALL.map(PublicReason::code).join(", ");
+                self.wrong(&path, format!("is none of {known}"));
+                continue;
+            };
+            reasons.push((reason, self.override_of(&path, own, &reply)));
+        }
+        let template = Template { reply, reasons };
+        self.responses.insert(name.to_owned(), template.into());
+    }
+
+    /// The answer for one reason: what it does not say is as in `reply`.
+    fn override_of(&mut self, path: &str, written: &written::Response, reply: &Reply) -> Reply {
+        if !written.reasons.0.is_empty() {
+            self.wrong(&format!("{path}.reasons"), "has no place here");
+        }
+        let own = self.form(path, written);
+        // The status of a redirect does not fit a body, nor the other way round.
+        let is_kin = own.as_ref().is_none_or(|own| {
+            matches!(own, Form::Redirect(_)) == matches!(reply.form, Form::Redirect(_))
+        });
+        let form = own.unwrap_or_else(|| reply.form.clone());
+        let status = self.status(path, written.status, &form);
+        let mut headers = self.headers(path, written);
+        for (name, value) in &reply.headers {
+            if !headers.iter().any(|(own, _)| own == name) {
+                headers.push((name.clone(), value.clone()));
+            }
+        }
+        Reply {
+            status: status.or(reply.status.filter(|_| is_kin)),
+            headers,
+            form,
+        }
+    }
+
+    /// `None` when the response says nothing of its form, or something wrong.
+    fn form(&mut self, path: &str, written: &written::Response) -> Option<Form> {
+        let bodies = Bodies {
+            json: written.json.clone(),
+            html: written.html.clone(),
+            text: written.text.clone(),
+        };
+        let has_body = bodies != Bodies::default();
+        if let Some(to) = &written.redirect {
+            let path = format!("{path}.redirect");
+            if has_body {
+                self.wrong(&path, "does not go with a body");
+            }
+            self.blanks(&path, to);
+            self.checked(&path, check_redirect(to))?;
+            return Some(Form::Redirect(to.clone()));
+        }
+        if let Some(value) = &bodies.json {
+            self.placeholders(&format!("{path}.json"), value);
+        }
+        if let Some(text) = &bodies.text {
+            self.blanks(&format!("{path}.text"), text);
+        }
+        has_body.then_some(Form::Bodies(bodies))
+    }
+
+    fn status(&mut self, path: &str, status: Option<u16>, form: &Form) -> Option<u16> {
+        let status = status?;
+        let (fits, wanted) = match form {
+            Form::Bodies(_) => ((400..=599).contains(&status), "must be 400 to 599"),
+            Form::Redirect(_) => (
+                [302, 303, 307].contains(&status),
+                "must be 302, 303 or 307 beside \"redirect\"",
+            ),
+        };
+        if !fits {
+            self.wrong(&format!("{path}.status"), wanted);
+        }
+        Some(status)
+    }
+
+    fn headers(&mut self, path: &str, written: &written::Response) -> Vec<(String, String)> {
+        let mut headers: Vec<(String, String)> = Vec::new();
+        for (name, value) in &written.headers.0 {
+            let path = format!("{path}.headers.{name}");
+            let lower = name.to_ascii_lowercase();
+            // RFC 9110 section 5.1: a field name is a token.
+            let fits =
+                |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+            if lower.is_empty() || !lower.bytes().all(fits) {
+                self.wrong(&path, "must be the name of a header");
+            }
+            if TAKEN.contains(&lower.as_str())
+                || lower == "www-authenticate"
+                || lower.starts_with("grpc-")
+            {
+                self.wrong(&path, "this header cannot be set here");
+            }
+            if headers.iter().any(|(taken, _)| *taken == lower) {
+                self.wrong(&path, "is given twice");
+            }
+            let is_visible = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
+            if !value.bytes().all(is_visible) || value.trim() != value {
+                self.wrong(&path, "must be visible ASCII, without spaces around it");
+            }
+            self.blanks(&path, value);
+            headers.push((lower, value.clone()));
+        }
+        headers
+    }
+
+    /// In JSON a `{word}` that nothing fills is a slip of the pen; in HTML it may be a style.
+    fn placeholders(&mut self, path: &str, value: &Value) {
+        match value {
+            Value::String(text) => self.blanks(path, text),
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    self.placeholders(&format!("{path}[{index}]"), item);
+                }
+            }
+            Value::Object(members) => {
+                for (name, item) in members {
+                    self.placeholders(&format!("{path}.{name}"), item);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    fn blanks(&mut self, path: &str, text: &str) {
+        for (name, _) in text.split('{').skip(1).filter_map(|it| it.split_once('}')) {
+            if !PLACEHOLDERS.contains(&name) {
+                let known = PLACEHOLDERS.join("}, {");
+                self.wrong(path, format!("{{{name}}} is none of {{{known}}}"));
+            }
+        }
+    }
+
+    pub(super) fn realm(&mut self, written: Option<&str>) {
+        let Some(realm) = written else {
+            return;
+        };
+        // What may stand in a quoted string without an escape: RFC 9110 section 5.6.4.
+        let fits = |byte: u8| (byte.is_ascii_graphic() || byte == b' ') && !b"\"\\".contains(&byte);
+        if !(1..=128).contains(&realm.len()) || !realm.bytes().all(fits) {
+            self.wrong(
+                "realm",
+                "must be 1 to 128 visible ASCII characters without quotes and backslashes",
+            );
+        }
+        realm.clone_into(&mut self.realm);
+    }
+}
+
+/// A redirect leads to a host that the operator wrote, whatever is filled in.
+fn check_redirect(to: &str) -> Result<(), &'static str> {
+    let fixed = to.split('{').next().unwrap_or_default();
+    let is_safe = |byte: u8| byte.is_ascii_graphic() && !b"\"<>\\^`|".contains(&byte);
+    if !to.bytes().all(is_safe) {
+        return Err("must be visible ASCII without quotes, backslashes and spaces");
+    }
+    let leads = match fixed.strip_prefix("https://") {
+        Some(rest) => match rest.split_once(['/', '?']) {
+            Some((host, _)) => is_host(host),
+            // Without a blank in it all of the text is the host.
+            None => fixed == to && is_host(rest),
+        },
+        None => to.starts_with('/') && !to.starts_with("//"),
+    };
+    if leads {
+        Ok(())
+    } else {
+        Err("must start with \"https://\" and a host without a placeholder, or with one \"/\"")
+    }
+}
+
+fn is_host(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+    !text.is_empty() && text.bytes().all(fits)
+}
