@@ -11,6 +11,7 @@ mod error;
 mod keys;
 mod link;
 mod output;
+mod schema;
 mod serve;
 mod sign;
 mod verify;
@@ -43,6 +44,7 @@ enum Command {
     Sign(sign::Args),
     Verify(verify::Args),
     Check(check::Args),
+    Schema(schema::Args),
 }
 
 fn main() -> ExitCode {
@@ -59,5 +61,6 @@ fn run(command: Command) -> Result<ExitCode, CliError> {
         Command::Sign(args) => sign::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Schema(args) => schema::run(&args),
     }
 }

@@ -3,5 +3,6 @@
 mod exit_codes;
 mod keys;
 mod links;
+mod schema;
 mod serving;
 mod support;

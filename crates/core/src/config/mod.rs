@@ -3,6 +3,8 @@
 
 mod provider;
 mod rule;
+#[cfg(feature = "schema")]
+mod schema;
 mod unique;
 mod written;
 
@@ -11,6 +13,9 @@ use std::fmt;
 use std::rc::Rc;
 
 use serde::de::DeserializeOwned;
+
+#[cfg(feature = "schema")]
+pub use schema::schema;
 
 use crate::answer::{PLACEHOLDERS, Template};
 use crate::identity::IdentityHeaders;
