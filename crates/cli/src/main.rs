@@ -6,6 +6,7 @@
 
 mod check;
 mod client;
+mod document;
 mod environment;
 mod error;
 mod keys;

@@ -13,6 +13,7 @@ pub mod credential;
 pub mod glob;
 pub mod grant;
 pub mod identity;
+pub mod lint;
 pub mod path;
 pub mod policy;
 pub mod provider;

@@ -32,12 +32,15 @@ pub struct Problem {
     pub path: String,
     /// What is wrong with it.
     pub message: String,
+    /// The JSON is not of the form that is asked for. Whatever else is wrong beside and
+    /// behind this field was not looked at.
+    pub is_shape: bool,
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.path.as_str() {
-            "" | "." => f.write_str(&self.message),
+            "" | "." | "?" => f.write_str(&self.message),
             path => write!(f, "{path}: {}", self.message),
         }
     }
@@ -79,11 +82,18 @@ fn parse_part<T: DeserializeOwned>(path: &str, text: &[u8]) -> Result<T, Problem
             ("", inner) => inner.to_owned(),
             (path, inner) => format!("{path}.{inner}"),
         };
-        problem(&path, &error.into_inner().to_string())
+        misshapen(&path, &error.into_inner())
     })?;
     match deserializer.end() {
         Ok(()) => Ok(parsed),
-        Err(error) => Err(problem(path, &error.to_string())),
+        Err(error) => Err(misshapen(path, &error)),
+    }
+}
+
+fn misshapen(path: &str, error: &serde_json::Error) -> Problem {
+    Problem {
+        is_shape: true,
+        ..problem(path, &error.to_string())
     }
 }
 
@@ -91,6 +101,7 @@ fn problem(path: &str, message: &str) -> Problem {
     Problem {
         path: path.to_owned(),
         message: message.to_owned(),
+        is_shape: false,
     }
 }
 
@@ -98,7 +109,8 @@ fn problem(path: &str, message: &str) -> Problem {
 struct Compiler<'a> {
     environment: Environment<'a>,
     secrets: HashMap<String, KeyRing<Secret>>,
-    providers: HashMap<String, Rc<Provider>>,
+    /// `None` for one that is wrong: that is told once, and not again wherever it is named.
+    providers: HashMap<String, Option<Rc<Provider>>>,
     responses: HashMap<String, Rc<Template>>,
     problems: Vec<Problem>,
 }
@@ -142,7 +154,8 @@ impl<'a> Compiler<'a> {
         }
         let mut rules: Vec<Rule> = Vec::new();
         for (index, rule) in written.rules.iter().enumerate() {
-            if let Some(rule) = self.rule(&format!("rules[{index}]"), rule, &rules) {
+            let before = written.rules.get(..index).unwrap_or_default();
+            if let Some(rule) = self.rule(&format!("rules[{index}]"), rule, before) {
                 rules.push(rule);
             }
         }

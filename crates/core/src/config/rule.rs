@@ -9,7 +9,7 @@ impl Compiler<'_> {
         &mut self,
         path: &str,
         written: &written::Rule,
-        before: &[Rule],
+        before: &[written::Rule],
     ) -> Option<Rule> {
         if !is_name(&written.name) {
             self.wrong(&format!("{path}.name"), NAME);
@@ -85,7 +85,7 @@ impl Compiler<'_> {
             written::Requirement::Name(name) => {
                 let found = self.providers.get(name).cloned();
                 let missing = format!("there is no provider \"{name}\"");
-                let provider = self.checked(path, found.ok_or(missing));
+                let provider = self.checked(path, found.ok_or(missing)).flatten();
                 return provider.map(Requirement::One);
             }
             written::Requirement::Group(written::Group::Any(members)) => ("any", members),
