@@ -111,7 +111,8 @@ impl Rule {
 }
 
 impl Requirement {
-    fn check(&self, request: &Request<'_>, facts: &Facts<'_>) -> Finding {
+    /// Whether the request brings what is required.
+    pub fn check(&self, request: &Request<'_>, facts: &Facts<'_>) -> Finding {
         match self {
             Self::Nothing => Finding::Met(Evidence::default()),
             Self::One(provider) => provider.check(request, facts),

@@ -111,6 +111,7 @@ fn every_command_has_help_with_examples() {
         "sign",
         "verify",
         "check",
+        "explain",
         "schema",
         "keys create",
         "keys list",
