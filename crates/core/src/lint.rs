@@ -95,6 +95,9 @@ fn rules(policy: &Policy, written: &Value, remarks: &mut Vec<Remark>) {
 
 /// Whether the narrow rule never sees a request, since the wide one stands before it.
 fn covers(wide: &Rule, narrow: &Rule, wide_match: &Value, narrow_match: &Value) -> bool {
+    if !wide.path.covers(&narrow.path) {
+        return false;
+    }
     let methods = wide.methods.is_empty()
         || !narrow.methods.is_empty() && narrow.methods.iter().all(|it| wide.methods.contains(it));
     let hosts = wide.hosts.is_empty()
@@ -112,7 +115,7 @@ fn covers(wide: &Rule, narrow: &Rule, wide_match: &Value, narrow_match: &Value) 
                 condition.is_null() || narrow_match.get(name) == Some(condition)
             })
     });
-    methods && hosts && others && wide.path.covers(&narrow.path)
+    methods && hosts && others
 }
 
 /// Whether a signed link alone meets the requirement.

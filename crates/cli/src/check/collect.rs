@@ -31,19 +31,22 @@ pub struct Found {
     pub message: String,
 }
 
-/// All problems of a policy that does not hold, in the order of the text.
-pub fn collect(root: &Node, environment: Environment<'_>) -> Vec<Found> {
+/// The problems of a policy that does not hold, in the order of the text, and whether
+/// these are all.
+pub fn collect(root: &Node, environment: Environment<'_>) -> (Vec<Found>, bool) {
     let mut copy = Copy {
         root: root.clone(),
         environment,
         mended: Vec::new(),
     };
     let mut found = Vec::new();
+    let mut is_all = false;
     for _ in 0..MOST {
         let problems = copy.problems();
         let Some(first) = problems.iter().find(|it| it.is_shape) else {
             let is_ours = |it: &&Problem| !copy.mended.iter().any(|at| is_within(&it.path, at));
             found.extend(problems.iter().filter(is_ours).map(|it| copy.place(it)));
+            is_all = true;
             break;
         };
         found.push(copy.place(first));
@@ -54,7 +57,7 @@ pub fn collect(root: &Node, environment: Environment<'_>) -> Vec<Found> {
         }
     }
     found.sort_by_key(|it| it.at);
-    found
+    (found, is_all)
 }
 
 /// The policy on its way to a good shape.
@@ -297,3 +300,6 @@ fn is_within(path: &str, above: &str) -> bool {
     let rest = path.strip_prefix(above);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,7 +89,7 @@ fn lines(
     let is_policy = |root: &&Node| wrapper(text).is_none() || root.resolve("rules").1.is_empty();
     let root = root.filter(is_policy);
     let found = root.map(|root| collect::collect(root, environment));
-    let Some(found) = found.filter(|found| !found.is_empty()) else {
+    let Some((found, is_all)) = found.filter(|(found, _)| !found.is_empty()) else {
         return problems.iter().map(|it| unplaced(it, text)).collect();
     };
     let line = |it: &collect::Found| {
@@ -100,7 +100,9 @@ fn lines(
         };
         format!("{line}:{column}:{path} {}", it.message)
     };
-    found.iter().map(line).collect()
+    let more = "1:1: there may be more: what cannot be read hides what stands behind it".to_owned();
+    let more = (!is_all).then_some(more);
+    found.iter().map(line).chain(more).collect()
 }
 
 /// For a text that is no JSON: its reader says where it stopped.
