@@ -7,11 +7,15 @@
 mod assertion;
 mod check;
 mod client;
+mod document;
 mod environment;
 mod error;
+mod explain;
 mod keys;
 mod link;
 mod output;
+mod reasons;
+mod schema;
 mod serve;
 mod sign;
 mod verify;
@@ -27,7 +31,8 @@ Exit codes:
   0  done
   1  the answer is no: no such key, a link that does not hold, a wrong policy
   2  wrong usage, configuration or token, or the output cannot be written
-  3  the key service cannot be reached, failed, or is something else";
+  3  the key service cannot be reached, failed, or is something else;
+     explain: it would have to be asked";
 
 /// Keygate: authentication at the edge for Envoy.
 #[derive(Parser)]
@@ -44,6 +49,8 @@ enum Command {
     Sign(sign::Args),
     Verify(verify::Args),
     Check(check::Args),
+    Explain(explain::Args),
+    Schema(schema::Args),
 }
 
 fn main() -> ExitCode {
@@ -60,5 +67,7 @@ fn run(command: Command) -> Result<ExitCode, CliError> {
         Command::Sign(args) => sign::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Schema(args) => schema::run(&args),
     }
 }

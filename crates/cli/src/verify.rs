@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use clap::ValueEnum;
 use keygate_core::path::Target;
-use keygate_core::reason::Reason;
 use keygate_core::request::{Header, Request};
 use keygate_core::signed_url::cloudflare::Stamp;
 use keygate_core::signed_url::find_parameter;
@@ -13,6 +12,7 @@ use keygate_core::time::{Millis, UnixMillis};
 use crate::error::CliError;
 use crate::link::{Provider, parse_time, split_url, time_or_now};
 use crate::output;
+use crate::reasons::explain;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -95,41 +95,4 @@ fn stamp_of(target: &str, parameter: &str) -> Option<UnixMillis> {
     let found = find_parameter(&target, parameter).ok()??;
     let (digits, _) = found.value.split_once('-')?;
     digits.parse().ok().map(UnixMillis::from_secs)
-}
-
-/// What a person can do about it. Never a secret, and never the MAC that would be right.
-fn explain(reason: Reason) -> &'static str {
-    match reason {
-        Reason::MissingCredential => "there is no token in the query (see --parameter)",
-        Reason::DuplicateCredential => "the token stands twice",
-        Reason::MalformedCredential => {
-            "the token is not <10 digits>-<MAC> in the alphabet of --base64, or not the last \
-             parameter of the query"
-        }
-        Reason::WrongSignature => {
-            "no given secret signed this path and query with this time: compare the secret, the \
-             path as the filter sees it, and what stands before the token"
-        }
-        Reason::NotYetValid => "the link was made in the future: compare the clocks",
-        Reason::LifetimeTooLong => "the link ends later than --max-lifetime allows",
-        Reason::Expired => "it was valid once; its time is over",
-        Reason::AmbiguousPath | Reason::EncodedSlash | Reason::UnreadableRequest => {
-            "the path can be read in more than one way"
-        }
-        Reason::NoRule
-        | Reason::ForgedKey
-        | Reason::UnknownKey
-        | Reason::RevokedKey
-        | Reason::DisabledKey
-        | Reason::WrongAccount
-        | Reason::InsufficientScope
-        | Reason::AddressNotAllowed
-        | Reason::ChallengeRequired
-        | Reason::ChallengeFailed
-        | Reason::KeyServiceUnavailable
-        | Reason::Overloaded
-        | Reason::NoSigningKey
-        | Reason::ReferrerNotAllowed
-        | Reason::HostFailure => "this does not concern a link",
-    }
 }

@@ -52,6 +52,7 @@ pub struct KeyHash(pub [u8; 32]);
 pub struct AppKey<'a> {
     text: &'a [u8],
     kid: &'a [u8],
+    id: &'a [u8],
     tag: &'a [u8],
     before_tag: &'a [u8],
 }
@@ -220,13 +221,26 @@ impl<'a> AppKey<'a> {
             return Err(MalformedKey);
         }
         let (before_tag, tag) = split_end(before_crc, TAG).ok_or(MalformedKey)?;
-        let (kid, _) = public.split_at_checked(KID).ok_or(MalformedKey)?;
+        let (kid, id) = public.split_at_checked(KID).ok_or(MalformedKey)?;
         Ok(Self {
             text,
             kid,
+            id,
             tag,
             before_tag,
         })
+    }
+}
+
+impl AppKey<'_> {
+    /// The name of the master secret that it claims to be of.
+    pub fn kid(&self) -> String {
+        ascii(self.kid)
+    }
+
+    /// Its public id.
+    pub fn id(&self) -> String {
+        ascii(self.id)
     }
 }
 

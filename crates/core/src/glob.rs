@@ -1,5 +1,7 @@
 //! Path globs and host patterns, compared segment by segment.
 
+mod cover;
+
 use crate::path::readable;
 
 /// A path glob: `*` is any one segment, `**` any number of them.

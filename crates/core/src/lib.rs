@@ -16,6 +16,7 @@ pub mod glob;
 pub mod grant;
 pub mod identity;
 pub mod index;
+pub mod lint;
 pub mod path;
 pub mod policy;
 pub mod provider;

@@ -230,7 +230,8 @@ impl Rule {
 }
 
 impl HeaderMatch {
-    fn matches(&self, request: &Request<'_>) -> bool {
+    /// Whether a request has it.
+    pub fn matches(&self, request: &Request<'_>) -> bool {
         let mut values = request.values(&self.name);
         match &self.value {
             None => values.next().is_some(),
@@ -256,7 +257,8 @@ impl Requirement {
         }
     }
 
-    fn check(&self, request: &Request<'_>, facts: &Facts<'_>) -> Finding {
+    /// Whether the request brings what is required.
+    pub fn check(&self, request: &Request<'_>, facts: &Facts<'_>) -> Finding {
         match self {
             Self::Nothing => Finding {
                 conclusion: Conclusion::Met(None),

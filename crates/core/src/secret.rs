@@ -15,6 +15,11 @@ pub struct Secret(Zeroizing<Vec<u8>>);
 
 /// How the text of a secret becomes its bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {
     /// The text's own bytes.

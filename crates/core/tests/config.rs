@@ -343,6 +343,17 @@ fn several_problems_are_told_at_once() {
 }
 
 #[test]
+fn a_wrong_provider_is_not_told_again_where_it_is_required() {
+    let mut spoiled = good();
+    spoiled["providers"]["link"]["ttl"] = json!("soon");
+    let found = problems(&spoiled.to_string());
+    assert_eq!(found.len(), 1, "{found:?}");
+    spoiled["providers"]["link"] = json!({ "type": "signed_url" });
+    let found = problems(&spoiled.to_string());
+    assert_eq!(found, ["providers.link: missing field `format`"]);
+}
+
+#[test]
 fn a_name_given_twice_is_refused_instead_of_the_last_one_winning() {
     let text = good().to_string();
     for (from, to) in [

@@ -1,7 +1,10 @@
 //! The binary as a person and a script use it, with the real key service behind it.
 
+mod check;
 mod exit_codes;
+mod explain;
 mod keys;
 mod links;
+mod schema;
 mod serving;
 mod support;

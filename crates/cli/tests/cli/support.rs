@@ -132,6 +132,19 @@ pub fn database() -> (TempDir, PathBuf) {
     (dir, path)
 }
 
+/// The policy in envoy/envoy.yaml.
+pub fn demo_policy() -> String {
+    let yaml = include_str!("../../../../envoy/envoy.yaml");
+    let (_, rest) = yaml.split_once("google.protobuf.StringValue\n").unwrap();
+    let (_, block) = rest.split_once("value: |\n").unwrap();
+    let deep = block.find('{').unwrap();
+    block
+        .lines()
+        .take_while(|line| line.trim().is_empty() || line.find(|it| it != ' ') >= Some(deep))
+        .map(|line| format!("{}\n", line.get(deep..).unwrap_or_default()))
+        .collect()
+}
+
 /// The id inside a key.
 pub fn id(key: &str) -> String {
     key["kg_01".len()..][..10].to_owned()

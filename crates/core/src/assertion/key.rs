@@ -17,6 +17,7 @@ const MIN_SECRET: usize = 32;
 
 /// How assertions are signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 pub enum Algorithm {
     /// HMAC-SHA256: whoever verifies could sign, too. RFC 7518 section 3.2.
     #[serde(rename = "HS256")]

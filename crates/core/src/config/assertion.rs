@@ -8,19 +8,28 @@ use crate::identity::{IDENTITY_PREFIX, IdentityHeaders};
 use crate::rule::Rule;
 use crate::time::Millis;
 
-/// As written.
+/// The identity as a signed JWT for the upstream.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Assertion {
+    /// The header that carries it. Default: x-keygate-assertion.
     #[serde(default = "default_header")]
     header: String,
+    /// How it is signed.
     algorithm: Algorithm,
+    /// The ring that signs it: 32 bytes at least for HS256, a seed of 32 bytes for EdDSA.
     secrets: String,
+    /// Who says so (`iss`). Default: keygate.
     #[serde(default = "default_issuer")]
     issuer: String,
+    /// Whom it is for (`aud`).
     audience: String,
+    /// How long it lives, whole seconds, 60s at most. Default: 60s.
     #[serde(default = "default_ttl")]
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     ttl: String,
+    /// The rules whose requests get one. Default: all.
     rules: Option<Vec<String>>,
 }
 

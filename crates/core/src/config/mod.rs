@@ -6,6 +6,8 @@ mod challenge;
 mod provider;
 mod response;
 mod rule;
+#[cfg(feature = "schema")]
+mod schema;
 mod session;
 mod unique;
 mod written;
@@ -15,6 +17,9 @@ use std::fmt;
 use std::rc::Rc;
 
 use serde::de::DeserializeOwned;
+
+#[cfg(feature = "schema")]
+pub use schema::schema;
 
 use crate::answer::{Authenticate, Template};
 use crate::identity::{IDENTITY_PREFIX, IdentityHeaders};
@@ -32,12 +37,15 @@ pub struct Problem {
     pub path: String,
     /// What is wrong with it.
     pub message: String,
+    /// The JSON is not of the form that is asked for. Whatever else is wrong beside and
+    /// behind this field was not looked at.
+    pub is_shape: bool,
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.path.as_str() {
-            "" | "." => f.write_str(&self.message),
+            "" | "." | "?" => f.write_str(&self.message),
             path => write!(f, "{path}: {}", self.message),
         }
     }
@@ -85,17 +93,24 @@ fn parse_part<T: DeserializeOwned>(path: &str, text: &[u8]) -> Result<T, Problem
             Some((_, expected))
                 if path.starts_with("secrets") && !message.starts_with("unknown field") =>
             {
-                problem(
+                misshapen(
                     &path,
-                    &format!("is not of the right form, expected{expected}"),
+                    format!("is not of the right form, expected{expected}"),
                 )
             }
-            _ => problem(&path, &message),
+            _ => misshapen(&path, message),
         }
     })?;
     match deserializer.end() {
         Ok(()) => Ok(parsed),
-        Err(error) => Err(problem(path, &error.to_string())),
+        Err(error) => Err(misshapen(path, error)),
+    }
+}
+
+fn misshapen(path: &str, error: impl fmt::Display) -> Problem {
+    Problem {
+        is_shape: true,
+        ..problem(path, &error.to_string())
     }
 }
 
@@ -103,6 +118,7 @@ fn problem(path: &str, message: &str) -> Problem {
     Problem {
         path: path.to_owned(),
         message: message.to_owned(),
+        is_shape: false,
     }
 }
 
@@ -110,7 +126,8 @@ fn problem(path: &str, message: &str) -> Problem {
 struct Compiler<'a> {
     environment: Environment<'a>,
     secrets: HashMap<String, KeyRing<Secret>>,
-    providers: HashMap<String, Rc<Provider>>,
+    /// `None` for one that is wrong: that is told once, and not again wherever it is named.
+    providers: HashMap<String, Option<Rc<Provider>>>,
     responses: HashMap<String, Rc<Template>>,
     /// The `directory_length` of the links of each ring.
     link_scopes: HashMap<String, Option<usize>>,

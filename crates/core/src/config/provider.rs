@@ -1,5 +1,7 @@
 //! Providers from their written form.
 
+use std::rc::Rc;
+
 use serde_json::value::RawValue;
 
 use super::{Compiler, parse_part, written};
@@ -29,6 +31,7 @@ impl Compiler<'_> {
                 format!("its name {}, and not \"nothing\"", super::NAME),
             );
         }
+        self.providers.insert(name.to_owned(), None);
         let text = text.get().as_bytes();
         let Some(kind) = self.part::<written::ProviderType>(&path, text) else {
             return;
@@ -66,9 +69,8 @@ impl Compiler<'_> {
                 None
             }
         };
-        if let Some(provider) = provider {
-            self.providers.insert(name.to_owned(), provider.into());
-        }
+        self.providers
+            .insert(name.to_owned(), provider.map(Rc::new));
     }
 
     fn part<T: serde::de::DeserializeOwned>(&mut self, path: &str, text: &[u8]) -> Option<T> {

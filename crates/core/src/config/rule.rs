@@ -174,7 +174,7 @@ impl Compiler<'_> {
             written::Requirement::Name(name) => {
                 let found = self.providers.get(name).cloned();
                 let missing = format!("there is no provider \"{name}\"");
-                let provider = self.checked(path, found.ok_or(missing));
+                let provider = self.checked(path, found.ok_or(missing)).flatten();
                 return provider.map(Requirement::One);
             }
             written::Requirement::Group(written::Group::Any(members)) => ("any", members),

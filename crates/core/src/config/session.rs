@@ -8,20 +8,26 @@ use crate::credential::Carrier;
 use crate::provider::strip;
 use crate::session::Sessions;
 
-/// As written.
+/// A session that another filter, such as `jwt_authn`, has verified.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct JwtProvider {
     #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "jwt")))]
     _kind: IgnoredAny,
-    /// Istio's is the default.
+    /// The filter's `payload_in_metadata`. Default: payload, as in Istio.
     #[serde(default = "default_metadata_key")]
     metadata_key: String,
+    /// The filter that verified it. Default: envoy.filters.http.jwt_authn.
     #[serde(default = "default_filter")]
     filter: String,
+    /// The claim that names the account. Default: sub.
     #[serde(default = "default_account_claim")]
     account_claim: String,
+    /// The claim that lists the scopes. Default: there are none.
     scopes_claim: Option<String>,
+    /// Where the token stands, to take it out of the request. Default: it stays.
     #[serde(default)]
     strip: Vec<TokenPlace>,
 }
@@ -40,10 +46,18 @@ fn default_account_claim() -> String {
 
 /// Where the token of a session stands.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
 #[serde(rename_all = "lowercase")]
 enum TokenPlace {
+    /// The header `authorization`.
     Authorization,
+    /// A header of this name.
     Header(String),
+    /// A cookie of this name.
     Cookie(String),
 }
 

@@ -1,4 +1,7 @@
 //! The configuration as it is written: the shape of the JSON, and nothing else.
+//!
+//! The comments on types and fields are for whoever writes a policy: they stand in
+//! docs/policy.schema.json, which editors show.
 
 use std::fmt;
 
@@ -11,60 +14,105 @@ pub use super::challenge::Written as Challenge;
 use super::unique::UniqueMap;
 use crate::secret::Encoding;
 
+/// What Keygate is to allow, and by which credentials.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
+    /// The version of this form: 1.
+    #[cfg_attr(feature = "schema", schemars(extend("const" = 1)))]
     pub version: u64,
+    /// Rings of secrets by name. The first of a ring signs, all verify.
     #[serde(default)]
     pub secrets: UniqueMap<Vec<RingSecret>>,
+    /// How to reach the key service. Needed by providers of app keys.
     pub key_service: Option<KeyService>,
-    /// Read by their `type` in a second step, so that an error names its field.
+    /// Kinds of credential by name; the `type` of each says what else it has.
+    // Read by their type in a second step, so that an error names its field.
     #[serde(default)]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "UniqueMap<super::schema::Provider>")
+    )]
     pub providers: UniqueMap<Box<RawValue>>,
+    /// The first rule that matches decides.
     pub rules: Vec<Rule>,
+    /// What holds when no rule matches. There is no default.
     pub unmatched: Unmatched,
+    /// Bodies of refusals by name; a rule takes one by `deny`.
     #[serde(default)]
     pub responses: UniqueMap<Response>,
+    /// Names of the headers by which the upstream learns who calls.
     #[serde(default)]
     pub identity: Identity,
-    /// How the identity is vouched for.
+    /// Who vouches for the identity, for upstreams that must not trust headers.
     pub assertion: Option<super::assertion::Assertion>,
+    /// What a 401 says is protected. Default: keygate.
     pub realm: Option<String>,
 }
 
 /// Names of headers; those that are left out keep theirs.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Identity {
+    /// Whose credential it is. Default: x-keygate-account.
     pub account: Option<String>,
+    /// The public id of an app key. Default: x-keygate-key-id.
     pub key_id: Option<String>,
+    /// Scopes with a space between. Default: x-keygate-scopes.
     pub scopes: Option<String>,
+    /// The metadata of an app key, JSON in base64url. Default: x-keygate-metadata.
     pub metadata: Option<String>,
+    /// What was decided. Default: x-keygate-result.
     pub result: Option<String>,
 }
 
+/// One secret of a ring. It is named here and lives in the environment.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RingSecret {
+    /// The public name of the secret, once in a ring. For app keys: 2 letters or digits.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._-]{1,64}$")))]
     pub id: String,
+    /// The environment variable that holds it, where the filter runs.
     pub env: String,
+    /// How the variable holds it. Default: utf8, the bytes of the text.
     #[serde(default)]
     pub encoding: Encoding,
+    /// RFC 3339: it does not count before. Default: always.
+    #[cfg_attr(feature = "schema", schemars(extend("format" = "date-time")))]
     pub not_before: Option<String>,
+    /// RFC 3339: it counts no more from then on. Default: for ever.
+    #[cfg_attr(feature = "schema", schemars(extend("format" = "date-time")))]
     pub not_after: Option<String>,
 }
 
+/// How to reach the key service.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct KeyService {
+    /// The name of the cluster in Envoy.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub cluster: String,
+    /// What the calls carry as `:authority`.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub authority: String,
+    /// The environment variable that holds the edge token.
     pub token_env: String,
+    /// How long a call may take. Default: 300ms.
     #[serde(default = "default_timeout")]
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     pub timeout: String,
+    /// How often the change feed is read. Default: 1s.
     #[serde(default = "default_poll")]
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     pub poll: String,
+    /// How long cached keys count while the service is away; longer than poll. Default: 60s.
     #[serde(default = "default_lease")]
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     pub lease: String,
 }
 
@@ -88,64 +136,111 @@ pub struct ProviderType {
     pub format: Option<String>,
 }
 
-/// `"type": "signed_url", "format": "cloudflare"`.
+/// A link that the application signs, in Cloudflare's format.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CloudflareProvider {
     #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
     _kind: IgnoredAny,
     #[serde(rename = "format")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "cloudflare")))]
     _format: IgnoredAny,
+    /// The ring that signs the links.
     pub secrets: String,
+    /// The query parameter with the token, the last of the query. Default: verify.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._~-]+$")))]
     pub parameter: Option<String>,
+    /// A header with the token.
     pub header: Option<String>,
+    /// Two headers with the two parts of the token.
     pub headers: Option<LinkHeaders>,
+    /// How the MAC is written. Default: standard.
     #[serde(default)]
     pub base64: Base64,
+    /// What the time in the link means. Default: issued.
     #[serde(default)]
     pub stamp: StampMeaning,
+    /// With `stamp: issued`: how long a link lives, such as 3h.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     pub ttl: Option<String>,
+    /// With `stamp: expires`: how far ahead a link may end, such as 7d.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     pub max_lifetime: Option<String>,
+    /// How far the signer's clock may be ahead. Default: 30s.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     pub skew: Option<String>,
+    /// The link covers the directory of so many bytes, its last slash included.
+    #[cfg_attr(feature = "schema", schemars(range(min = 2)))]
     pub directory_length: Option<usize>,
 }
 
+/// The headers of a link whose token comes in two parts.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LinkHeaders {
+    /// The header with the ten digits of the time.
     pub timestamp: String,
+    /// The header with the MAC.
     pub mac: String,
 }
 
+/// How a MAC is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Base64 {
+    /// RFC 4648 section 4, with padding.
     #[default]
     Standard,
+    /// RFC 4648 section 5, without padding.
     Url,
 }
 
+/// What the time in a link means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
 #[serde(rename_all = "lowercase")]
 pub enum StampMeaning {
+    /// When the link was made.
     #[default]
     Issued,
+    /// When the link ends.
     Expires,
 }
 
-/// `"type": "app_key"`.
+/// A personal key that the key service issued.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AppKeyProvider {
     #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "app_key")))]
     _kind: IgnoredAny,
+    /// The ring of master secrets that make the keys, 32 bytes at least each.
     pub secrets: String,
+    /// The word in front of each key. Default: kg.
     #[serde(default = "default_prefix")]
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[a-z0-9]{1,16}$")))]
     pub prefix: String,
+    /// Where a key may stand. Default: bearer.
     #[serde(default = "default_from")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub from: Vec<Carrier>,
+    /// Whether a 401 asks browsers for user name and password too. Default: false.
     #[serde(default)]
     pub challenge_basic: bool,
+    /// With a key in the query: the pages from which it may come.
     pub query_referrers: Option<Vec<String>>,
 }
 
@@ -157,107 +252,197 @@ fn default_from() -> Vec<Carrier> {
     vec![Carrier::Bearer]
 }
 
+/// A place in which a key may stand.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Carrier {
+    /// `Authorization: Bearer KEY`.
     Bearer,
+    /// `Authorization: Basic`, with the account as user name and the key as password.
     Basic,
+    /// A header of this name with nothing but the key.
     Header(String),
+    /// A cookie of this name.
     Cookie(String),
+    /// A parameter of the query; needs `query_referrers`.
     Query(String),
 }
 
+/// Whom a rule is for, and what it requires.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
+    /// Its name in logs, metrics and answers.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._-]{1,64}$")))]
     pub name: String,
+    /// Which requests it is for: all that is given must fit.
     #[serde(rename = "match")]
     pub matches: Match,
+    /// What a request must bring.
     pub require: Requirement,
+    /// What the scopes of the credential must be; the first for the method decides.
     #[serde(default)]
     pub scopes: Vec<NeededScopes>,
+    /// How strictly it is kept. Default: block.
     #[serde(default)]
     pub mode: Mode,
+    /// With `"mode": "challenge"`: what a browser must do.
     pub challenge: Option<Challenge>,
+    /// The response for a refusal. Default: as the client prefers.
     pub deny: Option<String>,
+    /// Whether `%2F` may stand in the path. Default: false.
     #[serde(default)]
     pub allow_encoded_slash: bool,
+    /// Whether a CORS preflight passes without a credential. Default: it does not.
     pub preflight: Option<Preflight>,
+    /// From which pages a request may come, such as https://app.example.com. Default: any.
     pub allowed_referrers: Option<Vec<String>>,
 }
 
+/// What becomes of a CORS preflight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Preflight {
+    /// It passes.
     Allow,
 }
 
+/// Which requests a rule is for.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Match {
+    /// A glob: `*` is one segment, `**` any number; a trailing `/**` includes the bare prefix.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^/[^?#]*$")))]
     pub path: String,
+    /// Methods in upper case. Default: all.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(length(min = 1), inner(regex(pattern = "^[A-Z-]+$")))
+    )]
     pub methods: Option<Vec<String>>,
+    /// Hosts without port: `a.example`, or `*.example` for all below. Default: all.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub hosts: Option<Vec<String>>,
+    /// Headers that a request must have. Default: none.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub headers: Option<Vec<HeaderMatch>>,
 }
 
+/// A header that a request must have.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct HeaderMatch {
+    /// Its name.
     pub name: String,
+    /// Its value. Default: any.
     pub value: Option<String>,
 }
 
+/// What scopes some methods need.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NeededScopes {
+    /// The methods, in upper case. Default: all.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(length(min = 1), inner(regex(pattern = "^[A-Z-]+$")))
+    )]
     pub methods: Option<Vec<String>>,
+    /// Such as `files:read AND (admin OR audit:*)`.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub need: String,
 }
 
+/// How strictly a rule is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
+    /// Who does not meet it is refused.
     #[default]
     Block,
+    /// Everybody passes; the upstream learns what would have happened.
     Simulate,
+    /// Who does not meet it may pass a challenge in a browser.
     Challenge,
+    /// Everybody passes, unchecked.
     Off,
 }
 
+/// What holds when no rule matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Unmatched {
+    /// The request is refused.
     Deny,
+    /// The request passes.
     Allow,
 }
 
 /// An answer; those in `reasons` have no `reasons` of their own.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Response {
+    /// JSON; `{reason}`, `{message}`, `{status}`, `{request_id}`, `{rule}` and `{url}` in its
+    /// texts are filled.
     pub json: Option<serde_json::Value>,
+    /// A page; the same words are filled, escaped.
     pub html: Option<String>,
+    /// Plain text; the same words are filled.
     pub text: Option<String>,
+    /// Where to send the client instead; `{url}` is where it wanted to go.
     pub redirect: Option<String>,
+    /// The HTTP status. Default: as the reason wants.
     pub status: Option<u16>,
+    /// Headers to add.
     #[serde(default)]
     pub headers: UniqueMap<String>,
+    /// Another answer for a reason, by its public name.
     #[serde(default)]
     pub reasons: UniqueMap<Response>,
 }
 
 /// A provider's name, `"nothing"`, or a group.
 #[derive(Debug)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(untagged))]
 pub enum Requirement {
+    /// A provider, or `nothing`.
     Name(String),
+    /// Several.
     Group(Group),
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "lowercase")]
 pub enum Group {
+    /// One of these is enough.
     Any(Vec<Requirement>),
+    /// Each of these is needed.
     All(Vec<Requirement>),
 }
 

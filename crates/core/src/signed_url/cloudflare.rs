@@ -5,6 +5,10 @@
 //! the stamp. What the original leaves open is closed here: the separator must stand
 //! literally, base64 is canonical, and a stamp from the future does not count.
 
+mod near;
+
+pub use near::NearMiss;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac};

@@ -1,0 +1,149 @@
+//! `keygate check`: what Envoy would say of a filter configuration, all of it and where.
+
+mod collect;
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use keygate_core::config::Problem;
+use keygate_core::lint::{Level, lint};
+use keygate_core::policy::Policy;
+
+use crate::document::{Node, line_and_column};
+use crate::environment::StandIns;
+use crate::error::CliError;
+use crate::output;
+
+const EXAMPLES: &str = "\
+Examples:
+  keygate check policy.json
+  keygate check policy.json --deny-warnings          for a pipeline
+  kubectl get wasmplugin keygate -o json | jq .spec.pluginConfig | keygate check -
+
+The file holds the JSON of the filter's configuration alone, not Envoy's around it
+(for that: envoy --mode validate). A variable that is not set here is taken as good.
+Exit code 0 when the configuration holds, 1 when it does not.";
+
+/// Check a filter configuration; every wrong field is named, with line and column.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The file, or "-" for standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Exit with 1 also when there are warnings
+    #[arg(long)]
+    deny_warnings: bool,
+}
+
+/// Prints the problems, or that there are none; then what is hardly meant.
+pub fn run(args: &Args) -> Result<ExitCode, CliError> {
+    let text = read(&args.file)?;
+    let stand_ins = StandIns::of(&text);
+    let environment = |name: &str| stand_ins.get(name);
+    let checked = Policy::parse(&text, &environment);
+    for name in stand_ins.missing() {
+        eprintln!("note: {name} is not set here, so its value was not checked");
+    }
+    let file = args.file.display();
+    let text = String::from_utf8_lossy(&text);
+    let root = Node::parse(&text);
+    let policy = match checked {
+        Ok(policy) => policy,
+        Err(problems) => {
+            for line in lines(&problems, &text, root.as_ref(), &environment) {
+                output::line(&format!("{file}:{line}"))?;
+            }
+            return Ok(ExitCode::from(1));
+        }
+    };
+    let remarks = lint(&policy, text.as_bytes(), &environment);
+    for remark in &remarks {
+        let at = root.as_ref().map_or(0, |root| {
+            let (steps, _) = root.resolve(&remark.path);
+            root.follow(&steps).map_or(0, |node| node.at)
+        });
+        let (line, column) = line_and_column(&text, at);
+        let level = match remark.level {
+            Level::Warning => "warning",
+            Level::Note => "note",
+        };
+        let (path, message) = (&remark.path, &remark.message);
+        output::line(&format!(
+            "{file}:{line}:{column}: {level}: {path}: {message}"
+        ))?;
+    }
+    output::line(&format!(
+        "{file}: holds ({} rules)",
+        policy.rules.all().len()
+    ))?;
+    let has_warnings = remarks.iter().any(|it| it.level == Level::Warning);
+    Ok(ExitCode::from(u8::from(args.deny_warnings && has_warnings)))
+}
+
+/// `LINE:COLUMN: PATH: MESSAGE` for each problem.
+fn lines(
+    problems: &[Problem],
+    text: &str,
+    root: Option<&Node>,
+    environment: keygate_core::config::Environment<'_>,
+) -> Vec<String> {
+    let is_policy = |root: &&Node| wrapper(text).is_none() || root.resolve("rules").1.is_empty();
+    let root = root.filter(is_policy);
+    let found = root.map(|root| collect::collect(root, environment));
+    let Some((found, is_all)) = found.filter(|(found, _)| !found.is_empty()) else {
+        return problems.iter().map(|it| unplaced(it, text)).collect();
+    };
+    let line = |it: &collect::Found| {
+        let (line, column) = line_and_column(text, it.at);
+        let path = match it.path.as_str() {
+            "" | "." => String::new(),
+            path => format!(" {path}:"),
+        };
+        format!("{line}:{column}:{path} {}", it.message)
+    };
+    let more = "1:1: there may be more: what cannot be read hides what stands behind it".to_owned();
+    let more = (!is_all).then_some(more);
+    found.iter().map(line).chain(more).collect()
+}
+
+/// For a text that is no JSON: its reader says where it stopped.
+fn unplaced(problem: &Problem, text: &str) -> String {
+    if let Some(hint) = wrapper(text) {
+        return format!("1:1: {hint}");
+    }
+    let message = problem.to_string();
+    let split = message
+        .rsplit_once(" at line ")
+        .and_then(|(message, place)| Some((message, place.split_once(" column ")?)));
+    match split {
+        Some((message, (line, column))) => format!("{line}:{column}: {message}"),
+        None => format!("1:1: {message}"),
+    }
+}
+
+/// What to take out of a file that holds the policy and more.
+fn wrapper(text: &str) -> Option<&'static str> {
+    if text.contains("google.protobuf.StringValue") {
+        Some(
+            "this is Envoy's own configuration: give what stands in it under \"value:\", beside \
+             \"@type\": type.googleapis.com/google.protobuf.StringValue",
+        )
+    } else if text.contains("pluginConfig") {
+        Some("this is a WasmPlugin: give what stands in it under spec.pluginConfig, as JSON")
+    } else {
+        None
+    }
+}
+
+/// The bytes of a file, or of standard input for "-".
+pub fn read(file: &Path) -> Result<Vec<u8>, CliError> {
+    let bytes = if file == Path::new("-") {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        std::fs::read(file)
+    };
+    bytes.map_err(|error| CliError::Usage(format!("cannot read {}: {error}", file.display())))
+}

@@ -1,0 +1,98 @@
+//! What was found of a signed link, and what was signed when it does not hold.
+
+use keygate_core::provider::{Conclusion, Finding};
+use keygate_core::reason::Reason;
+use keygate_core::request::Request;
+use keygate_core::signed_url::cloudflare::{Cloudflare, LinkCarrier, NearMiss, Stamp};
+use keygate_core::signed_url::find_parameter;
+use keygate_core::time::UnixMillis;
+
+/// The steps of the check, without its result.
+pub fn steps(
+    links: &Cloudflare,
+    request: &Request<'_>,
+    now: UnixMillis,
+    found: &Finding,
+) -> Vec<String> {
+    let mut steps = Vec::new();
+    for carrier in &links.carriers {
+        let (place, token) = look(carrier, request);
+        let is_there = if token.is_some() {
+            "a token"
+        } else {
+            "no token"
+        };
+        steps.push(format!("{place}: {is_there}"));
+        let digits = token.as_deref().and_then(|it| it.split('-').next());
+        steps.extend(digits.and_then(|it| it.parse().ok()).map(|seconds| {
+            let (begin, end) = times(links.stamp, UnixMillis::from_secs(seconds));
+            format!("it says: {begin}valid until {end}")
+        }));
+    }
+    let ring: Vec<String> = links
+        .ring
+        .0
+        .iter()
+        .map(|it| match it.is_current(now) {
+            true => format!("\"{}\"", it.id),
+            false => format!("\"{}\" (does not count now)", it.id),
+        })
+        .collect();
+    steps.push(format!("secrets: {}", ring.join(", ")));
+    if let Conclusion::Refused(refusal) = &found.conclusion
+        && [Reason::WrongSignature, Reason::MalformedCredential].contains(&refusal.reason)
+    {
+        match links.near_miss(request, now) {
+            Some(near) => steps.extend(tell(&near)),
+            None => steps.push(
+                "what was signed cannot be told: another path, another query or another secret"
+                    .to_owned(),
+            ),
+        }
+    }
+    steps
+}
+
+/// Where a token may stand, and its text if it does.
+fn look(carrier: &LinkCarrier, request: &Request<'_>) -> (String, Option<String>) {
+    let header = |name: &str| {
+        let value = request.values(name).next();
+        value.map(|value| String::from_utf8_lossy(value).into_owned())
+    };
+    match carrier {
+        LinkCarrier::Parameter(name) => {
+            let found = find_parameter(&request.target, name).ok().flatten();
+            let token = found.map(|it| it.value.to_owned());
+            (format!("parameter \"{name}\""), token)
+        }
+        LinkCarrier::Header(name) => (format!("header \"{name}\""), header(name)),
+        LinkCarrier::Headers { timestamp, mac } => (
+            format!("headers \"{timestamp}\" and \"{mac}\""),
+            header(timestamp),
+        ),
+    }
+}
+
+fn times(meaning: Stamp, stamp: UnixMillis) -> (String, UnixMillis) {
+    match meaning {
+        Stamp::Issued { ttl } => (format!("made at {stamp}, "), stamp.plus(ttl)),
+        Stamp::Expires { .. } => (String::new(), stamp),
+    }
+}
+
+fn tell(near: &NearMiss) -> Vec<String> {
+    let id = &near.secret;
+    let mut told = vec![format!("it was signed with the secret \"{id}\"")];
+    if !near.is_current {
+        told.push(format!(
+            "what differs: the secret \"{id}\" does not count at this time (not_before, not_after)"
+        ));
+    }
+    let differences = [
+        near.written.map(|it| format!("the MAC is written {it}")),
+        near.signed.as_ref().map(|it| format!("signed was {it}")),
+    ];
+    let differences = differences.into_iter().flatten();
+    told.extend(differences.map(|it| format!("what differs: {it}")));
+    told
+}

@@ -1,0 +1,101 @@
+//! `keygate explain`: what a policy says of a request, and why.
+//!
+//! The verdict is that of [`Policy::decide`], as in the filter. The steps before it ask
+//! the same pieces again, one by one; nothing is decided here.
+
+mod answer;
+mod key;
+mod link;
+mod lookup;
+mod outcome;
+mod request;
+mod rules;
+mod steps;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use keygate_core::policy::{Facts, Policy};
+use keygate_core::session::NoClaims;
+use keygate_core::time::UnixMillis;
+use serde_json::Value;
+
+use crate::check::read;
+use crate::environment::StandIns;
+use crate::error::CliError;
+use crate::link::{parse_time, time_or_now};
+use crate::output;
+
+const EXAMPLES: &str = "\
+Examples:
+  keygate explain --policy policy.json --request 'GET /media/x?verify=1700000000-…'
+  keygate explain --policy policy.json --request 'PUT https://api.example.com/files/a' \\
+    --header @headers.txt --client 192.0.2.7 --now 2026-11-22T12:00:00Z
+  keygate explain --policy policy.json --request 'GET /api' --header @headers.txt --unknown-key
+
+A file after \"@\" holds a header a line, and \"@-\" is standard input: what stands in an
+argument is there for every user of the machine to read. The secrets of the policy come
+from the environment; no secret is printed, and no MAC that would be right.
+Exit code 0 when the request passes, 1 when it is refused, 3 when the key service would
+have to be asked first.";
+
+/// Say what a policy does with a request: the rule, each step, and the verdict.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The policy, as for check
+    #[arg(long, value_name = "FILE")]
+    policy: PathBuf,
+    /// The request: a method and a path or URL
+    #[arg(long, value_name = "METHOD URL")]
+    request: String,
+    /// A header of it, or "@" and a file of headers; may be repeated
+    #[arg(long, value_name = "NAME: VALUE")]
+    header: Vec<String>,
+    /// Its host, when the request holds none
+    #[arg(long, value_name = "HOST", default_value = "localhost")]
+    host: String,
+    /// The address of the client
+    #[arg(long, value_name = "IP")]
+    client: Option<IpAddr>,
+    /// Decide as if it were this time (RFC 3339, or unix seconds)
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    now: Option<UnixMillis>,
+    /// What the key service says of the app key: a record of a lookup, as JSON. Without
+    /// "hash" in it, it is taken to be of whatever key stands in the request
+    #[arg(long, value_name = "FILE", conflicts_with = "unknown_key")]
+    key_record: Option<PathBuf>,
+    /// The key service does not know the app key
+    #[arg(long)]
+    unknown_key: bool,
+}
+
+/// Prints the steps and the verdict.
+pub fn run(args: &Args) -> Result<ExitCode, CliError> {
+    let text = read(&args.policy)?;
+    let stand_ins = StandIns::of(&text);
+    let policy = Policy::parse(&text, &|name| stand_ins.get(name)).map_err(|problems| {
+        let first = problems.first().map(ToString::to_string);
+        CliError::Usage(format!(
+            "{}: {} (see keygate check)",
+            args.policy.display(),
+            first.unwrap_or_default()
+        ))
+    })?;
+    for name in stand_ins.missing() {
+        eprintln!("note: {name} is not set here: nothing that it signed or made can hold");
+    }
+    let written: Value = serde_json::from_slice(&text).unwrap_or_default();
+    let headers = request::headers(&args.request, &args.host, &args.header)?;
+    let keys = lookup::Given::new(args.key_record.as_deref(), args.unknown_key)?;
+    let facts = Facts {
+        client: args.client,
+        keys: &keys,
+        claims: &NoClaims,
+        now: time_or_now(args.now)?,
+    };
+    let explained = answer::explain(&policy, &written, &headers, &facts);
+    output::line(&explained.text)?;
+    Ok(explained.exit_code)
+}

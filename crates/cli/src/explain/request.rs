@@ -1,0 +1,51 @@
+//! A request from the command line.
+
+use std::path::Path;
+
+use keygate_core::request::Header;
+
+use crate::check::read;
+use crate::error::CliError;
+use crate::link::split_url;
+
+/// All headers of a request: its pseudo-headers, and those that were given.
+pub fn headers(request: &str, host: &str, given: &[String]) -> Result<Vec<Header>, CliError> {
+    let (method, url) = request.split_once(' ').unwrap_or(("GET", request));
+    let (origin, target) = split_url(url.trim())?;
+    let authority = origin.split_once("://").map_or(host, |(_, host)| host);
+    let mut headers: Vec<Header> = [
+        (":method", method),
+        (":authority", authority),
+        (":path", target),
+    ]
+    .map(|(name, value)| (name.into(), value.into()))
+    .into();
+    for text in given {
+        match text.strip_prefix('@') {
+            Some(file) => {
+                let text = read(Path::new(file))?;
+                let lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+                for line in lines.filter(|line| !line.is_empty()) {
+                    headers.push(header(line)?);
+                }
+            }
+            None => headers.push(header(text.as_bytes())?),
+        }
+    }
+    Ok(headers)
+}
+
+/// The text may hold a credential, so no message repeats it.
+fn header(line: &[u8]) -> Result<Header, CliError> {
+    let colon = line.iter().position(|&byte| byte == b':');
+    let split = colon.and_then(|at| line.split_at_checked(at));
+    match split {
+        Some((name, value)) if !name.is_empty() && name.iter().all(u8::is_ascii_graphic) => {
+            let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii();
+            Ok((name.to_ascii_lowercase(), value.to_vec()))
+        }
+        _ => Err(CliError::Usage(
+            "a header must be a name, a colon and a value".to_owned(),
+        )),
+    }
+}

@@ -1,0 +1,79 @@
+//! The steps of a requirement: each provider, what was found of it, and what came of that.
+
+use keygate_core::policy::Facts;
+use keygate_core::provider::{Conclusion, Finding, Provider};
+use keygate_core::request::Request;
+use keygate_core::rule::Requirement;
+use serde_json::Value;
+
+use super::answer::Page;
+use super::{key, link};
+use crate::reasons;
+
+/// Explains a requirement; `written` is the same in the policy's text, for its names.
+pub fn requirement(
+    page: &mut Page,
+    requirement: &Requirement,
+    written: &Value,
+    request: &Request<'_>,
+    facts: &Facts<'_>,
+    depth: usize,
+) {
+    let (word, members) = match requirement {
+        Requirement::Nothing => {
+            page.line("require", depth, "nothing");
+            return;
+        }
+        Requirement::One(one) => {
+            let name = written.as_str().unwrap_or("?");
+            provider(page, name, one, request, facts, depth);
+            return;
+        }
+        Requirement::Any(some) => ("any", some),
+        Requirement::All(every) => ("all", every),
+    };
+    page.line("require", depth, &format!("{word} of"));
+    for (index, member) in members.iter().enumerate() {
+        let written = &written[word][index];
+        self::requirement(page, member, written, request, facts, depth + 1);
+    }
+    let told = finding(&requirement.check(request, facts));
+    page.line("", depth, &format!("{word}: {told}"));
+}
+
+fn provider(
+    page: &mut Page,
+    name: &str,
+    provider: &Provider,
+    request: &Request<'_>,
+    facts: &Facts<'_>,
+    depth: usize,
+) {
+    page.line("require", depth, &format!("provider \"{name}\""));
+    let found = provider.check(request, facts);
+    let steps = match provider {
+        Provider::SignedUrl(links) => link::steps(links, request, facts.now, &found),
+        Provider::AppKey(keys) => key::steps(keys, request, facts),
+        Provider::Session(_) => {
+            vec!["what jwt_authn leaves in the metadata is not to be had here".to_owned()]
+        }
+    };
+    for step in steps {
+        page.line("", depth + 1, &step);
+    }
+    page.line("", depth + 1, &finding(&found));
+}
+
+fn finding(finding: &Finding) -> String {
+    match &finding.conclusion {
+        Conclusion::Met(Some(identity)) => format!("met, by account \"{}\"", identity.account),
+        Conclusion::Met(None) => "met".to_owned(),
+        Conclusion::Ask(_) => {
+            "would ask the key service (see --key-record, --unknown-key)".to_owned()
+        }
+        Conclusion::Refused(refusal) => {
+            let reason = refusal.reason;
+            format!("refused: {}: {}", reason.code(), reasons::explain(reason))
+        }
+    }
+}

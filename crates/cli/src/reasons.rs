@@ -1,0 +1,42 @@
+//! What the reasons mean, for a person who may know all of it.
+
+use keygate_core::reason::Reason;
+
+/// What a person can do about it. Never a secret, and never the MAC that would be right.
+pub fn explain(reason: Reason) -> &'static str {
+    match reason {
+        Reason::MissingCredential => "no credential stands where one may stand",
+        Reason::DuplicateCredential => "a credential stands twice, or there are two",
+        Reason::MalformedCredential => {
+            "it is not of the form that it should have. A link: <10 digits>-<MAC> in the right \
+             base64, as the last parameter of the query. A key: prefix, length and checksum"
+        }
+        Reason::WrongSignature => {
+            "no given secret signed this path and query with this time: compare the secret, the \
+             path as the filter sees it, and what stands before the token"
+        }
+        Reason::NotYetValid => "the link was made in the future: compare the clocks",
+        Reason::LifetimeTooLong => "the link ends later than max_lifetime allows",
+        Reason::Expired => "it was valid once; its time is over",
+        Reason::AmbiguousPath => "the path can be read in more than one way",
+        Reason::EncodedSlash => "the path holds %2F, and the rule does not allow it",
+        Reason::UnreadableRequest => "method, path or host is missing, double or not ASCII",
+        Reason::NoRule => "no rule matches, and unmatched is \"deny\"",
+        Reason::ForgedKey => "none of the secrets that count made this key",
+        Reason::UnknownKey => "it is genuine, and the key service does not know it",
+        Reason::RevokedKey => "it was revoked",
+        Reason::DisabledKey => "it is switched off",
+        Reason::WrongAccount => "the user name of Basic is not the account of the key",
+        Reason::AddressNotAllowed => "the client's address is none from which it may be used",
+        Reason::InsufficientScope => "it counts, but lacks the scopes that the method needs",
+        Reason::ReferrerNotAllowed => {
+            "the page that it comes from is not among allowed_referrers or query_referrers"
+        }
+        Reason::ChallengeRequired => "a browser has to pass a challenge first",
+        Reason::ChallengeFailed => "the solution of the challenge does not hold for this client",
+        Reason::NoSigningKey => "no secret counts now with which to sign the assertion",
+        Reason::KeyServiceUnavailable => "the key service gave no usable answer",
+        Reason::Overloaded => "too many requests already wait for the key service",
+        Reason::HostFailure => "the proxy did not do what it was asked to",
+    }
+}

@@ -1,0 +1,256 @@
+//! `keygate explain`: the rule, each step and the verdict, and never a secret.
+
+use keygate_core::app_key::{KeyRingId, MasterSecret, Prefix};
+use keygate_core::secret::Secret;
+
+use crate::support::{MASTER, demo_policy, id, keygate};
+
+const MEDIA: &str = "another secret of thirty-two byte";
+
+struct Case {
+    policy: tempfile::NamedTempFile,
+}
+
+impl Case {
+    fn new(policy: &str) -> Self {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), policy).unwrap();
+        Self { policy: file }
+    }
+
+    /// What is printed of this request; it holds no secret.
+    #[track_caller]
+    fn explain(&self, request: &str, more: &[&str], code: i32) -> String {
+        let policy = self.policy.path().to_str().unwrap();
+        let args = ["explain", "--policy", policy, "--request", request];
+        let done = keygate(&[&args, more].concat())
+            .env("KEYGATE_MEDIA", MEDIA)
+            .env("KEYGATE_APP_KEYS", MASTER)
+            .env("KEYGATE_EDGE_TOKEN", "edge")
+            .assert()
+            .code(code);
+        let printed = String::from_utf8_lossy(&done.get_output().stdout).into_owned();
+        assert!(!printed.contains(MEDIA) && !printed.contains(MASTER));
+        printed
+    }
+}
+
+/// A target and a token for it.
+fn signed(target: &str) -> (String, String) {
+    let done = keygate(&["sign", target, "--now", "1700000000"])
+        .env("KEYGATE_MEDIA", MEDIA)
+        .assert()
+        .code(0);
+    let link = String::from_utf8_lossy(&done.get_output().stdout).into_owned();
+    let (_, token) = link.trim().split_once("verify=").unwrap();
+    (link.trim().to_owned(), token.to_owned())
+}
+
+fn key() -> String {
+    let master = MasterSecret::derive(&Secret::new(MASTER.into())).unwrap();
+    let mut next = 0_u8;
+    let mut fill = |bytes: &mut [u8]| {
+        bytes.fill(next);
+        next = (next + 7) % 248;
+    };
+    let kid = KeyRingId::parse("01").unwrap();
+    let made = master.generate(&Prefix::parse("kg").unwrap(), kid, &mut fill);
+    made.text.to_string()
+}
+
+#[track_caller]
+fn says(printed: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(printed.contains(part), "{part} is not in\n{printed}");
+    }
+}
+
+const AT: [&str; 2] = ["--now", "1700000100"];
+
+#[test]
+fn a_link_that_holds_is_followed_to_the_upstream() {
+    let (link, token) = signed("/media/cat.jpg?size=2");
+    let printed = Case::new(&demo_policy()).explain(&format!("GET {link}"), &AT, 0);
+    says(
+        &printed,
+        &[
+            "request   GET /media/cat.jpg of localhost",
+            "rule      0 \"health\" does not match: path is \"/healthz\"",
+            "rule      1 \"media\" matches; mode block",
+            "provider \"media-link\"",
+            "parameter \"verify\": a token",
+            "valid until 2023-11-15T01:13:20.000Z",
+            "verdict   allow: verified",
+            "upstream  :path: /media/cat.jpg?size=…",
+            "upstream  x-keygate-result: allow",
+        ],
+    );
+    assert!(!printed.contains(&token[11..]), "{printed}");
+}
+
+#[test]
+fn a_rule_that_does_not_match_says_by_what() {
+    let policy = demo_policy().replace(
+        "\"path\": \"/healthz\"",
+        "\"path\": \"/**\", \"hosts\": [\"a.example\"]",
+    );
+    let case = Case::new(&policy);
+    let printed = case.explain("PUT /media/a", &AT, 1);
+    says(
+        &printed,
+        &[
+            "0 \"health\" does not match: hosts are [\"a.example\"]",
+            "1 \"media\" does not match: methods are [\"GET\",\"HEAD\"]",
+            "none matches, and unmatched is \"deny\"",
+            "verdict   deny: 403 no_rule; the client reads \"not_allowed_here\"",
+        ],
+    );
+    says(
+        &case.explain("PUT https://a.example/x", &AT, 0),
+        &["\"health\" matches"],
+    );
+    let more = [&AT[..], &["--host", "a.example"]].concat();
+    says(&case.explain("/x", &more, 0), &["\"health\" matches"]);
+}
+
+#[test]
+fn a_wrong_signature_says_what_was_signed_and_never_what_would_be_right() {
+    let (_, token) = signed("/media/cat.jpg/");
+    let (right, _) = signed("/media/cat.jpg");
+    let request = format!("GET /media/cat.jpg?verify={token}");
+    let printed = Case::new(&demo_policy()).explain(&request, &AT, 1);
+    says(
+        &printed,
+        &[
+            "it was signed with the secret \"demo\"",
+            "what differs: signed was the path with a slash at its end",
+            "refused: wrong_signature",
+            "verdict   deny: 403 wrong_signature; the client reads \"invalid_credential\"",
+        ],
+    );
+    for token in [&token, right.split_once("verify=").unwrap().1] {
+        assert!(!printed.contains(&token[11..]), "{printed}");
+    }
+}
+
+#[test]
+fn a_key_is_checked_here_and_the_service_is_said_to_be_asked() {
+    let case = Case::new(&demo_policy());
+    let key = key();
+    let header = format!("Authorization: Bearer {key}");
+    let more = [&AT[..], &["--header", &header]].concat();
+    let printed = case.explain("GET /api/x", &more, 3);
+    let public = format!("kid \"01\", id \"{}\"", id(&key));
+    says(
+        &printed,
+        &[
+            "a credential in authorization (Bearer)",
+            &public,
+            "its tag holds: made with the secret \"01\"",
+            "would ask the key service",
+            "verdict   undecided",
+        ],
+    );
+    assert!(!printed.contains(&key[14..]), "{printed}");
+    let unknown = [&more[..], &["--unknown-key"]].concat();
+    says(
+        &case.explain("GET /api/x", &unknown, 1),
+        &["deny: 401 unknown_key"],
+    );
+    let forged = header.replace("kg_01", "kg_02");
+    let more = [&AT[..], &["--header", &forged]].concat();
+    says(
+        &case.explain("GET /api/x", &more, 1),
+        &["checksum is wrong"],
+    );
+}
+
+#[test]
+fn a_record_stands_for_the_answer_of_the_service() {
+    let case = Case::new(&demo_policy());
+    let headers = tempfile::NamedTempFile::new().unwrap();
+    let text = format!("X-Api-Key: {}\nCookie: theirs=s3cret; a=b\n", key());
+    std::fs::write(headers.path(), text).unwrap();
+    let from = format!("@{}", headers.path().display());
+    let record = tempfile::NamedTempFile::new().unwrap();
+    let path = record.path().to_str().unwrap();
+    let more = [&AT[..], &["--header", &from, "--key-record", path]].concat();
+    for (record, code, expected) in [
+        (
+            r#""status": "active""#,
+            0,
+            "upstream  x-keygate-account: alice",
+        ),
+        (r#""status": "revoked""#, 1, "deny: 401 revoked_key"),
+        (
+            r#""status": "active", "allowed_ips": ["192.0.2.0/24"]"#,
+            1,
+            "address_not_allowed",
+        ),
+        (
+            r#""status": "active", "expires_at": 1"#,
+            1,
+            "deny: 401 expired",
+        ),
+    ] {
+        let json = format!(r#"{{"id": "i", "account": "alice", {record}, "metadata": {{}}}}"#);
+        std::fs::write(path, json).unwrap();
+        let printed = case.explain("GET /api/x", &more, code);
+        says(&printed, &[expected, "account \"alice\""]);
+        assert!(!printed.contains("s3cret"));
+    }
+    let inside = [&more[..], &["--client", "192.0.2.1"]].concat();
+    std::fs::write(path, r#"{"id":"i","account":"a","status":"active","metadata":{},"allowed_ips":["192.0.2.0/24"]}"#).unwrap();
+    says(
+        &case.explain("GET /api/x", &inside, 0),
+        &["upstream  without x-api-key"],
+    );
+    std::fs::write(path, "{").unwrap();
+    case.explain("GET /api/x", &more, 2);
+}
+
+#[test]
+fn groups_and_modes_are_explained() {
+    let policy = demo_policy()
+        .replace(
+            "\"path\": \"/api/**\" }, \"require\": \"app-key\"",
+            "\"path\": \"/api/**\" }, \"require\": { \"any\": [\"media-link\", { \"all\": [\"app-key\"] }] }",
+        )
+        .replace("\"path\": \"/healthz\" }, \"require\": \"nothing\"", "\"path\": \"/healthz\" }, \"require\": \"app-key\", \"mode\": \"off\"");
+    let case = Case::new(&policy);
+    says(
+        &case.explain("GET /api/x", &AT, 1),
+        &[
+            "any of\n",
+            "  provider \"media-link\"\n",
+            "  all of\n",
+            "    provider \"app-key\"\n",
+            "any: refused: missing_credential",
+        ],
+    );
+    says(
+        &case.explain("GET /healthz", &AT, 0),
+        &["mode off", "nothing is checked in this mode"],
+    );
+    says(
+        &case.explain("GET /beta/x", &AT, 0),
+        &[
+            "mode simulate",
+            "only simulated; it would be refused for missing_credential",
+            "x-keygate-result: would-deny",
+        ],
+    );
+}
+
+#[test]
+fn what_cannot_be_explained_is_two() {
+    let case = Case::new(&demo_policy());
+    case.explain("GET x", &AT, 2);
+    case.explain("GET /x", &["--header", "no colon"], 2);
+    case.explain("GET /x", &["--header", "@/no/such/file"], 2);
+    Case::new("{}").explain("GET /x", &AT, 2);
+    says(
+        &case.explain("GET /a/../b", &AT, 1),
+        &["cannot be read: ambiguous_path", "deny: 400"],
+    );
+}

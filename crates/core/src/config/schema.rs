@@ -1,0 +1,57 @@
+//! The JSON schema of a configuration, for editors and for whoever generates policies.
+//!
+//! It is made from the types that read the configuration. It knows shapes only:
+//! whether a name that is used is defined, for one, only a check can say.
+
+use std::borrow::Cow;
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::Value;
+
+use super::session::JwtProvider;
+use super::unique::UniqueMap;
+use super::written;
+
+/// The schema of version 1, in JSON Schema draft 2020-12.
+pub fn schema() -> Value {
+    let generator = SchemaSettings::draft2020_12().into_generator();
+    let mut schema = generator.into_root_schema_for::<written::Policy>();
+    schema.insert("title".to_owned(), "Keygate policy".into());
+    schema.to_value()
+}
+
+/// A kind of credential, by its `type` and, for links, its `format`.
+// The reader chooses by these in a second step; here each of its types stands for itself.
+#[derive(JsonSchema)]
+#[schemars(untagged, transform = one_of)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub enum Provider {
+    Cloudflare(written::CloudflareProvider),
+    AppKey(written::AppKeyProvider),
+    Jwt(JwtProvider),
+}
+
+/// Its members exclude each other, and an editor that knows it says more.
+fn one_of(schema: &mut Schema) {
+    if let Some(members) = schema.remove("anyOf") {
+        schema.insert("oneOf".to_owned(), members);
+    }
+}
+
+impl<V: JsonSchema> JsonSchema for UniqueMap<V> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("MapOf{}", V::schema_name()).into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "additionalProperties": generator.subschema_for::<V>(),
+        })
+    }
+}

@@ -1,0 +1,228 @@
+//! What holds and is hardly meant: remarks on a policy, for a person who can change it.
+//!
+//! Nothing here decides a request, and the filter asks for none of it. What concerns
+//! single fields is read from the text, so that every format of link is covered.
+
+use serde_json::{Map, Value};
+
+use crate::config::Environment;
+use crate::policy::{Policy, Unmatched};
+use crate::provider::Provider;
+use crate::rule::{Mode, Requirement, Rule};
+use crate::secret::{Encoding, Secret};
+use crate::time::Millis;
+
+/// What stays valid longer than a week is hardly a link for a while.
+const LONG_LINK: Millis = Millis::from_secs(7 * 24 * 3600);
+
+/// The longest time that a revoked key should work while the key service is away.
+const LONG_LEASE: Millis = Millis::from_secs(600);
+
+/// Fewer bytes than HMAC-SHA256 gives, and the secret is the weakest part.
+const SHORT_SECRET: usize = 32;
+
+/// Something to think about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// The field, as in [`Problem`](crate::config::Problem).
+    pub path: String,
+    /// What is remarkable.
+    pub message: String,
+    /// How much so.
+    pub level: Level,
+}
+
+/// How much a remark weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Hardly meant, or dangerous.
+    Warning,
+    /// Meant, and easily forgotten.
+    Note,
+}
+
+/// Remarks on a policy that was read from this text, in the order of the rules, then
+/// by field.
+pub fn lint(policy: &Policy, text: &[u8], environment: Environment<'_>) -> Vec<Remark> {
+    let written: Value = serde_json::from_slice(text).unwrap_or_default();
+    let mut remarks = Vec::new();
+    rules(policy, &written, &mut remarks);
+    if policy.unmatched == Unmatched::Allow {
+        let message = "whatever no rule matches passes unchecked: is that meant?";
+        remarks.push(warning("unmatched", message));
+    }
+    unused(&written, &mut remarks);
+    short_secrets(&written, environment, &mut remarks);
+    long_times(&written, &mut remarks);
+    remarks
+}
+
+fn rules(policy: &Policy, written: &Value, remarks: &mut Vec<Remark>) {
+    let conditions = |index: usize| {
+        field(
+            field(written, "rules").get(index).unwrap_or(&Value::Null),
+            "match",
+        )
+    };
+    for (index, rule) in policy.rules.all().iter().enumerate() {
+        let path = format!("rules[{index}]");
+        let mut before = policy.rules.all().iter().take(index).enumerate();
+        let cover =
+            before.find(|(first, wide)| covers(wide, rule, conditions(*first), conditions(index)));
+        if let Some((first, wide)) = cover {
+            let message = format!(
+                "can never match: rules[{first}] (\"{}\") matches all of it before",
+                wide.name
+            );
+            remarks.push(warning(&format!("{path}.match"), &message));
+        }
+        if !matches!(rule.mode, Mode::Off)
+            && rule.methods.is_empty()
+            && a_link_suffices(&rule.require)
+        {
+            let message = "a link permits every method, also DELETE: bound it by methods";
+            remarks.push(warning(&format!("{path}.match"), message));
+        }
+        let left_on = match rule.mode {
+            Mode::Simulate => Some("is left on: nobody is refused by this rule"),
+            Mode::Off => Some("is left on: nothing is checked by this rule"),
+            _ => None,
+        };
+        remarks.extend(left_on.map(|message| Remark {
+            path: format!("{path}.mode"),
+            message: message.to_owned(),
+            level: Level::Note,
+        }));
+    }
+}
+
+/// Whether the narrow rule never sees a request, since the wide one stands before it.
+fn covers(wide: &Rule, narrow: &Rule, wide_match: &Value, narrow_match: &Value) -> bool {
+    if !wide.path.covers(&narrow.path) {
+        return false;
+    }
+    let methods = wide.methods.is_empty()
+        || !narrow.methods.is_empty() && narrow.methods.iter().all(|it| wide.methods.contains(it));
+    let hosts = wide.hosts.is_empty()
+        || !narrow.hosts.is_empty()
+            && narrow
+                .hosts
+                .iter()
+                .all(|host| wide.hosts.iter().any(|it| it.covers(host)));
+    // Of any other condition nothing is known but that it covers itself.
+    let known = ["path", "methods", "hosts"];
+    let others = wide_match.as_object().is_some_and(|all| {
+        all.iter()
+            .filter(|(name, _)| !known.contains(&name.as_str()))
+            .all(|(name, condition)| {
+                condition.is_null() || narrow_match.get(name) == Some(condition)
+            })
+    });
+    methods && hosts && others
+}
+
+/// Whether a signed link alone meets the requirement.
+fn a_link_suffices(requirement: &Requirement) -> bool {
+    match requirement {
+        Requirement::One(provider) => matches!(**provider, Provider::SignedUrl(_)),
+        Requirement::Any(some) => some.iter().any(a_link_suffices),
+        Requirement::All(every) => every.iter().all(a_link_suffices),
+        Requirement::Nothing => false,
+    }
+}
+
+/// A definition whose name stands nowhere else as a value. A name that also means
+/// something else is taken as used: better no remark than a wrong one.
+fn unused(written: &Value, remarks: &mut Vec<Remark>) {
+    for (group, what) in [
+        ("secrets", "ring"),
+        ("providers", "provider"),
+        ("responses", "response"),
+    ] {
+        for (name, own) in members(field(written, group)) {
+            // A definition that names itself does not use itself.
+            let uses = mentions(written, name).saturating_sub(mentions(own, name));
+            if uses == 0 {
+                let message = format!("this {what} is never used");
+                remarks.push(warning(&format!("{group}.{name}"), &message));
+            }
+        }
+    }
+}
+
+/// How often a name stands as a value, other than as the name of something else.
+fn mentions(value: &Value, name: &str) -> usize {
+    match value {
+        Value::String(text) => usize::from(text == name),
+        Value::Array(items) => items.iter().map(|it| mentions(it, name)).sum(),
+        Value::Object(members) => members
+            .iter()
+            .filter(|(field, _)| !["name", "id", "env", "path"].contains(&field.as_str()))
+            .map(|(_, it)| mentions(it, name))
+            .sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    }
+}
+
+/// Secrets that sign links. Those of app keys are refused when they are short.
+fn short_secrets(written: &Value, environment: Environment<'_>, remarks: &mut Vec<Remark>) {
+    let links =
+        members(field(written, "providers")).filter(|(_, it)| *field(it, "type") == "signed_url");
+    let mut rings: Vec<&str> = links
+        .filter_map(|(_, it)| field(it, "secrets").as_str())
+        .collect();
+    rings.sort_unstable();
+    rings.dedup();
+    for ring in rings {
+        let secrets = field(field(written, "secrets"), ring).as_array();
+        for (index, secret) in secrets.into_iter().flatten().enumerate() {
+            let encoding = serde_json::from_value(field(secret, "encoding").clone());
+            let variable = field(secret, "env").as_str().unwrap_or_default();
+            let decoded = environment(variable)
+                .and_then(|text| Secret::decode(&text, encoding.unwrap_or(Encoding::Utf8)).ok());
+            if decoded.is_some_and(|secret| secret.expose().len() < SHORT_SECRET) {
+                let message = format!(
+                    "the value of {variable} is shorter than {SHORT_SECRET} bytes: \
+                     whoever has one link may find it by guessing"
+                );
+                remarks.push(warning(&format!("secrets.{ring}[{index}].env"), &message));
+            }
+        }
+    }
+}
+
+fn long_times(written: &Value, remarks: &mut Vec<Remark>) {
+    let longer = |value: &Value, than: Millis| {
+        let span = value.as_str().and_then(|text| Millis::parse(text).ok());
+        span.is_some_and(|span| span > than)
+    };
+    for (name, provider) in members(field(written, "providers")) {
+        for bound in ["ttl", "max_lifetime"] {
+            if longer(field(provider, bound), LONG_LINK) {
+                let message = "is longer than 7 days: a link that leaks works that long";
+                remarks.push(warning(&format!("providers.{name}.{bound}"), message));
+            }
+        }
+    }
+    if longer(field(field(written, "key_service"), "lease"), LONG_LEASE) {
+        let message = "is longer than 10 minutes: a revoked key may work that long \
+                       while the key service is away";
+        remarks.push(warning("key_service.lease", message));
+    }
+}
+
+fn field<'a>(value: &'a Value, name: &str) -> &'a Value {
+    value.get(name).unwrap_or(&Value::Null)
+}
+
+fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().into_iter().flat_map(Map::iter)
+}
+
+fn warning(path: &str, message: &str) -> Remark {
+    Remark {
+        path: path.to_owned(),
+        message: message.to_owned(),
+        level: Level::Warning,
+    }
+}

@@ -1,0 +1,188 @@
+//! What is remarked on a policy that holds, and what is not.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+
+use keygate_core::lint::{Level, lint};
+use keygate_core::policy::Policy;
+use serde_json::{Value, json};
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+fn good() -> Value {
+    json!({
+        "version": 1,
+        "secrets": { "media": [{ "id": "a", "env": "MEDIA" }], "keys": [{ "id": "01", "env": "KEYS" }] },
+        "key_service": { "cluster": "keys", "authority": "keys", "token_env": "TOKEN" },
+        "providers": {
+            "link": { "type": "signed_url", "format": "cloudflare", "secrets": "media", "ttl": "7d" },
+            "key": { "type": "app_key", "secrets": "keys" }
+        },
+        "rules": [
+            { "name": "media", "match": { "path": "/media/**", "methods": ["GET", "HEAD"] }, "require": "link", "deny": "page" },
+            { "name": "api", "match": { "path": "/api/**", "hosts": ["*.example"] }, "require": { "any": ["key"] } }
+        ],
+        "unmatched": "deny",
+        "responses": { "page": { "html": "no" } }
+    })
+}
+
+fn remarks(policy: &Value) -> Vec<String> {
+    let environment = |name: &str| match name {
+        "SHORT" => Some(b"hunter2".to_vec()),
+        _ => Some(SECRET.into()),
+    };
+    let text = policy.to_string();
+    let parsed = Policy::parse(text.as_bytes(), &environment).unwrap();
+    let remarks = lint(&parsed, text.as_bytes(), &environment);
+    let line = |it: &keygate_core::lint::Remark| {
+        let level = if it.level == Level::Note {
+            "note: "
+        } else {
+            ""
+        };
+        format!("{level}{}: {}", it.path, it.message)
+    };
+    remarks.iter().map(line).collect()
+}
+
+#[test]
+fn nothing_is_remarked_on_a_good_policy() {
+    assert_eq!(remarks(&good()), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_hardly_meant_is_remarked_once() {
+    let table = [
+        (
+            "/unmatched",
+            json!("allow"),
+            "unmatched: whatever no rule matches",
+        ),
+        (
+            "/secrets/media/0/env",
+            json!("SHORT"),
+            "secrets.media[0].env: the value of SHORT is shorter",
+        ),
+        (
+            "/providers/link/ttl",
+            json!("8d"),
+            "providers.link.ttl: is longer than 7 days",
+        ),
+        (
+            "/key_service/lease",
+            json!("11m"),
+            "key_service.lease: is longer than 10 minutes",
+        ),
+        (
+            "/rules/0/match/methods",
+            Value::Null,
+            "rules[0].match: a link permits every method",
+        ),
+        (
+            "/rules/0/mode",
+            json!("off"),
+            "note: rules[0].mode: is left on",
+        ),
+        (
+            "/rules/0/mode",
+            json!("simulate"),
+            "note: rules[0].mode: is left on",
+        ),
+        (
+            "/rules/0/deny",
+            Value::Null,
+            "responses.page: this response is never used",
+        ),
+        (
+            "/secrets/old",
+            json!([{ "id": "old", "env": "MEDIA" }]),
+            "secrets.old: this ring is never used",
+        ),
+        (
+            "/providers/link2",
+            json!({ "type": "app_key", "secrets": "keys" }),
+            "providers.link2: this provider is never used",
+        ),
+        ("/rules/1/match/path", json!("/media/a"), ""),
+        (
+            "/rules/1/match",
+            json!({ "path": "/media/a", "methods": ["HEAD"] }),
+            "rules[1].match: can never match: rules[0] (\"media\")",
+        ),
+    ];
+    for (pointer, value, expected) in table {
+        let mut policy = good();
+        let (parent, name) = pointer.rsplit_once('/').unwrap();
+        let parent = policy.pointer_mut(parent).unwrap();
+        parent
+            .as_object_mut()
+            .unwrap()
+            .insert(name.to_owned(), value);
+        let found = remarks(&policy);
+        match expected {
+            "" => assert_eq!(found, Vec::<String>::new(), "{pointer}"),
+            _ => assert!(
+                found.len() == 1 && found[0].starts_with(expected),
+                "{pointer}: {found:?}"
+            ),
+        }
+    }
+}
+
+#[test]
+fn a_rule_is_covered_only_by_one_that_is_as_wide_in_everything() {
+    let table = [
+        (json!({ "path": "/**" }), json!({ "path": "/a" }), true),
+        (
+            json!({ "path": "/**" }),
+            json!({ "path": "/a", "hosts": ["a.example"], "methods": ["GET"] }),
+            true,
+        ),
+        (
+            json!({ "path": "/**", "methods": ["GET"] }),
+            json!({ "path": "/a" }),
+            false,
+        ),
+        (
+            json!({ "path": "/**", "methods": ["GET"] }),
+            json!({ "path": "/a", "methods": ["GET", "PUT"] }),
+            false,
+        ),
+        (
+            json!({ "path": "/**", "methods": ["PUT", "GET"] }),
+            json!({ "path": "/a", "methods": ["GET"] }),
+            true,
+        ),
+        (
+            json!({ "path": "/**", "hosts": ["*.example"] }),
+            json!({ "path": "/a" }),
+            false,
+        ),
+        (
+            json!({ "path": "/**", "hosts": ["*.example"] }),
+            json!({ "path": "/a", "hosts": ["a.example", "b.a.example"] }),
+            true,
+        ),
+        (
+            json!({ "path": "/**", "hosts": ["*.example"] }),
+            json!({ "path": "/a", "hosts": ["a.example", "example"] }),
+            false,
+        ),
+        (json!({ "path": "/a/*" }), json!({ "path": "/a/**" }), false),
+    ];
+    for (wide, narrow, expected) in table {
+        let mut policy = good();
+        let rules = policy["rules"].as_array_mut().unwrap();
+        rules.push(json!({ "name": "wide", "match": wide, "require": "nothing" }));
+        rules.push(json!({ "name": "narrow", "match": narrow, "require": "nothing" }));
+        let found = remarks(&policy);
+        let told = found
+            .iter()
+            .any(|it| it.starts_with("rules[3].match: can never match: rules[2] (\"wide\")"));
+        assert_eq!(told, expected, "{wide} {narrow}: {found:?}");
+    }
+}
