@@ -4,7 +4,7 @@ use keygate_tests::client::{self, Request, Response};
 use keygate_tests::{Stack, wait};
 use serde_json::{Value, json};
 
-use crate::support::{assert_never_trapped, code, counted, key_of, upstream_header};
+use crate::support::{assert_never_trapped, code, counted, followed, key_of, upstream_header};
 
 const HERE: &str = "https://app.example.com/map?x";
 
@@ -60,6 +60,7 @@ fn a_preflight_passes_without_a_credential_and_nothing_else_does() {
 #[test]
 fn a_key_is_refused_from_other_pages_also_when_it_is_warm() {
     let stack = Stack::builder().concurrency(1).start();
+    followed(&stack, 1);
     let body = json!({ "account": "alice",
         "allowed_referrers": ["https://*.example.com/map/**", "http://localhost:3000"] });
     let key = stack.service().create_key(&body).key;
