@@ -3,6 +3,7 @@
 
 mod answers;
 mod app_keys;
+mod attacks;
 mod challenge;
 mod configuration;
 mod demo;

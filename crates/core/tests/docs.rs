@@ -13,9 +13,10 @@ use std::rc::Rc;
 
 use common::{facts, get, policy};
 use keygate_core::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
-use keygate_core::policy::{Policy, Verdict};
+use keygate_core::policy::{Facts, Policy, Verdict};
 use keygate_core::record::{Answer, Knowledge, KnownKey, NothingKnown};
 use keygate_core::secret::Secret;
+use keygate_core::session::Claims;
 use keygate_core::signed_url::cloudflare::{Alphabet, Cloudflare, Stamp};
 use keygate_core::time::{Millis, UnixMillis};
 use serde_json::Value;
@@ -92,15 +93,18 @@ fn outcome(policy: &Policy, line: &str) -> String {
     let mut parts = request.split('|').map(str::trim);
     let words: Vec<&str> = parts.next().unwrap().split(' ').collect();
     let (method, target) = match words[..] {
-        [method, "SIGNED", path] => (method, signed(path)),
+        [method, "SIGNED", path] => (method, signed(path, NOW.as_secs())),
+        [method, "EXPIRED", path] => (method, signed(path, 1_600_000_000)),
         [method, target] => (method, target.to_owned()),
         _ => panic!("not a request: {line}"),
     };
     let more: Vec<(&str, &str)> = parts.map(|it| it.split_once(": ").unwrap()).collect();
     let mut headers = get(&target, &[]);
     headers[0].1 = method.into();
+    let mut session = Session(None);
     for (name, value) in more {
         match name {
+            "session" => session.0 = Some(value.to_owned()),
             "host" => headers[2].1 = value.into(),
             name => headers.push((name.into(), value.into())),
         }
@@ -113,11 +117,25 @@ fn outcome(policy: &Policy, line: &str) -> String {
         knowledge: Knowledge::Known(Rc::new(KnownKey::try_from(&record).unwrap())),
         others: &NothingKnown,
     };
-    match policy.decide(&headers, &facts(&answer, None, NOW)) {
+    let facts = Facts {
+        claims: &session,
+        ..facts(&answer, Some([127, 0, 0, 1].into()), NOW)
+    };
+    match policy.decide(&headers, &facts) {
         Verdict::Allow(_) => "allow".to_owned(),
         Verdict::Deny(denial) => format!("{} {}", denial.status, denial.reason.code()),
         Verdict::Reply(reply) => reply.status.to_string(),
         Verdict::Ask(_) => panic!("{line}: another key"),
+    }
+}
+
+/// A token that `jwt_authn` has verified, of this account.
+struct Session(Option<String>);
+
+impl Claims for Session {
+    fn text(&self, path: &[&str]) -> Option<Vec<u8>> {
+        let account = self.0.as_ref().filter(|_| path.last() == Some(&"sub"));
+        account.map(|account| account.clone().into_bytes())
     }
 }
 
@@ -130,8 +148,8 @@ fn new_key() -> NewAppKey {
     master.generate(&prefix, kid, &mut |bytes| bytes.fill(5))
 }
 
-/// The path, signed with the one secret of this page.
-fn signed(path: &str) -> String {
+/// The path, signed at this second with the one secret of this page.
+fn signed(path: &str, at: u64) -> String {
     let ring = keygate_core::secret::KeyRing(vec![keygate_core::secret::RingEntry {
         id: "2026-11".to_owned(),
         key: keygate_core::app_key::mac(SECRET.as_bytes()),
@@ -146,5 +164,5 @@ fn signed(path: &str) -> String {
         skew: Millis(1),
         directory_length: None,
     };
-    signer.sign(path, "verify", NOW.as_secs(), NOW).unwrap()
+    signer.sign(path, "verify", at, NOW).unwrap()
 }
