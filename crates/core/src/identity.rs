@@ -114,7 +114,8 @@ impl IdentityHeaders {
     }
 }
 
-fn reads_as(name: &[u8], ours: &str) -> bool {
+/// Whether two names of headers are one to a server that reads `_` as `-`.
+pub(crate) fn reads_as(name: &[u8], ours: &str) -> bool {
     let dashed = |byte: u8| match byte {
         b'_' => b'-',
         byte => byte.to_ascii_lowercase(),

@@ -83,7 +83,8 @@ fn examine_decoded(path: &str, decoded: &[u8]) -> Result<bool, AmbiguousPath> {
     Ok(has_encoded_slash)
 }
 
-/// `.` and `..`, also spelled with `%2e` and with parameters after `;` or `%3b`.
+/// `.` and `..`, also spelled with `%2e` and with parameters after `;` or `%3b`; and a
+/// segment of parameters alone, which is empty to a server that cuts them off.
 fn is_dot_segment(segment: &str) -> bool {
     let mut rest = segment;
     let mut dots = 0_u8;
@@ -91,8 +92,8 @@ fn is_dot_segment(segment: &str) -> bool {
         rest = after;
         dots = dots.saturating_add(1);
     }
-    let ends = rest.is_empty() || strip_any(rest, &[";", "%3b", "%3B"]).is_some();
-    ends && (1..=2).contains(&dots)
+    let is_cut = strip_any(rest, &[";", "%3b", "%3B"]).is_some();
+    (is_cut && dots <= 2) || (rest.is_empty() && (1..=2).contains(&dots))
 }
 
 fn strip_any<'a>(text: &'a str, prefixes: &[&str]) -> Option<&'a str> {

@@ -132,9 +132,6 @@ impl AppKeys {
     fn check(&self, request: &Request<'_>, facts: &Facts<'_>) -> Result<Finding, Reason> {
         let found = credential::find(&self.carriers, request)?;
         let found = found.ok_or(Reason::MissingCredential)?;
-        if matches!(found.carrier, Carrier::Query(_)) {
-            referrer::check(&self.query_referrers, request)?;
-        }
         let key = AppKey::parse(found.text.expose(), &self.prefix)
             .map_err(|_| Reason::MalformedCredential)?;
         let hash = self
@@ -146,6 +143,13 @@ impl AppKeys {
             let scheme = Scheme::AppKey;
             Conclusion::Refused(Refusal { reason, scheme })
         };
+        let is_tied = matches!(found.carrier, Carrier::Query(_));
+        if is_tied && let Err(reason) = referrer::check(&self.query_referrers, request) {
+            return Ok(Finding {
+                conclusion: refused(reason),
+                strips: vec![strip(found.carrier)],
+            });
+        }
         let conclusion = match facts.keys.find(&hash, facts.now) {
             Knowledge::Known(known) => {
                 let usable = known.check(found.user.as_deref(), facts.client, facts.now);

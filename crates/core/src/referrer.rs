@@ -6,7 +6,7 @@
 use std::net::Ipv6Addr;
 
 use crate::glob::PathGlob;
-use crate::path::{Target, canonical};
+use crate::path::{Target, readable};
 use crate::reason::Reason;
 use crate::request::Request;
 
@@ -181,7 +181,7 @@ impl Page {
             scheme,
             host,
             port,
-            path: path.map(|it| canonical(it.path).into_owned()),
+            path: path.map(|it| readable(it.path).into_owned()),
         })
     }
 }

@@ -1,5 +1,6 @@
 //! A request as the decision sees it: borrowed, and readable in one way only.
 
+use crate::identity::reads_as;
 use crate::path::Target;
 use crate::reason::Reason;
 
@@ -61,7 +62,8 @@ impl<'a> Request<'a> {
             "x-http-method",
             "x-method-override",
         ];
-        let is_plain = !overrides.iter().any(|it| self.values(it).next().is_some());
+        let is_override = |name: &[u8]| overrides.iter().any(|it| reads_as(name, it));
+        let is_plain = !self.headers.iter().any(|(name, _)| is_override(name));
         let wanted = one("access-control-request-method")?;
         (is_plain && one("origin").is_some()).then_some(wanted)
     }

@@ -169,6 +169,11 @@ impl Rule {
             Conclusion::Refused(refusal) => match &self.mode {
                 Mode::Simulate => allow(Outcome::WouldDeny(refusal.reason), &strips, None),
                 Mode::Challenge(challenge) => match challenge.meet(refusal, request, facts, self) {
+                    // Who is cleared has no scopes: a key that lacks one is not to be left out.
+                    Step::Clear if !self.scopes.is_empty() => deny(Refusal {
+                        reason: Reason::InsufficientScope,
+                        scheme: Scheme::AppKey,
+                    }),
                     Step::Clear => {
                         strips.extend(challenge.strips(request));
                         allow(Outcome::Cleared, &strips, None)
@@ -276,11 +281,11 @@ impl Requirement {
 /// challenge more than one that has none. All are looked at: each may have seen a key.
 fn any(findings: impl Iterator<Item = Finding>) -> Finding {
     let mut strips = Vec::new();
-    let (mut met, mut ask, mut refused) = (None, None, None);
+    let (mut met, mut ask, mut refused): (Option<Option<Identity>>, _, _) = (None, None, None);
     for finding in findings {
         strips.extend(finding.strips);
         match finding.conclusion {
-            Conclusion::Met(identity) => met = met.or(Some(identity)),
+            Conclusion::Met(identity) => met = Some(met.flatten().or(identity)),
             Conclusion::Ask(hash) => ask = ask.or(Some(hash)),
             Conclusion::Refused(refusal) => {
                 let tells_more = |than: Refusal| weight(refusal) > weight(than);

@@ -125,17 +125,29 @@ impl Admitted<'_> {
         key.filter(is_own).ok_or(Problem::NoSuchKey)
     }
 
-    /// A key makes no key that can do more than itself, lives longer, or works elsewhere.
+    /// An account makes no key that can do more than it may itself; and a key none that
+    /// can do more than that key, lives longer, or works elsewhere.
     pub(crate) fn check_no_more(&self, draft: &Draft) -> Result<(), Problem> {
-        let (Some(assertion), Some(parent)) = (self.account, &self.parent) else {
+        let Some(assertion) = self.account else {
             return Ok(());
         };
+        let of_parent = self.parent.as_ref().map(|it| &it.scopes);
         for (at, scope) in draft.scopes.iter().enumerate() {
-            let has = |scopes: &[String]| scopes.contains(scope);
-            if !has(&assertion.scopes) || !has(&parent.scopes) {
-                let detail = "is not a scope of the key that asks";
+            let is_missing = |scopes: &Vec<String>| !scopes.contains(scope);
+            if is_missing(&assertion.scopes) || of_parent.is_some_and(is_missing) {
+                let detail = "is not a scope of the session or key that asks";
                 return Err(Problem::beyond(format!("scopes[{at}]"), detail));
             }
+        }
+        let Some(parent) = &self.parent else {
+            return Ok(());
+        };
+        let is_page = |page| parent.allowed_referrers.contains(page);
+        if !parent.allowed_referrers.is_empty()
+            && (draft.allowed_referrers.is_empty() || !draft.allowed_referrers.iter().all(is_page))
+        {
+            let detail = "must be among those of the key that asks";
+            return Err(Problem::beyond("allowed_referrers", detail));
         }
         if let Some(end) = parent.expires_at
             && draft.expires_at.is_none_or(|at| at > end)

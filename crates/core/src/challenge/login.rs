@@ -1,6 +1,7 @@
 //! The way to a login: a redirect that brings the client back to this site and no other.
 
 use super::{Asked, Step};
+use crate::query;
 use crate::reason::Reason;
 
 const PLACE: &str = "{url}";
@@ -65,7 +66,9 @@ impl Login {
         if !asked.is_browser() {
             return asked.refuse_for(Reason::ChallengeRequired);
         }
-        let location = self.location(asked.request.target.whole);
+        // The login is another site: no credential in the query goes there.
+        let parameters: Vec<&String> = asked.rule.secret_parameters.iter().collect();
+        let location = self.location(&query::without(&asked.request.target, &parameters));
         asked.challenge(302, vec![("location", location)], String::new())
     }
 }

@@ -148,7 +148,7 @@ impl Asked<'_> {
             body,
             details: self.details(reason),
             grpc_status: None,
-            edits: Vec::new(),
+            edits: self.answer(self.refusal).edits,
         })
     }
 

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::Compiler;
 use crate::assertion::{ASSERTION_HEADER, Algorithm, Issuer, MAX_TTL, SigningKey};
-use crate::identity::{IDENTITY_PREFIX, IdentityHeaders};
+use crate::identity::{IDENTITY_PREFIX, IdentityHeaders, reads_as};
 use crate::rule::Rule;
 use crate::time::Millis;
 
@@ -95,7 +95,7 @@ impl Compiler<'_> {
             &others.metadata,
             &others.result,
         ];
-        if named.contains(&&lower) {
+        if named.iter().any(|it| reads_as(lower.as_bytes(), it)) {
             self.wrong(path, "is the name of another header of the identity");
         }
         if lower == "authorization" {

@@ -99,14 +99,17 @@ fn an_account_creates_lists_shows_and_revokes_its_own_keys() {
     let service = start();
     service.create(r#"{"account":"bob"}"#);
     let alice = session("alice");
-    let created = send(
+    let created = send(&service, "POST", "/v1/keys", &alice, r#"{"name":"mine"}"#);
+    let created = created.expect(201);
+    // A session without a scope gives none to a key.
+    let beyond = send(
         &service,
         "POST",
         "/v1/keys",
         &alice,
-        r#"{"scopes":["any"]}"#,
+        r#"{"scopes":["admin"]}"#,
     );
-    let created = created.expect(201);
+    assert_eq!(code(&beyond), (403, "beyond_own_rights".to_owned()));
     assert_eq!(created["account"], "alice");
     let same = send(
         &service,
