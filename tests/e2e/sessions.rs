@@ -83,7 +83,10 @@ fn no_session_an_old_one_and_a_forged_one_are_refused() {
 fn a_key_is_created_listed_and_revoked_through_the_gateway_by_its_owner() {
     let rig = Rig::start();
     for (number, way) in WAYS.into_iter().enumerate() {
-        let session = || by(way, &alice());
+        let session = || by(way, &token("alice", &json!({ "scope": "files:read" })));
+        let body = json!({ "name": "laptop", "scopes": ["files:read", "admin"] });
+        let beyond = rig.post("/keys", session(), &body);
+        assert_eq!(expect(&beyond, 403)["code"], "beyond_own_rights");
         let body = json!({ "name": "laptop", "scopes": ["files:read"] });
         let created = expect(&rig.post("/keys", session(), &body), 201);
         assert_eq!(created["account"], "alice");
