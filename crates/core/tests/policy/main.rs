@@ -1,0 +1,151 @@
+//! What a policy decides about app keys, rules and modes.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod groups;
+mod keys;
+mod rules;
+
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use common::{after, facts, get, judge, policy};
+use keygate_core::answer::Denial;
+use keygate_core::app_key::{KeyHash, KeyRingId, MasterSecret, NewAppKey, Prefix};
+use keygate_core::grant::{Edit, Grant, Outcome};
+use keygate_core::policy::{Policy, Verdict};
+use keygate_core::reason::Reason;
+use keygate_core::record::{Answer, Knowledge, KnownKey, NothingKnown};
+use keygate_core::request::Header;
+use keygate_core::secret::Secret;
+use keygate_core::time::UnixMillis;
+use serde_json::{Value, json};
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+const NOW: UnixMillis = UnixMillis(1_700_000_001_000);
+
+fn demo() -> Value {
+    json!({
+        "version": 1,
+        "secrets": {
+            "media": [{ "id": "demo", "env": "KEYGATE_MEDIA" }],
+            "app_keys": [{ "id": "01", "env": "KEYGATE_APP_KEYS" }]
+        },
+        "key_service": { "cluster": "keys", "authority": "keys", "token_env": "TOKEN" },
+        "providers": {
+            "link": { "type": "signed_url", "format": "cloudflare", "secrets": "media", "ttl": "3h" },
+            "key": { "type": "app_key", "secrets": "app_keys",
+                "from": ["bearer", "basic", { "header": "x-api-key" }, { "cookie": "app_key" }] }
+        },
+        "rules": [
+            { "name": "health", "match": { "path": "/healthz" }, "require": "nothing" },
+            { "name": "media", "match": { "path": "/media/**", "methods": ["GET", "HEAD"] },
+              "require": "link", "deny": "page" },
+            { "name": "api", "match": { "path": "/api/**" }, "require": "key", "deny": "api" },
+            { "name": "beta", "match": { "path": "/beta/**" }, "require": "key", "mode": "simulate" },
+            { "name": "off", "match": { "path": "/off/**" }, "require": "key", "mode": "off" },
+            { "name": "either", "match": { "path": "/either/**" }, "require": { "any": ["link", "key"] } },
+            { "name": "both", "match": { "path": "/both/**" }, "require": { "all": ["link", "key"] } },
+            { "name": "repo", "match": { "path": "/repo/*", "hosts": ["example.com"] },
+              "require": "nothing", "allow_encoded_slash": true }
+        ],
+        "unmatched": "deny",
+        "responses": {
+            "api": { "json": { "error": { "code": "{reason}", "request": "{request_id}" } } },
+            "page": { "html": "<h1>{message}</h1>" }
+        }
+    })
+}
+
+fn new_key() -> NewAppKey {
+    let master = MasterSecret::derive(&Secret::new(SECRET.into())).unwrap();
+    let mut next = 0_u8;
+    let mut fill = |bytes: &mut [u8]| {
+        bytes[0] = next;
+        next = next.wrapping_add(7) % 248;
+    };
+    let kid = KeyRingId::parse("01").unwrap();
+    master.generate(&Prefix::parse("kg").unwrap(), kid, &mut fill)
+}
+
+/// What the key service says of [`new_key`], with changes.
+fn known(changes: Value) -> Knowledge {
+    let mut record = json!({
+        "hash": new_key().hash.to_string(), "id": "id", "account": "alice", "status": "active",
+        "scopes": ["a", "b"], "metadata": { "n": 1 }
+    });
+    let members = record.as_object_mut().unwrap();
+    members.extend(changes.as_object().unwrap().clone());
+    let record = serde_json::from_value(record).unwrap();
+    Knowledge::Known(Rc::new(KnownKey::try_from(&record).unwrap()))
+}
+
+fn decide(headers: &[Header], knowledge: Knowledge, client: Option<IpAddr>) -> Verdict {
+    let answer = Answer {
+        hash: new_key().hash,
+        knowledge,
+        others: &NothingKnown,
+    };
+    policy(&demo(), SECRET).decide(headers, &facts(&answer, client, NOW))
+}
+
+fn allowed(headers: &[Header], knowledge: Knowledge) -> Grant {
+    match decide(headers, knowledge, None) {
+        Verdict::Allow(grant) => grant,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn denied(headers: &[Header], knowledge: Knowledge) -> Denial {
+    match decide(headers, knowledge, None) {
+        Verdict::Deny(denial) => denial,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn bearer() -> String {
+    format!("Bearer {}", new_key().text.as_str())
+}
+
+fn signed(target: &str) -> String {
+    let environment = |_: &str| Some(SECRET.as_bytes().to_vec());
+    let text = demo().to_string();
+    let policy = Policy::parse(text.as_bytes(), &environment).unwrap();
+    let keygate_core::rule::Requirement::One(link) = &policy.rules.all()[1].require else {
+        panic!("the rule for media requires one provider");
+    };
+    match link.as_ref() {
+        keygate_core::provider::Provider::SignedUrl(link) => {
+            link.sign(target, "verify", 1_700_000_000, NOW).unwrap()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_request_of_a_stranger_passes_or_panics(
+        target: Vec<u8>,
+        headers: Vec<(String, Vec<u8>)>,
+        rule in "/(api|media|both|either)/[a-z%2F./?=&;]{0,12}",
+        raw: bool,
+    ) {
+        let mut request = get("/", &[]);
+        request[1].1 = if raw { target } else { rule.into_bytes() };
+        request.extend(headers.into_iter().map(|(name, value)| (name.to_lowercase().into_bytes(), value)));
+        let answer = Answer { hash: KeyHash([0; 32]), knowledge: Knowledge::Unknown, others: &NothingKnown };
+        let verdict = policy(&demo(), SECRET).decide(&request, &facts(&answer, None, NOW));
+        // Only the rules without a requirement let a stranger pass.
+        if let Verdict::Allow(grant) = verdict {
+            proptest::prop_assert_ne!(grant.outcome, Outcome::Verified);
+            proptest::prop_assert!(!grant.edits.contains(&Edit::Remove("authorization".into())));
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Rules: what they match, which scopes they need, and their modes.
+
+use super::*;
+
+#[test]
+fn simulate_lets_pass_and_says_what_would_have_been() {
+    let headers = get("/beta/x", &[("authorization", "Bearer nonsense")]);
+    let grant = allowed(&headers, known(json!({})));
+    assert_eq!(
+        grant.outcome,
+        Outcome::WouldDeny(Reason::MalformedCredential)
+    );
+    let upstream = |name: &str| after(&headers, &grant.edits, name);
+    let result = "would-deny;reason=malformed_credential";
+    assert_eq!(upstream("x-keygate-result").as_deref(), Some(result));
+    // What is no key of ours may be somebody else's, and stays.
+    assert_eq!(
+        upstream("authorization").as_deref(),
+        Some("Bearer nonsense")
+    );
+    // With a good key it behaves as in block mode.
+    let headers = get("/beta/x", &[("authorization", &bearer())]);
+    let grant = allowed(&headers, known(json!({})));
+    assert_eq!(
+        after(&headers, &grant.edits, "x-keygate-account").as_deref(),
+        Some("alice")
+    );
+}
+
+#[test]
+fn simulate_also_passes_while_the_key_service_is_away() {
+    let headers = get("/beta/x", &[("authorization", &bearer())]);
+    let away = Knowledge::Unavailable(Reason::KeyServiceUnavailable);
+    let outcome = Outcome::WouldDeny(Reason::KeyServiceUnavailable);
+    assert_eq!(allowed(&headers, away).outcome, outcome);
+}
+
+#[test]
+fn off_neither_looks_nor_strips() {
+    let headers = get("/off/x", &[("authorization", &bearer())]);
+    let grant = allowed(&headers, Knowledge::Unknown);
+    assert_eq!((grant.outcome, grant.edits), (Outcome::Anonymous, vec![]));
+}
+
+#[test]
+fn what_no_rule_matches_is_denied_and_allowed_only_on_request() {
+    for target in ["/", "/healthz/", "/health", "/apix", "/API/x"] {
+        assert_eq!(
+            denied(&get(target, &[]), Knowledge::Unknown).reason,
+            Reason::NoRule
+        );
+    }
+    let mut open = demo();
+    open["unmatched"] = json!("allow");
+    let open = policy(&open, SECRET);
+    assert_eq!(judge(&open, &get("/x", &[]), 0).as_deref(), Ok("/x"));
+    assert_eq!(
+        judge(&open, &get("/x/../api/y", &[]), 0),
+        Err(Reason::AmbiguousPath)
+    );
+}
+
+#[test]
+fn a_rule_is_for_its_methods_only() {
+    let mut headers = get(&signed("/media/a"), &[]);
+    assert!(matches!(
+        decide(&headers, Knowledge::Unknown, None),
+        Verdict::Allow(_)
+    ));
+    headers[0].1 = b"POST".to_vec();
+    assert_eq!(denied(&headers, Knowledge::Unknown).reason, Reason::NoRule);
+}
+
+#[test]
+fn an_encoded_slash_passes_only_where_a_rule_says_so() {
+    let grant = allowed(
+        &get("/repo/group%2Fname", &[("x", "y")]),
+        Knowledge::Unknown,
+    );
+    assert_eq!(grant.edits, vec![]);
+    let denial = denied(&get("/api/group%2Fname", &[]), Knowledge::Unknown);
+    assert_eq!((denial.status, denial.reason), (400, Reason::EncodedSlash));
+}
+
+/// The demo with one more field in its rule for /api.
+fn demo_with(field: &str, value: Value) -> Policy {
+    let mut json = demo();
+    json["rules"][2][field] = value;
+    policy(&json, SECRET)
+}
+
+fn with_scopes(method: &str, scopes: &[&str], policy: &Policy) -> Verdict {
+    let mut headers = get("/api/x", &[("authorization", &bearer())]);
+    headers[0].1 = method.as_bytes().to_vec();
+    let knowledge = known(json!({ "scopes": scopes }));
+    let answer = Answer {
+        hash: new_key().hash,
+        knowledge,
+        others: &NothingKnown,
+    };
+    policy.decide(&headers, &facts(&answer, None, NOW))
+}
+
+#[test]
+fn scopes_are_needed_by_method() {
+    let policy = demo_with(
+        "scopes",
+        json!([
+            { "methods": ["GET", "HEAD"], "need": "files:read" },
+            { "methods": ["DELETE"], "need": "files:write AND (admin OR files:delete)" }
+        ]),
+    );
+    for (method, scopes, expected) in [
+        ("GET", vec!["files:read"], true),
+        ("HEAD", vec!["other", "files:*"], true),
+        ("GET", vec!["files:write"], false),
+        ("DELETE", vec!["files:write", "files:delete"], true),
+        ("DELETE", vec!["files:*"], true),
+        ("DELETE", vec!["files:write"], false),
+        // A method that no entry names is refused, whatever the scopes.
+        ("PUT", vec!["files:*", "admin"], false),
+    ] {
+        let verdict = with_scopes(method, &scopes, &policy);
+        assert_eq!(
+            matches!(verdict, Verdict::Allow(_)),
+            expected,
+            "{method} {scopes:?}"
+        );
+    }
+    let Verdict::Deny(denial) = with_scopes("DELETE", &["files:write"], &policy) else {
+        panic!("it lacks a scope");
+    };
+    assert_eq!(
+        (denial.status, denial.reason),
+        (403, Reason::InsufficientScope)
+    );
+    let challenge = denial
+        .headers
+        .iter()
+        .find(|(name, _)| *name == "www-authenticate")
+        .unwrap();
+    let expected = "Bearer realm=\"keygate\", error=\"insufficient_scope\", \
+                    error_description=\"The credential does not permit this.\", scope=\"files:write admin files:delete\"";
+    assert_eq!(challenge.1, expected);
+}
+
+#[test]
+fn a_rule_may_ask_for_a_header_or_its_value() {
+    let mut json = demo();
+    json["rules"][0]["match"]["headers"] =
+        json!([{ "name": "X-Probe" }, { "name": "x-zone", "value": "a" }]);
+    let policy = policy(&json, SECRET);
+    for (headers, expected) in [
+        (vec![("x-probe", ""), ("x-zone", "a")], true),
+        (
+            vec![("x-probe", "1"), ("x-zone", "b"), ("x-zone", "a")],
+            true,
+        ),
+        (vec![("x-probe", "1"), ("x-zone", "A")], false),
+        (vec![("x-zone", "a")], false),
+        (vec![("x-probe", "1")], false),
+    ] {
+        let passes = judge(&policy, &get("/healthz", &headers), 0).is_ok();
+        assert_eq!(passes, expected, "{headers:?}");
+    }
+}
+
+#[test]
+fn no_spelling_of_a_path_slips_past_the_rule_that_protects_it() {
+    for open in [json!("allow"), json!("deny")] {
+        let mut json = demo();
+        json["rules"][2]["match"]["path"] = json!("/@api/**");
+        // The same hole from a rule of its own.
+        let behind = json!({ "name": "rest", "match": { "path": "/**" }, "require": "nothing" });
+        json["rules"].as_array_mut().unwrap().push(behind);
+        json["unmatched"] = open;
+        let policy = policy(&json, SECRET);
+        for target in [
+            "/@api/x",
+            "/%40api/x",
+            "/%40%61pi/x",
+            "/@api%2Fx",
+            "/@api;v=1/x",
+            "/@api%3Bv/x",
+            "/x;y/../@api/x",
+            "/@api/%252e%252e/x%25",
+            "/;x/@api/y/..",
+        ] {
+            let verdict = judge(&policy, &get(target, &[]), 0);
+            assert!(
+                verdict.is_err(),
+                "{target} reached the upstream as {verdict:?}"
+            );
+        }
+        for harmless in ["/x", "/x;v=1", "/100%25", "/caf%C3%A9"] {
+            assert_eq!(
+                judge(&policy, &get(harmless, &[]), 0).as_deref(),
+                Ok(harmless)
+            );
+        }
+    }
+}
