@@ -138,8 +138,10 @@ impl Rule {
             return allow(Outcome::Anonymous, &[], None);
         }
         if self.preflight(request).is_some() {
-            let strips = self.secret_parameters.iter().cloned().map(Strip::Parameter);
-            return allow(Outcome::Anonymous, &strips.collect::<Vec<_>>(), None);
+            // No browser sends a credential with it; what is genuine stays here all the same.
+            let mut strips = self.require.check(request, facts).strips;
+            strips.extend(self.secret_parameters.iter().cloned().map(Strip::Parameter));
+            return allow(Outcome::Anonymous, &strips, None);
         }
         let Finding {
             conclusion,

@@ -235,3 +235,21 @@ fn a_method_override_in_any_spelling_makes_no_preflight() {
         );
     }
 }
+
+#[test]
+fn a_preflight_takes_no_genuine_key_to_the_upstream() {
+    let bearer = format!("Bearer {}", new_key().text.as_str());
+    let more = [
+        ("origin", "https://x"),
+        ("access-control-request-method", "PUT"),
+        ("authorization", bearer.as_str()),
+    ];
+    let mut headers = get("/a", &more);
+    headers[0].1 = b"OPTIONS".to_vec();
+    let rules = everything(json!({ "require": "key", "preflight": "allow" }));
+    let Verdict::Allow(grant) = decide(rules, &headers, false) else {
+        panic!("a true preflight passes");
+    };
+    assert_eq!(after(&headers, &grant.edits, "authorization"), None);
+    assert_eq!(grant.identity, None);
+}
