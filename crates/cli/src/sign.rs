@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use keygate_core::path::Target;
 use keygate_core::signed_url::cloudflare::Stamp;
-use keygate_core::signed_url::find_parameter;
+use keygate_core::signed_url::sign::{Order, Scope};
+use keygate_core::signed_url::{Format as _, find_parameter};
 use keygate_core::time::{Millis, UnixMillis};
 
 use crate::error::CliError;
@@ -58,17 +59,31 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     }
     let now = time_or_now(args.now)?;
     let end = args.expires_in.map(|span| now.plus(span));
-    let stamp = args.expires_at.or(end).unwrap_or(now).as_secs();
-    if !(1_000_000_000..=9_999_999_999).contains(&stamp) {
-        return Err(usage(
-            "the time does not fit into the ten digits of this format",
-        ));
-    }
-    let any = Stamp::Issued { ttl: Millis(1) };
-    let signer = args.provider.cloudflare(any, Millis(0))?;
-    let signed = signer
-        .sign(target, &args.provider.parameter, stamp, now)
-        .ok_or_else(|| usage("there is no secret to sign with"))?;
-    output::line(&format!("{origin}{signed}"))?;
+    let expires = args.expires_at.or(end);
+    let meaning = match expires {
+        None => Stamp::Issued { ttl: Millis(1) },
+        Some(_) => Stamp::Expires {
+            max_lifetime: Millis(1),
+        },
+    };
+    let signer = args.provider.cloudflare(meaning, Millis(0))?;
+    let order = Order {
+        origin,
+        target: parsed,
+        method: "GET",
+        now,
+        not_before: None,
+        expires,
+        scope: Scope::Path,
+        addresses: &[],
+        headers: &[],
+        cookies: &[],
+        account: None,
+        once: None,
+        private_key: None,
+        options: &[],
+    };
+    let signed = signer.sign(&order).map_err(|error| usage(&error.0))?;
+    output::line(&signed.url)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -4,9 +4,12 @@ use std::process::ExitCode;
 
 use clap::ValueEnum;
 use keygate_core::path::Target;
+use keygate_core::policy::Facts;
+use keygate_core::record::NothingKnown;
 use keygate_core::request::{Header, Request};
+use keygate_core::session::NoClaims;
 use keygate_core::signed_url::cloudflare::Stamp;
-use keygate_core::signed_url::find_parameter;
+use keygate_core::signed_url::{Format as _, find_parameter};
 use keygate_core::time::{Millis, UnixMillis};
 
 use crate::error::CliError;
@@ -71,9 +74,15 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
         (b":authority".to_vec(), b"localhost".to_vec()),
         (b":path".to_vec(), target.as_bytes().to_vec()),
     ];
-    let verified = Request::read(&headers).and_then(|request| links.verify(&request, now));
+    let facts = Facts {
+        client: None,
+        keys: &NothingKnown,
+        claims: &NoClaims,
+        now,
+    };
+    let verified = Request::read(&headers).and_then(|it| links.verify(&it, &facts).map(|_| ()));
     match verified {
-        Ok(_) => {
+        Ok(()) => {
             let end = stamp_of(target, &args.provider.parameter).map(|at| match stamp {
                 Stamp::Issued { ttl } => at.plus(ttl),
                 Stamp::Expires { .. } => at,

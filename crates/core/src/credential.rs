@@ -129,17 +129,19 @@ impl Carrier {
             Self::Bearer => with_scheme("bearer"),
             Self::Basic => with_scheme("basic"),
             Self::Header(name) => request.values(name).collect(),
-            Self::Cookie(name) => request
-                .values("cookie")
-                .flat_map(cookie_pairs)
-                .filter_map(|pair| cookie_value(pair, name))
-                .collect(),
+            Self::Cookie(name) => cookie_values(request, name).collect(),
             Self::Query(name) => {
                 let found = find_parameter(&request.target, name)?;
                 found.map(|it| it.value.as_bytes()).into_iter().collect()
             }
         })
     }
+}
+
+/// The values of every cookie of this name, in order.
+pub fn cookie_values<'a>(request: &Request<'a>, name: &str) -> impl Iterator<Item = &'a [u8]> {
+    let pairs = request.values("cookie").flat_map(cookie_pairs);
+    pairs.filter_map(move |pair| cookie_value(pair, name))
 }
 
 /// Every `cookie` header, joined, without the pairs of these names; the others stay byte

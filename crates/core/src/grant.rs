@@ -17,16 +17,18 @@ pub enum Edit {
 }
 
 /// A credential that must not reach the upstream.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Strip {
-    /// It stands in the query: this is the target without it.
-    Target(String),
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strip<'a> {
+    /// It stands in the target: this is the target without it.
+    Target(&'a str),
     /// It is the parameter of this name in the query.
-    Parameter(String),
-    /// It is a header.
-    Header(String),
-    /// It is a cookie.
-    Cookie(String),
+    Parameter(&'a str),
+    /// The same, of a key that is good for more than this URL: see [`Grant::new`].
+    KeyParameter(&'a str),
+    /// It is the header of this name.
+    Header(&'a str),
+    /// It is the cookie of this name.
+    Cookie(&'a str),
 }
 
 /// Why a request may pass.
@@ -71,7 +73,7 @@ impl Grant {
         request: &Request<'_>,
         headers: &IdentityHeaders,
         outcome: Outcome,
-        strips: &[Strip],
+        strips: &[Strip<'_>],
         identity: Option<&Identity>,
     ) -> Self {
         let mut edits = Vec::new();
@@ -101,7 +103,7 @@ impl Grant {
         }
         let mut state: Vec<_> = identity.map(Identity::state).unwrap_or_default();
         state.extend(result.map(|result| ("keygate_result", result)));
-        let is_in_url = strips.iter().any(|it| matches!(it, Strip::Parameter(_)));
+        let is_in_url = strips.iter().any(|it| matches!(it, Strip::KeyParameter(_)));
         let is_used = is_in_url && outcome == Outcome::Verified;
         Self {
             edits,
@@ -115,15 +117,15 @@ impl Grant {
 
 /// The edits that take credentials out of the headers; all cookies go in one, since each
 /// starts from the request as it came.
-fn strip_all(strips: &[Strip], request: &Request<'_>) -> Vec<Edit> {
+fn strip_all(strips: &[Strip<'_>], request: &Request<'_>) -> Vec<Edit> {
     let mut edits = Vec::new();
     let mut cookies = Vec::new();
     for strip in strips {
         match strip {
             // One target: see `strip_target`.
-            Strip::Target(_) | Strip::Parameter(_) => {}
-            Strip::Header(name) => edits.push(Edit::Remove(name.clone())),
-            Strip::Cookie(name) => cookies.push(name.as_str()),
+            Strip::Target(_) | Strip::Parameter(_) | Strip::KeyParameter(_) => {}
+            Strip::Header(name) => edits.push(Edit::Remove((*name).to_owned())),
+            Strip::Cookie(name) => cookies.push(*name),
         }
     }
     if !cookies.is_empty() && request.values("cookie").next().is_some() {
@@ -135,22 +137,19 @@ fn strip_all(strips: &[Strip], request: &Request<'_>) -> Vec<Edit> {
     edits
 }
 
-/// Takes every credential out of the query, of a link and of an app key alike.
-fn strip_target(request: &Request<'_>, strips: &[Strip]) -> Option<Edit> {
-    let mut whole = None;
+/// Takes every credential out of the target, of a link and of an app key alike.
+fn strip_target(request: &Request<'_>, strips: &[Strip<'_>]) -> Option<Edit> {
+    let mut whole = request.target.whole;
     let mut names = Vec::new();
     for strip in strips {
         match strip {
-            Strip::Target(target) => whole = Some(target.as_str()),
-            Strip::Parameter(name) => names.push(name),
+            Strip::Target(target) => whole = target,
+            Strip::Parameter(name) | Strip::KeyParameter(name) => names.push(*name),
             Strip::Header(_) | Strip::Cookie(_) => {}
         }
     }
-    if whole.is_none() && names.is_empty() {
-        return None;
-    }
     // A part of an unambiguous target is one, too; should it not be, nothing is kept of it.
-    let target = Target::parse(whole.unwrap_or(request.target.whole).as_bytes());
+    let target = Target::parse(whole.as_bytes());
     let kept = target.map_or_else(|_| "/".to_owned(), |it| query::without(&it, &names));
-    (kept != request.target.whole).then(|| Edit::Set(":path".to_owned(), kept.into_bytes()))
+    (kept != request.arrived).then(|| Edit::Set(":path".to_owned(), kept.into_bytes()))
 }

@@ -9,13 +9,14 @@ use crate::challenge::Reply;
 use crate::grant::{Edit, Grant, Outcome};
 use crate::identity::IdentityHeaders;
 use crate::index::Rules;
-use crate::path::{readable, without_parameters};
+use crate::path::{Target, readable, without_parameters};
 use crate::reason::Reason;
 use crate::record::KeyLookup;
 use crate::request::{Header, Request};
 use crate::rule::Rule;
 use crate::secret::Secret;
 use crate::session::Claims;
+use crate::signed_url::path_token::PathToken;
 use crate::time::{Millis, UnixMillis};
 
 /// A whole configuration, checked.
@@ -29,6 +30,8 @@ pub struct Policy {
     pub key_service: Option<KeyService>,
     /// How the upstream learns who calls.
     pub identity: IdentityHeaders,
+    /// Names of path segments that carry tokens: see [`crate::signed_url::path_token`].
+    pub path_tokens: Vec<String>,
     /// Who vouches for it, towards an upstream that must not trust headers.
     pub assertion: Option<Issuer>,
 }
@@ -94,7 +97,8 @@ impl Policy {
             let scheme = Scheme::None;
             Verdict::Deny(Refusal { reason, scheme }.answer(headers, &Voice::default()))
         };
-        let request = match Request::read(headers) {
+        let mut kept = String::new();
+        let request = match self.read(headers, &mut kept) {
             Ok(request) => request,
             Err(reason) => return refuse(reason),
         };
@@ -121,6 +125,30 @@ impl Policy {
             }
             (None, Unmatched::Deny) => refuse(Reason::NoRule),
         }
+    }
+
+    /// Reads a request as the rules see it: a token in a path segment is taken out, into
+    /// `kept` goes what stays of the target.
+    ///
+    /// # Errors
+    /// As [`Request::read`], and [`PathToken::find`] for the segment.
+    pub fn read<'a>(
+        &self,
+        headers: &'a [Header],
+        kept: &'a mut String,
+    ) -> Result<Request<'a>, Reason> {
+        let request = Request::read(headers)?;
+        let Some(token) = PathToken::find(&request.target, &self.path_tokens)? else {
+            return Ok(request);
+        };
+        *kept = token.without(&request.target);
+        let target = Target::parse(kept.as_bytes()).map_err(|_| Reason::AmbiguousPath)?;
+        let path_token = Some(token);
+        Ok(Request {
+            target,
+            path_token,
+            ..request
+        })
     }
 
     /// Adds the assertion to a grant with an identity. Where one is configured, none

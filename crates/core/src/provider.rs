@@ -12,13 +12,13 @@ use crate::referrer::{self, ReferrerPattern};
 use crate::request::Request;
 use crate::secret::KeyRing;
 use crate::session::Sessions;
-use crate::signed_url::cloudflare::Cloudflare;
+use crate::signed_url::SignedUrl;
 
 /// One kind of credential, configured.
 #[derive(Debug)]
 pub enum Provider {
     /// A link signed by the application.
-    SignedUrl(Cloudflare),
+    SignedUrl(SignedUrl),
     /// A personal key that the key service issued.
     AppKey(AppKeys),
     /// A session that another filter has verified.
@@ -43,11 +43,11 @@ pub struct AppKeys {
 /// What a requirement comes to, and the genuine credentials that it saw, which must not
 /// reach the upstream whatever is decided.
 #[derive(Debug)]
-pub struct Finding {
+pub struct Finding<'a> {
     /// What it comes to.
     pub conclusion: Conclusion,
     /// The credentials to take out of the request.
-    pub strips: Vec<Strip>,
+    pub strips: Vec<Strip<'a>>,
 }
 
 /// Whether a requirement is met.
@@ -61,7 +61,7 @@ pub enum Conclusion {
     Refused(Refusal),
 }
 
-impl Finding {
+impl Finding<'_> {
     /// A refusal for which no genuine credential was seen.
     pub fn refused(reason: Reason, scheme: Scheme) -> Self {
         Self {
@@ -75,7 +75,7 @@ impl Provider {
     /// Whether its credentials say whose they are.
     pub fn has_identity(&self) -> bool {
         match self {
-            Self::SignedUrl(_) => false,
+            Self::SignedUrl(links) => links.format.has_identity(),
             Self::AppKey(_) | Self::Session(_) => true,
         }
     }
@@ -83,7 +83,7 @@ impl Provider {
     /// The parameters of the query in which its credentials stand.
     pub fn parameters(&self) -> Vec<&str> {
         match self {
-            Self::SignedUrl(links) => links.parameters().collect(),
+            Self::SignedUrl(links) => links.format.parameters(),
             Self::AppKey(app_keys) => app_keys.parameters().collect(),
             Self::Session(_) => Vec::new(),
         }
@@ -98,12 +98,12 @@ impl Provider {
     }
 
     /// Looks for this provider's credential in a request and checks it.
-    pub fn check(&self, request: &Request<'_>, facts: &Facts<'_>) -> Finding {
+    pub fn check<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Finding<'a> {
         match self {
-            Self::SignedUrl(links) => match links.verify(request, facts.now) {
-                Ok(strips) => Finding {
-                    conclusion: Conclusion::Met(None),
-                    strips,
+            Self::SignedUrl(links) => match links.format.verify(request, facts) {
+                Ok(link) => Finding {
+                    conclusion: Conclusion::Met(link.identity),
+                    strips: link.strips.to_vec(),
                 },
                 Err(reason) => Finding::refused(reason, Scheme::SignedUrl),
             },
@@ -113,7 +113,7 @@ impl Provider {
             Self::Session(sessions) => match sessions.check(facts.claims) {
                 Ok(identity) => Finding {
                     conclusion: Conclusion::Met(Some(identity)),
-                    strips: sessions.strips.clone(),
+                    strips: sessions.carriers.iter().map(strip).collect(),
                 },
                 Err(reason) => Finding::refused(reason, Scheme::AppKey),
             },
@@ -129,7 +129,11 @@ impl AppKeys {
         })
     }
 
-    fn check(&self, request: &Request<'_>, facts: &Facts<'_>) -> Result<Finding, Reason> {
+    fn check<'a>(
+        &'a self,
+        request: &Request<'a>,
+        facts: &Facts<'_>,
+    ) -> Result<Finding<'a>, Reason> {
         let found = credential::find(&self.carriers, request)?;
         let found = found.ok_or(Reason::MissingCredential)?;
         let key = AppKey::parse(found.text.expose(), &self.prefix)
@@ -170,11 +174,11 @@ impl AppKeys {
 }
 
 /// What takes the credential of a carrier out of a request.
-pub(crate) fn strip(carrier: &Carrier) -> Strip {
+fn strip(carrier: &Carrier) -> Strip<'_> {
     match carrier {
-        Carrier::Bearer | Carrier::Basic => Strip::Header("authorization".to_owned()),
-        Carrier::Header(name) => Strip::Header(name.clone()),
-        Carrier::Cookie(name) => Strip::Cookie(name.clone()),
-        Carrier::Query(name) => Strip::Parameter(name.clone()),
+        Carrier::Bearer | Carrier::Basic => Strip::Header("authorization"),
+        Carrier::Header(name) => Strip::Header(name),
+        Carrier::Cookie(name) => Strip::Cookie(name),
+        Carrier::Query(name) => Strip::KeyParameter(name),
     }
 }

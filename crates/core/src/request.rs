@@ -3,6 +3,7 @@
 use crate::identity::reads_as;
 use crate::path::Target;
 use crate::reason::Reason;
+use crate::signed_url::path_token::PathToken;
 
 /// A header: name in lower case as HTTP/2 has it, and the bytes of its value.
 pub type Header = (Vec<u8>, Vec<u8>);
@@ -14,8 +15,12 @@ pub struct Request<'a> {
     pub method: &'a str,
     /// `:authority`, possibly with a port.
     pub authority: &'a str,
-    /// `:path`, split.
+    /// `:path` without a token that a path segment carries, split.
     pub target: Target<'a>,
+    /// `:path` as it arrived.
+    pub arrived: &'a str,
+    /// What a path segment carried.
+    pub path_token: Option<PathToken<'a>>,
     /// All headers, pseudo-headers among them, in the order of arrival.
     pub headers: &'a [Header],
 }
@@ -39,6 +44,8 @@ impl<'a> Request<'a> {
             method,
             authority,
             target,
+            arrived: target.whole,
+            path_token: None,
             headers,
         })
     }

@@ -131,7 +131,7 @@ impl Rule {
                 scheme: Scheme::None,
             });
         }
-        let allow = |outcome, strips: &[Strip], identity: Option<&Identity>| {
+        let allow = |outcome, strips: &[Strip<'_>], identity: Option<&Identity>| {
             Verdict::Allow(Grant::new(request, headers, outcome, strips, identity))
         };
         if matches!(self.mode, Mode::Off) {
@@ -140,7 +140,7 @@ impl Rule {
         if self.preflight(request).is_some() {
             // No browser sends a credential with it; what is genuine stays here all the same.
             let mut strips = self.require.check(request, facts).strips;
-            strips.extend(self.secret_parameters.iter().cloned().map(Strip::Parameter));
+            strips.extend(self.secret_parameters.iter().map(|it| Strip::Parameter(it)));
             return allow(Outcome::Anonymous, &strips, None);
         }
         let Finding {
@@ -205,7 +205,7 @@ impl Rule {
     }
 
     /// Whether the request brings what the rule requires.
-    fn judge(&self, request: &Request<'_>, facts: &Facts<'_>) -> Finding {
+    fn judge<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Finding<'a> {
         let mut finding = self.require.check(request, facts);
         let refused = |reason, scheme| Conclusion::Refused(Refusal { reason, scheme });
         if !self.allowed_referrers.is_empty()
@@ -265,7 +265,7 @@ impl Requirement {
     }
 
     /// Whether the request brings what is required.
-    pub fn check(&self, request: &Request<'_>, facts: &Facts<'_>) -> Finding {
+    pub fn check<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Finding<'a> {
         match self {
             Self::Nothing => Finding {
                 conclusion: Conclusion::Met(None),
@@ -281,7 +281,7 @@ impl Requirement {
 /// One that is met is enough, unless another is ambiguous; a question comes before a
 /// refusal; of refusals, the first that saw a credential tells most, and one that has a
 /// challenge more than one that has none. All are looked at: each may have seen a key.
-fn any(findings: impl Iterator<Item = Finding>) -> Finding {
+fn any<'a>(findings: impl Iterator<Item = Finding<'a>>) -> Finding<'a> {
     let mut strips = Vec::new();
     let (mut met, mut ask, mut refused): (Option<Option<Identity>>, _, _) = (None, None, None);
     for finding in findings {
@@ -319,7 +319,7 @@ fn weight(refusal: Refusal) -> u8 {
 }
 
 /// A refusal comes before a question: there is no use in asking.
-fn all(findings: impl Iterator<Item = Finding>) -> Finding {
+fn all<'a>(findings: impl Iterator<Item = Finding<'a>>) -> Finding<'a> {
     let mut strips = Vec::new();
     let (mut identity, mut ask, mut refused) = (None, None, None);
     for finding in findings {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -29,6 +29,8 @@ pub enum Encoding {
     Hex,
     /// RFC 4648 section 4, with padding.
     Base64,
+    /// RFC 4648 section 5, with or without padding.
+    Base64Url,
 }
 
 /// Why a text is no secret. Never carries the text.
@@ -59,6 +61,12 @@ impl Secret {
             Encoding::Base64 => STANDARD
                 .decode(text)
                 .map_err(|_| SecretError::Encoding("base64"))?,
+            Encoding::Base64Url => {
+                let padded = text.strip_suffix(b"==").or(text.strip_suffix(b"="));
+                URL_SAFE_NO_PAD
+                    .decode(padded.unwrap_or(text))
+                    .map_err(|_| SecretError::Encoding("base64url"))?
+            }
         };
         let secret = Self::new(bytes);
         if secret.0.iter().all(u8::is_ascii_whitespace) {
@@ -111,6 +119,16 @@ pub struct RingEntry<K> {
 }
 
 impl<K> RingEntry<K> {
+    /// The same entry, with what its key was made into.
+    pub fn with<M>(&self, key: M) -> RingEntry<M> {
+        RingEntry {
+            id: self.id.clone(),
+            key,
+            not_before: self.not_before,
+            not_after: self.not_after,
+        }
+    }
+
     /// Whether the entry counts at `now`.
     pub fn is_current(&self, now: UnixMillis) -> bool {
         self.not_before.is_none_or(|from| from <= now)
@@ -145,6 +163,7 @@ mod tests {
             ("abc", Encoding::Utf8),
             ("616263", Encoding::Hex),
             ("YWJj", Encoding::Base64),
+            ("YWJj", Encoding::Base64Url),
         ] {
             let secret = Secret::decode(text.as_bytes(), encoding).unwrap();
             assert_eq!(secret.expose(), b"abc");

@@ -1,7 +1,7 @@
 //! Sessions that another filter has verified, such as Envoy's `jwt_authn`: who they are
 //! of, and what they may do. No token is looked at here; absent means unauthenticated.
 
-use crate::grant::Strip;
+use crate::credential::Carrier;
 use crate::identity::Identity;
 use crate::reason::Reason;
 use crate::record::is_token;
@@ -37,7 +37,7 @@ pub struct Sessions {
     /// The claim that holds the scopes; without it a session has none.
     pub scopes_claim: Option<String>,
     /// Where the session's token stands, if the upstream is not to see it.
-    pub strips: Vec<Strip>,
+    pub carriers: Vec<Carrier>,
 }
 
 impl Sessions {
@@ -121,7 +121,7 @@ mod tests {
             metadata_key: "payload".to_owned(),
             account_claim: "sub".to_owned(),
             scopes_claim: Some("scope".to_owned()),
-            strips: Vec::new(),
+            carriers: Vec::new(),
         }
     }
 

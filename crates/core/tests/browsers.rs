@@ -11,7 +11,7 @@ mod common;
 
 use std::rc::Rc;
 
-use common::{after, facts, get, policy};
+use common::{after, facts, get, policy, signed};
 use keygate_core::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
 use keygate_core::grant::{Grant, Outcome};
 use keygate_core::policy::{Policy, Verdict};
@@ -249,14 +249,8 @@ fn a_key_in_the_query_is_tied_to_its_pages_and_stands_once() {
 #[test]
 fn a_link_and_a_key_in_one_query_both_go() {
     let policy = browsers();
-    let keygate_core::rule::Requirement::All(both) = &policy.rules.all()[4].require else {
-        panic!("the rule requires both");
-    };
-    let keygate_core::provider::Provider::SignedUrl(link) = both[0].providers()[0] else {
-        panic!("the first is the link");
-    };
     let target = format!("/both/x?a=1&key={}", new_key().text.as_str());
-    let signed = link.sign(&target, "verify", 1_700_000_000, NOW).unwrap();
+    let signed = signed(&policy, 4, &target, NOW);
     let headers = get(&signed, &[HERE]);
     let grant = grant(&headers);
     assert_eq!(

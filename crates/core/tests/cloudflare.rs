@@ -29,8 +29,13 @@ fn provider_with(more: Value) -> Value {
     provider
 }
 
-fn vectors() -> Value {
-    serde_json::from_str(include_str!("../../../tests/vectors/signed-urls.json")).unwrap()
+/// The vectors, or the attacks, of this format.
+fn known(kind: &str) -> Vec<Value> {
+    let text = include_str!("../../../tests/vectors/signed-urls.json");
+    let all: Value = serde_json::from_str(text).unwrap();
+    let of_ours = |it: &&Value| it["system"].as_str().unwrap().starts_with("cloudflare");
+    let all = all[kind].as_array().unwrap();
+    all.iter().filter(of_ours).cloned().collect()
 }
 
 /// The provider and request that a vector stands for.
@@ -69,10 +74,9 @@ fn request_of(vector: &Value) -> (Value, Vec<keygate_core::request::Header>) {
 
 #[test]
 fn the_published_vectors_pass_and_expire_on_the_second() {
-    let vectors = vectors();
-    let vectors = vectors["vectors"].as_array().unwrap();
+    let vectors = known("vectors");
     assert!(vectors.len() >= 6);
-    for vector in vectors {
+    for vector in &vectors {
         let (provider, headers) = request_of(vector);
         let policy = policy_of(&provider, vector["secret"].as_str().unwrap());
         let at = |field: &str| vector[field].as_u64().unwrap();
@@ -89,7 +93,7 @@ fn the_published_vectors_pass_and_expire_on_the_second() {
 
 #[test]
 fn one_changed_byte_of_token_or_path_is_refused() {
-    for vector in vectors()["vectors"].as_array().unwrap() {
+    for vector in &known("vectors") {
         let (provider, headers) = request_of(vector);
         let policy = policy_of(&provider, vector["secret"].as_str().unwrap());
         let now = vector["now_valid"].as_u64().unwrap();
@@ -121,8 +125,7 @@ fn one_changed_byte_of_token_or_path_is_refused() {
 
 #[test]
 fn the_published_forgeries_are_refused() {
-    let vectors = vectors();
-    let attacks = vectors["attacks"].as_array().unwrap();
+    let attacks = known("attacks");
     assert!(attacks.len() >= 5);
     for attack in attacks {
         let policy = policy_of(&provider(), attack["secret"].as_str().unwrap());

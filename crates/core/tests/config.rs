@@ -110,7 +110,7 @@ fn each_wrong_field_is_refused_by_its_path() {
         ("/key_service/url", json!("x"), "key_service.url: unknown field"),
         ("/providers/link/type", json!("saml"), "providers.link.type: must be \"signed_url\""),
         ("/providers/link/type", remove.clone(), "providers.link: missing field `type`"),
-        ("/providers/link/format", json!("akamai"), "providers.link.format: must be \"cloudflare\""),
+        ("/providers/link/format", json!("akami"), "providers.link.format: must be one of "),
         ("/providers/link/format", remove.clone(), "providers.link: missing field `format`"),
         ("/providers/link/secrets", json!("none"), "providers.link.secrets: there is no ring \"none\""),
         ("/providers/link/ttl", json!("3 sheep"), "providers.link.ttl: must be a duration"),

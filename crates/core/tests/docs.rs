@@ -17,8 +17,7 @@ use keygate_core::policy::{Facts, Policy, Verdict};
 use keygate_core::record::{Answer, Knowledge, KnownKey, NothingKnown};
 use keygate_core::secret::Secret;
 use keygate_core::session::Claims;
-use keygate_core::signed_url::cloudflare::{Alphabet, Cloudflare, Stamp};
-use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::time::UnixMillis;
 use serde_json::Value;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -150,19 +149,9 @@ fn new_key() -> NewAppKey {
 
 /// The path, signed at this second with the one secret of this page.
 fn signed(path: &str, at: u64) -> String {
-    let ring = keygate_core::secret::KeyRing(vec![keygate_core::secret::RingEntry {
-        id: "2026-11".to_owned(),
-        key: keygate_core::app_key::mac(SECRET.as_bytes()),
-        not_before: None,
-        not_after: None,
-    }]);
-    let signer = Cloudflare {
-        ring,
-        carriers: Vec::new(),
-        alphabet: Alphabet::Standard,
-        stamp: Stamp::Issued { ttl: Millis(1) },
-        skew: Millis(1),
-        directory_length: None,
-    };
-    signer.sign(path, "verify", at, NOW).unwrap()
+    let links = serde_json::json!({
+        "type": "signed_url", "format": "cloudflare", "secrets": "ring", "ttl": "3h"
+    });
+    let policy = common::policy_of(&links, SECRET);
+    common::signed(&policy, 0, path, UnixMillis::from_secs(at))
 }

@@ -10,12 +10,14 @@ mod common;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use common::get;
+use common::{facts, get};
 use hmac::Mac as _;
 use keygate_core::app_key::mac;
 use keygate_core::reason::Reason;
+use keygate_core::record::NothingKnown;
 use keygate_core::request::Request;
 use keygate_core::secret::{KeyRing, RingEntry};
+use keygate_core::signed_url::Format as _;
 use keygate_core::signed_url::cloudflare::{Alphabet, Cloudflare, LinkCarrier, NearMiss, Stamp};
 use keygate_core::time::{Millis, UnixMillis};
 
@@ -61,7 +63,9 @@ fn near(links: &Cloudflare, target: &str, mac: &str) -> Option<NearMiss> {
     let separator = if target.contains('?') { '&' } else { '?' };
     let headers = get(&format!("{target}{separator}verify=1700000000-{mac}"), &[]);
     let request = Request::read(&headers).unwrap();
-    let refused = links.verify(&request, NOW).unwrap_err();
+    let refused = links
+        .verify(&request, &facts(&NothingKnown, None, NOW))
+        .unwrap_err();
     assert!([Reason::WrongSignature, Reason::MalformedCredential].contains(&refused));
     links.near_miss(&request, NOW)
 }

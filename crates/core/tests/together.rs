@@ -11,14 +11,12 @@ mod common;
 
 use std::rc::Rc;
 
-use common::{after, facts, get, policy};
+use common::{after, facts, get, policy, signed};
 use keygate_core::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
 use keygate_core::policy::{Facts, Verdict};
-use keygate_core::provider::Provider;
 use keygate_core::reason::Reason;
 use keygate_core::record::{Answer, Knowledge, KnownKey, NothingKnown};
 use keygate_core::request::Header;
-use keygate_core::rule::Requirement;
 use keygate_core::secret::Secret;
 use keygate_core::session::Claims;
 use keygate_core::time::UnixMillis;
@@ -197,13 +195,7 @@ fn a_clearance_does_not_stand_in_for_scopes() {
 #[test]
 fn any_keeps_an_identity_whatever_the_order() {
     let policy = policy_with(everything(json!({ "require": "link" })));
-    let Requirement::One(link) = &policy.rules.all()[0].require else {
-        panic!("one provider");
-    };
-    let Provider::SignedUrl(link) = link.as_ref() else {
-        panic!("a link");
-    };
-    let target = link.sign("/a", "verify", NOW.as_secs(), NOW).unwrap();
+    let target = signed(&policy, 0, "/a", NOW);
     for any in [json!(["link", "session"]), json!(["session", "link"])] {
         let rules = everything(json!({ "require": { "any": any }, "scopes": [{ "need": "a" }] }));
         let Verdict::Allow(grant) = decide(rules, &get(&target, &[]), true) else {

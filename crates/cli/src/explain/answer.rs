@@ -37,7 +37,8 @@ pub fn explain(
     facts: &Facts<'_>,
 ) -> Explained {
     let mut page = Page::default();
-    match Request::read(headers) {
+    let mut kept = String::new();
+    match policy.read(headers, &mut kept) {
         Ok(request) => body(&mut page, policy, written, &request, facts),
         Err(reason) => {
             let why = reasons::explain(reason);

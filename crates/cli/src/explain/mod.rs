@@ -5,7 +5,6 @@
 
 mod answer;
 mod key;
-mod link;
 mod lookup;
 mod outcome;
 mod request;

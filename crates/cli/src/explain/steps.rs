@@ -7,7 +7,7 @@ use keygate_core::rule::Requirement;
 use serde_json::Value;
 
 use super::answer::Page;
-use super::{key, link};
+use super::key;
 use crate::reasons;
 
 /// Explains a requirement; `written` is the same in the policy's text, for its names.
@@ -52,7 +52,7 @@ fn provider(
     page.line("require", depth, &format!("provider \"{name}\""));
     let found = provider.check(request, facts);
     let steps = match provider {
-        Provider::SignedUrl(links) => link::steps(links, request, facts.now, &found),
+        Provider::SignedUrl(links) => links.format.explain(request, facts),
         Provider::AppKey(keys) => key::steps(keys, request, facts),
         Provider::Session(_) => {
             vec!["what jwt_authn leaves in the metadata is not to be had here".to_owned()]
@@ -64,7 +64,7 @@ fn provider(
     page.line("", depth + 1, &finding(&found));
 }
 
-fn finding(finding: &Finding) -> String {
+fn finding(finding: &Finding<'_>) -> String {
     match &finding.conclusion {
         Conclusion::Met(Some(identity)) => format!("met, by account \"{}\"", identity.account),
         Conclusion::Met(None) => "met".to_owned(),

@@ -81,7 +81,7 @@ impl Challenge {
     }
 
     /// What must not reach the upstream of a request that passes, for whatever reason.
-    pub fn strips(&self, request: &Request<'_>) -> Vec<Strip> {
+    pub fn strips(&self, request: &Request<'_>) -> Vec<Strip<'_>> {
         match self {
             Self::Work(work) => work.strips(request),
             Self::Login(_) => Vec::new(),

@@ -62,11 +62,11 @@ impl ProofOfWork {
     }
 
     /// The clearance cookie, if the request has it.
-    pub(super) fn strips(&self, request: &Request<'_>) -> Vec<Strip> {
+    pub(super) fn strips(&self, request: &Request<'_>) -> Vec<Strip<'_>> {
         let carrier = Carrier::Cookie(self.cookie.clone());
         match credential::find(slice::from_ref(&carrier), request) {
             Ok(None) => Vec::new(),
-            Ok(Some(_)) | Err(_) => vec![Strip::Cookie(self.cookie.clone())],
+            Ok(Some(_)) | Err(_) => vec![Strip::Cookie(&self.cookie)],
         }
     }
 

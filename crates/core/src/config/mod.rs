@@ -9,6 +9,7 @@ mod rule;
 #[cfg(feature = "schema")]
 mod schema;
 mod session;
+mod signed_url;
 mod unique;
 mod written;
 
@@ -20,6 +21,7 @@ use serde::de::DeserializeOwned;
 
 #[cfg(feature = "schema")]
 pub use schema::schema;
+pub use signed_url::FORMATS;
 
 use crate::answer::{Authenticate, Template};
 use crate::identity::{IDENTITY_PREFIX, IdentityHeaders};
@@ -28,6 +30,7 @@ use crate::policy::{KeyService, Policy, Unmatched};
 use crate::provider::Provider;
 use crate::rule::Rule;
 use crate::secret::{KeyRing, RingEntry, Secret};
+use crate::signed_url::public_key::{PublicKey, Seen};
 use crate::time::{Millis, UnixMillis};
 
 /// One thing that is wrong with a configuration.
@@ -122,10 +125,19 @@ fn problem(path: &str, message: &str) -> Problem {
     }
 }
 
+/// What verifies.
+#[derive(Clone, Debug)]
+enum Material {
+    Secret(Secret),
+    Public(PublicKey),
+}
+
 /// Turns the written into the used, and collects what is wrong on the way.
 struct Compiler<'a> {
     environment: Environment<'a>,
-    secrets: HashMap<String, KeyRing<Secret>>,
+    secrets: HashMap<String, KeyRing<Material>>,
+    /// Signatures that held, over all providers.
+    seen: Rc<Seen>,
     /// `None` for one that is wrong: that is told once, and not again wherever it is named.
     providers: HashMap<String, Option<Rc<Provider>>>,
     responses: HashMap<String, Rc<Template>>,
@@ -140,6 +152,7 @@ impl<'a> Compiler<'a> {
         Self {
             environment,
             secrets: HashMap::new(),
+            seen: Rc::default(),
             providers: HashMap::new(),
             responses: HashMap::new(),
             link_scopes: HashMap::new(),
@@ -183,7 +196,14 @@ impl<'a> Compiler<'a> {
         }
         let identity = self.identity(&written.identity);
         let (identity, assertion) = self.assertion(&written.assertion, identity, &rules);
+        let mut path_tokens: Vec<String> = Vec::new();
+        for provider in self.providers.values().flatten() {
+            if let Provider::SignedUrl(links) = provider.as_ref() {
+                path_tokens.extend(links.format.path_token().map(str::to_owned));
+            }
+        }
         Some(Policy {
+            path_tokens,
             rules: Rules::new(rules),
             unmatched: match written.unmatched {
                 written::Unmatched::Deny => Unmatched::Deny,
@@ -201,7 +221,7 @@ impl<'a> Compiler<'a> {
         if written.is_empty() {
             self.wrong(&path, "must name at least one secret");
         }
-        let mut entries: Vec<RingEntry<Secret>> = Vec::new();
+        let mut entries: Vec<RingEntry<Material>> = Vec::new();
         for (index, secret) in written.iter().enumerate() {
             let path = format!("{path}[{index}]");
             if !is_name(&secret.id) {
@@ -220,7 +240,7 @@ impl<'a> Compiler<'a> {
                     "must be later than not_before",
                 );
             }
-            let key = self.secret(&format!("{path}.env"), &secret.env, secret.encoding);
+            let key = self.material(&path, secret);
             if let Some(key) = key {
                 entries.push(RingEntry {
                     id: secret.id.clone(),
@@ -231,6 +251,41 @@ impl<'a> Compiler<'a> {
             }
         }
         self.secrets.insert(name.to_owned(), KeyRing(entries));
+    }
+
+    /// What a ring's entry holds: a secret, or a public key.
+    fn material(&mut self, path: &str, written: &written::RingSecret) -> Option<Material> {
+        let seen = Rc::clone(&self.seen);
+        match (&written.env, &written.public_key) {
+            (Some(variable), None) => {
+                let path = format!("{path}.env");
+                let secret = self.secret(&path, variable, written.encoding)?;
+                match std::str::from_utf8(secret.expose()) {
+                    Ok(text) if text.contains("PRIVATE KEY-----") => {
+                        let message =
+                            format!("{variable} holds a private key: give the public one");
+                        self.wrong(&path, message);
+                        None
+                    }
+                    Ok(text) if text.contains("-----BEGIN") => {
+                        let key = PublicKey::parse(text, &seen);
+                        let named = |error| format!("the value of {variable} {error}");
+                        self.checked(&path, key.map_err(named))
+                            .map(Material::Public)
+                    }
+                    Ok(_) | Err(_) => Some(Material::Secret(secret)),
+                }
+            }
+            (None, Some(text)) => {
+                let path = format!("{path}.public_key");
+                let key = self.checked(&path, PublicKey::parse(text, &seen))?;
+                Some(Material::Public(key))
+            }
+            (Some(_), Some(_)) | (None, None) => {
+                self.wrong(path, "needs either env, for a secret, or public_key");
+                None
+            }
+        }
     }
 
     fn secret(

@@ -4,23 +4,13 @@ use std::rc::Rc;
 
 use serde_json::value::RawValue;
 
-use super::{Compiler, parse_part, written};
-use crate::app_key::{KeyRingId, MasterSecret, Prefix, mac};
+use super::{Compiler, Material, parse_part, written};
+use crate::app_key::{KeyRingId, MasterSecret, Prefix};
 use crate::credential::Carrier;
 use crate::identity::IDENTITY_PREFIX;
 use crate::provider::{AppKeys, Provider};
 use crate::secret::{KeyRing, RingEntry, Secret};
-use crate::signed_url::cloudflare::{Alphabet, Cloudflare, LinkCarrier, Stamp};
-use crate::time::Millis;
-
-/// How far a signer's clock may be ahead, when the configuration does not say.
-const DEFAULT_SKEW: Millis = Millis::from_secs(30);
-
-/// More than this is no clock that is ahead, but a broken one.
-const MAX_SKEW: Millis = Millis::from_secs(600);
-
-/// A year and a day: what is to live for longer needs no link that expires.
-const MAX_LIFETIME: Millis = Millis::from_secs(367 * 24 * 3600);
+use crate::signed_url::public_key::{KeyKind, PublicKey};
 
 impl Compiler<'_> {
     pub(super) fn provider(&mut self, name: &str, text: &RawValue, has_key_service: bool) {
@@ -37,14 +27,9 @@ impl Compiler<'_> {
             return;
         };
         let provider = match (kind.kind.as_str(), kind.format.as_deref()) {
-            ("signed_url", Some("cloudflare")) => self
-                .part(&path, text)
-                .and_then(|it| self.cloudflare(&path, &it))
+            ("signed_url", Some(format)) => self
+                .signed_url(&path, format, text)
                 .map(Provider::SignedUrl),
-            ("signed_url", Some(_)) => {
-                self.wrong(&format!("{path}.format"), "must be \"cloudflare\"");
-                None
-            }
             ("signed_url", None) => {
                 self.wrong(&path, "missing field `format`");
                 None
@@ -73,7 +58,11 @@ impl Compiler<'_> {
             .insert(name.to_owned(), provider.map(Rc::new));
     }
 
-    fn part<T: serde::de::DeserializeOwned>(&mut self, path: &str, text: &[u8]) -> Option<T> {
+    pub(super) fn part<T: serde::de::DeserializeOwned>(
+        &mut self,
+        path: &str,
+        text: &[u8],
+    ) -> Option<T> {
         match parse_part(path, text) {
             Ok(parsed) => Some(parsed),
             Err(problem) => {
@@ -93,135 +82,52 @@ impl Compiler<'_> {
         let found = self.secrets.get(name).cloned();
         let missing = format!("there is no ring \"{name}\" in secrets");
         let ring = self.checked(&format!("{path}.secrets"), found.ok_or(missing))?;
-        let made = ring.0.iter().filter_map(|entry| {
-            Some(RingEntry {
-                id: entry.id.clone(),
-                key: make(self, entry)?,
-                not_before: entry.not_before,
-                not_after: entry.not_after,
-            })
-        });
-        Some(KeyRing(made.collect()))
-    }
-
-    fn cloudflare(
-        &mut self,
-        path: &str,
-        written: &written::CloudflareProvider,
-    ) -> Option<Cloudflare> {
-        let at = |field: &str| format!("{path}.{field}");
-        let ring = self.ring_of(path, &written.secrets, |_, entry| {
-            Some(mac(entry.key.expose()))
-        });
-        let carriers = self.link_carriers(path, written);
-        let span = |this: &mut Self, field: &str, text: &Option<String>| {
-            text.as_deref().and_then(|text| this.span(&at(field), text))
-        };
-        let ttl = span(self, "ttl", &written.ttl);
-        let max_lifetime = span(self, "max_lifetime", &written.max_lifetime);
-        let skew = span(self, "skew", &written.skew).unwrap_or(DEFAULT_SKEW);
-        self.at_most(&at("skew"), Some(skew), MAX_SKEW);
-        for (field, span) in [("ttl", ttl), ("max_lifetime", max_lifetime)] {
-            self.at_most(&at(field), span, MAX_LIFETIME);
-        }
-        self.one_scope_a_ring(path, written);
-        let (needed, other) = match written.stamp {
-            written::StampMeaning::Issued => ("ttl", "max_lifetime"),
-            written::StampMeaning::Expires => ("max_lifetime", "ttl"),
-        };
-        let is_given = |field| match field {
-            "ttl" => written.ttl.is_some(),
-            _ => written.max_lifetime.is_some(),
-        };
-        if !is_given(needed) {
-            self.wrong(
-                &at(needed),
-                "must be given: a link without an end is no signed link",
-            );
-        }
-        if is_given(other) {
-            self.wrong(
-                &at(other),
-                format!("does not go with this meaning of stamp: use {needed}"),
-            );
-        }
-        if written.directory_length.is_some_and(|length| length < 2) {
-            self.wrong(
-                &at("directory_length"),
-                "must be at least 2: \"/\" would be everything",
-            );
-        }
-        let stamp = match written.stamp {
-            written::StampMeaning::Issued => Stamp::Issued { ttl: ttl? },
-            written::StampMeaning::Expires => Stamp::Expires {
-                max_lifetime: max_lifetime?,
-            },
-        };
-        Some(Cloudflare {
-            ring: ring?,
-            carriers,
-            alphabet: match written.base64 {
-                written::Base64::Standard => Alphabet::Standard,
-                written::Base64::Url => Alphabet::UrlSafe,
-            },
-            stamp,
-            skew,
-            directory_length: written.directory_length,
-        })
-    }
-
-    /// A link for the path `/a/` and one for the directory `/a/` have the same MAC: a ring
-    /// that served both would turn the one into the other.
-    fn one_scope_a_ring(&mut self, path: &str, written: &written::CloudflareProvider) {
-        let length = written.directory_length;
-        let used = self
-            .link_scopes
-            .entry(written.secrets.clone())
-            .or_insert(length);
-        if *used != length {
-            self.wrong(
-                &format!("{path}.secrets"),
-                "this ring is used with another directory_length already: take one of its own",
-            );
-        }
-    }
-
-    fn link_carriers(
-        &mut self,
-        path: &str,
-        written: &written::CloudflareProvider,
-    ) -> Vec<LinkCarrier> {
-        let mut carriers = Vec::new();
-        if let Some(name) = &written.header {
-            carriers.push(LinkCarrier::Header(
-                self.header(&format!("{path}.header"), name),
-            ));
-        }
-        if let Some(names) = &written.headers {
-            let timestamp = self.header(&format!("{path}.headers.timestamp"), &names.timestamp);
-            let mac = self.header(&format!("{path}.headers.mac"), &names.mac);
-            if timestamp == mac {
+        let mut made = Vec::new();
+        for entry in &ring.0 {
+            let Material::Secret(key) = &entry.key else {
+                let message = "is a public key, and what it would verify is made with a secret";
                 self.wrong(
-                    &format!("{path}.headers.mac"),
-                    "must not be the header of the stamp",
+                    &format!("secrets.{name}"),
+                    format!("\"{}\" {message}", entry.id),
                 );
-            }
-            carriers.push(LinkCarrier::Headers { timestamp, mac });
+                continue;
+            };
+            let key = make(self, &entry.with(key.clone()));
+            made.extend(key.map(|key| entry.with(key)));
         }
-        match &written.parameter {
-            Some(name) => {
-                self.parameter(&format!("{path}.parameter"), name);
-                carriers.push(LinkCarrier::Parameter(name.clone()));
-            }
-            None if carriers.is_empty() => {
-                carriers.push(LinkCarrier::Parameter("verify".to_owned()));
-            }
-            None => {}
-        }
-        carriers
+        Some(KeyRing(made))
     }
 
-    fn parameter(&mut self, path: &str, name: &str) {
+    /// The ring of public keys that a provider names, all of one of these kinds.
+    pub(super) fn public_ring_of(
+        &mut self,
+        path: &str,
+        name: &str,
+        kinds: &[KeyKind],
+    ) -> Option<KeyRing<PublicKey>> {
+        let found = self.secrets.get(name).cloned();
+        let missing = format!("there is no ring \"{name}\" in secrets");
+        let ring = self.checked(&format!("{path}.secrets"), found.ok_or(missing))?;
+        let mut made = Vec::new();
+        for entry in &ring.0 {
+            match &entry.key {
+                Material::Public(key) if kinds.contains(&key.kind()) => {
+                    made.push(entry.with(key.clone()));
+                }
+                Material::Public(_) | Material::Secret(_) => {
+                    let kinds: Vec<_> = kinds.iter().map(|it| it.name()).collect();
+                    let message = format!("must be a public key: {}", kinds.join(" or "));
+                    self.wrong(
+                        &format!("secrets.{name}"),
+                        format!("\"{}\" {message}", entry.id),
+                    );
+                }
+            }
+        }
+        Some(KeyRing(made))
+    }
+
+    pub(super) fn parameter(&mut self, path: &str, name: &str) {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
         if name.is_empty() || !name.bytes().all(fits) {
             let message = "must be letters, digits, \"-\", \".\", \"_\" or \"~\"";

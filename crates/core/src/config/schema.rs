@@ -27,13 +27,13 @@ pub fn schema() -> Value {
 #[schemars(untagged, transform = one_of)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub enum Provider {
-    Cloudflare(written::CloudflareProvider),
+    SignedUrl(super::signed_url::Written),
     AppKey(written::AppKeyProvider),
     Jwt(JwtProvider),
 }
 
 /// Its members exclude each other, and an editor that knows it says more.
-fn one_of(schema: &mut Schema) {
+pub fn one_of(schema: &mut Schema) {
     if let Some(members) = schema.remove("anyOf") {
         schema.insert("oneOf".to_owned(), members);
     }

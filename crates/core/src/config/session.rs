@@ -5,7 +5,6 @@ use serde::de::IgnoredAny;
 
 use super::{Compiler, written};
 use crate::credential::Carrier;
-use crate::provider::strip;
 use crate::session::Sessions;
 
 /// A session that another filter, such as `jwt_authn`, has verified.
@@ -114,7 +113,7 @@ impl Compiler<'_> {
             metadata_key: written.metadata_key.clone(),
             account_claim: written.account_claim.clone(),
             scopes_claim: written.scopes_claim.clone(),
-            strips: carriers.iter().map(strip).collect(),
+            carriers,
         })
     }
 }

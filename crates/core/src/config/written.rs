@@ -12,9 +12,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-pub use provider::{
-    AppKeyProvider, Base64, Carrier, CloudflareProvider, ProviderType, StampMeaning,
-};
+pub use provider::{AppKeyProvider, Carrier, ProviderType};
 
 pub use super::challenge::Written as Challenge;
 use super::unique::UniqueMap;
@@ -83,7 +81,9 @@ pub struct RingSecret {
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._-]{1,64}$")))]
     pub id: String,
     /// The environment variable that holds it, where the filter runs.
-    pub env: String,
+    pub env: Option<String>,
+    /// In place of `env`: a public key, as PEM (BEGIN PUBLIC KEY) or, of Ed25519, in base64.
+    pub public_key: Option<String>,
     /// How the variable holds it. Default: utf8, the bytes of the text.
     #[serde(default)]
     pub encoding: Encoding,

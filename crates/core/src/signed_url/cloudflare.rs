@@ -5,8 +5,12 @@
 //! the stamp. What the original leaves open is closed here: the separator must stand
 //! literally, base64 is canonical, and a stamp from the future does not count.
 
+#[cfg(feature = "tools")]
+mod explain;
+#[cfg(feature = "tools")]
 mod near;
 
+#[cfg(feature = "tools")]
 pub use near::NearMiss;
 
 use base64::Engine as _;
@@ -17,10 +21,14 @@ use sha2::Sha256;
 use crate::credential::decode_token;
 use crate::grant::Strip;
 use crate::path::canonical;
+use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::KeyRing;
-use crate::signed_url::find_parameter;
+use crate::signed_url::carrier::only;
+#[cfg(feature = "tools")]
+use crate::signed_url::sign::{Order, SignError, Signed};
+use crate::signed_url::{Covers, Format, Link, Strips, find_parameter};
 use crate::time::{Millis, UnixMillis};
 
 /// Longest token: ten digits, a dash, and 44 characters of which each may be percent-encoded.
@@ -92,31 +100,85 @@ struct Token<'a> {
     message_and_separator: &'a str,
     stamp: &'a str,
     mac: &'a str,
-    strip: Vec<Strip>,
+    strips: Strips<'a>,
 }
 
-impl Cloudflare {
-    /// Checks the link of a request; says what takes the token out of it.
-    ///
-    /// # Errors
-    /// The reason why it does not count. Whether it has expired is told only of a
-    /// link that one of our secrets signed.
-    pub fn verify(&self, request: &Request<'_>, now: UnixMillis) -> Result<Vec<Strip>, Reason> {
+impl Format for Cloudflare {
+    fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason> {
         let token = self.find(request)?;
         let stamp = parse_stamp(token.stamp)?;
         let mac = self.decode_mac(token.mac)?;
-        if !self.is_signed(request, &token, &mac, now) {
+        if !self.is_signed(request, &token, &mac, facts.now) {
             return Err(Reason::WrongSignature);
         }
-        self.stamp.check(stamp, now, self.skew)?;
-        Ok(token.strip)
+        self.stamp.check(stamp, facts.now, self.skew)?;
+        let path = request.target.path;
+        Ok(Link {
+            strips: token.strips,
+            identity: None,
+            expires: Some(self.stamp.end(UnixMillis::from_secs(stamp))),
+            covers: match self.directory_length.and_then(|it| path.get(..it)) {
+                Some(directory) => Covers::Prefix(directory),
+                None => Covers::Path,
+            },
+        })
     }
 
+    fn parameters(&self) -> Vec<&str> {
+        let names = self.carriers.iter().filter_map(|carrier| match carrier {
+            LinkCarrier::Parameter(name) => Some(name.as_str()),
+            LinkCarrier::Header(_) | LinkCarrier::Headers { .. } => None,
+        });
+        names.collect()
+    }
+
+    #[cfg(feature = "tools")]
+    fn sign(&self, order: &Order<'_>) -> Result<Signed, SignError> {
+        order.only("cloudflare", &["expires"])?;
+        let stamp = match (self.stamp, order.expires) {
+            (Stamp::Issued { .. }, None) => order.now,
+            (Stamp::Expires { .. }, Some(expires)) => expires,
+            (Stamp::Issued { .. }, Some(_)) => {
+                return Err(SignError::new(
+                    "the link says when it was made, and the ttl of the provider when it ends:                      an end of its own needs \"stamp\": \"expires\"",
+                ));
+            }
+            (Stamp::Expires { .. }, None) => {
+                return Err(SignError::new("the link must say when it ends"));
+            }
+        };
+        if !(1_000_000_000..=9_999_999_999).contains(&stamp.as_secs()) {
+            let message = "the time does not fit into the ten digits of this format";
+            return Err(SignError::new(message));
+        }
+        let [LinkCarrier::Parameter(parameter), ..] = self.carriers.as_slice() else {
+            return Err(SignError::new(
+                "only links with a parameter are signed here",
+            ));
+        };
+        let target = order.target.whole;
+        let signed = self
+            .append(target, parameter, stamp.as_secs(), order.now)
+            .ok_or_else(|| SignError::new("there is no secret that counts now"))?;
+        Ok(Signed {
+            url: format!("{}{signed}", order.origin),
+            ..Signed::default()
+        })
+    }
+
+    #[cfg(feature = "tools")]
+    fn explain(&self, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+        explain::lines(self, request, facts)
+    }
+}
+
+impl Cloudflare {
     /// Appends a token to a target that has none yet. `None` when no secret counts at `now`.
     ///
     /// What is signed is the canonical spelling, which every equivalent one comes down
     /// to, also that which a proxy on the way may make of it.
-    pub fn sign(
+    #[cfg(feature = "tools")]
+    fn append(
         &self,
         target: &str,
         parameter: &str,
@@ -140,15 +202,7 @@ impl Cloudflare {
         Some(format!("{target}{separator}{parameter}={stamp}-{text}"))
     }
 
-    /// The parameters of the query in which a token may stand.
-    pub fn parameters(&self) -> impl Iterator<Item = &str> {
-        self.carriers.iter().filter_map(|carrier| match carrier {
-            LinkCarrier::Parameter(name) => Some(name.as_str()),
-            LinkCarrier::Header(_) | LinkCarrier::Headers { .. } => None,
-        })
-    }
-
-    fn find<'a>(&self, request: &Request<'a>) -> Result<Token<'a>, Reason> {
+    fn find<'a>(&'a self, request: &Request<'a>) -> Result<Token<'a>, Reason> {
         let mut found = None;
         for carrier in &self.carriers {
             if let Some(token) = carrier.find(request)?
@@ -209,17 +263,14 @@ impl Cloudflare {
 }
 
 impl LinkCarrier {
-    fn find<'a>(&self, request: &Request<'a>) -> Result<Option<Token<'a>>, Reason> {
+    fn find<'a>(&'a self, request: &Request<'a>) -> Result<Option<Token<'a>>, Reason> {
         let whole = request.target.whole;
-        let in_header = |stamp, mac, names: &[&String]| Token {
+        let in_header = |stamp, mac, names: &[&'a String]| Token {
             message: whole,
             message_and_separator: whole,
             stamp,
             mac,
-            strip: names
-                .iter()
-                .map(|it| Strip::Header(it.to_string()))
-                .collect(),
+            strips: names.iter().map(|it| Strip::Header(it)).collect(),
         };
         match self {
             Self::Parameter(name) => {
@@ -236,18 +287,18 @@ impl LinkCarrier {
                     message_and_separator: parameter.through_name,
                     stamp,
                     mac,
-                    strip: vec![Strip::Target(parameter.before.to_owned())],
+                    strips: [Strip::Target(parameter.before)].into_iter().collect(),
                 }))
             }
             Self::Header(name) => {
-                let Some(value) = only_header(request, name)? else {
+                let Some(value) = only(request.values(name))? else {
                     return Ok(None);
                 };
                 let (stamp, mac) = split_token(value)?;
                 Ok(Some(in_header(stamp, mac, &[name])))
             }
             Self::Headers { timestamp, mac } => {
-                let found = (only_header(request, timestamp)?, only_header(request, mac)?);
+                let found = (only(request.values(timestamp))?, only(request.values(mac))?);
                 match found {
                     (None, None) => Ok(None),
                     (Some(stamp), Some(value)) => {
@@ -261,6 +312,14 @@ impl LinkCarrier {
 }
 
 impl Stamp {
+    /// The first instant at which a link with this stamp holds no more.
+    pub fn end(self, stamp: UnixMillis) -> UnixMillis {
+        match self {
+            Self::Issued { ttl } => stamp.plus(ttl),
+            Self::Expires { .. } => stamp,
+        }
+    }
+
     fn check(self, stamp_secs: u64, now: UnixMillis, skew: Millis) -> Result<(), Reason> {
         let stamp = UnixMillis::from_secs(stamp_secs);
         match self {
@@ -273,17 +332,6 @@ impl Stamp {
             Self::Issued { .. } | Self::Expires { .. } => Ok(()),
         }
     }
-}
-
-fn only_header<'a>(request: &Request<'a>, name: &str) -> Result<Option<&'a str>, Reason> {
-    let mut values = request.values(name);
-    let first = values.next();
-    if values.next().is_some() {
-        return Err(Reason::DuplicateCredential);
-    }
-    first
-        .map(|value| std::str::from_utf8(value).map_err(|_| Reason::MalformedCredential))
-        .transpose()
 }
 
 /// Splits `<stamp>-<mac>`.

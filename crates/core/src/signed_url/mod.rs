@@ -1,112 +1,117 @@
-//! Signed URLs: one file for each format, and what all of them share.
+//! Signed URLs: one file or folder for each format, and what all of them share.
+//!
+//! A format finds its token in a request, checks it, and says what takes it out again.
+//! It knows nothing of rules and answers. Signing and explaining are for the command line
+//! and for tests: the feature `tools`, which the filter does without.
 
+pub mod carrier;
 pub mod cloudflare;
+pub mod parameter;
+pub mod path_token;
+#[cfg(feature = "tools")]
+pub mod private_key;
+pub mod public_key;
+#[cfg(feature = "tools")]
+pub mod sign;
 
-use crate::path::{Target, decode};
+use std::fmt;
+
+use arrayvec::ArrayVec;
+
+pub use parameter::{TokenParameter, find_parameter};
+
+use crate::grant::Strip;
+use crate::identity::Identity;
+use crate::policy::Facts;
 use crate::reason::Reason;
+use crate::request::Request;
+use crate::time::UnixMillis;
 
-/// A query parameter that holds a token.
+/// A provider of signed URLs, configured.
+#[derive(Debug)]
+pub struct SignedUrl {
+    /// How its links are made.
+    pub format: Box<dyn Format>,
+}
+
+/// A format of signed URLs, configured.
+pub trait Format: fmt::Debug {
+    /// Checks the link of a request.
+    ///
+    /// # Errors
+    /// The reason why it does not count. Whether it has expired, or is not for this client,
+    /// is told only of a link that one of our secrets signed.
+    fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason>;
+
+    /// The parameters of the query in which its tokens stand.
+    fn parameters(&self) -> Vec<&str>;
+
+    /// The name of the path segments in which its tokens stand: see [`path_token`].
+    fn path_token(&self) -> Option<&str> {
+        None
+    }
+
+    /// Whether its links say whose they are.
+    fn has_identity(&self) -> bool {
+        false
+    }
+
+    /// Signs a URL that has no token yet, with the first secret that counts.
+    ///
+    /// # Errors
+    /// What the order asks for and the format or its configuration cannot give.
+    #[cfg(feature = "tools")]
+    fn sign(&self, order: &sign::Order<'_>) -> Result<sign::Signed, sign::SignError>;
+
+    /// What was found of the link of a request and, where it can be told, which field
+    /// differs from what was signed: a line each. No secret, and no MAC that would be right.
+    #[cfg(feature = "tools")]
+    fn explain(&self, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String>;
+}
+
+/// A link that holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link<'a> {
+    /// What takes its token out of the request. A token in a path segment is out already.
+    pub strips: Strips<'a>,
+    /// Whose it is, if it says so.
+    pub identity: Option<Identity>,
+    /// The first instant at which it holds no more, if there is one.
+    pub expires: Option<UnixMillis>,
+    /// What else it opens.
+    pub covers: Covers<'a>,
+}
+
+/// The parts of a token; no format has more.
+pub type Strips<'a> = ArrayVec<Strip<'a>, 8>;
+
+/// Which paths a link opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TokenParameter<'a> {
-    /// The target up to the `?` or `&` in front of the parameter: what is left without it
-    /// when nothing follows.
-    pub before: &'a str,
-    /// The target up to and with `name=`.
-    pub through_name: &'a str,
-    /// The value, still percent-encoded.
-    pub value: &'a str,
-    /// Whether other parameters follow.
-    pub is_last: bool,
+pub enum Covers<'a> {
+    /// The one of the request, or a set that is no prefix.
+    Path,
+    /// All that begin so; it ends with `/`.
+    Prefix(&'a str),
 }
 
-/// Finds the one query parameter of this name.
-///
-/// # Errors
-/// [`Reason::DuplicateCredential`] when it stands twice, in whatever spelling;
-/// [`Reason::MalformedCredential`] when its name is percent-encoded or has no `=`:
-/// programs behind us could read it otherwise than we do.
-pub fn find_parameter<'a>(
-    target: &Target<'a>,
-    name: &str,
-) -> Result<Option<TokenParameter<'a>>, Reason> {
-    let Some(query) = target.query else {
-        return Ok(None);
-    };
-    let mut found = None;
-    let mut at = target.path.len();
-    for parameter in query.split('&') {
-        let end = at.saturating_add(1).saturating_add(parameter.len());
-        let (spelled, value) = match parameter.split_once('=') {
-            Some((spelled, value)) => (spelled, Some(value)),
-            None => (parameter, None),
-        };
-        let is_ours = decode(spelled).is_ok_and(|decoded| decoded == name.as_bytes());
-        if is_ours && found.replace((at, spelled, value, end)).is_some() {
-            return Err(Reason::DuplicateCredential);
-        }
-        at = end;
-    }
-    let Some((at, spelled, value, end)) = found else {
-        return Ok(None);
-    };
-    let value = value.filter(|_| spelled == name);
-    let parts = value.and_then(|value| {
-        Some(TokenParameter {
-            before: target.whole.get(..at)?,
-            through_name: target.whole.get(..end.checked_sub(value.len())?)?,
-            value,
-            is_last: end == target.whole.len(),
-        })
+/// The secrets of a ring, for [`Format::explain`]: their ids, and which count now.
+#[cfg(feature = "tools")]
+fn ring<K>(ring: &crate::secret::KeyRing<K>, now: UnixMillis) -> String {
+    let ids = ring.0.iter().map(|it| match it.is_current(now) {
+        true => format!("\"{}\"", it.id),
+        false => format!("\"{}\" (does not count now)", it.id),
     });
-    parts.map(Some).ok_or(Reason::MalformedCredential)
+    format!("secrets: {}", ids.collect::<Vec<_>>().join(", "))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn find(target: &str) -> Result<Option<(String, String, bool)>, Reason> {
-        let target = Target::parse(target.as_bytes()).unwrap();
-        let found = find_parameter(&target, "verify")?;
-        Ok(found.map(|it| (it.before.to_owned(), it.value.to_owned(), it.is_last)))
-    }
-
-    #[test]
-    fn the_parameter_is_found_by_its_whole_name() {
-        for (target, before, value, is_last) in [
-            ("/a?verify=T", "/a", "T", true),
-            ("/a?b=1&verify=T", "/a?b=1", "T", true),
-            ("/a?verify=T&b=1", "/a", "T", false),
-            ("/a?verify=", "/a", "", true),
-            ("/a?verify=T&", "/a", "T", false),
-            ("/a?&verify=a=b", "/a?", "a=b", true),
-        ] {
-            let expected = Some((before.to_owned(), value.to_owned(), is_last));
-            assert_eq!(find(target), Ok(expected), "{target}");
-        }
-        for none in [
-            "/a",
-            "/a?",
-            "/a?xverify=T",
-            "/a?Verify=T",
-            "/a?verify[]=T",
-            "/verify=T",
-        ] {
-            assert_eq!(find(none), Ok(None), "{none}");
-        }
-    }
-
-    #[test]
-    fn a_second_or_disguised_parameter_is_refused() {
-        for target in [
-            "/a?verify=T&verify=T",
-            "/a?verify=T&%76erify=U",
-            "/a?verify&verify=T",
-        ] {
-            assert_eq!(find(target), Err(Reason::DuplicateCredential), "{target}");
-        }
-        for target in ["/a?%76erify=T", "/a?verify"] {
-            assert_eq!(find(target), Err(Reason::MalformedCredential), "{target}");
+impl<'a> Link<'a> {
+    /// A link for the path of the request, until an instant.
+    pub fn new(strips: impl IntoIterator<Item = Strip<'a>>, expires: Option<UnixMillis>) -> Self {
+        Self {
+            strips: strips.into_iter().take(8).collect(),
+            identity: None,
+            expires,
+            covers: Covers::Path,
         }
     }
 }

@@ -12,7 +12,7 @@ mod common;
 mod seals;
 mod visit;
 
-use common::{after, facts, policy};
+use common::{after, facts, policy, signed};
 use keygate_core::challenge::SOLUTION_HEADER;
 use keygate_core::grant::Outcome;
 use keygate_core::policy::Verdict;
@@ -149,15 +149,7 @@ fn a_credential_passes_as_in_block_and_no_cookie_of_ours_goes_on() {
     let mut json = demo();
     json["unmatched"] = json!("allow");
     let policy = policy(&json, SECRET);
-    let keygate_core::rule::Requirement::One(link) = &policy.rules.all()[2].require else {
-        panic!("one provider");
-    };
-    let keygate_core::provider::Provider::SignedUrl(link) = link.as_ref() else {
-        panic!("a link");
-    };
-    let target = link
-        .sign("/x", "verify", NOW, UnixMillis::from_secs(NOW))
-        .unwrap();
+    let target = signed(&policy, 2, "/x", UnixMillis::from_secs(NOW));
     let visit = Visit::new(&target).with("cookie", "keygate_clearance=a; b=2; keygate_clearance=c");
     let Verdict::Allow(grant) = visit.verdict_of(&policy) else {
         panic!("a link that holds");

@@ -92,3 +92,30 @@ pub fn after(
     }
     (!values.is_empty()).then(|| values.join(","))
 }
+
+/// A link for a target, signed as the one provider of a rule does, at a time.
+pub fn signed(policy: &Policy, rule: usize, target: &str, now: UnixMillis) -> String {
+    use keygate_core::path::Target;
+    use keygate_core::provider::Provider;
+    use keygate_core::signed_url::sign::{Order, Scope};
+    let order = Order {
+        origin: "",
+        target: Target::parse(target.as_bytes()).unwrap(),
+        method: "GET",
+        now,
+        not_before: None,
+        expires: None,
+        scope: Scope::Path,
+        addresses: &[],
+        headers: &[],
+        cookies: &[],
+        account: None,
+        once: None,
+        options: &[],
+        private_key: None,
+    };
+    let Provider::SignedUrl(links) = policy.rules.all()[rule].require.providers()[0] else {
+        panic!("rule {rule} requires a signed URL first");
+    };
+    links.format.sign(&order).unwrap().url
+}

@@ -115,18 +115,7 @@ fn bearer() -> String {
 }
 
 fn signed(target: &str) -> String {
-    let environment = |_: &str| Some(SECRET.as_bytes().to_vec());
-    let text = demo().to_string();
-    let policy = Policy::parse(text.as_bytes(), &environment).unwrap();
-    let keygate_core::rule::Requirement::One(link) = &policy.rules.all()[1].require else {
-        panic!("the rule for media requires one provider");
-    };
-    match link.as_ref() {
-        keygate_core::provider::Provider::SignedUrl(link) => {
-            link.sign(target, "verify", 1_700_000_000, NOW).unwrap()
-        }
-        other => panic!("{other:?}"),
-    }
+    common::signed(&policy(&demo(), SECRET), 1, target, NOW)
 }
 
 proptest::proptest! {

@@ -1,19 +1,14 @@
-//! What was found of a signed link, and what was signed when it does not hold.
+//! What was found of a link, and what was signed when it does not hold.
 
-use keygate_core::provider::{Conclusion, Finding};
-use keygate_core::reason::Reason;
-use keygate_core::request::Request;
-use keygate_core::signed_url::cloudflare::{Cloudflare, LinkCarrier, NearMiss, Stamp};
-use keygate_core::signed_url::find_parameter;
-use keygate_core::time::UnixMillis;
+use super::{Cloudflare, LinkCarrier, NearMiss, Stamp};
+use crate::policy::Facts;
+use crate::reason::Reason;
+use crate::request::Request;
+use crate::signed_url::{Format as _, find_parameter, ring};
+use crate::time::UnixMillis;
 
 /// The steps of the check, without its result.
-pub fn steps(
-    links: &Cloudflare,
-    request: &Request<'_>,
-    now: UnixMillis,
-    found: &Finding,
-) -> Vec<String> {
+pub fn lines(links: &Cloudflare, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
     let mut steps = Vec::new();
     for carrier in &links.carriers {
         let (place, token) = look(carrier, request);
@@ -29,20 +24,11 @@ pub fn steps(
             format!("it says: {begin}valid until {end}")
         }));
     }
-    let ring: Vec<String> = links
-        .ring
-        .0
-        .iter()
-        .map(|it| match it.is_current(now) {
-            true => format!("\"{}\"", it.id),
-            false => format!("\"{}\" (does not count now)", it.id),
-        })
-        .collect();
-    steps.push(format!("secrets: {}", ring.join(", ")));
-    if let Conclusion::Refused(refusal) = &found.conclusion
-        && [Reason::WrongSignature, Reason::MalformedCredential].contains(&refusal.reason)
+    steps.push(ring(&links.ring, facts.now));
+    let refused = links.verify(request, facts).err();
+    if refused.is_some_and(|it| [Reason::WrongSignature, Reason::MalformedCredential].contains(&it))
     {
-        match links.near_miss(request, now) {
+        match links.near_miss(request, facts.now) {
             Some(near) => steps.extend(tell(&near)),
             None => steps.push(
                 "what was signed cannot be told: another path, another query or another secret"

@@ -1,0 +1,203 @@
+//! `"format": "cloudflare"` from its written form.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
+use crate::app_key::mac;
+use crate::config::Compiler;
+use crate::signed_url::cloudflare::{Alphabet, Cloudflare, LinkCarrier, Stamp};
+
+/// A link that the application signs, in Cloudflare's format.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Written {
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
+    _kind: IgnoredAny,
+    #[serde(rename = "format")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "cloudflare")))]
+    _format: IgnoredAny,
+    /// The ring that signs the links.
+    secrets: String,
+    /// The query parameter with the token, the last of the query. Default: verify.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._~-]+$")))]
+    parameter: Option<String>,
+    /// A header with the token.
+    header: Option<String>,
+    /// Two headers with the two parts of the token.
+    headers: Option<LinkHeaders>,
+    /// How the MAC is written. Default: standard.
+    #[serde(default)]
+    base64: Base64,
+    /// What the time in the link means. Default: issued.
+    #[serde(default)]
+    stamp: StampMeaning,
+    /// With `stamp: issued`: how long a link lives, such as 3h.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    ttl: Option<String>,
+    /// With `stamp: expires`: how far ahead a link may end, such as 7d.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    max_lifetime: Option<String>,
+    /// How far the signer's clock may be ahead. Default: 30s.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    skew: Option<String>,
+    /// The link covers the directory of so many bytes, its last slash included.
+    #[cfg_attr(feature = "schema", schemars(range(min = 2)))]
+    directory_length: Option<usize>,
+}
+
+/// The headers of a link whose token comes in two parts.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct LinkHeaders {
+    /// The header with the ten digits of the time.
+    timestamp: String,
+    /// The header with the MAC.
+    mac: String,
+}
+
+/// How a MAC is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+#[serde(rename_all = "lowercase")]
+enum Base64 {
+    /// RFC 4648 section 4, with padding.
+    #[default]
+    Standard,
+    /// RFC 4648 section 5, without padding.
+    Url,
+}
+
+/// What the time in a link means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+#[serde(rename_all = "lowercase")]
+enum StampMeaning {
+    /// When the link was made.
+    #[default]
+    Issued,
+    /// When the link ends.
+    Expires,
+}
+
+impl Compiler<'_> {
+    pub(super) fn cloudflare(&mut self, path: &str, written: &Written) -> Option<Cloudflare> {
+        let at = |field: &str| format!("{path}.{field}");
+        let ring = self.ring_of(path, &written.secrets, |_, entry| {
+            Some(mac(entry.key.expose()))
+        });
+        let carriers = self.link_carriers(path, written);
+        let span = |this: &mut Self, field: &str, text: &Option<String>| {
+            text.as_deref().and_then(|text| this.span(&at(field), text))
+        };
+        let ttl = span(self, "ttl", &written.ttl);
+        let max_lifetime = span(self, "max_lifetime", &written.max_lifetime);
+        let skew = span(self, "skew", &written.skew).unwrap_or(DEFAULT_SKEW);
+        self.at_most(&at("skew"), Some(skew), MAX_SKEW);
+        for (field, span) in [("ttl", ttl), ("max_lifetime", max_lifetime)] {
+            self.at_most(&at(field), span, MAX_LIFETIME);
+        }
+        self.one_scope_a_ring(path, written);
+        let (needed, other) = match written.stamp {
+            StampMeaning::Issued => ("ttl", "max_lifetime"),
+            StampMeaning::Expires => ("max_lifetime", "ttl"),
+        };
+        let is_given = |field| match field {
+            "ttl" => written.ttl.is_some(),
+            _ => written.max_lifetime.is_some(),
+        };
+        if !is_given(needed) {
+            self.wrong(
+                &at(needed),
+                "must be given: a link without an end is no signed link",
+            );
+        }
+        if is_given(other) {
+            self.wrong(
+                &at(other),
+                format!("does not go with this meaning of stamp: use {needed}"),
+            );
+        }
+        if written.directory_length.is_some_and(|length| length < 2) {
+            self.wrong(
+                &at("directory_length"),
+                "must be at least 2: \"/\" would be everything",
+            );
+        }
+        let stamp = match written.stamp {
+            StampMeaning::Issued => Stamp::Issued { ttl: ttl? },
+            StampMeaning::Expires => Stamp::Expires {
+                max_lifetime: max_lifetime?,
+            },
+        };
+        Some(Cloudflare {
+            ring: ring?,
+            carriers,
+            alphabet: match written.base64 {
+                Base64::Standard => Alphabet::Standard,
+                Base64::Url => Alphabet::UrlSafe,
+            },
+            stamp,
+            skew,
+            directory_length: written.directory_length,
+        })
+    }
+
+    /// A link for the path `/a/` and one for the directory `/a/` have the same MAC: a ring
+    /// that served both would turn the one into the other.
+    fn one_scope_a_ring(&mut self, path: &str, written: &Written) {
+        let length = written.directory_length;
+        let used = self
+            .link_scopes
+            .entry(written.secrets.clone())
+            .or_insert(length);
+        if *used != length {
+            self.wrong(
+                &format!("{path}.secrets"),
+                "this ring is used with another directory_length already: take one of its own",
+            );
+        }
+    }
+
+    fn link_carriers(&mut self, path: &str, written: &Written) -> Vec<LinkCarrier> {
+        let mut carriers = Vec::new();
+        if let Some(name) = &written.header {
+            carriers.push(LinkCarrier::Header(
+                self.header(&format!("{path}.header"), name),
+            ));
+        }
+        if let Some(names) = &written.headers {
+            let timestamp = self.header(&format!("{path}.headers.timestamp"), &names.timestamp);
+            let mac = self.header(&format!("{path}.headers.mac"), &names.mac);
+            if timestamp == mac {
+                self.wrong(
+                    &format!("{path}.headers.mac"),
+                    "must not be the header of the stamp",
+                );
+            }
+            carriers.push(LinkCarrier::Headers { timestamp, mac });
+        }
+        match &written.parameter {
+            Some(name) => {
+                self.parameter(&format!("{path}.parameter"), name);
+                carriers.push(LinkCarrier::Parameter(name.clone()));
+            }
+            None if carriers.is_empty() => {
+                carriers.push(LinkCarrier::Parameter("verify".to_owned()));
+            }
+            None => {}
+        }
+        carriers
+    }
+}

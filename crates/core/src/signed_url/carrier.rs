@@ -1,0 +1,121 @@
+//! Where a token may stand: the places that formats share.
+
+use crate::credential::cookie_values;
+use crate::grant::Strip;
+use crate::reason::Reason;
+use crate::request::Request;
+use crate::signed_url::find_parameter;
+
+/// Longest token that is looked at; a longer one is malformed.
+pub const MAX_TOKEN: usize = 8 * 1024;
+
+/// A place in which a token may stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// A parameter of the query, wherever it stands there.
+    Query(String),
+    /// A header with nothing but the token; its name in lower case.
+    Header(String),
+    /// A cookie of this name.
+    Cookie(String),
+    /// A segment of the path, `/NAME=TOKEN/`.
+    Path(String),
+}
+
+/// A token as found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Carried<'a> {
+    /// Its text as it stands there; in a query it is still percent-encoded.
+    pub text: &'a str,
+    /// Where it stood.
+    pub carrier: &'a Carrier,
+}
+
+impl Carried<'_> {
+    /// What takes it out of the request. A path segment is out already.
+    pub fn strip(&self) -> Option<Strip<'_>> {
+        match self.carrier {
+            Carrier::Query(name) => Some(Strip::Parameter(name)),
+            Carrier::Header(name) => Some(Strip::Header(name)),
+            Carrier::Cookie(name) => Some(Strip::Cookie(name)),
+            Carrier::Path(_) => None,
+        }
+    }
+}
+
+/// Finds the one token that stands in one of the carriers.
+///
+/// # Errors
+/// [`Reason::MissingCredential`] when there is none; [`Reason::DuplicateCredential`] for a
+/// second one anywhere, also an equal one; [`Reason::MalformedCredential`] for one that is
+/// no text or longer than [`MAX_TOKEN`].
+pub fn find<'a>(carriers: &'a [Carrier], request: &Request<'a>) -> Result<Carried<'a>, Reason> {
+    let mut found = None;
+    for carrier in carriers {
+        if let Some(text) = carrier.text(request)?
+            && found.replace(Carried { text, carrier }).is_some()
+        {
+            return Err(Reason::DuplicateCredential);
+        }
+    }
+    let found = found.ok_or(Reason::MissingCredential)?;
+    if found.text.len() > MAX_TOKEN {
+        return Err(Reason::MalformedCredential);
+    }
+    Ok(found)
+}
+
+/// The parameters among the carriers.
+pub fn parameters(carriers: &[Carrier]) -> Vec<&str> {
+    let names = carriers.iter().filter_map(|carrier| match carrier {
+        Carrier::Query(name) => Some(name.as_str()),
+        Carrier::Header(_) | Carrier::Cookie(_) | Carrier::Path(_) => None,
+    });
+    names.collect()
+}
+
+/// The name of the path segment among the carriers.
+pub fn path_token(carriers: &[Carrier]) -> Option<&str> {
+    let mut all = carriers.iter();
+    all.find(|it| matches!(it, Carrier::Path(_)))
+        .map(Carrier::name)
+}
+
+impl Carrier {
+    /// What it is called.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Query(name) | Self::Header(name) | Self::Cookie(name) | Self::Path(name) => name,
+        }
+    }
+
+    fn text<'a>(&self, request: &Request<'a>) -> Result<Option<&'a str>, Reason> {
+        match self {
+            Self::Query(name) => {
+                let found = find_parameter(&request.target, name)?;
+                Ok(found.map(|it| it.value))
+            }
+            Self::Header(name) => only(request.values(name)),
+            Self::Cookie(name) => only(cookie_values(request, name)),
+            Self::Path(name) => {
+                let token = request.path_token.filter(|it| it.name == name.as_str());
+                Ok(token.map(|it| it.value))
+            }
+        }
+    }
+}
+
+/// The one value, if there is one.
+///
+/// # Errors
+/// [`Reason::DuplicateCredential`] for a second, [`Reason::MalformedCredential`] for bytes
+/// that are no text.
+pub fn only<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Result<Option<&'a str>, Reason> {
+    let first = values.next();
+    if values.next().is_some() {
+        return Err(Reason::DuplicateCredential);
+    }
+    first
+        .map(|value| std::str::from_utf8(value).map_err(|_| Reason::MalformedCredential))
+        .transpose()
+}

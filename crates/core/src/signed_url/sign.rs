@@ -1,0 +1,133 @@
+//! What a signer is asked for, and what it gives.
+
+use ipnet::IpNet;
+
+use crate::path::Target;
+use crate::signed_url::private_key::PrivateKey;
+use crate::time::UnixMillis;
+
+/// A URL that is to be signed, and for whom, where and how long.
+///
+/// A format takes what it knows and refuses the rest with a [`SignError`]: nothing that
+/// was asked for is left out silently.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    /// Scheme and authority, such as `https://example.com`, or nothing.
+    pub origin: &'a str,
+    /// Path and query, without a token.
+    pub target: Target<'a>,
+    /// The method that the link is for.
+    pub method: &'a str,
+    /// The time of signing.
+    pub now: UnixMillis,
+    /// The first instant at which it holds; without it, at once.
+    pub not_before: Option<UnixMillis>,
+    /// The first instant at which it holds no more. Formats that say when a link was made
+    /// have none, and some never end.
+    pub expires: Option<UnixMillis>,
+    /// Which paths it opens.
+    pub scope: Scope<'a>,
+    /// From which addresses.
+    pub addresses: &'a [IpNet],
+    /// Headers that a request must have as here, name in lower case and value.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// Cookies that a request must have as here.
+    pub cookies: &'a [(&'a str, &'a str)],
+    /// Whose it is.
+    pub account: Option<&'a str>,
+    /// The id of a link that works once.
+    pub once: Option<&'a str>,
+    /// What signs, where the provider holds public keys only.
+    pub private_key: Option<&'a PrivateKey>,
+    /// Options that only this format has, name and value.
+    pub options: &'a [(&'a str, &'a str)],
+}
+
+/// Which paths a link opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope<'a> {
+    /// The one of the URL.
+    Path,
+    /// All that begin so; it ends with `/`.
+    Prefix(&'a str),
+    /// All that one of these globs matches, in the spelling of the format.
+    Globs(&'a [&'a str]),
+}
+
+/// A signed URL. What is not in the URL goes beside it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Signed {
+    /// The URL, with the token if it stands there.
+    pub url: String,
+    /// Headers to send with it.
+    pub headers: Vec<(String, String)>,
+    /// Cookies to send with it.
+    pub cookies: Vec<(String, String)>,
+}
+
+/// Why nothing was signed. Never carries a secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SignError(pub String);
+
+impl SignError {
+    /// From a sentence.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl Order<'_> {
+    /// Refuses what a format does not know, by the names of the fields of this order that
+    /// it does: `not_before`, `expires`, `prefix`, `globs`, `addresses`, `headers`,
+    /// `cookies`, `account`, `once`, and the names of options.
+    ///
+    /// # Errors
+    /// Names the first field that was given and is not in `known`.
+    pub fn only(&self, format: &str, known: &[&str]) -> Result<(), SignError> {
+        let given = [
+            ("not_before", self.not_before.is_some()),
+            ("expires", self.expires.is_some()),
+            ("prefix", matches!(self.scope, Scope::Prefix(_))),
+            ("globs", matches!(self.scope, Scope::Globs(_))),
+            ("addresses", !self.addresses.is_empty()),
+            ("headers", !self.headers.is_empty()),
+            ("cookies", !self.cookies.is_empty()),
+            ("account", self.account.is_some()),
+            ("once", self.once.is_some()),
+        ];
+        let given = given.iter().filter(|(_, is_given)| *is_given);
+        let mut names = given
+            .map(|(name, _)| *name)
+            .chain(self.options.iter().map(|(name, _)| *name));
+        match names.find(|name| !known.contains(name)) {
+            Some(name) => Err(SignError::new(format!(
+                "the format {format} has no {name}: a link of it cannot say that"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// The value of an option.
+    pub fn option(&self, name: &str) -> Option<&str> {
+        let mut all = self.options.iter();
+        all.find(|(it, _)| *it == name).map(|(_, value)| *value)
+    }
+
+    /// The authority of the origin, such as `example.com`; empty without one.
+    pub fn authority(&self) -> &str {
+        self.origin
+            .split_once("://")
+            .map_or(self.origin, |(_, it)| it)
+    }
+
+    /// The URL with `name=value&…` behind its query.
+    pub fn with_query(&self, more: &str) -> String {
+        let separator = if self.target.query.is_some() {
+            '&'
+        } else {
+            '?'
+        };
+        format!("{}{}{separator}{more}", self.origin, self.target.whole)
+    }
+}
