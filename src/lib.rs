@@ -12,6 +12,7 @@ mod lookups;
 mod metrics;
 mod root;
 mod stream;
+mod uses;
 
 use proxy_wasm::types::LogLevel;
 

@@ -13,7 +13,7 @@ use keygate_core::wire::MAX_LOOKUP;
 use crate::stream::State;
 
 /// Most requests of one worker that wait at the same time; each keeps its headers.
-const MAX_WAITERS: usize = 1024;
+pub const MAX_WAITERS: usize = 1024;
 
 /// How often a question is put before the answer counts as unavailable.
 const MAX_ATTEMPTS: u8 = 2;

@@ -17,7 +17,7 @@ thread_local! {
 /// Counts a final decision: `keygate_decision.<allow|deny|would_deny|reply>.<reason>`.
 pub fn decision(verdict: &Verdict) {
     match verdict {
-        Verdict::Ask(_) => {}
+        Verdict::Ask(_) | Verdict::Redeem(_) => {}
         Verdict::Deny(denial) => count(&format!("keygate_decision.deny.{}", denial.reason.code())),
         Verdict::Reply(reply) => count(&format!("keygate_decision.reply.{}", reply.code)),
         Verdict::Allow(grant) => match grant.outcome {

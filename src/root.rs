@@ -11,13 +11,14 @@ use std::rc::Rc;
 
 use keygate_core::app_key::KeyHash;
 use keygate_core::cache::KeyCache;
+use keygate_core::once::Redemption;
 use keygate_core::policy::{KeyService, Policy};
 use keygate_core::reason::Reason;
 use keygate_core::record::{Answer, KeyLookup, Knowledge, KnownKey, NoAnswer};
 use keygate_core::time::{Millis, UnixMillis};
 use keygate_core::wire::{
-    CHANGES_PATH, ChangesResponse, LOOKUPS_PATH, LookupRequest, LookupResponse, MAX_ANSWER,
-    SERVICE_MARKER,
+    CHANGES_PATH, ChangesResponse, LINK_USES_PATH, LOOKUPS_PATH, LinkUseRequest, LinkUseResponse,
+    LookupRequest, LookupResponse, MAX_ANSWER, SERVICE_MARKER,
 };
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
@@ -26,7 +27,8 @@ use serde::de::DeserializeOwned;
 use crate::host::{self, HostError};
 use crate::lookups::{Asked, Lookups, Waiter};
 use crate::metrics::count;
-use crate::stream::{Stream, settle};
+use crate::stream::{Stream, conclude, settle};
+use crate::uses::Uses;
 
 const KNOWN_KEYS: NonZeroUsize = NonZeroUsize::new(50_000).unwrap();
 const UNKNOWN_KEYS: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
@@ -44,6 +46,7 @@ pub struct Worker {
     /// What is known of keys.
     pub cache: KeyCache,
     lookups: RefCell<Lookups>,
+    uses: RefCell<Uses>,
     queue: Option<u32>,
 }
 
@@ -66,15 +69,32 @@ impl Worker {
         Ok(())
     }
 
+    /// Lets a request wait until its link is used up; gives it back when it cannot.
+    pub fn redeem(
+        &self,
+        waiter: Waiter,
+        redemption: Box<Redemption>,
+        now: UnixMillis,
+    ) -> Result<(), (Waiter, Box<Redemption>)> {
+        let Some(queue) = self.queue else {
+            return Err((waiter, redemption));
+        };
+        self.uses.borrow_mut().join(waiter, redemption, now)?;
+        // If the bell does not ring, the next tick finds it.
+        let _ = host::ring(queue);
+        Ok(())
+    }
+
     /// Forgets a request whose client has gone.
     pub fn leave(&self, context: u32) {
+        self.uses.borrow_mut().leave(context);
         self.lookups.borrow_mut().leave(context);
     }
 
     /// Decides all requests that wait for a key.
     fn settle(&self, hash: &KeyHash, keys: &dyn KeyLookup, now: UnixMillis) {
         let waiters = self.lookups.borrow_mut().settle(hash);
-        for waiter in &waiters {
+        for waiter in waiters {
             settle(self, waiter, keys, now);
         }
     }
@@ -142,6 +162,7 @@ impl Root {
             policy,
             cache: KeyCache::new(KNOWN_KEYS, UNKNOWN_KEYS, lease),
             lookups: RefCell::default(),
+            uses: RefCell::default(),
             queue,
         }));
         Some(())
@@ -167,6 +188,30 @@ impl Root {
                 Err(_) => {
                     count("keygate_lookup.unavailable");
                     worker.give_up(&request.hashes, now);
+                }
+            }
+        }
+    }
+
+    /// Asks about every link that someone waits with, in a call of its own.
+    fn send_uses(&self, worker: &Worker, service: &KeyService) {
+        loop {
+            let Some(one) = worker.uses.borrow_mut().next() else {
+                return;
+            };
+            let Redemption { link, uses, .. } = one.redemption.as_ref();
+            let request = LinkUseRequest {
+                id: link.id.clone(),
+                expires_at: link.expires,
+                peek: !uses,
+            };
+            let body = serde_json::to_vec(&request).unwrap_or_default();
+            match self.call(service, "POST", LINK_USES_PATH, Some(&body)) {
+                Ok(token) => worker.uses.borrow_mut().sent(token, one),
+                Err(_) => {
+                    count("keygate_link_use.unavailable");
+                    let (waiter, verdict) = one.settle(None);
+                    conclude(&waiter, verdict);
                 }
             }
         }
@@ -314,8 +359,18 @@ impl Context for Root {
         let (Some(worker), Ok(now)) = (self.worker.clone(), host::now()) else {
             return;
         };
+        // Out of its table before anybody is resumed, who may end and look into it.
+        let used = worker.uses.borrow_mut().answered(token);
         if let Some((_, asked_at)) = self.poll.call.take_if(|(call, _)| *call == token) {
             self.read_poll(&worker, size, asked_at);
+        } else if let Some(one) = used {
+            let first = read_answer::<LinkUseResponse>(size).map(|it| it.first);
+            count(match first {
+                Some(_) => "keygate_link_use.answered",
+                None => "keygate_link_use.unavailable",
+            });
+            let (waiter, verdict) = one.settle(first);
+            conclude(&waiter, verdict);
         } else {
             let asked = worker.lookups.borrow_mut().answered(token);
             self.read_lookup(&worker, &asked.unwrap_or_default(), size, now);
@@ -323,6 +378,7 @@ impl Context for Root {
         if let Some(service) = &worker.policy.key_service {
             self.send_poll(&worker, service, now);
             self.send_lookups(&worker, service, now);
+            self.send_uses(&worker, service);
         }
     }
 }
@@ -346,6 +402,12 @@ impl RootContext for Root {
         self.send_lookups(&worker, service, now);
         let overdue = worker.lookups.borrow().overdue(patience(service), now);
         worker.give_up(&overdue, now);
+        self.send_uses(&worker, service);
+        let overdue = worker.uses.borrow_mut().overdue(patience(service), now);
+        for one in overdue {
+            let (waiter, verdict) = one.settle(None);
+            conclude(&waiter, verdict);
+        }
     }
 
     fn on_queue_ready(&mut self, queue: u32) {
@@ -355,6 +417,7 @@ impl RootContext for Root {
         };
         if let Some(service) = &worker.policy.key_service {
             self.send_lookups(&worker, service, now);
+            self.send_uses(&worker, service);
         }
     }
 

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use keygate_core::answer::{Refusal, Scheme, Voice};
 use keygate_core::grant::{Edit, Grant};
+use keygate_core::once::Redemption;
 use keygate_core::policy::{Facts, Verdict};
 use keygate_core::reason::Reason;
 use keygate_core::record::{KeyLookup, NoAnswer};
@@ -92,8 +93,17 @@ impl Stream {
                     enforce_for(&waiter, judge(worker, &waiter, &NoAnswer(reason), now))
                 }
             },
+            Verdict::Redeem(redemption) => redeem(worker, waiter, redemption, now),
             verdict => enforce_for(&waiter, verdict),
         }
+    }
+}
+
+/// Lets a request wait until its link, which works once, is used up.
+fn redeem(worker: &Worker, waiter: Waiter, redemption: Box<Redemption>, now: UnixMillis) -> State {
+    match worker.redeem(waiter, redemption, now) {
+        Ok(()) => State::Waiting,
+        Err((waiter, redemption)) => enforce_for(&waiter, Verdict::Deny(redemption.unavailable)),
     }
 }
 
@@ -108,19 +118,34 @@ fn judge(worker: &Worker, waiter: &Waiter, keys: &dyn KeyLookup, now: UnixMillis
 }
 
 /// Decides a paused request on an answer, for good: a second question is no answer.
-pub fn settle(worker: &Worker, waiter: &Waiter, keys: &dyn KeyLookup, now: UnixMillis) {
-    if waiter.state.get() != State::Waiting || host::enter(waiter.context).is_err() {
+pub fn settle(worker: &Worker, waiter: Waiter, keys: &dyn KeyLookup, now: UnixMillis) {
+    if waiter.state.get() != State::Waiting {
         return;
     }
-    let verdict = match judge(worker, waiter, keys, now) {
+    let verdict = match judge(worker, &waiter, keys, now) {
         Verdict::Ask(_) => judge(
             worker,
-            waiter,
+            &waiter,
             &NoAnswer(Reason::KeyServiceUnavailable),
             now,
         ),
         verdict => verdict,
     };
+    match verdict {
+        Verdict::Redeem(redemption) => {
+            if let Err((waiter, redemption)) = worker.redeem(waiter, redemption, now) {
+                conclude(&waiter, Verdict::Deny(redemption.unavailable));
+            }
+        }
+        verdict => conclude(&waiter, verdict),
+    }
+}
+
+/// Carries out the verdict on a paused request.
+pub fn conclude(waiter: &Waiter, verdict: Verdict) {
+    if waiter.state.get() != State::Waiting || host::enter(waiter.context).is_err() {
+        return;
+    }
     let state = enforce_for(waiter, verdict);
     waiter.state.set(state);
     if state == State::Allowed && host::resume().is_err() {
@@ -159,7 +184,7 @@ fn enforce(verdict: &Verdict, headers: &[Header]) -> State {
             ))
         }
         Verdict::Reply(it) => answered(host::reply(it.status, &it.headers, "", &it.details, None)),
-        Verdict::Ask(_) => refuse(headers, Reason::HostFailure),
+        Verdict::Ask(_) | Verdict::Redeem(_) => refuse(headers, Reason::HostFailure),
     }
 }
 

@@ -18,6 +18,8 @@ pub fn explain(reason: Reason) -> &'static str {
         Reason::NotYetValid => "the link was made in the future: compare the clocks",
         Reason::LifetimeTooLong => "the link ends later than max_lifetime allows",
         Reason::Expired => "it was valid once; its time is over",
+        Reason::LinkUsed => "it works once, and was used",
+        Reason::Prefetch => "it works once, and a prefetch does not use it up",
         Reason::AmbiguousPath => "the path can be read in more than one way",
         Reason::EncodedSlash => "the path holds %2F, and the rule does not allow it",
         Reason::UnreadableRequest => "method, path or host is missing, double or not ASCII",

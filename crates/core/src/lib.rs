@@ -17,6 +17,7 @@ pub mod grant;
 pub mod identity;
 pub mod index;
 pub mod lint;
+pub mod once;
 pub mod path;
 pub mod policy;
 pub mod provider;

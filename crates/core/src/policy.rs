@@ -9,6 +9,7 @@ use crate::challenge::Reply;
 use crate::grant::{Edit, Grant, Outcome};
 use crate::identity::IdentityHeaders;
 use crate::index::Rules;
+use crate::once::Redemption;
 use crate::path::{Target, readable, without_parameters};
 use crate::reason::Reason;
 use crate::record::KeyLookup;
@@ -82,6 +83,8 @@ pub enum Verdict {
     Allow(Grant),
     /// The key service must be asked about this key first.
     Ask(KeyHash),
+    /// It may pass once: the key service must be told first.
+    Redeem(Box<Redemption>),
     /// It is refused.
     Deny(Denial),
     /// It is answered here, and that is no refusal.
@@ -162,6 +165,16 @@ impl Policy {
     ) -> Verdict {
         let mut grant = match verdict {
             Verdict::Allow(grant) => grant,
+            Verdict::Redeem(redemption) => {
+                let Redemption { grant, .. } = *redemption;
+                return match self.vouch(Verdict::Allow(grant), request, rule, now) {
+                    Verdict::Allow(grant) => Verdict::Redeem(Box::new(Redemption {
+                        grant,
+                        ..*redemption
+                    })),
+                    verdict => verdict,
+                };
+            }
             Verdict::Ask(_) | Verdict::Deny(_) | Verdict::Reply(_) => return verdict,
         };
         let issuer = self.assertion.as_ref().filter(|it| it.is_for(&rule.name));

@@ -5,6 +5,7 @@ use crate::app_key::{AppKey, KeyHash, MasterSecret, Prefix};
 use crate::credential::{self, Carrier};
 use crate::grant::Strip;
 use crate::identity::Identity;
+use crate::once::OnceLink;
 use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::record::Knowledge;
@@ -48,6 +49,8 @@ pub struct Finding<'a> {
     pub conclusion: Conclusion,
     /// The credentials to take out of the request.
     pub strips: Vec<Strip<'a>>,
+    /// A link among them that works once.
+    pub once: Option<OnceLink>,
 }
 
 /// Whether a requirement is met.
@@ -67,6 +70,7 @@ impl Finding<'_> {
         Self {
             conclusion: Conclusion::Refused(Refusal { reason, scheme }),
             strips: Vec::new(),
+            once: None,
         }
     }
 }
@@ -104,6 +108,7 @@ impl Provider {
                 Ok(link) => Finding {
                     conclusion: Conclusion::Met(link.identity),
                     strips: link.strips.to_vec(),
+                    once: link.once,
                 },
                 Err(reason) => Finding::refused(reason, Scheme::SignedUrl),
             },
@@ -114,6 +119,7 @@ impl Provider {
                 Ok(identity) => Finding {
                     conclusion: Conclusion::Met(Some(identity)),
                     strips: sessions.carriers.iter().map(strip).collect(),
+                    once: None,
                 },
                 Err(reason) => Finding::refused(reason, Scheme::AppKey),
             },
@@ -152,6 +158,7 @@ impl AppKeys {
             return Ok(Finding {
                 conclusion: refused(reason),
                 strips: vec![strip(found.carrier)],
+                once: None,
             });
         }
         let conclusion = match facts.keys.find(&hash, facts.now) {
@@ -169,6 +176,7 @@ impl AppKeys {
         Ok(Finding {
             conclusion,
             strips: vec![strip(found.carrier)],
+            once: None,
         })
     }
 }

@@ -26,6 +26,10 @@ pub enum Reason {
     LifetimeTooLong,
     /// The time of a link or key is over.
     Expired,
+    /// A link that works once, and was used.
+    LinkUsed,
+    /// A link that works once, asked for by a program that only looks ahead.
+    Prefetch,
     /// An app key of the right form that none of our master secrets made.
     ForgedKey,
     /// A genuine app key that the key service does not know.
@@ -79,7 +83,7 @@ pub enum PublicReason {
 
 impl Reason {
     /// All reasons, for whoever defines a counter for each.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::UnreadableRequest,
         Self::AmbiguousPath,
         Self::EncodedSlash,
@@ -91,6 +95,8 @@ impl Reason {
         Self::NotYetValid,
         Self::LifetimeTooLong,
         Self::Expired,
+        Self::LinkUsed,
+        Self::Prefetch,
         Self::ForgedKey,
         Self::UnknownKey,
         Self::RevokedKey,
@@ -121,6 +127,8 @@ impl Reason {
             Self::NotYetValid => "not_yet_valid",
             Self::LifetimeTooLong => "lifetime_too_long",
             Self::Expired => "expired",
+            Self::LinkUsed => "link_used",
+            Self::Prefetch => "prefetch",
             Self::ForgedKey => "forged_key",
             Self::UnknownKey => "unknown_key",
             Self::RevokedKey => "revoked_key",
@@ -145,7 +153,7 @@ impl Reason {
             | Self::AmbiguousPath
             | Self::EncodedSlash
             | Self::DuplicateCredential => PublicReason::AmbiguousRequest,
-            Self::NoRule | Self::AddressNotAllowed | Self::ReferrerNotAllowed => {
+            Self::NoRule | Self::AddressNotAllowed | Self::ReferrerNotAllowed | Self::Prefetch => {
                 PublicReason::NotAllowedHere
             }
             Self::InsufficientScope => PublicReason::InsufficientScope,
@@ -159,7 +167,7 @@ impl Reason {
             | Self::RevokedKey
             | Self::DisabledKey
             | Self::WrongAccount => PublicReason::InvalidCredential,
-            Self::Expired => PublicReason::Expired,
+            Self::Expired | Self::LinkUsed => PublicReason::Expired,
             Self::ChallengeRequired | Self::ChallengeFailed => PublicReason::ChallengeRequired,
             Self::KeyServiceUnavailable
             | Self::Overloaded

@@ -75,6 +75,14 @@ impl<'a> Request<'a> {
         (is_plain && one("origin").is_some()).then_some(wanted)
     }
 
+    /// Whether a browser only looks ahead, and nobody has asked for it yet: `Sec-Purpose`
+    /// of the Fetch standard, and what was sent before there was one.
+    pub fn is_prefetch(&self) -> bool {
+        ["sec-purpose", "purpose", "x-purpose", "x-moz"]
+            .iter()
+            .any(|name| self.text(name).to_ascii_lowercase().contains("prefetch"))
+    }
+
     /// All values of a header; `name` is in lower case.
     pub fn values(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         values(self.headers, name.as_bytes())

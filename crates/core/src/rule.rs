@@ -7,6 +7,7 @@ use crate::challenge::{Challenge, Step};
 use crate::glob::{HostPattern, PathGlob};
 use crate::grant::{Grant, Outcome, Strip};
 use crate::identity::{Identity, IdentityHeaders};
+use crate::once::{OnceLink, Redemption};
 use crate::policy::{Facts, Verdict};
 use crate::provider::{Conclusion, Finding, Provider};
 use crate::reason::Reason;
@@ -146,6 +147,7 @@ impl Rule {
         let Finding {
             conclusion,
             mut strips,
+            once,
         } = self.judge(request, facts);
         match conclusion {
             Conclusion::Met(identity) => {
@@ -158,7 +160,11 @@ impl Rule {
                         Outcome::Verified
                     }
                 };
-                allow(outcome, &strips, identity.as_ref())
+                let verdict = allow(outcome, &strips, identity.as_ref());
+                match (once, verdict) {
+                    (Some(link), Verdict::Allow(grant)) => self.redeem(link, grant, request),
+                    (_, verdict) => verdict,
+                }
             }
             Conclusion::Ask(hash) => Verdict::Ask(hash),
             // No challenge gives a scope; the answer says which are needed.
@@ -186,6 +192,27 @@ impl Rule {
                 Mode::Block | Mode::Off => deny(refusal),
             },
         }
+    }
+
+    /// A grant that holds if its link was not used before. In `simulate` no link is used up.
+    fn redeem(&self, link: OnceLink, grant: Grant, request: &Request<'_>) -> Verdict {
+        if matches!(self.mode, Mode::Simulate) {
+            return Verdict::Allow(grant);
+        }
+        let deny = |reason| {
+            let scheme = Scheme::SignedUrl;
+            Refusal { reason, scheme }.answer(request.headers, &self.voice(request.method))
+        };
+        if request.is_prefetch() {
+            return Verdict::Deny(deny(Reason::Prefetch));
+        }
+        Verdict::Redeem(Box::new(Redemption {
+            link,
+            uses: request.method != "HEAD",
+            grant,
+            used: deny(Reason::LinkUsed),
+            unavailable: deny(Reason::KeyServiceUnavailable),
+        }))
     }
 
     /// The method that an allowed preflight asks for.
@@ -270,6 +297,7 @@ impl Requirement {
             Self::Nothing => Finding {
                 conclusion: Conclusion::Met(None),
                 strips: Vec::new(),
+                once: None,
             },
             Self::One(provider) => provider.check(request, facts),
             Self::Any(some) => any(some.iter().map(|it| it.check(request, facts))),
@@ -280,14 +308,20 @@ impl Requirement {
 
 /// One that is met is enough, unless another is ambiguous; a question comes before a
 /// refusal; of refusals, the first that saw a credential tells most, and one that has a
-/// challenge more than one that has none. All are looked at: each may have seen a key.
+/// challenge more than one that has none. All are looked at: each may have seen a key. A
+/// link that works once is used only where nothing else is met.
 fn any<'a>(findings: impl Iterator<Item = Finding<'a>>) -> Finding<'a> {
     let mut strips = Vec::new();
     let (mut met, mut ask, mut refused): (Option<Option<Identity>>, _, _) = (None, None, None);
+    let (mut once, mut is_met_for_good) = (None, false);
     for finding in findings {
         strips.extend(finding.strips);
         match finding.conclusion {
-            Conclusion::Met(identity) => met = Some(met.flatten().or(identity)),
+            Conclusion::Met(identity) => {
+                met = Some(met.flatten().or(identity));
+                is_met_for_good |= finding.once.is_none();
+                once = once.or(finding.once);
+            }
             Conclusion::Ask(hash) => ask = ask.or(Some(hash)),
             Conclusion::Refused(refusal) => {
                 let tells_more = |than: Refusal| weight(refusal) > weight(than);
@@ -306,7 +340,11 @@ fn any<'a>(findings: impl Iterator<Item = Finding<'a>>) -> Finding<'a> {
         // An empty list is refused by the configuration; here it lets nothing pass.
         (None, None, None, None) => return Finding::refused(Reason::NoRule, Scheme::None),
     };
-    Finding { conclusion, strips }
+    Finding {
+        conclusion,
+        strips,
+        once: once.filter(|_| !is_met_for_good),
+    }
 }
 
 fn weight(refusal: Refusal) -> u8 {
@@ -318,10 +356,12 @@ fn weight(refusal: Refusal) -> u8 {
     }
 }
 
-/// A refusal comes before a question: there is no use in asking.
+/// A refusal comes before a question: there is no use in asking. Of two links that work
+/// once only one could be used up.
 fn all<'a>(findings: impl Iterator<Item = Finding<'a>>) -> Finding<'a> {
     let mut strips = Vec::new();
     let (mut identity, mut ask, mut refused) = (None, None, None);
+    let mut once: Option<OnceLink> = None;
     for finding in findings {
         strips.extend(finding.strips);
         match finding.conclusion {
@@ -329,11 +369,20 @@ fn all<'a>(findings: impl Iterator<Item = Finding<'a>>) -> Finding<'a> {
             Conclusion::Ask(hash) => ask = ask.or(Some(hash)),
             Conclusion::Refused(refusal) => refused = refused.or(Some(refusal)),
         }
+        if once.is_some() && finding.once.is_some() {
+            let (reason, scheme) = (Reason::DuplicateCredential, Scheme::SignedUrl);
+            refused = refused.or(Some(Refusal { reason, scheme }));
+        }
+        once = once.or(finding.once);
     }
     let conclusion = match (refused, ask) {
         (Some(refusal), _) => Conclusion::Refused(refusal),
         (None, Some(hash)) => Conclusion::Ask(hash),
         (None, None) => Conclusion::Met(identity),
     };
-    Finding { conclusion, strips }
+    Finding {
+        conclusion,
+        strips,
+        once,
+    }
 }

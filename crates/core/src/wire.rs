@@ -19,6 +19,9 @@ pub const LOOKUPS_PATH: &str = "/v1/lookups";
 /// Path of the change feed.
 pub const CHANGES_PATH: &str = "/v1/changes";
 
+/// Path of the call that uses up a link that works once.
+pub const LINK_USES_PATH: &str = "/v1/links/uses";
+
 /// Most hashes in one lookup.
 pub const MAX_LOOKUP: usize = 100;
 
@@ -97,6 +100,26 @@ pub enum Status {
     Disabled,
     /// It is dead for good.
     Revoked,
+}
+
+/// `POST /v1/links/uses`: was this link used before? If not, it is now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkUseRequest {
+    /// 1 to 160 visible ASCII characters.
+    pub id: String,
+    /// Until when it must be remembered.
+    pub expires_at: UnixMillis,
+    /// Only tell, and use nothing up.
+    #[serde(default)]
+    pub peek: bool,
+}
+
+/// The answer to that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkUseResponse {
+    /// It was not used before.
+    pub first: bool,
 }
 
 /// `GET /v1/changes?after=N`: what has changed since epoch N.

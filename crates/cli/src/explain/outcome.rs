@@ -33,6 +33,12 @@ pub fn print(page: &mut Page, verdict: &Verdict) -> ExitCode {
             page.line("verdict", 0, "undecided: the key service would be asked");
             ExitCode::from(3)
         }
+        Verdict::Redeem(_) => {
+            let told = "undecided: the link works once; the key service would be asked whether \
+                        it was used";
+            page.line("verdict", 0, told);
+            ExitCode::from(3)
+        }
         Verdict::Reply(reply) => {
             let told = format!("answered: {} {}", reply.status, reply.code);
             page.line("verdict", 0, &told);

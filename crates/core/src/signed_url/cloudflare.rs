@@ -116,6 +116,7 @@ impl Format for Cloudflare {
         Ok(Link {
             strips: token.strips,
             identity: None,
+            once: None,
             expires: Some(self.stamp.end(UnixMillis::from_secs(stamp))),
             covers: match self.directory_length.and_then(|it| path.get(..it)) {
                 Some(directory) => Covers::Prefix(directory),

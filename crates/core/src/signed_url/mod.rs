@@ -22,6 +22,7 @@ pub use parameter::{TokenParameter, find_parameter};
 
 use crate::grant::Strip;
 use crate::identity::Identity;
+use crate::once::OnceLink;
 use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::request::Request;
@@ -80,6 +81,8 @@ pub struct Link<'a> {
     pub expires: Option<UnixMillis>,
     /// What else it opens.
     pub covers: Covers<'a>,
+    /// If it works once.
+    pub once: Option<OnceLink>,
 }
 
 /// The parts of a token; no format has more.
@@ -112,6 +115,7 @@ impl<'a> Link<'a> {
             identity: None,
             expires,
             covers: Covers::Path,
+            once: None,
         }
     }
 }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
-use keygate_core::wire::{ChangesResponse, LookupRequest, MAX_LOOKUP};
+use keygate_core::time::Millis;
+use keygate_core::wire::{
+    ChangesResponse, LinkUseRequest, LinkUseResponse, LookupRequest, MAX_LOOKUP,
+};
 
 use super::Service;
 use super::read::{JsonBody, Query};
@@ -25,6 +28,33 @@ pub(super) async fn lookups(
     let answer = service.store.lookup(hashes).await?;
     service.metrics.looked_up(answer.records.len(), asked);
     Ok(Json(answer))
+}
+
+/// A link that was used is remembered for so long after its end: the clocks of edges differ.
+const LINGER: Millis = Millis::from_secs(3600);
+
+/// `POST /v1/links/uses`: uses up a link that works once, and says whether it was unused.
+pub(super) async fn use_link(
+    State(service): State<Arc<Service>>,
+    JsonBody(request): JsonBody<LinkUseRequest>,
+) -> Result<impl IntoResponse, Problem> {
+    let LinkUseRequest {
+        id,
+        expires_at,
+        peek,
+    } = request;
+    if !(1..=160).contains(&id.len()) || !id.bytes().all(|it| it.is_ascii_graphic()) {
+        return Err(Problem::field(
+            "id",
+            "must be 1 to 160 visible ASCII characters",
+        ));
+    }
+    let until = expires_at.plus(LINGER);
+    let first = match peek {
+        true => service.store.is_unused(id).await?,
+        false => service.store.use_link(id, until, service.now()).await?,
+    };
+    Ok(Json(LinkUseResponse { first }))
 }
 
 /// `GET /v1/changes?after=N`; without `after` only the epoch, where an edge begins.

@@ -19,7 +19,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use http_body_util::LengthLimitError;
 use keygate_core::app_key::{KeyRingId, MasterSecret, Prefix};
-use keygate_core::wire::{CHANGES_PATH, LOOKUPS_PATH, SERVICE_MARKER};
+use keygate_core::wire::{CHANGES_PATH, LINK_USES_PATH, LOOKUPS_PATH, SERVICE_MARKER};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::read::is_json;
@@ -74,6 +74,7 @@ impl Service {
         let edge = Router::new()
             .route(LOOKUPS_PATH, post(edge::lookups))
             .route(CHANGES_PATH, get(edge::changes))
+            .route(LINK_USES_PATH, post(edge::use_link))
             .route_layer(from_fn_with_state(Arc::clone(&self), edge_only));
         Router::new()
             .merge(keys)

@@ -3,9 +3,10 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Step N brings `PRAGMA user_version` from N to N + 1.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     include_str!("../../migrations/0001_keys.sql"),
     include_str!("../../migrations/0002_referrers.sql"),
+    include_str!("../../migrations/0003_link_uses.sql"),
 ];
 
 #[derive(Debug)]

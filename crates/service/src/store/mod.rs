@@ -6,6 +6,7 @@
 
 mod feed;
 mod keys;
+mod links;
 mod migrations;
 
 use std::fs::OpenOptions;

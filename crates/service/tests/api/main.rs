@@ -5,6 +5,7 @@ mod bodies;
 mod database;
 mod edge;
 mod keys;
+mod links;
 mod roles;
 mod secrecy;
 mod support;

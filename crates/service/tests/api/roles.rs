@@ -8,7 +8,7 @@ use crate::support::{ADMIN, Answer, EDGE, Running, SECOND_ADMIN};
 const WRONG: &str = "wrong-token-0123456789";
 
 /// The routes, with a body that they take, and who may call them.
-const ROUTES: [(&str, &str, &str, Option<&str>); 11] = [
+const ROUTES: [(&str, &str, &str, Option<&str>); 12] = [
     ("POST", "/v1/keys", r#"{"account":"a"}"#, Some(ADMIN)),
     ("GET", "/v1/keys", "", Some(ADMIN)),
     ("GET", "/v1/keys/0123456789", "", Some(ADMIN)),
@@ -20,6 +20,12 @@ const ROUTES: [(&str, &str, &str, Option<&str>); 11] = [
         Some(EDGE),
     ),
     ("GET", "/v1/changes", "", Some(EDGE)),
+    (
+        "POST",
+        "/v1/links/uses",
+        r#"{"id":"k.a","expires_at":1,"peek":true}"#,
+        Some(EDGE),
+    ),
     ("GET", "/healthz", "", None),
     ("GET", "/readyz", "", None),
     ("GET", "/metrics", "", None),

@@ -1,0 +1,50 @@
+//! Links that work once: which were used.
+
+use keygate_core::time::UnixMillis;
+use rusqlite::params;
+
+use super::keys::sql_millis;
+use super::{SqliteStore, StoreError};
+
+/// How many that nobody needs any more go with each use.
+const SWEPT: usize = 100;
+
+impl SqliteStore {
+    /// Uses up a link; whether this was the first time. On disk when this returns.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`].
+    pub async fn use_link(
+        &self,
+        id: String,
+        expires_at: UnixMillis,
+        now: UnixMillis,
+    ) -> Result<bool, StoreError> {
+        self.write(move |transaction| {
+            transaction
+                .prepare_cached(&format!(
+                    "DELETE FROM link_uses WHERE id IN \
+                     (SELECT id FROM link_uses WHERE expires_at < ?1 LIMIT {SWEPT})"
+                ))?
+                .execute([sql_millis(now)])?;
+            let added = transaction
+                .prepare_cached("INSERT OR IGNORE INTO link_uses (id, expires_at) VALUES (?1, ?2)")?
+                .execute(params![id, sql_millis(expires_at)])?;
+            Ok(added == 1)
+        })
+        .await
+    }
+
+    /// Whether a link was not used before.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`].
+    pub async fn is_unused(&self, id: String) -> Result<bool, StoreError> {
+        self.read(move |transaction| {
+            transaction
+                .prepare_cached("SELECT NOT EXISTS (SELECT 1 FROM link_uses WHERE id = ?1)")?
+                .query_row([id], |row| row.get(0))
+        })
+        .await
+    }
+}

@@ -1,0 +1,78 @@
+//! Links that work once.
+
+use std::thread;
+
+use keygate_core::time::UnixMillis;
+use serde_json::{Value, json};
+
+use crate::support::{EDGE, Running};
+
+fn ask(service: &Running, body: &Value) -> bool {
+    let answer = service.send("POST", "/v1/links/uses", Some(EDGE), &body.to_string());
+    answer.expect(200)["first"].as_bool().unwrap()
+}
+
+#[test]
+fn a_link_is_unused_once_and_a_look_uses_nothing_up() {
+    let service = Running::start();
+    let link = json!({ "id": "2026-11.abc", "expires_at": 4_000_000_000_000_u64 });
+    let look = json!({ "id": "2026-11.abc", "expires_at": 4_000_000_000_000_u64, "peek": true });
+    assert!(ask(&service, &look));
+    assert!(ask(&service, &link));
+    assert!(!ask(&service, &link));
+    assert!(!ask(&service, &look));
+    let other = json!({ "id": "2026-11.abd", "expires_at": 4_000_000_000_000_u64 });
+    assert!(ask(&service, &other));
+}
+
+#[test]
+fn of_many_who_use_one_link_at_once_one_is_first() {
+    let service = Running::start();
+    let link = json!({ "id": "k.race", "expires_at": 4_000_000_000_000_u64 });
+    let firsts: usize = thread::scope(|scope| {
+        let tries: Vec<_> = (0..16)
+            .map(|_| scope.spawn(|| usize::from(ask(&service, &link))))
+            .collect();
+        tries.into_iter().map(|it| it.join().unwrap()).sum()
+    });
+    assert_eq!(firsts, 1);
+}
+
+#[test]
+fn a_used_link_is_remembered_past_its_end_and_then_forgotten() {
+    let service = Running::start();
+    service.set_now(UnixMillis(1_000_000));
+    let link = json!({ "id": "k.a", "expires_at": 2_000_000 });
+    assert!(ask(&service, &link));
+    // Whoever is an hour late by the clock of another edge finds it used.
+    service.set_now(UnixMillis(2_000_000 + 3_599_000));
+    assert!(!ask(&service, &link));
+    let count = || -> i64 {
+        let raw = rusqlite::Connection::open(&service.database).unwrap();
+        let count = raw.query_row("SELECT count(*) FROM link_uses", [], |row| row.get(0));
+        count.unwrap()
+    };
+    assert_eq!(count(), 1);
+    service.set_now(UnixMillis(2_000_000 + 3_601_000));
+    assert!(ask(
+        &service,
+        &json!({ "id": "k.b", "expires_at": 9_000_000 })
+    ));
+    assert_eq!(count(), 1, "the first is swept, the second is there");
+}
+
+#[test]
+fn a_wrong_field_is_named() {
+    let service = Running::start();
+    for (body, field) in [
+        (json!({ "id": "", "expires_at": 1 }), "id"),
+        (json!({ "id": "a b", "expires_at": 1 }), "id"),
+        (json!({ "id": "a".repeat(161), "expires_at": 1 }), "id"),
+        (json!({ "id": "a" }), "expires_at"),
+        (json!({ "id": "a", "expires_at": -1 }), "expires_at"),
+        (json!({ "id": "a", "expires_at": 1, "once": true }), "once"),
+    ] {
+        let answer = service.send("POST", "/v1/links/uses", Some(EDGE), &body.to_string());
+        assert_eq!(answer.expect(400)["field"], field, "{body}");
+    }
+}
