@@ -12,6 +12,7 @@ mod hostile;
 mod identity;
 mod links;
 mod login;
+mod once;
 mod outages;
 mod referrers;
 mod rules;

@@ -92,7 +92,7 @@ fn decide(rules: Value, headers: &[Header], has_session: bool) -> Verdict {
 fn reason(verdict: Verdict) -> Option<Reason> {
     match verdict {
         Verdict::Deny(denial) => Some(denial.reason),
-        Verdict::Allow(_) | Verdict::Ask(_) | Verdict::Reply(_) => None,
+        Verdict::Allow(_) | Verdict::Ask(_) | Verdict::Redeem(_) | Verdict::Reply(_) => None,
     }
 }
 

@@ -116,12 +116,12 @@ impl Format for Cloudflare {
         Ok(Link {
             strips: token.strips,
             identity: None,
-            once: None,
             expires: Some(self.stamp.end(UnixMillis::from_secs(stamp))),
             covers: match self.directory_length.and_then(|it| path.get(..it)) {
                 Some(directory) => Covers::Prefix(directory),
                 None => Covers::Path,
             },
+            once: None,
         })
     }
 

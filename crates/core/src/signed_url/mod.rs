@@ -6,6 +6,7 @@
 
 pub mod carrier;
 pub mod cloudflare;
+pub mod keygate;
 pub mod parameter;
 pub mod path_token;
 #[cfg(feature = "tools")]

@@ -3,11 +3,14 @@
 
 use std::net::IpAddr;
 
+use keygate_core::path::Target;
 use keygate_core::policy::{Facts, Policy, Verdict};
+use keygate_core::provider::Provider;
 use keygate_core::reason::Reason;
 use keygate_core::record::{KeyLookup, NoAnswer};
 use keygate_core::request::Header;
 use keygate_core::session::NoClaims;
+use keygate_core::signed_url::sign::{Order, Scope};
 use keygate_core::time::UnixMillis;
 
 /// The headers of a GET, and more.
@@ -65,7 +68,9 @@ pub fn judge(policy: &Policy, headers: &[Header], now_secs: u64) -> Result<Strin
     ) {
         Verdict::Allow(grant) => Ok(after(headers, &grant.edits, ":path").unwrap_or_default()),
         Verdict::Deny(denial) => Err(denial.reason),
-        other @ (Verdict::Ask(_) | Verdict::Reply(_)) => panic!("not without a key: {other:?}"),
+        other @ (Verdict::Ask(_) | Verdict::Redeem(_) | Verdict::Reply(_)) => {
+            panic!("not without a key: {other:?}")
+        }
     }
 }
 
@@ -93,16 +98,23 @@ pub fn after(
     (!values.is_empty()).then(|| values.join(","))
 }
 
-/// A link for a target, signed as the one provider of a rule does, at a time.
+/// A link for a target, signed as the first provider of a rule does, at a time.
 pub fn signed(policy: &Policy, rule: usize, target: &str, now: UnixMillis) -> String {
-    use keygate_core::path::Target;
-    use keygate_core::provider::Provider;
-    use keygate_core::signed_url::sign::{Order, Scope};
-    let order = Order {
-        origin: "",
+    signed_as(policy, rule, target, &|order| order.now = now)
+}
+
+/// The same, with what else the order says.
+pub fn signed_as(
+    policy: &Policy,
+    rule: usize,
+    target: &str,
+    change: &dyn Fn(&mut Order<'_>),
+) -> String {
+    let mut order = Order {
+        origin: "https://example.com",
         target: Target::parse(target.as_bytes()).unwrap(),
         method: "GET",
-        now,
+        now: UnixMillis(0),
         not_before: None,
         expires: None,
         scope: Scope::Path,
@@ -114,8 +126,10 @@ pub fn signed(policy: &Policy, rule: usize, target: &str, now: UnixMillis) -> St
         options: &[],
         private_key: None,
     };
+    change(&mut order);
     let Provider::SignedUrl(links) = policy.rules.all()[rule].require.providers()[0] else {
         panic!("rule {rule} requires a signed URL first");
     };
-    links.format.sign(&order).unwrap().url
+    let url = links.format.sign(&order).unwrap().url;
+    url.strip_prefix(order.origin).unwrap().to_owned()
 }

@@ -1,0 +1,185 @@
+//! Links that work once: what uses one up, and what does not.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a test may panic"
+)]
+
+mod common;
+
+use common::{after, facts, get, policy, signed_as};
+use keygate_core::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
+use keygate_core::once::Redemption;
+use keygate_core::policy::Verdict;
+use keygate_core::reason::Reason;
+use keygate_core::record::{Answer, Knowledge, KnownKey, NothingKnown};
+use keygate_core::request::Header;
+use keygate_core::secret::Secret;
+use keygate_core::signed_url::sign::Order;
+use keygate_core::time::{Millis, UnixMillis};
+use serde_json::{Value, json};
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
+const ID: &str = "AAAAAAAAAAAAAAAAAAAAAA";
+
+fn with_rule(rule: Value) -> Value {
+    let mut whole = json!({ "name": "it", "match": { "path": "/**" } });
+    whole
+        .as_object_mut()
+        .unwrap()
+        .extend(rule.as_object().unwrap().clone());
+    json!({
+        "version": 1,
+        "secrets": { "ring": [{ "id": "k1", "env": "SECRET" }], "keys": [{ "id": "01", "env": "SECRET" }] },
+        "key_service": { "cluster": "keys", "authority": "keys", "token_env": "TOKEN" },
+        "providers": {
+            "link": { "type": "signed_url", "format": "keygate", "secrets": "ring", "max_lifetime": "1h" },
+            "second": { "type": "signed_url", "format": "keygate", "secrets": "ring",
+                        "max_lifetime": "1h", "from": [{ "header": "x-link" }] },
+            "third": { "type": "signed_url", "format": "keygate", "secrets": "ring",
+                       "max_lifetime": "1h", "from": [{ "header": "y-link" }] },
+            "key": { "type": "app_key", "secrets": "keys" }
+        },
+        "rules": [whole],
+        "unmatched": "deny"
+    })
+}
+
+/// A link for `/a` that works once.
+fn link() -> String {
+    let policy = policy(&with_rule(json!({ "require": "link" })), SECRET);
+    signed_as(&policy, 0, "/a", &|order: &mut Order<'_>| {
+        order.now = NOW;
+        order.expires = Some(NOW.plus(Millis::from_secs(600)));
+        order.once = Some(ID);
+    })
+}
+
+fn decide(rule: Value, headers: &[Header]) -> Verdict {
+    policy(&with_rule(rule), SECRET).decide(headers, &facts(&NothingKnown, None, NOW))
+}
+
+fn redemption(verdict: Verdict) -> Redemption {
+    match verdict {
+        Verdict::Redeem(redemption) => *redemption,
+        other => panic!("the key service must be told first: {other:?}"),
+    }
+}
+
+#[test]
+fn a_get_uses_the_link_up_and_a_head_only_asks() {
+    let headers = get(&link(), &[]);
+    let found = redemption(decide(json!({ "require": "link" }), &headers));
+    assert_eq!(found.link.id, format!("k1.{ID}"));
+    assert_eq!(found.link.expires, NOW.plus(Millis::from_secs(600)));
+    assert!(found.uses);
+    assert_eq!(
+        after(&headers, &found.grant.edits, ":path").as_deref(),
+        Some("/a")
+    );
+    assert_eq!(
+        (found.used.status, found.used.reason),
+        (403, Reason::LinkUsed)
+    );
+    assert_eq!(found.unavailable.status, 503);
+    let mut head = headers;
+    head[0].1 = b"HEAD".to_vec();
+    assert!(!redemption(decide(json!({ "require": "link" }), &head)).uses);
+}
+
+#[test]
+fn a_prefetch_is_refused_and_uses_nothing_up() {
+    for (name, value) in [
+        ("sec-purpose", "prefetch"),
+        ("sec-purpose", "prefetch;prerender"),
+        ("purpose", "Prefetch"),
+        ("x-moz", "prefetch"),
+    ] {
+        let verdict = decide(
+            json!({ "require": "link" }),
+            &get(&link(), &[(name, value)]),
+        );
+        let Verdict::Deny(denial) = verdict else {
+            panic!("{name}: {value}");
+        };
+        assert_eq!((denial.status, denial.reason), (403, Reason::Prefetch));
+    }
+}
+
+#[test]
+fn nothing_is_used_up_for_a_request_that_is_refused_anyway() {
+    let both = json!({ "require": { "all": ["link", "key"] } });
+    let Verdict::Deny(denial) = decide(both, &get(&link(), &[])) else {
+        panic!("the key is missing");
+    };
+    assert_eq!(denial.reason, Reason::MissingCredential);
+    let scopes = json!({ "require": "link", "scopes": [{ "need": "read" }] });
+    let Verdict::Deny(denial) = decide(scopes, &get(&link(), &[])) else {
+        panic!("a link has no scopes");
+    };
+    assert_eq!(denial.reason, Reason::InsufficientScope);
+    let pages = json!({ "require": "link", "allowed_referrers": ["https://app.example/"] });
+    let more = [("referer", "https://evil.example/")];
+    assert!(matches!(
+        decide(pages, &get(&link(), &more)),
+        Verdict::Deny(_)
+    ));
+}
+
+#[test]
+fn a_simulated_rule_uses_nothing_up() {
+    let rule = json!({ "require": "link", "mode": "simulate" });
+    assert!(matches!(
+        decide(rule, &get(&link(), &[])),
+        Verdict::Allow(_)
+    ));
+}
+
+#[test]
+fn whoever_has_another_credential_keeps_the_link() {
+    let master = MasterSecret::derive(&Secret::new(SECRET.into())).unwrap();
+    let kid = KeyRingId::parse("01").unwrap();
+    let key: NewAppKey = master.generate(&Prefix::parse("kg").unwrap(), kid, &mut |bytes| {
+        bytes.fill(5)
+    });
+    let record = json!({ "hash": key.hash, "id": key.id, "account": "alice", "status": "active",
+                         "metadata": {} });
+    let known = KnownKey::try_from(&serde_json::from_value(record).unwrap()).unwrap();
+    let answer = Answer {
+        hash: key.hash,
+        knowledge: Knowledge::Known(known.into()),
+        others: &NothingKnown,
+    };
+    let bearer = format!("Bearer {}", key.text.as_str());
+    let headers = get(&link(), &[("authorization", &bearer)]);
+    let decide = |require: Value| {
+        let rule = json!({ "require": require });
+        policy(&with_rule(rule), SECRET).decide(&headers, &facts(&answer, None, NOW))
+    };
+    for any in [json!(["link", "key"]), json!(["key", "link"])] {
+        let Verdict::Allow(grant) = decide(json!({ "any": any })) else {
+            panic!("the key alone is enough");
+        };
+        assert_eq!(
+            after(&headers, &grant.edits, ":path").as_deref(),
+            Some("/a")
+        );
+    }
+    let found = redemption(decide(json!({ "all": ["link", "key"] })));
+    assert_eq!(found.grant.identity.unwrap().account, "alice");
+}
+
+#[test]
+fn two_links_that_work_once_are_too_many() {
+    let token = link().split_once("kg=").unwrap().1.to_owned();
+    let headers = get("/a", &[("x-link", &token), ("y-link", &token)]);
+    let rule = json!({ "require": { "all": ["second", "third"] } });
+    let Verdict::Deny(denial) = decide(rule, &headers) else {
+        panic!("only one could be used up");
+    };
+    assert_eq!(denial.reason, Reason::DuplicateCredential);
+}
