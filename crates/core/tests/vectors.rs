@@ -13,8 +13,11 @@ mod runner;
 
 #[test]
 fn known_answers_hold_and_forgeries_do_not() {
-    let text = include_str!("../../../tests/vectors/signed-urls.json");
-    let tally = runner::run(&serde_json::from_str(text).unwrap());
-    assert_eq!(tally.failures, Vec::<String>::new());
-    assert!(tally.passed >= 11, "only {} were tried", tally.passed);
+    let mut passed = 0;
+    for text in runner::KNOWN {
+        let tally = runner::run(&serde_json::from_str(text).unwrap());
+        assert_eq!(tally.failures, Vec::<String>::new());
+        passed += tally.passed;
+    }
+    assert!(passed >= 11, "only {passed} were tried");
 }

@@ -94,7 +94,8 @@ impl Case {
         self
     }
 
-    fn policy(&self) -> Result<Policy, String> {
+    /// The policy that holds nothing but this provider.
+    pub fn policy(&self) -> Result<Policy, String> {
         let mut provider = self.provider.clone();
         provider["type"] = json!("signed_url");
         provider["secrets"] = json!("ring");
@@ -116,14 +117,18 @@ impl Case {
         })
     }
 
-    fn judge(&self, policy: &Policy, headers: &[Header], now: u64) -> Result<(), Reason> {
-        let facts = Facts {
+    /// What else a decision draws on, at a time in unix seconds.
+    pub fn facts(&self, now: u64) -> Facts<'_> {
+        Facts {
             client: self.client,
             keys: &NothingKnown,
             claims: &NoClaims,
             now: UnixMillis::from_secs(now),
-        };
-        match policy.decide(headers, &facts) {
+        }
+    }
+
+    fn judge(&self, policy: &Policy, headers: &[Header], now: u64) -> Result<(), Reason> {
+        match policy.decide(headers, &self.facts(now)) {
             Verdict::Allow(_) => Ok(()),
             Verdict::Deny(denial) => Err(denial.reason),
             other => panic!("a signed URL is allowed or denied: {other:?}"),
@@ -160,10 +165,16 @@ impl Case {
     }
 }
 
-/// What the files of systems say: a case, or why there is none.
-type Told = Option<Result<Case, String>>;
+/// The known answers in the tree.
+pub const KNOWN: &[&str] = &[include_str!(
+    "../../../../../tests/vectors/signed-urls.json"
+)];
 
-fn case_of(vector: &Value) -> Told {
+/// What the files of systems say: a case, or why there is none.
+pub type Told = Option<Result<Case, String>>;
+
+/// The case of a vector; `None` when no format of Keygate is for its system.
+pub fn case_of(vector: &Value) -> Told {
     match vector["system"].as_str()? {
         "cloudflare" => Some(cloudflare::case(vector)),
         _ => None,

@@ -1,0 +1,115 @@
+//! What a fuzzer puts to a format: requests, as text, to the policies of its known answers.
+//!
+//! An input is a byte that chooses the known answer whose policy is asked, then the path,
+//! and then a header in each line, `name: value`. `crates/core/tests/corpus.rs` replays
+//! every input that was kept.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    dead_code,
+    missing_docs,
+    reason = "a fuzzer looks for panics, and has some of its own"
+)]
+
+#[path = "../../crates/core/examples/vectors/runner/mod.rs"]
+mod runner;
+
+use keygate_core::grant::Edit;
+use keygate_core::path::Target;
+use keygate_core::policy::{Policy, Verdict};
+use keygate_core::request::Header;
+
+/// Every format with a target, and the `system` of its known answers.
+pub const SYSTEMS: &[(&str, &str)] = &[("cloudflare", "cloudflare")];
+
+/// The policies of the known answers of one system.
+pub struct Requests(Vec<(Policy, runner::Case)>);
+
+impl Requests {
+    pub fn of(system: &str) -> Self {
+        let mut all = Vec::new();
+        for text in runner::KNOWN {
+            let known: serde_json::Value = serde_json::from_str(text).unwrap();
+            let vectors = known["vectors"].as_array().unwrap();
+            for vector in vectors.iter().filter(|it| it["system"] == system) {
+                let case = runner::case_of(vector).unwrap().unwrap();
+                all.push((case.policy().unwrap(), case));
+            }
+        }
+        assert!(!all.is_empty(), "no known answer is of {system}");
+        Self(all)
+    }
+
+    /// One input. What passes must go on with a path that means one thing.
+    pub fn run(&self, data: &[u8]) {
+        let Some((choice, text)) = data.split_first() else {
+            return;
+        };
+        let (policy, case) = &self.0[usize::from(*choice) % self.0.len()];
+        let headers = headers(text);
+        let verdict = policy.decide(&headers, &case.facts(case.now));
+        if let Verdict::Allow(grant) = verdict {
+            for edit in &grant.edits {
+                if let Edit::Set(name, value) = edit
+                    && name == ":path"
+                {
+                    assert!(Target::parse(value).is_ok(), "{value:?}");
+                }
+            }
+        }
+    }
+
+    /// The known answers as inputs, for the corpus.
+    pub fn seeds(&self) -> Vec<Vec<u8>> {
+        let seed = |(index, (_, case)): (usize, &(Policy, runner::Case))| {
+            let mut seed = vec![u8::try_from(index % 256).unwrap()];
+            let value = |name: &str| {
+                let mut all = case.headers.iter();
+                all.find(|(it, _)| it == name.as_bytes()).unwrap().1.clone()
+            };
+            seed.extend(value(":path"));
+            for (name, value) in &case.headers {
+                if name != b":path" {
+                    seed.push(b'\n');
+                    seed.extend_from_slice(name);
+                    seed.extend(b": ");
+                    seed.extend_from_slice(value);
+                }
+            }
+            seed
+        };
+        self.0.iter().enumerate().map(seed).collect()
+    }
+}
+
+fn headers(text: &[u8]) -> Vec<Header> {
+    let mut lines = text.split(|it| *it == b'\n');
+    let path = lines.next().unwrap_or_default();
+    let mut headers: Vec<Header> = vec![(b":path".to_vec(), path.to_vec())];
+    for line in lines {
+        let at = line.iter().skip(1).position(|it| *it == b':');
+        if let Some(at) = at.map(|it| it + 1) {
+            let value = line[at + 1..].trim_ascii_start();
+            headers.push((line[..at].to_ascii_lowercase(), value.to_vec()));
+        }
+    }
+    for (name, value) in [(":method", "GET"), (":authority", "example.com")] {
+        if !headers.iter().any(|(it, _)| it == name.as_bytes()) {
+            headers.push((name.into(), value.into()));
+        }
+    }
+    headers
+}
+
+/// A target for one format.
+#[macro_export]
+macro_rules! links {
+    ($system:literal) => {
+        thread_local! {
+            static REQUESTS: $crate::Requests = $crate::Requests::of($system);
+        }
+        libfuzzer_sys::fuzz_target!(|data: &[u8]| REQUESTS.with(|it| it.run(data)));
+    };
+}
