@@ -132,6 +132,10 @@ impl<'a> Fields<'a> {
     }
 
     fn take(&mut self, letter: char, value: &'a str) -> Option<()> {
+        // All that a field can hold is visible ASCII.
+        if !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return None;
+        }
         match letter {
             'k' => self.key_id = Some(value).filter(|it| is_key_id(it))?,
             'e' => self.expires = seconds(value)?,
@@ -190,11 +194,7 @@ fn split(text: &str) -> Option<(char, &str, &str)> {
     }
     let length = decimal(length)?;
     let (value, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
-    // All that a field can hold goes into a header.
-    value
-        .bytes()
-        .all(|byte| byte.is_ascii_graphic())
-        .then_some((letter, value, rest))
+    Some((letter, value, rest))
 }
 
 /// A number without sign and leading zero, greater than zero.
