@@ -2,7 +2,8 @@
 //! token put where the first carrier says.
 
 use super::sign::{Place, Terms, Unsignable, hs256, with};
-use super::{Algorithm, Keygate, Keys, covers};
+use super::{Algorithm, Keygate, Keys};
+use crate::path::canonical;
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::find_parameter;
 use crate::signed_url::private_key::PrivateKey;
@@ -49,19 +50,22 @@ pub(super) fn sign(links: &Keygate, order: &Order<'_>) -> Result<Signed, SignErr
             "the link would live for longer than max_lifetime permits: until {latest} at most"
         )));
     }
+    let prefix = match order.scope {
+        Scope::Prefix(prefix) => Some(canonical(prefix)),
+        Scope::Path | Scope::Globs(_) => None,
+    };
+    let globs: Vec<_> = match order.scope {
+        Scope::Globs(globs) => globs.iter().map(|it| canonical(it)).collect(),
+        Scope::Path | Scope::Prefix(_) => Vec::new(),
+    };
+    let globs: Vec<&str> = globs.iter().map(AsRef::as_ref).collect();
     let terms = Terms {
         expires_secs: expires.as_secs(),
         not_before_secs: order.not_before.map(|it| it.as_secs()),
         method: Some(order.method).filter(|it| *it != "GET"),
         any_host: any(order, "host")?,
-        prefix: match order.scope {
-            Scope::Prefix(prefix) => Some(prefix),
-            Scope::Path | Scope::Globs(_) => None,
-        },
-        globs: match order.scope {
-            Scope::Globs(globs) => globs,
-            Scope::Path | Scope::Prefix(_) => &[],
-        },
+        prefix: prefix.as_deref(),
+        globs: &globs,
         any_query: any(order, "query")?,
         ignored: &ignored,
         addresses: order.addresses,
@@ -71,12 +75,26 @@ pub(super) fn sign(links: &Keygate, order: &Order<'_>) -> Result<Signed, SignErr
         once: order.once,
     };
     let place = Place {
-        host: order.authority(),
+        host: host(order),
         path: order.target.path,
         query: order.target.query,
     };
     let token = token(links, order, &terms, &place)?;
-    put(links, order, &terms, &token)
+    put(links, order, &token)
+}
+
+/// The host as clients send it: without the port that its scheme implies.
+fn host<'a>(order: &Order<'a>) -> &'a str {
+    let authority = order
+        .origin
+        .split_once("://")
+        .map_or(order.origin, |(_, it)| it);
+    let port = if order.origin.starts_with("https://") {
+        ":443"
+    } else {
+        ":80"
+    };
+    authority.strip_suffix(port).unwrap_or(authority)
 }
 
 /// An option that is `*` or not given.
@@ -127,12 +145,7 @@ fn token(
 }
 
 /// Puts the token into the first carrier.
-fn put(
-    links: &Keygate,
-    order: &Order<'_>,
-    terms: &Terms<'_>,
-    token: &str,
-) -> Result<Signed, SignError> {
+fn put(links: &Keygate, order: &Order<'_>, token: &str) -> Result<Signed, SignError> {
     for name in links.carriers.iter().filter_map(|it| match it {
         Carrier::Query(name) => Some(name),
         Carrier::Header(_) | Carrier::Cookie(_) | Carrier::Path(_) => None,
@@ -158,18 +171,10 @@ fn put(
             cookies: vec![(name.clone(), token.to_owned())],
             ..Signed::default()
         },
-        Some(Carrier::Path(name)) => {
-            // Behind the prefix, so that every relative link within it keeps the token.
-            let path = order.target.path;
-            let prefix = terms.prefix.and_then(|it| covers::prefix(it, path));
-            let head = prefix.or_else(|| path.rsplit_once('/').map(|(it, _)| it));
-            let head = head.unwrap_or_default().trim_end_matches('/');
-            let rest = order.target.whole.strip_prefix(head).unwrap_or_default();
-            Signed {
-                url: format!("{}{head}/{name}={token}{rest}", order.origin),
-                ..Signed::default()
-            }
-        }
+        Some(Carrier::Path(name)) => Signed {
+            url: format!("{}/{name}={token}{}", order.origin, order.target.whole),
+            ..Signed::default()
+        },
         None => return Err(SignError::new("the provider has no place for a token")),
     })
 }

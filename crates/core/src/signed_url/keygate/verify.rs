@@ -1,12 +1,14 @@
 //! The check of a link, in its order: find, read, signature, then what it permits.
 
+use arrayvec::ArrayVec;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::Mac as _;
+use hmac::{Hmac, Mac as _};
+use sha2::Sha256;
 
 use super::fields::{Fields, address};
 use super::text::{self, Subject, name_of};
-use super::{Keygate, Keys, covers};
+use super::{Algorithm, Keygate, Keys, covers};
 use crate::credential::{cookie_values, decode_token};
 use crate::identity::Identity;
 use crate::once::OnceLink;
@@ -15,6 +17,7 @@ use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::{KeyRing, RingEntry};
 use crate::signed_url::carrier::{self, Carried, Carrier};
+use crate::signed_url::public_key::PublicKey;
 use crate::signed_url::{Covers, Link};
 use crate::time::UnixMillis;
 
@@ -99,7 +102,7 @@ impl Keygate {
             let prefix = covers::prefix(prefix, path).ok_or(Reason::WrongSignature)?;
             return Ok(Covers::Prefix(prefix));
         }
-        if fields.has_globs && !fields.values('g').any(|it| covers::glob(it, path)) {
+        if fields.has('g') && !fields.values('g').any(|it| covers::glob(it, path)) {
             return Err(Reason::WrongSignature);
         }
         Ok(Covers::Path)
@@ -151,7 +154,7 @@ impl Token {
         })
     }
 
-    fn signature(&self) -> &[u8] {
+    pub(super) fn signature(&self) -> &[u8] {
         self.signature.get(..self.length).unwrap_or_default()
     }
 }
@@ -168,23 +171,69 @@ impl Keys {
     ) -> bool {
         match self {
             Self::Hs256(ring) => pick(ring, fields, now).is_some_and(|(entry, is_named)| {
-                let mut expected = entry.key.clone();
-                let written = text::write(self.algorithm(), fields, subject, |piece| {
-                    expected.update(piece);
-                });
-                let is_right = expected.verify_slice(signature).is_ok();
-                is_right && written.is_ok() && is_named
+                hs256(&entry.key, fields, subject, signature) && is_named
             }),
             Self::EdDsa(ring) => pick(ring, fields, now).is_some_and(|(entry, is_named)| {
-                let mut message = Vec::with_capacity(512);
-                let written = text::write(self.algorithm(), fields, subject, |piece| {
-                    message.extend_from_slice(piece);
-                });
-                let is_right = written.is_ok() && entry.key.verify(&[&message], signature);
-                is_right && is_named
+                eddsa(&entry.key, fields, subject, signature) && is_named
             }),
         }
     }
+
+    /// Whether any key signed this, whatever its name and time.
+    #[cfg(feature = "tools")]
+    pub(super) fn any_signed(
+        &self,
+        fields: &Fields<'_>,
+        subject: &Subject<'_>,
+        signature: &[u8],
+    ) -> bool {
+        match self {
+            Self::Hs256(ring) => {
+                let mut all = ring.0.iter();
+                all.any(|it| hs256(&it.key, fields, subject, signature))
+            }
+            Self::EdDsa(ring) => {
+                let mut all = ring.0.iter();
+                all.any(|it| eddsa(&it.key, fields, subject, signature))
+            }
+        }
+    }
+
+    /// Whether the key of this id counts now.
+    #[cfg(feature = "tools")]
+    pub(super) fn counts(&self, id: &str, now: UnixMillis) -> bool {
+        match self {
+            Self::Hs256(ring) => ring.current(now).any(|it| it.id == id),
+            Self::EdDsa(ring) => ring.current(now).any(|it| it.id == id),
+        }
+    }
+}
+
+fn hs256(key: &Hmac<Sha256>, fields: &Fields<'_>, subject: &Subject<'_>, signature: &[u8]) -> bool {
+    let mut expected = key.clone();
+    let mut room = ArrayVec::new();
+    let put = |piece: &[u8]| gather(&mut expected, &mut room, piece);
+    let written = text::write(Algorithm::Hs256, fields, subject, put);
+    expected.update(&room);
+    expected.verify_slice(signature).is_ok() && written.is_ok()
+}
+
+/// Many small pieces cost a MAC more than what is in them: it gets them by the hundred.
+fn gather(mac: &mut Hmac<Sha256>, room: &mut ArrayVec<u8, 256>, piece: &[u8]) {
+    if room.try_extend_from_slice(piece).is_err() {
+        mac.update(room);
+        room.clear();
+        if room.try_extend_from_slice(piece).is_err() {
+            mac.update(piece);
+        }
+    }
+}
+
+fn eddsa(key: &PublicKey, fields: &Fields<'_>, subject: &Subject<'_>, signature: &[u8]) -> bool {
+    let mut message = Vec::with_capacity(512);
+    let extend = |piece: &[u8]| message.extend_from_slice(piece);
+    let written = text::write(Algorithm::EdDsa, fields, subject, extend);
+    written.is_ok() && key.verify(&[&message], signature)
 }
 
 /// The entry that the token names, if it counts now; or any other, and that it is not the
