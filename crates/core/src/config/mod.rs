@@ -10,6 +10,7 @@ mod rule;
 mod schema;
 mod session;
 mod signed_url;
+mod tree;
 mod unique;
 mod written;
 
@@ -22,6 +23,8 @@ use serde::de::DeserializeOwned;
 #[cfg(feature = "schema")]
 pub use schema::schema;
 pub use signed_url::FORMATS;
+
+use tree::Tree;
 
 use crate::answer::{Authenticate, Template};
 use crate::identity::{IDENTITY_PREFIX, IdentityHeaders};
@@ -70,9 +73,10 @@ impl Policy {
                  google.protobuf.StringValue: a Struct does not arrive as JSON",
             )]);
         }
-        let written: written::Policy = parse_part("", text).map_err(|it| vec![it])?;
-        let mut compiler = Compiler::new(environment);
-        let policy = compiler.policy(&written);
+        let tree = Tree::parse(text).map_err(|it| vec![misshapen("", text, &it)])?;
+        let written = read_part("", text, &tree).map_err(|it| vec![it])?;
+        let mut compiler = Compiler::new(text, environment);
+        let policy = compiler.policy(&written, &tree);
         match policy {
             Some(policy) if compiler.problems.is_empty() => Ok(policy),
             _ => Err(compiler.problems),
@@ -80,40 +84,32 @@ impl Policy {
     }
 }
 
-/// Deserializes one part of a configuration; its errors are named from `path` on.
-fn parse_part<T: DeserializeOwned>(path: &str, text: &[u8]) -> Result<T, Problem> {
-    let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let inner = error.path().to_string();
-        let path = match (path, inner.as_str()) {
-            (path, ".") => path.to_owned(),
-            ("", inner) => inner.to_owned(),
-            (path, inner) => format!("{path}.{inner}"),
-        };
-        let message = error.into_inner().to_string();
-        // Someone may have written the secret itself where its name should stand.
-        match message.split_once(", expected") {
-            Some((_, expected))
-                if path.starts_with("secrets") && !message.starts_with("unknown field") =>
-            {
-                misshapen(
-                    &path,
-                    format!("is not of the right form, expected{expected}"),
-                )
-            }
-            _ => misshapen(&path, message),
-        }
-    })?;
-    match deserializer.end() {
-        Ok(()) => Ok(parsed),
-        Err(error) => Err(misshapen(path, error)),
-    }
+/// Reads one part of a configuration, which stands at `path` of this text.
+fn read_part<T: DeserializeOwned>(path: &str, text: &[u8], tree: &Tree) -> Result<T, Problem> {
+    tree.read().map_err(|error| misshapen(path, text, &error))
 }
 
-fn misshapen(path: &str, error: impl fmt::Display) -> Problem {
+#[cold]
+fn misshapen(path: &str, text: &[u8], error: &tree::Error) -> Problem {
+    let path = match (path, error.path()) {
+        (path, "") => path.to_owned(),
+        ("", inner) => inner.to_owned(),
+        (path, inner) => format!("{path}.{inner}"),
+    };
+    let message = error.message(text);
+    // Someone may have written the secret itself where its name should stand.
+    let message = match message.split_once(", expected") {
+        Some((_, expected))
+            if path.starts_with("secrets") && !message.starts_with("unknown field") =>
+        {
+            format!("is not of the right form, expected{expected}")
+        }
+        _ => message,
+    };
     Problem {
+        path,
+        message,
         is_shape: true,
-        ..problem(path, &error.to_string())
     }
 }
 
@@ -134,6 +130,7 @@ enum Material {
 
 /// Turns the written into the used, and collects what is wrong on the way.
 struct Compiler<'a> {
+    text: &'a [u8],
     environment: Environment<'a>,
     secrets: HashMap<String, KeyRing<Material>>,
     /// Signatures that held, over all providers.
@@ -148,8 +145,9 @@ struct Compiler<'a> {
 }
 
 impl<'a> Compiler<'a> {
-    fn new(environment: Environment<'a>) -> Self {
+    fn new(text: &'a [u8], environment: Environment<'a>) -> Self {
         Self {
+            text,
             environment,
             secrets: HashMap::new(),
             seen: Rc::default(),
@@ -170,7 +168,7 @@ impl<'a> Compiler<'a> {
         result.map_err(|error| self.wrong(path, error)).ok()
     }
 
-    fn policy(&mut self, written: &written::Policy) -> Option<Policy> {
+    fn policy(&mut self, written: &written::Policy, tree: &Tree) -> Option<Policy> {
         if written.version != 1 {
             self.wrong("version", "must be 1");
         }
@@ -181,8 +179,11 @@ impl<'a> Compiler<'a> {
             .key_service
             .as_ref()
             .and_then(|it| self.key_service(it));
-        for (name, text) in &written.providers.0 {
-            self.provider(name, text, written.key_service.is_some());
+        let providers = tree.get("providers");
+        for (name, _) in &written.providers.0 {
+            if let Some(provider) = providers.and_then(|it| it.get(name)) {
+                self.provider(name, provider, written.key_service.is_some());
+            }
         }
         for (name, response) in &written.responses.0 {
             self.response(name, response);

@@ -2,9 +2,8 @@
 
 use std::rc::Rc;
 
-use serde_json::value::RawValue;
-
-use super::{Compiler, Material, parse_part, written};
+use super::tree::Tree;
+use super::{Compiler, Material, read_part, written};
 use crate::app_key::{KeyRingId, MasterSecret, Prefix};
 use crate::credential::Carrier;
 use crate::identity::IDENTITY_PREFIX;
@@ -13,7 +12,7 @@ use crate::secret::{KeyRing, RingEntry, Secret};
 use crate::signed_url::public_key::{KeyKind, PublicKey};
 
 impl Compiler<'_> {
-    pub(super) fn provider(&mut self, name: &str, text: &RawValue, has_key_service: bool) {
+    pub(super) fn provider(&mut self, name: &str, text: &Tree, has_key_service: bool) {
         let path = format!("providers.{name}");
         if name == "nothing" || !super::is_name(name) {
             self.wrong(
@@ -22,7 +21,6 @@ impl Compiler<'_> {
             );
         }
         self.providers.insert(name.to_owned(), None);
-        let text = text.get().as_bytes();
         let Some(kind) = self.part::<written::ProviderType>(&path, text) else {
             return;
         };
@@ -61,9 +59,9 @@ impl Compiler<'_> {
     pub(super) fn part<T: serde::de::DeserializeOwned>(
         &mut self,
         path: &str,
-        text: &[u8],
+        text: &Tree,
     ) -> Option<T> {
-        match parse_part(path, text) {
+        match read_part(path, self.text, text) {
             Ok(parsed) => Some(parsed),
             Err(problem) => {
                 self.problems.push(problem);

@@ -9,8 +9,7 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 pub use provider::{AppKeyProvider, Carrier, ProviderType};
 
@@ -32,13 +31,13 @@ pub struct Policy {
     /// How to reach the key service. Needed by providers of app keys.
     pub key_service: Option<KeyService>,
     /// Kinds of credential by name; the `type` of each says what else it has.
-    // Read by their type in a second step, so that an error names its field.
+    // Read by their type in a second step, from the tree.
     #[serde(default)]
     #[cfg_attr(
         feature = "schema",
         schemars(with = "UniqueMap<super::schema::Provider>")
     )]
-    pub providers: UniqueMap<Box<RawValue>>,
+    pub providers: UniqueMap<IgnoredAny>,
     /// The first rule that matches decides.
     pub rules: Vec<Rule>,
     /// What holds when no rule matches. There is no default.

@@ -7,6 +7,7 @@ mod keygate;
 use serde::Deserialize;
 
 use super::Compiler;
+use super::tree::Tree;
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::{Format, SignedUrl};
 use crate::time::Millis;
@@ -57,7 +58,7 @@ impl Compiler<'_> {
         &mut self,
         path: &str,
         format: &str,
-        text: &[u8],
+        text: &Tree,
     ) -> Option<SignedUrl> {
         let format = match format {
             "cloudflare" => {
