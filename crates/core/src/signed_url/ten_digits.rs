@@ -24,7 +24,7 @@ pub fn parse(text: &str) -> Result<UnixMillis, Reason> {
 /// When it has more or fewer.
 #[cfg(feature = "tools")]
 pub fn write(time: UnixMillis) -> Result<String, super::sign::SignError> {
-    let text = time.as_secs().to_string();
+    let text = super::lifetime::seconds("expires", time)?;
     parse(&text)
         .map(|_| text)
         .map_err(|_| super::sign::SignError::new("expires: this time has not ten digits"))
