@@ -79,7 +79,7 @@ impl Provider {
             },
             stamp,
             skew,
-            directory_length: None,
+            directory: None,
         })
     }
 }

@@ -1,5 +1,7 @@
 //! What an allowed request looks like to the upstream: a list of edits.
 
+use std::borrow::Cow;
+
 use crate::credential::cookies_without;
 use crate::identity::{Identity, IdentityHeaders};
 use crate::path::Target;
@@ -21,6 +23,9 @@ pub enum Edit {
 pub enum Strip<'a> {
     /// It stands in the target: this is the target without it.
     Target(&'a str),
+    /// It stands in the midst of the target: what is before it, what takes its place, and
+    /// what follows.
+    Segment(&'a str, &'static str, &'a str),
     /// It is the parameter of this name in the query.
     Parameter(&'a str),
     /// The same, of a key that is good for more than this URL: see [`Grant::new`].
@@ -123,7 +128,10 @@ fn strip_all(strips: &[Strip<'_>], request: &Request<'_>) -> Vec<Edit> {
     for strip in strips {
         match strip {
             // One target: see `strip_target`.
-            Strip::Target(_) | Strip::Parameter(_) | Strip::KeyParameter(_) => {}
+            Strip::Target(_)
+            | Strip::Segment(..)
+            | Strip::Parameter(_)
+            | Strip::KeyParameter(_) => {}
             Strip::Header(name) => edits.push(Edit::Remove((*name).to_owned())),
             Strip::Cookie(name) => cookies.push(*name),
         }
@@ -139,11 +147,14 @@ fn strip_all(strips: &[Strip<'_>], request: &Request<'_>) -> Vec<Edit> {
 
 /// Takes every credential out of the target, of a link and of an app key alike.
 fn strip_target(request: &Request<'_>, strips: &[Strip<'_>]) -> Option<Edit> {
-    let mut whole = request.target.whole;
+    let mut whole = Cow::Borrowed(request.target.whole);
     let mut names = Vec::new();
     for strip in strips {
         match strip {
-            Strip::Target(target) => whole = target,
+            Strip::Target(target) => whole = Cow::Borrowed(target),
+            Strip::Segment(before, instead, after) => {
+                whole = Cow::Owned(format!("{before}{instead}{after}"));
+            }
             Strip::Parameter(name) | Strip::KeyParameter(name) => names.push(*name),
             Strip::Header(_) | Strip::Cookie(_) => {}
         }

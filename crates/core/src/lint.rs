@@ -54,6 +54,7 @@ pub fn lint(policy: &Policy, text: &[u8], environment: Environment<'_>) -> Vec<R
     unused(&written, &mut remarks);
     short_secrets(&written, environment, &mut remarks);
     long_times(&written, &mut remarks);
+    weak_links(&written, &mut remarks);
     remarks
 }
 
@@ -208,6 +209,39 @@ fn long_times(written: &Value, remarks: &mut Vec<Remark>) {
         let message = "is longer than 10 minutes: a revoked key may work that long \
                        while the key service is away";
         remarks.push(warning("key_service.lease", message));
+    }
+}
+
+/// Links without a MAC, and links without an end.
+fn weak_links(written: &Value, remarks: &mut Vec<Remark>) {
+    for (name, provider) in members(field(written, "providers")) {
+        let path = format!("providers.{name}");
+        if field(provider, "allow_weak") == true {
+            let message = "this format is weak: take another one as soon as the signer can";
+            remarks.push(warning(&format!("{path}.allow_weak"), message));
+        }
+        if let Some(why) = never_ends(provider) {
+            let message = format!("such links never expire: {why}");
+            remarks.push(warning(&format!("{path}.format"), &message));
+        }
+    }
+}
+
+/// Why the links of a provider do not end by themselves.
+fn never_ends(provider: &Value) -> Option<&'static str> {
+    let text = |name: &str| field(provider, name).as_str().unwrap_or_default();
+    let is_missing = |name: &str| field(provider, name).is_null();
+    match text("format") {
+        "google-maps" | "thumbor" => Some("only another secret ends them"),
+        "imgproxy" if is_missing("max_lifetime") => {
+            Some("only those with the option exp do; max_lifetime asks it of all of them")
+        }
+        "keycdn" if text("mode") == "image" => Some("only another secret ends them"),
+        "nginx" if text("mode") == "secure_link_secret" => Some("only another secret ends them"),
+        "nginx" if !text("template").contains("secure_link_expires") => {
+            Some("the template has no $secure_link_expires")
+        }
+        _ => None,
     }
 }
 

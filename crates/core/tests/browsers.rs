@@ -94,7 +94,7 @@ fn reason(headers: &[Header], referrers: &Value) -> Option<Reason> {
             );
             Some(denial.reason)
         }
-        Verdict::Ask(_) | Verdict::Reply(_) => panic!("the key is known"),
+        Verdict::Ask(_) | Verdict::Redeem(_) | Verdict::Reply(_) => panic!("the key is known"),
     }
 }
 

@@ -126,6 +126,8 @@ fn each_wrong_field_is_refused_by_its_path() {
         ("/providers/link/headers", json!({ "timestamp": "a", "mac": "A" }), "providers.link.headers.mac: must not be"),
         ("/providers/link/headers", json!({ "timestamp": "a" }), "providers.link.headers: missing field `mac`"),
         ("/providers/link/directory_length", json!(1), "providers.link.directory_length: must be at least 2"),
+        ("/providers/dir", json!({ "type": "signed_url", "format": "cloudflare", "secrets": "media", "ttl": "3h", "directory": true }), "providers.link.secrets: this ring is used with another"),
+        ("/providers/link", json!({ "type": "signed_url", "format": "cloudflare", "secrets": "media", "ttl": "3h", "directory": true, "directory_length": 9 }), "providers.link.directory_length: does not go with directory"),
         ("/providers/link/directory_length", json!(-1), "providers.link.directory_length: invalid value"),
         ("/providers/link/tll", json!("3h"), "providers.link.tll: unknown field `tll`"),
         ("/providers/key/secrets", json!("media"), "secrets.media: the id must be 2"),

@@ -186,3 +186,60 @@ fn a_rule_is_covered_only_by_one_that_is_as_wide_in_everything() {
         assert_eq!(told, expected, "{wide} {narrow}: {found:?}");
     }
 }
+
+#[test]
+fn links_that_are_weak_or_never_end_are_remarked() {
+    let of = |provider: Value| {
+        let mut policy = good();
+        policy["secrets"]["salts"] = json!([{ "id": "a", "env": "SALTS" }]);
+        policy["providers"]["link"] = provider;
+        policy["providers"]["link"]["type"] = json!("signed_url");
+        policy["providers"]["link"]["secrets"] = json!("media");
+        let found = remarks(&policy).into_iter();
+        found
+            .filter(|it| !it.starts_with("secrets.salts"))
+            .collect::<Vec<_>>()
+    };
+    let weak = "providers.link.allow_weak: this format is weak";
+    let endless = "providers.link.format: such links never expire";
+    let template = "$secure_link_expires$uri $secret";
+    for (provider, expected) in [
+        (json!({ "format": "google-maps" }), vec![endless]),
+        (json!({ "format": "thumbor" }), vec![endless]),
+        (
+            json!({ "format": "imgproxy", "salts": "salts" }),
+            vec![endless],
+        ),
+        (
+            json!({ "format": "imgproxy", "salts": "salts", "max_lifetime": "1d" }),
+            vec![],
+        ),
+        (json!({ "format": "fastly", "max_lifetime": "1d" }), vec![]),
+        (
+            json!({ "format": "keycdn", "allow_weak": true, "max_lifetime": "1d" }),
+            vec![weak],
+        ),
+        (
+            json!({ "format": "keycdn", "allow_weak": true, "mode": "image" }),
+            vec![weak, endless],
+        ),
+        (
+            json!({ "format": "nginx", "allow_weak": true, "template": template, "max_lifetime": "1d" }),
+            vec![weak],
+        ),
+        (
+            json!({ "format": "nginx", "allow_weak": true, "template": "$uri $secret" }),
+            vec![weak, endless],
+        ),
+        (
+            json!({ "format": "nginx", "allow_weak": true, "mode": "secure_link_secret", "prefix": "/p/" }),
+            vec![weak, endless],
+        ),
+    ] {
+        let found = of(provider.clone());
+        assert_eq!(found.len(), expected.len(), "{provider}: {found:?}");
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(found.starts_with(expected), "{provider}: {found}");
+        }
+    }
+}

@@ -18,12 +18,14 @@ use keygate_core::record::NothingKnown;
 use keygate_core::request::Request;
 use keygate_core::secret::{KeyRing, RingEntry};
 use keygate_core::signed_url::Format as _;
-use keygate_core::signed_url::cloudflare::{Alphabet, Cloudflare, LinkCarrier, NearMiss, Stamp};
+use keygate_core::signed_url::cloudflare::{
+    Alphabet, Cloudflare, Directory, LinkCarrier, NearMiss, Stamp,
+};
 use keygate_core::time::{Millis, UnixMillis};
 
 const NOW: UnixMillis = UnixMillis(1_700_000_100_000);
 
-fn links(directory_length: Option<usize>) -> Cloudflare {
+fn links(directory: Option<Directory>) -> Cloudflare {
     let entry = |id: &str, not_after| RingEntry {
         id: id.to_owned(),
         key: mac(id.as_bytes()),
@@ -41,7 +43,7 @@ fn links(directory_length: Option<usize>) -> Cloudflare {
             ttl: Millis::from_secs(3 * 3600),
         },
         skew: Millis::from_secs(30),
-        directory_length,
+        directory,
     }
 }
 
@@ -99,10 +101,7 @@ fn what_was_signed_instead_is_named() {
             "https://example.com/media/a%2Cb/c.jpg?q=11700000000",
             "the whole URL",
         ),
-        (
-            "/media/1700000000",
-            "the directory /media/ (see directory_length)",
-        ),
+        ("/media/1700000000", "the directory /media/ (see directory)"),
         (
             "/media/a%2Cb/c.jpg?q=1&verify=1700000000",
             "the ? or & and the name",
@@ -168,7 +167,7 @@ fn a_mac_that_is_written_otherwise_is_recognised() {
 #[test]
 fn a_whole_path_in_place_of_its_directory_is_named() {
     let mac = escaped(&signature("new", "/media/a1700000000"));
-    let found = near(&links(Some(7)), "/media/a", &mac).unwrap();
+    let found = near(&links(Some(Directory::Length(7))), "/media/a", &mac).unwrap();
     assert_eq!(found.signed.unwrap(), "the whole path, not its directory");
 }
 
@@ -184,7 +183,7 @@ proptest::proptest! {
     fn no_link_can_panic(target in "/[a-c/%2]{0,20}(\\?[a-z&=]{0,9})?", mac in "[a-f0-9+/_=-]{0,70}", length: Option<usize>) {
         let headers = get(&format!("{target}?verify=1700000000-{mac}"), &[]);
         if let Ok(request) = Request::read(&headers) {
-            let _ = links(length).near_miss(&request, NOW);
+            let _ = links(length.map(Directory::Length)).near_miss(&request, NOW);
         }
     }
 }

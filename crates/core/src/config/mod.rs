@@ -33,6 +33,7 @@ use crate::policy::{KeyService, Policy, Unmatched};
 use crate::provider::Provider;
 use crate::rule::Rule;
 use crate::secret::{KeyRing, RingEntry, Secret};
+use crate::signed_url::cloudflare::Directory;
 use crate::signed_url::public_key::{PublicKey, Seen};
 use crate::time::{Millis, UnixMillis};
 
@@ -138,8 +139,8 @@ struct Compiler<'a> {
     /// `None` for one that is wrong: that is told once, and not again wherever it is named.
     providers: HashMap<String, Option<Rc<Provider>>>,
     responses: HashMap<String, Rc<Template>>,
-    /// The `directory_length` of the links of each ring.
-    link_scopes: HashMap<String, Option<usize>>,
+    /// What the links of each ring in Cloudflare's format cover.
+    link_scopes: HashMap<String, Option<Directory>>,
     realm: String,
     problems: Vec<Problem>,
 }

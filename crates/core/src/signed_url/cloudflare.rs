@@ -20,6 +20,8 @@ use sha2::Sha256;
 
 use crate::credential::decode_token;
 use crate::grant::Strip;
+#[cfg(feature = "tools")]
+use crate::path::Target;
 use crate::path::canonical;
 use crate::policy::Facts;
 use crate::reason::Reason;
@@ -27,7 +29,7 @@ use crate::request::Request;
 use crate::secret::KeyRing;
 use crate::signed_url::carrier::only;
 #[cfg(feature = "tools")]
-use crate::signed_url::sign::{Order, SignError, Signed};
+use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 use crate::signed_url::{Covers, Format, Link, Strips, find_parameter};
 use crate::time::{Millis, UnixMillis};
 
@@ -47,10 +49,22 @@ pub struct Cloudflare {
     pub stamp: Stamp,
     /// How far the signer's clock may be ahead of ours.
     pub skew: Millis,
-    /// The link covers the directory that is this many bytes long, its last `/` included,
-    /// instead of one path: `substring(http.request.uri.path, 0, N)` in Cloudflare's rules.
-    pub directory_length: Option<usize>,
+    /// The link covers a directory instead of one path.
+    pub directory: Option<Directory>,
 }
+
+/// Which directory of the path a link covers; its last `/` is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Directory {
+    /// The one that is this many bytes long: `substring(http.request.uri.path, 0, N)` in
+    /// Cloudflare's rules.
+    Length(usize),
+    /// Whichever was signed, but never `/`: the longest first, at most 32 of them.
+    Any,
+}
+
+/// How many directories of one path are tried.
+const MAX_DIRECTORIES: usize = 32;
 
 /// Where a token may stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,19 +122,15 @@ impl Format for Cloudflare {
         let token = self.find(request)?;
         let stamp = parse_stamp(token.stamp)?;
         let mac = self.decode_mac(token.mac)?;
-        if !self.is_signed(request, &token, &mac, facts.now) {
-            return Err(Reason::WrongSignature);
-        }
+        let covers = self
+            .signed(request, &token, &mac, facts.now)
+            .ok_or(Reason::WrongSignature)?;
         self.stamp.check(stamp, facts.now, self.skew)?;
-        let path = request.target.path;
         Ok(Link {
             strips: token.strips,
             identity: None,
             expires: Some(self.stamp.end(UnixMillis::from_secs(stamp))),
-            covers: match self.directory_length.and_then(|it| path.get(..it)) {
-                Some(directory) => Covers::Prefix(directory),
-                None => Covers::Path,
-            },
+            covers,
             once: None,
         })
     }
@@ -135,7 +145,11 @@ impl Format for Cloudflare {
 
     #[cfg(feature = "tools")]
     fn sign(&self, order: &Order<'_>) -> Result<Signed, SignError> {
-        order.only("cloudflare", &["expires"])?;
+        let known: &[&str] = match self.directory {
+            Some(_) => &["expires", "prefix"],
+            None => &["expires"],
+        };
+        order.only("cloudflare", known)?;
         let stamp = match (self.stamp, order.expires) {
             (Stamp::Issued { .. }, None) => order.now,
             (Stamp::Expires { .. }, Some(expires)) => expires,
@@ -158,8 +172,9 @@ impl Format for Cloudflare {
             ));
         };
         let target = order.target.whole;
+        let message = self.message(order)?;
         let signed = self
-            .append(target, parameter, stamp.as_secs(), order.now)
+            .append(target, &message, parameter, stamp.as_secs(), order.now)
             .ok_or_else(|| SignError::new("there is no secret that counts now"))?;
         Ok(Signed {
             url: format!("{}{signed}", order.origin),
@@ -174,21 +189,40 @@ impl Format for Cloudflare {
 }
 
 impl Cloudflare {
+    /// What is signed of a target that has no token yet: the canonical spelling, which every
+    /// equivalent one comes down to, also that which a proxy on the way may make of it; or
+    /// a directory of it, as it stands there.
+    #[cfg(feature = "tools")]
+    fn message(&self, order: &Order<'_>) -> Result<String, SignError> {
+        let Target { whole, path, .. } = order.target;
+        let Some(directory) = self.directory else {
+            return Ok(canonical(whole).into_owned());
+        };
+        let Scope::Prefix(prefix) = order.scope else {
+            let message = "the links of this provider cover a directory: say which, as prefix";
+            return Err(SignError::new(message));
+        };
+        if !directory.of(path).any(|it| it == prefix) {
+            let message = "this is no directory of the path that a link may cover";
+            return Err(SignError::new(message));
+        }
+        let query = whole.get(path.len()..).unwrap_or_default();
+        Ok(format!("{prefix}{query}"))
+    }
+
     /// Appends a token to a target that has none yet. `None` when no secret counts at `now`.
-    ///
-    /// What is signed is the canonical spelling, which every equivalent one comes down
-    /// to, also that which a proxy on the way may make of it.
     #[cfg(feature = "tools")]
     fn append(
         &self,
         target: &str,
+        message: &str,
         parameter: &str,
         stamp_secs: u64,
         now: UnixMillis,
     ) -> Option<String> {
         let stamp = format!("{stamp_secs:010}");
         let mut mac = self.ring.current(now).next()?.key.clone();
-        mac.update(canonical(target).as_bytes());
+        mac.update(message.as_bytes());
         mac.update(stamp.as_bytes());
         let mac = mac.finalize().into_bytes();
         let text = match self.alphabet {
@@ -229,13 +263,14 @@ impl Cloudflare {
             .ok_or(Reason::MalformedCredential)
     }
 
-    fn is_signed(
+    /// What the MAC covers, if one of the secrets made it.
+    fn signed<'a>(
         &self,
-        request: &Request<'_>,
+        request: &Request<'a>,
         token: &Token<'_>,
         mac: &[u8; 32],
         now: UnixMillis,
-    ) -> bool {
+    ) -> Option<Covers<'a>> {
         let signs = |parts: &[&str]| {
             self.ring.current(now).any(|entry| {
                 let mut expected = entry.key.clone();
@@ -246,23 +281,35 @@ impl Cloudflare {
                 expected.verify_slice(mac).is_ok()
             })
         };
-        let Some(length) = self.directory_length else {
+        let Some(directory) = self.directory else {
             // An equivalent spelling of the signed path is the signed path.
             let message = token.message;
-            return signs(&[message])
+            let is_signed = signs(&[message])
                 || (message.contains('%') && signs(&[canonical(message).as_ref()]));
+            return is_signed.then_some(Covers::Path);
         };
         let path = request.target.path;
-        let directory = path.get(..length).filter(|it| it.ends_with('/'));
-        let Some(directory) = directory else {
-            return false;
-        };
         // The documented rule forgets `lenSep`, so that as written the separator is
         // signed too; with `lenSep` it is not. Signers exist for both.
-        [token.message, token.message_and_separator]
-            .iter()
-            .filter_map(|message| message.get(path.len()..))
-            .any(|query| signs(&[directory, query]))
+        let queries = [token.message, token.message_and_separator]
+            .map(|message| message.get(path.len()..).unwrap_or_default());
+        let mut directories = directory.of(path);
+        let found = directories.find(|it| queries.iter().any(|query| signs(&[it, query])));
+        found.map(Covers::Prefix)
+    }
+}
+
+impl Directory {
+    /// The directories of a path that a link may cover.
+    fn of(self, path: &str) -> impl Iterator<Item = &str> {
+        let fixed = match self {
+            Self::Length(length) => path.get(..length).filter(|it| it.ends_with('/')),
+            Self::Any => None,
+        };
+        let any = path.rmatch_indices('/').filter(move |_| self == Self::Any);
+        let any = any.filter_map(|(at, _)| path.get(..=at));
+        let any = any.filter(|it| it.len() > 1).take(MAX_DIRECTORIES);
+        fixed.into_iter().chain(any)
     }
 }
 

@@ -4,9 +4,34 @@
 //! It knows nothing of rules and answers. Signing and explaining are for the command line
 //! and for tests: the feature `tools`, which the filter does without.
 
+#[cfg(feature = "formats-cdn")]
+pub mod bunny;
 pub mod carrier;
 pub mod cloudflare;
+#[cfg(feature = "formats-cdn")]
+pub mod fastly;
+#[cfg(any(feature = "formats-cdn", feature = "formats-images"))]
+pub mod first_segment;
+#[cfg(feature = "formats-images")]
+pub mod google_maps;
+#[cfg(any(feature = "formats-cdn", feature = "formats-images"))]
+pub mod hmac_key;
+#[cfg(feature = "formats-images")]
+pub mod imgproxy;
+#[cfg(feature = "formats-cdn")]
+pub mod keycdn;
 pub mod keygate;
+#[cfg(any(feature = "formats-cdn", feature = "formats-images"))]
+pub mod lifetime;
+#[cfg(feature = "formats-cdn")]
+pub mod md5_sum;
+#[cfg(all(
+    feature = "tools",
+    any(feature = "formats-cdn", feature = "formats-images")
+))]
+mod near;
+#[cfg(feature = "formats-cdn")]
+pub mod nginx;
 pub mod parameter;
 pub mod path_token;
 #[cfg(feature = "tools")]
@@ -14,6 +39,15 @@ pub mod private_key;
 pub mod public_key;
 #[cfg(feature = "tools")]
 pub mod sign;
+#[cfg(feature = "formats-cdn")]
+pub mod ten_digits;
+#[cfg(feature = "formats-images")]
+pub mod thumbor;
+#[cfg(all(
+    feature = "tools",
+    any(feature = "formats-cdn", feature = "formats-images")
+))]
+mod told;
 
 use std::fmt;
 

@@ -10,7 +10,8 @@ use keygate_core::reason::Reason;
 use keygate_core::record::{KeyLookup, NoAnswer};
 use keygate_core::request::Header;
 use keygate_core::session::NoClaims;
-use keygate_core::signed_url::sign::{Order, Scope};
+use keygate_core::signed_url::Format;
+use keygate_core::signed_url::sign::{Order, Scope, SignError, Signed};
 use keygate_core::time::UnixMillis;
 
 /// The headers of a GET, and more.
@@ -112,9 +113,20 @@ pub fn signed_as(
 ) -> String {
     let mut order = Order {
         origin: "https://example.com",
+        ..order(target, UnixMillis(0))
+    };
+    change(&mut order);
+    let url = sign(policy, rule, &order).unwrap().url;
+    url.strip_prefix(order.origin).unwrap().to_owned()
+}
+
+/// An order for a link to a target, and no more.
+pub fn order(target: &str, now: UnixMillis) -> Order<'_> {
+    Order {
+        origin: "",
         target: Target::parse(target.as_bytes()).unwrap(),
         method: "GET",
-        now: UnixMillis(0),
+        now,
         not_before: None,
         expires: None,
         scope: Scope::Path,
@@ -125,11 +137,71 @@ pub fn signed_as(
         once: None,
         options: &[],
         private_key: None,
-    };
-    change(&mut order);
+    }
+}
+
+/// What the one provider of a rule makes of an order.
+pub fn sign(policy: &Policy, rule: usize, order: &Order<'_>) -> Result<Signed, SignError> {
+    format_of(policy, rule).sign(order)
+}
+
+/// The format of the one provider of a rule.
+pub fn format_of(policy: &Policy, rule: usize) -> &dyn Format {
     let Provider::SignedUrl(links) = policy.rules.all()[rule].require.providers()[0] else {
         panic!("rule {rule} requires a signed URL first");
     };
-    let url = links.format.sign(&order).unwrap().url;
-    url.strip_prefix(order.origin).unwrap().to_owned()
+    links.format.as_ref()
+}
+
+/// `Ok(:path for the upstream)` or why it was refused, for a client with an address.
+pub fn judge_from(
+    policy: &Policy,
+    headers: &[Header],
+    client: &str,
+    now_secs: u64,
+) -> Result<String, Reason> {
+    let unknown = NoAnswer(Reason::KeyServiceUnavailable);
+    let facts = facts(
+        &unknown,
+        client.parse().ok(),
+        UnixMillis::from_secs(now_secs),
+    );
+    match policy.decide(headers, &facts) {
+        Verdict::Allow(grant) => Ok(after(headers, &grant.edits, ":path").unwrap_or_default()),
+        Verdict::Deny(denial) => Err(denial.reason),
+        other @ (Verdict::Ask(_) | Verdict::Redeem(_) | Verdict::Reply(_)) => {
+            panic!("not without a key: {other:?}")
+        }
+    }
+}
+
+/// Why a provider is not taken, or nothing.
+pub fn problems_of(provider: &serde_json::Value) -> Vec<String> {
+    let text = serde_json::json!({
+        "version": 1,
+        "secrets": {
+            "ring": [{ "id": "01", "env": "SECRET" }],
+            "other": [{ "id": "01", "env": "SECRET" }],
+            "others": [{ "id": "02", "env": "SECRET" }]
+        },
+        "providers": { "it": provider },
+        "rules": [{ "name": "all", "match": { "path": "/**" }, "require": "it" }],
+        "unmatched": "deny"
+    })
+    .to_string();
+    let environment = |_: &str| Some(b"secret".to_vec());
+    match Policy::parse(text.as_bytes(), &environment) {
+        Ok(_) => Vec::new(),
+        Err(problems) => problems.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// What the format of the first rule says of a link.
+pub fn explains(policy: &Policy, headers: &[Header], client: &str, now_secs: u64) -> String {
+    use keygate_core::record::NothingKnown;
+    let mut kept = String::new();
+    let request = policy.read(headers, &mut kept).unwrap();
+    let now = UnixMillis::from_secs(now_secs);
+    let facts = facts(&NothingKnown, client.parse().ok(), now);
+    format_of(policy, 0).explain(&request, &facts).join("\n")
 }

@@ -3,8 +3,13 @@
 //!
 //! A file for each system says which provider and which request a vector stands for.
 
+mod bunny;
 mod cloudflare;
+mod fastly;
+mod images;
+mod keycdn;
 mod keygate;
+mod nginx;
 
 use std::net::IpAddr;
 use std::ops::Range;
@@ -35,6 +40,8 @@ pub struct Case {
     pub provider: Value,
     /// The entries of its ring.
     pub ring: Value,
+    /// Other rings, by name.
+    pub rings: Vec<(String, Value)>,
     /// The environment variables that they name.
     pub environment: Vec<(String, String)>,
     /// The request, with its pseudo-headers.
@@ -58,6 +65,7 @@ impl Case {
         let mut case = Self {
             provider,
             ring: json!([{ "id": "vector", "env": "SECRET" }]),
+            rings: Vec::new(),
             environment: vec![("SECRET".to_owned(), secret.to_owned())],
             headers: Vec::new(),
             client: Some(IpAddr::from([192, 0, 2, 1])),
@@ -100,9 +108,13 @@ impl Case {
         let mut provider = self.provider.clone();
         provider["type"] = json!("signed_url");
         provider["secrets"] = json!("ring");
+        let mut secrets = json!({ "ring": self.ring });
+        for (name, ring) in &self.rings {
+            secrets[name] = ring.clone();
+        }
         let policy = json!({
             "version": 1,
-            "secrets": { "ring": self.ring },
+            "secrets": secrets,
             "providers": { "it": provider },
             "rules": [{ "name": "all", "match": { "path": "/**" }, "require": "it" }],
             "unmatched": "deny"
@@ -169,9 +181,11 @@ impl Case {
 }
 
 /// The known answers in the tree.
-pub const KNOWN: &[&str] = &[include_str!(
-    "../../../../../tests/vectors/signed-urls.json"
-)];
+#[allow(dead_code, reason = "the program is given a file")]
+pub const KNOWN: &[&str] = &[
+    include_str!("../../../../../tests/vectors/signed-urls.json"),
+    include_str!("../../../../../tests/vectors/keygate-links.json"),
+];
 
 /// What the files of systems say: a case, or why there is none.
 pub type Told = Option<Result<Case, String>>;
@@ -179,8 +193,15 @@ pub type Told = Option<Result<Case, String>>;
 /// The case of a vector; `None` when no format of Keygate is for its system.
 pub fn case_of(vector: &Value) -> Told {
     match vector["system"].as_str()? {
+        "bunny_v2" => Some(bunny::case(vector)),
         "cloudflare" => Some(cloudflare::case(vector)),
         "keygate" => Some(keygate::case(vector)),
+        "envoy_wasm_secure_link" | "nginx_secure_link" => Some(nginx::case(vector)),
+        "fastly" => Some(fastly::case(vector)),
+        "google_maps_url" => Some(images::google_maps(vector)),
+        "imgproxy" => Some(images::imgproxy(vector)),
+        "keycdn" => Some(keycdn::case(vector)),
+        "thumbor" => Some(images::thumbor(vector)),
         _ => None,
     }
 }
@@ -188,8 +209,11 @@ pub fn case_of(vector: &Value) -> Told {
 /// The forged request, and the good one that it was made from where there is one.
 fn attack_of(attack: &Value) -> Option<Result<Attack, String>> {
     match attack["system"].as_str()? {
+        "bunny_v2" => Some(bunny::attack(attack)),
         "cloudflare" | "cloudflare_worker" => Some(cloudflare::attack(attack)),
         "keygate" => Some(keygate::attack(attack)),
+        "fastly" => Some(fastly::attack(attack)),
+        "nginx_secure_link" => Some(nginx::attack(attack)),
         _ => None,
     }
 }

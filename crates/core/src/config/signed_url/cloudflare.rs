@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
 use crate::app_key::mac;
 use crate::config::Compiler;
-use crate::signed_url::cloudflare::{Alphabet, Cloudflare, LinkCarrier, Stamp};
+use crate::signed_url::cloudflare::{Alphabet, Cloudflare, Directory, LinkCarrier, Stamp};
 
 /// A link that the application signs, in Cloudflare's format.
 #[derive(Debug, Deserialize)]
@@ -46,6 +46,9 @@ pub(in crate::config) struct Written {
     /// The link covers the directory of so many bytes, its last slash included.
     #[cfg_attr(feature = "schema", schemars(range(min = 2)))]
     directory_length: Option<usize>,
+    /// The link covers a directory of any length, its last slash included. Default: false.
+    #[serde(default)]
+    directory: bool,
 }
 
 /// The headers of a link whose token comes in two parts.
@@ -108,7 +111,12 @@ impl Compiler<'_> {
         for (field, span) in [("ttl", ttl), ("max_lifetime", max_lifetime)] {
             self.at_most(&at(field), span, MAX_LIFETIME);
         }
-        self.one_scope_a_ring(path, written);
+        let directory = match (written.directory_length, written.directory) {
+            (Some(length), _) => Some(Directory::Length(length)),
+            (None, true) => Some(Directory::Any),
+            (None, false) => None,
+        };
+        self.one_scope_a_ring(path, &written.secrets, directory);
         let (needed, other) = match written.stamp {
             StampMeaning::Issued => ("ttl", "max_lifetime"),
             StampMeaning::Expires => ("max_lifetime", "ttl"),
@@ -128,6 +136,10 @@ impl Compiler<'_> {
                 &at(other),
                 format!("does not go with this meaning of stamp: use {needed}"),
             );
+        }
+        if written.directory && written.directory_length.is_some() {
+            let message = "does not go with directory, which is of any length";
+            self.wrong(&at("directory_length"), message);
         }
         if written.directory_length.is_some_and(|length| length < 2) {
             self.wrong(
@@ -150,22 +162,19 @@ impl Compiler<'_> {
             },
             stamp,
             skew,
-            directory_length: written.directory_length,
+            directory,
         })
     }
 
     /// A link for the path `/a/` and one for the directory `/a/` have the same MAC: a ring
     /// that served both would turn the one into the other.
-    fn one_scope_a_ring(&mut self, path: &str, written: &Written) {
-        let length = written.directory_length;
-        let used = self
-            .link_scopes
-            .entry(written.secrets.clone())
-            .or_insert(length);
-        if *used != length {
+    fn one_scope_a_ring(&mut self, path: &str, ring: &str, directory: Option<Directory>) {
+        let used = self.link_scopes.entry(ring.to_owned()).or_insert(directory);
+        if *used != directory {
             self.wrong(
                 &format!("{path}.secrets"),
-                "this ring is used with another directory_length already: take one of its own",
+                "this ring is used with another directory or directory_length already: \
+                 take one of its own",
             );
         }
     }

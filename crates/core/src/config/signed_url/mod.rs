@@ -1,8 +1,24 @@
 //! Providers of signed URLs from their written form: a file for each format, and what
 //! they share.
 
+#[cfg(feature = "formats-cdn")]
+mod bunny;
 mod cloudflare;
+#[cfg(feature = "formats-cdn")]
+mod fastly;
+#[cfg(feature = "formats-images")]
+mod google_maps;
+#[cfg(feature = "formats-images")]
+mod imgproxy;
+#[cfg(feature = "formats-cdn")]
+mod keycdn;
 mod keygate;
+#[cfg(feature = "formats-cdn")]
+mod nginx;
+#[cfg(any(feature = "formats-cdn", feature = "formats-images"))]
+mod parts;
+#[cfg(feature = "formats-images")]
+mod thumbor;
 
 use serde::Deserialize;
 
@@ -13,7 +29,24 @@ use crate::signed_url::{Format, SignedUrl};
 use crate::time::Millis;
 
 /// The name of every format of this build.
-pub const FORMATS: &[&str] = &["cloudflare", "keygate"];
+pub const FORMATS: &[&str] = &[
+    #[cfg(feature = "formats-cdn")]
+    "bunny",
+    "cloudflare",
+    #[cfg(feature = "formats-cdn")]
+    "fastly",
+    #[cfg(feature = "formats-images")]
+    "google-maps",
+    #[cfg(feature = "formats-images")]
+    "imgproxy",
+    #[cfg(feature = "formats-cdn")]
+    "keycdn",
+    "keygate",
+    #[cfg(feature = "formats-cdn")]
+    "nginx",
+    #[cfg(feature = "formats-images")]
+    "thumbor",
+];
 
 /// How far a signer's clock may be ahead, when the configuration does not say.
 const DEFAULT_SKEW: Millis = Millis::from_secs(30);
@@ -30,8 +63,22 @@ const MAX_LIFETIME: Millis = Millis::from_secs(367 * 24 * 3600);
 #[schemars(untagged, transform = super::schema::one_of)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub enum Written {
+    #[cfg(feature = "formats-cdn")]
+    Bunny(bunny::Written),
     Cloudflare(cloudflare::Written),
     Keygate(keygate::Written),
+    #[cfg(feature = "formats-cdn")]
+    Fastly(fastly::Written),
+    #[cfg(feature = "formats-images")]
+    GoogleMaps(google_maps::Written),
+    #[cfg(feature = "formats-images")]
+    Imgproxy(imgproxy::Written),
+    #[cfg(feature = "formats-cdn")]
+    Keycdn(keycdn::Written),
+    #[cfg(feature = "formats-cdn")]
+    Nginx(nginx::Written),
+    #[cfg(feature = "formats-images")]
+    Thumbor(thumbor::Written),
 }
 
 /// A place in which a token may stand.
@@ -61,6 +108,11 @@ impl Compiler<'_> {
         text: &Tree,
     ) -> Option<SignedUrl> {
         let format = match format {
+            #[cfg(feature = "formats-cdn")]
+            "bunny" => {
+                let written = self.part(path, text)?;
+                boxed(self.bunny(path, &written))
+            }
             "cloudflare" => {
                 let written = self.part(path, text)?;
                 boxed(self.cloudflare(path, &written))
@@ -68,6 +120,36 @@ impl Compiler<'_> {
             "keygate" => {
                 let written = self.part(path, text)?;
                 boxed(self.keygate(path, &written))
+            }
+            #[cfg(feature = "formats-cdn")]
+            "fastly" => {
+                let written = self.part(path, text)?;
+                boxed(self.fastly(path, &written))
+            }
+            #[cfg(feature = "formats-images")]
+            "google-maps" => {
+                let written = self.part(path, text)?;
+                boxed(self.google_maps(path, &written))
+            }
+            #[cfg(feature = "formats-images")]
+            "imgproxy" => {
+                let written = self.part(path, text)?;
+                boxed(self.imgproxy(path, &written))
+            }
+            #[cfg(feature = "formats-cdn")]
+            "keycdn" => {
+                let written = self.part(path, text)?;
+                boxed(self.keycdn(path, &written))
+            }
+            #[cfg(feature = "formats-cdn")]
+            "nginx" => {
+                let written = self.part(path, text)?;
+                boxed(self.nginx(path, &written))
+            }
+            #[cfg(feature = "formats-images")]
+            "thumbor" => {
+                let written = self.part(path, text)?;
+                boxed(self.thumbor(path, &written))
             }
             _ => {
                 let message = format!("must be one of {}", FORMATS.join(", "));

@@ -100,17 +100,17 @@ impl Cloudflare {
             .filter(|(at, byte)| *byte == '/' && *at > 0)
             .filter_map(|(at, _)| path.get(..=at));
         let mut candidates: Vec<(Option<String>, String)> = Vec::new();
-        match self.directory_length {
+        match self.directory {
             None => {
                 for right in [whole.to_owned(), canonical(whole).into_owned()] {
                     candidates.push((None, right));
                 }
             }
-            Some(length) => {
+            Some(directory) => {
                 let what = "the whole path, not its directory";
                 candidates.push((Some(what.to_owned()), whole.to_owned()));
-                let right = path.get(..length).unwrap_or(path);
-                candidates.push((None, format!("{right}{query}")));
+                let right = directory.of(path);
+                candidates.extend(right.map(|it| (None, format!("{it}{query}"))));
             }
         }
         let mut may_be = |what: &str, message: String| {
@@ -166,7 +166,7 @@ impl Cloudflare {
             );
         }
         for directory in directories {
-            let what = format!("the directory {directory} (see directory_length)");
+            let what = format!("the directory {directory} (see directory)");
             may_be(&what, format!("{directory}{query}"));
             may_be(&what, directory.to_owned());
             may_be(&what, directory.trim_end_matches('/').to_owned());

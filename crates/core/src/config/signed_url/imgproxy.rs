@@ -1,0 +1,104 @@
+//! `"format": "imgproxy"` from its written form.
+
+use hmac::Mac as _;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::app_key::mac;
+use crate::config::{Compiler, Material};
+use crate::signed_url::imgproxy::{Forward, Imgproxy};
+
+/// A signed path of imgproxy.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Written {
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
+    _kind: IgnoredAny,
+    #[serde(rename = "format")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "imgproxy")))]
+    _format: IgnoredAny,
+    /// The ring of keys. imgproxy's are hex: say so in the ring.
+    secrets: String,
+    /// The ring of salts: for the id of each key the salt of the same id.
+    salts: String,
+    /// The path in front of the signature, as IMGPROXY_PATH_PREFIX. Default: /.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^/")))]
+    prefix: Option<String>,
+    /// What imgproxy sees in place of the signature. Default: keep.
+    #[serde(default)]
+    forward: WrittenForward,
+    /// How far ahead a link may end, such as 7d. With it every link must have the option
+    /// exp; without it one that has none never ends.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    max_lifetime: Option<String>,
+    /// With max_lifetime: how far the signer's clock may be ahead. Default: 30s.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    skew: Option<String>,
+}
+
+/// What the program behind sees in place of the signature.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum WrittenForward {
+    /// The signature, which it checks itself.
+    #[default]
+    Keep,
+    /// The word unsafe, where it checks none.
+    Unsafe,
+}
+
+impl WrittenForward {
+    pub(super) fn used(self) -> Forward {
+        match self {
+            Self::Keep => Forward::Keep,
+            Self::Unsafe => Forward::Unsafe,
+        }
+    }
+}
+
+impl Compiler<'_> {
+    pub(super) fn imgproxy(&mut self, path: &str, written: &Written) -> Option<Imgproxy> {
+        let name = &written.salts;
+        let at = format!("{path}.salts");
+        let salts = self.secrets.get(name).cloned();
+        let missing = format!("there is no ring \"{name}\" in secrets");
+        let salts = self.checked(&at, salts.ok_or(missing));
+        if written.salts == written.secrets {
+            self.wrong(&at, "must not be the ring of the keys");
+        }
+        let ring = self.ring_of(path, &written.secrets, |this, entry| {
+            let salts = salts.as_ref()?;
+            let salt = salts.0.iter().find(|it| it.id == entry.id);
+            let Some(Material::Secret(salt)) = salt.map(|it| &it.key) else {
+                let message = format!("has no secret \"{}\" for the key of this id", entry.id);
+                this.wrong(&at, message);
+                return None;
+            };
+            let mut key = mac(entry.key.expose());
+            key.update(salt.expose());
+            Some(key)
+        });
+        let prefix = self.prefix(path, &written.prefix);
+        let lifetime = match &written.max_lifetime {
+            Some(_) => Some(self.lifetime(path, &written.max_lifetime, &written.skew)),
+            None if written.skew.is_some() => {
+                self.wrong(&format!("{path}.skew"), "needs max_lifetime");
+                None
+            }
+            None => None,
+        };
+        Some(Imgproxy {
+            ring: ring?,
+            prefix,
+            forward: written.forward.used(),
+            lifetime,
+        })
+    }
+}

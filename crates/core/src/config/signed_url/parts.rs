@@ -1,0 +1,60 @@
+//! What the written forms of several formats have in common.
+
+use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
+use crate::config::Compiler;
+use crate::secret::KeyRing;
+use crate::signed_url::hmac_key::{HmacHash, HmacKey};
+use crate::signed_url::lifetime::Lifetime;
+
+impl Compiler<'_> {
+    /// How far ahead the links of a provider may end; that must be given.
+    pub(super) fn lifetime(
+        &mut self,
+        path: &str,
+        max_lifetime: &Option<String>,
+        skew: &Option<String>,
+    ) -> Lifetime {
+        let at = format!("{path}.max_lifetime");
+        if max_lifetime.is_none() {
+            let message = "must be given: it bounds how long a signer may let a link live";
+            self.wrong(&at, message);
+        }
+        let max_lifetime = self.span_or(&at, max_lifetime, MAX_LIFETIME, MAX_LIFETIME);
+        let skew = self.span_or(&format!("{path}.skew"), skew, DEFAULT_SKEW, MAX_SKEW);
+        Lifetime { max_lifetime, skew }
+    }
+
+    /// A ring of secrets under one hash.
+    pub(super) fn hmac_keys(
+        &mut self,
+        path: &str,
+        ring: &str,
+        hash: HmacHash,
+    ) -> Option<KeyRing<HmacKey>> {
+        self.ring_of(path, ring, |_, entry| {
+            Some(HmacKey::new(hash, entry.key.expose()))
+        })
+    }
+
+    /// A format that is no MAC must be asked for by name.
+    #[cfg(feature = "formats-cdn")]
+    pub(super) fn is_weak(&mut self, path: &str, allow_weak: bool) {
+        if !allow_weak {
+            let message = "must be true: this format is a plain MD5 of the secret and the link, \
+                           and no MAC. Take it only where the signer cannot be changed";
+            self.wrong(&format!("{path}.allow_weak"), message);
+        }
+    }
+
+    /// The path in front of a segment that carries a signature.
+    pub(super) fn prefix(&mut self, path: &str, prefix: &Option<String>) -> String {
+        let prefix = prefix.clone().unwrap_or_else(|| "/".to_owned());
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+        let is_path = prefix.starts_with('/') && prefix.ends_with('/') && !prefix.contains("//");
+        if !is_path || !prefix.bytes().all(fits) {
+            let message = "must be a path that begins and ends with \"/\", such as \"/images/\"";
+            self.wrong(&format!("{path}.prefix"), message);
+        }
+        prefix
+    }
+}

@@ -1,0 +1,42 @@
+//! `"format": "thumbor"` from its written form.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::imgproxy::WrittenForward;
+use crate::config::Compiler;
+use crate::signed_url::hmac_key::HmacHash;
+use crate::signed_url::thumbor::Thumbor;
+
+/// A signed path of thumbor. It never ends.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Written {
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
+    _kind: IgnoredAny,
+    #[serde(rename = "format")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "thumbor")))]
+    _format: IgnoredAny,
+    /// The ring of SECURITY_KEYs.
+    secrets: String,
+    /// The path in front of the signature. Default: /.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^/")))]
+    prefix: Option<String>,
+    /// What thumbor sees in place of the signature. Default: keep.
+    #[serde(default)]
+    forward: WrittenForward,
+}
+
+impl Compiler<'_> {
+    pub(super) fn thumbor(&mut self, path: &str, written: &Written) -> Option<Thumbor> {
+        let ring = self.hmac_keys(path, &written.secrets, HmacHash::Sha1);
+        let prefix = self.prefix(path, &written.prefix);
+        Some(Thumbor {
+            ring: ring?,
+            prefix,
+            forward: written.forward.used(),
+        })
+    }
+}
