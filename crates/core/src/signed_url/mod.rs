@@ -4,6 +4,8 @@
 //! It knows nothing of rules and answers. Signing and explaining are for the command line
 //! and for tests: the feature `tools`, which the filter does without.
 
+#[cfg(feature = "formats-storage")]
+pub mod azure_sas;
 pub mod carrier;
 pub mod cloudflare;
 pub mod parameter;
@@ -11,6 +13,8 @@ pub mod path_token;
 #[cfg(feature = "tools")]
 pub mod private_key;
 pub mod public_key;
+#[cfg(feature = "formats-storage")]
+pub mod s3;
 #[cfg(feature = "tools")]
 pub mod sign;
 

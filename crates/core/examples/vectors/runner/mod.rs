@@ -3,7 +3,9 @@
 //!
 //! A file for each system says which provider and which request a vector stands for.
 
+mod azure_sas;
 mod cloudflare;
+mod s3;
 
 use std::net::IpAddr;
 use std::ops::Range;
@@ -165,7 +167,9 @@ type Told = Option<Result<Case, String>>;
 
 fn case_of(vector: &Value) -> Told {
     match vector["system"].as_str()? {
+        "azure_blob_sas" => Some(azure_sas::case(vector)),
         "cloudflare" => Some(cloudflare::case(vector)),
+        "s3_sigv4_presign" => Some(s3::case(vector)),
         _ => None,
     }
 }

@@ -1,7 +1,11 @@
 //! Providers of signed URLs from their written form: a file for each format, and what
 //! they share.
 
+#[cfg(feature = "formats-storage")]
+mod azure_sas;
 mod cloudflare;
+#[cfg(feature = "formats-storage")]
+mod s3;
 
 use serde::Deserialize;
 
@@ -11,7 +15,13 @@ use crate::signed_url::{Format, SignedUrl};
 use crate::time::Millis;
 
 /// The name of every format of this build.
-pub const FORMATS: &[&str] = &["cloudflare"];
+pub const FORMATS: &[&str] = &[
+    #[cfg(feature = "formats-storage")]
+    "azure-sas",
+    "cloudflare",
+    #[cfg(feature = "formats-storage")]
+    "s3",
+];
 
 /// How far a signer's clock may be ahead, when the configuration does not say.
 const DEFAULT_SKEW: Millis = Millis::from_secs(30);
@@ -28,7 +38,11 @@ const MAX_LIFETIME: Millis = Millis::from_secs(367 * 24 * 3600);
 #[schemars(untagged, transform = super::schema::one_of)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub enum Written {
+    #[cfg(feature = "formats-storage")]
+    AzureSas(azure_sas::Written),
     Cloudflare(cloudflare::Written),
+    #[cfg(feature = "formats-storage")]
+    S3(s3::Written),
 }
 
 /// A place in which a token may stand.
@@ -61,6 +75,16 @@ impl Compiler<'_> {
             "cloudflare" => {
                 let written = self.part(path, text)?;
                 boxed(self.cloudflare(path, &written))
+            }
+            #[cfg(feature = "formats-storage")]
+            "azure-sas" => {
+                let written = self.part(path, text)?;
+                boxed(self.azure_sas(path, &written))
+            }
+            #[cfg(feature = "formats-storage")]
+            "s3" => {
+                let written = self.part(path, text)?;
+                boxed(self.s3(path, &written))
             }
             _ => {
                 let message = format!("must be one of {}", FORMATS.join(", "));
@@ -123,7 +147,6 @@ impl Compiler<'_> {
     }
 
     /// A span of at most `most`; without one, or with a wrong one, `default`.
-    #[expect(dead_code, reason = "the formats that take it come next")]
     fn span_or(
         &mut self,
         path: &str,
