@@ -14,8 +14,6 @@ mod value;
 
 use std::net::IpAddr;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
@@ -312,12 +310,4 @@ fn split(path: &str) -> Result<(String, String), Reason> {
         return Err(wrong);
     }
     Ok((container, decoded))
-}
-
-/// What a ring's entry signs.
-#[cfg(feature = "tools")]
-fn mac_of(key: &Hmac<Sha256>, text: &str) -> String {
-    let mut mac = key.clone();
-    mac.update(text.as_bytes());
-    STANDARD.encode(mac.finalize().into_bytes())
 }

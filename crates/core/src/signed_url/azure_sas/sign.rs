@@ -1,16 +1,20 @@
 //! Signs a SAS, of version 2020-12-06.
 
-use super::{AzureSas, FORWARDED, Resource, Token, VERSIONS, mac_of, split, value};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::Mac as _;
+
+use super::{AzureSas, FORWARDED, Resource, Token, VERSIONS, split};
 use crate::path::Target;
 use crate::signed_url::Strips;
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 use crate::time::{Millis, UnixMillis};
 
 /// Signs for the blob of the URL or, with the prefix `/CONTAINER/`, for its container.
-/// Options: `protocol` (`https` or `https,http`), `range` (`A-B`), and the headers of the
-/// answer by their parameters, `rscd` and so on.
+/// Options: `protocol` (`https` or `https,http`), and the headers of the answer by their
+/// parameters, `rscd` and so on.
 pub fn signed(links: &AzureSas, order: &Order<'_>) -> Result<Signed, SignError> {
-    let known = ["not_before", "expires", "prefix", "protocol", "range"];
+    let known = ["not_before", "expires", "prefix", "addresses", "protocol"];
     order.only("azure-sas", &[&known[..], &FORWARDED].concat())?;
     if order.target.query.is_some() {
         return Err(SignError::new(
@@ -48,30 +52,36 @@ pub fn signed(links: &AzureSas, order: &Order<'_>) -> Result<Signed, SignError> 
     for (slot, name) in forwarded.iter_mut().zip(FORWARDED) {
         *slot = order.option(name).unwrap_or_default().to_owned();
     }
-    let text = |name: &str| order.option(name).unwrap_or_default().to_owned();
+    let range = match order.addresses {
+        [] => String::new(),
+        [one] if one.addr() == one.broadcast() => one.addr().to_string(),
+        [one] => format!("{}-{}", one.network(), one.broadcast()),
+        _ => return Err(SignError::new("a link can say one range of addresses")),
+    };
     let [_, version] = VERSIONS;
     let token = Token {
         permissions: "r".to_owned(),
         start: order.not_before.map(seconds).unwrap_or_default(),
         expiry: seconds(expires),
-        range: text("range"),
-        protocol: text("protocol"),
+        range,
+        protocol: order.option("protocol").unwrap_or_default().to_owned(),
         version: version.to_owned(),
         resource,
         forwarded,
         mac: [0; 32],
         strips: Strips::new(),
     };
-    let is_range = token.range.is_empty() || value::parse_range(&token.range).is_ok();
-    if !token.is_formed() || !is_range {
+    if !token.is_formed() {
         return Err(SignError::new(
-            "protocol must be \"https\" or \"https,http\", and range an address or A-B",
+            "protocol must be \"https\" or \"https,http\"",
         ));
     }
     let current = links.ring.current(order.now).next();
     let entry = current.ok_or_else(|| SignError::new("there is no secret that counts now"))?;
     let signed = token.string_to_sign(&links.resource(resource, &container, &path));
-    let mac = mac_of(&entry.key, &signed);
+    let mut mac = entry.key.clone();
+    mac.update(signed.as_bytes());
+    let mac = STANDARD.encode(mac.finalize().into_bytes());
     let letter = if resource == Resource::Blob { "b" } else { "c" };
     let mut fields = vec![
         ("sv", token.version.as_str()),
