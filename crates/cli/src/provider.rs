@@ -70,6 +70,14 @@ pub struct Args {
         conflicts_with = "policy"
     )]
     set: Vec<String>,
+    /// Another ring that a field names, with one secret, in this variable; may be repeated
+    #[arg(
+        long,
+        value_name = "RING=VARIABLE",
+        help_heading = "Secret",
+        conflicts_with = "policy"
+    )]
+    ring: Vec<String>,
     /// The same as --set parameter=…: the query parameter of the token
     #[arg(
         long,
@@ -170,6 +178,14 @@ impl Args {
                 (entry, Vec::new(), String::new(), None)
             }
         };
+        let mut rings = json!({ "given": [entry] });
+        for ring in &self.ring {
+            let (name, variable) = ring.split_once('=').ok_or_else(|| {
+                CliError::Usage("--ring needs a name, a \"=\" and a variable".to_owned())
+            })?;
+            let encoding = self.encoding.unwrap_or(Encoding::Utf8).name();
+            rings[name] = json!([{ "id": id, "env": variable, "encoding": encoding }]);
+        }
         fields.insert("type".to_owned(), "signed_url".into());
         fields.insert("format".to_owned(), format.into());
         fields.insert("secrets".to_owned(), "given".into());
@@ -178,7 +194,7 @@ impl Args {
             _ => environment(name),
         };
         let parse = |fields: &Map<String, Value>| {
-            let policy = alone(&json!({ "given": [entry] }), &fields.clone().into());
+            let policy = alone(&rings, &fields.clone().into());
             Policy::parse(policy.to_string().as_bytes(), &environment)
         };
         let mut parsed = parse(&fields);
