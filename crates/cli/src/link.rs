@@ -1,88 +1,17 @@
-//! What `sign` and `verify` have in common: how the links of one provider are made.
+//! What `sign`, `verify` and `explain` have in common: URLs, times, and a request.
 
+use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clap::ValueEnum;
-use keygate_core::app_key::mac;
-use keygate_core::secret::{Encoding, KeyRing, RingEntry, Secret};
-use keygate_core::signed_url::cloudflare::{Alphabet, Cloudflare, LinkCarrier, Stamp};
-use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::policy::Facts;
+use keygate_core::reason::Reason;
+use keygate_core::record::NothingKnown;
+use keygate_core::request::{Header, Request};
+use keygate_core::session::NoClaims;
+use keygate_core::time::UnixMillis;
 
-use crate::environment::required;
 use crate::error::CliError;
-
-/// The options that describe a provider; the same words as in its configuration.
-#[derive(clap::Args)]
-pub struct Provider {
-    /// The variable that holds the secret
-    #[arg(long, value_name = "VARIABLE", default_value = "KEYGATE_MEDIA")]
-    secret_env: String,
-    /// How the variable holds it
-    #[arg(long, value_enum, default_value_t = SecretEncoding::Utf8)]
-    encoding: SecretEncoding,
-    /// The format of the link
-    #[arg(long, value_enum, default_value_t = Format::Cloudflare)]
-    format: Format,
-    /// The query parameter of the token
-    #[arg(long, default_value = "verify")]
-    pub parameter: String,
-    /// How the MAC is written
-    #[arg(long, value_enum, default_value_t = Base64::Standard)]
-    base64: Base64,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum SecretEncoding {
-    Utf8,
-    Hex,
-    Base64,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Format {
-    Cloudflare,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Base64 {
-    /// With padding, percent-encoded
-    Standard,
-    /// URL-safe, without padding (Cloudflare's flag "s")
-    Url,
-}
-
-impl Provider {
-    /// The provider that these options describe.
-    pub fn cloudflare(&self, stamp: Stamp, skew: Millis) -> Result<Cloudflare, CliError> {
-        let Format::Cloudflare = self.format;
-        let encoding = match self.encoding {
-            SecretEncoding::Utf8 => Encoding::Utf8,
-            SecretEncoding::Hex => Encoding::Hex,
-            SecretEncoding::Base64 => Encoding::Base64,
-        };
-        let text = required(&self.secret_env)?.into_encoded_bytes();
-        let secret = Secret::decode(&text, encoding).map_err(|error| {
-            CliError::Usage(format!("the value of {} {error}", self.secret_env))
-        })?;
-        let entry = RingEntry {
-            id: "given".to_owned(),
-            key: mac(secret.expose()),
-            not_before: None,
-            not_after: None,
-        };
-        Ok(Cloudflare {
-            ring: KeyRing(vec![entry]),
-            carriers: vec![LinkCarrier::Parameter(self.parameter.clone())],
-            alphabet: match self.base64 {
-                Base64::Standard => Alphabet::Standard,
-                Base64::Url => Alphabet::UrlSafe,
-            },
-            stamp,
-            skew,
-            directory: None,
-        })
-    }
-}
+use crate::provider::Links;
 
 /// A URL in two: what comes before the path, and the target, which is what is signed.
 pub fn split_url(url: &str) -> Result<(&str, &str), CliError> {
@@ -122,4 +51,81 @@ pub fn parse_time(text: &str) -> Result<UnixMillis, String> {
         Ok(seconds) => Ok(UnixMillis::from_secs(seconds)),
         Err(_) => UnixMillis::parse(text).map_err(|error| format!("{error}, or unix seconds")),
     }
+}
+
+/// The headers of a request with its pseudo-headers; over HTTPS, if the URL does not say.
+pub fn headers(method: &str, url: &str, host: &str) -> Result<Vec<Header>, CliError> {
+    let (origin, target) = split_url(url)?;
+    let (scheme, host) = origin.split_once("://").unwrap_or(("https", host));
+    let pseudo = [
+        (":method", method),
+        (":scheme", scheme),
+        (":authority", host),
+        (":path", target),
+    ];
+    Ok(pseudo
+        .map(|(name, value)| (name.into(), value.into()))
+        .into())
+}
+
+/// What is known of a link that was checked.
+pub struct Checked {
+    /// What it says, or why it does not hold.
+    pub told: Result<Holds, Reason>,
+    /// The steps of its format.
+    pub steps: Vec<String>,
+}
+
+/// A link that holds.
+pub struct Holds {
+    /// The first instant at which it holds no more.
+    pub until: Option<UnixMillis>,
+    /// The prefix that it opens.
+    pub prefix: Option<String>,
+    /// Whose it is.
+    pub account: Option<String>,
+}
+
+/// Checks a request as the filter would.
+pub fn check(
+    links: &Links,
+    headers: &[Header],
+    client: Option<IpAddr>,
+    now: UnixMillis,
+) -> Result<Checked, CliError> {
+    let format = links.format()?;
+    let facts = Facts {
+        client,
+        keys: &NothingKnown,
+        claims: &NoClaims,
+        now,
+    };
+    let mut kept = String::new();
+    Ok(match links.policy.read(headers, &mut kept) {
+        Err(reason) => Checked {
+            told: Err(reason),
+            steps: Vec::new(),
+        },
+        Ok(request) => Checked {
+            told: holds(format, &request, &facts),
+            steps: format.explain(&request, &facts),
+        },
+    })
+}
+
+fn holds(
+    format: &dyn keygate_core::signed_url::Format,
+    request: &Request<'_>,
+    facts: &Facts<'_>,
+) -> Result<Holds, Reason> {
+    use keygate_core::signed_url::Covers;
+    let link = format.verify(request, facts)?;
+    Ok(Holds {
+        until: link.expires,
+        prefix: match link.covers {
+            Covers::Prefix(prefix) => Some(prefix.to_owned()),
+            Covers::Path => None,
+        },
+        account: link.identity.map(|it| it.account),
+    })
 }

@@ -1,8 +1,8 @@
 //! `keygate`: runs the key service, manages app keys, signs and checks, by hand or by script.
 //!
-//! One module a command, each with its arguments and a `run`. Secrets come from
-//! environment variables alone: an argument is there for every user of the
-//! machine to read.
+//! One module a command, each with its arguments and a `run`. Secrets come from the
+//! environment, a file or a prompt: an argument is there for every user of the machine
+//! to read, so the one option that takes a secret warns.
 
 mod assertion;
 mod check;
@@ -14,8 +14,10 @@ mod explain;
 mod keys;
 mod link;
 mod output;
+mod provider;
 mod reasons;
 mod schema;
+mod secret;
 mod serve;
 mod sign;
 mod verify;

@@ -8,12 +8,12 @@ pub fn explain(reason: Reason) -> &'static str {
         Reason::MissingCredential => "no credential stands where one may stand",
         Reason::DuplicateCredential => "a credential stands twice, or there are two",
         Reason::MalformedCredential => {
-            "it is not of the form that it should have. A link: <10 digits>-<MAC> in the right \
-             base64, as the last parameter of the query. A key: prefix, length and checksum"
+            "it is not of the form that it should have. A link: as its format says, with each \
+             part once and in its place. A key: prefix, length and checksum"
         }
         Reason::WrongSignature => {
-            "no given secret signed this path and query with this time: compare the secret, the \
-             path as the filter sees it, and what stands before the token"
+            "no given secret signed this link for this request: compare the secret, the path and \
+             query as the filter sees them, and what else the format signs"
         }
         Reason::NotYetValid => "the link was made in the future: compare the clocks",
         Reason::LifetimeTooLong => "the link ends later than max_lifetime allows",

@@ -1,16 +1,19 @@
 //! `keygate sign`: a link that works for a while.
 
+use std::net::IpAddr;
 use std::process::ExitCode;
 
+use ipnet::IpNet;
 use keygate_core::path::Target;
-use keygate_core::signed_url::cloudflare::Stamp;
-use keygate_core::signed_url::sign::{Order, Scope};
-use keygate_core::signed_url::{Format as _, find_parameter};
+use keygate_core::request::Header;
+use keygate_core::signed_url::find_parameter;
+use keygate_core::signed_url::sign::{Order, Scope, Signed};
 use keygate_core::time::{Millis, UnixMillis};
 
 use crate::error::CliError;
-use crate::link::{Provider, parse_time, split_url, time_or_now};
-use crate::output;
+use crate::link::{check, headers, parse_time, split_url, time_or_now};
+use crate::provider::{self, Links};
+use crate::{output, reasons};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,8 +22,14 @@ Examples:
   keygate sign /video/cat.mp4                        a path in, a path out
   keygate sign '/video/cat.mp4?quality=hd' --base64 url
   keygate sign /video/cat.mp4 --expires-in 10m       for a provider with \"stamp\": \"expires\"
+  keygate sign /video/1/index.m3u8 --policy policy.json --provider media --prefix /video/1/ \\
+    --expires-in 3h
+  keygate sign https://store.example.com/cat.jpg --format s3 --set region=eu-west-1 \\
+    --key-id AKIAIOSFODNN7EXAMPLE --secret-file secret.txt --expires-in 1h
 
-Without --expires-in or --expires-at the link says when it was made, and the ttl of
+With --policy the link is what that provider takes, and its secrets come from the
+environment. Otherwise the options describe a provider. Of the format cloudflare,
+without --expires-in or --expires-at the link says when it was made, and the ttl of
 the provider says how long it lives.";
 
 /// Sign a URL or a path.
@@ -30,17 +39,50 @@ pub struct Args {
     /// The URL or path to sign
     #[arg(value_name = "URL")]
     url: String,
-    #[command(flatten)]
-    provider: Provider,
-    /// The link says when it ends: so long from now
+    /// The link ends so long from now
     #[arg(long, value_name = "DURATION", conflicts_with = "expires_at", value_parser = Millis::parse)]
     expires_in: Option<Millis>,
-    /// The link says when it ends: then (RFC 3339, or unix seconds)
+    /// The link ends then (RFC 3339, or unix seconds)
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     expires_at: Option<UnixMillis>,
+    /// The link does not hold before then
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    not_before: Option<UnixMillis>,
+    /// The method that the link is for
+    #[arg(long, default_value = "GET")]
+    method: String,
+    /// The link opens all paths that begin so; it ends with "/"
+    #[arg(long, value_name = "PATH", conflicts_with = "glob")]
+    prefix: Option<String>,
+    /// The link opens all paths that this matches; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    glob: Vec<String>,
+    /// The link is for clients in this range; may be repeated
+    #[arg(long, value_name = "CIDR", value_parser = parse_network)]
+    address: Vec<IpNet>,
+    /// The request must have this header; may be repeated
+    #[arg(long, value_name = "NAME: VALUE", value_parser = parse_header)]
+    header: Vec<(String, String)>,
+    /// The request must have this cookie; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_pair)]
+    cookie: Vec<(String, String)>,
+    /// Whose the link is: the upstream is told
+    #[arg(long)]
+    account: Option<String>,
+    /// The link works once; without an id, a random one is made
+    #[arg(long, value_name = "ID", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    once: Option<String>,
+    /// An option that only this format has; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_pair)]
+    option: Vec<(String, String)>,
+    /// Print headers and cookies that belong to the link behind it, a line each
+    #[arg(long)]
+    headers: bool,
     /// Sign as if it were this time (RFC 3339, or unix seconds)
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     now: Option<UnixMillis>,
+    #[command(flatten)]
+    provider: provider::Args,
 }
 
 /// Prints the signed URL.
@@ -53,37 +95,144 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
              no \"//\", no \"..\", no \"#\", and percent-encode what is not plain ASCII",
         )
     })?;
-    match find_parameter(&parsed, &args.provider.parameter) {
-        Ok(None) => {}
-        Ok(Some(_)) | Err(_) => return Err(usage("the URL has a token already")),
-    }
     let now = time_or_now(args.now)?;
     let end = args.expires_in.map(|span| now.plus(span));
     let expires = args.expires_at.or(end);
-    let meaning = match expires {
-        None => Stamp::Issued { ttl: Millis(1) },
-        Some(_) => Stamp::Expires {
-            max_lifetime: Millis(1),
-        },
-    };
-    let signer = args.provider.cloudflare(meaning, Millis(0))?;
+    let ends = expires.is_some() && args.provider.format() == Some("cloudflare");
+    let stamp = ends.then(|| "expires".to_owned());
+    let links = args.provider.links(&[("stamp", stamp)])?;
+    refuse_token(&links, &parsed)?;
+    let globs: Vec<&str> = args.glob.iter().map(String::as_str).collect();
+    let once = args.once.clone().map(once).transpose()?;
     let order = Order {
         origin,
         target: parsed,
-        method: "GET",
+        method: &args.method,
         now,
-        not_before: None,
+        not_before: args.not_before,
         expires,
-        scope: Scope::Path,
-        addresses: &[],
-        headers: &[],
-        cookies: &[],
-        account: None,
-        once: None,
-        private_key: None,
-        options: &[],
+        scope: match &args.prefix {
+            Some(prefix) => Scope::Prefix(prefix),
+            None if !globs.is_empty() => Scope::Globs(&globs),
+            None => Scope::Path,
+        },
+        addresses: &args.address,
+        headers: &borrowed(&args.header),
+        cookies: &borrowed(&args.cookie),
+        account: args.account.as_deref(),
+        once: once.as_deref(),
+        private_key: links.private_key.as_ref(),
+        options: &borrowed(&args.option),
     };
-    let signed = signer.sign(&order).map_err(|error| usage(&error.0))?;
+    let signed = links.format()?.sign(&order);
+    let signed = signed.map_err(|error| CliError::Usage(error.0))?;
     output::line(&signed.url)?;
+    for (name, value) in beside(&signed) {
+        if args.headers {
+            output::line(&format!("{name}: {value}"))?;
+        } else {
+            eprintln!("note: to be sent with it: {name}: {value}");
+        }
+    }
+    warn(&links, args, &signed, now)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A link with two tokens is refused everywhere.
+fn refuse_token(links: &Links, target: &Target<'_>) -> Result<(), CliError> {
+    let format = links.format()?;
+    let parameters = format.parameters();
+    let mut found = parameters.iter().map(|it| find_parameter(target, it));
+    let segment = keygate_core::signed_url::path_token::PathToken::find(
+        target,
+        &format
+            .path_token()
+            .map(str::to_owned)
+            .into_iter()
+            .collect::<Vec<_>>(),
+    );
+    if found.all(|it| it == Ok(None)) && segment == Ok(None) {
+        Ok(())
+    } else {
+        Err(CliError::Usage("the URL has a token already".to_owned()))
+    }
+}
+
+/// Headers, and the cookies as the one header that they are.
+fn beside(signed: &Signed) -> Vec<(String, String)> {
+    let cookies = signed
+        .cookies
+        .iter()
+        .map(|(name, it)| format!("{name}={it}"));
+    let cookies: Vec<_> = cookies.collect();
+    let cookies = (!cookies.is_empty()).then(|| ("cookie".to_owned(), cookies.join("; ")));
+    signed.headers.iter().cloned().chain(cookies).collect()
+}
+
+/// Says when the provider would refuse what it has just signed.
+fn warn(links: &Links, args: &Args, signed: &Signed, now: UnixMillis) -> Result<(), CliError> {
+    let mut request = headers(&args.method, &signed.url, "localhost")?;
+    let mut given = args.header.clone();
+    let cookies = args.cookie.iter().map(|(name, it)| format!("{name}={it}"));
+    given.extend(cookies.map(|it| ("cookie".to_owned(), it)));
+    let sent = beside(signed);
+    given.retain(|(name, _)| !sent.iter().any(|(it, _)| it == name && it != "cookie"));
+    for (name, value) in sent.into_iter().chain(given) {
+        let header: Header = (name.to_ascii_lowercase().into(), value.into());
+        if !request.contains(&header) {
+            request.push(header);
+        }
+    }
+    let client = args.address.first().map(IpNet::addr);
+    let client = client.or(Some(IpAddr::from([127, 0, 0, 1])));
+    let at = args.not_before.map_or(now, |it| it.max(now));
+    if let Err(reason) = check(links, &request, client, at)?.told {
+        let told = reasons::explain(reason);
+        eprintln!(
+            "warning: this provider would refuse it: {}: {told}",
+            reason.code()
+        );
+    }
+    Ok(())
+}
+
+/// The id that was given, or 128 random bits.
+fn once(given: String) -> Result<String, CliError> {
+    if !given.is_empty() {
+        return Ok(given);
+    }
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| CliError::Usage(format!("no random numbers: {error}")))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn borrowed(pairs: &[(String, String)]) -> Vec<(&str, &str)> {
+    let all = pairs
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
+    all.collect()
+}
+
+/// A network, or an address alone.
+fn parse_network(text: &str) -> Result<IpNet, String> {
+    let alone = || text.parse::<IpAddr>().map(IpNet::from).ok();
+    let network = text.parse().ok().or_else(alone);
+    network.ok_or_else(|| "must be an address or a range such as 192.0.2.0/24".to_owned())
+}
+
+/// The text may hold a credential, so no message repeats it.
+fn parse_header(text: &str) -> Result<(String, String), String> {
+    match text.split_once(':') {
+        Some((name, value)) if !name.is_empty() => {
+            Ok((name.to_ascii_lowercase(), value.trim().to_owned()))
+        }
+        _ => Err("must be a name, a colon and a value".to_owned()),
+    }
+}
+
+fn parse_pair(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    pair.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .ok_or_else(|| "must be a name, a \"=\" and a value".to_owned())
 }

@@ -124,7 +124,7 @@ fn outcome(policy: &Policy, line: &str) -> String {
         Verdict::Allow(_) => "allow".to_owned(),
         Verdict::Deny(denial) => format!("{} {}", denial.status, denial.reason.code()),
         Verdict::Reply(reply) => reply.status.to_string(),
-        Verdict::Ask(_) => panic!("{line}: another key"),
+        Verdict::Ask(_) | Verdict::Redeem(_) => panic!("{line}: another key"),
     }
 }
 

@@ -7,7 +7,7 @@ mod answer;
 mod key;
 mod lookup;
 mod outcome;
-mod request;
+pub mod request;
 mod rules;
 mod steps;
 

@@ -6,20 +6,18 @@ use keygate_core::request::Header;
 
 use crate::check::read;
 use crate::error::CliError;
-use crate::link::split_url;
+use crate::link;
 
 /// All headers of a request: its pseudo-headers, and those that were given.
 pub fn headers(request: &str, host: &str, given: &[String]) -> Result<Vec<Header>, CliError> {
     let (method, url) = request.split_once(' ').unwrap_or(("GET", request));
-    let (origin, target) = split_url(url.trim())?;
-    let authority = origin.split_once("://").map_or(host, |(_, host)| host);
-    let mut headers: Vec<Header> = [
-        (":method", method),
-        (":authority", authority),
-        (":path", target),
-    ]
-    .map(|(name, value)| (name.into(), value.into()))
-    .into();
+    let mut headers = link::headers(method, url.trim(), host)?;
+    add(&mut headers, given)?;
+    Ok(headers)
+}
+
+/// Adds headers as they were given: each itself, or a file of them.
+pub fn add(headers: &mut Vec<Header>, given: &[String]) -> Result<(), CliError> {
     for text in given {
         match text.strip_prefix('@') {
             Some(file) => {
@@ -32,7 +30,7 @@ pub fn headers(request: &str, host: &str, given: &[String]) -> Result<Vec<Header
             None => headers.push(header(text.as_bytes())?),
         }
     }
-    Ok(headers)
+    Ok(())
 }
 
 /// The text may hold a credential, so no message repeats it.

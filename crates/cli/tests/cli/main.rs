@@ -3,8 +3,10 @@
 mod check;
 mod exit_codes;
 mod explain;
+mod formats;
 mod keys;
 mod links;
 mod schema;
+mod secrets;
 mod serving;
 mod support;

@@ -4,6 +4,8 @@
 //! It knows nothing of rules and answers. Signing and explaining are for the command line
 //! and for tests: the feature `tools`, which the filter does without.
 
+#[cfg(feature = "formats-storage")]
+pub mod azure_sas;
 #[cfg(feature = "formats-cdn")]
 pub mod bunny;
 pub mod carrier;
@@ -37,6 +39,8 @@ pub mod path_token;
 #[cfg(feature = "tools")]
 pub mod private_key;
 pub mod public_key;
+#[cfg(feature = "formats-storage")]
+pub mod s3;
 #[cfg(feature = "tools")]
 pub mod sign;
 #[cfg(feature = "formats-cdn")]

@@ -3,6 +3,7 @@
 //!
 //! A file for each system says which provider and which request a vector stands for.
 
+mod azure_sas;
 mod bunny;
 mod cloudflare;
 mod fastly;
@@ -10,6 +11,7 @@ mod images;
 mod keycdn;
 mod keygate;
 mod nginx;
+mod s3;
 
 use std::net::IpAddr;
 use std::ops::Range;
@@ -202,6 +204,8 @@ pub fn case_of(vector: &Value) -> Told {
         "imgproxy" => Some(images::imgproxy(vector)),
         "keycdn" => Some(keycdn::case(vector)),
         "thumbor" => Some(images::thumbor(vector)),
+        "azure_blob_sas" => Some(azure_sas::case(vector)),
+        "s3_sigv4_presign" => Some(s3::case(vector)),
         _ => None,
     }
 }

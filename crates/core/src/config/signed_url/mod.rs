@@ -1,6 +1,8 @@
 //! Providers of signed URLs from their written form: a file for each format, and what
 //! they share.
 
+#[cfg(feature = "formats-storage")]
+mod azure_sas;
 #[cfg(feature = "formats-cdn")]
 mod bunny;
 mod cloudflare;
@@ -17,6 +19,8 @@ mod keygate;
 mod nginx;
 #[cfg(any(feature = "formats-cdn", feature = "formats-images"))]
 mod parts;
+#[cfg(feature = "formats-storage")]
+mod s3;
 #[cfg(feature = "formats-images")]
 mod thumbor;
 
@@ -28,26 +32,6 @@ use crate::signed_url::carrier::Carrier;
 use crate::signed_url::{Format, SignedUrl};
 use crate::time::Millis;
 
-/// The name of every format of this build.
-pub const FORMATS: &[&str] = &[
-    #[cfg(feature = "formats-cdn")]
-    "bunny",
-    "cloudflare",
-    #[cfg(feature = "formats-cdn")]
-    "fastly",
-    #[cfg(feature = "formats-images")]
-    "google-maps",
-    #[cfg(feature = "formats-images")]
-    "imgproxy",
-    #[cfg(feature = "formats-cdn")]
-    "keycdn",
-    "keygate",
-    #[cfg(feature = "formats-cdn")]
-    "nginx",
-    #[cfg(feature = "formats-images")]
-    "thumbor",
-];
-
 /// How far a signer's clock may be ahead, when the configuration does not say.
 const DEFAULT_SKEW: Millis = Millis::from_secs(30);
 
@@ -57,28 +41,66 @@ const MAX_SKEW: Millis = Millis::from_secs(600);
 /// A year and a day: what is to live for longer needs no link that expires.
 const MAX_LIFETIME: Millis = Millis::from_secs(367 * 24 * 3600);
 
-/// The written form of each format, for the schema.
-#[cfg(feature = "schema")]
-#[derive(schemars::JsonSchema)]
-#[schemars(untagged, transform = super::schema::one_of)]
-#[expect(dead_code, reason = "only its schema is used")]
-pub enum Written {
+/// For each format its name, and the module and function that read it.
+macro_rules! formats {
+    ($($(#[$gate:meta])? $name:literal => $module:ident, $Variant:ident;)*) => {
+        /// The name of every format of this build.
+        pub const FORMATS: &[&str] = &[$($(#[$gate])? $name),*];
+
+        /// The written form of each format, for the schema.
+        #[cfg(feature = "schema")]
+        #[derive(schemars::JsonSchema)]
+        #[schemars(untagged, transform = super::schema::one_of)]
+        #[expect(dead_code, reason = "only its schema is used")]
+        pub enum Written {
+            $($(#[$gate])? $Variant($module::Written),)*
+        }
+
+        impl Compiler<'_> {
+            pub(super) fn signed_url(
+                &mut self,
+                path: &str,
+                format: &str,
+                text: &Tree,
+            ) -> Option<SignedUrl> {
+                let format = match format {
+                    $($(#[$gate])? $name => {
+                        let written = self.part(path, text)?;
+                        boxed(self.$module(path, &written))
+                    })*
+                    _ => {
+                        let message = format!("must be one of {}", FORMATS.join(", "));
+                        self.wrong(&format!("{path}.format"), message);
+                        None
+                    }
+                };
+                Some(SignedUrl { format: format? })
+            }
+        }
+    };
+}
+
+formats! {
+    #[cfg(feature = "formats-storage")]
+    "azure-sas" => azure_sas, AzureSas;
     #[cfg(feature = "formats-cdn")]
-    Bunny(bunny::Written),
-    Cloudflare(cloudflare::Written),
-    Keygate(keygate::Written),
+    "bunny" => bunny, Bunny;
+    "cloudflare" => cloudflare, Cloudflare;
     #[cfg(feature = "formats-cdn")]
-    Fastly(fastly::Written),
+    "fastly" => fastly, Fastly;
     #[cfg(feature = "formats-images")]
-    GoogleMaps(google_maps::Written),
+    "google-maps" => google_maps, GoogleMaps;
     #[cfg(feature = "formats-images")]
-    Imgproxy(imgproxy::Written),
+    "imgproxy" => imgproxy, Imgproxy;
     #[cfg(feature = "formats-cdn")]
-    Keycdn(keycdn::Written),
+    "keycdn" => keycdn, Keycdn;
+    "keygate" => keygate, Keygate;
     #[cfg(feature = "formats-cdn")]
-    Nginx(nginx::Written),
+    "nginx" => nginx, Nginx;
+    #[cfg(feature = "formats-storage")]
+    "s3" => s3, S3;
     #[cfg(feature = "formats-images")]
-    Thumbor(thumbor::Written),
+    "thumbor" => thumbor, Thumbor;
 }
 
 /// A place in which a token may stand.
@@ -101,65 +123,6 @@ enum Place {
 }
 
 impl Compiler<'_> {
-    pub(super) fn signed_url(
-        &mut self,
-        path: &str,
-        format: &str,
-        text: &Tree,
-    ) -> Option<SignedUrl> {
-        let format = match format {
-            #[cfg(feature = "formats-cdn")]
-            "bunny" => {
-                let written = self.part(path, text)?;
-                boxed(self.bunny(path, &written))
-            }
-            "cloudflare" => {
-                let written = self.part(path, text)?;
-                boxed(self.cloudflare(path, &written))
-            }
-            "keygate" => {
-                let written = self.part(path, text)?;
-                boxed(self.keygate(path, &written))
-            }
-            #[cfg(feature = "formats-cdn")]
-            "fastly" => {
-                let written = self.part(path, text)?;
-                boxed(self.fastly(path, &written))
-            }
-            #[cfg(feature = "formats-images")]
-            "google-maps" => {
-                let written = self.part(path, text)?;
-                boxed(self.google_maps(path, &written))
-            }
-            #[cfg(feature = "formats-images")]
-            "imgproxy" => {
-                let written = self.part(path, text)?;
-                boxed(self.imgproxy(path, &written))
-            }
-            #[cfg(feature = "formats-cdn")]
-            "keycdn" => {
-                let written = self.part(path, text)?;
-                boxed(self.keycdn(path, &written))
-            }
-            #[cfg(feature = "formats-cdn")]
-            "nginx" => {
-                let written = self.part(path, text)?;
-                boxed(self.nginx(path, &written))
-            }
-            #[cfg(feature = "formats-images")]
-            "thumbor" => {
-                let written = self.part(path, text)?;
-                boxed(self.thumbor(path, &written))
-            }
-            _ => {
-                let message = format!("must be one of {}", FORMATS.join(", "));
-                self.wrong(&format!("{path}.format"), message);
-                None
-            }
-        };
-        Some(SignedUrl { format: format? })
-    }
-
     /// Where the tokens of a provider may stand; `default` when it does not say.
     fn places(
         &mut self,

@@ -1,0 +1,306 @@
+//! The provider whose links are signed or verified: that of a policy, or one that the
+//! options describe, in the words of its configuration.
+//!
+//! Either way it goes through [`Policy::parse`], so that what holds here holds in Envoy.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use keygate_core::config::{FORMATS, Problem};
+use keygate_core::policy::Policy;
+use keygate_core::provider::Provider;
+use keygate_core::signed_url::Format;
+use keygate_core::signed_url::private_key::PrivateKey;
+use serde_json::{Map, Value, json};
+
+use crate::check::read;
+use crate::error::CliError;
+use crate::secret::{Encoding, Key, Source};
+
+/// The variable under which the generated policy finds the secret that was given.
+const GIVEN: &str = "KEYGATE_GIVEN_SECRET";
+
+/// The token for a key service that nothing here calls.
+const TOKEN: &str = "KEYGATE_UNUSED_TOKEN";
+
+/// Bounds for formats that ask for one, the widest first.
+const LIFETIMES: [&str; 4] = ["367d", "30d", "7d", "1d"];
+
+/// Whose links.
+#[derive(clap::Args)]
+#[group(id = "provider-options")]
+pub struct Args {
+    #[command(flatten)]
+    source: Source,
+    /// How the secret is written. Default: utf8
+    #[arg(long, value_enum, help_heading = "Secret", conflicts_with = "policy")]
+    encoding: Option<Encoding>,
+    /// The id of the secret, for formats whose links name it. Default: cli
+    #[arg(
+        long,
+        value_name = "ID",
+        help_heading = "Secret",
+        conflicts_with = "policy"
+    )]
+    key_id: Option<String>,
+    /// Take the provider from a policy, its secrets from the environment
+    #[arg(long, value_name = "FILE", help_heading = "Provider")]
+    policy: Option<PathBuf>,
+    /// The name of the provider in the policy, if there are several of signed URLs
+    #[arg(
+        long,
+        value_name = "NAME",
+        help_heading = "Provider",
+        requires = "policy"
+    )]
+    provider: Option<String>,
+    /// The format of the link. Default: cloudflare
+    #[arg(
+        long,
+        value_parser = clap::builder::PossibleValuesParser::new(FORMATS.iter().copied()),
+        help_heading = "Provider",
+        conflicts_with = "policy"
+    )]
+    format: Option<String>,
+    /// A field of the provider, as in its configuration: text or JSON; may be repeated
+    #[arg(
+        long,
+        value_name = "FIELD=VALUE",
+        help_heading = "Provider",
+        conflicts_with = "policy"
+    )]
+    set: Vec<String>,
+    /// Another ring that a field names, with one secret, in this variable; may be repeated
+    #[arg(
+        long,
+        value_name = "RING=VARIABLE",
+        help_heading = "Secret",
+        conflicts_with = "policy"
+    )]
+    ring: Vec<String>,
+    /// The same as --set parameter=…: the query parameter of the token
+    #[arg(
+        long,
+        value_name = "NAME",
+        help_heading = "Provider",
+        conflicts_with = "policy"
+    )]
+    parameter: Option<String>,
+    /// The same as --set base64=…: how the MAC is written, standard or url
+    #[arg(
+        long,
+        value_name = "ALPHABET",
+        help_heading = "Provider",
+        conflicts_with = "policy"
+    )]
+    base64: Option<String>,
+}
+
+/// A provider of signed URLs, ready.
+pub struct Links {
+    /// A policy in which one rule requires it for everything.
+    pub policy: Policy,
+    /// What signs, when the provider holds public keys.
+    pub private_key: Option<PrivateKey>,
+}
+
+impl Links {
+    /// The format of the provider, configured.
+    pub fn format(&self) -> Result<&dyn Format, CliError> {
+        let rule = self.policy.rules.all().first();
+        let providers = rule.map(|it| it.require.providers()).unwrap_or_default();
+        match providers.first() {
+            Some(Provider::SignedUrl(links)) => Ok(links.format.as_ref()),
+            _ => Err(CliError::Usage(
+                "the provider is none of signed URLs".to_owned(),
+            )),
+        }
+    }
+}
+
+impl Args {
+    /// The provider. `more` are fields that other options of the command stand for; they
+    /// count where the provider is not of a policy.
+    pub fn links(&self, more: &[(&str, Option<String>)]) -> Result<Links, CliError> {
+        match &self.policy {
+            Some(file) => {
+                let fields = more.iter().find(|(_, value)| value.is_some());
+                if let Some((name, _)) = fields {
+                    return Err(CliError::Usage(format!(
+                        "{name} is in the policy: give no option for it"
+                    )));
+                }
+                self.of_policy(&read(file)?)
+            }
+            None => self.of_options(more),
+        }
+    }
+
+    /// The name of the format, unless a policy says it.
+    pub fn format(&self) -> Option<&str> {
+        match self.policy {
+            Some(_) => None,
+            None => Some(self.format.as_deref().unwrap_or("cloudflare")),
+        }
+    }
+
+    fn of_options(&self, more: &[(&str, Option<String>)]) -> Result<Links, CliError> {
+        let format = self.format().unwrap_or_default();
+        let mut fields = Map::new();
+        let short = [("parameter", &self.parameter), ("base64", &self.base64)];
+        let more = more.iter().map(|(name, value)| (*name, value)).chain(short);
+        for (name, value) in more {
+            fields.extend(value.clone().map(|it| (name.to_owned(), it.into())));
+        }
+        for field in &self.set {
+            let (name, value) = field.split_once('=').ok_or_else(|| {
+                CliError::Usage("--set needs a field, a \"=\" and a value".to_owned())
+            })?;
+            let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+            fields.insert(name.to_owned(), value);
+        }
+        if format == "cloudflare" && fields.get("stamp").is_none_or(|it| it == "issued") {
+            fields.entry("ttl").or_insert_with(|| "3h".into());
+        }
+        let id = self.key_id.as_deref().unwrap_or("cli");
+        let (entry, secret, place, private_key) = match self.source.key()? {
+            Key::Secret(secret, place) => {
+                let encoding = self.encoding.unwrap_or(Encoding::Utf8).name();
+                let entry = json!({ "id": id, "env": GIVEN, "encoding": encoding });
+                (entry, secret.expose().to_vec(), place, None)
+            }
+            Key::Private(key) => {
+                let entry = json!({ "id": id, "public_key": key.public_key() });
+                (entry, Vec::new(), String::new(), Some(key))
+            }
+            Key::Public(key) => {
+                let entry = json!({ "id": id, "public_key": key });
+                (entry, Vec::new(), String::new(), None)
+            }
+        };
+        let mut rings = json!({ "given": [entry] });
+        for ring in &self.ring {
+            let (name, variable) = ring.split_once('=').ok_or_else(|| {
+                CliError::Usage("--ring needs a name, a \"=\" and a variable".to_owned())
+            })?;
+            let encoding = self.encoding.unwrap_or(Encoding::Utf8).name();
+            rings[name] = json!([{ "id": id, "env": variable, "encoding": encoding }]);
+        }
+        fields.insert("type".to_owned(), "signed_url".into());
+        fields.insert("format".to_owned(), format.into());
+        fields.insert("secrets".to_owned(), "given".into());
+        let environment = |name: &str| match name {
+            GIVEN => Some(secret.clone()),
+            _ => environment(name),
+        };
+        let parse = |fields: &Map<String, Value>| {
+            let policy = alone(&rings, &fields.clone().into());
+            Policy::parse(policy.to_string().as_bytes(), &environment)
+        };
+        let mut parsed = parse(&fields);
+        // How long a link may live is the edge's to say; here any bound will do.
+        if !fields.contains_key("max_lifetime") {
+            for lifetime in LIFETIMES {
+                let is_about = |it: &Problem| it.to_string().contains("max_lifetime");
+                if !parsed.as_ref().is_err_and(|all| all.iter().any(is_about)) {
+                    break;
+                }
+                fields.insert("max_lifetime".to_owned(), lifetime.into());
+                parsed = parse(&fields);
+            }
+        }
+        let policy = parsed.map_err(|problems| {
+            let told = told(&problems).replace(&format!("the value of {GIVEN}"), &place);
+            CliError::Usage(format!(
+                "{told} (fields of the format {format} are given with --set FIELD=VALUE)"
+            ))
+        })?;
+        Ok(Links {
+            policy,
+            private_key,
+        })
+    }
+
+    fn of_policy(&self, text: &[u8]) -> Result<Links, CliError> {
+        let usage = |message: String| CliError::Usage(message);
+        if self.source.is_given() {
+            return Err(usage(
+                "the secrets are those of the policy, from the environment: name no other"
+                    .to_owned(),
+            ));
+        }
+        let written: Value = serde_json::from_slice(text)
+            .map_err(|error| usage(format!("the policy is no JSON: {error}")))?;
+        let all = written["providers"].as_object().into_iter().flatten();
+        let links: Vec<_> = all
+            .filter(|(_, it)| it["type"] == "signed_url")
+            .filter(|(name, _)| self.provider.as_ref().is_none_or(|it| it == *name))
+            .collect();
+        let [(_, provider)] = links.as_slice() else {
+            return Err(usage(match &self.provider {
+                Some(name) => format!("the policy has no provider \"{name}\" of signed URLs"),
+                None => format!(
+                    "the policy has {} providers of signed URLs: name one with --provider",
+                    links.len()
+                ),
+            }));
+        };
+        let policy = alone(&written["secrets"], provider);
+        let policy = Policy::parse(policy.to_string().as_bytes(), &environment)
+            .map_err(|problems| usage(format!("{} (see keygate check)", told(&problems))))?;
+        Ok(Links {
+            policy,
+            private_key: self.source.private_key()?,
+        })
+    }
+}
+
+/// A policy with this provider alone, and the rings that it names.
+fn alone(secrets: &Value, provider: &Value) -> Value {
+    let named: Vec<&str> = provider
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter_map(|(_, it)| it.as_str())
+        .collect();
+    let rings: Map<String, Value> = secrets
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| named.contains(&name.as_str()))
+        .map(|(name, ring)| (name.clone(), ring.clone()))
+        .collect();
+    json!({
+        "version": 1,
+        "secrets": rings,
+        "key_service": { "cluster": "keys", "authority": "keys", "token_env": TOKEN },
+        "providers": { "it": provider },
+        "rules": [{
+            "name": "all",
+            "match": { "path": "/**" },
+            "require": "it",
+            "allow_encoded_slash": true
+        }],
+        "unmatched": "deny"
+    })
+}
+
+fn environment(name: &str) -> Option<Vec<u8>> {
+    match name {
+        TOKEN => Some(b"unused".to_vec()),
+        _ => std::env::var_os(name).map(OsString::into_encoded_bytes),
+    }
+}
+
+fn told(problems: &[Problem]) -> String {
+    let all = problems.iter().map(|it| {
+        let told = it.to_string();
+        let field = told.strip_prefix("providers.it.");
+        let whole = told.strip_prefix("providers.it: ");
+        let told = field.or(whole).unwrap_or(&told);
+        // A place in a text that nobody wrote.
+        let told = told.split(" at line ").next().unwrap_or(told);
+        told.to_owned()
+    });
+    all.collect::<Vec<_>>().join("; ")
+}

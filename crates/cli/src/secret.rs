@@ -1,0 +1,148 @@
+//! The secret or key of a command, from wherever it is: never printed, and never from an
+//! argument without a warning.
+
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use keygate_core::secret::Secret;
+use keygate_core::signed_url::private_key::PrivateKey;
+
+use crate::check::read;
+use crate::environment::required;
+use crate::error::CliError;
+
+/// The variable that is read when nothing else is said.
+const DEFAULT_VARIABLE: &str = "KEYGATE_MEDIA";
+
+/// Where the secret is; one of these.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Secret")]
+#[group(id = "secret-source", multiple = false)]
+pub struct Source {
+    /// The variable that holds the secret. Default: KEYGATE_MEDIA
+    #[arg(long, value_name = "VARIABLE")]
+    secret_env: Option<String>,
+    /// The file that holds it, or "-" for standard input; one line break at its end is cut
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+    /// Ask for it at the terminal, without an echo
+    #[arg(long)]
+    secret_prompt: bool,
+    /// The secret itself: every user of the machine can read it there
+    #[arg(long, value_name = "SECRET")]
+    secret: Option<String>,
+    /// A private key, PEM (PKCS #8) or what else the format takes
+    #[arg(long, value_name = "FILE")]
+    pub private_key_file: Option<PathBuf>,
+    /// The public key to it, to verify only
+    #[arg(long, value_name = "FILE")]
+    public_key_file: Option<PathBuf>,
+}
+
+/// How a secret is written.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Encoding {
+    /// The text itself
+    Utf8,
+    /// Hexadecimal digits
+    Hex,
+    /// With + and / and padding
+    Base64,
+    /// With - and _
+    Base64url,
+}
+
+impl Encoding {
+    /// Its name in a policy.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Utf8 => "utf8",
+            Self::Hex => "hex",
+            Self::Base64 => "base64",
+            Self::Base64url => "base64url",
+        }
+    }
+}
+
+/// What signs or verifies.
+pub enum Key {
+    /// A secret, still in its encoding, and where it came from.
+    Secret(Secret, String),
+    /// A key that signs for edges without it.
+    Private(PrivateKey),
+    /// A key that verifies.
+    Public(String),
+}
+
+impl Source {
+    /// Whether one was named.
+    pub fn is_given(&self) -> bool {
+        self.secret_prompt
+            || self.secret_env.is_some()
+            || self.secret_file.is_some()
+            || self.secret.is_some()
+            || self.public_key_file.is_some()
+    }
+
+    /// Reads it.
+    pub fn key(&self) -> Result<Key, CliError> {
+        if let Some(private) = self.private_key()? {
+            return Ok(Key::Private(private));
+        }
+        if let Some(file) = &self.public_key_file {
+            return text(read(file)?, file).map(Key::Public);
+        }
+        let (bytes, place) = self.bytes()?;
+        let has = |what: &[u8]| bytes.windows(what.len()).any(|it| it == what);
+        if has(b"PRIVATE KEY-----") {
+            let pem = String::from_utf8(bytes).unwrap_or_default();
+            return private(&pem, &place).map(Key::Private);
+        }
+        Ok(Key::Secret(Secret::new(bytes), place))
+    }
+
+    /// The private key, if a file of one was named.
+    pub fn private_key(&self) -> Result<Option<PrivateKey>, CliError> {
+        let Some(file) = &self.private_key_file else {
+            return Ok(None);
+        };
+        let pem = text(read(file)?, file)?;
+        private(&pem, &file.display().to_string()).map(Some)
+    }
+
+    fn bytes(&self) -> Result<(Vec<u8>, String), CliError> {
+        if let Some(secret) = &self.secret {
+            eprintln!(
+                "warning: --secret stands in the list of processes and in the history of the \
+                 shell: better --secret-env, --secret-file or --secret-prompt"
+            );
+            return Ok((secret.clone().into_bytes(), "--secret".to_owned()));
+        }
+        if let Some(file) = &self.secret_file {
+            let mut bytes = read(file)?;
+            for end in [b'\n', b'\r'] {
+                bytes.pop_if(|last| *last == end);
+            }
+            return Ok((bytes, file.display().to_string()));
+        }
+        if self.secret_prompt {
+            let secret = rpassword::prompt_password("Secret: ").map_err(|error| {
+                let message = format!("--secret-prompt needs a terminal: {error}");
+                CliError::Usage(message)
+            })?;
+            return Ok((secret.into_bytes(), "the prompt".to_owned()));
+        }
+        let variable = self.secret_env.as_deref().unwrap_or(DEFAULT_VARIABLE);
+        let value = required(variable)?.into_encoded_bytes();
+        Ok((value, variable.to_owned()))
+    }
+}
+
+fn text(bytes: Vec<u8>, file: &Path) -> Result<String, CliError> {
+    let message = || format!("{}: is no text", file.display());
+    String::from_utf8(bytes).map_err(|_| CliError::Usage(message()))
+}
+
+fn private(pem: &str, place: &str) -> Result<PrivateKey, CliError> {
+    PrivateKey::parse(pem).map_err(|error| CliError::Usage(format!("{place} {error}")))
+}

@@ -1,0 +1,251 @@
+//! Every format there is, signed and verified from the command line. A format without a
+//! row here makes the test fail.
+
+use std::path::PathBuf;
+
+use keygate_core::config::FORMATS;
+use tempfile::TempDir;
+
+use crate::support::keygate;
+
+const NOW: &str = "1700000000";
+const LATER: &str = "1700000060";
+
+/// 32 bytes, in the encoding that a row asks for.
+const TEXT: &str = "a secret of thirty-two bytes, ok";
+const HEX: &str = "61207365637265742066206f207468697274792d74776f2062797465732c206b";
+const BASE64: &str = "YSBzZWNyZXQgb2YgdGhpcnR5LXR3byBieXRlcywgb2s=";
+const BASE64URL: &str = "YSBzZWNyZXQgb2YgdGhpcnR5LXR3byBieXRlcywgb2s";
+const OTHER: &str = "another secret, as long as the 1";
+
+const ED25519: &str = "-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIAZuV7wAXJ9V7Y25bKQ8P/XOIPTD/7FbfiW6a3RQ+g0S
+-----END PRIVATE KEY-----
+";
+const P256: &str = "-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgeQGV9lXzSMO7O/0c
+nwG1Uv6rJ8EolcCgmldcOd9HS/2hRANCAATXiIq7278F3COe5bGKx3UiO5obn1gV
+lBoSDPhtootcg8xlUcco55XQhdFel9nLQFIYfdRGGzUvKfBwhACgqXMP
+-----END PRIVATE KEY-----
+";
+
+/// How links of a format are made.
+struct Row {
+    format: &'static str,
+    /// Options of both commands.
+    both: &'static [&'static str],
+    /// Options of `sign`.
+    sign: &'static [&'static str],
+    /// `utf8`, `hex`, `base64`, `base64url`, or a private key.
+    secret: &'static str,
+    url: &'static str,
+}
+
+const URL: &str = "https://media.example.com/video/1/cat.mp4";
+const HOUR: &[&str] = &["--expires-in", "1h"];
+
+const fn row(format: &'static str, both: &'static [&'static str]) -> Row {
+    Row {
+        format,
+        both,
+        sign: HOUR,
+        secret: "utf8",
+        url: URL,
+    }
+}
+
+/// Rows of formats that this build lacks wait for it.
+const ROWS: &[Row] = &[
+    row("keygate", &[]),
+    Row {
+        sign: &["--expires-in", "1h", "--prefix", "/video/"],
+        ..row("keygate", &[])
+    },
+    Row {
+        sign: &[
+            "--expires-in",
+            "1h",
+            "--account",
+            "alice",
+            "--header",
+            "x-a: b",
+        ],
+        ..row("keygate", &[])
+    },
+    Row {
+        secret: ED25519,
+        ..row("keygate", &["--set", "algorithm=EdDSA"])
+    },
+    Row {
+        sign: &[],
+        ..row("cloudflare", &[])
+    },
+    row("cloudflare", &["--set", "stamp=expires"]),
+    Row {
+        secret: "hex",
+        ..row("akamai", &[])
+    },
+    Row {
+        secret: P256,
+        ..row("cloudfront", &[])
+    },
+    Row {
+        secret: "base64url",
+        ..row("google-cdn", &[])
+    },
+    Row {
+        secret: ED25519,
+        ..row("google-media-cdn", &[])
+    },
+    row(
+        "nginx",
+        &[
+            "--set",
+            "allow_weak=true",
+            "--set",
+            "template=$secure_link_expires$uri ${secret}",
+        ],
+    ),
+    Row {
+        secret: "base64",
+        ..row("fastly", &[])
+    },
+    row("bunny", &[]),
+    row("keycdn", &["--set", "allow_weak=true"]),
+    Row {
+        url: "https://store.example.com/a%20b/cat.jpg?versionId=1",
+        ..row(
+            "s3",
+            &["--set", "region=eu-west-1", "--key-id", "AKIAEXAMPLE"],
+        )
+    },
+    Row {
+        secret: "base64",
+        ..row("azure-sas", &["--set", "account=pictures"])
+    },
+    row("uri-signing", &["--set", "algorithm=HS256"]),
+    Row {
+        url: "https://img.example.com/rs:fit:300:200/aHR0cA.png",
+        secret: "hex",
+        sign: &[],
+        ..row("imgproxy", &["--set", "salts=salt", "--ring", "salt=SALT"])
+    },
+    Row {
+        url: "https://img.example.com/300x200/smart/example.com/cat.jpg",
+        sign: &[],
+        ..row("thumbor", &[])
+    },
+    Row {
+        url: "https://maps.example.com/maps/api/staticmap?center=1&client=c",
+        secret: "base64url",
+        sign: &[],
+        ..row("google-maps", &[])
+    },
+    row("http-signature", &[]),
+];
+
+/// A row at work: its key in a file, and the environment.
+struct Tried<'a> {
+    row: &'a Row,
+    dir: TempDir,
+}
+
+impl Tried<'_> {
+    fn key_file(&self) -> PathBuf {
+        self.dir.path().join("key.pem")
+    }
+
+    /// What is printed to both, and the exit code.
+    fn run(&self, command: &str, url: &str, more: &[&str], secret: &str) -> (String, String, i32) {
+        let file = self.key_file().to_string_lossy().into_owned();
+        let is_private = self.row.secret.starts_with("-----");
+        let key = match is_private {
+            true => ["--private-key-file", file.as_str()],
+            false => ["--encoding", self.row.secret],
+        };
+        let head = [command, url, "--format", self.row.format];
+        let args = [&head, &key[..], self.row.both, more].concat();
+        let salt = if self.row.secret == "hex" { HEX } else { TEXT };
+        let done = keygate(&args)
+            .env("KEYGATE_MEDIA", secret)
+            .env("SALT", salt)
+            .assert();
+        let output = done.get_output();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        for secret in [TEXT, HEX, BASE64, BASE64URL, OTHER, "MC4CAQ", "eQGV9lXz"] {
+            assert!(
+                !format!("{out}{err}").contains(secret),
+                "{args:?}: {out}{err}"
+            );
+        }
+        (out, err, output.status.code().unwrap_or(-1))
+    }
+
+    fn secret(&self) -> &'static str {
+        match self.row.secret {
+            "hex" => HEX,
+            "base64" => BASE64,
+            "base64url" => BASE64URL,
+            _ => TEXT,
+        }
+    }
+
+    fn other(&self) -> String {
+        match self.row.secret {
+            "hex" => HEX.replace('6', "7"),
+            "base64" => BASE64.replace('Y', "Z"),
+            "base64url" => BASE64URL.replace('Y', "Z"),
+            _ => OTHER.to_owned(),
+        }
+    }
+}
+
+#[test]
+fn every_format_of_this_build_has_a_row() {
+    for format in FORMATS {
+        assert!(
+            ROWS.iter().any(|row| row.format == *format),
+            "the format {format} has no row in crates/cli/tests/cli/formats.rs: give it one, \
+             so that keygate sign and keygate verify are tried with it"
+        );
+    }
+}
+
+#[test]
+fn what_sign_makes_of_each_format_verify_takes_and_nothing_else() {
+    for row in ROWS.iter().filter(|row| FORMATS.contains(&row.format)) {
+        let dir = tempfile::tempdir().unwrap();
+        let tried = Tried { row, dir };
+        std::fs::write(tried.key_file(), row.secret).unwrap();
+        let more = [row.sign, &["--now", NOW, "--headers"]].concat();
+        let (out, err, code) = tried.run("sign", row.url, &more, tried.secret());
+        assert_eq!(code, 0, "{}: {err}", row.format);
+        assert_eq!(err, "", "{}", row.format);
+        let mut lines = out.lines();
+        let url = lines.next().unwrap();
+        let mut headers: Vec<&str> = lines.flat_map(|line| ["--header", line]).collect();
+        let asked = row.sign.windows(2).filter(|it| it[0] == "--header");
+        headers.extend(asked.map(|it| it[1]).flat_map(|it| ["--header", it]));
+        let verify = |url: &str, secret: &str, code: i32| {
+            let more = [&headers[..], &["--now", LATER, "--client", "192.0.2.1"]].concat();
+            let (out, err, told) = tried.run("verify", url, &more, secret);
+            assert_eq!(told, code, "{} {url}: {out}{err}", row.format);
+            out
+        };
+        let held = verify(url, tried.secret(), 0);
+        assert!(held.starts_with("valid"), "{held}");
+        if row.sign.contains(&"alice") {
+            assert!(held.contains("account \"alice\""), "{held}");
+        }
+        let (host, _) = row.url.split_at(row.url.find('/').unwrap());
+        let at = row.url.rfind('/').unwrap().max(host.len());
+        let forged = url.replace(&row.url[at..at + 4], "/zzz");
+        let prefix = row.sign.contains(&"--prefix");
+        assert!(verify(&forged, tried.secret(), i32::from(!prefix)).len() > 5);
+        if !row.secret.starts_with("-----") {
+            let refused = verify(url, &tried.other(), 1);
+            assert!(refused.starts_with("refused: wrong_signature"), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,420 @@
+//! Where `sign` and `verify` find the secret, and the provider.
+
+use std::io::{Read as _, Write as _};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
+
+use crate::support::keygate;
+
+const SECRET: &str = "secret of the media, long enough";
+const SIGN: [&str; 4] = ["sign", "/a", "--now", "1700000000"];
+
+/// What `--secret-env` makes.
+fn link() -> String {
+    let done = keygate(&SIGN).env("KEYGATE_MEDIA", SECRET).assert().code(0);
+    String::from_utf8(done.get_output().stdout.clone()).unwrap()
+}
+
+/// Standard output and error of a command that ends so.
+#[track_caller]
+fn run(args: &[&str], code: i32) -> (String, String) {
+    let done = keygate(args).env("MINE", SECRET).assert().code(code);
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let output = done.get_output();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(!out.contains(SECRET) && !err.contains(SECRET), "{out}{err}");
+    (out, err)
+}
+
+#[test]
+fn the_secret_of_a_variable_of_a_file_and_of_standard_input_are_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let expected = link();
+    let (out, err) = run(&[&SIGN[..], &["--secret-env", "MINE"]].concat(), 0);
+    assert_eq!((out, err), (expected.clone(), String::new()));
+    for end in ["", "\n", "\r\n"] {
+        let file = dir.path().join("secret");
+        std::fs::write(&file, format!("{SECRET}{end}")).unwrap();
+        let args = [&SIGN[..], &["--secret-file", file.to_str().unwrap()]].concat();
+        assert_eq!(run(&args, 0).0, expected, "{end:?}");
+    }
+    let done = keygate(&[&SIGN[..], &["--secret-file", "-"]].concat())
+        .write_stdin(format!("{SECRET}\n"))
+        .assert()
+        .code(0);
+    assert_eq!(done.get_output().stdout, expected.as_bytes());
+}
+
+#[test]
+fn only_one_line_break_is_cut() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("secret");
+    std::fs::write(&file, format!("{SECRET}\n\n")).unwrap();
+    let args = [&SIGN[..], &["--secret-file", file.to_str().unwrap()]].concat();
+    assert_ne!(run(&args, 0).0, link());
+}
+
+#[test]
+fn every_encoding_gives_the_same_secret() {
+    let hex: String = SECRET.bytes().map(|it| format!("{it:02x}")).collect();
+    let base64 = "c2VjcmV0IG9mIHRoZSBtZWRpYSwgbG9uZyBlbm91Z2g=";
+    for (encoding, text) in [
+        ("hex", hex.as_str()),
+        ("base64", base64),
+        ("base64url", base64.trim_end_matches('=')),
+    ] {
+        let done = keygate(&[&SIGN[..], &["--encoding", encoding]].concat())
+            .env("KEYGATE_MEDIA", text)
+            .assert()
+            .code(0);
+        assert_eq!(done.get_output().stdout, link().as_bytes(), "{encoding}");
+    }
+    let done = keygate(&[&SIGN[..], &["--encoding", "hex"]].concat())
+        .env("KEYGATE_MEDIA", "not hex")
+        .assert()
+        .code(2);
+    let message = String::from_utf8_lossy(&done.get_output().stderr).into_owned();
+    assert!(
+        message.contains("KEYGATE_MEDIA is not valid hex"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_secret_in_an_argument_is_taken_with_a_warning() {
+    let done = keygate(&[&SIGN[..], &["--secret", SECRET]].concat())
+        .assert()
+        .code(0);
+    let output = done.get_output();
+    assert_eq!(output.stdout, link().as_bytes());
+    let warning = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        warning.starts_with("warning: --secret stands in"),
+        "{warning}"
+    );
+    assert!(!warning.contains(SECRET), "{warning}");
+}
+
+#[test]
+fn two_secrets_or_none_is_wrong_usage() {
+    run(
+        &[&SIGN[..], &["--secret", "a", "--secret-env", "MINE"]].concat(),
+        2,
+    );
+    run(
+        &[&SIGN[..], &["--secret-prompt", "--secret-file", "x"]].concat(),
+        2,
+    );
+    let (_, err) = run(&SIGN, 2);
+    assert!(err.contains("KEYGATE_MEDIA is not set"), "{err}");
+    let (_, err) = run(&[&SIGN[..], &["--secret-file", "/nowhere"]].concat(), 2);
+    assert!(err.contains("cannot read /nowhere"), "{err}");
+}
+
+#[test]
+fn a_prompt_without_a_terminal_is_wrong_usage() {
+    let done = Command::new("setsid")
+        .args(["--wait", env!("CARGO_BIN_EXE_keygate")])
+        .args(SIGN)
+        .arg("--secret-prompt")
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(done.status.code(), Some(2));
+    let message = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(
+        message.contains("--secret-prompt needs a terminal"),
+        "{message}"
+    );
+}
+
+#[test]
+fn what_is_typed_at_the_prompt_is_not_echoed() {
+    let mut terminal =
+        std::fs::File::from(openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap());
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new())
+        .unwrap()
+        .into_string()
+        .unwrap();
+    let slave = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open(name)
+        .unwrap();
+    let mut child = Command::new("setsid")
+        .args(["--wait", "--ctty", env!("CARGO_BIN_EXE_keygate")])
+        .args(SIGN)
+        .arg("--secret-prompt")
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .stdin(slave.try_clone().unwrap())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    let echoes = || {
+        tcgetattr(&slave)
+            .unwrap()
+            .local_modes
+            .contains(LocalModes::ECHO)
+    };
+    while echoes() && child.try_wait().unwrap().is_none() {
+        assert!(start.elapsed() < Duration::from_secs(30), "no prompt");
+        std::thread::yield_now();
+    }
+    terminal
+        .write_all(format!("{SECRET}\n").as_bytes())
+        .unwrap();
+    let mut printed = String::new();
+    child
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut printed)
+        .unwrap();
+    let mut errors = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut errors)
+        .unwrap();
+    assert!(child.wait().unwrap().success(), "{errors}");
+    assert_eq!(printed, link());
+    let mut shown = [0; 1024];
+    let length = terminal.read(&mut shown).unwrap();
+    let shown = String::from_utf8_lossy(&shown[..length]).into_owned();
+    assert!(
+        shown.contains("Secret: ") && !shown.contains(SECRET),
+        "{shown}"
+    );
+}
+
+/// A policy with two providers of links, in a file.
+fn policy() -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let text = r#"{
+      "version": 1,
+      "secrets": {
+        "media": [{ "id": "new", "env": "MINE" }, { "id": "old", "env": "MINE" }],
+        "store": [{ "id": "AKIAEXAMPLE", "env": "MINE" }],
+        "other": [{ "id": "x", "env": "NOBODY_SETS_THIS" }]
+      },
+      "providers": {
+        "links": { "type": "signed_url", "format": "cloudflare", "secrets": "media",
+          "stamp": "expires", "max_lifetime": "1h", "parameter": "t" },
+        "store": { "type": "signed_url", "format": "s3", "secrets": "store",
+          "region": "eu-west-1" }
+      },
+      "rules": [{ "name": "all", "match": { "path": "/**" }, "require": "links" }],
+      "unmatched": "deny"
+    }"#;
+    std::fs::write(file.path(), text).unwrap();
+    file
+}
+
+#[test]
+fn the_provider_of_a_policy_signs_and_verifies_as_the_edge_does() {
+    let file = policy();
+    let path = file.path().to_str().unwrap();
+    let links = [
+        "--policy",
+        path,
+        "--provider",
+        "links",
+        "--now",
+        "1700000000",
+    ];
+    let url = "https://media.example.com/a";
+    let (signed, err) = run(
+        &[&["sign", url, "--expires-in", "10m"], &links[..]].concat(),
+        0,
+    );
+    assert!(
+        signed.contains("/a?t=1700000600-") && err.is_empty(),
+        "{signed}{err}"
+    );
+    let (told, _) = run(&[&["verify", signed.trim()], &links[..]].concat(), 0);
+    assert_eq!(told, "valid, until 2023-11-14T22:23:20.000Z\n");
+    // Longer than this edge takes: signed, since another may, and told.
+    let (_, err) = run(
+        &[&["sign", url, "--expires-in", "2h"], &links[..]].concat(),
+        0,
+    );
+    assert!(
+        err.contains("warning: this provider would refuse it: lifetime_too_long"),
+        "{err}"
+    );
+    let store = [
+        "--policy",
+        path,
+        "--provider",
+        "store",
+        "--now",
+        "1700000000",
+    ];
+    let (signed, _) = run(
+        &[&["sign", url, "--expires-in", "10m"], &store[..]].concat(),
+        0,
+    );
+    assert!(
+        signed.contains("X-Amz-Credential=AKIAEXAMPLE%2F"),
+        "{signed}"
+    );
+    run(&[&["verify", signed.trim()], &store[..]].concat(), 0);
+}
+
+#[test]
+fn a_policy_and_options_of_a_provider_do_not_go_together() {
+    let file = policy();
+    let path = file.path().to_str().unwrap();
+    for (more, told) in [
+        (&[][..], "2 providers of signed URLs"),
+        (&["--provider", "nobody"], "no provider \"nobody\""),
+        (
+            &["--provider", "links", "--secret-env", "MINE"],
+            "name no other",
+        ),
+        (
+            &["--provider", "links", "--format", "s3"],
+            "cannot be used with",
+        ),
+        (
+            &["--provider", "links", "--set", "ttl=1h"],
+            "cannot be used with",
+        ),
+    ] {
+        let (_, err) = run(&[&["sign", "/a", "--policy", path], more].concat(), 2);
+        assert!(err.contains(told), "{more:?}: {err}");
+    }
+    let verify = [
+        "verify",
+        "/a",
+        "--policy",
+        path,
+        "--provider",
+        "links",
+        "--ttl",
+        "1h",
+    ];
+    let (_, err) = run(&verify, 2);
+    assert!(err.contains("ttl is in the policy"), "{err}");
+}
+
+#[test]
+fn what_a_format_cannot_say_or_lacks_is_told() {
+    let s3 = [
+        "sign",
+        "https://h.example/a",
+        "--format",
+        "s3",
+        "--secret-env",
+        "MINE",
+    ];
+    for (args, told) in [
+        (
+            &["sign", "/a", "--secret-env", "MINE", "--account", "a"][..],
+            "has no account",
+        ),
+        (
+            &["sign", "/a", "--secret-env", "MINE", "--once"],
+            "has no once",
+        ),
+        (
+            &["sign", "/a", "--secret-env", "MINE", "--option", "x=y"],
+            "has no x",
+        ),
+        (
+            &["sign", "/a", "--secret-env", "MINE", "--set", "tttl=1h"],
+            "unknown field `tttl`",
+        ),
+        (
+            &["sign", "/a", "--secret-env", "MINE", "--set", "ttl"],
+            "--set needs a field",
+        ),
+        (
+            &["sign", "/a", "--secret-env", "MINE", "--address", "x"],
+            "must be an address",
+        ),
+        (
+            &["sign", "/a", "--secret-env", "MINE", "--format", "nobodys"],
+            "cloudflare",
+        ),
+        (&s3, "missing field `region` (fields of the format s3"),
+    ] {
+        let (_, err) = run(args, 2);
+        assert!(err.contains(told), "{args:?}: {err}");
+    }
+}
+
+#[test]
+fn what_goes_beside_the_url_is_a_note_or_a_line() {
+    let sign = [
+        "sign",
+        "https://h.example/a",
+        "--format",
+        "s3",
+        "--secret-env",
+        "MINE",
+        "--set",
+        "region=eu-west-1",
+        "--expires-in",
+        "1h",
+        "--header",
+        "X-Amz-Acl: private",
+        "--now",
+        "1700000000",
+    ];
+    let (out, err) = run(&sign, 0);
+    assert_eq!(out.lines().count(), 1, "{out}");
+    assert_eq!(err, "note: to be sent with it: x-amz-acl: private\n");
+    let (out, err) = run(&[&sign[..], &["--headers"]].concat(), 0);
+    assert_eq!(out.lines().nth(1), Some("x-amz-acl: private"), "{out}");
+    assert_eq!(err, "");
+}
+
+#[test]
+fn verify_names_what_differs() {
+    let sign = [
+        "sign",
+        "/a/b",
+        "--secret-env",
+        "MINE",
+        "--now",
+        "1700000000",
+    ];
+    let (signed, _) = run(&sign, 0);
+    let moved = signed.trim().replace("/a/b", "/a/b/");
+    let verify = [
+        "verify",
+        &moved,
+        "--secret-env",
+        "MINE",
+        "--now",
+        "1700000000",
+    ];
+    let (told, _) = run(&verify, 1);
+    assert!(told.starts_with("refused: wrong_signature"), "{told}");
+    assert!(told.contains("slash"), "{told}");
+    let verify = [
+        "verify",
+        signed.trim(),
+        "--secret-env",
+        "MINE",
+        "--now",
+        "1700000000",
+    ];
+    let (told, _) = run(&[&verify[..], &["--explain"]].concat(), 0);
+    assert!(
+        told.starts_with("valid, until") && told.contains("made at"),
+        "{told}"
+    );
+}

@@ -1,0 +1,395 @@
+//! Presigned URLs of S3, as a policy sees them.
+#![cfg(feature = "formats-storage")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+
+mod common;
+
+use common::{get, judge};
+use keygate_core::path::Target;
+use keygate_core::policy::Policy;
+use keygate_core::provider::Provider;
+use keygate_core::reason::Reason;
+use keygate_core::request::{Header, Request};
+use keygate_core::signed_url::sign::{Order, Scope, SignError, Signed};
+use keygate_core::time::UnixMillis;
+use serde_json::{Value, json};
+
+const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
+const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+const HOST: &str = "examplebucket.s3.amazonaws.com";
+const NOW: u64 = 1_369_353_600;
+
+/// The example of AWS's documents.
+const LINK: &str = "/test.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404";
+
+fn policy_with(ring: &Value, more: &Value) -> Result<Policy, String> {
+    let mut provider =
+        json!({ "type": "signed_url", "format": "s3", "secrets": "ring", "region": "us-east-1" });
+    let members = provider.as_object_mut().unwrap();
+    members.extend(more.as_object().unwrap().clone());
+    let text = json!({
+        "version": 1,
+        "secrets": { "ring": ring },
+        "providers": { "it": provider },
+        "rules": [{ "name": "all", "match": { "path": "/**" }, "require": "it" }],
+        "unmatched": "deny"
+    });
+    let environment = |name: &str| match name {
+        "SECRET" => Some(SECRET.into()),
+        _ => Some(b"another secret access key".to_vec()),
+    };
+    Policy::parse(text.to_string().as_bytes(), &environment).map_err(|it| it[0].to_string())
+}
+
+fn policy(more: &Value) -> Policy {
+    policy_with(&json!([{ "id": KEY, "env": "SECRET" }]), more).unwrap()
+}
+
+fn request(target: &str, more: &[(&str, &str)]) -> Vec<Header> {
+    let mut headers = get(target, more);
+    headers[2].1 = HOST.into();
+    headers
+}
+
+fn judged(target: &str, now: u64) -> Result<String, Reason> {
+    judge(&policy(&json!({})), &request(target, &[]), now)
+}
+
+/// A link as this format signs it.
+fn signed(url: &str, change: impl FnOnce(&mut Order<'_>)) -> Result<Signed, SignError> {
+    let (origin, target) = url.split_at(url.find(HOST).map_or(0, |at| at + HOST.len()));
+    let mut order = Order {
+        origin,
+        target: Target::parse(target.as_bytes()).unwrap(),
+        method: "GET",
+        now: UnixMillis::from_secs(NOW),
+        not_before: None,
+        expires: Some(UnixMillis::from_secs(NOW + 86400)),
+        scope: Scope::Path,
+        addresses: &[],
+        headers: &[],
+        cookies: &[],
+        account: None,
+        once: None,
+        options: &[],
+        private_key: None,
+    };
+    change(&mut order);
+    let policy = policy(&json!({ "methods": ["GET", "HEAD", "PUT"] }));
+    let Provider::SignedUrl(links) = policy.rules.all()[0].require.providers()[0] else {
+        panic!("a signed URL");
+    };
+    links.format.sign(&order)
+}
+
+fn target_of(signed: &Signed) -> &str {
+    signed.url.split_once(HOST).unwrap().1
+}
+
+#[test]
+fn the_example_of_the_documents_passes_through_its_last_second_and_no_longer() {
+    let end = NOW + 86400;
+    assert_eq!(judged(LINK, NOW + 1).as_deref(), Ok("/test.txt"));
+    assert_eq!(judged(LINK, end).as_deref(), Ok("/test.txt"));
+    assert_eq!(judged(LINK, end + 1), Err(Reason::Expired));
+    assert_eq!(judged(LINK, NOW - 30).as_deref(), Ok("/test.txt"));
+    assert_eq!(judged(LINK, NOW - 31), Err(Reason::NotYetValid));
+}
+
+#[test]
+fn what_is_signed_here_is_the_example_of_the_documents() {
+    let made = signed(&format!("https://{HOST}/test.txt"), |_| {}).unwrap();
+    assert_eq!(target_of(&made), LINK);
+}
+
+#[test]
+fn the_token_is_taken_out_and_all_else_stays_as_it_came() {
+    let url = format!("https://{HOST}/a%20b?x-id=GetObject&versionId=%2f&b");
+    let made = signed(&url, |_| {}).unwrap();
+    let expected = "/a%20b?x-id=GetObject&versionId=%2f&b";
+    assert_eq!(judged(target_of(&made), NOW).as_deref(), Ok(expected));
+}
+
+#[test]
+fn an_equivalent_spelling_is_the_same_link_and_a_plus_is_no_blank() {
+    let url = format!("https://{HOST}/a(b)/c%7ed?v=%20%2B");
+    let made = signed(&url, |_| {}).unwrap();
+    let target = target_of(&made);
+    for (from, to, holds) in [
+        ("a(b)", "a%28b%29", true),
+        ("%7ed", "~d", true),
+        ("%2B", "%2b", true),
+        ("%2B", "+", false),
+        ("%20", "+", false),
+        ("c%7ed", "c%257ed", false),
+    ] {
+        let judged = judged(&target.replacen(from, to, 1), NOW);
+        assert_eq!(judged.is_ok(), holds, "{from} as {to}: {judged:?}");
+    }
+}
+
+#[test]
+fn another_method_host_path_query_or_header_is_a_wrong_signature() {
+    let policy = policy(&json!({ "methods": ["GET", "HEAD", "PUT"] }));
+    let wrong = Err(Reason::WrongSignature);
+    let mut head = request(LINK, &[]);
+    head[0].1 = b"HEAD".to_vec();
+    assert_eq!(judge(&policy, &head, NOW), wrong);
+    let mut elsewhere = request(LINK, &[]);
+    elsewhere[2].1 = b"otherbucket.s3.amazonaws.com".to_vec();
+    assert_eq!(judge(&policy, &elsewhere, NOW), wrong);
+    for target in [
+        LINK.replace("/test.txt", "/test.txs"),
+        LINK.replace("/test.txt", "/Test.txt"),
+        format!("{LINK}&versionId=1"),
+        LINK.replace("?", "?response-content-type=text/html&"),
+        LINK.replace("86400", "86401"),
+        LINK.replace("20130524T000000Z", "20130524T000001Z"),
+    ] {
+        assert_eq!(judged(&target, NOW), wrong, "{target}");
+    }
+}
+
+#[test]
+fn the_host_may_be_spelled_in_upper_case_and_with_its_default_port() {
+    let policy = policy(&json!({}));
+    for host in [
+        "ExampleBucket.s3.amazonaws.com",
+        "examplebucket.s3.amazonaws.com:443",
+    ] {
+        let mut headers = request(LINK, &[]);
+        headers[2].1 = host.into();
+        assert!(judge(&policy, &headers, NOW).is_ok(), "{host}");
+    }
+}
+
+#[test]
+fn an_unknown_or_retired_access_key_is_a_wrong_signature() {
+    let wrong = Err(Reason::WrongSignature);
+    let ring = |id: &str, not_after: &str| {
+        json!([
+            { "id": "other", "env": "OTHER" },
+            { "id": id, "env": "SECRET", "not_after": not_after },
+        ])
+    };
+    for (id, not_after, expected) in [
+        (KEY, "2013-05-25T00:00:00Z", Ok("/test.txt".to_owned())),
+        (KEY, "2013-05-24T00:00:00Z", wrong.clone()),
+        ("AKIANOTHER", "2013-05-25T00:00:00Z", wrong),
+    ] {
+        let policy = policy_with(&ring(id, not_after), &json!({})).unwrap();
+        let judged = judge(&policy, &request(LINK, &[]), NOW);
+        assert_eq!(judged, expected, "{id} {not_after}");
+    }
+}
+
+#[test]
+fn a_link_of_another_region_or_service_is_a_wrong_signature() {
+    for more in [
+        json!({ "region": "eu-west-1" }),
+        json!({ "service": "s3-outposts" }),
+    ] {
+        let judged = judge(&policy(&more), &request(LINK, &[]), NOW);
+        assert_eq!(judged, Err(Reason::WrongSignature), "{more}");
+    }
+}
+
+#[test]
+fn every_part_of_the_token_is_there_once_and_of_its_one_form() {
+    let malformed = Reason::MalformedCredential;
+    for (from, to, reason) in [
+        ("AWS4-HMAC-SHA256", "AWS4-ECDSA-P256-SHA256", malformed),
+        ("AWS4-HMAC-SHA256", "none", malformed),
+        ("X-Amz-Algorithm=AWS4-HMAC-SHA256&", "", malformed),
+        ("X-Amz-Expires=86400&", "", malformed),
+        ("X-Amz-Date=20130524T000000Z&", "", malformed),
+        ("X-Amz-SignedHeaders=host&", "", malformed),
+        ("=86400", "=086400", malformed),
+        ("=86400", "=+86400", malformed),
+        ("=86400", "=-1", malformed),
+        ("=86400", "=0", malformed),
+        ("=86400", "=8.6e4", malformed),
+        ("=86400", "=99999999999999999999", malformed),
+        ("20130524T000000Z", "20130524T000000", malformed),
+        ("20130524T000000Z", "2013-05-24T00:00:00Z", malformed),
+        ("20130524T000000Z", "20130532T000000Z", malformed),
+        ("20130524T000000Z", "20130525T000000Z", malformed),
+        ("%2Faws4_request", "%2Faws4_request%2F", malformed),
+        ("%2Faws4_request", "", malformed),
+        ("SignedHeaders=host", "SignedHeaders=", malformed),
+        ("SignedHeaders=host", "SignedHeaders=Host", malformed),
+        ("SignedHeaders=host", "SignedHeaders=x-a", malformed),
+        ("SignedHeaders=host", "SignedHeaders=host%3Bhost", malformed),
+        ("SignedHeaders=host", "SignedHeaders=host%3Ba", malformed),
+        ("SignedHeaders=host", "SignedHeaders=host%3B", malformed),
+        (
+            "SignedHeaders=host",
+            "SignedHeaders=:path%3Bhost",
+            malformed,
+        ),
+        ("d404", "D404", malformed),
+        ("d404", "d40", malformed),
+        ("d404", "d4040", malformed),
+        ("d404", "d40%34x", malformed),
+        ("X-Amz-Date", "x-amz-date", malformed),
+        ("X-Amz-Date", "%58-Amz-Date", malformed),
+        ("?", "?x-amz-signature=00&", malformed),
+        ("?", "?X-Amz-Content-Sha256=00&", malformed),
+        (
+            "?",
+            "?X-Amz-Date=20130524T000000Z&",
+            Reason::DuplicateCredential,
+        ),
+        ("?", "?X-Amz-Signature=00&", Reason::DuplicateCredential),
+        ("?", "?a=1&a=2&", Reason::DuplicateCredential),
+        ("?", "?a=1&%61=2&", Reason::DuplicateCredential),
+    ] {
+        let target = LINK.replacen(from, to, 1);
+        assert_ne!(target, LINK, "{from}");
+        assert_eq!(judged(&target, NOW), Err(reason), "{from} as {to}");
+    }
+    assert_eq!(judged("/test.txt", NOW), Err(Reason::MissingCredential));
+}
+
+#[test]
+fn a_signed_header_must_be_there_once_with_its_value() {
+    let made = signed(&format!("https://{HOST}/a"), |order| {
+        order.headers = &[("x-amz-acl", "private")];
+        order.method = "PUT";
+    });
+    let made = made.unwrap();
+    let policy = policy(&json!({ "methods": ["PUT"] }));
+    let tried = |headers: &[(&str, &str)]| {
+        let mut request = request(target_of(&made), headers);
+        request[0].1 = b"PUT".to_vec();
+        judge(&policy, &request, NOW).map(drop)
+    };
+    assert_eq!(tried(&[("x-amz-acl", "private")]), Ok(()));
+    assert_eq!(tried(&[("x-amz-acl", " private ")]), Ok(()));
+    assert_eq!(
+        tried(&[("x-amz-acl", "public-read")]),
+        Err(Reason::WrongSignature)
+    );
+    assert_eq!(tried(&[]), Err(Reason::WrongSignature));
+    let twice = [("x-amz-acl", "private"), ("x-amz-acl", "private")];
+    assert_eq!(tried(&twice), Err(Reason::DuplicateCredential));
+    let more = [("x-amz-acl", "private"), ("x-amz-tagging", "a=b")];
+    assert_eq!(tried(&more), Err(Reason::WrongSignature), "not signed");
+}
+
+#[test]
+fn only_the_methods_of_the_provider_pass_and_only_for_its_time() {
+    let url = format!("https://{HOST}/a");
+    let put = signed(&url, |order| order.method = "PUT").unwrap();
+    let mut headers = request(target_of(&put), &[]);
+    headers[0].1 = b"PUT".to_vec();
+    let refused = judge(&policy(&json!({})), &headers, NOW);
+    assert_eq!(refused, Err(Reason::InsufficientScope));
+    let short = policy(&json!({ "max_lifetime": "1h" }));
+    let refused = judge(&short, &request(LINK, &[]), NOW);
+    assert_eq!(refused, Err(Reason::LifetimeTooLong));
+}
+
+#[test]
+fn what_the_format_cannot_say_is_not_signed() {
+    let url = format!("https://{HOST}/a");
+    let week = 7 * 24 * 3600;
+    for (what, refused) in [
+        ("no host", signed("/a", |_| {})),
+        ("no end", signed(&url, |it| it.expires = None)),
+        (
+            "an end that is past",
+            signed(&url, |it| it.expires = Some(it.now)),
+        ),
+        (
+            "more than a week",
+            signed(&url, |it| {
+                it.expires = Some(UnixMillis::from_secs(NOW + week + 1))
+            }),
+        ),
+        ("another method", signed(&url, |it| it.method = "DELETE")),
+        ("an account", signed(&url, |it| it.account = Some("a"))),
+        ("a plus", signed(&format!("{url}+b"), |_| {})),
+        (
+            "a parameter twice",
+            signed(&format!("{url}?a=1&a=2"), |_| {}),
+        ),
+        (
+            "a token already",
+            signed(&format!("https://{HOST}{LINK}"), |_| {}),
+        ),
+    ] {
+        assert!(refused.is_err(), "{what}");
+    }
+}
+
+#[test]
+fn explain_names_what_differs_and_no_secret() {
+    let explained = |policy: &Policy, headers: &[Header]| {
+        let request = Request::read(headers).unwrap();
+        let unknown = keygate_core::record::NoAnswer(Reason::KeyServiceUnavailable);
+        let facts = common::facts(&unknown, None, UnixMillis::from_secs(NOW));
+        let Provider::SignedUrl(links) = policy.rules.all()[0].require.providers()[0] else {
+            panic!("a signed URL");
+        };
+        links.format.explain(&request, &facts).join("\n")
+    };
+    let mut head = request(LINK, &[]);
+    head[0].1 = b"HEAD".to_vec();
+    let mut port = request(LINK, &[]);
+    port[2].1 = format!("{HOST}:9000").into();
+    let plain = request(LINK, &[]);
+    let slash = request(&LINK.replace("/test.txt", "/test.txt/"), &[]);
+    let amz = request(LINK, &[("x-amz-acl", "private")]);
+    let here = policy(&json!({}));
+    let there = policy(&json!({ "region": "eu-west-1" }));
+    for (policy, headers, told) in [
+        (&here, &head, "for the method GET"),
+        (&here, &port, "the host without its port"),
+        (&here, &slash, "a slash at the end of the path"),
+        (&here, &amz, "x-amz- header that is not signed"),
+        (&there, &plain, "region or service is another"),
+    ] {
+        let lines = explained(policy, headers);
+        assert!(lines.contains(told), "{told}: {lines}");
+        assert!(
+            !lines.contains(SECRET) && !lines.contains("aeeed9bb"),
+            "{lines}"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_configuration_names_its_field() {
+    let ring = json!([{ "id": KEY, "env": "SECRET" }]);
+    for (more, field) in [
+        (json!({ "region": "" }), "providers.it.region"),
+        (json!({ "service": "a/b" }), "providers.it.service"),
+        (json!({ "methods": [] }), "providers.it.methods"),
+        (json!({ "methods": ["get"] }), "providers.it.methods"),
+        (json!({ "max_lifetime": "8d" }), "providers.it.max_lifetime"),
+        (json!({ "skew": "1h" }), "providers.it.skew"),
+        (json!({ "ttl": "1h" }), "providers.it"),
+    ] {
+        let error = policy_with(&ring, &more).unwrap_err();
+        assert!(error.starts_with(field), "{more}: {error}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_of_a_stranger_can_panic(path in "[ -~]{0,40}", value in "[ -~]{0,80}") {
+        for name in ["Credential", "Date", "Expires", "SignedHeaders", "Signature"] {
+            let start = LINK.find(&format!("X-Amz-{name}=")).unwrap() + name.len() + 7;
+            let end = LINK[start..].find('&').map_or(LINK.len(), |at| start + at);
+            let target = format!("/{path}{}{value}{}", &LINK[9..start], &LINK[end..]);
+            let _ = judged(&target, NOW);
+        }
+    }
+}
