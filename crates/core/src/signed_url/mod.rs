@@ -38,7 +38,9 @@ pub mod private_key;
 pub mod public_key;
 #[cfg(feature = "tools")]
 pub mod sign;
-#[cfg(feature = "formats-cdn")]
+#[cfg(any(feature = "formats-cdn", feature = "formats-images"))]
+pub mod spelling;
+#[cfg(any(feature = "formats-cdn", feature = "formats-images"))]
 pub mod ten_digits;
 #[cfg(feature = "formats-images")]
 pub mod thumbor;
