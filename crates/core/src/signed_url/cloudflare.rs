@@ -5,11 +5,13 @@
 //! the stamp. What the original leaves open is closed here: the separator must stand
 //! literally, base64 is canonical, and a stamp from the future does not count.
 
+mod directory;
 #[cfg(feature = "tools")]
 mod explain;
 #[cfg(feature = "tools")]
 mod near;
 
+pub use directory::Directory;
 #[cfg(feature = "tools")]
 pub use near::NearMiss;
 
@@ -52,19 +54,6 @@ pub struct Cloudflare {
     /// The link covers a directory instead of one path.
     pub directory: Option<Directory>,
 }
-
-/// Which directory of the path a link covers; its last `/` is signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Directory {
-    /// The one that is this many bytes long: `substring(http.request.uri.path, 0, N)` in
-    /// Cloudflare's rules.
-    Length(usize),
-    /// Whichever was signed, but never `/`: the longest first, at most 32 of them.
-    Any,
-}
-
-/// How many directories of one path are tried.
-const MAX_DIRECTORIES: usize = 32;
 
 /// Where a token may stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -296,20 +285,6 @@ impl Cloudflare {
         let mut directories = directory.of(path);
         let found = directories.find(|it| queries.iter().any(|query| signs(&[it, query])));
         found.map(Covers::Prefix)
-    }
-}
-
-impl Directory {
-    /// The directories of a path that a link may cover.
-    fn of(self, path: &str) -> impl Iterator<Item = &str> {
-        let fixed = match self {
-            Self::Length(length) => path.get(..length).filter(|it| it.ends_with('/')),
-            Self::Any => None,
-        };
-        let any = path.rmatch_indices('/').filter(move |_| self == Self::Any);
-        let any = any.filter_map(|(at, _)| path.get(..=at));
-        let any = any.filter(|it| it.len() > 1).take(MAX_DIRECTORIES);
-        fixed.into_iter().chain(any)
     }
 }
 

@@ -6,6 +6,7 @@
 //! of a path can become the first of the time; here it is ten.
 
 use crate::grant::Strip;
+#[cfg(feature = "tools")]
 use crate::path::canonical;
 use crate::policy::Facts;
 use crate::query;
@@ -17,7 +18,7 @@ use crate::signed_url::hmac_key::{HmacHash, HmacKey};
 use crate::signed_url::lifetime::Lifetime;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
-use crate::signed_url::{Format, Link, ten_digits};
+use crate::signed_url::{Format, Link, spelling, ten_digits};
 #[cfg(feature = "tools")]
 use crate::signed_url::{hmac_key::hex, near, told};
 use crate::time::{Millis, UnixMillis};
@@ -47,13 +48,12 @@ impl Format for Fastly {
     fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason> {
         let token = self.find(request)?;
         let target = self.unsigned(request);
-        let normal = canonical(&target);
         let signs = |target: &str| {
             let message = format!("{target}{}", token.digits);
             let mut keys = self.ring.current(facts.now);
             keys.any(|it| it.key.verify(message.as_bytes(), &token.mac))
         };
-        if !signs(&target) && !(normal != target && signs(&normal)) {
+        if !spelling::is_signed(&target, signs) {
             return Err(Reason::WrongSignature);
         }
         // `time.is_after(now, end)`: the instant of the end is still good.

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE;
 
 use crate::credential::decode_token;
 use crate::grant::Strip;
+#[cfg(feature = "tools")]
 use crate::path::canonical;
 use crate::policy::Facts;
 use crate::reason::Reason;
@@ -17,7 +18,7 @@ use crate::secret::KeyRing;
 use crate::signed_url::hmac_key::HmacKey;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
-use crate::signed_url::{Format, Link, TokenParameter, find_parameter};
+use crate::signed_url::{Format, Link, TokenParameter, find_parameter, spelling};
 #[cfg(feature = "tools")]
 use crate::signed_url::{near, told};
 
@@ -34,12 +35,11 @@ pub struct GoogleMaps {
 impl Format for GoogleMaps {
     fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason> {
         let (found, mac) = find(request)?;
-        let normal = canonical(found.before);
         let signs = |target: &str| {
             let mut keys = self.ring.current(facts.now);
             keys.any(|it| it.key.verify(target.as_bytes(), &mac))
         };
-        if !signs(found.before) && !(normal != found.before && signs(&normal)) {
+        if !spelling::is_signed(found.before, signs) {
             return Err(Reason::WrongSignature);
         }
         Ok(Link::new([Strip::Target(found.before)], None))

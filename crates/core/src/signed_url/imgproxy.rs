@@ -18,7 +18,7 @@ use crate::signed_url::first_segment::{self, FirstSegment};
 use crate::signed_url::lifetime::Lifetime;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
-use crate::signed_url::{Format, Link, Strips, ten_digits};
+use crate::signed_url::{Format, Link, Strips, spelling, ten_digits};
 #[cfg(feature = "tools")]
 use crate::signed_url::{near, told};
 use crate::time::{Millis, UnixMillis};
@@ -61,15 +61,12 @@ impl Format for Imgproxy {
         let found = first_segment::find(&request.target, &self.prefix)?;
         let mac = decode(found.segment)?;
         let expires = expires(found.rest);
-        let normal = canonical(found.rest);
         let signs = |path: &str| {
             let mut keys = self.ring.current(facts.now);
             keys.any(|it| is_signed(&it.key, path, &mac))
         };
         // A query is not signed, and imgproxy reads none.
-        if request.target.query.is_some()
-            || (!signs(found.rest) && !(normal != found.rest && signs(&normal)))
-        {
+        if request.target.query.is_some() || !spelling::is_signed(found.rest, signs) {
             return Err(Reason::WrongSignature);
         }
         let expires = expires?;

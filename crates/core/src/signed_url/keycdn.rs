@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::grant::Strip;
+#[cfg(feature = "tools")]
 use crate::path::canonical;
 use crate::policy::Facts;
 use crate::query;
@@ -19,7 +20,7 @@ use crate::signed_url::lifetime::Lifetime;
 use crate::signed_url::md5_sum::{is_equal, md5};
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
-use crate::signed_url::{Format, Link, find_parameter, ten_digits};
+use crate::signed_url::{Format, Link, find_parameter, spelling, ten_digits};
 #[cfg(feature = "tools")]
 use crate::signed_url::{near, told};
 use crate::time::UnixMillis;
@@ -63,10 +64,7 @@ impl Format for Keycdn {
             let mut keys = self.ring.current(facts.now);
             keys.any(|it| is_equal(&self.sum(&it.key, target, digits), &token.sum))
         };
-        let normal = canonical(&token.unsigned);
-        if !self.is_whole(&token.unsigned)
-            || (!signs(&token.unsigned) && !(normal != token.unsigned && signs(&normal)))
-        {
+        if !self.is_whole(&token.unsigned) || !spelling::is_signed(&token.unsigned, signs) {
             return Err(Reason::WrongSignature);
         }
         let expires = token.end.map(|(_, end)| end);

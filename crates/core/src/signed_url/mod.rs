@@ -43,7 +43,9 @@ pub mod public_key;
 pub mod s3;
 #[cfg(feature = "tools")]
 pub mod sign;
-#[cfg(feature = "formats-cdn")]
+#[cfg(any(feature = "formats-cdn", feature = "formats-images"))]
+pub mod spelling;
+#[cfg(any(feature = "formats-cdn", feature = "formats-images"))]
 pub mod ten_digits;
 #[cfg(feature = "formats-images")]
 pub mod thumbor;

@@ -7,6 +7,8 @@
 
 #[cfg(feature = "tools")]
 mod explain;
+#[cfg(feature = "tools")]
+mod order;
 pub mod template;
 
 use base64::Engine as _;

@@ -48,8 +48,11 @@ fn linked(template: &str, secret: &str) -> Value {
         .unwrap_or_default()
         .replace(secret, "${secret}");
     for part in parts {
-        let is_name = |it: char| it.is_ascii_alphanumeric() || "_{}".contains(it);
-        let end = part.find(|it| !is_name(it)).unwrap_or(part.len());
+        let is_name = |it: char| it.is_ascii_alphanumeric() || it == '_';
+        let end = match part.find('}') {
+            Some(end) if part.starts_with('{') => end + 1,
+            _ => part.find(|it| !is_name(it)).unwrap_or(part.len()),
+        };
         let (name, text) = part.split_at(end);
         ours.push_str(&format!("${name}{}", text.replace(secret, "${secret}")));
     }
