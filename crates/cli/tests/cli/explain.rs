@@ -254,3 +254,70 @@ fn what_cannot_be_explained_is_two() {
         &["cannot be read: ambiguous_path", "deny: 400"],
     );
 }
+
+#[test]
+fn a_field_of_another_format_that_differs_is_named() {
+    let case = Case::new(
+        r#"{
+          "version": 1,
+          "secrets": { "store": [{ "id": "AKIAEXAMPLE", "env": "KEYGATE_MEDIA" }] },
+          "providers": { "store": { "type": "signed_url", "format": "s3", "secrets": "store",
+            "region": "eu-west-1", "methods": ["GET", "PUT"] } },
+          "rules": [{ "name": "all", "match": { "path": "/**" }, "require": "store" }],
+          "unmatched": "deny"
+        }"#,
+    );
+    let signed = |region: &str, id: &str| {
+        let region = format!("region={region}");
+        let sign = [
+            "sign",
+            "https://store.example.com/a/b",
+            "--now",
+            "1700000000",
+        ];
+        let how = [
+            "--expires-in",
+            "1h",
+            "--format",
+            "s3",
+            "--key-id",
+            id,
+            "--set",
+            &region,
+        ];
+        let done = keygate(&[&sign[..], &how].concat())
+            .env("KEYGATE_MEDIA", MEDIA)
+            .assert()
+            .code(0);
+        let link = String::from_utf8_lossy(&done.get_output().stdout).into_owned();
+        link.trim().to_owned()
+    };
+    let good = signed("eu-west-1", "AKIAEXAMPLE");
+    let now = ["--now", "1700000001"];
+    let told = case.explain(&format!("GET {good}"), &now, 0);
+    assert!(told.contains("access key \"AKIAEXAMPLE\""), "{told}");
+    for (request, field) in [
+        (format!("PUT {good}"), "for the method GET"),
+        (
+            format!("GET {}", good.replace("/a/b?", "/a/b/?")),
+            "a slash at the end of the path",
+        ),
+        (
+            format!("GET {}", good.replace(".com/", ".com:8080/")),
+            "the host without its port",
+        ),
+        (
+            format!("GET {}", signed("us-east-1", "AKIAEXAMPLE")),
+            "region or service is another",
+        ),
+        (
+            format!("GET {}", signed("eu-west-1", "AKIAOTHER")),
+            "the ring has no such access key",
+        ),
+    ] {
+        let told = case.explain(&request, &now, 1);
+        assert!(told.contains(field), "{field}: {told}");
+        let mac = good.rsplit_once('=').unwrap().1;
+        assert!(!told.contains(mac), "{told}");
+    }
+}

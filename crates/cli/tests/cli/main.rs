@@ -1,6 +1,7 @@
 //! The binary as a person and a script use it, with the real key service behind it.
 
 mod check;
+mod docs;
 mod exit_codes;
 mod explain;
 mod formats;
