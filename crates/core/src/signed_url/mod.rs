@@ -4,8 +4,16 @@
 //! It knows nothing of rules and answers. Signing and explaining are for the command line
 //! and for tests: the feature `tools`, which the filter does without.
 
+#[cfg(feature = "formats-cdn")]
+pub mod akamai;
 pub mod carrier;
 pub mod cloudflare;
+#[cfg(any(feature = "formats-cdn", feature = "formats-google"))]
+pub mod hmac_key;
+#[cfg(any(feature = "formats-cdn", feature = "formats-google"))]
+pub mod lifetime;
+#[cfg(feature = "tools")]
+mod near;
 pub mod parameter;
 pub mod path_token;
 #[cfg(feature = "tools")]
@@ -13,6 +21,8 @@ pub mod private_key;
 pub mod public_key;
 #[cfg(feature = "tools")]
 pub mod sign;
+#[cfg(any(feature = "formats-cdn", feature = "formats-google"))]
+pub mod wildcard;
 
 use std::fmt;
 

@@ -3,6 +3,7 @@
 //!
 //! A file for each system says which provider and which request a vector stands for.
 
+mod akamai;
 mod cloudflare;
 
 use std::net::IpAddr;
@@ -165,6 +166,7 @@ type Told = Option<Result<Case, String>>;
 
 fn case_of(vector: &Value) -> Told {
     match vector["system"].as_str()? {
+        "akamai_edgeauth2" => Some(akamai::case(vector)),
         "cloudflare" => Some(cloudflare::case(vector)),
         _ => None,
     }
@@ -173,6 +175,7 @@ fn case_of(vector: &Value) -> Told {
 /// The forged request, and the good one that it was made from where there is one.
 fn attack_of(attack: &Value) -> Option<Result<Attack, String>> {
     match attack["system"].as_str()? {
+        "akamai_edgeauth2" => Some(akamai::attack(attack)),
         "cloudflare" | "cloudflare_worker" => Some(cloudflare::attack(attack)),
         _ => None,
     }

@@ -1,6 +1,8 @@
 //! Providers of signed URLs from their written form: a file for each format, and what
 //! they share.
 
+#[cfg(feature = "formats-cdn")]
+mod akamai;
 mod cloudflare;
 
 use serde::Deserialize;
@@ -11,7 +13,11 @@ use crate::signed_url::{Format, SignedUrl};
 use crate::time::Millis;
 
 /// The name of every format of this build.
-pub const FORMATS: &[&str] = &["cloudflare"];
+pub const FORMATS: &[&str] = &[
+    #[cfg(feature = "formats-cdn")]
+    "akamai",
+    "cloudflare",
+];
 
 /// How far a signer's clock may be ahead, when the configuration does not say.
 const DEFAULT_SKEW: Millis = Millis::from_secs(30);
@@ -28,6 +34,8 @@ const MAX_LIFETIME: Millis = Millis::from_secs(367 * 24 * 3600);
 #[schemars(untagged, transform = super::schema::one_of)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub enum Written {
+    #[cfg(feature = "formats-cdn")]
+    Akamai(akamai::Written),
     Cloudflare(cloudflare::Written),
 }
 
@@ -58,6 +66,11 @@ impl Compiler<'_> {
         text: &[u8],
     ) -> Option<SignedUrl> {
         let format = match format {
+            #[cfg(feature = "formats-cdn")]
+            "akamai" => {
+                let written = self.part(path, text)?;
+                boxed(self.akamai(path, &written))
+            }
             "cloudflare" => {
                 let written = self.part(path, text)?;
                 boxed(self.cloudflare(path, &written))
@@ -72,7 +85,6 @@ impl Compiler<'_> {
     }
 
     /// Where the tokens of a provider may stand; `default` when it does not say.
-    #[expect(dead_code, reason = "the formats that take it come next")]
     fn places(
         &mut self,
         path: &str,
@@ -123,7 +135,6 @@ impl Compiler<'_> {
     }
 
     /// A span of at most `most`; without one, or with a wrong one, `default`.
-    #[expect(dead_code, reason = "the formats that take it come next")]
     fn span_or(
         &mut self,
         path: &str,
