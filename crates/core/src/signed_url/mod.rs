@@ -8,6 +8,10 @@
 pub mod akamai;
 pub mod carrier;
 pub mod cloudflare;
+#[cfg(feature = "formats-google")]
+pub mod google;
+#[cfg(feature = "formats-google")]
+pub mod google_cdn;
 #[cfg(any(feature = "formats-cdn", feature = "formats-google"))]
 pub mod hmac_key;
 #[cfg(any(feature = "formats-cdn", feature = "formats-google"))]

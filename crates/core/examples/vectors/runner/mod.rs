@@ -5,6 +5,7 @@
 
 mod akamai;
 mod cloudflare;
+mod google_cdn;
 
 use std::net::IpAddr;
 use std::ops::Range;
@@ -168,6 +169,7 @@ fn case_of(vector: &Value) -> Told {
     match vector["system"].as_str()? {
         "akamai_edgeauth2" => Some(akamai::case(vector)),
         "cloudflare" => Some(cloudflare::case(vector)),
+        "gcp_cloud_cdn" => Some(google_cdn::case(vector)),
         _ => None,
     }
 }

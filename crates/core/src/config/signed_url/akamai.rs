@@ -3,12 +3,11 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW, Place};
+use super::Place;
 use crate::config::Compiler;
 use crate::signed_url::akamai::Akamai;
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::hmac_key::{HmacHash, HmacKey};
-use crate::signed_url::lifetime::Lifetime;
 
 /// A token of Akamai's EdgeAuth 2.0.
 #[derive(Debug, Deserialize)]
@@ -98,23 +97,6 @@ impl Compiler<'_> {
             salt,
             ignore_query_string: written.ignore_query_string,
             lifetime: lifetime?,
-        })
-    }
-
-    /// The times that a provider permits.
-    pub(super) fn lifetime(
-        &mut self,
-        path: &str,
-        max_lifetime: &str,
-        skew: &Option<String>,
-    ) -> Option<Lifetime> {
-        let at = format!("{path}.max_lifetime");
-        let max_lifetime = self.span(&at, max_lifetime);
-        self.at_most(&at, max_lifetime, MAX_LIFETIME);
-        let skew = self.span_or(&format!("{path}.skew"), skew, DEFAULT_SKEW, MAX_SKEW);
-        Some(Lifetime {
-            max_lifetime: max_lifetime?,
-            skew,
         })
     }
 }

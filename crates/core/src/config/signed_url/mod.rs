@@ -4,11 +4,15 @@
 #[cfg(feature = "formats-cdn")]
 mod akamai;
 mod cloudflare;
+#[cfg(feature = "formats-google")]
+mod google_cdn;
 
 use serde::Deserialize;
 
 use super::Compiler;
 use crate::signed_url::carrier::Carrier;
+#[cfg(any(feature = "formats-cdn", feature = "formats-google"))]
+use crate::signed_url::lifetime::Lifetime;
 use crate::signed_url::{Format, SignedUrl};
 use crate::time::Millis;
 
@@ -17,6 +21,8 @@ pub const FORMATS: &[&str] = &[
     #[cfg(feature = "formats-cdn")]
     "akamai",
     "cloudflare",
+    #[cfg(feature = "formats-google")]
+    "google-cdn",
 ];
 
 /// How far a signer's clock may be ahead, when the configuration does not say.
@@ -37,6 +43,8 @@ pub enum Written {
     #[cfg(feature = "formats-cdn")]
     Akamai(akamai::Written),
     Cloudflare(cloudflare::Written),
+    #[cfg(feature = "formats-google")]
+    GoogleCdn(google_cdn::Written),
 }
 
 /// A place in which a token may stand.
@@ -74,6 +82,11 @@ impl Compiler<'_> {
             "cloudflare" => {
                 let written = self.part(path, text)?;
                 boxed(self.cloudflare(path, &written))
+            }
+            #[cfg(feature = "formats-google")]
+            "google-cdn" => {
+                let written = self.part(path, text)?;
+                boxed(self.google_cdn(path, &written))
             }
             _ => {
                 let message = format!("must be one of {}", FORMATS.join(", "));
@@ -145,6 +158,24 @@ impl Compiler<'_> {
         let span = text.as_deref().and_then(|it| self.span(path, it));
         self.at_most(path, span, most);
         span.unwrap_or(default)
+    }
+
+    /// The times that a provider permits.
+    #[cfg(any(feature = "formats-cdn", feature = "formats-google"))]
+    fn lifetime(
+        &mut self,
+        path: &str,
+        max_lifetime: &str,
+        skew: &Option<String>,
+    ) -> Option<Lifetime> {
+        let at = format!("{path}.max_lifetime");
+        let max_lifetime = self.span(&at, max_lifetime);
+        self.at_most(&at, max_lifetime, MAX_LIFETIME);
+        let skew = self.span_or(&format!("{path}.skew"), skew, DEFAULT_SKEW, MAX_SKEW);
+        Some(Lifetime {
+            max_lifetime: max_lifetime?,
+            skew,
+        })
     }
 }
 
