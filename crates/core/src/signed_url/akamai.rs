@@ -14,7 +14,6 @@ mod url;
 
 use std::net::IpAddr;
 
-use crate::path::{canonical, readable};
 use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::request::Request;
@@ -22,6 +21,7 @@ use crate::secret::{KeyRing, RingEntry, Secret};
 use crate::signed_url::carrier::{self, Carried, Carrier};
 use crate::signed_url::hmac_key::{HmacHash, HmacKey};
 use crate::signed_url::lifetime::Lifetime;
+use crate::signed_url::readings::readings;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
 use crate::signed_url::{Covers, Format, Link, wildcard};
@@ -49,7 +49,7 @@ impl Format for Akamai {
     fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason> {
         let carried = carrier::find(&self.carriers, request)?;
         let mut refused = Reason::MalformedCredential;
-        for reading in token::readings(carried.text) {
+        for reading in readings(carried.text) {
             // What was signed is what is read, whichever reading that is.
             match Token::parse(&reading, self.hash) {
                 Ok(token) if self.signer(&token, &carried, request, facts).is_some() => {
@@ -145,30 +145,17 @@ impl Akamai {
         }
         let covers = match token.acl {
             None => Covers::Path,
-            Some(acl) => covered(acl, request.target.path).ok_or(Reason::WrongSignature)?,
+            Some(acl) => {
+                let patterns: Vec<&str> = acl.split('!').collect();
+                let covers = wildcard::covers(&patterns, request.target.path);
+                covers.ok_or(Reason::WrongSignature)?
+            }
         };
         Ok(Link {
             covers,
             ..Link::new(carried.strip(), Some(token.expires))
         })
     }
-}
-
-/// What an access list opens for the path of a request; `None` when it does not open it.
-///
-/// It is for paths: a query never makes a pattern match.
-fn covered<'a>(acl: &str, path: &'a str) -> Option<Covers<'a>> {
-    let spellings = [canonical(path), readable(path)];
-    let opens = |pattern: &str| {
-        let pattern = canonical(pattern);
-        let mut all = spellings.iter();
-        all.any(|it| wildcard::matches(&pattern, it))
-    };
-    if !acl.split('!').any(opens) {
-        return None;
-    }
-    let directory = wildcard::prefix(&canonical(acl), path).filter(|_| !acl.contains('!'));
-    Some(directory.map_or(Covers::Path, Covers::Prefix))
 }
 
 /// An address, also where it was percent-encoded for the token.

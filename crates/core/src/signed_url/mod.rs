@@ -8,10 +8,14 @@
 pub mod akamai;
 pub mod carrier;
 pub mod cloudflare;
+#[cfg(feature = "tools")]
+mod deliver;
 #[cfg(feature = "formats-google")]
 pub mod google;
 #[cfg(feature = "formats-google")]
 pub mod google_cdn;
+#[cfg(feature = "formats-google")]
+pub mod google_media_cdn;
 #[cfg(any(feature = "formats-cdn", feature = "formats-google"))]
 pub mod hmac_key;
 #[cfg(any(feature = "formats-cdn", feature = "formats-google"))]
@@ -23,6 +27,8 @@ pub mod path_token;
 #[cfg(feature = "tools")]
 pub mod private_key;
 pub mod public_key;
+#[cfg(any(feature = "formats-cdn", feature = "formats-google"))]
+mod readings;
 #[cfg(feature = "tools")]
 pub mod sign;
 #[cfg(any(feature = "formats-cdn", feature = "formats-google"))]

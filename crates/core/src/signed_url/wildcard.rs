@@ -3,6 +3,29 @@
 //!
 //! The globs of rules ([`crate::glob`]) mean something else by `*`.
 
+use crate::path::{canonical, readable};
+use crate::signed_url::Covers;
+
+/// What a list of patterns opens for the path of a request; `None` when none matches it.
+///
+/// It is for paths: a query never makes a pattern match.
+pub fn covers<'a>(patterns: &[&str], path: &'a str) -> Option<Covers<'a>> {
+    let spellings = [canonical(path), readable(path)];
+    let opens = |pattern: &&str| {
+        let pattern = canonical(pattern);
+        let mut all = spellings.iter();
+        all.any(|it| matches(&pattern, it))
+    };
+    if !patterns.iter().any(opens) {
+        return None;
+    }
+    let directory = match patterns {
+        [one] => prefix(&canonical(one), path),
+        _ => None,
+    };
+    Some(directory.map_or(Covers::Path, Covers::Prefix))
+}
+
 /// Whether the whole of a path matches a pattern. Both in canonical spelling.
 ///
 /// It takes at most the product of both lengths: no pattern makes it slower.

@@ -107,7 +107,8 @@ fn free_by_wildcards(case: &mut Case, patterns: &[&str], target: &str) {
     }
 }
 
-fn fits(pattern: &[u8], path: &[u8]) -> bool {
+/// Whether a pattern matches a path, told in another way than in the core.
+pub fn fits(pattern: &[u8], path: &[u8]) -> bool {
     match (pattern.split_first(), path.split_first()) {
         (None, None) => true,
         (Some((b'*', rest)), _) => (0..=path.len()).any(|at| fits(rest, &path[at..])),

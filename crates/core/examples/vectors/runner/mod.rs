@@ -6,6 +6,7 @@
 mod akamai;
 mod cloudflare;
 mod google_cdn;
+mod google_media_cdn;
 
 use std::net::IpAddr;
 use std::ops::Range;
@@ -170,6 +171,7 @@ fn case_of(vector: &Value) -> Told {
         "akamai_edgeauth2" => Some(akamai::case(vector)),
         "cloudflare" => Some(cloudflare::case(vector)),
         "gcp_cloud_cdn" => Some(google_cdn::case(vector)),
+        "gcp_media_cdn" => Some(google_media_cdn::case(vector)),
         _ => None,
     }
 }

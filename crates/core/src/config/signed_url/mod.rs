@@ -6,6 +6,8 @@ mod akamai;
 mod cloudflare;
 #[cfg(feature = "formats-google")]
 mod google_cdn;
+#[cfg(feature = "formats-google")]
+mod google_media_cdn;
 
 use serde::Deserialize;
 
@@ -23,6 +25,8 @@ pub const FORMATS: &[&str] = &[
     "cloudflare",
     #[cfg(feature = "formats-google")]
     "google-cdn",
+    #[cfg(feature = "formats-google")]
+    "google-media-cdn",
 ];
 
 /// How far a signer's clock may be ahead, when the configuration does not say.
@@ -45,6 +49,8 @@ pub enum Written {
     Cloudflare(cloudflare::Written),
     #[cfg(feature = "formats-google")]
     GoogleCdn(google_cdn::Written),
+    #[cfg(feature = "formats-google")]
+    GoogleMediaCdn(google_media_cdn::Written),
 }
 
 /// A place in which a token may stand.
@@ -87,6 +93,11 @@ impl Compiler<'_> {
             "google-cdn" => {
                 let written = self.part(path, text)?;
                 boxed(self.google_cdn(path, &written))
+            }
+            #[cfg(feature = "formats-google")]
+            "google-media-cdn" => {
+                let written = self.part(path, text)?;
+                boxed(self.google_media_cdn(path, &written))
             }
             _ => {
                 let message = format!("must be one of {}", FORMATS.join(", "));

@@ -1,12 +1,13 @@
 //! What was found of a token, and what was signed when it does not hold.
 
-use super::{Akamai, Token, covered, token, url};
+use super::{Akamai, Token, url};
 use crate::policy::Facts;
 use crate::request::Request;
 use crate::secret::RingEntry;
 use crate::signed_url::carrier::{self, Carried};
 use crate::signed_url::hmac_key::HmacKey;
-use crate::signed_url::{near, ring};
+use crate::signed_url::readings::readings;
+use crate::signed_url::{near, ring, wildcard};
 
 /// The steps of the check, without its result.
 pub fn lines(links: &Akamai, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
@@ -21,7 +22,7 @@ pub fn lines(links: &Akamai, request: &Request<'_>, facts: &Facts<'_>) -> Vec<St
     };
     steps.push(format!("\"{}\": a token", carried.carrier.name()));
     steps.push(ring(&links.ring, facts.now));
-    let readings = token::readings(carried.text);
+    let readings = readings(carried.text);
     let parsed: Vec<Token<'_>> = readings
         .iter()
         .filter_map(|it| Token::parse(it, links.hash).ok())
@@ -84,7 +85,8 @@ fn bindings(token: &Token<'_>, request: &Request<'_>, facts: &Facts<'_>) -> Vec<
     let path = request.target.path;
     if token
         .acl
-        .is_some_and(|acl| covered(acl, request.target.path).is_none())
+        .map(|acl| acl.split('!').collect::<Vec<_>>())
+        .is_some_and(|acl| wildcard::covers(&acl, path).is_none())
     {
         differs.push(format!("what differs: the path {path} is not in its list"));
     }

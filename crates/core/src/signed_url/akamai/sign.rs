@@ -2,7 +2,7 @@
 
 use super::{Akamai, token, url};
 use crate::path::canonical;
-use crate::signed_url::carrier::Carrier;
+use crate::signed_url::deliver::deliver;
 use crate::signed_url::hmac_key::hex;
 use crate::signed_url::lifetime::seconds;
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
@@ -65,30 +65,7 @@ pub fn sign(links: &Akamai, order: &Order<'_>) -> Result<Signed, SignError> {
         message.extend_from_slice(salt.expose());
     }
     let token = format!("{text}~hmac={}", hex(&entry.key.sign(&message)));
-    deliver(links, order, token)
-}
-
-/// The token where the provider looks for it first.
-fn deliver(links: &Akamai, order: &Order<'_>, token: String) -> Result<Signed, SignError> {
-    let bare = Signed {
-        url: format!("{}{}", order.origin, order.target.whole),
-        ..Signed::default()
-    };
-    match links.carriers.first() {
-        Some(Carrier::Query(name)) => Ok(Signed {
-            url: order.with_query(&format!("{name}={token}")),
-            ..bare
-        }),
-        Some(Carrier::Header(name)) => Ok(Signed {
-            headers: vec![(name.clone(), token)],
-            ..bare
-        }),
-        Some(Carrier::Cookie(name)) => Ok(Signed {
-            cookies: vec![(name.clone(), token)],
-            ..bare
-        }),
-        Some(Carrier::Path(_)) | None => Err(SignError::new("there is no place for the token")),
-    }
+    deliver(&links.carriers, order, token)
 }
 
 fn escaping(order: &Order<'_>) -> Result<fn(&str) -> String, SignError> {
