@@ -63,6 +63,12 @@ fn what_is_hardly_meant_is_remarked_once() {
             "unmatched: whatever no rule matches",
         ),
         (
+            "/providers/link",
+            json!({ "type": "signed_url", "format": "akamai", "secrets": "media",
+                "max_lifetime": "1d", "algorithm": "md5", "allow_weak": true }),
+            "providers.link.allow_weak: permits a signature",
+        ),
+        (
             "/secrets/media/0/env",
             json!("SHORT"),
             "secrets.media[0].env: the value of SHORT is shorter",

@@ -4,33 +4,48 @@
 //! It knows nothing of rules and answers. Signing and explaining are for the command line
 //! and for tests: the feature `tools`, which the filter does without.
 
+#[cfg(feature = "formats-cdn")]
+pub mod akamai;
 #[cfg(feature = "formats-storage")]
 pub mod azure_sas;
 #[cfg(feature = "formats-cdn")]
 pub mod bunny;
 pub mod carrier;
 pub mod cloudflare;
+#[cfg(feature = "tools")]
+mod deliver;
 #[cfg(feature = "formats-cdn")]
 pub mod fastly;
 #[cfg(any(feature = "formats-cdn", feature = "formats-images"))]
 pub mod first_segment;
+#[cfg(feature = "formats-google")]
+pub mod google;
+#[cfg(feature = "formats-google")]
+pub mod google_cdn;
 #[cfg(feature = "formats-images")]
 pub mod google_maps;
-#[cfg(any(feature = "formats-cdn", feature = "formats-images"))]
+#[cfg(feature = "formats-google")]
+pub mod google_media_cdn;
+#[cfg(any(
+    feature = "formats-cdn",
+    feature = "formats-google",
+    feature = "formats-images"
+))]
 pub mod hmac_key;
 #[cfg(feature = "formats-images")]
 pub mod imgproxy;
 #[cfg(feature = "formats-cdn")]
 pub mod keycdn;
 pub mod keygate;
-#[cfg(any(feature = "formats-cdn", feature = "formats-images"))]
+#[cfg(any(
+    feature = "formats-cdn",
+    feature = "formats-google",
+    feature = "formats-images"
+))]
 pub mod lifetime;
 #[cfg(feature = "formats-cdn")]
 pub mod md5_sum;
-#[cfg(all(
-    feature = "tools",
-    any(feature = "formats-cdn", feature = "formats-images")
-))]
+#[cfg(feature = "tools")]
 mod near;
 #[cfg(feature = "formats-cdn")]
 pub mod nginx;
@@ -39,6 +54,8 @@ pub mod path_token;
 #[cfg(feature = "tools")]
 pub mod private_key;
 pub mod public_key;
+#[cfg(any(feature = "formats-cdn", feature = "formats-google"))]
+mod readings;
 #[cfg(feature = "formats-storage")]
 pub mod s3;
 #[cfg(feature = "tools")]
@@ -49,11 +66,10 @@ pub mod spelling;
 pub mod ten_digits;
 #[cfg(feature = "formats-images")]
 pub mod thumbor;
-#[cfg(all(
-    feature = "tools",
-    any(feature = "formats-cdn", feature = "formats-images")
-))]
+#[cfg(feature = "tools")]
 mod told;
+#[cfg(any(feature = "formats-cdn", feature = "formats-google"))]
+pub mod wildcard;
 
 use std::fmt;
 

@@ -3,10 +3,13 @@
 //!
 //! A file for each system says which provider and which request a vector stands for.
 
+mod akamai;
 mod azure_sas;
 mod bunny;
 mod cloudflare;
 mod fastly;
+mod google_cdn;
+mod google_media_cdn;
 mod images;
 mod keycdn;
 mod keygate;
@@ -206,6 +209,9 @@ pub fn case_of(vector: &Value) -> Told {
         "thumbor" => Some(images::thumbor(vector)),
         "azure_blob_sas" => Some(azure_sas::case(vector)),
         "s3_sigv4_presign" => Some(s3::case(vector)),
+        "akamai_edgeauth2" => Some(akamai::case(vector)),
+        "gcp_cloud_cdn" => Some(google_cdn::case(vector)),
+        "gcp_media_cdn" => Some(google_media_cdn::case(vector)),
         _ => None,
     }
 }
@@ -214,6 +220,7 @@ pub fn case_of(vector: &Value) -> Told {
 fn attack_of(attack: &Value) -> Option<Result<Attack, String>> {
     match attack["system"].as_str()? {
         "bunny_v2" => Some(bunny::attack(attack)),
+        "akamai_edgeauth2" => Some(akamai::attack(attack)),
         "cloudflare" | "cloudflare_worker" => Some(cloudflare::attack(attack)),
         "keygate" => Some(keygate::attack(attack)),
         "fastly" => Some(fastly::attack(attack)),

@@ -40,7 +40,7 @@ impl Compiler<'_> {
         let at = format!("{path}.country_header");
         let country_header = written.country_header.as_ref();
         let country_header = country_header.map(|it| self.header(&at, it));
-        let lifetime = self.lifetime(path, &written.max_lifetime, &written.skew);
+        let lifetime = self.lifetime(path, written.max_lifetime.as_deref(), &written.skew);
         Some(Bunny {
             ring: ring?,
             lifetime,

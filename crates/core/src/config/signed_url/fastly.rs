@@ -59,7 +59,7 @@ impl Compiler<'_> {
         };
         let ring = self.hmac_keys(path, &written.secrets, hash);
         let carriers = self.places(path, &written.from, Carrier::Query("token".to_owned()));
-        let lifetime = self.lifetime(path, &written.max_lifetime, &written.skew);
+        let lifetime = self.lifetime(path, written.max_lifetime.as_deref(), &written.skew);
         Some(Fastly {
             ring: ring?,
             hash,

@@ -87,7 +87,7 @@ impl Compiler<'_> {
         });
         let prefix = self.prefix(path, &written.prefix);
         let lifetime = match &written.max_lifetime {
-            Some(_) => Some(self.lifetime(path, &written.max_lifetime, &written.skew)),
+            Some(_) => Some(self.lifetime(path, written.max_lifetime.as_deref(), &written.skew)),
             None if written.skew.is_some() => {
                 self.wrong(&format!("{path}.skew"), "needs max_lifetime");
                 None

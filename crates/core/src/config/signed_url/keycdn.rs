@@ -58,7 +58,7 @@ impl Compiler<'_> {
         let ring = self.ring_of(path, &written.secrets, |_, entry| Some(entry.key.clone()));
         let kind = match written.mode {
             Mode::Access => Kind::Access {
-                lifetime: self.lifetime(path, &written.max_lifetime, &written.skew),
+                lifetime: self.lifetime(path, written.max_lifetime.as_deref(), &written.skew),
                 allow_unsigned_query: written.allow_unsigned_query,
             },
             Mode::Image => {

@@ -1,6 +1,8 @@
 //! Providers of signed URLs from their written form: a file for each format, and what
 //! they share.
 
+#[cfg(feature = "formats-cdn")]
+mod akamai;
 #[cfg(feature = "formats-storage")]
 mod azure_sas;
 #[cfg(feature = "formats-cdn")]
@@ -8,8 +10,12 @@ mod bunny;
 mod cloudflare;
 #[cfg(feature = "formats-cdn")]
 mod fastly;
+#[cfg(feature = "formats-google")]
+mod google_cdn;
 #[cfg(feature = "formats-images")]
 mod google_maps;
+#[cfg(feature = "formats-google")]
+mod google_media_cdn;
 #[cfg(feature = "formats-images")]
 mod imgproxy;
 #[cfg(feature = "formats-cdn")]
@@ -17,7 +23,11 @@ mod keycdn;
 mod keygate;
 #[cfg(feature = "formats-cdn")]
 mod nginx;
-#[cfg(any(feature = "formats-cdn", feature = "formats-images"))]
+#[cfg(any(
+    feature = "formats-cdn",
+    feature = "formats-google",
+    feature = "formats-images"
+))]
 mod parts;
 #[cfg(feature = "formats-storage")]
 mod s3;
@@ -81,6 +91,12 @@ macro_rules! formats {
 }
 
 formats! {
+    #[cfg(feature = "formats-cdn")]
+    "akamai" => akamai, Akamai;
+    #[cfg(feature = "formats-google")]
+    "google-cdn" => google_cdn, GoogleCdn;
+    #[cfg(feature = "formats-google")]
+    "google-media-cdn" => google_media_cdn, GoogleMediaCdn;
     #[cfg(feature = "formats-storage")]
     "azure-sas" => azure_sas, AzureSas;
     #[cfg(feature = "formats-cdn")]

@@ -116,7 +116,7 @@ impl Compiler<'_> {
         }
         let expires = match template.has_expires() {
             true => {
-                let lifetime = self.lifetime(path, &written.max_lifetime, &written.skew);
+                let lifetime = self.lifetime(path, written.max_lifetime.as_deref(), &written.skew);
                 Some((expires, lifetime))
             }
             false => {

@@ -11,7 +11,7 @@ impl Compiler<'_> {
     pub(super) fn lifetime(
         &mut self,
         path: &str,
-        max_lifetime: &Option<String>,
+        max_lifetime: Option<&str>,
         skew: &Option<String>,
     ) -> Lifetime {
         let at = format!("{path}.max_lifetime");
@@ -19,7 +19,9 @@ impl Compiler<'_> {
             let message = "must be given: it bounds how long a signer may let a link live";
             self.wrong(&at, message);
         }
-        let max_lifetime = self.span_or(&at, max_lifetime, MAX_LIFETIME, MAX_LIFETIME);
+        let max_lifetime = max_lifetime.and_then(|it| self.span(&at, it));
+        self.at_most(&at, max_lifetime, MAX_LIFETIME);
+        let max_lifetime = max_lifetime.unwrap_or(MAX_LIFETIME);
         let skew = self.span_or(&format!("{path}.skew"), skew, DEFAULT_SKEW, MAX_SKEW);
         Lifetime { max_lifetime, skew }
     }

@@ -1,0 +1,120 @@
+//! `"format": "google-cdn"` from its written form.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::Place;
+use crate::config::Compiler;
+use crate::signed_url::carrier::Carrier;
+use crate::signed_url::google::Scheme;
+use crate::signed_url::google::request::SIGNATURE;
+use crate::signed_url::google_cdn::GoogleCdn;
+use crate::signed_url::hmac_key::{HmacHash, HmacKey};
+
+/// A signed URL, prefix or cookie of Google's Cloud CDN.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Written {
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
+    _kind: IgnoredAny,
+    #[serde(rename = "format")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "google-cdn")))]
+    _format: IgnoredAny,
+    /// The ring that signs; the id of each entry is its KeyName. Google's keys are written
+    /// in base64url: give the entries "encoding": "base64url".
+    secrets: String,
+    /// Where a signature may stand. Default: the parameter Signature, with its others, and
+    /// the cookie Cloud-CDN-Cookie.
+    from: Option<Vec<Place>>,
+    /// The scheme of the URLs that are signed. Default: https.
+    #[serde(default)]
+    scheme: WrittenScheme,
+    /// How far ahead a signature may end, such as 7d.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    max_lifetime: String,
+    /// How far the signer's clock may be ahead. Default: 30s.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    skew: Option<String>,
+}
+
+/// The scheme of URLs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum WrittenScheme {
+    /// Also where a proxy in front of this one ends TLS.
+    #[default]
+    Https,
+    /// Without TLS.
+    Http,
+    /// That of the request, by its :scheme.
+    Request,
+}
+
+impl WrittenScheme {
+    pub(super) fn used(self) -> Scheme {
+        match self {
+            Self::Https => Scheme::Https,
+            Self::Http => Scheme::Http,
+            Self::Request => Scheme::Request,
+        }
+    }
+}
+
+impl Compiler<'_> {
+    pub(super) fn google_cdn(&mut self, path: &str, written: &Written) -> Option<GoogleCdn> {
+        let ring = self.ring_of(path, &written.secrets, |_, entry| {
+            Some(HmacKey::new(HmacHash::Sha1, entry.key.expose()))
+        });
+        let cookie = Carrier::Cookie("Cloud-CDN-Cookie".to_owned());
+        let carriers = self.signature_places(path, &written.from, &[cookie]);
+        for (index, carrier) in carriers.iter().enumerate() {
+            if let Carrier::Path(_) = carrier {
+                let message = "Cloud CDN has no signature there";
+                self.wrong(&format!("{path}.from[{index}].path"), message);
+            }
+        }
+        let lifetime = self.lifetime(path, Some(&written.max_lifetime), &written.skew);
+        Some(GoogleCdn {
+            ring: ring?,
+            carriers,
+            scheme: written.scheme.used(),
+            lifetime,
+        })
+    }
+
+    /// Where the signature of a request may stand; by default the query, and `others`.
+    pub(super) fn signature_places(
+        &mut self,
+        path: &str,
+        written: &Option<Vec<Place>>,
+        others: &[Carrier],
+    ) -> Vec<Carrier> {
+        let query = Carrier::Query(SIGNATURE.to_owned());
+        let mut carriers = self.places(path, written, query);
+        if written.is_none() {
+            carriers.extend_from_slice(others);
+        }
+        for (index, carrier) in carriers.iter().enumerate() {
+            let path = format!("{path}.from[{index}]");
+            match carrier {
+                Carrier::Query(name) if name != SIGNATURE => {
+                    let message = "must be Signature: its other parameters stand beside it";
+                    self.wrong(&format!("{path}.query"), message);
+                }
+                Carrier::Header(_) => {
+                    let message = "no signature of this format stands there";
+                    self.wrong(&format!("{path}.header"), message);
+                }
+                Carrier::Query(_) | Carrier::Cookie(_) | Carrier::Path(_) => {}
+            }
+        }
+        carriers
+    }
+}

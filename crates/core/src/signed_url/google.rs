@@ -1,0 +1,42 @@
+//! What both content delivery networks of Google share: requests that are signed by
+//! `Expires`, `KeyName` and `Signature`, for one URL or for a prefix.
+//!
+//! Source: Google's documents "Use signed URLs", "Use signed cookies" (Cloud CDN) and
+//! "Generate signatures" (Media CDN), and the samples in `python-docs-samples`.
+
+pub mod base64url;
+#[cfg(feature = "tools")]
+pub mod explain;
+pub mod prefix;
+pub mod request;
+#[cfg(feature = "tools")]
+pub mod sign;
+
+use crate::request::Request;
+use crate::signed_url::carrier::only;
+
+/// The scheme of the URLs that are signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// `https`, whatever reaches this proxy.
+    Https,
+    /// `http`.
+    Http,
+    /// What `:scheme` says. Whoever lies about it gains nothing: what counts is signed.
+    Request,
+}
+
+impl Scheme {
+    /// Its name in a URL; `None` when the request has none, or another.
+    pub fn of(self, request: &Request<'_>) -> Option<&'static str> {
+        match self {
+            Self::Https => Some("https"),
+            Self::Http => Some("http"),
+            Self::Request => match only(request.values(":scheme")).ok()?? {
+                "https" => Some("https"),
+                "http" => Some("http"),
+                _ => None,
+            },
+        }
+    }
+}

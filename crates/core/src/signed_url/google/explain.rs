@@ -1,0 +1,118 @@
+//! What was found of a signed request, and what was signed when it does not hold.
+
+use super::Scheme;
+use super::request::{Scope, SignedRequest};
+use crate::path::canonical;
+use crate::policy::Facts;
+use crate::reason::Reason;
+use crate::request::Request;
+use crate::secret::{KeyRing, RingEntry};
+use crate::signed_url::{near, ring};
+
+/// The steps of the check, without its result.
+pub fn lines<K>(
+    found: Result<SignedRequest<'_>, Reason>,
+    scheme: Scheme,
+    keys: &KeyRing<K>,
+    request: &Request<'_>,
+    facts: &Facts<'_>,
+    signs: impl Fn(&K, &str, &[u8]) -> bool,
+) -> Vec<String> {
+    let signed = match found {
+        Ok(signed) => signed,
+        Err(reason) => {
+            return vec![format!(
+                "no signature is read: {}. The fields are [URLPrefix,] Expires, KeyName, \
+                 Signature, side by side, in this order, each once; behind the signature of \
+                 one URL nothing follows",
+                reason.code()
+            )];
+        }
+    };
+    let mut steps = vec![ring(keys, facts.now)];
+    steps.push(format!("it says: valid until {}", signed.expires));
+    steps.push(format!("it says: signed with \"{}\"", signed.key_name));
+    if let Scope::Prefix(prefix) = &signed.scope {
+        steps.push(format!("it says: for what begins with {}", prefix.url()));
+    }
+    let candidates = candidates(&signed, scheme, request);
+    let near = candidates.iter().find_map(|(what, message)| {
+        let mut all = keys.0.iter();
+        let entry = all.find(|it| signs(&it.key, message, &signed.signature))?;
+        Some((entry, what))
+    });
+    match near {
+        None => steps.push(
+            "what was signed cannot be told: another path, another query, another time or \
+             another secret"
+                .to_owned(),
+        ),
+        Some((entry, what)) => {
+            steps.extend(key(entry, &signed, facts));
+            steps.extend(
+                what.iter()
+                    .map(|it| format!("what differs: signed was {it}")),
+            );
+            if signed.covers(scheme, request).is_none() {
+                let told = "what differs: scheme, host or path do not begin as the prefix, up \
+                            to the end of a segment";
+                steps.push(told.to_owned());
+            }
+        }
+    }
+    steps
+}
+
+fn key<K>(entry: &RingEntry<K>, signed: &SignedRequest<'_>, facts: &Facts<'_>) -> Vec<String> {
+    let mut told = vec![format!("it was signed with the secret \"{}\"", entry.id)];
+    if entry.id != signed.key_name {
+        told.push("what differs: KeyName is that of another secret".to_owned());
+    }
+    if !entry.is_current(facts.now) {
+        told.push(
+            "what differs: this secret does not count at this time (not_before, not_after)"
+                .to_owned(),
+        );
+    }
+    told
+}
+
+/// Messages that a signer may have signed; without a name, those that are right.
+fn candidates(
+    signed: &SignedRequest<'_>,
+    scheme: Scheme,
+    request: &Request<'_>,
+) -> Vec<(Option<String>, String)> {
+    let right = signed.messages.iter().map(|it| (None, it.clone()));
+    let mut all: Vec<(Option<String>, String)> = right.collect();
+    let Scope::Url = signed.scope else {
+        return all;
+    };
+    // The fields behind the URL, with the `?` or `&` before them.
+    let message = signed.messages.first().cloned().unwrap_or_default();
+    let at = message
+        .rfind("Expires=")
+        .unwrap_or_default()
+        .saturating_sub(1);
+    let (url, fields) = message.split_at_checked(at).unwrap_or_default();
+    let fields = fields.get(1..).unwrap_or_default();
+    let host = request.authority;
+    let origin = format!("{}://{host}", scheme.of(request).unwrap_or_default());
+    let target = url.strip_prefix(&origin).unwrap_or_default().to_owned();
+    let spelled = |target: &str| canonical(target).into_owned();
+    let mut add = |what: String, url: String| {
+        let separators = [if url.contains('?') { '&' } else { '?' }, '?', '&'];
+        for separator in separators {
+            all.push((Some(what.clone()), format!("{url}{separator}{fields}")));
+        }
+    };
+    for other in ["http", "https"] {
+        let url = format!("{other}://{host}{}", spelled(&target));
+        add(format!("the scheme {other}"), url);
+    }
+    add("the path without the host".to_owned(), target.clone());
+    for (what, near) in near::targets(&target) {
+        add(what.to_owned(), format!("{origin}{near}"));
+    }
+    all
+}

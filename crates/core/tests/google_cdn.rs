@@ -1,0 +1,494 @@
+//! Google's Cloud CDN: known answers, forgeries, and every way to be wrong.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+
+mod common;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE;
+use common::{after, facts, get};
+use hmac::{Hmac, KeyInit, Mac};
+use keygate_core::path::Target;
+use keygate_core::policy::{Policy, Verdict};
+use keygate_core::provider::Provider;
+use keygate_core::reason::Reason;
+use keygate_core::record::NothingKnown;
+use keygate_core::request::{Header, Request};
+use keygate_core::signed_url::sign::{Order, Scope};
+use keygate_core::signed_url::{Covers, SignedUrl};
+use keygate_core::time::UnixMillis;
+use serde_json::{Value, json};
+
+const KEY: &str = "nZtRohdNF9m3cKM24IcK4w==";
+const END: u64 = 1_549_751_401;
+const NOW: u64 = END - 60;
+
+fn policy_with(more: Value) -> Policy {
+    parse(more).unwrap_or_else(|problems| panic!("{problems:?}"))
+}
+
+fn parse(more: Value) -> Result<Policy, Vec<String>> {
+    let mut provider = json!({ "type": "signed_url", "format": "google-cdn", "secrets": "ring",
+        "max_lifetime": "1h" });
+    let members = provider.as_object_mut().unwrap();
+    members.extend(more.as_object().unwrap().clone());
+    let policy = json!({
+        "version": 1,
+        "secrets": { "ring": [
+            { "id": "new-key", "env": "NEW", "encoding": "base64url" },
+            { "id": "my-key", "env": "KEY", "encoding": "base64url" },
+            { "id": "old-key", "env": "KEY", "encoding": "base64url", "not_after": "2019-01-01T00:00:00Z" }
+        ] },
+        "providers": { "it": provider },
+        "rules": [{ "name": "all", "match": { "path": "/**" }, "require": "it" }],
+        "unmatched": "deny"
+    });
+    let environment = |name: &str| match name {
+        "KEY" => Some(KEY.into()),
+        _ => Some("AAECAwQFBgcICQoLDA0ODw==".into()),
+    };
+    let parsed = Policy::parse(policy.to_string().as_bytes(), &environment);
+    parsed.map_err(|all| all.iter().map(ToString::to_string).collect())
+}
+
+fn mac(message: &str) -> String {
+    let key = URL_SAFE.decode(KEY).unwrap();
+    let mut mac = Hmac::<sha1::Sha1>::new_from_slice(&key).unwrap();
+    mac.update(message.as_bytes());
+    URL_SAFE.encode(mac.finalize().into_bytes())
+}
+
+/// The target of a signed URL of the host of the tests.
+fn exact(target: &str, key: &str) -> String {
+    let separator = if target.contains('?') { '&' } else { '?' };
+    let target = format!("{target}{separator}Expires={END}&KeyName={key}");
+    let signature = mac(&format!("https://example.com{target}"));
+    format!("{target}&Signature={signature}")
+}
+
+/// The fields of a signed prefix.
+fn prefix(url: &str, separator: char) -> String {
+    let prefix = URL_SAFE.encode(url);
+    let fields = format!("URLPrefix={prefix}{separator}Expires={END}{separator}KeyName=my-key");
+    let signature = mac(&fields);
+    format!("{fields}{separator}Signature={signature}")
+}
+
+fn judge_headers(policy: &Policy, headers: &[Header], now: u64) -> Result<String, Reason> {
+    let facts = facts(&NothingKnown, None, UnixMillis::from_secs(now));
+    match policy.decide(headers, &facts) {
+        Verdict::Allow(grant) => Ok(after(headers, &grant.edits, ":path").unwrap()),
+        Verdict::Deny(denial) => Err(denial.reason),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn judge(policy: &Policy, target: &str, now: u64) -> Result<String, Reason> {
+    judge_headers(policy, &get(target, &[]), now)
+}
+
+fn links(policy: &Policy) -> &SignedUrl {
+    match policy.rules.all()[0].require.providers()[0] {
+        Provider::SignedUrl(links) => links,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_published_url_passes_until_its_second_and_is_forwarded_without_its_fields() {
+    let policy = policy_with(json!({ "scheme": "http" }));
+    let target = format!(
+        "/some/path?some=query&another=param&Expires={END}&KeyName=my-key\
+         &Signature=9Q9TCxSju8-W5nUkk5CuTrun2_o="
+    );
+    let mut headers = get(&target, &[]);
+    headers[2].1 = b"www.example.com".to_vec();
+    let allowed = Ok("/some/path?some=query&another=param".to_owned());
+    assert_eq!(judge_headers(&policy, &headers, END - 1), allowed);
+    let expired = Err(Reason::Expired);
+    assert_eq!(judge_headers(&policy, &headers, END), expired);
+    let early = judge_headers(&policy, &headers, END - 3600 - 31);
+    assert_eq!(early, Err(Reason::LifetimeTooLong));
+    // A host has no case.
+    headers[2].1 = b"WWW.Example.com".to_vec();
+    assert_eq!(judge_headers(&policy, &headers, NOW), allowed);
+    headers[2].1 = b"other.example.com".to_vec();
+    let refused = judge_headers(&policy, &headers, NOW);
+    assert_eq!(refused, Err(Reason::WrongSignature));
+}
+
+#[test]
+fn the_scheme_is_that_of_the_policy_or_of_the_request() {
+    let target = exact("/a", "my-key");
+    let with = |scheme: &str| get(&target, &[(":scheme", scheme)]);
+    let wrong = Err(Reason::WrongSignature);
+    let allowed = Ok("/a".to_owned());
+    let by_policy = policy_with(json!({}));
+    assert_eq!(judge_headers(&by_policy, &with("http"), NOW), allowed);
+    let by_request = policy_with(json!({ "scheme": "request" }));
+    assert_eq!(judge_headers(&by_request, &with("https"), NOW), allowed);
+    assert_eq!(judge_headers(&by_request, &with("http"), NOW), wrong);
+    assert_eq!(judge_headers(&by_request, &with("ftp"), NOW), wrong);
+    assert_eq!(judge(&by_request, &target, NOW), wrong);
+}
+
+#[test]
+fn every_key_of_the_ring_is_found_by_its_name_and_no_other() {
+    let policy = policy_with(json!({}));
+    assert!(judge(&policy, &exact("/a", "my-key"), NOW).is_ok());
+    for key in ["new-key", "old-key", "none", "", "My-key"] {
+        let refused = judge(&policy, &exact("/a", key), NOW);
+        assert_eq!(refused, Err(Reason::WrongSignature), "{key}");
+    }
+}
+
+#[test]
+fn the_fields_stand_side_by_side_in_their_order_and_once() {
+    let policy = policy_with(json!({}));
+    let good = exact("/a?b=1", "my-key");
+    let signature = good.split_once("&Signature=").unwrap().1;
+    let below = |query: &str| format!("/videos/a?{query}");
+    let fields = prefix("https://example.com/videos/", '&');
+    assert_eq!(
+        judge(&policy, &below(&format!("x=1&{fields}&y=2")), NOW).as_deref(),
+        Ok("/videos/a?x=1&y=2")
+    );
+    for (target, reason) in [
+        ("/a?b=1".to_owned(), Reason::MissingCredential),
+        (
+            format!("/a?Expires={END}&KeyName=my-key"),
+            Reason::MissingCredential,
+        ),
+        (format!("{good}&c=2"), Reason::MalformedCredential),
+        (format!("{good}&"), Reason::MalformedCredential),
+        (
+            format!("{good}&Signature={signature}"),
+            Reason::DuplicateCredential,
+        ),
+        (
+            format!("{good}&Expires=9999999999"),
+            Reason::DuplicateCredential,
+        ),
+        (
+            good.replace("&KeyName", "&c=2&KeyName"),
+            Reason::MalformedCredential,
+        ),
+        (
+            format!("/a?b=1&KeyName=my-key&Expires={END}&Signature={signature}"),
+            Reason::MalformedCredential,
+        ),
+        (
+            format!("/a?Signature={signature}"),
+            Reason::MalformedCredential,
+        ),
+        (
+            good.replace("Signature", "%53ignature"),
+            Reason::MalformedCredential,
+        ),
+        (
+            good.replace("Expires=1", "Expires=01"),
+            Reason::MalformedCredential,
+        ),
+        (
+            good.replace("Expires=1", "Expires=%31"),
+            Reason::MalformedCredential,
+        ),
+        (
+            good.replace("Expires=1", "Expires=+1"),
+            Reason::MalformedCredential,
+        ),
+        (
+            good.replace("=1549751401", "=99999999999"),
+            Reason::MalformedCredential,
+        ),
+        (
+            good.replace("=1549751401", "=9999999999"),
+            Reason::WrongSignature,
+        ),
+        (good.replace("/a?", "/b?"), Reason::WrongSignature),
+        (good.replace("b=1", "b=2"), Reason::WrongSignature),
+        (
+            good.trim_end_matches('=').to_owned(),
+            Reason::MalformedCredential,
+        ),
+        (format!("{good}="), Reason::MalformedCredential),
+        (
+            below(&fields.replace("&Expires", "&c=1&Expires")),
+            Reason::MalformedCredential,
+        ),
+        (
+            below(&format!("{fields}&URLPrefix=aHR0cHM6Ly9l")),
+            Reason::DuplicateCredential,
+        ),
+    ] {
+        assert_eq!(judge(&policy, &target, NOW), Err(reason), "{target}");
+    }
+    // The padding may arrive percent-encoded.
+    let encoded = good.replace(signature, &signature.replace('=', "%3D"));
+    assert_eq!(judge(&policy, &encoded, NOW).as_deref(), Ok("/a?b=1"));
+}
+
+#[test]
+fn equivalent_spellings_are_the_signed_url() {
+    let policy = policy_with(json!({}));
+    let good = exact("/caf%C3%A9~?x=%2F", "my-key");
+    for spelled in [
+        good.clone(),
+        good.replace("%C3%A9", "%c3%a9"),
+        good.replace('~', "%7e"),
+        good.replace("%2F", "%2f"),
+    ] {
+        assert!(judge(&policy, &spelled, NOW).is_ok(), "{spelled}");
+    }
+}
+
+#[test]
+fn a_prefix_opens_whole_segments_by_query_and_by_cookie() {
+    let policy = policy_with(json!({}));
+    for (url, path, covers) in [
+        (
+            "https://example.com/videos/",
+            "/videos/a/b.ts",
+            Some(Covers::Prefix("/videos/")),
+        ),
+        (
+            "https://example.com/videos",
+            "/videos/a",
+            Some(Covers::Prefix("/videos/")),
+        ),
+        ("https://example.com/videos", "/videos", Some(Covers::Path)),
+        ("https://example.com", "/a/b", Some(Covers::Prefix("/"))),
+        ("https://example.com/videos", "/videos-private/a", None),
+        ("https://example.com/videos/", "/videos", None),
+        ("http://example.com/videos/", "/videos/a", None),
+        ("https://example.com.evil/", "/videos/a", None),
+        ("https://example.co", "/videos/a", None),
+    ] {
+        let cookie = format!("x=1; Cloud-CDN-Cookie={}", prefix(url, ':'));
+        for headers in [
+            get(&format!("{path}?{}", prefix(url, '&')), &[]),
+            get(path, &[("cookie", &cookie)]),
+        ] {
+            let request = Request::read(&headers).unwrap();
+            let facts = facts(&NothingKnown, None, UnixMillis::from_secs(NOW));
+            let link = links(&policy).format.verify(&request, &facts);
+            let expected = covers.ok_or(Reason::WrongSignature);
+            assert_eq!(link.map(|it| it.covers), expected, "{url} {path}");
+        }
+    }
+    // The one is not the other: their separators are signed.
+    let swapped = prefix("https://example.com/", ':').replace(':', "&");
+    let refused = judge(&policy, &format!("/a?{swapped}"), NOW);
+    assert_eq!(refused, Err(Reason::WrongSignature));
+}
+
+#[test]
+fn a_cookie_is_strict_stripped_and_alone() {
+    let policy = policy_with(json!({}));
+    let good = prefix("https://example.com/a/", ':');
+    let jar = format!("x=1; Cloud-CDN-Cookie={good}; y=2");
+    let headers = get("/a/b", &[("cookie", &jar)]);
+    let at = facts(&NothingKnown, None, UnixMillis::from_secs(NOW));
+    let Verdict::Allow(grant) = policy.decide(&headers, &at) else {
+        panic!("it is refused");
+    };
+    let cookies = after(&headers, &grant.edits, "cookie");
+    assert_eq!(cookies.as_deref(), Some("x=1; y=2"));
+    for (cookie, reason) in [
+        (format!("{good}:x=1"), Reason::MalformedCredential),
+        (
+            good.replace(":Expires", ":x=1:Expires"),
+            Reason::MalformedCredential,
+        ),
+        (
+            good.replace("URLPrefix=", "urlprefix="),
+            Reason::MalformedCredential,
+        ),
+        (
+            good.replace("URLPrefix=aHR0", "URLPrefix=%"),
+            Reason::MalformedCredential,
+        ),
+        (
+            good.split_once(':').unwrap().1.to_owned(),
+            Reason::MalformedCredential,
+        ),
+        (String::new(), Reason::MalformedCredential),
+        (good.replace("my-key", "new-key"), Reason::WrongSignature),
+        (
+            format!("{good}; Cloud-CDN-Cookie={good}"),
+            Reason::DuplicateCredential,
+        ),
+    ] {
+        let jar = format!("Cloud-CDN-Cookie={cookie}");
+        let refused = judge_headers(&policy, &get("/a/b", &[("cookie", &jar)]), NOW);
+        assert_eq!(refused, Err(reason), "{cookie}");
+    }
+    let both = get(&exact("/a/b", "my-key"), &[("cookie", &jar)]);
+    let refused = judge_headers(&policy, &both, NOW);
+    assert_eq!(refused, Err(Reason::DuplicateCredential));
+}
+
+#[test]
+fn a_link_is_for_reading() {
+    let policy = policy_with(json!({}));
+    for (method, expected) in [
+        ("GET", Ok(())),
+        ("HEAD", Ok(())),
+        ("POST", Err(Reason::InsufficientScope)),
+        ("DELETE", Err(Reason::InsufficientScope)),
+        ("OPTIONS", Err(Reason::InsufficientScope)),
+    ] {
+        let mut headers = get(&exact("/a", "my-key"), &[]);
+        headers[0].1 = method.into();
+        let judged = judge_headers(&policy, &headers, NOW).map(drop);
+        assert_eq!(judged, expected, "{method}");
+    }
+}
+
+#[test]
+fn a_wrong_configuration_names_the_field() {
+    for (more, field) in [
+        (json!({ "scheme": "ftp" }), "providers.it.scheme"),
+        (json!({ "max_lifetime": null }), "providers.it.max_lifetime"),
+        (
+            json!({ "from": [{ "query": "sig" }] }),
+            "providers.it.from[0].query",
+        ),
+        (
+            json!({ "from": [{ "header": "x" }] }),
+            "providers.it.from[0].header",
+        ),
+        (
+            json!({ "from": [{ "path": "x" }] }),
+            "providers.it.from[0].path",
+        ),
+        (json!({ "from": [] }), "providers.it.from"),
+        (json!({ "secrets": "none" }), "providers.it.secrets"),
+        (json!({ "algorithm": "sha256" }), "providers.it.algorithm"),
+    ] {
+        let problems = parse(more.clone()).unwrap_err();
+        let is_named = problems.iter().any(|it| it.starts_with(field));
+        assert!(is_named, "{more}: {problems:?}");
+    }
+}
+
+fn order(target: &str) -> Order<'_> {
+    Order {
+        origin: "https://example.com",
+        target: Target::parse(target.as_bytes()).unwrap(),
+        method: "GET",
+        now: UnixMillis::from_secs(NOW),
+        not_before: None,
+        expires: Some(UnixMillis::from_secs(END)),
+        scope: Scope::Path,
+        addresses: &[],
+        headers: &[],
+        cookies: &[],
+        account: None,
+        once: None,
+        options: &[],
+        private_key: None,
+    }
+}
+
+#[test]
+fn what_is_signed_here_holds_here() {
+    let policy = policy_with(json!({}));
+    let cookies = policy_with(json!({ "from": [{ "cookie": "Cloud-CDN-Cookie" }] }));
+    let prefix = Order {
+        scope: Scope::Prefix("/a/"),
+        ..order("/a/b?c=1")
+    };
+    for order in [order("/a%20b/%7e?c=%2f"), prefix] {
+        let signed = links(&policy).format.sign(&order).unwrap();
+        let target = signed.url.strip_prefix("https://example.com").unwrap();
+        assert!(judge(&policy, target, NOW).is_ok(), "{target}");
+    }
+    let signed = links(&cookies).format.sign(&prefix).unwrap();
+    let jar = format!("{}={}", signed.cookies[0].0, signed.cookies[0].1);
+    let judged = judge_headers(&policy, &get("/a/z", &[("cookie", &jar)]), NOW);
+    assert_eq!(judged.as_deref(), Ok("/a/z"));
+    for wrong in [
+        Order {
+            expires: None,
+            ..order("/a")
+        },
+        Order {
+            origin: "example.com",
+            ..order("/a")
+        },
+        Order {
+            scope: Scope::Prefix("/b/"),
+            ..order("/a")
+        },
+        Order {
+            account: Some("u"),
+            ..order("/a")
+        },
+    ] {
+        assert!(links(&policy).format.sign(&wrong).is_err(), "{wrong:?}");
+    }
+    assert!(links(&cookies).format.sign(&order("/a")).is_err());
+}
+
+#[test]
+fn what_differs_is_named_and_no_secret_is() {
+    let policy = policy_with(json!({}));
+    let signed = |message: &str| {
+        let target = message.trim_start_matches("http://example.com");
+        let target = target.trim_start_matches("https://example.com");
+        format!("{target}&Signature={}", mac(message))
+    };
+    let fields = format!("Expires={END}&KeyName=my-key");
+    for (target, expected) in [
+        (
+            signed(&format!("http://example.com/a?{fields}")),
+            "the scheme http",
+        ),
+        (signed(&format!("/a?{fields}")), "without the host"),
+        (
+            exact("/a", "my-key").replace("/a?", "/a/?"),
+            "without its last slash",
+        ),
+        (exact("/a", "new-key"), "KeyName is that of another"),
+        (
+            format!("/b?{}", prefix("https://example.com/a/", '&')),
+            "do not begin as the prefix",
+        ),
+        (
+            exact("/a", "my-key").replace("KeyName", "Key"),
+            "no signature is read",
+        ),
+        (
+            exact("/a", "my-key").replace("/a?", "/other?"),
+            "cannot be told",
+        ),
+    ] {
+        let headers = get(&target, &[]);
+        let request = Request::read(&headers).unwrap();
+        let facts = facts(&NothingKnown, None, UnixMillis::from_secs(NOW));
+        let told = links(&policy).format.explain(&request, &facts).join("\n");
+        assert!(told.contains(expected), "{target}: {told}");
+        assert!(!told.contains(KEY), "{told}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_of_a_stranger_can_panic(query in "[ -~]{0,80}", cookie: Vec<u8>, scheme: Vec<u8>) {
+        let policy = policy_with(json!({ "scheme": "request" }));
+        let query = query.replace(['#', ' '], "&");
+        let target = format!("/a?{query}&Signature=AAAA&Expires=1&KeyName={query}");
+        let jar = [b"Cloud-CDN-Cookie=".as_slice(), &cookie].concat();
+        let mut headers = get(&target, &[]);
+        headers.push((b":scheme".to_vec(), scheme));
+        let _ = judge_headers(&policy, &headers, NOW);
+        headers.push((b"cookie".to_vec(), jar));
+        let _ = judge_headers(&policy, &headers, NOW);
+    }
+}
