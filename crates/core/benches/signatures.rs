@@ -4,6 +4,7 @@
 //! the fastest of many short runs of each, taken in turn.
 #![allow(
     clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,

@@ -264,4 +264,28 @@ proptest! {
         prop_assert_eq!(read.once, tuple.once.as_deref());
         prop_assert_eq!(read.values('r').count(), tuple.headers.len());
     }
+
+    /// Wherever the token stands, and whether or not something is ignored beside it, the
+    /// same parameters are signed.
+    #[test]
+    fn the_place_of_the_token_does_not_matter(
+        parameters in prop::collection::vec("(a=1|b|=|%2b=%41|x=y=z|)", 0..4),
+        at: prop::sample::Index,
+        ignored: bool,
+    ) {
+        let terms = Terms {
+            ignored: if ignored { &["utm_*"] } else { &[] },
+            ..terms()
+        };
+        let query = parameters.join("&");
+        let target = if parameters.is_empty() { "/a".to_owned() } else { format!("/a?{query}") };
+        let token = token(&terms, &target);
+        let mut with = parameters.clone();
+        with.insert(at.index(parameters.len() + 1), format!("kg={token}"));
+        let found = judge(&policy(), &get(&format!("/a?{}", with.join("&")), &[]));
+        prop_assert!(found.is_ok(), "{:?}", found);
+        with.push("c=1".to_owned());
+        let found = judge(&policy(), &get(&format!("/a?{}", with.join("&")), &[]));
+        prop_assert!(found.is_err());
+    }
 }

@@ -54,10 +54,14 @@ pub fn write(
         canonical_pieces(subject.path, &mut out)?;
     }
     if !fields.any_query {
+        let kept = match fields.has('i') {
+            true => Kept::Each,
+            false => Kept::around(subject),
+        };
         let mut length = 0_usize;
-        query(fields, subject, |piece| add(&mut length, piece))?;
+        kept.write(fields, subject, |piece| add(&mut length, piece))?;
         head(b"Q", length, &mut out);
-        query(fields, subject, &mut out)?;
+        kept.write(fields, subject, &mut out)?;
     }
     for value in &subject.headers {
         field(b"R", value, &mut out);
@@ -75,8 +79,57 @@ impl ParameterName {
     }
 }
 
-/// The signed parameters in canonical form, joined as they stood.
-fn query(
+/// The signed parameters, joined as they stood.
+enum Kept<'a> {
+    /// What stands before the token, and behind it.
+    Around(Option<&'a str>, Option<&'a str>),
+    /// Each must be looked at.
+    Each,
+}
+
+impl<'a> Kept<'a> {
+    fn around(subject: &Subject<'a>) -> Self {
+        let Some(query) = subject.query else {
+            return Self::Around(None, None);
+        };
+        let mut at = 0_usize;
+        for parameter in query.split('&') {
+            let end = at.saturating_add(parameter.len());
+            if subject.token_parameter == Some(name_of(parameter)) {
+                let before = at.checked_sub(1).and_then(|end| query.get(..end));
+                return Self::Around(before, query.get(end.saturating_add(1)..));
+            }
+            at = end.saturating_add(1);
+        }
+        Self::Around(Some(query), None)
+    }
+
+    /// Hands them out in canonical form.
+    fn write(
+        &self,
+        fields: &Fields<'_>,
+        subject: &Subject<'_>,
+        mut out: impl FnMut(&[u8]),
+    ) -> Result<(), AmbiguousPath> {
+        let (before, after) = match self {
+            Self::Around(before, after) => (before, after),
+            Self::Each => return each(fields, subject, out),
+        };
+        if let Some(before) = before {
+            canonical_pieces(before, &mut out)?;
+        }
+        if before.is_some() && after.is_some() {
+            out(b"&");
+        }
+        match after {
+            Some(after) => canonical_pieces(after, out),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The parameters but for the token and those that are not signed, in canonical form.
+fn each(
     fields: &Fields<'_>,
     subject: &Subject<'_>,
     mut out: impl FnMut(&[u8]),
@@ -85,7 +138,7 @@ fn query(
     for parameter in subject.query.iter().flat_map(|it| it.split('&')) {
         let name = name_of(parameter);
         let is_token = subject.token_parameter == Some(name);
-        if is_token || fields.has('i') && fields.values('i').any(|it| means(it, name)) {
+        if is_token || fields.values('i').any(|it| means(it, name)) {
             continue;
         }
         if !is_first {
