@@ -1,8 +1,12 @@
 //! What the formats say alike when they explain a link, and where they put a token.
 
+#[cfg(feature = "formats-cdn")]
 use super::carrier::Carrier;
-use super::sign::{Order, SignError, Signed};
+use super::sign::SignError;
+#[cfg(feature = "formats-cdn")]
+use super::sign::{Order, Signed};
 use crate::reason::Reason;
+#[cfg(feature = "formats-cdn")]
 use crate::request::Request;
 use crate::secret::KeyRing;
 use crate::time::UnixMillis;
@@ -47,6 +51,7 @@ pub fn is_unsigned<T>(verified: &Result<T, Reason>) -> bool {
 }
 
 /// Where a token may stand, and whether one does.
+#[cfg(feature = "formats-cdn")]
 pub fn places(carriers: &[Carrier], request: &Request<'_>) -> Vec<String> {
     let place = |carrier: &Carrier| {
         let found = super::carrier::find(std::slice::from_ref(carrier), request);
@@ -67,6 +72,7 @@ pub fn places(carriers: &[Carrier], request: &Request<'_>) -> Vec<String> {
 }
 
 /// Near times in ten digits, each with what differs.
+#[cfg(feature = "formats-cdn")]
 pub fn times(shown: UnixMillis) -> impl Iterator<Item = (String, String)> {
     let near = (1..=3600).flat_map(move |off| {
         let shown = shown.as_secs();
@@ -79,6 +85,7 @@ pub fn times(shown: UnixMillis) -> impl Iterator<Item = (String, String)> {
 }
 
 /// A URL with a token in the first of the carriers.
+#[cfg(feature = "formats-cdn")]
 pub fn put(order: &Order<'_>, carriers: &[Carrier], token: &str) -> Signed {
     let url = format!("{}{}", order.origin, order.target.whole);
     match carriers.first() {
