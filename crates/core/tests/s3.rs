@@ -11,6 +11,7 @@
 mod common;
 
 use common::{get, judge};
+use hmac::Mac as _;
 use keygate_core::path::Target;
 use keygate_core::policy::Policy;
 use keygate_core::provider::Provider;
@@ -19,6 +20,7 @@ use keygate_core::request::{Header, Request};
 use keygate_core::signed_url::sign::{Order, Scope, SignError, Signed};
 use keygate_core::time::UnixMillis;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
@@ -187,6 +189,53 @@ fn an_unknown_or_retired_access_key_is_a_wrong_signature() {
         let judged = judge(&policy, &request(LINK, &[]), NOW);
         assert_eq!(judged, expected, "{id} {not_after}");
     }
+}
+
+/// The first entry of the ring stands in for a key that is not there: it must not count.
+#[test]
+fn the_secret_of_another_access_key_does_not_count() {
+    for entry in [
+        json!({ "id": "AKIAOTHER", "env": "SECRET" }),
+        json!({ "id": KEY, "env": "SECRET", "not_after": "2013-05-24T00:00:00Z" }),
+    ] {
+        let policy = policy_with(&json!([entry]), &json!({})).unwrap();
+        let judged = judge(&policy, &request(LINK, &[]), NOW);
+        assert_eq!(judged, Err(Reason::WrongSignature), "{entry}");
+    }
+}
+
+/// Signed for the region of the provider, under the name of another.
+#[test]
+fn a_credential_with_another_scope_than_was_signed_is_a_wrong_signature() {
+    let (link, _) = LINK.rsplit_once('&').unwrap();
+    let signs = |link: &str| {
+        let (path, query) = link.split_once('?').unwrap();
+        let digest = |text: &str| hex(&Sha256::digest(text.as_bytes()));
+        let request = format!("GET\n{path}\n{query}\nhost:{HOST}\n\nhost\nUNSIGNED-PAYLOAD");
+        let scope = "20130524/us-east-1/s3/aws4_request";
+        let text = format!(
+            "AWS4-HMAC-SHA256\n20130524T000000Z\n{scope}\n{}",
+            digest(&request)
+        );
+        let first = format!("AWS4{SECRET}").into_bytes();
+        let key = scope.split('/').fold(first, |key, part| mac(&key, part));
+        format!("{link}&X-Amz-Signature={}", hex(&mac(&key, &text)))
+    };
+    assert_eq!(signs(link), LINK);
+    for (from, to) in [("us-east-1", "eu-west-1"), ("%2Fs3%2F", "%2Fsts%2F")] {
+        let judged = judged(&signs(&link.replace(from, to)), NOW);
+        assert_eq!(judged, Err(Reason::WrongSignature), "{to}");
+    }
+}
+
+fn mac(key: &[u8], text: &str) -> Vec<u8> {
+    let mut mac = keygate_core::app_key::mac(key);
+    mac.update(text.as_bytes());
+    mac.finalize().into_bytes().to_vec()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|it| format!("{it:02x}")).collect()
 }
 
 #[test]

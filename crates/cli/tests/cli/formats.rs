@@ -141,7 +141,13 @@ const ROWS: &[Row] = &[
         sign: &[],
         ..row("google-maps", &[])
     },
-    row("http-signature", &[]),
+    Row {
+        sign: &[],
+        ..row(
+            "http-signature",
+            &["--set", "algorithm=hmac-sha256", "--set", "max_age=5m"],
+        )
+    },
 ];
 
 /// A row at work: its key in a file, and the environment.

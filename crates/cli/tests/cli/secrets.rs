@@ -418,3 +418,27 @@ fn verify_names_what_differs() {
         "{told}"
     );
 }
+
+#[test]
+fn a_private_key_is_told_from_a_secret_wherever_it_comes_from() {
+    // No format that signs with a secret takes it, so it can never be one by mistake.
+    let pem = "-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIAZuV7wAXJ9V7Y25bKQ8P/XOIPTD/7FbfiW6a3RQ+g0S
+-----END PRIVATE KEY-----
+";
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("key.pem");
+    std::fs::write(&file, pem).unwrap();
+    let file = file.to_str().unwrap();
+    for source in [["--secret-file", file], ["--private-key-file", file]] {
+        let (_, err) = run(&[&SIGN[..], &source].concat(), 2);
+        assert!(err.contains("is a public key"), "{source:?}: {err}");
+        assert!(!err.contains("MC4CAQ"), "{err}");
+    }
+    std::fs::write(file, "-----BEGIN PRIVATE KEY-----\nMC4=\n").unwrap();
+    let (_, err) = run(&[&SIGN[..], &["--private-key-file", file]].concat(), 2);
+    assert!(
+        err.contains("is no private key") && !err.contains("MC4="),
+        "{err}"
+    );
+}
