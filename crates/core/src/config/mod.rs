@@ -124,6 +124,7 @@ fn problem(path: &str, message: &str) -> Problem {
 
 /// What verifies.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "rings are short, and read once")]
 enum Material {
     Secret(Secret),
     Public(PublicKey),

@@ -5,6 +5,7 @@ use super::{FORM, GoogleMediaCdn, Keys, Mode, signed};
 use crate::policy::Facts;
 use crate::request::Request;
 use crate::secret::KeyRing;
+use crate::signed_url::carrier::Carried;
 use crate::signed_url::google::explain::lines as request_lines;
 use crate::signed_url::google::request::SignedRequest;
 use crate::signed_url::readings::readings;
@@ -59,11 +60,13 @@ fn token_lines<K>(
         return steps;
     };
     steps.extend(said(token));
-    let near = candidates(token, request).into_iter().find_map(|it| {
-        let mut all = keys.0.iter();
-        let entry = all.find(|entry| signs(&entry.key, &it.1, &token.signature))?;
-        Some((entry, it.0))
-    });
+    let near = candidates(token, &carried, request)
+        .into_iter()
+        .find_map(|it| {
+            let mut all = keys.0.iter();
+            let entry = all.find(|entry| signs(&entry.key, &it.1, &token.signature))?;
+            Some((entry, it.0))
+        });
     let Some((entry, what)) = near else {
         steps.push(
             "what was signed cannot be told: another path, another header, another time or \
@@ -103,7 +106,11 @@ fn said(token: &Token<'_>) -> Vec<String> {
 }
 
 /// Texts that a signer may have signed; without a name, those that are right.
-fn candidates(token: &Token<'_>, request: &Request<'_>) -> Vec<(Option<String>, String)> {
+fn candidates(
+    token: &Token<'_>,
+    carried: &Carried<'_>,
+    request: &Request<'_>,
+) -> Vec<(Option<String>, String)> {
     let right = signed::messages(token, request);
     let mut all: Vec<(Option<String>, String)> = right.into_iter().map(|it| (None, it)).collect();
     let headers = signed::headers(token, request);
@@ -118,7 +125,8 @@ fn candidates(token: &Token<'_>, request: &Request<'_>) -> Vec<(Option<String>, 
     may_be("the names of its headers only", path, &names);
     let headers = headers.unwrap_or_default();
     if matches!(token.scope, Scope::FullPath) {
-        may_be("the query too", request.target.whole, &headers);
+        let whole = crate::query::without(&request.target, &[carried.carrier.name()]);
+        may_be("the query too", &whole, &headers);
         for (what, near) in near::targets(path) {
             may_be(what, &near, &headers);
         }

@@ -1,0 +1,687 @@
+//! Google's Media CDN: tokens and signed requests, forgeries, and every way to be wrong.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+
+mod common;
+
+use std::net::IpAddr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
+use common::{after, facts, get};
+use hmac::{Hmac, KeyInit, Mac};
+use keygate_core::path::Target;
+use keygate_core::policy::{Policy, Verdict};
+use keygate_core::provider::Provider;
+use keygate_core::reason::Reason;
+use keygate_core::record::NothingKnown;
+use keygate_core::request::{Header, Request};
+use keygate_core::signed_url::private_key::PrivateKey;
+use keygate_core::signed_url::sign::{Order, Scope};
+use keygate_core::signed_url::{Covers, SignedUrl};
+use keygate_core::time::UnixMillis;
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+const KEY: &[u8] = b"0123456789abcdef0123456789abcdef";
+const END: u64 = 1_663_070_400;
+const NOW: u64 = END - 60;
+
+fn seed(byte: u8) -> PrivateKey {
+    PrivateKey::parse(&STANDARD.encode([byte; 32])).unwrap()
+}
+
+fn policy_with(more: Value) -> Policy {
+    parse(more).unwrap_or_else(|problems| panic!("{problems:?}"))
+}
+
+fn parse(more: Value) -> Result<Policy, Vec<String>> {
+    let mut provider = json!({ "type": "signed_url", "format": "google-media-cdn",
+        "secrets": "secrets", "algorithm": "hmac-sha256", "max_lifetime": "1h" });
+    let members = provider.as_object_mut().unwrap();
+    members.extend(more.as_object().unwrap().clone());
+    let policy = json!({
+        "version": 1,
+        "secrets": {
+            "secrets": [{ "id": "new", "env": "NEW" }, { "id": "old", "env": "KEY" }],
+            "public": [
+                { "id": "new", "public_key": seed(2).public_key() },
+                { "id": "my-key", "public_key": seed(1).public_key() },
+                { "id": "gone", "public_key": seed(3).public_key(), "not_after": "2020-01-01T00:00:00Z" }
+            ]
+        },
+        "providers": { "it": provider },
+        "rules": [{ "name": "all", "match": { "path": "/**" }, "require": "it" }],
+        "unmatched": "deny"
+    });
+    let environment = |name: &str| match name {
+        "KEY" => Some(KEY.to_vec()),
+        _ => Some(b"another secret of the same length".to_vec()),
+    };
+    let parsed = Policy::parse(policy.to_string().as_bytes(), &environment);
+    parsed.map_err(|all| all.iter().map(ToString::to_string).collect())
+}
+
+fn hmac(message: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(KEY).unwrap();
+    mac.update(message.as_bytes());
+    let bytes = mac.finalize().into_bytes();
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A token whose fields are signed as they stand.
+fn token(fields: &str) -> String {
+    format!("{fields}~hmac={}", hmac(fields))
+}
+
+fn with_token(target: &str, token: &str) -> String {
+    let separator = if target.contains('?') { '&' } else { '?' };
+    format!("{target}{separator}edge-cache-token={token}")
+}
+
+fn judge_from(
+    policy: &Policy,
+    headers: &[Header],
+    client: Option<&str>,
+    now: u64,
+) -> Result<String, Reason> {
+    let client = client.map(|it| it.parse::<IpAddr>().unwrap());
+    let facts = facts(&NothingKnown, client, UnixMillis::from_secs(now));
+    match policy.decide(headers, &facts) {
+        Verdict::Allow(grant) => Ok(after(headers, &grant.edits, ":path").unwrap()),
+        Verdict::Deny(denial) => Err(denial.reason),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn judge(policy: &Policy, target: &str, now: u64) -> Result<String, Reason> {
+    judge_from(policy, &get(target, &[]), None, now)
+}
+
+fn links(policy: &Policy) -> &SignedUrl {
+    match policy.rules.all()[0].require.providers()[0] {
+        Provider::SignedUrl(links) => links,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_full_path_is_signed_and_not_transmitted() {
+    let policy = policy_with(json!({}));
+    let signed = |path: &str| {
+        let mac = hmac(&format!("FullPath={path}~Expires={END}"));
+        format!("FullPath~Expires={END}~hmac={mac}")
+    };
+    let good = with_token("/caf%C3%A9?x=1", &signed("/caf%C3%A9"));
+    let allowed = Ok("/caf%C3%A9?x=1".to_owned());
+    assert_eq!(judge(&policy, &good, END - 1), allowed);
+    assert_eq!(judge(&policy, &good, END), Err(Reason::Expired));
+    let early = judge(&policy, &good, END - 3600 - 31);
+    assert_eq!(early, Err(Reason::LifetimeTooLong));
+    for (path, signed_path, holds) in [
+        ("/caf%c3%a9", "/caf%C3%A9", true),
+        ("/%61", "/a", true),
+        ("/caf%C3%A9", "/caf\u{e9}", true),
+        ("/a%20b", "/a b", true),
+        ("/a/", "/a", false),
+        ("/A", "/a", false),
+        ("/a?x=1", "/a?x=1", false),
+    ] {
+        let judged = judge(&policy, &with_token(path, &signed(signed_path)), NOW);
+        assert_eq!(judged.is_ok(), holds, "{path} {judged:?}");
+    }
+}
+
+#[test]
+fn nothing_of_the_request_reads_as_a_field() {
+    let policy = policy_with(json!({}));
+    // The signed text of a token for /a that is bound to an address.
+    let ranges = URL_SAFE_NO_PAD.encode("192.0.2.0/24");
+    let rest = format!("Expires={END}~IPRanges={ranges}");
+    let mac = hmac(&format!("FullPath=/a~Starts=1~{rest}"));
+    let shifted = with_token("/a~Starts=1", &format!("FullPath~{rest}~hmac={mac}"));
+    let refused = judge_from(&policy, &get(&shifted, &[]), Some("192.0.2.1"), NOW);
+    assert_eq!(refused, Err(Reason::WrongSignature));
+
+    let bound = format!("PathGlobs=/*~Expires={END}~Headers=Foo=bar~IPRanges={ranges}");
+    let mac = hmac(&bound);
+    let good = format!("PathGlobs=/*~Expires={END}~Headers=Foo~IPRanges={ranges}~hmac={mac}");
+    let freed = format!("PathGlobs=/*~Expires={END}~Headers=Foo~hmac={mac}");
+    let value = format!("bar~IPRanges={ranges}");
+    let good = get(&with_token("/a", &good), &[("foo", "bar")]);
+    let freed = get(&with_token("/a", &freed), &[("foo", &value)]);
+    let inside = judge_from(&policy, &good, Some("192.0.2.1"), NOW);
+    assert!(inside.is_ok());
+    let outside = judge_from(&policy, &freed, Some("198.51.100.1"), NOW);
+    assert_eq!(outside, Err(Reason::WrongSignature));
+
+    let two = hmac(&format!(
+        "PathGlobs=/*~Expires={END}~Headers=Foo=bar,Baz=quux"
+    ));
+    let one = format!("PathGlobs=/*~Expires={END}~Headers=Foo~hmac={two}");
+    let moved = get(&with_token("/a", &one), &[("foo", "bar,Baz=quux")]);
+    let refused = judge_from(&policy, &moved, None, NOW);
+    assert_eq!(refused, Err(Reason::WrongSignature));
+}
+
+#[test]
+fn a_named_header_is_there_once_with_its_value() {
+    let policy = policy_with(json!({}));
+    let mac = |pairs: &str| hmac(&format!("PathGlobs=/*~Expires={END}~Headers={pairs}"));
+    let text = |names: &str, mac: &str| {
+        with_token(
+            "/a",
+            &format!("PathGlobs=/*~Expires={END}~Headers={names}~hmac={mac}"),
+        )
+    };
+    let good = text("Foo,BAZ", &mac("Foo=bar,BAZ=en,de;q=0.9"));
+    let (foo, baz) = (("foo", "bar"), ("baz", "en,de;q=0.9"));
+    for (headers, expected) in [
+        (vec![foo, baz], Ok(())),
+        (vec![baz, foo], Ok(())),
+        (vec![foo], Err(Reason::WrongSignature)),
+        (vec![foo, baz, baz], Err(Reason::WrongSignature)),
+        (vec![foo, ("baz", "en")], Err(Reason::WrongSignature)),
+    ] {
+        let judged = judge_from(&policy, &get(&good, &headers), None, NOW).map(drop);
+        assert_eq!(judged, expected, "{headers:?}");
+    }
+    // To Google a header that is missing has an empty value.
+    let empty = text("Foo", &mac("Foo="));
+    let refused = judge(&policy, &empty, NOW);
+    assert_eq!(refused, Err(Reason::WrongSignature));
+    for names in ["Foo,foo", "Foo,", "", "Foo Bar", "Foo:"] {
+        let refused = judge_from(&policy, &get(&text(names, &mac("")), &[foo]), None, NOW);
+        let refused = refused.unwrap_err();
+        let is_refused = [Reason::MalformedCredential, Reason::AmbiguousPath].contains(&refused);
+        assert!(is_refused, "{names}: {refused:?}");
+    }
+}
+
+#[test]
+fn every_scope_opens_what_it_says_and_covers_a_prefix_where_it_is_one() {
+    let policy = policy_with(json!({}));
+    let url = |it: &str| format!("URLPrefix={}", URL_SAFE_NO_PAD.encode(it));
+    let globs = |it: &str| format!("PathGlobs={it}");
+    for (scope, path, covers) in [
+        (globs("/*"), "/a/b", Some(Covers::Prefix("/"))),
+        (globs("/tv/*"), "/t%76/b/c", Some(Covers::Prefix("/t%76/"))),
+        (globs("/tv/*!/film/?.ts"), "/film/1.ts", Some(Covers::Path)),
+        (globs("/tv/*,/film/*"), "/film/1.ts", Some(Covers::Path)),
+        (globs("/tv/*"), "/tvx/b", None),
+        (globs("/tv/*!/film/?.ts"), "/film/12.ts", None),
+        (globs("/tv/*"), "/a?x=/tv/b", None),
+        (
+            url("https://example.com/tv/"),
+            "/tv/b",
+            Some(Covers::Prefix("/tv/")),
+        ),
+        (url("https://example.com/tv"), "/tvx/b", None),
+        (url("https://example.org/tv/"), "/tv/b", None),
+        (url("http://example.com/tv/"), "/tv/b", None),
+    ] {
+        let target = with_token(path, &token(&format!("{scope}~Expires={END}")));
+        let headers = get(&target, &[]);
+        let request = Request::read(&headers).unwrap();
+        let facts = facts(&NothingKnown, None, UnixMillis::from_secs(NOW));
+        let link = links(&policy).format.verify(&request, &facts);
+        let expected = covers.ok_or(Reason::WrongSignature);
+        assert_eq!(link.map(|it| it.covers), expected, "{scope} {path}");
+    }
+}
+
+#[test]
+fn a_token_is_for_its_ranges_and_from_its_start_on() {
+    let policy = policy_with(json!({}));
+    let start = END - 600;
+    let target = |ranges: &str| {
+        let ranges = URL_SAFE_NO_PAD.encode(ranges);
+        let fields = format!("PathGlobs=/*~Starts={start}~Expires={END}~IPRanges={ranges}");
+        with_token("/a", &token(&fields))
+    };
+    let both = "203.0.113.0/24,2001:db8::/64";
+    for (ranges, client, now, expected) in [
+        (both, Some("203.0.113.9"), NOW, Ok(())),
+        (both, Some("::ffff:203.0.113.9"), NOW, Ok(())),
+        (both, Some("2001:db8::7"), NOW, Ok(())),
+        ("203.0.113.9", Some("203.0.113.9"), NOW, Ok(())),
+        (
+            both,
+            Some("203.0.114.1"),
+            NOW,
+            Err(Reason::AddressNotAllowed),
+        ),
+        (both, None, NOW, Err(Reason::AddressNotAllowed)),
+        // Google's own sample has a range that is none: it is nobody's.
+        (
+            "2001:db8:4a7f:a732/64",
+            Some("2001:db8:4a7f:a732::1"),
+            NOW,
+            Err(Reason::AddressNotAllowed),
+        ),
+        (both, Some("203.0.113.9"), start - 30, Ok(())),
+        (
+            both,
+            Some("203.0.113.9"),
+            start - 31,
+            Err(Reason::NotYetValid),
+        ),
+        (
+            "1.1.1.1,2.2.2.2,3.3.3.3,4.4.4.4,5.5.5.5,6.6.6.6",
+            Some("1.1.1.1"),
+            NOW,
+            Err(Reason::MalformedCredential),
+        ),
+    ] {
+        let headers = get(&target(ranges), &[]);
+        let judged = judge_from(&policy, &headers, client, now).map(drop);
+        assert_eq!(judged, expected, "{ranges} {client:?} {now}");
+    }
+    let forged = target(both).replace("PathGlobs=/*", "PathGlobs=/?");
+    let refused = judge(&policy, &forged, start - 31);
+    assert_eq!(refused, Err(Reason::WrongSignature));
+}
+
+#[test]
+fn a_field_stands_once_and_is_known() {
+    let policy = policy_with(json!({}));
+    let prefix = URL_SAFE.encode("https://example.com/ab");
+    for fields in [
+        format!("PathGlobs=/a~Expires={END}~Data=x~PathGlobs=/*"),
+        format!("PathGlobs=/a~Expires={END}~SessionID=x~Expires=9999999999"),
+        format!("PathGlobs=/a~Expires={END}~FullPath"),
+        format!("PathGlobs=/a~FullPath=/a~Expires={END}"),
+        format!("Expires={END}"),
+        "PathGlobs=/*".to_owned(),
+        format!("PathGlobs=/*~Expires={END}~Admin=1"),
+        format!("PathGlobs=/*~expires={END}"),
+        format!("PathGlobs=/*~Expires={END}~Data="),
+        format!("PathGlobs=/*~Expires={END}~Data"),
+        format!("PathGlobs=/*~Expires=0{END}"),
+        "PathGlobs=/*~Expires=99999999999".to_owned(),
+        format!("PathGlobs=*~Expires={END}"),
+        format!("PathGlobs=/a!/b,/c~Expires={END}"),
+        format!("URLPrefix={prefix}~Expires={END}"),
+        format!("PathGlobs=/*~Expires={END}~IPRanges=!"),
+        format!("PathGlobs=/*~Expires={END}~"),
+    ] {
+        let refused = judge(&policy, &with_token("/a", &token(&fields)), NOW);
+        assert_eq!(refused, Err(Reason::MalformedCredential), "{fields}");
+    }
+    let fields = format!("PathGlobs=/*~Expires={END}");
+    let good = token(&fields);
+    for wrong in [
+        fields.clone(),
+        format!("{good}~Data=x"),
+        format!("{good}~{}", good.rsplit_once('~').unwrap().1),
+        good.replace("hmac", "Signature"),
+        good.replace("hmac=", "hmac=0x"),
+        good.get(..good.len() - 24).unwrap().to_owned(),
+        format!("{fields}~hmac={}", hmac(&fields).to_uppercase()),
+        format!("{fields}~hmac="),
+    ] {
+        let refused = judge(&policy, &with_token("/a", &wrong), NOW);
+        assert_eq!(refused, Err(Reason::MalformedCredential), "{wrong}");
+    }
+    assert!(judge(&policy, &with_token("/a", &good), NOW).is_ok());
+}
+
+#[test]
+fn every_carrier_is_found_stripped_and_alone() {
+    let policy = policy_with(json!({ "from": [
+        { "query": "edge-cache-token" }, { "header": "X-Token" },
+        { "cookie": "Edge-Cache-Cookie" }, { "path": "edge-cache-token" }
+    ] }));
+    let token = token(&format!("PathGlobs=/*~Expires={END}"));
+    let cookie = format!("a=1; Edge-Cache-Cookie={token}");
+    let (header, jar) = (("x-token", token.as_str()), ("cookie", cookie.as_str()));
+    let encoded = token.replace('/', "%2F").replace('*', "%2a");
+    let segment = format!("/v/edge-cache-token={encoded}/a?b=1");
+    for (target, more) in [
+        (format!("/v/a?edge-cache-token={token}&b=1"), vec![]),
+        (format!("/v/a?b=1&edge-cache-token={encoded}"), vec![]),
+        ("/v/a?b=1".to_owned(), vec![header]),
+        ("/v/a?b=1".to_owned(), vec![jar]),
+        (segment.clone(), vec![]),
+    ] {
+        let headers = get(&target, &more);
+        let facts = facts(&NothingKnown, None, UnixMillis::from_secs(NOW));
+        let Verdict::Allow(grant) = policy.decide(&headers, &facts) else {
+            panic!("{target} is refused");
+        };
+        let is = |name| after(&headers, &grant.edits, name);
+        assert_eq!(is(":path").as_deref(), Some("/v/a?b=1"));
+        assert_eq!(is("x-token"), None);
+        assert!(is("cookie").is_none_or(|it| it == "a=1"));
+    }
+    for (target, more) in [
+        (segment, vec![header]),
+        (with_token("/a", &token), vec![jar]),
+        ("/a".to_owned(), vec![header, header]),
+        (with_token(&with_token("/a", &token), &token), vec![]),
+    ] {
+        let refused = judge_from(&policy, &get(&target, &more), None, NOW);
+        assert_eq!(refused, Err(Reason::DuplicateCredential), "{target}");
+    }
+    assert_eq!(judge(&policy, "/a", NOW), Err(Reason::MissingCredential));
+}
+
+fn requests() -> Policy {
+    policy_with(json!({ "mode": "signatures", "algorithm": "ed25519", "secrets": "public" }))
+}
+
+/// What Ed25519 makes of a message, with padding and without.
+fn signature(message: &str) -> [String; 2] {
+    let bytes = seed(1).sign(message.as_bytes());
+    [URL_SAFE.encode(&bytes), URL_SAFE_NO_PAD.encode(&bytes)]
+}
+
+#[test]
+fn a_signed_request_is_taken_in_each_of_its_forms() {
+    let policy = requests();
+    let fields = format!("Expires={END}&KeyName=my-key");
+    let url = format!("https://example.com/v/a?x=1&{fields}");
+    let before = format!("https://example.com/v/edge-cache-token={fields}");
+    let prefix = URL_SAFE.encode("https://example.com/v/");
+    let below = format!("URLPrefix={prefix}&{fields}");
+    let cookie = below.replace('&', ":");
+    for form in 0..2 {
+        let sign = |message: &str| signature(message)[form].clone();
+        let exact = format!("/v/a?x=1&{fields}&Signature={}", sign(&url));
+        let segment = format!(
+            "/v/edge-cache-token={fields}&Signature={}/a?x=1",
+            sign(&before)
+        );
+        let query = format!("/v/a?{below}&Signature={}&x=1", sign(&below));
+        let jar = format!("Edge-Cache-Cookie={cookie}:Signature={}", sign(&cookie));
+        for (target, more, covers) in [
+            (exact.as_str(), vec![], Covers::Path),
+            (&segment, vec![], Covers::Prefix("/v/")),
+            (&query, vec![], Covers::Prefix("/v/")),
+            (
+                "/v/a?x=1",
+                vec![("cookie", jar.as_str())],
+                Covers::Prefix("/v/"),
+            ),
+        ] {
+            let headers = get(target, &more);
+            let judge = |now| judge_from(&policy, &headers, None, now);
+            assert_eq!(judge(END - 1).as_deref(), Ok("/v/a?x=1"), "{target}");
+            assert_eq!(judge(END), Err(Reason::Expired), "{target}");
+            if !target.contains("edge-cache-token") {
+                let request = Request::read(&headers).unwrap();
+                let facts = facts(&NothingKnown, None, UnixMillis::from_secs(NOW));
+                let link = links(&policy).format.verify(&request, &facts).unwrap();
+                assert_eq!(link.covers, covers);
+            }
+            let other = target.replace("my-key", "new");
+            let more: Vec<_> = more
+                .iter()
+                .map(|(k, v)| (*k, v.replace("my-key", "new")))
+                .collect();
+            let more: Vec<_> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
+            let refused = judge_from(&policy, &get(&other, &more), None, NOW);
+            assert_eq!(refused, Err(Reason::WrongSignature), "{target}");
+        }
+        // Below another directory the segment means something else.
+        let moved = segment.replace("/v/", "/w/");
+        assert_eq!(judge(&policy, &moved, NOW), Err(Reason::WrongSignature));
+        let more = segment.replace("&Signature", "&x=1&Signature");
+        assert_eq!(judge(&policy, &more, NOW), Err(Reason::MalformedCredential));
+    }
+}
+
+#[test]
+fn a_key_that_is_not_there_or_not_current_looks_like_a_wrong_signature() {
+    let policy = requests();
+    for (key, private) in [("none", 1), ("gone", 3), ("new", 1), ("my-key", 2)] {
+        let url = format!("/a?Expires={END}&KeyName={key}");
+        let bytes = seed(private).sign(format!("https://example.com{url}").as_bytes());
+        let target = format!("{url}&Signature={}", URL_SAFE.encode(bytes));
+        let refused = judge(&policy, &target, NOW);
+        assert_eq!(refused, Err(Reason::WrongSignature), "{key}");
+    }
+}
+
+#[test]
+fn a_token_and_a_signed_request_are_not_each_other() {
+    let tokens = policy_with(json!({ "algorithm": "ed25519", "secrets": "public",
+        "from": [{ "cookie": "Edge-Cache-Cookie" }] }));
+    let fields = format!(
+        "URLPrefix={}~Expires={END}",
+        URL_SAFE_NO_PAD.encode("https://example.com/v/")
+    );
+    let token = format!("{fields}~Signature={}", signature(&fields)[1]);
+    let jar = format!("Edge-Cache-Cookie={token}");
+    let headers = get("/v/a", &[("cookie", jar.as_str())]);
+    assert!(judge_from(&tokens, &headers, None, NOW).is_ok());
+    let refused = judge_from(&requests(), &headers, None, NOW);
+    assert_eq!(refused, Err(Reason::MalformedCredential));
+    let padded = jar.replace(&signature(&fields)[1], &signature(&fields)[0]);
+    let refused = judge_from(&tokens, &get("/v/a", &[("cookie", &padded)]), None, NOW);
+    assert_eq!(refused, Err(Reason::MalformedCredential));
+}
+
+#[test]
+fn a_wrong_configuration_names_the_field() {
+    for (more, field) in [
+        (
+            json!({ "algorithm": "hmac-sha1" }),
+            "providers.it.algorithm",
+        ),
+        (json!({ "algorithm": "hmac-md5" }), "providers.it.algorithm"),
+        (json!({ "mode": "signatures" }), "providers.it.algorithm"),
+        (json!({ "mode": "both" }), "providers.it.mode"),
+        (json!({ "algorithm": "ed25519" }), "secrets.secrets"),
+        (json!({ "secrets": "public" }), "secrets.public"),
+        (json!({ "max_lifetime": null }), "providers.it.max_lifetime"),
+        (
+            json!({ "from": [{ "path": "a" }, { "path": "b" }] }),
+            "providers.it.from",
+        ),
+        (
+            json!({ "mode": "signatures", "algorithm": "ed25519", "secrets": "public",
+                "from": [{ "query": "sig" }] }),
+            "providers.it.from[0].query",
+        ),
+    ] {
+        let problems = parse(more.clone()).unwrap_err();
+        let is_named = problems.iter().any(|it| it.starts_with(field));
+        assert!(is_named, "{more}: {problems:?}");
+    }
+    assert!(parse(json!({ "algorithm": "hmac-sha1", "allow_weak": true })).is_ok());
+}
+
+fn order(target: &str) -> Order<'_> {
+    Order {
+        origin: "https://example.com",
+        target: Target::parse(target.as_bytes()).unwrap(),
+        method: "GET",
+        now: UnixMillis::from_secs(NOW),
+        not_before: None,
+        expires: Some(UnixMillis::from_secs(END)),
+        scope: Scope::Path,
+        addresses: &[],
+        headers: &[],
+        cookies: &[],
+        account: None,
+        once: None,
+        options: &[],
+        private_key: None,
+    }
+}
+
+#[test]
+fn what_is_signed_here_holds_here() {
+    let private = seed(1);
+    let addresses = ["192.0.2.0/24".parse().unwrap()];
+    let all = Order {
+        not_before: Some(UnixMillis::from_secs(NOW - 1)),
+        addresses: &addresses,
+        headers: &[("user-agent", "x/1 (y, z)")],
+        options: &[("SessionID", "s-1"), ("Data", "a=b")],
+        ..order("/a/%7eb?x=1")
+    };
+    let scopes = [
+        Scope::Path,
+        Scope::Prefix("/a/"),
+        Scope::Globs(&["/x/*", "/a/*"]),
+    ];
+    for more in [
+        json!({}),
+        json!({ "algorithm": "hmac-sha1", "allow_weak": true }),
+        json!({ "algorithm": "ed25519", "secrets": "public" }),
+        json!({ "algorithm": "ed25519", "secrets": "public", "from": [{ "path": "t" }] }),
+    ] {
+        let policy = policy_with(more);
+        for scope in scopes {
+            for origin in ["https://example.com", ""] {
+                let order = Order {
+                    scope,
+                    origin,
+                    private_key: Some(&private),
+                    ..all
+                };
+                let signed = links(&policy).format.sign(&order).unwrap();
+                let target = signed.url.strip_prefix(origin).unwrap();
+                let headers = get(target, &[("user-agent", "x/1 (y, z)")]);
+                let judged = judge_from(&policy, &headers, Some("192.0.2.1"), NOW);
+                assert_eq!(judged.as_deref(), Ok("/a/%7eb?x=1"), "{target}");
+                let other = get(target, &[("user-agent", "x/2")]);
+                let refused = judge_from(&policy, &other, Some("192.0.2.1"), NOW);
+                assert_eq!(refused, Err(Reason::WrongSignature));
+            }
+        }
+    }
+    let policy = policy_with(json!({}));
+    for wrong in [
+        Order {
+            expires: None,
+            ..order("/a")
+        },
+        Order {
+            account: Some("u"),
+            ..order("/a")
+        },
+        Order {
+            options: &[("Data", "x~PathGlobs=/*")],
+            ..order("/a")
+        },
+        Order {
+            headers: &[("a", "x~y")],
+            ..order("/a")
+        },
+        Order {
+            headers: &[("a", "x,b=y")],
+            ..order("/a")
+        },
+        Order {
+            scope: Scope::Globs(&["/a,/b"]),
+            ..order("/a")
+        },
+        order("/a~Expires=9"),
+    ] {
+        assert!(links(&policy).format.sign(&wrong).is_err(), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_signed_request_that_is_made_here_holds_here() {
+    let (private, stranger) = (seed(1), seed(9));
+    for (from, scope) in [
+        (json!([{ "query": "Signature" }]), Scope::Path),
+        (json!([{ "query": "Signature" }]), Scope::Prefix("/a/")),
+        (
+            json!([{ "path": "edge-cache-token" }]),
+            Scope::Prefix("/a/"),
+        ),
+        (
+            json!([{ "cookie": "Edge-Cache-Cookie" }]),
+            Scope::Prefix("/a/"),
+        ),
+    ] {
+        let policy = policy_with(json!({ "mode": "signatures", "algorithm": "ed25519",
+            "secrets": "public", "from": from }));
+        let order = Order {
+            scope,
+            private_key: Some(&private),
+            ..order("/a/b?x=1")
+        };
+        let signed = links(&policy).format.sign(&order).unwrap();
+        let target = signed.url.strip_prefix("https://example.com").unwrap();
+        let jar: Vec<String> = signed
+            .cookies
+            .iter()
+            .map(|(k, v)| format!("{k}={v}"))
+            .collect();
+        let jar = jar.join("; ");
+        let headers = get(target, &[("cookie", &jar)]);
+        let judged = judge_from(&policy, &headers, None, NOW);
+        assert_eq!(judged.as_deref(), Ok("/a/b?x=1"), "{target}");
+        for private_key in [None, Some(&stranger)] {
+            let order = Order {
+                private_key,
+                ..order
+            };
+            assert!(links(&policy).format.sign(&order).is_err());
+        }
+    }
+}
+
+#[test]
+fn what_differs_is_named_and_no_secret_is() {
+    let policy = policy_with(json!({}));
+    let full = |signed: &str| {
+        let mac = hmac(&format!("FullPath={signed}~Expires={END}"));
+        format!("FullPath~Expires={END}~hmac={mac}")
+    };
+    for (target, expected) in [
+        (with_token("/a/", &full("/a")), "without its last slash"),
+        (with_token("/a?x=1", &full("/a?x=1")), "the query too"),
+        (
+            with_token("/a", &full("https://example.com/a")),
+            "the host too",
+        ),
+        (with_token("/a", &full("/other")), "cannot be told"),
+        (
+            with_token("/b", &token(&format!("PathGlobs=/a~Expires={END}"))),
+            "not one of those that it opens",
+        ),
+        (with_token("/b", "PathGlobs=/a"), "malformed"),
+        ("/b".to_owned(), "missing_credential"),
+    ] {
+        let headers = get(&target, &[]);
+        let request = Request::read(&headers).unwrap();
+        let facts = facts(&NothingKnown, None, UnixMillis::from_secs(NOW));
+        let told = links(&policy).format.explain(&request, &facts).join("\n");
+        assert!(told.contains(expected), "{target}: {told}");
+    }
+}
+
+#[test]
+fn no_bytes_of_a_stranger_can_panic() {
+    let tokens = policy_with(json!({ "from": [
+        { "query": "t" }, { "cookie": "Edge-Cache-Cookie" }, { "path": "p" }
+    ] }));
+    let requests = requests();
+    let field = "(FullPath|PathGlobs=|URLPrefix=|Expires=1|Headers=|IPRanges=|hmac=)";
+    let text = format!("(~?{field}[!-~]{{0,6}}){{0,6}}");
+    proptest::proptest!(|(fields in text.as_str(), cookie: Vec<u8>, value: Vec<u8>)| {
+        let fields = fields.replace('#', "/");
+        let jar = [b"Edge-Cache-Cookie=".as_slice(), &cookie].concat();
+        for policy in [&tokens, &requests] {
+            for target in [format!("/a?t={fields}"), format!("/p={fields}/a"), "/a".to_owned()] {
+                let mut headers = get(&target, &[]);
+                headers.push((b"foo".to_vec(), value.clone()));
+                let _ = judge_from(policy, &headers, None, NOW);
+                headers.push((b"cookie".to_vec(), jar.clone()));
+                let _ = judge_from(policy, &headers, None, NOW);
+            }
+        }
+    });
+}
