@@ -129,7 +129,7 @@ fn problem(path: &str, message: &str) -> Problem {
 #[derive(Clone, Debug)]
 enum Material {
     Secret(Secret),
-    Public(PublicKey),
+    Public(Box<PublicKey>),
 }
 
 /// Turns the written into the used, and collects what is wrong on the way.
@@ -271,7 +271,7 @@ impl<'a> Compiler<'a> {
                         let key = PublicKey::parse(text, &seen);
                         let named = |error| format!("the value of {variable} {error}");
                         self.checked(&path, key.map_err(named))
-                            .map(Material::Public)
+                            .map(|it| Material::Public(Box::new(it)))
                     }
                     Ok(_) | Err(_) => Some(Material::Secret(secret)),
                 }
@@ -279,7 +279,7 @@ impl<'a> Compiler<'a> {
             (None, Some(text)) => {
                 let path = format!("{path}.public_key");
                 let key = self.checked(&path, PublicKey::parse(text, &seen))?;
-                Some(Material::Public(key))
+                Some(Material::Public(Box::new(key)))
             }
             (Some(_), Some(_)) | (None, None) => {
                 self.wrong(path, "needs either env, for a secret, or public_key");

@@ -1,7 +1,8 @@
 //! RSASSA-PKCS1-v1_5 signing (RFC 8017 section 8.2.1), without the shortcut over the
 //! primes: it is for a command line, and an error in it would give the key away.
 
-use crypto_bigint::BoxedUint;
+use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
+use crypto_bigint::{BoxedUint, Odd};
 use zeroize::Zeroizing;
 
 use crate::signed_url::public_key::der::{self, Der};
@@ -10,8 +11,6 @@ use crate::signed_url::public_key::rsa::{Hash, RSA_ENCRYPTION, RsaKey};
 /// A private key, with its public one.
 pub struct RsaPrivateKey {
     public: RsaKey,
-    /// Modulus and public exponent, big-endian.
-    parts: (Vec<u8>, Vec<u8>),
     exponent: Zeroizing<Vec<u8>>,
 }
 
@@ -27,28 +26,33 @@ impl RsaPrivateKey {
         let (modulus, public, private) = (key.unsigned()?, key.unsigned()?, key.unsigned()?);
         Some(Self {
             public: RsaKey::new(modulus, public).ok()?,
-            parts: (modulus.to_vec(), public.to_vec()),
             exponent: Zeroizing::new(private.to_vec()),
         })
     }
 
     /// The public key as `SubjectPublicKeyInfo` in DER.
     pub fn to_spki(&self) -> Vec<u8> {
-        let (modulus, exponent) = &self.parts;
-        let numbers = [der::unsigned(modulus), der::unsigned(exponent)];
-        let key = der::element(der::SEQUENCE, &[&numbers[0], &numbers[1]]);
+        let modulus = der::unsigned(self.public.modulus());
+        let exponent = der::unsigned(&self.public.exponent().to_be_bytes());
+        let key = der::element(der::SEQUENCE, &[&modulus, &exponent]);
         let algorithm = der::element(der::SEQUENCE, &[RSA_ENCRYPTION]);
         let bits = der::element(der::BIT_STRING, &[&[0], &key]);
         der::element(der::SEQUENCE, &[&algorithm, &bits])
     }
 
-    /// Signs. `None` when the public key does not verify it: the key is broken.
+    /// Signs, in a time that does not depend on the key. `None` when the public key does
+    /// not verify it: the key is broken.
     pub fn sign(&self, hash: Hash, message: &[u8]) -> Option<Vec<u8>> {
-        let size = self.public.size();
-        let encoded = hash.encode(message, size)?;
+        let modulus = self.public.modulus();
+        let encoded = hash.encode(message, modulus.len())?;
+        let odd = Option::from(Odd::new(BoxedUint::from_be_slice_vartime(modulus)))?;
+        let params = BoxedMontyParams::new_vartime(odd);
+        let number = BoxedUint::from_be_slice(&encoded, params.bits_precision()).ok()?;
         let exponent = BoxedUint::from_be_slice_vartime(&self.exponent);
-        let bits = exponent.bits_precision();
-        let signature = self.public.open(&encoded, &exponent, bits)?;
+        let power = BoxedMontyForm::new(number, &params).pow(&exponent);
+        let bytes = power.retrieve().to_be_bytes();
+        let first = bytes.len().checked_sub(modulus.len())?;
+        let signature = bytes.get(first..)?.to_vec();
         let holds = self.public.is_signed(hash, message, &signature);
         holds.then_some(signature)
     }

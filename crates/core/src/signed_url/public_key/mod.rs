@@ -5,6 +5,8 @@ pub(super) mod der;
 #[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
 pub(super) mod ecdsa;
 #[cfg(feature = "formats-cloudfront")]
+mod modulus;
+#[cfg(feature = "formats-cloudfront")]
 pub(super) mod rsa;
 mod seen;
 #[cfg(test)]
@@ -106,6 +108,11 @@ impl PublicKey {
             key,
             seen: Rc::clone(seen),
         })
+    }
+
+    /// Whether it is the same key.
+    pub fn is(&self, other: &Self) -> bool {
+        self.id == other.id
     }
 
     /// What it is for.

@@ -3,13 +3,12 @@
 //! What the signature opens is compared in full with what it must open. It is never
 //! parsed: that is where implementations have been fooled.
 
-use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
-use crypto_bigint::{BoxedUint, Odd};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
 use super::PublicKeyError;
 use super::der::Der;
+use super::modulus::Modulus;
 
 /// The algorithm identifier `rsaEncryption` with its NULL (RFC 3279 section 2.3.1).
 pub const RSA_ENCRYPTION: &[u8] = &[
@@ -62,10 +61,10 @@ impl Hash {
 /// A modulus of 2048 to 4096 bits, and an odd exponent from 3 to 2³² - 1.
 #[derive(Clone)]
 pub struct RsaKey {
-    modulus: BoxedMontyParams,
+    modulus: Modulus,
     exponent: u32,
-    /// Of the modulus, in bytes.
-    size: usize,
+    /// The modulus, big-endian without leading zeros.
+    bytes: Vec<u8>,
 }
 
 impl RsaKey {
@@ -92,61 +91,54 @@ impl RsaKey {
     /// # Errors
     /// [`PublicKeyError::Rsa`] when they are not in bounds.
     pub fn new(modulus: &[u8], exponent: &[u8]) -> Result<Self, PublicKeyError> {
-        let weak = PublicKeyError::Rsa;
         let zeros = modulus.first().map_or(8, |it| it.leading_zeros());
         let bits = modulus.len().saturating_mul(8);
         let bits = bits.saturating_sub(usize::try_from(zeros).unwrap_or(8));
         if !(2048..=4096).contains(&bits) || exponent.len() > 4 {
-            return Err(weak);
+            return Err(PublicKeyError::Rsa);
         }
         let exponent = exponent
             .iter()
             .fold(0_u32, |all, byte| (all << 8) | u32::from(*byte));
-        if exponent < 3 || exponent.is_multiple_of(2) {
-            return Err(weak);
+        if exponent < 3 || exponent % 2 == 0 {
+            return Err(PublicKeyError::Rsa);
         }
-        let number = BoxedUint::from_be_slice_vartime(modulus);
-        let odd = Option::from(Odd::new(number)).ok_or(PublicKeyError::Rsa)?;
         Ok(Self {
-            modulus: BoxedMontyParams::new_vartime(odd),
+            modulus: Modulus::new(modulus).ok_or(PublicKeyError::Rsa)?,
             exponent,
-            size: modulus.len(),
+            bytes: modulus.to_vec(),
         })
     }
 
     /// Whether this key signed the message.
     pub fn is_signed(&self, hash: Hash, message: &[u8], signature: &[u8]) -> bool {
-        let opened = self.open(signature, &BoxedUint::from(self.exponent), u32::BITS);
-        let expected = hash.encode(message, self.size);
-        opened.is_some() && opened == expected
+        let size = self.bytes.len();
+        let opened = (signature.len() == size)
+            .then(|| self.modulus.power(signature, self.exponent))
+            .flatten();
+        let (Some(opened), Some(expected)) = (opened, hash.encode(message, size)) else {
+            return false;
+        };
+        // The power may have zeros in front, up to whole limbs.
+        opened
+            .split_at_checked(opened.len().saturating_sub(size))
+            .is_some_and(|(zeros, rest)| zeros.iter().all(|it| *it == 0) && rest == expected)
     }
 
-    /// `number` to the power of `exponent`, of which so many bits count: as long as the
-    /// modulus. `None` unless the number is as long, too, and less than the modulus.
-    pub fn open(&self, number: &[u8], exponent: &BoxedUint, bits: u32) -> Option<Vec<u8>> {
-        let modulus = self.modulus.modulus();
-        if number.len() != self.size {
-            return None;
-        }
-        let number = BoxedUint::from_be_slice(number, self.modulus.bits_precision()).ok()?;
-        if number >= *modulus.as_ref() {
-            return None;
-        }
-        let power = BoxedMontyForm::new(number, &self.modulus).pow_bounded_exp(exponent, bits);
-        let bytes = power.retrieve().to_be_bytes();
-        let first = bytes.len().checked_sub(self.size)?;
-        bytes.get(first..).map(<[u8]>::to_vec)
-    }
-
-    /// Modulus and exponent: no two keys have the same bytes.
+    /// Exponent and modulus: no two keys have the same bytes.
     pub fn bytes(&self) -> Vec<u8> {
-        let modulus = self.modulus.modulus().as_ref().to_be_bytes();
-        [&modulus, &self.exponent.to_be_bytes()[..]].concat()
+        [&self.exponent.to_be_bytes(), self.bytes.as_slice()].concat()
     }
 
-    /// The length of the modulus and of every signature, in bytes.
+    /// The modulus, big-endian. Every signature is as long.
     #[cfg(feature = "tools")]
-    pub fn size(&self) -> usize {
-        self.size
+    pub fn modulus(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The exponent.
+    #[cfg(feature = "tools")]
+    pub fn exponent(&self) -> u32 {
+        self.exponent
     }
 }
