@@ -6,6 +6,8 @@
 
 pub mod carrier;
 pub mod cloudflare;
+#[cfg(feature = "formats-cloudfront")]
+pub mod cloudfront;
 pub mod parameter;
 pub mod path_token;
 #[cfg(feature = "tools")]

@@ -4,6 +4,7 @@
 //! A file for each system says which provider and which request a vector stands for.
 
 mod cloudflare;
+mod cloudfront;
 
 use std::net::IpAddr;
 use std::ops::Range;
@@ -166,6 +167,7 @@ type Told = Option<Result<Case, String>>;
 fn case_of(vector: &Value) -> Told {
     match vector["system"].as_str()? {
         "cloudflare" => Some(cloudflare::case(vector)),
+        "cloudfront" => Some(cloudfront::case(vector)),
         _ => None,
     }
 }

@@ -2,6 +2,8 @@
 //! they share.
 
 mod cloudflare;
+#[cfg(feature = "formats-cloudfront")]
+mod cloudfront;
 
 use serde::Deserialize;
 
@@ -11,7 +13,11 @@ use crate::signed_url::{Format, SignedUrl};
 use crate::time::Millis;
 
 /// The name of every format of this build.
-pub const FORMATS: &[&str] = &["cloudflare"];
+pub const FORMATS: &[&str] = &[
+    "cloudflare",
+    #[cfg(feature = "formats-cloudfront")]
+    "cloudfront",
+];
 
 /// How far a signer's clock may be ahead, when the configuration does not say.
 const DEFAULT_SKEW: Millis = Millis::from_secs(30);
@@ -29,6 +35,8 @@ const MAX_LIFETIME: Millis = Millis::from_secs(367 * 24 * 3600);
 #[expect(dead_code, reason = "only its schema is used")]
 pub enum Written {
     Cloudflare(cloudflare::Written),
+    #[cfg(feature = "formats-cloudfront")]
+    CloudFront(cloudfront::Written),
 }
 
 /// A place in which a token may stand.
@@ -61,6 +69,11 @@ impl Compiler<'_> {
             "cloudflare" => {
                 let written = self.part(path, text)?;
                 boxed(self.cloudflare(path, &written))
+            }
+            #[cfg(feature = "formats-cloudfront")]
+            "cloudfront" => {
+                let written = self.part(path, text)?;
+                boxed(self.cloudfront(path, &written))
             }
             _ => {
                 let message = format!("must be one of {}", FORMATS.join(", "));
@@ -123,7 +136,6 @@ impl Compiler<'_> {
     }
 
     /// A span of at most `most`; without one, or with a wrong one, `default`.
-    #[expect(dead_code, reason = "the formats that take it come next")]
     fn span_or(
         &mut self,
         path: &str,
