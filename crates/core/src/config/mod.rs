@@ -30,6 +30,7 @@ use crate::policy::{KeyService, Policy, Unmatched};
 use crate::provider::Provider;
 use crate::rule::Rule;
 use crate::secret::{KeyRing, RingEntry, Secret};
+use crate::signed_url::path_token::PARAMETER;
 use crate::signed_url::public_key::{PublicKey, Seen};
 use crate::time::{Millis, UnixMillis};
 
@@ -200,6 +201,8 @@ impl<'a> Compiler<'a> {
         for provider in self.providers.values().flatten() {
             if let Provider::SignedUrl(links) = provider.as_ref() {
                 path_tokens.extend(links.format.path_token().map(str::to_owned));
+                let parameter = links.format.path_parameter();
+                path_tokens.extend(parameter.map(|it| format!("{PARAMETER}{it}")));
             }
         }
         Some(Policy {

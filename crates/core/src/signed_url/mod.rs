@@ -15,6 +15,8 @@ pub mod private_key;
 pub mod public_key;
 #[cfg(feature = "tools")]
 pub mod sign;
+#[cfg(feature = "formats-standards")]
+pub mod uri_signing;
 
 use std::fmt;
 
@@ -50,6 +52,11 @@ pub trait Format: fmt::Debug {
 
     /// The name of the path segments in which its tokens stand: see [`path_token`].
     fn path_token(&self) -> Option<&str> {
+        None
+    }
+
+    /// The name of the parameters of path segments in which its tokens stand.
+    fn path_parameter(&self) -> Option<&str> {
         None
     }
 

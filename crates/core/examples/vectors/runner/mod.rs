@@ -5,6 +5,7 @@
 
 mod cloudflare;
 mod cloudfront;
+mod uri_signing;
 
 use std::net::IpAddr;
 use std::ops::Range;
@@ -45,6 +46,8 @@ pub struct Case {
     pub now: u64,
     /// What no signature covers: the name of a header and a range of its value.
     pub free: Vec<(String, Range<usize>)>,
+    /// Other requests that the same vector stands for.
+    pub also: Vec<Case>,
 }
 
 impl Case {
@@ -63,6 +66,7 @@ impl Case {
             client: Some(IpAddr::from([192, 0, 2, 1])),
             now: 1_700_000_000,
             free: Vec::new(),
+            also: Vec::new(),
         };
         for (name, value) in [(":method", "GET"), (":authority", host), (":path", target)] {
             case = case.with(name, value);
@@ -168,6 +172,7 @@ fn case_of(vector: &Value) -> Told {
     match vector["system"].as_str()? {
         "cloudflare" => Some(cloudflare::case(vector)),
         "cloudfront" => Some(cloudfront::case(vector)),
+        "rfc9246_uri_signing" => Some(uri_signing::case(vector)),
         _ => None,
     }
 }
@@ -215,7 +220,10 @@ impl Tally {
 }
 
 fn try_vector(vector: &Value, case: Result<Case, String>) -> Result<(), String> {
-    let case = case?;
+    let mut case = case?;
+    for other in std::mem::take(&mut case.also) {
+        try_vector(vector, Ok(other))?;
+    }
     let policy = case.policy()?;
     if let Some(now) = vector["now_expired"].as_u64() {
         match case.judge(&policy, &case.headers, now) {

@@ -4,6 +4,8 @@
 mod cloudflare;
 #[cfg(feature = "formats-cloudfront")]
 mod cloudfront;
+#[cfg(feature = "formats-standards")]
+mod uri_signing;
 
 use serde::Deserialize;
 
@@ -17,6 +19,8 @@ pub const FORMATS: &[&str] = &[
     "cloudflare",
     #[cfg(feature = "formats-cloudfront")]
     "cloudfront",
+    #[cfg(feature = "formats-standards")]
+    "uri-signing",
 ];
 
 /// How far a signer's clock may be ahead, when the configuration does not say.
@@ -37,6 +41,8 @@ pub enum Written {
     Cloudflare(cloudflare::Written),
     #[cfg(feature = "formats-cloudfront")]
     CloudFront(cloudfront::Written),
+    #[cfg(feature = "formats-standards")]
+    UriSigning(uri_signing::Written),
 }
 
 /// A place in which a token may stand.
@@ -74,6 +80,11 @@ impl Compiler<'_> {
             "cloudfront" => {
                 let written = self.part(path, text)?;
                 boxed(self.cloudfront(path, &written))
+            }
+            #[cfg(feature = "formats-standards")]
+            "uri-signing" => {
+                let written = self.part(path, text)?;
+                boxed(self.uri_signing(path, &written))
             }
             _ => {
                 let message = format!("must be one of {}", FORMATS.join(", "));
