@@ -8,6 +8,8 @@ pub mod carrier;
 pub mod cloudflare;
 #[cfg(feature = "formats-cloudfront")]
 pub mod cloudfront;
+#[cfg(feature = "formats-standards")]
+pub mod http_signature;
 pub mod parameter;
 pub mod path_token;
 #[cfg(feature = "tools")]
@@ -111,6 +113,24 @@ fn ring<K>(ring: &crate::secret::KeyRing<K>, now: UnixMillis) -> String {
         false => format!("\"{}\" (does not count now)", it.id),
     });
     format!("secrets: {}", ids.collect::<Vec<_>>().join(", "))
+}
+
+/// The id of the key that signed, if one did that counts now. A token that names one is
+/// tried with that; an unknown name costs a check as a known one does.
+#[cfg(feature = "formats-standards")]
+fn signer<'r, K>(
+    ring: &'r crate::secret::KeyRing<K>,
+    named: Option<&str>,
+    now: UnixMillis,
+    signed: impl Fn(&K) -> bool,
+) -> Option<&'r str> {
+    let Some(id) = named else {
+        let mut all = ring.current(now);
+        return all.find(|it| signed(&it.key)).map(|it| it.id.as_str());
+    };
+    let named = ring.current(now).find(|it| it.id == id);
+    let holds = signed(&named.or(ring.0.first())?.key);
+    named.filter(|_| holds).map(|it| it.id.as_str())
 }
 
 impl<'a> Link<'a> {

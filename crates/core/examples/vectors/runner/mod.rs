@@ -5,6 +5,7 @@
 
 mod cloudflare;
 mod cloudfront;
+mod http_signature;
 mod uri_signing;
 
 use std::net::IpAddr;
@@ -172,6 +173,7 @@ fn case_of(vector: &Value) -> Told {
     match vector["system"].as_str()? {
         "cloudflare" => Some(cloudflare::case(vector)),
         "cloudfront" => Some(cloudfront::case(vector)),
+        "rfc9421" => Some(http_signature::case(vector)),
         "rfc9246_uri_signing" => Some(uri_signing::case(vector)),
         _ => None,
     }

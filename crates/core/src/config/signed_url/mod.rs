@@ -5,6 +5,8 @@ mod cloudflare;
 #[cfg(feature = "formats-cloudfront")]
 mod cloudfront;
 #[cfg(feature = "formats-standards")]
+mod http_signature;
+#[cfg(feature = "formats-standards")]
 mod uri_signing;
 
 use serde::Deserialize;
@@ -19,6 +21,8 @@ pub const FORMATS: &[&str] = &[
     "cloudflare",
     #[cfg(feature = "formats-cloudfront")]
     "cloudfront",
+    #[cfg(feature = "formats-standards")]
+    "http-signature",
     #[cfg(feature = "formats-standards")]
     "uri-signing",
 ];
@@ -41,6 +45,8 @@ pub enum Written {
     Cloudflare(cloudflare::Written),
     #[cfg(feature = "formats-cloudfront")]
     CloudFront(cloudfront::Written),
+    #[cfg(feature = "formats-standards")]
+    HttpSignature(http_signature::Written),
     #[cfg(feature = "formats-standards")]
     UriSigning(uri_signing::Written),
 }
@@ -80,6 +86,11 @@ impl Compiler<'_> {
             "cloudfront" => {
                 let written = self.part(path, text)?;
                 boxed(self.cloudfront(path, &written))
+            }
+            #[cfg(feature = "formats-standards")]
+            "http-signature" => {
+                let written = self.part(path, text)?;
+                boxed(self.http_signature(path, &written))
             }
             #[cfg(feature = "formats-standards")]
             "uri-signing" => {

@@ -22,12 +22,12 @@ use crate::policy::Facts;
 use crate::query;
 use crate::reason::Reason;
 use crate::request::Request;
-use crate::secret::{KeyRing, RingEntry};
+use crate::secret::KeyRing;
 use crate::signed_url::carrier::{self, Carrier};
 use crate::signed_url::public_key::{PublicKey, Scheme};
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
-use crate::signed_url::{Format, Link};
+use crate::signed_url::{Format, Link, signer};
 use crate::time::{Millis, UnixMillis};
 
 /// How links of one provider are checked and made.
@@ -95,12 +95,12 @@ impl Keys {
     /// tried with that; an unknown name costs a check as a known one does.
     fn signer(&self, jwt: &Jwt<'_>, now: UnixMillis) -> Option<&str> {
         match self {
-            Self::Hs256(ring) => choose(ring, jwt, now, |key| {
+            Self::Hs256(ring) => signer(ring, jwt.kid.as_deref(), now, |key| {
                 let mut mac = key.clone();
                 mac.update(jwt.signed.as_bytes());
                 mac.verify_slice(&jwt.signature).is_ok()
             }),
-            Self::Es256(ring) | Self::EdDsa(ring) => choose(ring, jwt, now, |key| {
+            Self::Es256(ring) | Self::EdDsa(ring) => signer(ring, jwt.kid.as_deref(), now, |key| {
                 let scheme = match self {
                     Self::Es256(_) => Scheme::Es256,
                     Self::Hs256(_) | Self::EdDsa(_) => Scheme::Ed25519,
@@ -109,22 +109,6 @@ impl Keys {
             }),
         }
     }
-}
-
-fn choose<'r, K>(
-    ring: &'r KeyRing<K>,
-    jwt: &Jwt<'_>,
-    now: UnixMillis,
-    signed: impl Fn(&K) -> bool,
-) -> Option<&'r str> {
-    let Some(id) = &jwt.kid else {
-        let mut all = ring.current(now);
-        return all.find(|it| signed(&it.key)).map(|it| it.id.as_str());
-    };
-    let named: Option<&RingEntry<K>> = ring.current(now).find(|it| it.id == *id);
-    let entry = named.or(ring.0.first())?;
-    let holds = signed(&entry.key);
-    named.filter(|_| holds).map(|it| it.id.as_str())
 }
 
 impl Format for UriSigning {
