@@ -54,6 +54,7 @@ pub fn lint(policy: &Policy, text: &[u8], environment: Environment<'_>) -> Vec<R
     unused(&written, &mut remarks);
     short_secrets(&written, environment, &mut remarks);
     long_times(&written, &mut remarks);
+    weak(&written, &mut remarks);
     remarks
 }
 
@@ -208,6 +209,16 @@ fn long_times(written: &Value, remarks: &mut Vec<Remark>) {
         let message = "is longer than 10 minutes: a revoked key may work that long \
                        while the key service is away";
         remarks.push(warning("key_service.lease", message));
+    }
+}
+
+/// Formats that can be forged with some effort, and were let in all the same.
+fn weak(written: &Value, remarks: &mut Vec<Remark>) {
+    for (name, provider) in members(field(written, "providers")) {
+        if *field(provider, "allow_weak") == true {
+            let message = "lets a weak hash in: take the stronger one that the signer has";
+            remarks.push(warning(&format!("providers.{name}.allow_weak"), message));
+        }
     }
 }
 

@@ -186,3 +186,18 @@ fn a_rule_is_covered_only_by_one_that_is_as_wide_in_everything() {
         assert_eq!(told, expected, "{wide} {narrow}: {found:?}");
     }
 }
+
+#[cfg(feature = "formats-cloudfront")]
+#[test]
+fn a_weak_hash_is_remarked() {
+    let mut policy = good();
+    let key = include_str!("keys/rsa2048.pub");
+    policy["secrets"]["media"] = json!([{ "id": "a", "public_key": key }]);
+    policy["providers"]["link"] = json!({
+        "type": "signed_url", "format": "cloudfront", "secrets": "media",
+        "max_lifetime": "1d", "hash": "sha1", "allow_weak": true
+    });
+    let found = remarks(&policy);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("providers.link.allow_weak"), "{found:?}");
+}
