@@ -31,7 +31,8 @@ pub struct Policy {
     pub key_service: Option<KeyService>,
     /// How the upstream learns who calls.
     pub identity: IdentityHeaders,
-    /// Names of path segments that carry tokens: see [`crate::signed_url::path_token`].
+    /// Names of path segments, and with `;` in front of their parameters, that carry
+    /// tokens: see [`crate::signed_url::path_token`].
     pub path_tokens: Vec<String>,
     /// Who vouches for it, towards an upstream that must not trust headers.
     pub assertion: Option<Issuer>,

@@ -249,3 +249,18 @@ fn links_that_are_weak_or_never_end_are_remarked() {
         }
     }
 }
+
+#[cfg(feature = "formats-cloudfront")]
+#[test]
+fn a_weak_hash_is_remarked() {
+    let mut policy = good();
+    let key = include_str!("keys/rsa2048.pub");
+    policy["secrets"]["media"] = json!([{ "id": "a", "public_key": key }]);
+    policy["providers"]["link"] = json!({
+        "type": "signed_url", "format": "cloudfront", "secrets": "media",
+        "max_lifetime": "1d", "hash": "sha1", "allow_weak": true
+    });
+    let found = remarks(&policy);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("providers.link.allow_weak"), "{found:?}");
+}

@@ -34,6 +34,7 @@ use crate::provider::Provider;
 use crate::rule::Rule;
 use crate::secret::{KeyRing, RingEntry, Secret};
 use crate::signed_url::cloudflare::Directory;
+use crate::signed_url::path_token::PARAMETER;
 use crate::signed_url::public_key::{PublicKey, Seen};
 use crate::time::{Millis, UnixMillis};
 
@@ -124,10 +125,9 @@ fn problem(path: &str, message: &str) -> Problem {
 
 /// What verifies.
 #[derive(Clone, Debug)]
-#[allow(clippy::large_enum_variant, reason = "rings are short, and read once")]
 enum Material {
     Secret(Secret),
-    Public(PublicKey),
+    Public(Box<PublicKey>),
 }
 
 /// Turns the written into the used, and collects what is wrong on the way.
@@ -203,6 +203,8 @@ impl<'a> Compiler<'a> {
         for provider in self.providers.values().flatten() {
             if let Provider::SignedUrl(links) = provider.as_ref() {
                 path_tokens.extend(links.format.path_token().map(str::to_owned));
+                let parameter = links.format.path_parameter();
+                path_tokens.extend(parameter.map(|it| format!("{PARAMETER}{it}")));
             }
         }
         Some(Policy {
@@ -274,7 +276,7 @@ impl<'a> Compiler<'a> {
                         let key = PublicKey::parse(text, &seen);
                         let named = |error| format!("the value of {variable} {error}");
                         self.checked(&path, key.map_err(named))
-                            .map(Material::Public)
+                            .map(|it| Material::Public(Box::new(it)))
                     }
                     Ok(_) | Err(_) => Some(Material::Secret(secret)),
                 }
@@ -282,7 +284,7 @@ impl<'a> Compiler<'a> {
             (None, Some(text)) => {
                 let path = format!("{path}.public_key");
                 let key = self.checked(&path, PublicKey::parse(text, &seen))?;
-                Some(Material::Public(key))
+                Some(Material::Public(Box::new(key)))
             }
             (Some(_), Some(_)) | (None, None) => {
                 self.wrong(path, "needs either env, for a secret, or public_key");

@@ -110,7 +110,7 @@ impl Compiler<'_> {
         for entry in &ring.0 {
             match &entry.key {
                 Material::Public(key) if kinds.contains(&key.kind()) => {
-                    made.push(entry.with(key.clone()));
+                    made.push(entry.with(PublicKey::clone(key)));
                 }
                 Material::Public(_) | Material::Secret(_) => {
                     let kinds: Vec<_> = kinds.iter().map(|it| it.name()).collect();

@@ -123,9 +123,10 @@ impl Akamai {
         match carried.carrier {
             _ if self.ignore_query_string => request.target.path.to_owned(),
             Carrier::Query(name) => crate::query::without(&request.target, &[name]),
-            Carrier::Header(_) | Carrier::Cookie(_) | Carrier::Path(_) => {
-                request.target.whole.to_owned()
-            }
+            Carrier::Header(_)
+            | Carrier::Cookie(_)
+            | Carrier::Path(_)
+            | Carrier::PathParameter(_) => request.target.whole.to_owned(),
         }
     }
 

@@ -20,6 +20,8 @@ pub enum Carrier {
     Cookie(String),
     /// A segment of the path, `/NAME=TOKEN/`.
     Path(String),
+    /// A parameter of a segment of the path, `/a;NAME=TOKEN`.
+    PathParameter(String),
 }
 
 /// A token as found.
@@ -38,7 +40,7 @@ impl<'a> Carried<'a> {
             Carrier::Query(name) => Some(Strip::Parameter(name)),
             Carrier::Header(name) => Some(Strip::Header(name)),
             Carrier::Cookie(name) => Some(Strip::Cookie(name)),
-            Carrier::Path(_) => None,
+            Carrier::Path(_) | Carrier::PathParameter(_) => None,
         }
     }
 }
@@ -69,7 +71,9 @@ pub fn find<'a>(carriers: &'a [Carrier], request: &Request<'a>) -> Result<Carrie
 pub fn parameters(carriers: &[Carrier]) -> Vec<&str> {
     let names = carriers.iter().filter_map(|carrier| match carrier {
         Carrier::Query(name) => Some(name.as_str()),
-        Carrier::Header(_) | Carrier::Cookie(_) | Carrier::Path(_) => None,
+        Carrier::Header(_) | Carrier::Cookie(_) | Carrier::Path(_) | Carrier::PathParameter(_) => {
+            None
+        }
     });
     names.collect()
 }
@@ -81,11 +85,22 @@ pub fn path_token(carriers: &[Carrier]) -> Option<&str> {
         .map(Carrier::name)
 }
 
+/// The name of the parameter of a path segment among the carriers.
+pub fn path_parameter(carriers: &[Carrier]) -> Option<&str> {
+    let mut all = carriers.iter();
+    all.find(|it| matches!(it, Carrier::PathParameter(_)))
+        .map(Carrier::name)
+}
+
 impl Carrier {
     /// What it is called.
     pub fn name(&self) -> &str {
         match self {
-            Self::Query(name) | Self::Header(name) | Self::Cookie(name) | Self::Path(name) => name,
+            Self::Query(name)
+            | Self::Header(name)
+            | Self::Cookie(name)
+            | Self::Path(name)
+            | Self::PathParameter(name) => name,
         }
     }
 
@@ -97,8 +112,11 @@ impl Carrier {
             }
             Self::Header(name) => only(request.values(name)),
             Self::Cookie(name) => only(cookie_values(request, name)),
-            Self::Path(name) => {
-                let token = request.path_token.filter(|it| it.name == name.as_str());
+            Self::Path(name) | Self::PathParameter(name) => {
+                let is_parameter = matches!(self, Self::PathParameter(_));
+                let token = request
+                    .path_token
+                    .filter(|it| it.name == name.as_str() && it.is_parameter == is_parameter);
                 Ok(token.map(|it| it.value))
             }
         }

@@ -36,5 +36,14 @@ pub fn deliver(
             let url = format!("{}/{name}={token}{}", order.origin, order.target.whole);
             Ok(Signed { url, ..bare })
         }
+        Carrier::PathParameter(name) => {
+            let query = order.target.query.map(|it| format!("?{it}"));
+            let query = query.unwrap_or_default();
+            let url = format!(
+                "{}{};{name}={token}{query}",
+                order.origin, order.target.path
+            );
+            Ok(Signed { url, ..bare })
+        }
     }
 }

@@ -20,7 +20,7 @@ use crate::signed_url::lifetime::Lifetime;
 use crate::signed_url::sign::{Order, SignError, Signed};
 use crate::signed_url::{Format, Link, spelling, ten_digits};
 #[cfg(feature = "tools")]
-use crate::signed_url::{hmac_key::hex, near, told};
+use crate::signed_url::{deliver::deliver, hmac_key::hex, near, told};
 use crate::time::{Millis, UnixMillis};
 
 /// How links of one provider are checked and made.
@@ -79,7 +79,7 @@ impl Format for Fastly {
         let key = &key.ok_or_else(told::no_key)?.key;
         let target = canonical(order.target.whole);
         let mac = hex(&key.sign(format!("{target}{digits}").as_bytes()));
-        Ok(told::put(order, &self.carriers, &format!("{digits}_{mac}")))
+        deliver(&self.carriers, order, format!("{digits}_{mac}"))
     }
 
     #[cfg(feature = "tools")]

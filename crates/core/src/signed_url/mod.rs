@@ -12,6 +12,8 @@ pub mod azure_sas;
 pub mod bunny;
 pub mod carrier;
 pub mod cloudflare;
+#[cfg(feature = "formats-cloudfront")]
+pub mod cloudfront;
 #[cfg(feature = "tools")]
 mod deliver;
 #[cfg(feature = "formats-cdn")]
@@ -32,6 +34,8 @@ pub mod google_media_cdn;
     feature = "formats-images"
 ))]
 pub mod hmac_key;
+#[cfg(feature = "formats-standards")]
+pub mod http_signature;
 #[cfg(feature = "formats-images")]
 pub mod imgproxy;
 #[cfg(feature = "formats-cdn")]
@@ -68,6 +72,8 @@ pub mod ten_digits;
 pub mod thumbor;
 #[cfg(feature = "tools")]
 mod told;
+#[cfg(feature = "formats-standards")]
+pub mod uri_signing;
 #[cfg(any(feature = "formats-cdn", feature = "formats-google"))]
 pub mod wildcard;
 
@@ -106,6 +112,11 @@ pub trait Format: fmt::Debug {
 
     /// The name of the path segments in which its tokens stand: see [`path_token`].
     fn path_token(&self) -> Option<&str> {
+        None
+    }
+
+    /// The name of the parameters of path segments in which its tokens stand.
+    fn path_parameter(&self) -> Option<&str> {
         None
     }
 
@@ -162,6 +173,24 @@ fn ring<K>(ring: &crate::secret::KeyRing<K>, now: UnixMillis) -> String {
         false => format!("\"{}\" (does not count now)", it.id),
     });
     format!("secrets: {}", ids.collect::<Vec<_>>().join(", "))
+}
+
+/// The id of the key that signed, if one did that counts now. A token that names one is
+/// tried with that; an unknown name costs a check as a known one does.
+#[cfg(feature = "formats-standards")]
+fn signer<'r, K>(
+    ring: &'r crate::secret::KeyRing<K>,
+    named: Option<&str>,
+    now: UnixMillis,
+    signed: impl Fn(&K) -> bool,
+) -> Option<&'r str> {
+    let Some(id) = named else {
+        let mut all = ring.current(now);
+        return all.find(|it| signed(&it.key)).map(|it| it.id.as_str());
+    };
+    let named = ring.current(now).find(|it| it.id == id);
+    let holds = signed(&named.or(ring.0.first())?.key);
+    named.filter(|_| holds).map(|it| it.id.as_str())
 }
 
 impl<'a> Link<'a> {

@@ -1,11 +1,15 @@
 //! A token in a segment of the path, `/NAME=TOKEN/`: the relative links of a playlist
 //! keep it.
 //!
-//! Such a segment is taken out before any rule looks at the path, and never reaches the
+//! Some formats have it in a parameter of a segment, `/a.ts;NAME=TOKEN`, instead: see
+//! [`PARAMETER`]. Such a segment or parameter is taken out before any rule looks at the path, and never reaches the
 //! upstream, whatever is decided: what the rules see is what the upstream gets.
 
 use crate::path::{Target, decode};
 use crate::reason::Reason;
+
+/// In front of a name that stands in a parameter of a segment.
+pub const PARAMETER: char = ';';
 
 /// What a segment of the path carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,14 +18,18 @@ pub struct PathToken<'a> {
     pub name: &'a str,
     /// What follows the `=`, still percent-encoded.
     pub value: &'a str,
-    /// The path before the segment; it ends with `/`.
+    /// The path before the segment; it ends with `/`. Of a parameter, the path before
+    /// its `;`.
     pub before: &'a str,
-    /// What follows the segment and its `/`, query included.
+    /// Whether it stood in a parameter of a segment.
+    pub is_parameter: bool,
+    /// What follows the segment and its `/`, or the parameter.
     after: &'a str,
 }
 
 impl<'a> PathToken<'a> {
-    /// Finds the one segment that begins with one of these names and `=`.
+    /// Finds the one segment that begins with one of these names and `=`, or the one
+    /// parameter of a segment that does, for names with [`PARAMETER`] in front.
     ///
     /// # Errors
     /// [`Reason::DuplicateCredential`] for a second one; [`Reason::MalformedCredential`]
@@ -45,13 +53,62 @@ impl<'a> PathToken<'a> {
                     name: spelled,
                     value,
                     before: target.whole.get(..at).unwrap_or_default(),
+                    is_parameter: false,
                     after: rest(target, end),
                 };
                 if found.replace(token).is_some() {
                     return Err(Reason::DuplicateCredential);
                 }
             }
+            if let Some(token) = Self::in_parameter(target, (at, end), names)?
+                && found.replace(token).is_some()
+            {
+                return Err(Reason::DuplicateCredential);
+            }
             at = end.saturating_add(1);
+        }
+        Ok(found)
+    }
+
+    /// The same in the parameters of the segment from `at` to `end`.
+    fn in_parameter(
+        target: &Target<'a>,
+        (at, end): (usize, usize),
+        names: &[String],
+    ) -> Result<Option<Self>, Reason> {
+        let mut found = None;
+        let names = names.iter().filter_map(|it| it.strip_prefix(PARAMETER));
+        let mut at = at;
+        while let Some(rest) = target.path.get(at..end)
+            && let Some((first, length)) = separator(rest)
+        {
+            let before = at.saturating_add(first);
+            at = before.saturating_add(length);
+            let rest = target.path.get(at..end).unwrap_or_default();
+            let parameter = separator(rest).and_then(|(next, _)| rest.get(..next));
+            let parameter = parameter.unwrap_or(rest);
+            let Some((spelled, value)) = split(parameter) else {
+                continue;
+            };
+            let is_ours = |it: &str| decode(spelled).is_ok_and(|name| *name == *it.as_bytes());
+            if !names.clone().any(is_ours) {
+                continue;
+            }
+            // A server that decodes first would find it; one that does not, would not.
+            if length != 1 || !names.clone().any(|it| it == spelled) {
+                return Err(Reason::MalformedCredential);
+            }
+            let after = at.saturating_add(parameter.len());
+            let token = Self {
+                name: spelled,
+                value,
+                before: target.whole.get(..before).unwrap_or_default(),
+                is_parameter: true,
+                after: target.path.get(after..).unwrap_or_default(),
+            };
+            if found.replace(token).is_some() {
+                return Err(Reason::DuplicateCredential);
+            }
         }
         Ok(found)
     }
@@ -61,6 +118,12 @@ impl<'a> PathToken<'a> {
         let query = target.query.map(|it| format!("?{it}")).unwrap_or_default();
         format!("{}{}{query}", self.before, self.after)
     }
+}
+
+/// Where the first `;` is, also written `%3B`, and how long it is.
+fn separator(text: &str) -> Option<(usize, usize)> {
+    let all = [";", "%3B", "%3b"].map(|it| text.find(it).map(|at| (at, it.len())));
+    all.into_iter().flatten().min()
 }
 
 /// A segment in two, at its first `=`, also where that is written `%3D`.
@@ -83,7 +146,7 @@ mod tests {
 
     fn find(target: &str) -> Result<Option<(String, String, String)>, Reason> {
         let target = Target::parse(target.as_bytes()).unwrap();
-        let names = ["~kg".to_owned(), "edge-cache-token".to_owned()];
+        let names = ["~kg", "edge-cache-token", ";usp"].map(str::to_owned);
         let found = PathToken::find(&target, &names)?;
         Ok(found.map(|it| {
             (
@@ -104,6 +167,10 @@ mod tests {
             ("/a/~kg=T/", "T", "/a/", "/a/"),
             ("/a/edge-cache-token=E=1&S=2/b", "E=1&S=2", "/a/", "/a/b"),
             ("/~kg=/a", "", "/", "/a"),
+            ("/a.ts;usp=T", "T", "/a.ts", "/a.ts"),
+            ("/a.ts;usp=T?x=;usp=U", "T", "/a.ts", "/a.ts?x=;usp=U"),
+            ("/a;v=1;usp=T=;w=2/b", "T=", "/a;v=1", "/a;v=1;w=2/b"),
+            ("/a;usp=T/b", "T", "/a", "/a/b"),
         ] {
             let expected = (value.to_owned(), before.to_owned(), without.to_owned());
             assert_eq!(find(target), Ok(Some(expected)), "{target}");
@@ -116,6 +183,12 @@ mod tests {
             "/~KG=T/a",
             "/a?~kg=T",
             "/~kg/a",
+            "/a;uspx=T",
+            "/a;xusp=T",
+            "/a;usp/b",
+            "/usp=T/b",
+            "/a;~kg=T",
+            "/a?x;usp=T",
         ] {
             assert_eq!(find(none), Ok(None), "{none}");
         }
@@ -123,10 +196,23 @@ mod tests {
 
     #[test]
     fn a_second_or_disguised_segment_is_refused() {
-        for target in ["/~kg=T/~kg=U/a", "/~kg=T/edge-cache-token=U/a"] {
+        for target in [
+            "/~kg=T/~kg=U/a",
+            "/~kg=T/edge-cache-token=U/a",
+            "/a;usp=T;usp=U",
+            "/a;usp=T/b;usp=U",
+            "/~kg=T/a;usp=U",
+        ] {
             assert_eq!(find(target), Err(Reason::DuplicateCredential), "{target}");
         }
-        for target in ["/%7Ekg=T/a", "/~%6bg=T/a", "/~k%67%3DT/a"] {
+        for target in [
+            "/%7Ekg=T/a",
+            "/~%6bg=T/a",
+            "/~k%67%3DT/a",
+            "/a;%75sp=T",
+            "/a%3Busp=T",
+            "/a%3busp=T",
+        ] {
             assert_eq!(find(target), Err(Reason::MalformedCredential), "{target}");
         }
     }

@@ -4,7 +4,6 @@
 use super::carrier::Carrier;
 use super::sign::SignError;
 #[cfg(feature = "formats-cdn")]
-use super::sign::{Order, Signed};
 use crate::reason::Reason;
 #[cfg(feature = "formats-cdn")]
 use crate::request::Request;
@@ -64,7 +63,7 @@ pub fn places(carriers: &[Carrier], request: &Request<'_>) -> Vec<String> {
             Carrier::Query(_) => "parameter",
             Carrier::Header(_) => "header",
             Carrier::Cookie(_) => "cookie",
-            Carrier::Path(_) => "segment of the path",
+            Carrier::Path(_) | Carrier::PathParameter(_) => "segment of the path",
         };
         format!("{kind} \"{}\": {is_there}", carrier.name())
     };
@@ -82,33 +81,6 @@ pub fn times(shown: UnixMillis) -> impl Iterator<Item = (String, String)> {
         let what = format!("the time {it} instead of the one that the link shows");
         (what, it.to_string())
     })
-}
-
-/// A URL with a token in the first of the carriers.
-#[cfg(feature = "formats-cdn")]
-pub fn put(order: &Order<'_>, carriers: &[Carrier], token: &str) -> Signed {
-    let url = format!("{}{}", order.origin, order.target.whole);
-    match carriers.first() {
-        Some(Carrier::Header(name)) => Signed {
-            url,
-            headers: vec![(name.clone(), token.to_owned())],
-            ..Signed::default()
-        },
-        Some(Carrier::Cookie(name)) => Signed {
-            url,
-            cookies: vec![(name.clone(), token.to_owned())],
-            ..Signed::default()
-        },
-        Some(Carrier::Path(name)) => Signed {
-            url: format!("{}/{name}={token}{}", order.origin, order.target.whole),
-            ..Signed::default()
-        },
-        Some(Carrier::Query(name)) => Signed {
-            url: order.with_query(&format!("{name}={token}")),
-            ..Signed::default()
-        },
-        None => Signed::default(),
-    }
 }
 
 /// What a signer is told when no secret counts.

@@ -7,14 +7,17 @@ mod akamai;
 mod azure_sas;
 mod bunny;
 mod cloudflare;
+mod cloudfront;
 mod fastly;
 mod google_cdn;
 mod google_media_cdn;
+mod http_signature;
 mod images;
 mod keycdn;
 mod keygate;
 mod nginx;
 mod s3;
+mod uri_signing;
 
 use std::net::IpAddr;
 use std::ops::Range;
@@ -57,6 +60,8 @@ pub struct Case {
     pub now: u64,
     /// What no signature covers: the name of a header and a range of its value.
     pub free: Vec<(String, Range<usize>)>,
+    /// Other requests that the same vector stands for.
+    pub also: Vec<Case>,
 }
 
 impl Case {
@@ -76,6 +81,7 @@ impl Case {
             client: Some(IpAddr::from([192, 0, 2, 1])),
             now: 1_700_000_000,
             free: Vec::new(),
+            also: Vec::new(),
         };
         for (name, value) in [(":method", "GET"), (":authority", host), (":path", target)] {
             case = case.with(name, value);
@@ -212,6 +218,9 @@ pub fn case_of(vector: &Value) -> Told {
         "akamai_edgeauth2" => Some(akamai::case(vector)),
         "gcp_cloud_cdn" => Some(google_cdn::case(vector)),
         "gcp_media_cdn" => Some(google_media_cdn::case(vector)),
+        "cloudfront" => Some(cloudfront::case(vector)),
+        "rfc9421" => Some(http_signature::case(vector)),
+        "rfc9246_uri_signing" => Some(uri_signing::case(vector)),
         _ => None,
     }
 }
@@ -264,7 +273,10 @@ impl Tally {
 }
 
 fn try_vector(vector: &Value, case: Result<Case, String>) -> Result<(), String> {
-    let case = case?;
+    let mut case = case?;
+    for other in std::mem::take(&mut case.also) {
+        try_vector(vector, Ok(other))?;
+    }
     let policy = case.policy()?;
     if let Some(now) = vector["now_expired"].as_u64() {
         match case.judge(&policy, &case.headers, now) {

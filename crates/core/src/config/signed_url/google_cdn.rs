@@ -112,7 +112,10 @@ impl Compiler<'_> {
                     let message = "no signature of this format stands there";
                     self.wrong(&format!("{path}.header"), message);
                 }
-                Carrier::Query(_) | Carrier::Cookie(_) | Carrier::Path(_) => {}
+                Carrier::Query(_)
+                | Carrier::Cookie(_)
+                | Carrier::Path(_)
+                | Carrier::PathParameter(_) => {}
             }
         }
         carriers

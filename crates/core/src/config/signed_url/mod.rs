@@ -8,6 +8,8 @@ mod azure_sas;
 #[cfg(feature = "formats-cdn")]
 mod bunny;
 mod cloudflare;
+#[cfg(feature = "formats-cloudfront")]
+mod cloudfront;
 #[cfg(feature = "formats-cdn")]
 mod fastly;
 #[cfg(feature = "formats-google")]
@@ -16,6 +18,8 @@ mod google_cdn;
 mod google_maps;
 #[cfg(feature = "formats-google")]
 mod google_media_cdn;
+#[cfg(feature = "formats-standards")]
+mod http_signature;
 #[cfg(feature = "formats-images")]
 mod imgproxy;
 #[cfg(feature = "formats-cdn")]
@@ -33,6 +37,8 @@ mod parts;
 mod s3;
 #[cfg(feature = "formats-images")]
 mod thumbor;
+#[cfg(feature = "formats-standards")]
+mod uri_signing;
 
 use serde::Deserialize;
 
@@ -93,19 +99,23 @@ macro_rules! formats {
 formats! {
     #[cfg(feature = "formats-cdn")]
     "akamai" => akamai, Akamai;
-    #[cfg(feature = "formats-google")]
-    "google-cdn" => google_cdn, GoogleCdn;
-    #[cfg(feature = "formats-google")]
-    "google-media-cdn" => google_media_cdn, GoogleMediaCdn;
     #[cfg(feature = "formats-storage")]
     "azure-sas" => azure_sas, AzureSas;
     #[cfg(feature = "formats-cdn")]
     "bunny" => bunny, Bunny;
     "cloudflare" => cloudflare, Cloudflare;
+    #[cfg(feature = "formats-cloudfront")]
+    "cloudfront" => cloudfront, CloudFront;
     #[cfg(feature = "formats-cdn")]
     "fastly" => fastly, Fastly;
+    #[cfg(feature = "formats-google")]
+    "google-cdn" => google_cdn, GoogleCdn;
     #[cfg(feature = "formats-images")]
     "google-maps" => google_maps, GoogleMaps;
+    #[cfg(feature = "formats-google")]
+    "google-media-cdn" => google_media_cdn, GoogleMediaCdn;
+    #[cfg(feature = "formats-standards")]
+    "http-signature" => http_signature, HttpSignature;
     #[cfg(feature = "formats-images")]
     "imgproxy" => imgproxy, Imgproxy;
     #[cfg(feature = "formats-cdn")]
@@ -117,6 +127,8 @@ formats! {
     "s3" => s3, S3;
     #[cfg(feature = "formats-images")]
     "thumbor" => thumbor, Thumbor;
+    #[cfg(feature = "formats-standards")]
+    "uri-signing" => uri_signing, UriSigning;
 }
 
 /// A place in which a token may stand.

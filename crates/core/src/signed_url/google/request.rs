@@ -90,7 +90,7 @@ impl<'a> SignedRequest<'a> {
                 read.scope = Scope::Before(token.before);
                 Ok(read)
             }
-            Carrier::Header(_) => Err(Reason::MissingCredential),
+            Carrier::Header(_) | Carrier::PathParameter(_) => Err(Reason::MissingCredential),
         }
     }
 

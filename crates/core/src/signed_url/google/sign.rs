@@ -86,6 +86,8 @@ pub fn sign(
             let url = format!("{}&{SIGNATURE}={signature}/{rest}", message(&key));
             Ok(Signed { url, ..bare })
         }
-        Some(Carrier::Header(_)) | None => Err(SignError::new("there is no place for it")),
+        Some(Carrier::Header(_) | Carrier::PathParameter(_)) | None => {
+            Err(SignError::new("there is no place for it"))
+        }
     }
 }

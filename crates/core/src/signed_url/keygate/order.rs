@@ -5,6 +5,7 @@ use super::sign::{Place, Terms, Unsignable, hs256, with};
 use super::{Algorithm, Keygate, Keys};
 use crate::path::canonical;
 use crate::signed_url::carrier::Carrier;
+use crate::signed_url::deliver::deliver;
 use crate::signed_url::find_parameter;
 use crate::signed_url::private_key::PrivateKey;
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
@@ -148,33 +149,14 @@ fn token(
 fn put(links: &Keygate, order: &Order<'_>, token: &str) -> Result<Signed, SignError> {
     for name in links.carriers.iter().filter_map(|it| match it {
         Carrier::Query(name) => Some(name),
-        Carrier::Header(_) | Carrier::Cookie(_) | Carrier::Path(_) => None,
+        Carrier::Header(_) | Carrier::Cookie(_) | Carrier::Path(_) | Carrier::PathParameter(_) => {
+            None
+        }
     }) {
         if !matches!(find_parameter(&order.target, name), Ok(None)) {
             let message = format!("the URL has a parameter \"{name}\" already");
             return Err(SignError::new(message));
         }
     }
-    let url = format!("{}{}", order.origin, order.target.whole);
-    Ok(match links.carriers.first() {
-        Some(Carrier::Query(name)) => Signed {
-            url: order.with_query(&format!("{name}={token}")),
-            ..Signed::default()
-        },
-        Some(Carrier::Header(name)) => Signed {
-            url,
-            headers: vec![(name.clone(), token.to_owned())],
-            ..Signed::default()
-        },
-        Some(Carrier::Cookie(name)) => Signed {
-            url,
-            cookies: vec![(name.clone(), token.to_owned())],
-            ..Signed::default()
-        },
-        Some(Carrier::Path(name)) => Signed {
-            url: format!("{}/{name}={token}{}", order.origin, order.target.whole),
-            ..Signed::default()
-        },
-        None => return Err(SignError::new("the provider has no place for a token")),
-    })
+    deliver(&links.carriers, order, token.to_owned())
 }

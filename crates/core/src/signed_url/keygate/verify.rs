@@ -76,7 +76,9 @@ impl Keygate {
         }
         // Only a URL is percent-encoded on its way.
         let decoded = match found.carrier {
-            Carrier::Query(_) | Carrier::Path(_) => decode_token(found.text)?,
+            Carrier::Query(_) | Carrier::Path(_) | Carrier::PathParameter(_) => {
+                decode_token(found.text)?
+            }
             Carrier::Header(_) | Carrier::Cookie(_) => found.text.as_bytes().into(),
         };
         Token::decode(&decoded, self.keys.algorithm().signature_length())
@@ -264,7 +266,10 @@ pub(super) fn subject<'a>(
         query: request.target.query,
         token_parameter: match carrier {
             Carrier::Query(name) => Some(name),
-            Carrier::Header(_) | Carrier::Cookie(_) | Carrier::Path(_) => None,
+            Carrier::Header(_)
+            | Carrier::Cookie(_)
+            | Carrier::Path(_)
+            | Carrier::PathParameter(_) => None,
         },
         headers: Default::default(),
         cookies: Default::default(),

@@ -1,0 +1,126 @@
+//! What was found of a link, and which field differs when it does not hold.
+
+use super::policy::{Document, canned, matches};
+use super::token::{Says, Token};
+use super::{Carrier, CloudFront, Hash};
+use crate::path::canonical;
+use crate::policy::Facts;
+use crate::reason::Reason;
+use crate::request::Request;
+use crate::signed_url::{Format as _, ring};
+use crate::time::UnixMillis;
+
+/// The steps of the check, without its result.
+pub fn lines(links: &CloudFront, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+    let mut steps = Vec::new();
+    for carrier in &links.carriers {
+        let place = match carrier {
+            Carrier::Query => "parameters",
+            Carrier::Cookies => "cookies",
+        };
+        match Token::find(*carrier, request, links.hash) {
+            Ok(None) => steps.push(format!("{place}: no token")),
+            Ok(Some(token)) => {
+                steps.push(format!("{place}: a token of the key \"{}\"", token.key_id));
+                steps.extend(said(links, &token, request, facts));
+            }
+            Err(reason) => steps.push(format!("{place}: {}", reason.code())),
+        }
+    }
+    steps.push(ring(&links.ring, facts.now));
+    steps
+}
+
+fn said(
+    links: &CloudFront,
+    token: &Token<'_>,
+    request: &Request<'_>,
+    facts: &Facts<'_>,
+) -> Vec<String> {
+    let mut steps = Vec::new();
+    let until = |seconds: u64| format!("it says: valid until {}", UnixMillis::from_secs(seconds));
+    let url = links.url(request);
+    let texts: Vec<(String, Vec<u8>)> = match &token.says {
+        Says::Canned { expires } => {
+            steps.extend(token.says.expires().map(until));
+            let mut urls = vec![("this URL".to_owned(), url.clone())];
+            let other = match links.scheme.as_str() {
+                "http" => "https",
+                _ => "http",
+            };
+            let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+            urls.push((format!("the URL with {other}"), format!("{other}://{rest}")));
+            if let Some((path, _)) = url.split_once('?') {
+                urls.push(("the URL without its query".to_owned(), path.to_owned()));
+            }
+            urls.push((
+                "this URL in its canonical spelling".to_owned(),
+                canonical(&url).into_owned(),
+            ));
+            let text = |(what, url): (String, String)| (what, canned(&url, expires));
+            urls.into_iter().map(text).collect()
+        }
+        Says::Custom { policy } => {
+            match Document::parse(policy) {
+                Ok(document) => {
+                    steps.extend(document.expires.map(until));
+                    let resource = document.resource.as_deref();
+                    steps.push(match resource {
+                        None => "it says: any resource".to_owned(),
+                        Some(it) if matches(&canonical(it), &canonical(&url)) => {
+                            format!("it says: the resource {it}, which this URL is")
+                        }
+                        Some(it) => format!("what differs: it is for {it}, and this is {url}"),
+                    });
+                    if document.check_address(facts.client).is_err() {
+                        steps.push("what differs: the address of the client".to_owned());
+                    }
+                }
+                Err(_) => steps.push("its policy is none that is taken here".to_owned()),
+            }
+            vec![("this policy".to_owned(), policy.clone())]
+        }
+    };
+    let is_refused = links.verify(request, facts).err() == Some(Reason::WrongSignature);
+    if is_refused {
+        steps.extend(who(links, token, &texts, facts.now));
+    }
+    steps
+}
+
+/// Which key signed what, in which way.
+fn who(
+    links: &CloudFront,
+    token: &Token<'_>,
+    texts: &[(String, Vec<u8>)],
+    now: UnixMillis,
+) -> Vec<String> {
+    for entry in &links.ring.0 {
+        for hash in [Hash::Sha1, Hash::Sha256] {
+            for (what, text) in texts {
+                if !links.holds(entry, hash, token, text) {
+                    continue;
+                }
+                let id = &entry.id;
+                let mut told = vec![format!("the key \"{id}\" signed {what}")];
+                if *id != token.key_id {
+                    told.push(format!(
+                        "what differs: the link names the key \"{}\"",
+                        token.key_id
+                    ));
+                }
+                if !entry.is_current(now) {
+                    told.push(format!(
+                        "what differs: the key \"{id}\" does not count at this time"
+                    ));
+                }
+                if hash != links.hash {
+                    told.push(format!("what differs: it was signed with {}", hash.name()));
+                }
+                return told;
+            }
+        }
+    }
+    let message = "what was signed cannot be told: another URL, another time or another key";
+    vec![message.to_owned()]
+}

@@ -1,0 +1,247 @@
+//! Amazon CloudFront's signed URLs and signed cookies, strictly: canned and custom policies.
+//!
+//! Source: the Amazon CloudFront Developer Guide, "Use signed URLs" and "Use signed
+//! cookies". A policy is JSON; RSA or ECDSA signs its bytes. With a canned policy the link
+//! holds only the time, and the policy is put together from that and the URL.
+
+#[cfg(feature = "tools")]
+mod explain;
+mod policy;
+#[cfg(feature = "tools")]
+mod sign;
+mod token;
+
+use std::borrow::Cow;
+
+use self::policy::{Document, canned};
+use self::token::{Says, Token};
+use crate::path::canonical;
+use crate::policy::Facts;
+use crate::query;
+use crate::reason::Reason;
+use crate::request::Request;
+use crate::secret::{KeyRing, RingEntry};
+use crate::signed_url::public_key::{KeyKind, PublicKey, Scheme};
+#[cfg(feature = "tools")]
+use crate::signed_url::sign::{Order, SignError, Signed};
+use crate::signed_url::{Covers, Format, Link};
+use crate::time::{Millis, UnixMillis};
+
+/// The parameters of a link; those of a cookie have `CloudFront-` in front.
+pub const PARAMETERS: [&str; 5] = [
+    "Expires",
+    "Policy",
+    "Signature",
+    "Key-Pair-Id",
+    "Hash-Algorithm",
+];
+
+/// The cookies, in the order of [`PARAMETERS`].
+pub const COOKIES: [&str; 5] = [
+    "CloudFront-Expires",
+    "CloudFront-Policy",
+    "CloudFront-Signature",
+    "CloudFront-Key-Pair-Id",
+    "CloudFront-Hash-Algorithm",
+];
+
+/// How links of one provider are checked and made.
+#[derive(Clone, Debug)]
+pub struct CloudFront {
+    /// RSA or P-256 keys. The id of an entry is its Key-Pair-Id.
+    pub ring: KeyRing<PublicKey>,
+    /// What is signed: the hash of the policy.
+    pub hash: Hash,
+    /// Where a token may stand; at least one.
+    pub carriers: Vec<Carrier>,
+    /// Of the URLs that are signed: `https` or `http`.
+    pub scheme: String,
+    /// How far ahead a link may end.
+    pub max_lifetime: Millis,
+    /// How far the signer's clock may be ahead.
+    pub skew: Millis,
+    /// Whether a policy without `Resource` counts. It opens whatever the rule lets it.
+    pub allow_any_resource: bool,
+}
+
+/// The hash that is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hash {
+    /// CloudFront's default. Who may choose part of a policy may make two with one hash.
+    Sha1,
+    /// `Hash-Algorithm=SHA256`.
+    Sha256,
+}
+
+/// Where the parts of a token stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// In parameters of the query, anywhere.
+    Query,
+    /// In cookies.
+    Cookies,
+}
+
+impl Format for CloudFront {
+    fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason> {
+        let token = self.find(request)?;
+        let (document, text) = match &token.says {
+            Says::Canned { expires } => (None, self.canned_texts(request, expires)?),
+            Says::Custom { policy } => {
+                let document = Document::parse(policy)?;
+                if document.resource.is_none() && !self.allow_any_resource {
+                    return Err(Reason::MalformedCredential);
+                }
+                (Some(document), vec![policy.clone()])
+            }
+        };
+        let is_signed = |text: &Vec<u8>| self.is_signed(&token, text, facts.now);
+        if !text.iter().any(is_signed) {
+            return Err(Reason::WrongSignature);
+        }
+        let end = match &document {
+            Some(document) => document.expires,
+            None => token.says.expires(),
+        };
+        let end = UnixMillis::from_secs(end.ok_or(Reason::MalformedCredential)?);
+        if let Some(document) = &document {
+            let url = self.url(request);
+            let fits = |it: &String| policy::matches(&canonical(it), &canonical(&url));
+            // Signed for another URL: a link that was never made for this one.
+            if !document.resource.as_ref().is_none_or(fits) {
+                return Err(Reason::WrongSignature);
+            }
+            document.check_begin(facts.now, self.skew)?;
+        }
+        if facts.now >= end {
+            return Err(Reason::Expired);
+        }
+        if end > facts.now.plus(self.max_lifetime).plus(self.skew) {
+            return Err(Reason::LifetimeTooLong);
+        }
+        if let Some(document) = &document {
+            document.check_address(facts.client)?;
+        }
+        let covers = document.and_then(|it| self.prefix(request, &it));
+        Ok(Link {
+            covers: covers.map_or(Covers::Path, Covers::Prefix),
+            ..Link::new(token.strips, Some(end))
+        })
+    }
+
+    fn parameters(&self) -> Vec<&str> {
+        match self.carriers.contains(&Carrier::Query) {
+            true => PARAMETERS.to_vec(),
+            false => Vec::new(),
+        }
+    }
+
+    #[cfg(feature = "tools")]
+    fn sign(&self, order: &Order<'_>) -> Result<Signed, SignError> {
+        sign::sign(self, order)
+    }
+
+    #[cfg(feature = "tools")]
+    fn explain(&self, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+        explain::lines(self, request, facts)
+    }
+}
+
+impl CloudFront {
+    fn find<'a>(&self, request: &Request<'a>) -> Result<Token<'a>, Reason> {
+        let mut found = None;
+        for carrier in &self.carriers {
+            if let Some(token) = Token::find(*carrier, request, self.hash)?
+                && found.replace(token).is_some()
+            {
+                return Err(Reason::DuplicateCredential);
+            }
+        }
+        found.ok_or(Reason::MissingCredential)
+    }
+
+    /// An unknown id costs a check as a known one does, and looks like a wrong signature.
+    fn is_signed(&self, token: &Token<'_>, text: &[u8], now: UnixMillis) -> bool {
+        let named = self.ring.current(now).find(|it| it.id == token.key_id);
+        let entry = named.or(self.ring.0.first());
+        let holds = entry.is_some_and(|entry| self.holds(entry, self.hash, token, text));
+        holds && named.is_some()
+    }
+
+    fn holds(
+        &self,
+        entry: &RingEntry<PublicKey>,
+        hash: Hash,
+        token: &Token<'_>,
+        text: &[u8],
+    ) -> bool {
+        let scheme = hash.scheme(entry.key.kind());
+        entry.key.verify_as(scheme, &[text], &token.signature)
+    }
+
+    /// What a canned policy may have been for this URL: as it arrives, and in its canonical
+    /// spelling.
+    fn canned_texts(&self, request: &Request<'_>, expires: &str) -> Result<Vec<Vec<u8>>, Reason> {
+        let url = self.url(request);
+        // They would not stand for themselves in JSON.
+        if url.contains(['"', '\\']) {
+            return Err(Reason::MalformedCredential);
+        }
+        let mut texts = vec![canned(&url, expires)];
+        if let Cow::Owned(canonical) = canonical(&url)
+            && canonical != url
+        {
+            texts.push(canned(&canonical, expires));
+        }
+        Ok(texts)
+    }
+
+    /// The URL of a request without the token, as a signer had it.
+    fn url(&self, request: &Request<'_>) -> String {
+        let target = query::without(&request.target, &PARAMETERS);
+        format!("{}{target}", self.origin(request.authority))
+    }
+
+    /// Scheme and host in lower case, without the port that goes without saying (RFC 3986
+    /// sections 6.2.2.1 and 6.2.3).
+    fn origin(&self, authority: &str) -> String {
+        let port = if self.scheme == "http" { ":80" } else { ":443" };
+        let host = authority.strip_suffix(port).unwrap_or(authority);
+        format!("{}://{}", self.scheme, host.to_ascii_lowercase())
+    }
+
+    /// The beginning of the path that a policy opens, if it is one and ends with `/`.
+    fn prefix<'a>(&self, request: &Request<'a>, document: &Document) -> Option<&'a str> {
+        let resource = document.resource.as_deref()?;
+        let path = resource.strip_prefix(&self.origin(request.authority))?;
+        let path = path.strip_suffix('*')?;
+        if path.contains(['*', '?']) || !path.ends_with('/') {
+            return None;
+        }
+        request
+            .target
+            .path
+            .get(..path.len())
+            .filter(|it| *it == path)
+    }
+}
+
+impl Hash {
+    /// As the link says it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sha1 => "SHA1",
+            Self::Sha256 => "SHA256",
+        }
+    }
+
+    /// How a key of this kind signs with it.
+    fn scheme(self, kind: KeyKind) -> Scheme {
+        match (self, kind) {
+            (Self::Sha1, KeyKind::P256) => Scheme::EcdsaSha1,
+            (Self::Sha256, KeyKind::P256) => Scheme::EcdsaSha256,
+            (Self::Sha1, KeyKind::Rsa | KeyKind::Ed25519) => Scheme::RsaSha1,
+            (Self::Sha256, KeyKind::Rsa | KeyKind::Ed25519) => Scheme::RsaSha256,
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! HTTP message signatures of RFC 9421, for requests to an API.
+//!
+//! What must be signed, the configuration says and never the client: a signature that
+//! leaves out the path, or the time, is none.
+
+mod base;
+#[cfg(feature = "tools")]
+mod explain;
+mod fields;
+#[cfg(feature = "tools")]
+mod sign;
+
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
+use self::base::{Seen, base};
+use self::fields::{Input, joined};
+use crate::grant::Strip;
+use crate::path::canonical;
+use crate::policy::Facts;
+use crate::reason::Reason;
+use crate::request::Request;
+use crate::secret::KeyRing;
+use crate::signed_url::carrier::MAX_TOKEN;
+use crate::signed_url::public_key::{PublicKey, Scheme};
+#[cfg(feature = "tools")]
+use crate::signed_url::sign::{Order, SignError, Signed};
+use crate::signed_url::{Format, Link, signer};
+use crate::time::{Millis, UnixMillis};
+
+/// The headers of a signature.
+const INPUT: &str = "signature-input";
+const SIGNATURE: &str = "signature";
+
+/// How requests of one provider are checked and signed.
+#[derive(Clone, Debug)]
+pub struct HttpSignature {
+    /// What verifies, and with it the algorithm.
+    pub keys: Keys,
+    /// The signature to look at. Without it, the only one.
+    pub label: Option<String>,
+    /// What must be covered.
+    pub components: Vec<String>,
+    /// Whether `content-digest` must be covered where there may be a body.
+    pub content_digest: bool,
+    /// `tag`, as a signature must have it.
+    pub tag: Option<String>,
+    /// `@scheme`: `https` or `http`.
+    pub scheme: String,
+    /// How long after `created` a signature counts.
+    pub max_age: Millis,
+    /// How far the signer's clock may be ahead.
+    pub skew: Millis,
+}
+
+/// What verifies, for each algorithm.
+#[derive(Clone)]
+pub enum Keys {
+    /// RFC 9421 section 3.3.3.
+    HmacSha256(KeyRing<Hmac<Sha256>>),
+    /// RFC 9421 section 3.3.6.
+    Ed25519(KeyRing<PublicKey>),
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Keys({})", self.algorithm())
+    }
+}
+
+impl Keys {
+    /// `alg`, as a signature must have it if it says.
+    pub fn algorithm(&self) -> &'static str {
+        match self {
+            Self::HmacSha256(_) => "hmac-sha256",
+            Self::Ed25519(_) => "ed25519",
+        }
+    }
+
+    fn signer(
+        &self,
+        named: Option<&str>,
+        text: &str,
+        signature: &[u8],
+        now: UnixMillis,
+    ) -> Option<&str> {
+        match self {
+            Self::HmacSha256(ring) => signer(ring, named, now, |key| {
+                let mut mac = key.clone();
+                mac.update(text.as_bytes());
+                mac.verify_slice(signature).is_ok()
+            }),
+            Self::Ed25519(ring) => signer(ring, named, now, |key| {
+                key.verify_as(Scheme::Ed25519, &[text.as_bytes()], signature)
+            }),
+        }
+    }
+}
+
+impl Format for HttpSignature {
+    fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason> {
+        let malformed = Reason::MalformedCredential;
+        let (inputs, signatures) = match headers(request)? {
+            (None, None) => return Err(Reason::MissingCredential),
+            (Some(inputs), Some(signatures)) => (inputs, signatures),
+            _ => return Err(malformed),
+        };
+        let label = self.label.as_deref();
+        let (name, text) = fields::member(&inputs, label)?.ok_or(Reason::MissingCredential)?;
+        let input = Input::parse(text)?;
+        // With one label in the one header, the other has that label, too.
+        let (other, value) = fields::member(&signatures, label)?.ok_or(malformed)?;
+        let signature = fields::bytes(value)?;
+        let is_ours = input.algorithm.is_none_or(|it| it == self.keys.algorithm())
+            && input.tag == self.tag.as_deref();
+        if name != other || !is_ours || self.missing(&input, request).is_some() {
+            return Err(malformed);
+        }
+        let created = UnixMillis::from_secs(input.created.ok_or(malformed)?);
+        let whole = request.target.whole;
+        let mut is_signed = self.is_signed(&input, request, whole, &signature, facts.now)?;
+        let normal = canonical(whole);
+        if !is_signed && normal != whole {
+            is_signed = self.is_signed(&input, request, &normal, &signature, facts.now)?;
+        }
+        if !is_signed {
+            return Err(Reason::WrongSignature);
+        }
+        let end = created.plus(self.max_age);
+        let end = match input.expires {
+            Some(expires) => end.min(UnixMillis::from_secs(expires)),
+            None => end,
+        };
+        if created > facts.now.plus(self.skew) {
+            return Err(Reason::NotYetValid);
+        }
+        if facts.now >= end {
+            return Err(Reason::Expired);
+        }
+        let strips = [Strip::Header(INPUT), Strip::Header(SIGNATURE)];
+        Ok(Link::new(strips, Some(end)))
+    }
+
+    fn parameters(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    #[cfg(feature = "tools")]
+    fn sign(&self, order: &Order<'_>) -> Result<Signed, SignError> {
+        sign::sign(self, order)
+    }
+
+    #[cfg(feature = "tools")]
+    fn explain(&self, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+        explain::lines(self, request, facts)
+    }
+}
+
+/// Both headers, each as one text.
+type Both<'a> = (
+    Option<std::borrow::Cow<'a, str>>,
+    Option<std::borrow::Cow<'a, str>>,
+);
+
+fn headers<'a>(request: &Request<'a>) -> Result<Both<'a>, Reason> {
+    let both = (
+        joined(request.values(INPUT))?,
+        joined(request.values(SIGNATURE))?,
+    );
+    let is_long =
+        |it: &Option<std::borrow::Cow<'_, str>>| it.as_ref().is_some_and(|it| it.len() > MAX_TOKEN);
+    match is_long(&both.0) || is_long(&both.1) {
+        true => Err(Reason::MalformedCredential),
+        false => Ok(both),
+    }
+}
+
+impl HttpSignature {
+    fn is_signed(
+        &self,
+        input: &Input<'_>,
+        request: &Request<'_>,
+        target: &str,
+        signature: &[u8],
+        now: UnixMillis,
+    ) -> Result<bool, Reason> {
+        let seen = Seen {
+            request,
+            scheme: &self.scheme,
+            target,
+        };
+        let text = base(input, &seen)?;
+        Ok(self
+            .keys
+            .signer(input.key_id, &text, signature, now)
+            .is_some())
+    }
+
+    /// The first component that must be covered and is not.
+    fn missing<'a>(&'a self, input: &Input<'_>, request: &Request<'_>) -> Option<&'a str> {
+        let mut all = self.components.iter().map(String::as_str);
+        let digest = "content-digest";
+        let needs_digest = self.content_digest && may_have_body(request);
+        all.find(|it| !is_covered(input, it))
+            .or((needs_digest && !input.covers(digest)).then_some(digest))
+    }
+}
+
+/// A component is covered by itself, and by what holds all of it.
+fn is_covered(input: &Input<'_>, name: &str) -> bool {
+    let has = |name: &str| input.covers(name);
+    match name {
+        "@target-uri" => {
+            let rest = has("@path") && has("@query") || has("@request-target");
+            has(name) || has("@authority") && rest
+        }
+        "@authority" | "@scheme" => has(name) || has("@target-uri"),
+        "@path" | "@query" | "@request-target" => {
+            has(name)
+                || has("@target-uri")
+                || has("@request-target")
+                || name == "@request-target" && has("@path") && has("@query")
+        }
+        name => has(name),
+    }
+}
+
+/// Whatever the method, something that says a length has one.
+fn may_have_body(request: &Request<'_>) -> bool {
+    let has = |name: &str| request.values(name).any(|it| it != b"0");
+    !["GET", "HEAD", "OPTIONS"].contains(&request.method)
+        || has("content-length")
+        || has("transfer-encoding")
+}

@@ -1,0 +1,89 @@
+//! What was found of a link, and which claim differs when it does not hold.
+
+use super::claims::{Claims, Container};
+use super::jwt::Jwt;
+use super::{Ignores, Keys, UriSigning};
+use crate::credential::decode_token;
+use crate::policy::Facts;
+use crate::request::Request;
+use crate::signed_url::{carrier, ring};
+
+/// The steps of the check, without its result.
+pub fn lines(links: &UriSigning, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+    let mut steps = match carrier::find(&links.carriers, request) {
+        Err(reason) => vec![format!("a token: {}", reason.code())],
+        Ok(found) => {
+            let name = found.carrier.name();
+            let mut steps = vec![format!("a token in \"{name}\"")];
+            let text = decode_token(found.text).unwrap_or_default();
+            steps.extend(said(links, &String::from_utf8_lossy(&text), request, facts));
+            steps
+        }
+    };
+    steps.push(match &links.keys {
+        Keys::Hs256(all) => ring(all, facts.now),
+        Keys::Es256(all) | Keys::EdDsa(all) => ring(all, facts.now),
+    });
+    steps
+}
+
+fn said(links: &UriSigning, text: &str, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+    let algorithm = links.keys.algorithm();
+    let Ok(mut jwt) = Jwt::parse(text, algorithm) else {
+        return vec![format!(
+            "what differs: it is no JWT of {algorithm} with a plain header"
+        )];
+    };
+    let mut steps = Vec::new();
+    let named = jwt.kid.clone();
+    match links.keys.signer(&jwt, facts.now).map(str::to_owned) {
+        Some(id) => steps.push(format!("it was signed with \"{id}\"")),
+        None => {
+            jwt.kid = None;
+            let other = links.keys.signer(&jwt, facts.now);
+            steps.push(match (other, named) {
+                (Some(id), Some(named)) => {
+                    format!("what differs: \"{id}\" signed it, and it names \"{named}\"")
+                }
+                _ => "what differs: no key that counts now signed it".to_owned(),
+            });
+        }
+    }
+    // What would be ignored in another configuration is read, too, to tell the rest.
+    let ignores = Ignores {
+        missing_uri: true,
+        jti: true,
+        renewal: true,
+        others: links.ignores.others.clone(),
+    };
+    if Claims::parse(&jwt.payload, &links.ignores).is_err() {
+        let message = "what differs: a claim is unknown, double, missing or asks for what \
+                       is not done here";
+        steps.push(message.to_owned());
+    }
+    let Ok(claims) = Claims::parse(&jwt.payload, &ignores) else {
+        return steps;
+    };
+    if !claims.is_from(&links.issuers) {
+        steps.push("what differs: the issuer (iss)".to_owned());
+    }
+    if !claims.is_for(&links.audience) {
+        steps.push("what differs: the audience (aud)".to_owned());
+    }
+    let uri = links.uri(request);
+    if claims.opens(&uri) != Ok(true) {
+        let container = match &claims.container {
+            Some(Container::Regex(pattern)) => format!("is for {pattern}"),
+            Some(Container::Hash(_)) | None => "has the hash of another URI".to_owned(),
+        };
+        steps.push(format!("what differs: it {container}, and this is {uri}"));
+    }
+    match claims.check_times(facts.now, links.skew, links.max_lifetime) {
+        Ok(end) => steps.push(format!("it says: valid until {end}")),
+        Err(reason) => steps.push(format!("what differs: the time ({})", reason.code())),
+    }
+    if claims.check_address(facts.client).is_err() {
+        steps.push("what differs: the address of the client (cdniip)".to_owned());
+    }
+    steps
+}
