@@ -8,7 +8,10 @@
 pub mod akamai;
 pub mod carrier;
 pub mod cloudflare;
-#[cfg(feature = "tools")]
+#[cfg(all(
+    feature = "tools",
+    any(feature = "formats-cdn", feature = "formats-google")
+))]
 mod deliver;
 #[cfg(feature = "formats-google")]
 pub mod google;
@@ -20,7 +23,10 @@ pub mod google_media_cdn;
 pub mod hmac_key;
 #[cfg(any(feature = "formats-cdn", feature = "formats-google"))]
 pub mod lifetime;
-#[cfg(feature = "tools")]
+#[cfg(all(
+    feature = "tools",
+    any(feature = "formats-cdn", feature = "formats-google")
+))]
 mod near;
 pub mod parameter;
 pub mod path_token;
