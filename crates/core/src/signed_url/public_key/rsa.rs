@@ -119,10 +119,7 @@ impl RsaKey {
         let (Some(opened), Some(expected)) = (opened, hash.encode(message, size)) else {
             return false;
         };
-        // The power may have zeros in front, up to whole limbs.
-        opened
-            .split_at_checked(opened.len().saturating_sub(size))
-            .is_some_and(|(zeros, rest)| zeros.iter().all(|it| *it == 0) && rest == expected)
+        is_whole(&opened, &expected)
     }
 
     /// Exponent and modulus: no two keys have the same bytes.
@@ -141,4 +138,13 @@ impl RsaKey {
     pub fn exponent(&self) -> u32 {
         self.exponent
     }
+}
+
+/// Whether these are all the bytes that are expected, perhaps with zeros in front: a power
+/// is as long as whole limbs.
+pub(super) fn is_whole(opened: &[u8], expected: &[u8]) -> bool {
+    let zeros = opened.len().checked_sub(expected.len());
+    zeros
+        .and_then(|it| opened.split_at_checked(it))
+        .is_some_and(|(zeros, rest)| zeros.iter().all(|it| *it == 0) && rest == expected)
 }

@@ -191,6 +191,17 @@ mod rsa_and_p256 {
             ]
         );
         assert!(whole[2..256 - 52].iter().all(|it| *it == 0xff));
+        for at in 0..256 {
+            let mut near = whole.clone();
+            near[at] ^= 1;
+            assert!(!rsa::is_whole(&near, &whole), "{at}");
+        }
+        assert!(rsa::is_whole(&[&[0, 0], whole.as_slice()].concat(), &whole));
+        assert!(!rsa::is_whole(
+            &[&[1, 0], whole.as_slice()].concat(),
+            &whole
+        ));
+        assert!(!rsa::is_whole(&whole[1..], &whole));
         // At least eight bytes of filling.
         assert!(rsa::Hash::Sha256.encode(b"hello", 61).is_none());
         assert!(rsa::Hash::Sha256.encode(b"hello", 62).is_some());
