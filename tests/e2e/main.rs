@@ -4,6 +4,7 @@
 mod answers;
 mod app_keys;
 mod attacks;
+mod cache;
 mod challenge;
 mod configuration;
 mod demo;
