@@ -7,13 +7,15 @@ use crate::query;
 use crate::reason::Reason;
 use crate::request::Request;
 
-/// One change to the headers of a request.
+/// One change to the headers of a request or of its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Edit {
     /// Remove every header of this name.
     Remove(String),
     /// Replace every header of this name (`:path` too) by one.
     Set(String, Vec<u8>),
+    /// Put one more beside those of this name.
+    Add(String, Vec<u8>),
 }
 
 /// A credential that must not reach the upstream.
@@ -53,8 +55,8 @@ pub struct Grant {
     pub state: Vec<(&'static str, String)>,
     /// Who calls, if a credential says so.
     pub identity: Option<Identity>,
-    /// Headers to set on the answer of the upstream.
-    pub response_headers: Vec<(&'static str, &'static str)>,
+    /// Edits of the answer of the upstream, in their order.
+    pub response_edits: Vec<Edit>,
     /// Why.
     pub outcome: Outcome,
 }
@@ -109,7 +111,11 @@ impl Grant {
             edits,
             state,
             identity: identity.cloned(),
-            response_headers: KEY_IN_URL.iter().copied().filter(|_| is_used).collect(),
+            response_edits: KEY_IN_URL
+                .iter()
+                .filter(|_| is_used)
+                .map(|(name, value)| Edit::Set((*name).to_owned(), value.as_bytes().to_vec()))
+                .collect(),
             outcome,
         }
     }
