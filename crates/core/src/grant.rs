@@ -1,6 +1,6 @@
 //! What an allowed request looks like to the upstream: a list of edits.
 
-use crate::credential::cookies_without;
+use crate::credential::{cookie_values, cookies_without};
 use crate::identity::{Identity, IdentityHeaders};
 use crate::path::Target;
 use crate::query;
@@ -86,7 +86,8 @@ impl Grant {
                 edits.push(remove);
             }
         }
-        edits.extend(strip_all(strips, request));
+        let own = headers.own_cookies.iter().map(String::as_str);
+        edits.extend(strip_all(strips, own, request));
         edits.extend(strip_target(request, strips));
         let mut set = |name: &str, value: &str| {
             edits.push(Edit::Set(name.to_owned(), value.as_bytes().to_vec()));
@@ -123,9 +124,14 @@ impl Grant {
 
 /// The edits that take credentials out of the headers; all cookies go in one, since each
 /// starts from the request as it came.
-fn strip_all(strips: &[Strip<'_>], request: &Request<'_>) -> Vec<Edit> {
+fn strip_all<'a>(
+    strips: &[Strip<'a>],
+    own_cookies: impl Iterator<Item = &'a str>,
+    request: &Request<'_>,
+) -> Vec<Edit> {
     let mut edits = Vec::new();
-    let mut cookies = Vec::new();
+    let is_there = |name: &&str| cookie_values(request, name).next().is_some();
+    let mut cookies: Vec<&str> = own_cookies.filter(is_there).collect();
     for strip in strips {
         match strip {
             // One target: see `strip_target`.

@@ -3,7 +3,7 @@
 use crate::answer::{Refusal, Scheme};
 use crate::app_key::{AppKey, KeyHash, MasterSecret, Prefix};
 use crate::credential::{self, Carrier};
-use crate::grant::Strip;
+use crate::grant::{Edit, Strip};
 use crate::identity::Identity;
 use crate::policy::Facts;
 use crate::reason::Reason;
@@ -48,6 +48,8 @@ pub struct Finding<'a> {
     pub conclusion: Conclusion,
     /// The credentials to take out of the request.
     pub strips: Vec<Strip<'a>>,
+    /// What is to be done to the answer, if the request passes on account of this.
+    pub response_edits: Vec<Edit>,
 }
 
 /// Whether a requirement is met.
@@ -65,6 +67,7 @@ impl Finding<'_> {
     /// A refusal for which no genuine credential was seen.
     pub fn refused(reason: Reason, scheme: Scheme) -> Self {
         Self {
+            response_edits: Vec::new(),
             conclusion: Conclusion::Refused(Refusal { reason, scheme }),
             strips: Vec::new(),
         }
@@ -100,15 +103,16 @@ impl Provider {
     /// Looks for this provider's credential in a request and checks it.
     pub fn check<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Finding<'a> {
         match self {
-            Self::SignedUrl(links) => match links.format.verify(request, facts) {
+            Self::SignedUrl(links) => match links.check(request, facts) {
                 // Until the key service consumes it, nobody can say that it is the first use.
-                Ok(link) if link.once.is_some() => Finding {
+                Ok((link, _)) if link.once.is_some() => Finding {
                     strips: link.strips.to_vec(),
                     ..Finding::refused(Reason::KeyServiceUnavailable, Scheme::SignedUrl)
                 },
-                Ok(link) => Finding {
+                Ok((link, response_edits)) => Finding {
                     conclusion: Conclusion::Met(link.identity),
                     strips: link.strips.to_vec(),
+                    response_edits,
                 },
                 Err(reason) => Finding::refused(reason, Scheme::SignedUrl),
             },
@@ -119,6 +123,7 @@ impl Provider {
                 Ok(identity) => Finding {
                     conclusion: Conclusion::Met(Some(identity)),
                     strips: sessions.carriers.iter().map(strip).collect(),
+                    response_edits: Vec::new(),
                 },
                 Err(reason) => Finding::refused(reason, Scheme::AppKey),
             },
@@ -157,6 +162,7 @@ impl AppKeys {
             return Ok(Finding {
                 conclusion: refused(reason),
                 strips: vec![strip(found.carrier)],
+                response_edits: Vec::new(),
             });
         }
         let conclusion = match facts.keys.find(&hash, facts.now) {
@@ -174,6 +180,7 @@ impl AppKeys {
         Ok(Finding {
             conclusion,
             strips: vec![strip(found.carrier)],
+            response_edits: Vec::new(),
         })
     }
 }

@@ -146,6 +146,7 @@ impl Rule {
         let Finding {
             conclusion,
             mut strips,
+            response_edits,
         } = self.judge(request, facts);
         match conclusion {
             Conclusion::Met(identity) => {
@@ -158,7 +159,11 @@ impl Rule {
                         Outcome::Verified
                     }
                 };
-                allow(outcome, &strips, identity.as_ref())
+                let identity = identity.as_ref();
+                let mut grant = Grant::new(request, headers, outcome, &strips, identity);
+                // First, so that what is stricter about caches stands.
+                grant.response_edits.splice(..0, response_edits);
+                Verdict::Allow(grant)
             }
             Conclusion::Ask(hash) => Verdict::Ask(hash),
             // No challenge gives a scope; the answer says which are needed.
@@ -270,6 +275,7 @@ impl Requirement {
             Self::Nothing => Finding {
                 conclusion: Conclusion::Met(None),
                 strips: Vec::new(),
+                response_edits: Vec::new(),
             },
             Self::One(provider) => provider.check(request, facts),
             Self::Any(some) => any(some.iter().map(|it| it.check(request, facts))),
@@ -282,10 +288,11 @@ impl Requirement {
 /// refusal; of refusals, the first that saw a credential tells most, and one that has a
 /// challenge more than one that has none. All are looked at: each may have seen a key.
 fn any<'a>(findings: impl Iterator<Item = Finding<'a>>) -> Finding<'a> {
-    let mut strips = Vec::new();
+    let (mut strips, mut response_edits) = (Vec::new(), Vec::new());
     let (mut met, mut ask, mut refused): (Option<Option<Identity>>, _, _) = (None, None, None);
     for finding in findings {
         strips.extend(finding.strips);
+        response_edits.extend(finding.response_edits);
         match finding.conclusion {
             Conclusion::Met(identity) => met = Some(met.flatten().or(identity)),
             Conclusion::Ask(hash) => ask = ask.or(Some(hash)),
@@ -306,7 +313,11 @@ fn any<'a>(findings: impl Iterator<Item = Finding<'a>>) -> Finding<'a> {
         // An empty list is refused by the configuration; here it lets nothing pass.
         (None, None, None, None) => return Finding::refused(Reason::NoRule, Scheme::None),
     };
-    Finding { conclusion, strips }
+    Finding {
+        conclusion,
+        strips,
+        response_edits,
+    }
 }
 
 fn weight(refusal: Refusal) -> u8 {
@@ -320,10 +331,11 @@ fn weight(refusal: Refusal) -> u8 {
 
 /// A refusal comes before a question: there is no use in asking.
 fn all<'a>(findings: impl Iterator<Item = Finding<'a>>) -> Finding<'a> {
-    let mut strips = Vec::new();
+    let (mut strips, mut response_edits) = (Vec::new(), Vec::new());
     let (mut identity, mut ask, mut refused) = (None, None, None);
     for finding in findings {
         strips.extend(finding.strips);
+        response_edits.extend(finding.response_edits);
         match finding.conclusion {
             Conclusion::Met(more) => identity = identity.or(more),
             Conclusion::Ask(hash) => ask = ask.or(Some(hash)),
@@ -335,5 +347,9 @@ fn all<'a>(findings: impl Iterator<Item = Finding<'a>>) -> Finding<'a> {
         (None, Some(hash)) => Conclusion::Ask(hash),
         (None, None) => Conclusion::Met(identity),
     };
-    Finding { conclusion, strips }
+    Finding {
+        conclusion,
+        strips,
+        response_edits,
+    }
 }

@@ -143,6 +143,10 @@ struct Compiler<'a> {
     responses: HashMap<String, Rc<Template>>,
     /// The `directory_length` of the links of each ring.
     link_scopes: HashMap<String, Option<usize>>,
+    /// The ring of every use, in the order of uses.
+    used_rings: Vec<String>,
+    /// Path and ring of every exchange of links.
+    exchanges: Vec<(String, String)>,
     realm: String,
     problems: Vec<Problem>,
 }
@@ -156,6 +160,8 @@ impl<'a> Compiler<'a> {
             providers: HashMap::new(),
             responses: HashMap::new(),
             link_scopes: HashMap::new(),
+            used_rings: Vec::new(),
+            exchanges: Vec::new(),
             realm: Authenticate::default().realm,
             problems: Vec::new(),
         }
@@ -195,11 +201,16 @@ impl<'a> Compiler<'a> {
             rules.extend(rule);
         }
         let identity = self.identity(&written.identity);
-        let (identity, assertion) = self.assertion(&written.assertion, identity, &rules);
+        let (mut identity, assertion) = self.assertion(&written.assertion, identity, &rules);
+        self.exchange_rings();
         let mut path_tokens: Vec<String> = Vec::new();
         for provider in self.providers.values().flatten() {
             if let Provider::SignedUrl(links) = provider.as_ref() {
                 path_tokens.extend(links.format.path_token().map(str::to_owned));
+                let exchange = links.exchange.as_ref();
+                identity
+                    .own_cookies
+                    .extend(exchange.map(|it| it.cookie.clone()));
             }
         }
         Some(Policy {

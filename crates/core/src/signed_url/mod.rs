@@ -6,6 +6,7 @@
 
 pub mod carrier;
 pub mod cloudflare;
+pub mod exchange;
 pub mod keygate;
 pub mod parameter;
 pub mod path_token;
@@ -33,6 +34,8 @@ use crate::time::UnixMillis;
 pub struct SignedUrl {
     /// How its links are made.
     pub format: Box<dyn Format>,
+    /// Whether a link is exchanged for a cookie, and for which.
+    pub exchange: Option<exchange::Exchange>,
 }
 
 /// A format of signed URLs, configured.

@@ -2,12 +2,17 @@
 //! they share.
 
 mod cloudflare;
+mod exchange;
 mod keygate;
 
 use serde::Deserialize;
 
 use super::Compiler;
+use crate::secret::{RingEntry, Secret};
 use crate::signed_url::carrier::Carrier;
+#[cfg(feature = "schema")]
+pub use exchange::Written as Exchange;
+
 use crate::signed_url::{Format, SignedUrl};
 use crate::time::Millis;
 
@@ -19,6 +24,9 @@ const DEFAULT_SKEW: Millis = Millis::from_secs(30);
 
 /// More than this is no clock that is ahead, but a broken one.
 const MAX_SKEW: Millis = Millis::from_secs(600);
+
+/// Fewer bytes than this can be guessed, once somebody has a link to try them on.
+const MIN_SECRET: usize = 16;
 
 /// A year and a day: what is to live for longer needs no link that expires.
 const MAX_LIFETIME: Millis = Millis::from_secs(367 * 24 * 3600);
@@ -59,6 +67,9 @@ impl Compiler<'_> {
         format: &str,
         text: &[u8],
     ) -> Option<SignedUrl> {
+        let (exchange, rest) = exchange::split(text).unzip();
+        let text = rest.as_deref().unwrap_or(text);
+        let exchange = exchange.map(|it| self.exchange(path, &it));
         let format = match format {
             "cloudflare" => {
                 let written = self.part(path, text)?;
@@ -74,7 +85,11 @@ impl Compiler<'_> {
                 None
             }
         };
-        Some(SignedUrl { format: format? })
+        Some(SignedUrl {
+            format: format?,
+            // A wrong one is a problem already, and leaves none.
+            exchange: exchange.flatten(),
+        })
     }
 
     /// Where the tokens of a provider may stand; `default` when it does not say.
@@ -125,6 +140,14 @@ impl Compiler<'_> {
             self.wrong(&path, "names two segments of the path: one is enough");
         }
         carriers
+    }
+
+    /// Whether a secret can sign tokens of our own format.
+    fn long_enough(&mut self, path: &str, entry: &RingEntry<Secret>) {
+        if entry.key.expose().len() < MIN_SECRET {
+            let message = format!("\"{}\" must have at least {MIN_SECRET} bytes", entry.id);
+            self.wrong(path, message);
+        }
     }
 
     /// A span of at most `most`; without one, or with a wrong one, `default`.
