@@ -81,4 +81,17 @@ fn a_refusal_is_not_kept_in_the_place_of_the_object() {
     assert_eq!(stack.get("/media/cat.jpg?size=2").send().status, 403);
 }
 
+#[test]
+fn an_answer_that_varies_by_account_is_not_kept_for_everybody() {
+    let stack = start();
+    stack.echo.answer_with(&[
+        ("cache-control", "public, max-age=600"),
+        ("vary", "x-keygate-account"),
+    ]);
+    for seconds_ago in ["60", "120"] {
+        assert_eq!(stack.get(link(seconds_ago)).send().status, 200);
+    }
+    assert_eq!(stack.echo.count(), 2);
+}
+
 const HTTP_DATE: &str = "Fri, 01 Jan 2100 00:00:00 GMT";

@@ -176,6 +176,9 @@ fn no_upstream_sees_a_token_in_a_path_or_our_cookie_whatever_is_decided() {
         native_links(Stack::builder()).edit_policy(|policy| policy["unmatched"] = json!("allow"));
     let stack = rules.into_iter().fold(builder, with_rule).start();
     let good = token(&stack, "/", None);
+    let elsewhere = token(&stack, "/elsewhere/", None);
+    let target = format!("/~kg={elsewhere}/media/x");
+    assert_eq!(stack.get(&target).send().status, 403);
     for path in ["/off/x?a=1", "/try/x", "/open/x", "/nobody/x", "/media/x"] {
         for (token, holds) in [(good.as_str(), true), ("nonsense", false)] {
             let cookie = format!("a=1; keygate_link={token}");
@@ -194,6 +197,13 @@ fn no_upstream_sees_a_token_in_a_path_or_our_cookie_whatever_is_decided() {
             let whole = format!("{:?}", seen.headers);
             assert!(!whole.contains(token), "{whole}");
         }
+    }
+    // It is a link that works, and stands in no log, also when it was refused here.
+    stack.envoy.wait_for_log("reason=wrong_signature");
+    stack.envoy.wait_for_log("reason=malformed_credential");
+    let log = stack.envoy.log();
+    for secret in [&good, &elsewhere, "nonsense"] {
+        assert!(!log.contains(secret), "{log}");
     }
     assert_never_trapped(&stack);
 }

@@ -46,6 +46,8 @@ pub struct Rule {
     pub authenticate: Authenticate,
     /// Parameters of the query that hold its credentials: no answer repeats them.
     pub secret_parameters: Vec<String>,
+    /// Names of the path segments that hold credentials of any rule: the same.
+    pub path_tokens: Vec<String>,
 }
 
 /// A header that a request must have.
@@ -206,6 +208,7 @@ impl Rule {
             authenticate: Some(&self.authenticate),
             needed_scopes: self.needed_scopes(method),
             secret_parameters: &self.secret_parameters,
+            path_tokens: &self.path_tokens,
         }
     }
 

@@ -30,6 +30,7 @@ use crate::policy::{KeyService, Policy, Unmatched};
 use crate::provider::Provider;
 use crate::rule::Rule;
 use crate::secret::{KeyRing, RingEntry, Secret};
+use crate::signed_url::SignedUrl;
 use crate::signed_url::public_key::{PublicKey, Seen};
 use crate::time::{Millis, UnixMillis};
 
@@ -203,18 +204,10 @@ impl<'a> Compiler<'a> {
         let identity = self.identity(&written.identity);
         let (mut identity, assertion) = self.assertion(&written.assertion, identity, &rules);
         self.exchange_rings();
-        let mut path_tokens: Vec<String> = Vec::new();
-        for provider in self.providers.values().flatten() {
-            if let Provider::SignedUrl(links) = provider.as_ref() {
-                path_tokens.extend(links.format.path_token().map(str::to_owned));
-                let exchange = links.exchange.as_ref();
-                identity
-                    .own_cookies
-                    .extend(exchange.map(|it| it.cookie.clone()));
-            }
-        }
+        let exchanges = self.links().filter_map(|it| it.exchange.as_ref());
+        identity.own_cookies = exchanges.map(|it| it.cookie.clone()).collect();
         Some(Policy {
-            path_tokens,
+            path_tokens: self.path_tokens(),
             rules: Rules::new(rules),
             unmatched: match written.unmatched {
                 written::Unmatched::Deny => Unmatched::Deny,
@@ -225,6 +218,20 @@ impl<'a> Compiler<'a> {
             assertion,
         })
         .filter(|_| self.problems.is_empty())
+    }
+
+    fn links(&self) -> impl Iterator<Item = &SignedUrl> {
+        let providers = self.providers.values().flatten();
+        providers.filter_map(|it| match it.as_ref() {
+            Provider::SignedUrl(links) => Some(links),
+            Provider::AppKey(_) | Provider::Session(_) => None,
+        })
+    }
+
+    /// The names of path segments that carry tokens.
+    fn path_tokens(&self) -> Vec<String> {
+        let names = self.links().filter_map(|it| it.format.path_token());
+        names.map(str::to_owned).collect()
     }
 
     fn ring(&mut self, name: &str, written: &[written::RingSecret]) {

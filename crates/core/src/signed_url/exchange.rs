@@ -85,6 +85,22 @@ impl SignedUrl {
             }
         }
     }
+
+    /// As [`Format::explain`], and the same of a cookie that stands for a link.
+    #[cfg(feature = "tools")]
+    pub fn explain(&self, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+        let mut lines = self.format.explain(request, facts);
+        if let Some(exchange) = &self.exchange
+            && cookie_values(request, &exchange.cookie).next().is_some()
+        {
+            let name = &exchange.cookie;
+            lines.push(format!(
+                "the cookie {name}, for which a link was exchanged:"
+            ));
+            lines.extend(exchange.tokens.explain(request, facts));
+        }
+        lines
+    }
 }
 
 /// No shared cache may give the cookie to somebody else.
@@ -104,8 +120,8 @@ impl Exchange {
         request: &Request<'_>,
         facts: &Facts<'_>,
     ) -> Option<String> {
-        // The cookie is for GET and HEAD; so must the link be.
-        if !["GET", "HEAD"].contains(&request.method) {
+        // The cookie is for GET and HEAD, and for more than once; so must the link be.
+        if !["GET", "HEAD"].contains(&request.method) || link.once.is_some() {
             return None;
         }
         let prefix = self.prefix(link.covers, request.target.path)?;

@@ -155,6 +155,31 @@ fn a_link_that_is_bound_to_a_client_does_not_become_a_cookie_that_is_not() {
 }
 
 #[test]
+fn a_link_that_works_once_does_not_become_a_cookie_that_works_often() {
+    use keygate_core::record::NoAnswer;
+
+    let policy = policy(|_| {});
+    let all = policy.rules.all();
+    let provider = all.last().unwrap().require.providers()[0];
+    let keygate_core::provider::Provider::SignedUrl(links) = provider else {
+        panic!("the rule requires a link");
+    };
+    let nobody = NoAnswer(Reason::KeyServiceUnavailable);
+    let facts = facts(&nobody, None, UnixMillis::from_secs(NOW));
+    for (once, is_exchanged) in [(None, true), (Some("0123456789abcdef"), false)] {
+        let terms = Terms {
+            once,
+            ..prefix("/video/")
+        };
+        let headers = get(&link(&terms, "/video/x"), &[]);
+        let request = Request::read(&headers).unwrap();
+        let (link, edits) = links.check(&request, &facts).unwrap();
+        assert_eq!(link.once.is_some(), once.is_some());
+        assert_eq!(!edits.is_empty(), is_exchanged);
+    }
+}
+
+#[test]
 fn a_link_for_another_method_is_not_exchanged() {
     let policy = policy(|_| {});
     let terms = Terms {
