@@ -32,8 +32,9 @@ test: need-cargo ## Every test, also end to end with a real Envoy and a real bro
 	$(call say,building everything that is tested)
 	@cargo build --workspace --all-targets
 	$(call say,testing$(comma) also end to end)
-	@envoy=$$(scripts/envoy); driver=$$(scripts/chromium); echo "Envoy: $$envoy, browser: $$driver"; \
-	KEYGATE_ENVOY=$$envoy KEYGATE_CHROMEDRIVER=$$driver KEYGATE_WASM=target/keygate.wasm cargo test --workspace
+	@envoy=$$(scripts/envoy); driver=$$(scripts/chromium); ffmpeg=$$(scripts/ffmpeg); \
+	echo "Envoy: $$envoy, browser: $$driver, player: $$ffmpeg"; \
+	KEYGATE_ENVOY=$$envoy KEYGATE_CHROMEDRIVER=$$driver KEYGATE_FFMPEG=$$ffmpeg KEYGATE_WASM=target/keygate.wasm cargo test --workspace
 
 test-docker: need-cargo ## The end-to-end tests against Envoy in docker
 	$(call say,building the filter)
@@ -41,8 +42,9 @@ test-docker: need-cargo ## The end-to-end tests against Envoy in docker
 	$(call say,building the key service and the tests)
 	@cargo build --workspace
 	$(call say,testing end to end against Envoy in docker)
-	@image=$$(scripts/docker-image); driver=$$(scripts/chromium); echo "Envoy: docker:$$image, browser: $$driver"; \
-	KEYGATE_ENVOY=docker:$$image KEYGATE_CHROMEDRIVER=$$driver KEYGATE_WASM=target/keygate.wasm cargo test -p keygate-tests --test e2e
+	@image=$$(scripts/docker-image); driver=$$(scripts/chromium); ffmpeg=$$(scripts/ffmpeg); \
+	echo "Envoy: docker:$$image, browser: $$driver, player: $$ffmpeg"; \
+	KEYGATE_ENVOY=docker:$$image KEYGATE_CHROMEDRIVER=$$driver KEYGATE_FFMPEG=$$ffmpeg KEYGATE_WASM=target/keygate.wasm cargo test -p keygate-tests --test e2e
 
 lint: need-cargo ## Format, clippy (also for wasm32), documentation, shell scripts
 	$(call say,format)

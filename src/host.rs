@@ -14,7 +14,9 @@ use std::time::Duration;
 use keygate_core::request::Header;
 use keygate_core::time::{Millis, UnixMillis};
 use proxy_wasm::hostcalls;
-use proxy_wasm::types::{BufferType, MapType, MetricType, StreamType};
+/// Which headers or trailers.
+pub use proxy_wasm::types::MapType as Map;
+use proxy_wasm::types::{BufferType, MetricType, StreamType};
 
 /// The host refused a call; the number is its status in the ABI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,18 +36,25 @@ unsafe extern "C" {
         return_size: *mut usize,
     ) -> u32;
     fn proxy_get_header_map_pairs(
-        map: MapType,
+        map: Map,
         return_data: *mut *mut u8,
         return_size: *mut usize,
     ) -> u32;
-    fn proxy_replace_header_map_value(
-        map: MapType,
+    fn proxy_add_header_map_value(
+        map: Map,
         name: *const u8,
         name_size: usize,
         value: *const u8,
         value_size: usize,
     ) -> u32;
-    fn proxy_remove_header_map_value(map: MapType, name: *const u8, name_size: usize) -> u32;
+    fn proxy_replace_header_map_value(
+        map: Map,
+        name: *const u8,
+        name_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
+    fn proxy_remove_header_map_value(map: Map, name: *const u8, name_size: usize) -> u32;
     fn proxy_get_property(
         path: *const u8,
         path_size: usize,
@@ -137,19 +146,11 @@ fn buffer(kind: BufferType, max: usize) -> Outcome<Vec<u8>> {
     owned(|data, size| unsafe { proxy_get_buffer_bytes(kind, 0, max, data, size) })
 }
 
-/// The headers of the request of the current context.
-pub fn request_headers() -> Outcome<Vec<Header>> {
-    map(MapType::HttpRequestHeaders)
-}
-
-/// The headers of the answer to a callout; only in its callback.
-pub fn callout_headers() -> Outcome<Vec<Header>> {
-    map(MapType::HttpCallResponseHeaders)
-}
-
-fn map(kind: MapType) -> Outcome<Vec<Header>> {
+/// The headers or trailers of the current context, or those of the answer to a callout;
+/// each only in its own callback.
+pub fn headers(map: Map) -> Outcome<Vec<Header>> {
     // SAFETY: both pointers are valid for the call.
-    let bytes = owned(|data, size| unsafe { proxy_get_header_map_pairs(kind, data, size) })?;
+    let bytes = owned(|data, size| unsafe { proxy_get_header_map_pairs(map, data, size) })?;
     parse_map(&bytes).ok_or(HostError(u32::MAX))
 }
 
@@ -196,38 +197,24 @@ fn write_map(headers: &[(&str, &str)]) -> Vec<u8> {
     bytes
 }
 
-/// The trailers of the request of the current context; only in their callback.
-pub fn request_trailers() -> Outcome<Vec<Header>> {
-    map(MapType::HttpRequestTrailers)
-}
-
-/// Removes every trailer of this name.
-pub fn remove_trailer(name: &[u8]) -> Outcome<()> {
-    let map = MapType::HttpRequestTrailers;
-    // SAFETY: pointer and size are those of a live slice.
-    check(unsafe { proxy_remove_header_map_value(map, name.as_ptr(), name.len()) })
-}
-
 /// Replaces every header of this name, pseudo-headers too, by one.
-pub fn set_header(name: &str, value: &[u8]) -> Outcome<()> {
-    replace(MapType::HttpRequestHeaders, name, value)
-}
-
-/// Replaces every header of this name on the answer of the upstream by one.
-pub fn set_response_header(name: &str, value: &str) -> Outcome<()> {
-    replace(MapType::HttpResponseHeaders, name, value.as_bytes())
-}
-
-fn replace(map: MapType, name: &str, value: &[u8]) -> Outcome<()> {
+pub fn set(map: Map, name: &str, value: &[u8]) -> Outcome<()> {
     // SAFETY: pointers and sizes are those of live slices.
     check(unsafe {
         proxy_replace_header_map_value(map, name.as_ptr(), name.len(), value.as_ptr(), value.len())
     })
 }
 
+/// Puts a header beside those of its name.
+pub fn add(map: Map, name: &str, value: &[u8]) -> Outcome<()> {
+    // SAFETY: pointers and sizes are those of live slices.
+    check(unsafe {
+        proxy_add_header_map_value(map, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+    })
+}
+
 /// Removes every header of this name.
-pub fn remove_header(name: &str) -> Outcome<()> {
-    let map = MapType::HttpRequestHeaders;
+pub fn remove(map: Map, name: &[u8]) -> Outcome<()> {
     // SAFETY: pointer and size are those of a live slice.
     check(unsafe { proxy_remove_header_map_value(map, name.as_ptr(), name.len()) })
 }

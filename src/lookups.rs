@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use keygate_core::app_key::KeyHash;
+use keygate_core::grant::Edit;
 use keygate_core::request::Header;
 use keygate_core::time::{Millis, UnixMillis};
 use keygate_core::wire::MAX_LOOKUP;
@@ -28,12 +29,9 @@ pub struct Waiter {
     pub client: Option<IpAddr>,
     /// Shared with the stream: what it may let pass.
     pub state: Rc<Cell<State>>,
-    /// Shared with the stream: what is to be set on the answer of the upstream.
-    pub response_headers: Rc<Cell<ResponseHeaders>>,
+    /// Shared with the stream: what is to be done to the answer of the upstream.
+    pub response_edits: Rc<Cell<Vec<Edit>>>,
 }
-
-/// Names and values.
-pub type ResponseHeaders = Vec<(&'static str, &'static str)>;
 
 /// The table of one root context.
 #[derive(Default)]

@@ -24,7 +24,7 @@ use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 use serde::de::DeserializeOwned;
 
-use crate::host::{self, HostError};
+use crate::host::{self, HostError, Map};
 use crate::lookups::{Asked, Lookups, Waiter};
 use crate::metrics::count;
 use crate::stream::{Stream, conclude, settle};
@@ -337,7 +337,7 @@ fn patience(service: &KeyService) -> Millis {
 /// What the key service said; `None` for anything that is not its own 200. Envoy's
 /// answers in its place (503, 504) look like others', hence the marker.
 fn read_answer<T: DeserializeOwned>(size: usize) -> Option<T> {
-    let headers = host::callout_headers().ok()?;
+    let headers = host::headers(Map::HttpCallResponseHeaders).ok()?;
     let has = |name: &str, value: &str| {
         let mut values = headers.iter().filter(|(it, _)| it == name.as_bytes());
         values.next().is_some_and(|(_, it)| it == value.as_bytes()) && values.next().is_none()

@@ -15,8 +15,8 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use crate::claims::VerifiedClaims;
-use crate::host::{self, HostError};
-use crate::lookups::{ResponseHeaders, Waiter};
+use crate::host::{self, HostError, Map};
+use crate::lookups::Waiter;
 use crate::metrics;
 use crate::root::Worker;
 
@@ -38,7 +38,7 @@ pub struct Stream {
     context: u32,
     worker: Option<Rc<Worker>>,
     state: Rc<Cell<State>>,
-    response_headers: Rc<Cell<ResponseHeaders>>,
+    response_edits: Rc<Cell<Vec<Edit>>>,
 }
 
 impl Stream {
@@ -48,7 +48,7 @@ impl Stream {
             context,
             worker,
             state,
-            response_headers: Rc::default(),
+            response_edits: Rc::default(),
         }
     }
 
@@ -64,10 +64,10 @@ impl Stream {
         let Some(worker) = &self.worker else {
             return Ok(());
         };
-        let trailers = host::request_trailers()?;
+        let trailers = host::headers(Map::HttpRequestTrailers)?;
         let mut names = trailers.iter().map(|(name, _)| name);
         names.try_for_each(|name| match worker.policy.identity.is_claimed_by(name) {
-            true => host::remove_trailer(name),
+            true => host::remove(Map::HttpRequestTrailers, name),
             false => Ok(()),
         })
     }
@@ -76,7 +76,7 @@ impl Stream {
         let Some(worker) = &self.worker else {
             return refuse(&[], Reason::HostFailure);
         };
-        let (Ok(headers), Ok(now)) = (host::request_headers(), host::now()) else {
+        let (Ok(headers), Ok(now)) = (host::headers(Map::HttpRequestHeaders), host::now()) else {
             return refuse(&[], Reason::HostFailure);
         };
         let waiter = Waiter {
@@ -84,7 +84,7 @@ impl Stream {
             headers,
             client: host::client_address(),
             state: Rc::clone(&self.state),
-            response_headers: Rc::clone(&self.response_headers),
+            response_edits: Rc::clone(&self.response_edits),
         };
         match judge(worker, &waiter, &worker.cache, now) {
             Verdict::Ask(hash) => match worker.ask(hash, waiter, now) {
@@ -157,7 +157,7 @@ pub fn conclude(waiter: &Waiter, verdict: Verdict) {
 fn enforce_for(waiter: &Waiter, verdict: Verdict) -> State {
     let state = enforce(&verdict, &waiter.headers);
     if let (Verdict::Allow(grant), State::Allowed) = (verdict, state) {
-        waiter.response_headers.set(grant.response_headers);
+        waiter.response_edits.set(grant.response_edits);
     }
     state
 }
@@ -171,7 +171,7 @@ fn enforce(verdict: &Verdict, headers: &[Header]) -> State {
             Err(_) => refuse(headers, Reason::HostFailure),
         },
         Verdict::Deny(it) => {
-            if it.edits.iter().try_for_each(carry_out).is_err() {
+            if carry_out(Map::HttpRequestHeaders, &it.edits).is_err() {
                 log::warn!("keygate: a credential stays in the path of a refused request");
             }
             let grpc = it.grpc_status;
@@ -196,16 +196,17 @@ fn answered(sent: Result<(), HostError>) -> State {
 }
 
 fn edit(grant: &Grant) -> Result<(), HostError> {
-    grant.edits.iter().try_for_each(carry_out)?;
+    carry_out(Map::HttpRequestHeaders, &grant.edits)?;
     let mut state = grant.state.iter();
     state.try_for_each(|(name, value)| host::set_state(name, value))
 }
 
-fn carry_out(edit: &Edit) -> Result<(), HostError> {
-    match edit {
-        Edit::Remove(name) => host::remove_header(name),
-        Edit::Set(name, value) => host::set_header(name, value),
-    }
+fn carry_out(map: Map, edits: &[Edit]) -> Result<(), HostError> {
+    edits.iter().try_for_each(|edit| match edit {
+        Edit::Remove(name) => host::remove(map, name.as_bytes()),
+        Edit::Set(name, value) => host::set(map, name, value),
+        Edit::Add(name, value) => host::add(map, name, value),
+    })
 }
 
 /// The answer when the decision itself could not be made or carried out.
@@ -249,9 +250,9 @@ impl HttpContext for Stream {
     }
 
     fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        for (name, value) in self.response_headers.take() {
-            if host::set_response_header(name, value).is_err() {
-                log::warn!("keygate: the header {name} could not be set on an answer");
+        for edit in self.response_edits.take() {
+            if carry_out(Map::HttpResponseHeaders, &[edit]).is_err() {
+                log::warn!("keygate: a header of an answer could not be edited");
             }
         }
         Action::Continue

@@ -4,10 +4,13 @@
 mod answers;
 mod app_keys;
 mod attacks;
+mod cache;
 mod challenge;
 mod configuration;
 mod demo;
+mod exchange;
 mod harness;
+mod hls;
 mod hostile;
 mod identity;
 mod links;

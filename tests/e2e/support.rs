@@ -2,8 +2,9 @@
 
 use std::process::Command;
 
-use keygate_core::app_key::{KeyRingId, MasterSecret, Prefix};
-use keygate_core::secret::Secret;
+use keygate_core::app_key::{KeyRingId, MasterSecret, Prefix, mac};
+use keygate_core::secret::{RingEntry, Secret};
+use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256};
 use keygate_tests::client::Response;
 use keygate_tests::envoy::Envoy;
 use keygate_tests::service::{APP_KEYS, CreatedKey, MEDIA, keygate};
@@ -21,6 +22,26 @@ pub fn sign(path: &str, more: &[&str]) -> String {
     let error = String::from_utf8_lossy(&signed.stderr);
     assert!(signed.status.success(), "{error}");
     String::from_utf8(signed.stdout).unwrap().trim().to_owned()
+}
+
+/// The token of a native link, for a target on this host.
+pub fn native(terms: &Terms<'_>, host: &str, target: &str) -> String {
+    let (path, query) = match target.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (target, None),
+    };
+    let entry = RingEntry {
+        id: "demo".to_owned(),
+        key: mac(MEDIA.as_bytes()),
+        not_before: None,
+        not_after: None,
+    };
+    hs256(terms, &Place { host, path, query }, &entry).unwrap()
+}
+
+/// Unix seconds.
+pub fn now() -> u64 {
+    std::time::UNIX_EPOCH.elapsed().unwrap().as_secs()
 }
 
 /// A new key of this account, without limits.

@@ -1,9 +1,13 @@
 //! The upstream: answers every request with JSON of what it received, and keeps
 //! a record from the moment the headers arrive, so that a test can tell whether
-//! anything passed before a verdict. It judges nothing.
+//! anything passed before a verdict. It judges nothing. A test may have it serve files
+//! and add headers to its answers.
+
+mod content;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -16,6 +20,8 @@ use hyper_util::rt::TokioIo;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
+
+use content::Content;
 
 /// One request, as the upstream saw it.
 #[derive(Clone, Debug, Default)]
@@ -88,6 +94,7 @@ impl Record {
 pub struct Echo {
     address: SocketAddr,
     record: Record,
+    content: Content,
     runtime: Option<Runtime>,
 }
 
@@ -102,11 +109,12 @@ impl Echo {
         let address = listener
             .local_addr()
             .expect("a bound socket has an address");
-        let record = Record::default();
-        runtime.spawn(serve(listener, Some(record.clone())));
+        let (record, content) = (Record::default(), Content::default());
+        runtime.spawn(serve(listener, Some(record.clone()), content.clone()));
         Self {
             address,
             record,
+            content,
             runtime: Some(runtime),
         }
     }
@@ -115,6 +123,16 @@ impl Echo {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.address.port()
+    }
+
+    /// From now on every answer carries these headers, too.
+    pub fn answer_with(&self, headers: &[(&'static str, &'static str)]) {
+        self.content.answer_with(headers);
+    }
+
+    /// From now on a path that names a file in this directory is answered with the file.
+    pub fn serve_files(&self, directory: &Path) {
+        self.content.serve_files(directory);
     }
 
     /// Everything received so far, oldest first.
@@ -161,7 +179,7 @@ pub fn serve_forever(address: SocketAddr, ready: impl FnOnce(SocketAddr)) -> std
     runtime().block_on(async {
         let listener = TcpListener::bind(address).await?;
         ready(listener.local_addr()?);
-        serve(listener, None).await;
+        serve(listener, None, Content::default()).await;
         Ok(())
     })
 }
@@ -174,15 +192,16 @@ fn runtime() -> Runtime {
         .expect("a runtime can be made")
 }
 
-async fn serve(listener: TcpListener, record: Option<Record>) {
+async fn serve(listener: TcpListener, record: Option<Record>, content: Content) {
     loop {
         // A connection that died before it was accepted concerns nobody.
         let Ok((stream, _)) = listener.accept().await else {
             continue;
         };
-        let record = record.clone();
+        let (record, content) = (record.clone(), content.clone());
         tokio::spawn(async move {
-            let answer = service_fn(move |request| answer(request, record.clone()));
+            let answer =
+                service_fn(move |request| answer(request, record.clone(), content.clone()));
             let _ = http1::Builder::new()
                 .max_headers(1000)
                 .serve_connection(TokioIo::new(stream), answer)
@@ -194,6 +213,7 @@ async fn serve(listener: TcpListener, record: Option<Record>) {
 async fn answer(
     request: Request<Incoming>,
     record: Option<Record>,
+    content: Content,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, mut body) = request.into_parts();
     let path = head.uri.path_and_query().map_or("*", |path| path.as_str());
@@ -222,9 +242,16 @@ async fn answer(
     }
     update(&|received| received.complete = true);
 
-    Ok(Response::builder()
-        .header("content-type", "application/json")
-        .body(Full::from(page(&received, length)))
+    let (kind, body) = content.file(&received.path).unwrap_or_else(|| {
+        let page = page(&received, length);
+        ("application/json", page.into_bytes())
+    });
+    let mut response = Response::builder().header("content-type", kind);
+    for (name, value) in content.headers() {
+        response = response.header(name, value);
+    }
+    Ok(response
+        .body(Full::from(body))
         .expect("a fixed header is valid"))
 }
 

@@ -9,6 +9,7 @@ pub mod client;
 pub mod echo;
 pub mod envoy;
 pub mod fake_service;
+pub mod ffmpeg;
 mod launch;
 mod process;
 pub mod service;

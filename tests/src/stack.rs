@@ -115,23 +115,34 @@ impl StackBuilder {
     pub fn config_for(self, stack: &Stack) -> EnvoyConfig {
         let keys = stack.service.as_ref().map_or(0, Service::port);
         let keys = self.keys_at.unwrap_or(keys);
-        self.config.upstream(stack.echo.port()).key_service(keys)
+        with_keys(self.config.upstream(stack.echo.port()), keys)
     }
 
-    /// Brings all of it up.
+    /// Brings all of it up; a key service only where the file knows one.
     #[must_use]
     pub fn start(self) -> Stack {
         let echo = Echo::start();
-        let service = self.keys_at.is_none().then(Service::start);
+        let is_needed = self.keys_at.is_none() && self.config.has_cluster(KEYS);
+        let service = is_needed.then(Service::start);
         let keys = self
             .keys_at
             .or(service.as_ref().map(Service::port))
             .unwrap_or_default();
-        let envoy = Envoy::start(self.config.upstream(echo.port()).key_service(keys));
+        let envoy = Envoy::start(with_keys(self.config.upstream(echo.port()), keys));
         Stack {
             envoy,
             echo,
             service,
         }
+    }
+}
+
+/// The cluster of the key service in our files.
+const KEYS: &str = "keygate_keys";
+
+fn with_keys(config: EnvoyConfig, port: u16) -> EnvoyConfig {
+    match config.has_cluster(KEYS) {
+        true => config.key_service(port),
+        false => config,
     }
 }

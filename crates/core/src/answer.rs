@@ -12,6 +12,7 @@ use crate::query;
 use crate::reason::{PublicReason, Reason};
 use crate::request::Header;
 use crate::scopes::Scopes;
+use crate::signed_url::path_token::PathToken;
 
 pub use authenticate::Authenticate;
 pub use template::{Bodies, Form, PLACEHOLDERS, Reply, Template};
@@ -69,6 +70,8 @@ pub struct Voice<'a> {
     pub needed_scopes: Option<&'a Scopes>,
     /// Parameters of the query that hold credentials: no answer repeats them.
     pub secret_parameters: &'a [String],
+    /// Names of the path segments that carry tokens: neither does it repeat those.
+    pub path_tokens: &'a [String],
 }
 
 /// What goes out beside status and standard headers.
@@ -127,7 +130,7 @@ impl Refusal {
             .filter(|_| !is_grpc)
             .map_or(self.status(), |reply| self.status_of(reply, headers));
         let request_id = visible(first(headers, b"x-request-id"));
-        let own_url = own_url(headers, voice.secret_parameters);
+        let own_url = own_url(headers, voice);
         let url = percent_encode(own_url.as_deref().unwrap_or("/"));
         let is_shorter = |it: &String| it.as_bytes() != first(headers, b":path");
         let without_secrets = own_url.filter(is_shorter).into_iter();
@@ -350,9 +353,18 @@ fn accepted(headers: &[Header]) -> String {
 
 /// Path and query of the request, without credentials. `None` for an ambiguous path,
 /// which a browser could take for another site.
-fn own_url(headers: &[Header], secret_parameters: &[String]) -> Option<String> {
+fn own_url(headers: &[Header], voice: &Voice<'_>) -> Option<String> {
     let target = Target::parse(first(headers, b":path")).ok()?;
-    Some(query::without(&target, secret_parameters))
+    // Of a path with two such segments nothing is repeated.
+    let Ok(token) = PathToken::find(&target, voice.path_tokens) else {
+        return Some("/".to_owned());
+    };
+    let kept = token.map(|it| it.without(&target));
+    let target = match &kept {
+        Some(kept) => Target::parse(kept.as_bytes()).ok()?,
+        None => target,
+    };
+    Some(query::without(&target, voice.secret_parameters))
 }
 
 /// RFC 9562 section 4, as Envoy makes its request ids.

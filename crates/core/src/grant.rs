@@ -2,20 +2,22 @@
 
 use std::borrow::Cow;
 
-use crate::credential::cookies_without;
+use crate::credential::{cookie_values, cookies_without};
 use crate::identity::{Identity, IdentityHeaders};
 use crate::path::Target;
 use crate::query;
 use crate::reason::Reason;
 use crate::request::Request;
 
-/// One change to the headers of a request.
+/// One change to the headers of a request or of its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Edit {
     /// Remove every header of this name.
     Remove(String),
     /// Replace every header of this name (`:path` too) by one.
     Set(String, Vec<u8>),
+    /// Put one more beside those of this name.
+    Add(String, Vec<u8>),
 }
 
 /// A credential that must not reach the upstream.
@@ -58,8 +60,8 @@ pub struct Grant {
     pub state: Vec<(&'static str, String)>,
     /// Who calls, if a credential says so.
     pub identity: Option<Identity>,
-    /// Headers to set on the answer of the upstream.
-    pub response_headers: Vec<(&'static str, &'static str)>,
+    /// Edits of the answer of the upstream, in their order.
+    pub response_edits: Vec<Edit>,
     /// Why.
     pub outcome: Outcome,
 }
@@ -89,7 +91,8 @@ impl Grant {
                 edits.push(remove);
             }
         }
-        edits.extend(strip_all(strips, request));
+        let own = headers.own_cookies.iter().map(String::as_str);
+        edits.extend(strip_all(strips, own, request));
         edits.extend(strip_target(request, strips));
         let mut set = |name: &str, value: &str| {
             edits.push(Edit::Set(name.to_owned(), value.as_bytes().to_vec()));
@@ -114,7 +117,11 @@ impl Grant {
             edits,
             state,
             identity: identity.cloned(),
-            response_headers: KEY_IN_URL.iter().copied().filter(|_| is_used).collect(),
+            response_edits: KEY_IN_URL
+                .iter()
+                .filter(|_| is_used)
+                .map(|(name, value)| Edit::Set((*name).to_owned(), value.as_bytes().to_vec()))
+                .collect(),
             outcome,
         }
     }
@@ -122,9 +129,14 @@ impl Grant {
 
 /// The edits that take credentials out of the headers; all cookies go in one, since each
 /// starts from the request as it came.
-fn strip_all(strips: &[Strip<'_>], request: &Request<'_>) -> Vec<Edit> {
+fn strip_all<'a>(
+    strips: &[Strip<'a>],
+    own_cookies: impl Iterator<Item = &'a str>,
+    request: &Request<'_>,
+) -> Vec<Edit> {
     let mut edits = Vec::new();
-    let mut cookies = Vec::new();
+    let is_there = |name: &&str| cookie_values(request, name).next().is_some();
+    let mut cookies: Vec<&str> = own_cookies.filter(is_there).collect();
     for strip in strips {
         match strip {
             // One target: see `strip_target`.

@@ -57,6 +57,8 @@ pub struct IdentityHeaders {
     pub result: String,
     /// The identity as a signed token, if there is an [`Issuer`](crate::assertion::Issuer).
     pub assertion: String,
+    /// Cookies that are ours alone: whatever is decided, no upstream sees them.
+    pub own_cookies: Vec<String>,
 }
 
 impl Default for IdentityHeaders {
@@ -69,6 +71,7 @@ impl Default for IdentityHeaders {
             metadata: named("metadata"),
             result: named("result"),
             assertion: named("assertion"),
+            own_cookies: Vec::new(),
         }
     }
 }

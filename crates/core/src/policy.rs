@@ -99,7 +99,11 @@ impl Policy {
     pub fn decide(&self, headers: &[Header], facts: &Facts<'_>) -> Verdict {
         let refuse = |reason| {
             let scheme = Scheme::None;
-            Verdict::Deny(Refusal { reason, scheme }.answer(headers, &Voice::default()))
+            let voice = Voice {
+                path_tokens: &self.path_tokens,
+                ..Voice::default()
+            };
+            Verdict::Deny(Refusal { reason, scheme }.answer(headers, &voice))
         };
         let mut kept = String::new();
         let request = match self.read(headers, &mut kept) {

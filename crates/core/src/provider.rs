@@ -3,7 +3,7 @@
 use crate::answer::{Refusal, Scheme};
 use crate::app_key::{AppKey, KeyHash, MasterSecret, Prefix};
 use crate::credential::{self, Carrier};
-use crate::grant::Strip;
+use crate::grant::{Edit, Strip};
 use crate::identity::Identity;
 use crate::once::OnceLink;
 use crate::policy::Facts;
@@ -51,6 +51,8 @@ pub struct Finding<'a> {
     pub strips: Vec<Strip<'a>>,
     /// A link among them that works once.
     pub once: Option<OnceLink>,
+    /// What is to be done to the answer, if the request passes on account of this.
+    pub response_edits: Vec<Edit>,
 }
 
 /// Whether a requirement is met.
@@ -68,6 +70,7 @@ impl Finding<'_> {
     /// A refusal for which no genuine credential was seen.
     pub fn refused(reason: Reason, scheme: Scheme) -> Self {
         Self {
+            response_edits: Vec::new(),
             conclusion: Conclusion::Refused(Refusal { reason, scheme }),
             strips: Vec::new(),
             once: None,
@@ -104,11 +107,12 @@ impl Provider {
     /// Looks for this provider's credential in a request and checks it.
     pub fn check<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Finding<'a> {
         match self {
-            Self::SignedUrl(links) => match links.format.verify(request, facts) {
-                Ok(link) => Finding {
+            Self::SignedUrl(links) => match links.check(request, facts) {
+                Ok((link, response_edits)) => Finding {
                     conclusion: Conclusion::Met(link.identity),
                     strips: link.strips.to_vec(),
                     once: link.once,
+                    response_edits,
                 },
                 Err(reason) => Finding::refused(reason, Scheme::SignedUrl),
             },
@@ -120,6 +124,7 @@ impl Provider {
                     conclusion: Conclusion::Met(Some(identity)),
                     strips: sessions.carriers.iter().map(strip).collect(),
                     once: None,
+                    response_edits: Vec::new(),
                 },
                 Err(reason) => Finding::refused(reason, Scheme::AppKey),
             },
@@ -159,6 +164,7 @@ impl AppKeys {
                 conclusion: refused(reason),
                 strips: vec![strip(found.carrier)],
                 once: None,
+                response_edits: Vec::new(),
             });
         }
         let conclusion = match facts.keys.find(&hash, facts.now) {
@@ -177,6 +183,7 @@ impl AppKeys {
             conclusion,
             strips: vec![strip(found.carrier)],
             once: None,
+            response_edits: Vec::new(),
         })
     }
 }

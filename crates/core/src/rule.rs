@@ -47,6 +47,8 @@ pub struct Rule {
     pub authenticate: Authenticate,
     /// Parameters of the query that hold its credentials: no answer repeats them.
     pub secret_parameters: Vec<String>,
+    /// Names of the path segments that hold credentials of any rule: the same.
+    pub path_tokens: Vec<String>,
 }
 
 /// A header that a request must have.
@@ -148,6 +150,7 @@ impl Rule {
             conclusion,
             mut strips,
             once,
+            response_edits,
         } = self.judge(request, facts);
         match conclusion {
             Conclusion::Met(identity) => {
@@ -160,10 +163,13 @@ impl Rule {
                         Outcome::Verified
                     }
                 };
-                let verdict = allow(outcome, &strips, identity.as_ref());
-                match (once, verdict) {
-                    (Some(link), Verdict::Allow(grant)) => self.redeem(link, grant, request),
-                    (_, verdict) => verdict,
+                let identity = identity.as_ref();
+                let mut grant = Grant::new(request, headers, outcome, &strips, identity);
+                // First, so that what is stricter about caches stands.
+                grant.response_edits.splice(..0, response_edits);
+                match once {
+                    Some(link) => self.redeem(link, grant, request),
+                    None => Verdict::Allow(grant),
                 }
             }
             Conclusion::Ask(hash) => Verdict::Ask(hash),
@@ -228,6 +234,7 @@ impl Rule {
             authenticate: Some(&self.authenticate),
             needed_scopes: self.needed_scopes(method),
             secret_parameters: &self.secret_parameters,
+            path_tokens: &self.path_tokens,
         }
     }
 
@@ -298,6 +305,7 @@ impl Requirement {
                 conclusion: Conclusion::Met(None),
                 strips: Vec::new(),
                 once: None,
+                response_edits: Vec::new(),
             },
             Self::One(provider) => provider.check(request, facts),
             Self::Any(some) => any(some.iter().map(|it| it.check(request, facts))),
@@ -311,11 +319,12 @@ impl Requirement {
 /// challenge more than one that has none. All are looked at: each may have seen a key. A
 /// link that works once is used only where nothing else is met.
 fn any<'a>(findings: impl Iterator<Item = Finding<'a>>) -> Finding<'a> {
-    let mut strips = Vec::new();
+    let (mut strips, mut response_edits) = (Vec::new(), Vec::new());
     let (mut met, mut ask, mut refused): (Option<Option<Identity>>, _, _) = (None, None, None);
     let (mut once, mut is_met_for_good) = (None, false);
     for finding in findings {
         strips.extend(finding.strips);
+        response_edits.extend(finding.response_edits);
         match finding.conclusion {
             Conclusion::Met(identity) => {
                 met = Some(met.flatten().or(identity));
@@ -344,6 +353,7 @@ fn any<'a>(findings: impl Iterator<Item = Finding<'a>>) -> Finding<'a> {
         conclusion,
         strips,
         once: once.filter(|_| !is_met_for_good),
+        response_edits,
     }
 }
 
@@ -359,11 +369,12 @@ fn weight(refusal: Refusal) -> u8 {
 /// A refusal comes before a question: there is no use in asking. Of two links that work
 /// once only one could be used up.
 fn all<'a>(findings: impl Iterator<Item = Finding<'a>>) -> Finding<'a> {
-    let mut strips = Vec::new();
+    let (mut strips, mut response_edits) = (Vec::new(), Vec::new());
     let (mut identity, mut ask, mut refused) = (None, None, None);
     let mut once: Option<OnceLink> = None;
     for finding in findings {
         strips.extend(finding.strips);
+        response_edits.extend(finding.response_edits);
         match finding.conclusion {
             Conclusion::Met(more) => identity = identity.or(more),
             Conclusion::Ask(hash) => ask = ask.or(Some(hash)),
@@ -384,5 +395,6 @@ fn all<'a>(findings: impl Iterator<Item = Finding<'a>>) -> Finding<'a> {
         conclusion,
         strips,
         once,
+        response_edits,
     }
 }

@@ -162,6 +162,21 @@ extern "C" fn proxy_replace_header_map_value(
     })
 }
 
+/// No more than an answer needs: it keeps every header that it is given.
+#[unsafe(no_mangle)]
+extern "C" fn proxy_add_header_map_value(
+    map: u32,
+    name: *const u8,
+    name_size: usize,
+    value: *const u8,
+    value_size: usize,
+) -> u32 {
+    match map {
+        2 => proxy_replace_header_map_value(map, name, name_size, value, value_size),
+        _ => BAD_ARGUMENT,
+    }
+}
+
 #[unsafe(no_mangle)]
 extern "C" fn proxy_remove_header_map_value(map: u32, name: *const u8, size: usize) -> u32 {
     if map == 1 {
@@ -338,7 +353,7 @@ macro_rules! never_called {
 }
 
 never_called! {
-    proxy_add_header_map_value proxy_call_foreign_function proxy_close_stream proxy_done
+    proxy_call_foreign_function proxy_close_stream proxy_done
     proxy_get_header_map_value proxy_get_log_level proxy_get_metric proxy_get_shared_data
     proxy_get_status proxy_grpc_call proxy_grpc_cancel proxy_grpc_close proxy_grpc_send
     proxy_grpc_stream proxy_record_metric proxy_resolve_shared_queue proxy_set_buffer_bytes

@@ -102,6 +102,13 @@ impl EnvoyConfig {
         self.cluster_at("keygate_keys", port)
     }
 
+    /// Whether there is such a cluster.
+    #[must_use]
+    pub fn has_cluster(&self, name: &str) -> bool {
+        let clusters = self.bootstrap["static_resources"]["clusters"].as_array();
+        clusters.is_some_and(|all| all.iter().any(|it| it["name"] == name))
+    }
+
     /// Where any cluster's one endpoint listens on 127.0.0.1.
     #[must_use]
     pub fn cluster(self, name: &str, port: u16) -> Self {

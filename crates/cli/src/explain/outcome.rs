@@ -69,7 +69,7 @@ fn told(edit: &Edit) -> String {
         }
         // Other cookies are credentials too, and so is a token in three parts (RFC 7519).
         Edit::Set(name, _) if name == "cookie" => "cookie: without the credential".to_owned(),
-        Edit::Set(name, value) => {
+        Edit::Set(name, value) | Edit::Add(name, value) => {
             let value = String::from_utf8_lossy(value);
             let is_token = value.starts_with("eyJ") && value.matches('.').count() == 2;
             let value = if is_token { "(a signed token)" } else { &value };

@@ -52,7 +52,7 @@ fn provider(
     page.line("require", depth, &format!("provider \"{name}\""));
     let found = provider.check(request, facts);
     let steps = match provider {
-        Provider::SignedUrl(links) => links.format.explain(request, facts),
+        Provider::SignedUrl(links) => links.explain(request, facts),
         Provider::AppKey(keys) => key::steps(keys, request, facts),
         Provider::Session(_) => {
             vec!["what jwt_authn leaves in the metadata is not to be had here".to_owned()]

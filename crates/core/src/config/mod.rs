@@ -33,6 +33,7 @@ use crate::policy::{KeyService, Policy, Unmatched};
 use crate::provider::Provider;
 use crate::rule::Rule;
 use crate::secret::{KeyRing, RingEntry, Secret};
+use crate::signed_url::SignedUrl;
 use crate::signed_url::cloudflare::Directory;
 use crate::signed_url::path_token::PARAMETER;
 use crate::signed_url::public_key::{PublicKey, Seen};
@@ -142,6 +143,10 @@ struct Compiler<'a> {
     responses: HashMap<String, Rc<Template>>,
     /// What the links of each ring in Cloudflare's format cover.
     link_scopes: HashMap<String, Option<Directory>>,
+    /// The ring of every use, in the order of uses.
+    used_rings: Vec<String>,
+    /// Path and ring of every exchange of links.
+    exchanges: Vec<(String, String)>,
     realm: String,
     problems: Vec<Problem>,
 }
@@ -156,6 +161,8 @@ impl<'a> Compiler<'a> {
             providers: HashMap::new(),
             responses: HashMap::new(),
             link_scopes: HashMap::new(),
+            used_rings: Vec::new(),
+            exchanges: Vec::new(),
             realm: Authenticate::default().realm,
             problems: Vec::new(),
         }
@@ -198,17 +205,12 @@ impl<'a> Compiler<'a> {
             rules.extend(rule);
         }
         let identity = self.identity(&written.identity);
-        let (identity, assertion) = self.assertion(&written.assertion, identity, &rules);
-        let mut path_tokens: Vec<String> = Vec::new();
-        for provider in self.providers.values().flatten() {
-            if let Provider::SignedUrl(links) = provider.as_ref() {
-                path_tokens.extend(links.format.path_token().map(str::to_owned));
-                let parameter = links.format.path_parameter();
-                path_tokens.extend(parameter.map(|it| format!("{PARAMETER}{it}")));
-            }
-        }
+        let (mut identity, assertion) = self.assertion(&written.assertion, identity, &rules);
+        self.exchange_rings();
+        let exchanges = self.links().filter_map(|it| it.exchange.as_ref());
+        identity.own_cookies = exchanges.map(|it| it.cookie.clone()).collect();
         Some(Policy {
-            path_tokens,
+            path_tokens: self.path_tokens(),
             rules: Rules::new(rules),
             unmatched: match written.unmatched {
                 written::Unmatched::Deny => Unmatched::Deny,
@@ -219,6 +221,22 @@ impl<'a> Compiler<'a> {
             assertion,
         })
         .filter(|_| self.problems.is_empty())
+    }
+
+    fn links(&self) -> impl Iterator<Item = &SignedUrl> {
+        let providers = self.providers.values().flatten();
+        providers.filter_map(|it| match it.as_ref() {
+            Provider::SignedUrl(links) => Some(links),
+            Provider::AppKey(_) | Provider::Session(_) => None,
+        })
+    }
+
+    /// The names of path segments that carry tokens.
+    fn path_tokens(&self) -> Vec<String> {
+        let segments = self.links().filter_map(|it| it.format.path_token());
+        let parameters = self.links().filter_map(|it| it.format.path_parameter());
+        let parameters = parameters.map(|it| format!("{PARAMETER}{it}"));
+        segments.map(str::to_owned).chain(parameters).collect()
     }
 
     fn ring(&mut self, name: &str, written: &[written::RingSecret]) {

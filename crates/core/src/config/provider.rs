@@ -78,6 +78,7 @@ impl Compiler<'_> {
         mut make: impl FnMut(&mut Self, &RingEntry<Secret>) -> Option<K>,
     ) -> Option<KeyRing<K>> {
         let found = self.secrets.get(name).cloned();
+        self.used_rings.push(name.to_owned());
         let missing = format!("there is no ring \"{name}\" in secrets");
         let ring = self.checked(&format!("{path}.secrets"), found.ok_or(missing))?;
         let mut made = Vec::new();

@@ -70,6 +70,7 @@ impl Compiler<'_> {
             deny: deny.flatten(),
             authenticate,
             secret_parameters,
+            path_tokens: self.path_tokens(),
         })
     }
 

@@ -15,10 +15,27 @@ use super::written;
 
 /// The schema of version 1, in JSON Schema draft 2020-12.
 pub fn schema() -> Value {
-    let generator = SchemaSettings::draft2020_12().into_generator();
+    let mut generator = SchemaSettings::draft2020_12().into_generator();
+    let exchange = generator.subschema_for::<super::signed_url::Exchange>();
     let mut schema = generator.into_root_schema_for::<written::Policy>();
+    exchange_in_links(&mut schema, exchange.as_value());
     schema.insert("title".to_owned(), "Keygate policy".into());
     schema.to_value()
+}
+
+/// The member `exchange` is read apart from the formats, and all have it.
+fn exchange_in_links(schema: &mut Schema, exchange: &Value) {
+    let definitions = schema.get_mut("$defs").and_then(Value::as_object_mut);
+    for definition in definitions.into_iter().flat_map(|it| it.values_mut()) {
+        let kind = definition.pointer("/properties/type/const");
+        if kind.and_then(Value::as_str) != Some("signed_url") {
+            continue;
+        }
+        if let Some(properties) = definition.pointer_mut("/properties") {
+            let properties = properties.as_object_mut();
+            properties.map(|it| it.insert("exchange".to_owned(), exchange.clone()));
+        }
+    }
 }
 
 /// A kind of credential, by its `type` and, for links, its `format`.

@@ -16,6 +16,7 @@ pub mod cloudflare;
 pub mod cloudfront;
 #[cfg(feature = "tools")]
 mod deliver;
+pub mod exchange;
 #[cfg(feature = "formats-cdn")]
 pub mod fastly;
 #[cfg(any(feature = "formats-cdn", feature = "formats-images"))]
@@ -96,6 +97,8 @@ use crate::time::UnixMillis;
 pub struct SignedUrl {
     /// How its links are made.
     pub format: Box<dyn Format>,
+    /// Whether a link is exchanged for a cookie, and for which.
+    pub exchange: Option<exchange::Exchange>,
 }
 
 /// A format of signed URLs, configured.

@@ -93,7 +93,10 @@ pub fn after(
             Edit::Set(set, value) if set == name => {
                 values = vec![String::from_utf8(value.clone()).unwrap()];
             }
-            Edit::Remove(_) | Edit::Set(..) => {}
+            Edit::Add(added, value) if added == name => {
+                values.push(String::from_utf8(value.clone()).unwrap());
+            }
+            Edit::Remove(_) | Edit::Set(..) | Edit::Add(..) => {}
         }
     }
     (!values.is_empty()).then(|| values.join(","))

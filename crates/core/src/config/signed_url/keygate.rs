@@ -10,9 +10,6 @@ use crate::signed_url::carrier::Carrier;
 use crate::signed_url::keygate::{Keygate, Keys, ParameterName};
 use crate::signed_url::public_key::KeyKind;
 
-/// Fewer bytes than this can be guessed, once somebody has a link to try them on.
-const MIN_SECRET: usize = 16;
-
 /// A link that the application signs, in Keygate's own format.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -70,11 +67,7 @@ impl Compiler<'_> {
             Algorithm::Hs256 => {
                 let name = format!("secrets.{}", written.secrets);
                 let ring = self.ring_of(path, &written.secrets, |this, entry| {
-                    if entry.key.expose().len() < MIN_SECRET {
-                        let message =
-                            format!("\"{}\" must have at least {MIN_SECRET} bytes", entry.id);
-                        this.wrong(&name, message);
-                    }
+                    this.long_enough(&name, entry);
                     Some(mac(entry.key.expose()))
                 });
                 ring.map(Keys::Hs256)

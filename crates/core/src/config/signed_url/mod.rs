@@ -10,6 +10,7 @@ mod bunny;
 mod cloudflare;
 #[cfg(feature = "formats-cloudfront")]
 mod cloudfront;
+mod exchange;
 #[cfg(feature = "formats-cdn")]
 mod fastly;
 #[cfg(feature = "formats-google")]
@@ -44,7 +45,11 @@ use serde::Deserialize;
 
 use super::Compiler;
 use super::tree::Tree;
+use crate::secret::{RingEntry, Secret};
 use crate::signed_url::carrier::Carrier;
+#[cfg(feature = "schema")]
+pub use exchange::Written as Exchange;
+
 use crate::signed_url::{Format, SignedUrl};
 use crate::time::Millis;
 
@@ -53,6 +58,9 @@ const DEFAULT_SKEW: Millis = Millis::from_secs(30);
 
 /// More than this is no clock that is ahead, but a broken one.
 const MAX_SKEW: Millis = Millis::from_secs(600);
+
+/// Fewer bytes than this can be guessed, once somebody has a link to try them on.
+const MIN_SECRET: usize = 16;
 
 /// A year and a day: what is to live for longer needs no link that expires.
 const MAX_LIFETIME: Millis = Millis::from_secs(367 * 24 * 3600);
@@ -79,6 +87,9 @@ macro_rules! formats {
                 format: &str,
                 text: &Tree,
             ) -> Option<SignedUrl> {
+                // The one member that every format has, and none reads.
+                let exchange = text.get("exchange").map(|it| self.exchange(path, it));
+                let text = &text.without("exchange");
                 let format = match format {
                     $($(#[$gate])? $name => {
                         let written = self.part(path, text)?;
@@ -90,7 +101,11 @@ macro_rules! formats {
                         None
                     }
                 };
-                Some(SignedUrl { format: format? })
+                Some(SignedUrl {
+                    format: format?,
+                    // A wrong one is a problem already, and leaves none.
+                    exchange: exchange.flatten(),
+                })
             }
         }
     };
@@ -199,6 +214,14 @@ impl Compiler<'_> {
             self.wrong(&path, "names two segments of the path: one is enough");
         }
         carriers
+    }
+
+    /// Whether a secret can sign tokens of our own format.
+    fn long_enough(&mut self, path: &str, entry: &RingEntry<Secret>) {
+        if entry.key.expose().len() < MIN_SECRET {
+            let message = format!("\"{}\" must have at least {MIN_SECRET} bytes", entry.id);
+            self.wrong(path, message);
+        }
     }
 
     /// A span of at most `most`; without one, or with a wrong one, `default`.

@@ -1,0 +1,123 @@
+//! `exchange`, which the providers of every format of links may have.
+
+use serde::Deserialize;
+
+use super::{DEFAULT_SKEW, MAX_LIFETIME};
+use crate::app_key::mac;
+use crate::config::Compiler;
+use crate::config::tree::Tree;
+use crate::signed_url::carrier::Carrier;
+use crate::signed_url::exchange::{self, Exchange};
+use crate::signed_url::keygate::{Keygate, Keys};
+
+/// A valid link sets a cookie for what it covers, so that the children of a playlist load.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Exchange")
+)]
+#[serde(deny_unknown_fields)]
+pub struct Written {
+    /// The ring that signs the cookies: secrets of 16 bytes at least, for nothing else.
+    secrets: String,
+    /// The name of the cookie. Default: keygate_link.
+    cookie: Option<String>,
+    /// How long a cookie lives at most, such as 6h; never longer than its link.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    max_session: String,
+    /// On which requests from other sites a browser sends it. Default: lax.
+    #[serde(default)]
+    same_site: SameSite,
+    /// What the cookie opens. Default: link.
+    #[serde(default)]
+    covers: Covers,
+}
+
+/// On which requests from other sites a browser sends the cookie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+#[serde(rename_all = "lowercase")]
+enum SameSite {
+    /// When somebody follows a link to it.
+    #[default]
+    Lax,
+    /// On none.
+    Strict,
+    /// On all: for a player that is embedded elsewhere.
+    None,
+}
+
+/// What the cookie opens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+#[serde(rename_all = "lowercase")]
+enum Covers {
+    /// The prefix of the link. A link for one path sets none.
+    #[default]
+    Link,
+    /// The same, and for a link for one path the directory in which that is.
+    Directory,
+}
+
+impl Compiler<'_> {
+    pub(super) fn exchange(&mut self, provider: &str, text: &Tree) -> Option<Exchange> {
+        let path = &format!("{provider}.exchange");
+        let written: Written = self.part(path, text)?;
+        let ring = self.ring_of(path, &written.secrets, |this, entry| {
+            let at = format!("secrets.{}", written.secrets);
+            this.long_enough(&at, entry);
+            Some(mac(entry.key.expose()))
+        });
+        self.exchanges
+            .push((format!("{path}.secrets"), written.secrets.clone()));
+        let cookie = written.cookie.unwrap_or_else(|| "keygate_link".to_owned());
+        let at = format!("{path}.cookie");
+        self.cookie(&at, &cookie);
+        // RFC 6265bis section 4.1.3.2: browsers take such a cookie for the whole host only.
+        if cookie.to_ascii_lowercase().starts_with("__host-") {
+            let message = "must not begin with \"__Host-\": such a cookie has the path \"/\"";
+            self.wrong(&at, message);
+        }
+        let at = format!("{path}.max_session");
+        let max_session = self.span(&at, &written.max_session);
+        self.at_most(&at, max_session, MAX_LIFETIME);
+        let (keys, max_session) = (Keys::Hs256(ring?), max_session?);
+        Some(Exchange {
+            tokens: Keygate {
+                keys,
+                carriers: vec![Carrier::Cookie(cookie.clone())],
+                max_lifetime: max_session,
+                skew: DEFAULT_SKEW,
+                query_ignore: Vec::new(),
+                query_allow: None,
+            },
+            cookie,
+            max_session,
+            same_site: match written.same_site {
+                SameSite::Lax => exchange::SameSite::Lax,
+                SameSite::Strict => exchange::SameSite::Strict,
+                SameSite::None => exchange::SameSite::None,
+            },
+            widens: written.covers == Covers::Directory,
+        })
+    }
+
+    /// A ring that signs cookies signs nothing else: the cookie of one provider would open
+    /// what another protects, and a link could stand for a cookie.
+    pub(in crate::config) fn exchange_rings(&mut self) {
+        for (path, ring) in std::mem::take(&mut self.exchanges) {
+            if self.used_rings.iter().filter(|it| **it == ring).count() > 1 {
+                self.wrong(&path, "this ring is used elsewhere: take one of its own");
+            }
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! The exchange of a link for a cookie: the children of a playlist come without the token
+//! of the link, and a browser adds the cookie by itself.
+//!
+//! The cookie holds a token of the format `keygate` that we sign. It says no more than its
+//! link said: the same host and prefix, the same account, an end that is not later. It is
+//! made of a link only, and never of a cookie, so that no session renews itself.
+
+use std::net::IpAddr;
+
+use crate::credential::cookie_values;
+use crate::grant::{Edit, Strip};
+use crate::identity::Identity;
+use crate::path::canonical;
+use crate::policy::Facts;
+use crate::reason::Reason;
+use crate::request::{Header, Request};
+use crate::signed_url::carrier::only;
+use crate::signed_url::keygate::sign::{Place, Terms, hs256};
+use crate::signed_url::keygate::{Keygate, Keys};
+use crate::signed_url::{Covers, Format, Link, SignedUrl};
+use crate::time::Millis;
+
+/// Most that browsers keep of a cookie's name and value together (RFC 6265 section 6.1
+/// asks for 4096 with the attributes).
+const MAX_COOKIE: usize = 4000;
+
+/// Longest `Path` that browsers heed (RFC 6265bis section 5.6).
+const MAX_PATH: usize = 1024;
+
+/// How links are exchanged for cookies.
+#[derive(Debug)]
+pub struct Exchange {
+    /// Checks the cookie; the first secret of its ring signs.
+    pub tokens: Keygate,
+    /// The name of the cookie.
+    pub cookie: String,
+    /// How long a cookie lives at most.
+    pub max_session: Millis,
+    /// On which requests from other sites a browser sends it.
+    pub same_site: SameSite,
+    /// Whether a link for one path is exchanged, too.
+    pub widens: bool,
+}
+
+/// The attribute `SameSite` (RFC 6265bis section 4.1.2.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SameSite {
+    /// Also when somebody follows a link from elsewhere.
+    Lax,
+    /// Only from pages of the same site.
+    Strict,
+    /// Always: for a player that is embedded elsewhere.
+    None,
+}
+
+impl SignedUrl {
+    /// Checks the link of a request or the cookie that stands for one, and says what else
+    /// the answer to it carries.
+    ///
+    /// A link decides alone, whatever the cookie beside it is: that is ours, not a second
+    /// credential that somebody chose, and a player that loads its playlist once more has
+    /// both.
+    ///
+    /// # Errors
+    /// As [`Format::verify`]; [`Reason::DuplicateCredential`] for two cookies of this name.
+    pub fn check<'a>(
+        &'a self,
+        request: &Request<'a>,
+        facts: &Facts<'_>,
+    ) -> Result<(Link<'a>, Vec<Edit>), Reason> {
+        let by_link = self.format.verify(request, facts);
+        let Some(exchange) = &self.exchange else {
+            return Ok((by_link?, Vec::new()));
+        };
+        only(cookie_values(request, &exchange.cookie))?;
+        match by_link {
+            Err(Reason::MissingCredential) => {
+                Ok((exchange.tokens.verify(request, facts)?, Vec::new()))
+            }
+            Err(reason) => Err(reason),
+            Ok(link) => {
+                let cookie = exchange.cookie_for(&link, &*self.format, request, facts);
+                let edits = cookie.map(edits).unwrap_or_default();
+                Ok((link, edits))
+            }
+        }
+    }
+
+    /// As [`Format::explain`], and the same of a cookie that stands for a link.
+    #[cfg(feature = "tools")]
+    pub fn explain(&self, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+        let mut lines = self.format.explain(request, facts);
+        if let Some(exchange) = &self.exchange
+            && cookie_values(request, &exchange.cookie).next().is_some()
+        {
+            let name = &exchange.cookie;
+            lines.push(format!(
+                "the cookie {name}, for which a link was exchanged:"
+            ));
+            lines.extend(exchange.tokens.explain(request, facts));
+        }
+        lines
+    }
+}
+
+/// No shared cache may give the cookie to somebody else.
+fn edits(cookie: String) -> Vec<Edit> {
+    vec![
+        Edit::Add("set-cookie".to_owned(), cookie.into_bytes()),
+        Edit::Set("cache-control".to_owned(), b"private, no-cache".to_vec()),
+    ]
+}
+
+impl Exchange {
+    /// The value of `set-cookie` for a link that holds; `None` when it is not exchanged.
+    fn cookie_for(
+        &self,
+        link: &Link<'_>,
+        format: &dyn Format,
+        request: &Request<'_>,
+        facts: &Facts<'_>,
+    ) -> Option<String> {
+        // The cookie is for GET and HEAD, and for more than once; so must the link be.
+        if !["GET", "HEAD"].contains(&request.method) || link.once.is_some() {
+            return None;
+        }
+        let prefix = self.prefix(link.covers, request.target.path)?;
+        let account = match &link.identity {
+            None => None,
+            Some(identity) => Some(only_account(identity)?),
+        };
+        if !holds_for_anyone(link, format, request, facts) {
+            return None;
+        }
+        let latest = facts.now.plus(self.max_session);
+        let end = link.expires.map_or(latest, |it| it.min(latest));
+        let age = end.0.saturating_sub(facts.now.0) / 1000;
+        let canonical = canonical(prefix);
+        let terms = Terms {
+            expires_secs: end.as_secs(),
+            prefix: Some(&canonical),
+            any_query: true,
+            account,
+            ..Terms::default()
+        };
+        let place = Place {
+            host: request.authority,
+            path: request.target.path,
+            query: None,
+        };
+        let Keys::Hs256(ring) = &self.tokens.keys else {
+            return None;
+        };
+        let token = hs256(&terms, &place, ring.current(facts.now).next()?).ok()?;
+        let path = attribute(prefix);
+        let name = &self.cookie;
+        let fits = name.len().saturating_add(token.len()) <= MAX_COOKIE && path.len() <= MAX_PATH;
+        if age == 0 || !fits {
+            return None;
+        }
+        let same_site = self.same_site.name();
+        Some(format!(
+            "{name}={token}; Path={path}; Max-Age={age}; HttpOnly; Secure; SameSite={same_site}"
+        ))
+    }
+
+    /// The prefix that the cookie opens, as the path of the request spells it: a browser
+    /// compares bytes.
+    fn prefix<'a>(&self, covers: Covers<'_>, path: &'a str) -> Option<&'a str> {
+        let prefix = match covers {
+            Covers::Prefix(prefix) => {
+                let depth = prefix.matches('/').count();
+                let segments = path.split_inclusive('/').take(depth);
+                let length = segments.fold(0_usize, |sum, it| sum.saturating_add(it.len()));
+                let spelled = path.get(..length)?;
+                (canonical(spelled) == canonical(prefix)).then_some(spelled)?
+            }
+            Covers::Path if self.widens => {
+                let end = path.rfind('/')?;
+                let directory = path.get(..=end)?;
+                // Nobody means everything when he signs one file.
+                (directory != "/").then_some(directory)?
+            }
+            Covers::Path => return None,
+        };
+        prefix.ends_with('/').then_some(prefix)
+    }
+}
+
+impl SameSite {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Lax => "Lax",
+            Self::Strict => "Strict",
+            Self::None => "None",
+        }
+    }
+}
+
+/// The account, where nothing else is known: a cookie says no more.
+fn only_account(identity: &Identity) -> Option<&str> {
+    let account = &identity.account;
+    let plain = Identity {
+        account: account.clone(),
+        ..Identity::default()
+    };
+    (plain == *identity).then_some(account)
+}
+
+/// Whether the link also holds from nowhere and without any header but the token: one that
+/// is bound to an address, a header or a cookie must not become a cookie that is not.
+fn holds_for_anyone(
+    link: &Link<'_>,
+    format: &dyn Format,
+    request: &Request<'_>,
+    facts: &Facts<'_>,
+) -> bool {
+    let is_token = |name: &[u8]| {
+        let mut strips = link.strips.iter();
+        strips.any(|it| matches!(it, Strip::Header(token) if token.as_bytes() == name))
+    };
+    let mut cookies: Vec<u8> = Vec::new();
+    for strip in &link.strips {
+        if let Strip::Cookie(name) = strip {
+            for value in cookie_values(request, name) {
+                cookies.extend([name.as_bytes(), b"=", value, b"; "].concat());
+            }
+        }
+    }
+    let kept = request.headers.iter();
+    let mut headers: Vec<Header> = kept
+        .filter(|(name, _)| name.starts_with(b":") || is_token(name))
+        .cloned()
+        .collect();
+    if !cookies.is_empty() {
+        headers.push((b"cookie".to_vec(), cookies));
+    }
+    let bare = Request {
+        headers: &headers,
+        ..*request
+    };
+    let from_nowhere: Option<IpAddr> = None;
+    let facts = Facts {
+        client: from_nowhere,
+        ..*facts
+    };
+    format.verify(&bare, &facts).is_ok()
+}
+
+/// A path as the attribute can say it. A `;` would end it: then it is the directory before,
+/// so that a browser sends the cookie to more than it opens.
+fn attribute(prefix: &str) -> &str {
+    let Some((before, _)) = prefix.split_once(';') else {
+        return prefix;
+    };
+    let end = before.rfind('/').map_or(0, |it| it.saturating_add(1));
+    before.get(..end).unwrap_or("/")
+}
