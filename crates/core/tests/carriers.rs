@@ -178,7 +178,7 @@ fn a_signer_puts_the_token_where_the_first_place_says() {
     let first = signed(json!([path, cookie]));
     assert_eq!(
         first.url,
-        format!("https://example.com/a/~kg={token}/b?x=1")
+        format!("https://example.com/~kg={token}/a/b?x=1")
     );
 }
 
