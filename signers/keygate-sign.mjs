@@ -12,6 +12,7 @@
 const MAX_TOKEN = 4096;
 const TCHAR = "!#$%&'*+.^_`|~0-9a-z-";
 const MOST = { globs: 16, ignore: 16, addresses: 16, headers: 8, cookies: 8 };
+const BROKEN = /%(?![0-9A-Fa-f]{2})/;
 const utf8 = new TextEncoder();
 
 /** What was asked for cannot be signed, or Keygate would refuse it. */
@@ -51,10 +52,10 @@ export async function sign(url, { keyId, secret, privateKey, expires, notBefore,
     ["k", match(/^[A-Za-z0-9._-]{1,64}$/, keyId, "keyId")],
     ["e", time(expires, "expires")],
     given(notBefore) && ["n", time(notBefore, "notBefore")],
-    method !== "GET" && ["m", match(/^[A-Z-]+$/, method, "method")],
+    method !== "GET" && ["m", match(/^[A-Z-]{1,32}$/, method, "method")],
     anyHost && ["h", "*"],
     given(prefix) && ["p", prefix],
-    ...globs.map((it) => ["g", readPath(it, "globs")]),
+    ...globs.map((it) => ["g", readGlob(it)]),
     anyQuery && ["q", "*"],
     // Visible characters but # & * =, and perhaps a * at the end.
     ...ignore.map((it) => ["i", match(/^[!"$%'-)+-<>-~]+\*?$/, it, "ignore")]),
@@ -78,7 +79,7 @@ export async function sign(url, { keyId, secret, privateKey, expires, notBefore,
   const signature = given(secret) ? await hmac(secret, text) : await ed25519(privateKey, text);
   const token = `kg1.${base64url(utf8.encode(fields))}.${base64url(signature)}`;
   need(token.length <= MAX_TOKEN, `the token is longer than ${MAX_TOKEN} characters`);
-  return carry(token, carrier, name, origin, target);
+  return carry(token, carrier, name, origin, target, prefix);
 }
 
 /**
@@ -137,6 +138,7 @@ function readTarget(target) {
   const query = rest.join("?");
   match(/^[!-~]*$/, query, "url");
   need(!query.includes("#"), "url: must not have a fragment");
+  need(!BROKEN.test(query), "url: has a broken percent encoding");
   return { path: readPath(path, "url"), query: rest.length ? canonical(query) : undefined };
 }
 
@@ -146,11 +148,18 @@ function readPath(path, field) {
   const result = canonical(path);
   // As a server reads it that decodes slashes.
   const plain = result.replaceAll("%2F", "/");
-  const bad = /[#?\\]|%(?![0-9A-Fa-f]{2})/.test(path)
+  const bad = /[#?\\]/.test(path) || BROKEN.test(path)
     || /\/\/|%5C|%[01]|%7F|%C2%[89]|%25[0-9A-Fa-f]{2}/.test(plain)
     || /\/(\.{1,2}(\/|$)|\.{0,2}(;|%3B))/.test(plain) || !isText(result);
   need(!bad, `${field}: the path can be read in more than one way`);
   return result;
+}
+
+function readGlob(text) {
+  const glob = readPath(text, "globs");
+  const isGood = glob.split("/").every((it) => it === "**" || !it.includes("**"));
+  need(isGood, "globs: ** must be a whole segment");
+  return glob;
 }
 
 /** Whether it is UTF-8 when decoded. */
@@ -181,9 +190,15 @@ function nameOf(parameter) {
   return parameter.split("=", 1)[0];
 }
 
-function carry(token, carrier, name, origin, target) {
+function carry(token, carrier, name, origin, target, prefix) {
   if (carrier === "token") return token;
-  if (carrier === "path") return `${origin}/${name}=${token}${target}`;
+  if (carrier === "path") {
+    // Behind the prefix, so that every relative link within it keeps the token.
+    const depth = (prefix ?? target.split("?")[0]).split("/").length - 1;
+    const segments = target.split("/");
+    segments.splice(depth, 0, `${name}=${token}`);
+    return origin + segments.join("/");
+  }
   return `${origin}${target}${target.includes("?") ? "&" : "?"}${name}=${token}`;
 }
 

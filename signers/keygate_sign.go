@@ -65,7 +65,7 @@ var forms = map[string]*regexp.Regexp{
 	"k": regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`),
 	"e": regexp.MustCompile(`^[1-9][0-9]{0,9}$`),
 	"n": regexp.MustCompile(`^[1-9][0-9]{0,9}$`),
-	"m": regexp.MustCompile(`^[A-Z-]+$`),
+	"m": regexp.MustCompile(`^[A-Z-]{1,32}$`),
 	"i": regexp.MustCompile(`^[!"$%'-)+-<>-~]+\*?$`), // no # & =, and * at the end only
 	"r": regexp.MustCompile("^[!#$%&'*+.^_`|~0-9a-z-]+$"),
 	"c": regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"),
@@ -77,6 +77,7 @@ var forms = map[string]*regexp.Regexp{
 
 var (
 	headerValue = regexp.MustCompile(`^([^\x00-\x20\x7f]([^\x00-\x08\x0a-\x1f\x7f]*[^\x00-\x20\x7f])?)?$`)
+	doubled     = regexp.MustCompile(`\*\*[^/]|[^/]\*\*`)
 	urlForm     = regexp.MustCompile(`(?s)^(?:(https?)://([A-Za-z0-9._:\[\]-]+))?(/.*)$`)
 	nameForm    = regexp.MustCompile(`^[A-Za-z0-9._~-]+$`)
 	triplets    = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
@@ -141,6 +142,7 @@ func (l Link) Sign() (string, error) {
 	globs := make([]string, len(l.Globs))
 	for i, glob := range l.Globs {
 		globs[i] = f.path(glob, "globs")
+		f.need(!doubled.MatchString(glob), "globs: ** must be a whole segment")
 	}
 	for _, address := range l.Addresses {
 		f.address(address)
@@ -179,7 +181,7 @@ func (l Link) Sign() (string, error) {
 	encode := base64.RawURLEncoding.EncodeToString
 	whole := "kg1." + encode([]byte(token)) + "." + encode(signature)
 	f.need(len(whole) <= 4096, "the token is longer than 4096 characters")
-	return f.result(t.carry(whole, l.Carrier, l.Name))
+	return f.result(t.carry(whole, l.Carrier, l.Name, l.Prefix))
 }
 
 // Sign gives the URL with its token, or the bare token.
@@ -205,7 +207,7 @@ func (c Cloudflare) Sign() (string, error) {
 	if c.Alphabet == "url" {
 		text = base64.RawURLEncoding.EncodeToString(mac)
 	}
-	return f.result(t.carry(stamp+"-"+text, c.Carrier, c.Name))
+	return f.result(t.carry(stamp+"-"+text, c.Carrier, c.Name, ""))
 }
 
 // target is a URL in parts; path and query (with its ?) are canonical.
@@ -224,6 +226,8 @@ func (f *failures) parse(text, carrier, name string) target {
 		t.host = strings.TrimSuffix(t.host, map[string]string{"http": ":80", "https": ":443"}[parts[1]])
 	}
 	path, query, found := strings.Cut(t.target, "?")
+	_, err := url.PathUnescape(query)
+	f.need(err == nil, "url: has a broken percent encoding")
 	f.need(visible.MatchString(query) && !strings.Contains(query, "#"), "url: wrong characters in the query")
 	t.path = f.path(path, "url")
 	if found {
@@ -242,12 +246,16 @@ func (t target) separator() string {
 	return "?"
 }
 
-func (t target) carry(token, carrier, name string) string {
+func (t target) carry(token, carrier, name, prefix string) string {
 	switch carrier {
 	case "token":
 		return token
 	case "path":
-		return t.origin + "/" + name + "=" + token + t.target
+		// Behind the prefix, so that every relative link within it keeps the token.
+		segments := strings.SplitN(t.target, "/", 1+strings.Count(or(prefix, t.path), "/"))
+		last := len(segments) - 1
+		segments[last] = name + "=" + token + "/" + segments[last]
+		return t.origin + strings.Join(segments, "/")
 	}
 	return t.origin + t.target + t.separator() + name + "=" + token
 }

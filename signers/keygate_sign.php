@@ -70,10 +70,10 @@ function sign(
     $fields = encode('k', [$keyId], '[A-Za-z0-9._-]{1,64}')
         . encode('e', [$expires], '[1-9][0-9]{0,9}')
         . encode('n', given($notBefore), '[1-9][0-9]{0,9}')
-        . encode('m', $method === 'GET' ? [] : [$method], '[A-Z-]+')
+        . encode('m', $method === 'GET' ? [] : [$method], '[A-Z-]{1,32}')
         . encode('h', $anyHost ? ['*'] : [])
         . encode('p', given($prefix))
-        . encode('g', array_map(fn ($it) => readPath($it, 'globs'), $globs))
+        . encode('g', array_map(fn ($it) => glob($it), $globs))
         . encode('q', $anyQuery ? ['*'] : [])
         // Visible characters but # & * =, and perhaps a * at the end.
         . encode('i', $ignore, '[!"$%\'-)+-<>-~]+\*?')
@@ -93,7 +93,7 @@ function sign(
     $signature = $privateKey === null ? hmac($secret, $text) : ed25519($privateKey, $text);
     $token = 'kg1.' . base64Url($fields) . '.' . base64Url($signature);
     need(strlen($token) <= 4096, 'the token is longer than 4096 characters');
-    return carry($token, $carrier, $name, $origin, $target);
+    return carry($token, $carrier, $name, $origin, $target, $prefix);
 }
 
 /**
@@ -154,7 +154,8 @@ function parse(string $url, string $carrier, string $name): array
     // Clients leave the port of the scheme out.
     $host = strtolower(preg_replace($scheme === 'https' ? '/:443$/' : '/:80$/', '', $authority));
     [$path, $query] = explode('?', $target, 2) + [1 => null];
-    need(preg_match('/[^!-~]|#/', $query ?? '') === 0, 'url: wrong characters in the query');
+    $isGood = preg_match('/[^!-~]|#|%(?![0-9A-Fa-f]{2})/', $query ?? '') === 0;
+    need($isGood, 'url: wrong characters or a broken percent encoding in the query');
     $path = readPath($path, 'url');
     $query = $query === null ? null : canonical($query);
     need(preg_match('/^[A-Za-z0-9._~-]+$/D', $name) === 1, "name: $name is none");
@@ -183,6 +184,14 @@ function readPath(string $path, string $field): string
     return $result;
 }
 
+/** @internal */
+function glob(string $text): string
+{
+    $glob = readPath($text, 'globs');
+    need(!preg_match('~\*\*[^/]|[^/]\*\*~', $glob), 'globs: ** must be a whole segment');
+    return $glob;
+}
+
 /**
  * The query without the parameters that are not signed.
  *
@@ -204,11 +213,21 @@ function withoutIgnored(?string $query, array $ignore): string
 }
 
 /** @internal */
-function carry(string $token, string $carrier, string $name, string $origin, string $target): string
-{
+function carry(
+    string $token,
+    string $carrier,
+    string $name,
+    string $origin,
+    string $target,
+    ?string $prefix = null,
+): string {
+    // Behind the prefix, so that every relative link within it keeps the token.
+    $depth = substr_count($prefix ?? explode('?', $target)[0], '/');
+    $segments = explode('/', $target);
+    array_splice($segments, $depth, 0, "$name=$token");
     return match ($carrier) {
         'token' => $token,
-        'path' => "$origin/$name=$token$target",
+        'path' => $origin . implode('/', $segments),
         default => $origin . $target . (str_contains($target, '?') ? '&' : '?') . "$name=$token",
     };
 }

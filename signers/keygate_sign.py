@@ -18,6 +18,7 @@ import sys
 
 UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 MAX_TOKEN = 4096
+BROKEN = r"%(?![0-9A-Fa-f]{2})"
 TCHAR = "!#$%&'*+.^_`|~0-9a-z-"
 # Visible characters but # & * =, and perhaps a * at the end.
 IGNORED = r"[!\"$%'-)+-<>-~]+\*?"
@@ -41,7 +42,7 @@ def sign(url, key_id, secret, expires, *, not_before=None, method="GET", any_hos
     """
     origin, host, target = _split(url)
     path, query = _target(target)
-    headers, cookies = (list(dict(it).items()) for it in (headers, cookies))
+    headers, cookies = (getattr(it, "items", lambda it=it: it)() for it in (headers, cookies))
     name = name or ("~kg" if carrier == "path" else "kg")
     _need(carrier in ("query", "path", "token"), f"carrier: there is no {carrier!r}")
     _match(r"[A-Za-z0-9._~-]+", name, "name")
@@ -60,10 +61,10 @@ def sign(url, key_id, secret, expires, *, not_before=None, method="GET", any_hos
     fields = [("k", _match(r"[A-Za-z0-9._-]{1,64}", key_id, "key_id"))]
     fields += [("e", _time(expires, "expires"))]
     fields += [("n", _time(it, "not_before")) for it in _given(not_before)]
-    fields += [("m", _match(r"[A-Z-]+", method, "method"))] if method != "GET" else []
+    fields += [("m", _match(r"[A-Z-]{1,32}", method, "method"))] if method != "GET" else []
     fields += [("h", "*")] if any_host else []
     fields += [("p", prefix)] if prefix is not None else []
-    fields += [("g", _path(it, "globs")) for it in globs]
+    fields += [("g", _glob(it)) for it in globs]
     fields += [("q", "*")] if any_query else []
     fields += [("i", _match(IGNORED, it, "ignore")) for it in ignore]
     fields += [("a", _address(it)) for it in addresses]
@@ -85,7 +86,7 @@ def sign(url, key_id, secret, expires, *, not_before=None, method="GET", any_hos
     signature = ed25519(text) if ed25519 else _hmac(secret, text)
     token = f"kg1.{_base64url(token_fields)}.{_base64url(signature)}"
     _need(len(token) <= MAX_TOKEN, f"the token is longer than {MAX_TOKEN} characters")
-    return _carry(token, carrier, name, origin, target)
+    return _carry(token, carrier, name, origin, target, prefix)
 
 
 def sign_cloudflare(url, secret, stamp, *, alphabet="standard", name="verify",
@@ -144,6 +145,7 @@ def _target(target):
     path, mark, query = target.partition("?")
     _match(r"[!-~]*", query, "url")
     _need("#" not in query, "url: must not have a fragment")
+    _need(not re.search(BROKEN, query), "url: has a broken percent encoding")
     return _path(path, "url"), canonical(query) if mark else None
 
 
@@ -153,7 +155,7 @@ def _path(path, field):
     result = canonical(path)
     # As a server reads it that decodes slashes.
     plain = result.replace("%2F", "/")
-    bad = (re.search(r"[#?\\]|%(?![0-9A-Fa-f]{2})", path)
+    bad = (re.search(r"[#?\\]|" + BROKEN, path)
            or re.search(r"//|%5C|%[01]|%7F|%C2%[89]|%25[0-9A-Fa-f]{2}", plain)
            or re.search(r"/(\.{1,2}(/|$)|\.{0,2}(;|%3B))", plain))
     octets = re.sub(rb"%(..)", lambda it: bytes([int(it[1], 16)]), b"" if bad else result.encode())
@@ -163,6 +165,13 @@ def _path(path, field):
         bad = True
     _need(not bad, f"{field}: the path can be read in more than one way")
     return result
+
+
+def _glob(text):
+    glob = _path(text, "globs")
+    _need(not any("**" in it and it != "**" for it in glob.split("/")),
+          "globs: ** must be a whole segment")
+    return glob
 
 
 def _absent(name, carrier, path, query):
@@ -180,11 +189,15 @@ def _kept(query, ignore):
     return "&".join(it for it in parameters if not is_ignored(it.split("=", 1)[0]))
 
 
-def _carry(token, carrier, name, origin, target):
+def _carry(token, carrier, name, origin, target, prefix=None):
     if carrier == "token":
         return token
     if carrier == "path":
-        return f"{origin}/{name}={token}{target}"
+        # Behind the prefix, so that every relative link within it keeps the token.
+        depth = (prefix or target.partition("?")[0]).count("/")
+        segments = target.split("/")
+        segments.insert(depth, f"{name}={token}")
+        return origin + "/".join(segments)
     return f"{origin}{target}{'&' if '?' in target else '?'}{name}={token}"
 
 
