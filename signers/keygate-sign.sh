@@ -23,6 +23,8 @@
 set -euo pipefail
 # Lengths are those of bytes.
 export LC_ALL=C
+# Names of headers (RFC 9110 section 5.6.2), in lower case.
+readonly TOKEN="[!#\$%&'*+.^_\`|~0-9a-z-]+"
 
 die() {
   printf 'keygate-sign: %s\n' "$*" >&2
@@ -148,8 +150,7 @@ address() {
 # sign: prints the token in the format keygate.
 sign() {
   local it fields request='' text algorithm=HS256 seconds='[1-9][0-9]{0,9}'
-  local tchar="[!#\$%&'*+.^_\`|~0-9a-z-]+"
-  local value=$'([^\x01-\x20\x7f]([^\x01-\x08\x0a-\x1f\x7f]*[^\x01-\x20\x7f])?)?'
+  local value=$'([^[:cntrl:] ](([^[:cntrl:]]|\t)*[^[:cntrl:] ])?)?'
   [[ ${any_host-} || $host ]] || die 'url: has no host; give one, or --any-host'
   ((${#globs[@]} <= 16 && ${#ignore[@]} <= 16 && ${#addresses[@]} <= 16)) || die 'a list is longer than 16'
   ((${#headers[@]} <= 8 && ${#cookies[@]} <= 8)) || die 'headers, cookies: at most 8'
@@ -175,8 +176,8 @@ sign() {
   # Visible characters but # & * =, and perhaps a * at the end.
   for it in "${ignore[@]}"; do fields+=$(field i "$it" "[!\"\$%'-)+-<>-~]+[*]?"); done
   for it in "${addresses[@]}"; do address "$it" && fields+=$(field a "$it"); done
-  for it in "${headers[@]}"; do fields+=$(field r "${it%% *}" "$tchar"); done
-  for it in "${cookies[@]}"; do fields+=$(field c "${it%% *}" "${tchar/a-z/A-Za-z}"); done
+  for it in "${headers[@]}"; do fields+=$(field r "${it%% *}" "$TOKEN"); done
+  for it in "${cookies[@]}"; do fields+=$(field c "${it%% *}"); done
   [[ -z ${account-} ]] || fields+=$(field u "$account" '[!-~]{1,256}')
   [[ -z ${once-} ]] || fields+=$(field o "$once" '[A-Za-z0-9_-]{16,64}')
 
@@ -224,7 +225,8 @@ while [[ ${1-} == --* ]]; do
     keygate:any_host | keygate:any_query) printf -v "$option" yes ;;
     keygate:header | keygate:cookie)
       [[ ${3-} =~ ^[A-Za-z_][A-Za-z0-9_]*$ && -v $3 ]] || die "$1: there is no variable ${3-}"
-      declare -n list=${option}s && list+=("${2-} ${!3}") && shift 2
+      match "$2" "${TOKEN/a-z/A-Za-z}" "$1"
+      declare -n list=${option}s && list+=("$2 ${!3}") && shift 2
       ;;
     keygate:glob) globs+=("${2-}") && shift ;;
     keygate:ignore) ignore+=("${2-}") && shift ;;

@@ -12,6 +12,7 @@ pub mod fake_service;
 mod launch;
 mod process;
 pub mod service;
+pub mod signers;
 mod stack;
 pub mod wait;
 
