@@ -101,6 +101,11 @@ impl Provider {
     pub fn check<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Finding<'a> {
         match self {
             Self::SignedUrl(links) => match links.format.verify(request, facts) {
+                // Until the key service consumes it, nobody can say that it is the first use.
+                Ok(link) if link.once.is_some() => Finding {
+                    strips: link.strips.to_vec(),
+                    ..Finding::refused(Reason::KeyServiceUnavailable, Scheme::SignedUrl)
+                },
                 Ok(link) => Finding {
                     conclusion: Conclusion::Met(link.identity),
                     strips: link.strips.to_vec(),

@@ -1,4 +1,4 @@
-//! Every known answer of `tests/vectors/signed-urls.json` does what it should.
+//! Every known answer of signed URLs in `tests/vectors` does what it should.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
@@ -17,4 +17,13 @@ fn known_answers_hold_and_forgeries_do_not() {
     let tally = runner::run(&serde_json::from_str(text).unwrap());
     assert_eq!(tally.failures, Vec::<String>::new());
     assert!(tally.passed >= 11, "only {} were tried", tally.passed);
+}
+
+#[test]
+fn known_answers_of_the_native_format_hold_and_forgeries_do_not() {
+    let text = include_str!("../../../tests/vectors/keygate-links.json");
+    let tally = runner::run(&serde_json::from_str(text).unwrap());
+    assert_eq!(tally.failures, Vec::<String>::new());
+    assert_eq!(tally.foreign, Vec::<String>::new());
+    assert!(tally.passed >= 74, "only {} were tried", tally.passed);
 }

@@ -31,9 +31,9 @@ pub struct Carried<'a> {
     pub carrier: &'a Carrier,
 }
 
-impl Carried<'_> {
+impl<'a> Carried<'a> {
     /// What takes it out of the request. A path segment is out already.
-    pub fn strip(&self) -> Option<Strip<'_>> {
+    pub fn strip(&self) -> Option<Strip<'a>> {
         match self.carrier {
             Carrier::Query(name) => Some(Strip::Parameter(name)),
             Carrier::Header(name) => Some(Strip::Header(name)),

@@ -121,6 +121,7 @@ impl Format for Cloudflare {
                 Some(directory) => Covers::Prefix(directory),
                 None => Covers::Path,
             },
+            once: None,
         })
     }
 

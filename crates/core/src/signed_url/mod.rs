@@ -6,6 +6,7 @@
 
 pub mod carrier;
 pub mod cloudflare;
+pub mod keygate;
 pub mod parameter;
 pub mod path_token;
 #[cfg(feature = "tools")]
@@ -80,6 +81,9 @@ pub struct Link<'a> {
     pub expires: Option<UnixMillis>,
     /// What else it opens.
     pub covers: Covers<'a>,
+    /// The id under which it may be used once, if it works but once. Whoever lets it pass
+    /// must see to that.
+    pub once: Option<String>,
 }
 
 /// The parts of a token; no format has more.
@@ -112,6 +116,7 @@ impl<'a> Link<'a> {
             identity: None,
             expires,
             covers: Covers::Path,
+            once: None,
         }
     }
 }

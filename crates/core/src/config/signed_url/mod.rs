@@ -2,6 +2,7 @@
 //! they share.
 
 mod cloudflare;
+mod keygate;
 
 use serde::Deserialize;
 
@@ -11,7 +12,7 @@ use crate::signed_url::{Format, SignedUrl};
 use crate::time::Millis;
 
 /// The name of every format of this build.
-pub const FORMATS: &[&str] = &["cloudflare"];
+pub const FORMATS: &[&str] = &["cloudflare", "keygate"];
 
 /// How far a signer's clock may be ahead, when the configuration does not say.
 const DEFAULT_SKEW: Millis = Millis::from_secs(30);
@@ -29,6 +30,7 @@ const MAX_LIFETIME: Millis = Millis::from_secs(367 * 24 * 3600);
 #[expect(dead_code, reason = "only its schema is used")]
 pub enum Written {
     Cloudflare(cloudflare::Written),
+    Keygate(keygate::Written),
 }
 
 /// A place in which a token may stand.
@@ -62,6 +64,10 @@ impl Compiler<'_> {
                 let written = self.part(path, text)?;
                 boxed(self.cloudflare(path, &written))
             }
+            "keygate" => {
+                let written = self.part(path, text)?;
+                boxed(self.keygate(path, &written))
+            }
             _ => {
                 let message = format!("must be one of {}", FORMATS.join(", "));
                 self.wrong(&format!("{path}.format"), message);
@@ -72,7 +78,6 @@ impl Compiler<'_> {
     }
 
     /// Where the tokens of a provider may stand; `default` when it does not say.
-    #[expect(dead_code, reason = "the formats that take it come next")]
     fn places(
         &mut self,
         path: &str,
@@ -123,7 +128,6 @@ impl Compiler<'_> {
     }
 
     /// A span of at most `most`; without one, or with a wrong one, `default`.
-    #[expect(dead_code, reason = "the formats that take it come next")]
     fn span_or(
         &mut self,
         path: &str,

@@ -1,0 +1,118 @@
+//! `"format": "keygate"` from its written form.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW, Place};
+use crate::app_key::mac;
+use crate::config::Compiler;
+use crate::signed_url::carrier::Carrier;
+use crate::signed_url::keygate::{Keygate, Keys, ParameterName};
+use crate::signed_url::public_key::KeyKind;
+
+/// Fewer bytes than this can be guessed, once somebody has a link to try them on.
+const MIN_SECRET: usize = 16;
+
+/// A link that the application signs, in Keygate's own format.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Written {
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
+    _kind: IgnoredAny,
+    #[serde(rename = "format")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "keygate")))]
+    _format: IgnoredAny,
+    /// The ring that signs the links: secrets of 16 bytes at least, or public keys.
+    secrets: String,
+    /// How the links are signed. Default: HS256.
+    #[serde(default)]
+    algorithm: Algorithm,
+    /// Where a token may stand. Default: the query parameter kg.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+    from: Option<Vec<Place>>,
+    /// How far ahead a link may end, such as 7d.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    max_lifetime: String,
+    /// How far the signer's clock may be ahead. Default: 30s.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    skew: Option<String>,
+    /// The parameters that a link may leave unsigned: names, or beginnings and *, such as utm_*.
+    #[serde(default)]
+    query_ignore: Vec<String>,
+    /// If given: no other parameter may stand in the query, but for the token and those of
+    /// query_ignore.
+    query_allow: Option<Vec<String>>,
+}
+
+/// How links are signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+enum Algorithm {
+    /// HMAC-SHA256.
+    #[default]
+    #[serde(rename = "HS256")]
+    Hs256,
+    /// Ed25519: the ring has public keys.
+    #[serde(rename = "EdDSA")]
+    EdDsa,
+}
+
+impl Compiler<'_> {
+    pub(super) fn keygate(&mut self, path: &str, written: &Written) -> Option<Keygate> {
+        let at = |field: &str| format!("{path}.{field}");
+        let keys = match written.algorithm {
+            Algorithm::Hs256 => {
+                let name = format!("secrets.{}", written.secrets);
+                let ring = self.ring_of(path, &written.secrets, |this, entry| {
+                    if entry.key.expose().len() < MIN_SECRET {
+                        let message =
+                            format!("\"{}\" must have at least {MIN_SECRET} bytes", entry.id);
+                        this.wrong(&name, message);
+                    }
+                    Some(mac(entry.key.expose()))
+                });
+                ring.map(Keys::Hs256)
+            }
+            Algorithm::EdDsa => self
+                .public_ring_of(path, &written.secrets, &[KeyKind::Ed25519])
+                .map(Keys::EdDsa),
+        };
+        let carriers = self.places(path, &written.from, Carrier::Query("kg".to_owned()));
+        let max_lifetime = self.span(&at("max_lifetime"), &written.max_lifetime);
+        self.at_most(&at("max_lifetime"), max_lifetime, MAX_LIFETIME);
+        let skew = self.span_or(&at("skew"), &written.skew, DEFAULT_SKEW, MAX_SKEW);
+        let query_ignore = self.parameter_names(&at("query_ignore"), &written.query_ignore);
+        let query_allow = written
+            .query_allow
+            .as_ref()
+            .map(|names| self.parameter_names(&at("query_allow"), names));
+        Some(Keygate {
+            keys: keys?,
+            carriers,
+            max_lifetime: max_lifetime?,
+            skew,
+            query_ignore,
+            query_allow,
+        })
+    }
+
+    /// Names of parameters, or beginnings of names and `*`.
+    fn parameter_names(&mut self, path: &str, written: &[String]) -> Vec<ParameterName> {
+        for (index, name) in written.iter().enumerate() {
+            let stem = name.strip_suffix('*').unwrap_or(name);
+            let fits = |byte: u8| byte.is_ascii_graphic() && !b"*&=#%?".contains(&byte);
+            if stem.is_empty() || !stem.bytes().all(fits) {
+                let message =
+                    "must be the name of a parameter, or the beginning of names and \"*\"";
+                self.wrong(&format!("{path}[{index}]"), message);
+            }
+        }
+        written.iter().cloned().map(ParameterName).collect()
+    }
+}

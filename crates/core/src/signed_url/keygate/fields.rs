@@ -1,0 +1,263 @@
+//! The fields of a token: letter, length, `:` and value, in one order.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::time::UnixMillis;
+
+/// The letters in their order, and how often each may stand.
+const LETTERS: [(char, usize); 14] = [
+    ('k', 1),
+    ('e', 1),
+    ('n', 1),
+    ('m', 1),
+    ('h', 1),
+    ('p', 1),
+    ('g', 16),
+    ('q', 1),
+    ('i', 16),
+    ('a', 16),
+    ('r', 8),
+    ('c', 8),
+    ('u', 1),
+    ('o', 1),
+];
+
+/// What a token says, read and well formed, but not yet known to be signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fields<'a> {
+    /// All of them, as they are signed.
+    pub text: &'a str,
+    /// `k`: the id of the key in the ring.
+    pub key_id: &'a str,
+    /// `e`: the first instant at which the link holds no more.
+    pub expires: UnixMillis,
+    /// `n`: the first instant at which it holds.
+    pub not_before: Option<UnixMillis>,
+    /// `m`: the method, when it is not GET.
+    pub method: Option<&'a str>,
+    /// `h`: the host is not signed.
+    pub any_host: bool,
+    /// `p`: the link opens every path that begins so; it ends with `/`.
+    pub prefix: Option<&'a str>,
+    /// `g` stands there: see [`Fields::values`].
+    pub has_globs: bool,
+    /// `q`: the query is not signed.
+    pub any_query: bool,
+    /// `i` stands there: see [`Fields::values`].
+    pub has_ignored: bool,
+    /// `u`: whose it is.
+    pub account: Option<&'a str>,
+    /// `o`: the id of a link that works once.
+    pub once: Option<&'a str>,
+}
+
+/// Why a text is no list of fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FieldError {
+    /// No field begins where one must.
+    #[error("the fields are not of the form letter, length, \":\", value")]
+    Form,
+    /// The value is not what this field holds.
+    #[error("the field {0} is not of its form")]
+    Value(char),
+    /// An unknown field, one out of order, or one too many.
+    #[error("the field {0} is unknown, out of order, or stands too often")]
+    Place(char),
+    /// A field that each token has.
+    #[error("the field {0} is missing")]
+    Missing(char),
+    /// `p` beside `g`.
+    #[error("there are a prefix and globs: one of them is enough")]
+    TwoScopes,
+    /// `n` is not before `e`.
+    #[error("the link ends before it begins")]
+    Times,
+}
+
+impl<'a> Fields<'a> {
+    /// Reads them all.
+    ///
+    /// # Errors
+    /// [`FieldError`]: the token is malformed.
+    pub fn parse(text: &'a str) -> Result<Self, FieldError> {
+        let mut fields = Self {
+            text,
+            key_id: "",
+            expires: UnixMillis(0),
+            not_before: None,
+            method: None,
+            any_host: false,
+            prefix: None,
+            has_globs: false,
+            any_query: false,
+            has_ignored: false,
+            account: None,
+            once: None,
+        };
+        let mut letters = LETTERS.iter();
+        let mut current: Option<(char, usize)> = None;
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (letter, value, after) = split(rest).ok_or(FieldError::Form)?;
+            rest = after;
+            let left = match current {
+                Some((it, left)) if it == letter => left,
+                // A letter that was passed already is not found again.
+                _ => match letters.find(|(it, _)| *it == letter) {
+                    Some((_, most)) => *most,
+                    None => return Err(FieldError::Place(letter)),
+                },
+            };
+            let left = left.checked_sub(1).ok_or(FieldError::Place(letter))?;
+            current = Some((letter, left));
+            fields
+                .take(letter, value)
+                .ok_or(FieldError::Value(letter))?;
+        }
+        fields.complete()
+    }
+
+    /// The values of a field that may stand several times, in their order.
+    pub fn values(&self, letter: char) -> impl Iterator<Item = &'a str> + use<'a> {
+        let mut rest = self.text;
+        std::iter::from_fn(move || {
+            let (found, value, after) = split(rest)?;
+            rest = after;
+            Some((found, value))
+        })
+        .filter(move |(found, _)| *found == letter)
+        .map(|(_, value)| value)
+    }
+
+    fn take(&mut self, letter: char, value: &'a str) -> Option<()> {
+        match letter {
+            'k' => self.key_id = Some(value).filter(|it| is_key_id(it))?,
+            'e' => self.expires = seconds(value)?,
+            'n' => self.not_before = Some(seconds(value)?),
+            'm' => self.method = Some(value).filter(|it| is_method(it)),
+            'h' => self.any_host = value == "*",
+            'p' => self.prefix = Some(value).filter(|it| is_prefix(it)),
+            'g' => self.has_globs = is_glob(value),
+            'q' => self.any_query = value == "*",
+            'i' => self.has_ignored = is_parameter(value),
+            'u' => self.account = Some(value).filter(|it| (1..=256).contains(&it.len())),
+            'o' => self.once = Some(value).filter(|it| is_once(it)),
+            'a' => return address(value).map(|_| ()),
+            'r' => return is_header(value).then_some(()),
+            'c' => return is_cookie(value).then_some(()),
+            _ => return None,
+        }
+        let is_good = match letter {
+            'm' => self.method.is_some(),
+            'h' => self.any_host,
+            'p' => self.prefix.is_some(),
+            'g' => self.has_globs,
+            'q' => self.any_query,
+            'i' => self.has_ignored,
+            'u' => self.account.is_some(),
+            'o' => self.once.is_some(),
+            _ => true,
+        };
+        is_good.then_some(())
+    }
+
+    fn complete(self) -> Result<Self, FieldError> {
+        if self.key_id.is_empty() {
+            return Err(FieldError::Missing('k'));
+        }
+        if self.expires == UnixMillis(0) {
+            return Err(FieldError::Missing('e'));
+        }
+        if self.prefix.is_some() && self.has_globs {
+            return Err(FieldError::TwoScopes);
+        }
+        if self.not_before.is_some_and(|from| from >= self.expires) {
+            return Err(FieldError::Times);
+        }
+        Ok(self)
+    }
+}
+
+/// The first field of a text: letter, value, and what follows.
+fn split(text: &str) -> Option<(char, &str, &str)> {
+    let letter = text.chars().next().filter(char::is_ascii_alphabetic)?;
+    let (length, rest) = text.get(1..)?.split_once(':')?;
+    // No token holds more than four digits of bytes.
+    if length.len() > 4 {
+        return None;
+    }
+    let length = decimal(length)?;
+    let (value, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+    // All that a field can hold goes into a header.
+    value
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic())
+        .then_some((letter, value, rest))
+}
+
+/// A number without sign and leading zero, greater than zero.
+fn decimal(text: &str) -> Option<u64> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+    is_number.then(|| text.parse().ok())?
+}
+
+/// Unix seconds, at most ten digits.
+fn seconds(text: &str) -> Option<UnixMillis> {
+    let seconds = decimal(text).filter(|_| text.len() <= 10)?;
+    Some(UnixMillis::from_secs(seconds))
+}
+
+fn is_key_id(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=64).contains(&text.len()) && text.bytes().all(fits)
+}
+
+fn is_method(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_uppercase() || byte == b'-';
+    (1..=32).contains(&text.len()) && text.bytes().all(fits)
+}
+
+fn is_prefix(text: &str) -> bool {
+    text.starts_with('/') && text.ends_with('/') && !text.contains(['?', '#'])
+}
+
+fn is_glob(text: &str) -> bool {
+    // `**` inside a segment would look like more than it is.
+    let is_whole = |segment: &str| segment == "**" || !segment.contains("**");
+    text.starts_with('/') && !text.contains(['?', '#']) && text.split('/').all(is_whole)
+}
+
+fn is_parameter(text: &str) -> bool {
+    let name = text.strip_suffix('*').unwrap_or(text);
+    !text.is_empty() && !name.contains(['*', '&', '=', '#'])
+}
+
+/// An address, or a range as in RFC 4632.
+pub(super) fn address(text: &str) -> Option<IpNet> {
+    match text.parse::<IpAddr>() {
+        Ok(address) => Some(IpNet::from(address.to_canonical())),
+        Err(_) => text.parse().ok(),
+    }
+}
+
+/// RFC 9110 section 5.6.2, in lower case.
+fn is_header(text: &str) -> bool {
+    !text.is_empty()
+        && !text.bytes().any(|byte| byte.is_ascii_uppercase())
+        && text.bytes().all(is_token_byte)
+}
+
+fn is_cookie(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(is_token_byte)
+}
+
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+fn is_once(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+    (16..=64).contains(&text.len()) && text.bytes().all(fits)
+}

@@ -1,0 +1,125 @@
+//! Keygate's own format: `kg1.<fields>.<signature>`.
+//!
+//! Source: docs/signed-urls.md of this repository, which specifies it byte for byte. Each
+//! field has a letter and a length, so that bytes cannot be shifted from one to another;
+//! which algorithm counts, the configuration says and never the token.
+
+mod covers;
+#[cfg(feature = "tools")]
+mod explain;
+pub mod fields;
+#[cfg(feature = "tools")]
+mod order;
+pub mod sign;
+pub mod text;
+mod verify;
+
+use hmac::Hmac;
+use sha2::Sha256;
+
+use crate::policy::Facts;
+use crate::reason::Reason;
+use crate::request::Request;
+use crate::secret::KeyRing;
+use crate::signed_url::carrier::{self, Carrier};
+use crate::signed_url::public_key::PublicKey;
+#[cfg(feature = "tools")]
+use crate::signed_url::sign::{Order, SignError, Signed};
+use crate::signed_url::{Format, Link};
+use crate::time::Millis;
+
+/// How links of one provider are checked and made.
+#[derive(Clone, Debug)]
+pub struct Keygate {
+    /// What verifies.
+    pub keys: Keys,
+    /// Where a token may stand; at least one.
+    pub carriers: Vec<Carrier>,
+    /// How far ahead a link may end.
+    pub max_lifetime: Millis,
+    /// How far the signer's clock may be ahead of ours.
+    pub skew: Millis,
+    /// The parameters that a token may leave unsigned.
+    pub query_ignore: Vec<ParameterName>,
+    /// If given: no other parameter may stand in the query, but for the token and those of
+    /// `query_ignore`.
+    pub query_allow: Option<Vec<ParameterName>>,
+}
+
+/// What verifies, of one algorithm.
+#[derive(Clone, Debug)]
+pub enum Keys {
+    /// Secrets; the first signs.
+    Hs256(KeyRing<Hmac<Sha256>>),
+    /// Public keys of Ed25519: this provider cannot sign.
+    EdDsa(KeyRing<PublicKey>),
+}
+
+/// How a token is signed, by the name that stands in the signed text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    /// HMAC-SHA256, 32 bytes.
+    Hs256,
+    /// Ed25519 (RFC 8032), 64 bytes.
+    EdDsa,
+}
+
+/// A parameter of the query: its name, or the beginning of names and `*`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParameterName(pub String);
+
+impl Algorithm {
+    /// Its name, as RFC 7518 and RFC 8037 have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hs256 => "HS256",
+            Self::EdDsa => "EdDSA",
+        }
+    }
+
+    /// The bytes of a signature.
+    pub fn signature_length(self) -> usize {
+        match self {
+            Self::Hs256 => 32,
+            Self::EdDsa => 64,
+        }
+    }
+}
+
+impl Keys {
+    /// What they are for.
+    pub fn algorithm(&self) -> Algorithm {
+        match self {
+            Self::Hs256(_) => Algorithm::Hs256,
+            Self::EdDsa(_) => Algorithm::EdDsa,
+        }
+    }
+}
+
+impl Format for Keygate {
+    fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason> {
+        self.check(request, facts)
+    }
+
+    fn parameters(&self) -> Vec<&str> {
+        carrier::parameters(&self.carriers)
+    }
+
+    fn path_token(&self) -> Option<&str> {
+        carrier::path_token(&self.carriers)
+    }
+
+    fn has_identity(&self) -> bool {
+        true
+    }
+
+    #[cfg(feature = "tools")]
+    fn sign(&self, order: &Order<'_>) -> Result<Signed, SignError> {
+        order::sign(self, order)
+    }
+
+    #[cfg(feature = "tools")]
+    fn explain(&self, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+        explain::lines(self, request, facts)
+    }
+}

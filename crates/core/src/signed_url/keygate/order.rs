@@ -1,0 +1,180 @@
+//! [`Format::sign`](crate::signed_url::Format::sign): an order put into terms, and the
+//! token put where the first carrier says.
+
+use super::sign::{Place, Terms, Unsignable, hs256, with};
+use super::{Algorithm, Keygate, Keys};
+use crate::path::canonical;
+use crate::signed_url::carrier::Carrier;
+use crate::signed_url::find_parameter;
+use crate::signed_url::private_key::PrivateKey;
+use crate::signed_url::sign::{Order, Scope, SignError, Signed};
+
+const KNOWN: &[&str] = &[
+    "not_before",
+    "expires",
+    "prefix",
+    "globs",
+    "addresses",
+    "headers",
+    "cookies",
+    "account",
+    "once",
+    // Options of this format alone: `host` and `query` take `*`, `ignore` may be repeated.
+    "host",
+    "query",
+    "ignore",
+];
+
+/// Signs with the first secret that counts, or with the private key of the order.
+pub(super) fn sign(links: &Keygate, order: &Order<'_>) -> Result<Signed, SignError> {
+    order.only("keygate", KNOWN)?;
+    let expires = order
+        .expires
+        .ok_or_else(|| SignError::new("the link must say when it ends"))?;
+    let ignored: Vec<&str> = order
+        .options
+        .iter()
+        .filter(|(name, _)| *name == "ignore")
+        .map(|(_, value)| *value)
+        .collect();
+    for name in &ignored {
+        if !links.query_ignore.iter().any(|it| it.0 == *name) {
+            return Err(SignError::new(format!(
+                "\"{name}\" is not in query_ignore of the policy: the link would be refused"
+            )));
+        }
+    }
+    let latest = order.now.plus(links.max_lifetime).plus(links.skew);
+    if expires > latest {
+        return Err(SignError::new(format!(
+            "the link would live for longer than max_lifetime permits: until {latest} at most"
+        )));
+    }
+    let prefix = match order.scope {
+        Scope::Prefix(prefix) => Some(canonical(prefix)),
+        Scope::Path | Scope::Globs(_) => None,
+    };
+    let globs: Vec<_> = match order.scope {
+        Scope::Globs(globs) => globs.iter().map(|it| canonical(it)).collect(),
+        Scope::Path | Scope::Prefix(_) => Vec::new(),
+    };
+    let globs: Vec<&str> = globs.iter().map(AsRef::as_ref).collect();
+    let terms = Terms {
+        expires_secs: expires.as_secs(),
+        not_before_secs: order.not_before.map(|it| it.as_secs()),
+        method: Some(order.method).filter(|it| *it != "GET"),
+        any_host: any(order, "host")?,
+        prefix: prefix.as_deref(),
+        globs: &globs,
+        any_query: any(order, "query")?,
+        ignored: &ignored,
+        addresses: order.addresses,
+        headers: order.headers,
+        cookies: order.cookies,
+        account: order.account,
+        once: order.once,
+    };
+    let place = Place {
+        host: host(order),
+        path: order.target.path,
+        query: order.target.query,
+    };
+    let token = token(links, order, &terms, &place)?;
+    put(links, order, &token)
+}
+
+/// The host as clients send it: without the port that its scheme implies.
+fn host<'a>(order: &Order<'a>) -> &'a str {
+    let authority = order
+        .origin
+        .split_once("://")
+        .map_or(order.origin, |(_, it)| it);
+    let port = if order.origin.starts_with("https://") {
+        ":443"
+    } else {
+        ":80"
+    };
+    authority.strip_suffix(port).unwrap_or(authority)
+}
+
+/// An option that is `*` or not given.
+fn any(order: &Order<'_>, name: &str) -> Result<bool, SignError> {
+    match order.option(name) {
+        None => Ok(false),
+        Some("*") => Ok(true),
+        Some(_) => Err(SignError::new(format!(
+            "the option {name} can only be \"*\""
+        ))),
+    }
+}
+
+fn token(
+    links: &Keygate,
+    order: &Order<'_>,
+    terms: &Terms<'_>,
+    place: &Place<'_>,
+) -> Result<String, SignError> {
+    let told = |error: Unsignable| SignError::new(error.to_string());
+    match (&links.keys, order.private_key) {
+        (Keys::Hs256(ring), None) => {
+            let entry = ring.current(order.now).next();
+            let entry =
+                entry.ok_or_else(|| SignError::new("there is no secret that counts now"))?;
+            hs256(terms, place, entry).map_err(told)
+        }
+        (Keys::EdDsa(ring), Some(private)) => {
+            let probe: &[u8] = b"keygate-link-key-probe";
+            let proof = private.sign(probe);
+            let mut entries = ring.current(order.now);
+            let entry = entries.find(|it| it.key.verify(&[probe], &proof));
+            let entry = entry.ok_or_else(|| {
+                SignError::new(
+                    "the public key to this private key is not in the ring, or does not count now",
+                )
+            })?;
+            let sign = |text: &[u8]| PrivateKey::sign(private, text);
+            with(terms, place, Algorithm::EdDsa, &entry.id, sign).map_err(told)
+        }
+        (Keys::Hs256(_), Some(_)) => Err(SignError::new(
+            "the provider verifies with secrets: there is nothing to do for a private key",
+        )),
+        (Keys::EdDsa(_), None) => Err(SignError::new(
+            "the provider holds public keys only: give the private key",
+        )),
+    }
+}
+
+/// Puts the token into the first carrier.
+fn put(links: &Keygate, order: &Order<'_>, token: &str) -> Result<Signed, SignError> {
+    for name in links.carriers.iter().filter_map(|it| match it {
+        Carrier::Query(name) => Some(name),
+        Carrier::Header(_) | Carrier::Cookie(_) | Carrier::Path(_) => None,
+    }) {
+        if !matches!(find_parameter(&order.target, name), Ok(None)) {
+            let message = format!("the URL has a parameter \"{name}\" already");
+            return Err(SignError::new(message));
+        }
+    }
+    let url = format!("{}{}", order.origin, order.target.whole);
+    Ok(match links.carriers.first() {
+        Some(Carrier::Query(name)) => Signed {
+            url: order.with_query(&format!("{name}={token}")),
+            ..Signed::default()
+        },
+        Some(Carrier::Header(name)) => Signed {
+            url,
+            headers: vec![(name.clone(), token.to_owned())],
+            ..Signed::default()
+        },
+        Some(Carrier::Cookie(name)) => Signed {
+            url,
+            cookies: vec![(name.clone(), token.to_owned())],
+            ..Signed::default()
+        },
+        Some(Carrier::Path(name)) => Signed {
+            url: format!("{}/{name}={token}{}", order.origin, order.target.whole),
+            ..Signed::default()
+        },
+        None => return Err(SignError::new("the provider has no place for a token")),
+    })
+}

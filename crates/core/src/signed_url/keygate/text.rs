@@ -1,0 +1,159 @@
+//! What is signed, streamed piece by piece: nothing is put together in memory.
+
+use arrayvec::ArrayVec;
+
+use super::fields::Fields;
+use super::{Algorithm, ParameterName};
+use crate::path::{AmbiguousPath, canonical_pieces};
+
+/// The first line of every signed text, so that it is no other text of ours.
+pub const DOMAIN: &[u8] = b"keygate-link-v1\n";
+
+/// Most values of headers, and of cookies.
+pub const MAX_VALUES: usize = 8;
+
+/// What a request contributes to the signed text.
+#[derive(Clone, Debug)]
+pub struct Subject<'a> {
+    /// `:authority`, in any case.
+    pub host: &'a str,
+    /// The path, without a token.
+    pub path: &'a str,
+    /// The query.
+    pub query: Option<&'a str>,
+    /// The name of the parameter of the query that is the token.
+    pub token_parameter: Option<&'a str>,
+    /// The value of the header of each `r`, in its order.
+    pub headers: ArrayVec<&'a [u8], MAX_VALUES>,
+    /// The value of the cookie of each `c`, in its order.
+    pub cookies: ArrayVec<&'a [u8], MAX_VALUES>,
+}
+
+/// Hands out the signed text, one piece after the other.
+///
+/// # Errors
+/// [`AmbiguousPath`] when a signed part has a broken percent encoding: such a text has no
+/// canonical form.
+pub fn write(
+    algorithm: Algorithm,
+    fields: &Fields<'_>,
+    subject: &Subject<'_>,
+    mut out: impl FnMut(&[u8]),
+) -> Result<(), AmbiguousPath> {
+    out(DOMAIN);
+    field(b"A", algorithm.name().as_bytes(), &mut out);
+    out(fields.text.as_bytes());
+    if !fields.any_host {
+        head(b"H", subject.host.len(), &mut out);
+        lower(subject.host, &mut out);
+    }
+    if fields.prefix.is_none() && !fields.has_globs {
+        let mut length = 0_usize;
+        canonical_pieces(subject.path, |piece| add(&mut length, piece))?;
+        head(b"P", length, &mut out);
+        canonical_pieces(subject.path, &mut out)?;
+    }
+    if !fields.any_query {
+        let mut length = 0_usize;
+        query(fields, subject, |piece| add(&mut length, piece))?;
+        head(b"Q", length, &mut out);
+        query(fields, subject, &mut out)?;
+    }
+    for value in &subject.headers {
+        field(b"R", value, &mut out);
+    }
+    for value in &subject.cookies {
+        field(b"C", value, &mut out);
+    }
+    Ok(())
+}
+
+impl ParameterName {
+    /// Whether it means a parameter of this name, in whatever spelling.
+    pub fn means(&self, spelled: &str) -> bool {
+        means(&self.0, spelled)
+    }
+}
+
+/// The signed parameters in canonical form, joined as they stood.
+fn query(
+    fields: &Fields<'_>,
+    subject: &Subject<'_>,
+    mut out: impl FnMut(&[u8]),
+) -> Result<(), AmbiguousPath> {
+    let mut is_first = true;
+    for parameter in subject.query.iter().flat_map(|it| it.split('&')) {
+        let name = name_of(parameter);
+        let is_token = subject.token_parameter == Some(name);
+        if is_token || fields.has_ignored && fields.values('i').any(|it| means(it, name)) {
+            continue;
+        }
+        if !is_first {
+            out(b"&");
+        }
+        is_first = false;
+        canonical_pieces(parameter, &mut out)?;
+    }
+    Ok(())
+}
+
+/// The name of `name=value`, as it is spelled.
+pub fn name_of(parameter: &str) -> &str {
+    parameter
+        .split_once('=')
+        .map_or(parameter, |(name, _)| name)
+}
+
+/// Whether `pattern`, a name or the beginning of names and `*`, means a parameter whose
+/// name is spelled so.
+fn means(pattern: &str, spelled: &str) -> bool {
+    let (mut wanted, is_open) = match pattern.strip_suffix('*') {
+        Some(beginning) => (beginning.as_bytes(), true),
+        None => (pattern.as_bytes(), false),
+    };
+    let mut is_so = true;
+    let whole = canonical_pieces(spelled, |piece| {
+        let length = piece.len().min(wanted.len());
+        let is_over = piece.len() > length;
+        let (head, rest) = wanted.split_at_checked(length).unwrap_or_default();
+        is_so = is_so && piece.starts_with(head) && (is_open || !is_over);
+        wanted = rest;
+    });
+    whole.is_ok() && is_so && wanted.is_empty()
+}
+
+fn field(letter: &[u8; 1], value: &[u8], out: &mut impl FnMut(&[u8])) {
+    head(letter, value.len(), out);
+    out(value);
+}
+
+/// The letter, the length and the colon of a field.
+fn head(letter: &[u8; 1], length: usize, out: &mut impl FnMut(&[u8])) {
+    let mut digits = ArrayVec::<u8, 22>::new();
+    digits.push(b':');
+    let mut left = length;
+    loop {
+        let digit = b"0123456789".get(left % 10).copied().unwrap_or(b'0');
+        digits.push(digit);
+        left /= 10;
+        if left == 0 {
+            break;
+        }
+    }
+    digits.extend(*letter);
+    digits.reverse();
+    out(&digits);
+}
+
+fn lower(host: &str, out: &mut impl FnMut(&[u8])) {
+    if !host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return out(host.as_bytes());
+    }
+    for byte in host.bytes() {
+        out(&[byte.to_ascii_lowercase()]);
+    }
+}
+
+fn add(length: &mut usize, piece: &[u8]) {
+    *length = length.saturating_add(piece.len());
+}

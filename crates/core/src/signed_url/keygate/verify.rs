@@ -1,0 +1,287 @@
+//! The check of a link, in its order: find, read, signature, then what it permits.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, Mac as _};
+use sha2::Sha256;
+
+use super::fields::{Fields, address};
+use super::text::{self, Subject, name_of};
+use super::{Algorithm, Keygate, Keys, covers};
+use crate::credential::{cookie_values, decode_token};
+use crate::identity::Identity;
+use crate::policy::Facts;
+use crate::reason::Reason;
+use crate::request::Request;
+use crate::secret::{KeyRing, RingEntry};
+use crate::signed_url::carrier::{self, Carried, Carrier};
+use crate::signed_url::public_key::PublicKey;
+use crate::signed_url::{Covers, Link};
+use crate::time::UnixMillis;
+
+/// What every token begins with.
+pub const VERSION: &str = "kg1.";
+
+/// Longest token, in characters.
+pub const MAX_TOKEN: usize = 4096;
+
+/// The longest signature, and what the decoder wants to spare.
+const SIGNATURE_SPACE: usize = 66;
+
+/// A token, decoded. The fields are the only copy that the check makes.
+pub(super) struct Token {
+    pub fields: String,
+    signature: [u8; SIGNATURE_SPACE],
+    length: usize,
+}
+
+impl Keygate {
+    pub(super) fn check<'a>(
+        &'a self,
+        request: &Request<'a>,
+        facts: &Facts<'_>,
+    ) -> Result<Link<'a>, Reason> {
+        let found = carrier::find(&self.carriers, request)?;
+        let token = self.decode(&found)?;
+        let fields = Fields::parse(&token.fields).map_err(|_| Reason::MalformedCredential)?;
+        let subject = subject(request, &fields, found.carrier)?;
+        if !self
+            .keys
+            .signed(&fields, &subject, token.signature(), facts.now)
+        {
+            return Err(Reason::WrongSignature);
+        }
+        let covers = self.scope(request, &fields, found.carrier)?;
+        self.time(&fields, facts.now)?;
+        from_here(&fields, facts)?;
+        Ok(Link {
+            identity: fields.account.map(|account| Identity {
+                account: account.to_owned(),
+                ..Identity::default()
+            }),
+            covers,
+            once: fields.once.map(str::to_owned),
+            ..Link::new(found.strip(), Some(fields.expires))
+        })
+    }
+
+    pub(super) fn decode(&self, found: &Carried<'_>) -> Result<Token, Reason> {
+        if found.text.len() > MAX_TOKEN {
+            return Err(Reason::MalformedCredential);
+        }
+        // Only a URL is percent-encoded on its way.
+        let decoded = match found.carrier {
+            Carrier::Query(_) | Carrier::Path(_) => decode_token(found.text)?,
+            Carrier::Header(_) | Carrier::Cookie(_) => found.text.as_bytes().into(),
+        };
+        Token::decode(&decoded, self.keys.algorithm().signature_length())
+            .ok_or(Reason::MalformedCredential)
+    }
+
+    /// Whether the request is what the link is for, where that is not in the signed text.
+    /// It looks like a wrong signature, as it does for a link with the exact path.
+    fn scope<'a>(
+        &self,
+        request: &Request<'a>,
+        fields: &Fields<'_>,
+        carrier: &Carrier,
+    ) -> Result<Covers<'a>, Reason> {
+        let method = fields.method.unwrap_or("GET");
+        let is_method = request.method == method || (method == "GET" && request.method == "HEAD");
+        let ignored = |name| self.query_ignore.iter().any(|it| it.0 == name);
+        if !is_method || !fields.values('i').all(ignored) || !self.has_query(request, carrier) {
+            return Err(Reason::WrongSignature);
+        }
+        let path = request.target.path;
+        if let Some(prefix) = fields.prefix {
+            let prefix = covers::prefix(prefix, path).ok_or(Reason::WrongSignature)?;
+            return Ok(Covers::Prefix(prefix));
+        }
+        if fields.has_globs && !fields.values('g').any(|it| covers::glob(it, path)) {
+            return Err(Reason::WrongSignature);
+        }
+        Ok(Covers::Path)
+    }
+
+    /// Whether the query has no other parameters than the configuration permits.
+    fn has_query(&self, request: &Request<'_>, carrier: &Carrier) -> bool {
+        let (Some(allowed), Some(query)) = (&self.query_allow, request.target.query) else {
+            return true;
+        };
+        let is_token = |name: &str| matches!(carrier, Carrier::Query(token) if token == name);
+        let mut names = query.split('&').map(name_of);
+        names.all(|name| {
+            let mut known = allowed.iter().chain(&self.query_ignore);
+            name.is_empty() || is_token(name) || known.any(|it| it.means(name))
+        })
+    }
+
+    fn time(&self, fields: &Fields<'_>, now: UnixMillis) -> Result<(), Reason> {
+        let (begin, end) = (fields.not_before, fields.expires);
+        if begin.is_some_and(|begin| begin > now.plus(self.skew)) {
+            return Err(Reason::NotYetValid);
+        }
+        if now >= end {
+            return Err(Reason::Expired);
+        }
+        if end > now.plus(self.max_lifetime).plus(self.skew) {
+            return Err(Reason::LifetimeTooLong);
+        }
+        Ok(())
+    }
+}
+
+impl Token {
+    pub(super) fn decode(text: &[u8], signature_length: usize) -> Option<Self> {
+        let text = std::str::from_utf8(text).ok()?;
+        let (fields, encoded) = text.strip_prefix(VERSION)?.split_once('.')?;
+        // The engine refuses other alphabets, junk, padding and trailing bits.
+        let mut signature = [0; SIGNATURE_SPACE];
+        let length = URL_SAFE_NO_PAD.decode_slice(encoded, &mut signature).ok()?;
+        if length != signature_length {
+            return None;
+        }
+        let fields = String::from_utf8(URL_SAFE_NO_PAD.decode(fields).ok()?).ok()?;
+        Some(Self {
+            fields,
+            signature,
+            length,
+        })
+    }
+
+    pub(super) fn signature(&self) -> &[u8] {
+        self.signature.get(..self.length).unwrap_or_default()
+    }
+}
+
+impl Keys {
+    /// Whether the key that the token names signed this. Another key is never tried: a
+    /// token of an unknown one costs as much as one with a wrong signature.
+    pub(super) fn signed(
+        &self,
+        fields: &Fields<'_>,
+        subject: &Subject<'_>,
+        signature: &[u8],
+        now: UnixMillis,
+    ) -> bool {
+        match self {
+            Self::Hs256(ring) => pick(ring, fields, now).is_some_and(|(entry, is_named)| {
+                hs256(&entry.key, fields, subject, signature) && is_named
+            }),
+            Self::EdDsa(ring) => pick(ring, fields, now).is_some_and(|(entry, is_named)| {
+                eddsa(&entry.key, fields, subject, signature) && is_named
+            }),
+        }
+    }
+
+    /// Whether any key signed this, whatever its name and time.
+    #[cfg(feature = "tools")]
+    pub(super) fn any_signed(
+        &self,
+        fields: &Fields<'_>,
+        subject: &Subject<'_>,
+        signature: &[u8],
+    ) -> bool {
+        match self {
+            Self::Hs256(ring) => {
+                let mut all = ring.0.iter();
+                all.any(|it| hs256(&it.key, fields, subject, signature))
+            }
+            Self::EdDsa(ring) => {
+                let mut all = ring.0.iter();
+                all.any(|it| eddsa(&it.key, fields, subject, signature))
+            }
+        }
+    }
+
+    /// Whether the key of this id counts now.
+    #[cfg(feature = "tools")]
+    pub(super) fn counts(&self, id: &str, now: UnixMillis) -> bool {
+        match self {
+            Self::Hs256(ring) => ring.current(now).any(|it| it.id == id),
+            Self::EdDsa(ring) => ring.current(now).any(|it| it.id == id),
+        }
+    }
+}
+
+fn hs256(key: &Hmac<Sha256>, fields: &Fields<'_>, subject: &Subject<'_>, signature: &[u8]) -> bool {
+    let mut expected = key.clone();
+    let update = |piece: &[u8]| expected.update(piece);
+    let written = text::write(Algorithm::Hs256, fields, subject, update);
+    expected.verify_slice(signature).is_ok() && written.is_ok()
+}
+
+fn eddsa(key: &PublicKey, fields: &Fields<'_>, subject: &Subject<'_>, signature: &[u8]) -> bool {
+    let mut message = Vec::with_capacity(512);
+    let extend = |piece: &[u8]| message.extend_from_slice(piece);
+    let written = text::write(Algorithm::EdDsa, fields, subject, extend);
+    written.is_ok() && key.verify(&[&message], signature)
+}
+
+/// The entry that the token names, if it counts now; or any other, and that it is not the
+/// one.
+fn pick<'r, K>(
+    ring: &'r KeyRing<K>,
+    fields: &Fields<'_>,
+    now: UnixMillis,
+) -> Option<(&'r RingEntry<K>, bool)> {
+    let named = ring.current(now).find(|it| it.id == fields.key_id);
+    let stand_in = || ring.0.first().map(|it| (it, false));
+    named.map(|it| (it, true)).or_else(stand_in)
+}
+
+/// What the request contributes to the signed text.
+///
+/// # Errors
+/// [`Reason::WrongSignature`] when a signed header or cookie is missing,
+/// [`Reason::DuplicateCredential`] when it is there twice.
+pub(super) fn subject<'a>(
+    request: &Request<'a>,
+    fields: &Fields<'_>,
+    carrier: &'a Carrier,
+) -> Result<Subject<'a>, Reason> {
+    let mut subject = Subject {
+        host: request.authority,
+        path: request.target.path,
+        query: request.target.query,
+        token_parameter: match carrier {
+            Carrier::Query(name) => Some(name),
+            Carrier::Header(_) | Carrier::Cookie(_) | Carrier::Path(_) => None,
+        },
+        headers: Default::default(),
+        cookies: Default::default(),
+    };
+    for name in fields.values('r') {
+        let value = once(request.values(name))?;
+        let room = subject.headers.try_push(value);
+        room.map_err(|_| Reason::MalformedCredential)?;
+    }
+    for name in fields.values('c') {
+        let value = once(cookie_values(request, name))?;
+        let room = subject.cookies.try_push(value);
+        room.map_err(|_| Reason::MalformedCredential)?;
+    }
+    Ok(subject)
+}
+
+fn once<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Result<&'a [u8], Reason> {
+    let first = values.next().ok_or(Reason::WrongSignature)?;
+    match values.next() {
+        None => Ok(first),
+        Some(_) => Err(Reason::DuplicateCredential),
+    }
+}
+
+/// Whether the client is where the link permits.
+fn from_here(fields: &Fields<'_>, facts: &Facts<'_>) -> Result<(), Reason> {
+    let mut ranges = fields.values('a').filter_map(address).peekable();
+    if ranges.peek().is_none() {
+        return Ok(());
+    }
+    let client = facts.client.ok_or(Reason::AddressNotAllowed)?;
+    let client = client.to_canonical();
+    if ranges.any(|range| range.contains(&client)) {
+        return Ok(());
+    }
+    Err(Reason::AddressNotAllowed)
+}

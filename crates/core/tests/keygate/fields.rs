@@ -1,0 +1,406 @@
+//! Each field does what docs/signed-urls.md says.
+
+use keygate_core::reason::Reason;
+use keygate_core::signed_url::keygate::sign::Terms;
+use serde_json::json;
+
+use crate::kit::*;
+
+const WRONG: Result<String, Reason> = Err(Reason::WrongSignature);
+
+fn passes(target: &str) -> Result<String, Reason> {
+    judge(&policy(), &get(target, &[]))
+}
+
+#[test]
+fn a_link_opens_its_url_and_the_token_is_taken_out() {
+    for (target, upstream) in [("/a", "/a"), ("/a?q=1&r", "/a?q=1&r"), ("/a?", "/a")] {
+        let token = token(&terms(), target);
+        let separator = if target.contains('?') { '&' } else { '?' };
+        let link = format!("{target}{separator}kg={token}");
+        assert_eq!(passes(&link).as_deref(), Ok(upstream), "{target}");
+    }
+}
+
+#[test]
+fn the_token_may_stand_anywhere_in_the_query() {
+    let token = token(&terms(), "/a?x=1&y=2");
+    for target in ["/a?kg=T&x=1&y=2", "/a?x=1&kg=T&y=2", "/a?x=1&y=2&kg=T"] {
+        let link = target.replace('T', &token);
+        assert_eq!(passes(&link).as_deref(), Ok("/a?x=1&y=2"), "{target}");
+    }
+}
+
+#[test]
+fn it_holds_from_its_first_second_until_just_before_its_last() {
+    let terms = Terms {
+        not_before_secs: Some(NOW + 100),
+        ..terms()
+    };
+    let headers = get(&link(&terms, "/a"), &[]);
+    let at = |now| judge_from(&policy(), &headers, None, now).map(|_| ());
+    // The skew is 30 s.
+    assert_eq!(at(NOW + 69), Err(Reason::NotYetValid));
+    assert_eq!(at(NOW + 70), Ok(()));
+    assert_eq!(at(END - 1), Ok(()));
+    assert_eq!(at(END), Err(Reason::Expired));
+}
+
+#[test]
+fn no_signer_grants_more_than_max_lifetime() {
+    let week = 7 * 24 * 3600;
+    for (ahead, expected) in [
+        (week + 30, Ok("/a".to_owned())),
+        (week + 31, Err(Reason::LifetimeTooLong)),
+    ] {
+        let terms = Terms {
+            expires_secs: NOW + ahead,
+            ..terms()
+        };
+        assert_eq!(passes(&link(&terms, "/a")), expected);
+    }
+}
+
+#[test]
+fn get_permits_head_and_nothing_else() {
+    let get_link = link(&terms(), "/a");
+    let put = Terms {
+        method: Some("PUT"),
+        ..terms()
+    };
+    let put_link = link(&put, "/a");
+    for (method, get_holds, put_holds) in [
+        ("GET", true, false),
+        ("HEAD", true, false),
+        ("PUT", false, true),
+        ("POST", false, false),
+        ("OPTIONS", false, false),
+        ("get", false, false),
+    ] {
+        let holds = |link: &str| judge(&policy(), &request(method, "example.com", link, &[]));
+        assert_eq!(holds(&get_link).is_ok(), get_holds, "{method}");
+        assert_eq!(holds(&put_link).is_ok(), put_holds, "{method}");
+    }
+}
+
+#[test]
+fn the_host_is_signed_unless_the_link_says_otherwise() {
+    let link_of = |any_host| {
+        link(
+            &Terms {
+                any_host,
+                ..terms()
+            },
+            "/a",
+        )
+    };
+    for (host, one, any) in [
+        ("example.com", true, true),
+        ("EXAMPLE.com", true, true),
+        ("example.com:8080", false, true),
+        ("evil.example", false, true),
+    ] {
+        let holds = |link: String| judge(&policy(), &request("GET", host, &link, &[])).is_ok();
+        assert_eq!(holds(link_of(false)), one, "{host}");
+        assert_eq!(holds(link_of(true)), any, "{host}");
+    }
+}
+
+#[test]
+fn a_prefix_opens_what_is_below_it() {
+    let terms = Terms {
+        prefix: Some("/video/"),
+        ..terms()
+    };
+    let token = token(&terms, "/video/a");
+    for (path, holds) in [
+        ("/video/a", true),
+        ("/video/b/c.ts", true),
+        ("/video/", true),
+        ("/v%69deo/a", true),
+        ("/video", false),
+        ("/video-private/a", false),
+        ("/a", false),
+    ] {
+        let expected = if holds { Ok(path.to_owned()) } else { WRONG };
+        assert_eq!(passes(&format!("{path}?kg={token}")), expected, "{path}");
+    }
+}
+
+#[test]
+fn globs_open_what_one_of_them_matches() {
+    let terms = Terms {
+        globs: &["/img/*.jpg", "/video/**"],
+        ..terms()
+    };
+    let token = token(&terms, "/video/a");
+    for (path, holds) in [
+        ("/img/cat.jpg", true),
+        ("/video", true),
+        ("/video/a/b", true),
+        ("/img/a/cat.jpg", false),
+        ("/img/cat.png", false),
+        ("/videos/a", false),
+    ] {
+        let expected = if holds { Ok(path.to_owned()) } else { WRONG };
+        assert_eq!(passes(&format!("{path}?kg={token}")), expected, "{path}");
+    }
+}
+
+#[test]
+fn the_query_is_signed_unless_the_link_says_otherwise() {
+    let any = Terms {
+        any_query: true,
+        ..terms()
+    };
+    let (one, any) = (token(&terms(), "/a?x=1"), token(&any, "/a"));
+    for (query, one_holds) in [
+        ("x=1&", true),
+        ("x=2&", false),
+        ("", false),
+        ("x=1&y=1&", false),
+    ] {
+        let holds = |token: &str| passes(&format!("/a?{query}kg={token}")).is_ok();
+        assert_eq!(holds(&one), one_holds, "{query}");
+        assert!(holds(&any), "{query}");
+    }
+}
+
+#[test]
+fn ignored_parameters_are_free_and_arrive_at_the_upstream() {
+    let terms = Terms {
+        ignored: &["utm_*", "ref"],
+        ..terms()
+    };
+    let token = token(&terms, "/a?x=1");
+    for (query, holds) in [
+        ("x=1", true),
+        ("utm_source=mail&x=1&utm_medium=a&ref=b", true),
+        ("x=1&utm%5Fsource=mail", true),
+        ("utm_=&x=1&ref", true),
+        ("x=1&utm=1", false),
+        ("x=1&refs=1", false),
+        ("x=1&Ref=1", false),
+    ] {
+        let expected = if holds {
+            Ok(format!("/a?{query}"))
+        } else {
+            WRONG
+        };
+        assert_eq!(
+            passes(&format!("/a?{query}&kg={token}")),
+            expected,
+            "{query}"
+        );
+    }
+}
+
+#[test]
+fn a_token_ignores_only_what_the_policy_lists() {
+    for ignored in ["utm_source", "utm*", "x"] {
+        let terms = Terms {
+            ignored: &[ignored],
+            ..terms()
+        };
+        assert_eq!(passes(&link(&terms, "/a")), WRONG, "{ignored}");
+    }
+}
+
+#[test]
+fn query_allow_bounds_what_even_a_signer_may_pass_on() {
+    let provider = provider_with(json!({ "query_allow": ["x", "w*"] }));
+    let policy = policy_of(&provider, SECRET);
+    let any = Terms {
+        any_query: true,
+        ..terms()
+    };
+    for (query, holds) in [
+        ("x=1&", true),
+        ("width=1&utm_source=2&", true),
+        ("", true),
+        ("y=1&", false),
+        ("%78=1&", true),
+        ("xy&", false),
+    ] {
+        for terms in [terms(), any] {
+            let target = format!("/a?{}", query.trim_end_matches('&'));
+            let token = token(&terms, target.trim_end_matches('?'));
+            let link = format!("/a?{query}kg={token}");
+            assert_eq!(judge(&policy, &get(&link, &[])).is_ok(), holds, "{query}");
+        }
+    }
+}
+
+#[test]
+fn addresses_and_ranges_bound_where_the_client_is() {
+    let addresses =
+        ["192.0.2.7/32", "198.51.100.0/24", "2001:db8:1::/64"].map(|it| it.parse().unwrap());
+    let terms = Terms {
+        addresses: &addresses,
+        ..terms()
+    };
+    let headers = get(&link(&terms, "/a"), &[]);
+    for (client, holds) in [
+        (Some("192.0.2.7"), true),
+        (Some("::ffff:192.0.2.7"), true),
+        (Some("192.0.2.8"), false),
+        (Some("198.51.100.200"), true),
+        (Some("198.51.101.1"), false),
+        (Some("2001:db8:1::abcd"), true),
+        (Some("2001:db8:2::1"), false),
+        (None, false),
+    ] {
+        let expected = if holds {
+            Ok("/a".to_owned())
+        } else {
+            Err(Reason::AddressNotAllowed)
+        };
+        assert_eq!(
+            judge_from(&policy(), &headers, client, NOW),
+            expected,
+            "{client:?}"
+        );
+    }
+    // Of an expired or a forged link nobody learns where it would hold.
+    let expired = judge_from(&policy(), &headers, Some("192.0.2.8"), END);
+    assert_eq!(expired, Err(Reason::Expired));
+}
+
+#[test]
+fn a_signed_header_must_be_there_once_and_as_it_was() {
+    let terms = Terms {
+        headers: &[("x-device", "tv"), ("accept-language", "de")],
+        ..terms()
+    };
+    let link = link(&terms, "/a");
+    type Row<'a> = (&'a [(&'a str, &'a str)], Result<(), Reason>);
+    let rows: [Row<'_>; 5] = [
+        (&[("x-device", "tv"), ("accept-language", "de")], Ok(())),
+        (
+            &[("x-device", "pc"), ("accept-language", "de")],
+            Err(Reason::WrongSignature),
+        ),
+        (
+            &[("x-device", "de"), ("accept-language", "tv")],
+            Err(Reason::WrongSignature),
+        ),
+        (&[("x-device", "tv")], Err(Reason::WrongSignature)),
+        (
+            &[
+                ("x-device", "tv"),
+                ("x-device", "tv"),
+                ("accept-language", "de"),
+            ],
+            Err(Reason::DuplicateCredential),
+        ),
+    ];
+    for (more, expected) in rows {
+        let found = judge(&policy(), &get(&link, more)).map(|_| ());
+        assert_eq!(found, expected, "{more:?}");
+    }
+}
+
+#[test]
+fn a_signed_cookie_must_be_there_once_and_as_it_was() {
+    let terms = Terms {
+        cookies: &[("session", "s1")],
+        ..terms()
+    };
+    let link = link(&terms, "/a");
+    for (cookie, expected) in [
+        ("a=b; session=s1", Ok(())),
+        ("session=s2", Err(Reason::WrongSignature)),
+        ("a=b", Err(Reason::WrongSignature)),
+        ("session=s1; session=s1", Err(Reason::DuplicateCredential)),
+    ] {
+        let found = judge(&policy(), &get(&link, &[("cookie", cookie)])).map(|_| ());
+        assert_eq!(found, expected, "{cookie}");
+    }
+}
+
+#[test]
+fn the_account_is_told_to_the_upstream_and_a_clients_own_claim_is_not() {
+    let terms = Terms {
+        account: Some("alice"),
+        ..terms()
+    };
+    let headers = get(&link(&terms, "/a"), &[("x-keygate-account", "root")]);
+    let facts = keygate_core::policy::Facts {
+        client: None,
+        keys: &keygate_core::record::NoAnswer(Reason::KeyServiceUnavailable),
+        claims: &keygate_core::session::NoClaims,
+        now: keygate_core::time::UnixMillis::from_secs(NOW),
+    };
+    let keygate_core::policy::Verdict::Allow(grant) = policy().decide(&headers, &facts) else {
+        panic!("a good link is allowed");
+    };
+    let account = after(&headers, &grant.edits, "x-keygate-account");
+    assert_eq!(account.as_deref(), Some("alice"));
+}
+
+#[test]
+fn a_link_that_works_once_is_refused_while_nobody_counts() {
+    let terms = Terms {
+        once: Some("0123456789abcdef"),
+        ..terms()
+    };
+    assert_eq!(
+        passes(&link(&terms, "/a")),
+        Err(Reason::KeyServiceUnavailable)
+    );
+}
+
+#[test]
+fn every_equivalent_spelling_is_the_signed_one_and_stays_as_it_is() {
+    for (signed, arrives) in [
+        ("/caf%C3%A9?a=%2B", "/caf%c3%a9?a=%2b"),
+        ("/caf%c3%a9?a=%2b", "/caf%C3%A9?a=%2B"),
+        ("/a-b?c=~", "/%61%2Db?%63=%7E"),
+        ("/%61", "/a"),
+    ] {
+        let token = token(&terms(), signed);
+        let separator = if arrives.contains('?') { '&' } else { '?' };
+        let link = format!("{arrives}{separator}kg={token}");
+        assert_eq!(passes(&link).as_deref(), Ok(arrives), "{signed}");
+    }
+    for (signed, other) in [
+        ("/a?b=%2B", "/a?b=+"),
+        ("/a?b=%20", "/a?b=+"),
+        ("/a%40b", "/a@b"),
+        ("/a?x=%26y", "/a?x=&y"),
+    ] {
+        let separator = if other.contains('?') { '&' } else { '?' };
+        let link = format!("{other}{separator}kg={}", token(&terms(), signed));
+        assert_eq!(passes(&link), WRONG, "{signed}");
+    }
+}
+
+#[test]
+fn each_carrier_carries_and_loses_it() {
+    let places = json!([
+        { "query": "kg" }, { "header": "x-link" }, { "cookie": "kg" }, { "path": "~kg" }
+    ]);
+    let policy = policy_of(&provider_with(json!({ "from": places })), SECRET);
+    let token = token(&terms(), "/v/a?x=1");
+    let cookie = format!("a=b; kg={token}");
+    let in_path = [
+        format!("/v/~kg={token}/a?x=1"),
+        format!("/~kg={token}/v/a?x=1"),
+    ];
+    let rows = [
+        get(&format!("/v/a?x=1&kg={token}"), &[]),
+        get("/v/a?x=1", &[("x-link", &token)]),
+        get("/v/a?x=1", &[("cookie", &cookie)]),
+        get(&in_path[0], &[]),
+        get(&in_path[1], &[]),
+    ];
+    for headers in &rows {
+        assert_eq!(
+            judge(&policy, headers).as_deref(),
+            Ok("/v/a?x=1"),
+            "{headers:?}"
+        );
+    }
+    let twice = get(&format!("/v/a?x=1&kg={token}"), &[("x-link", &token)]);
+    assert_eq!(judge(&policy, &twice), Err(Reason::DuplicateCredential));
+}
