@@ -16,5 +16,6 @@ mod outages;
 mod referrers;
 mod rules;
 mod sessions;
+mod signers;
 mod support;
 mod updates;
