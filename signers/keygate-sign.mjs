@@ -12,7 +12,7 @@
 const MAX_TOKEN = 4096;
 const TCHAR = "!#$%&'*+.^_`|~0-9a-z-";
 const MOST = { globs: 16, ignore: 16, addresses: 16, headers: 8, cookies: 8 };
-const BROKEN = /%(?![0-9A-Fa-f]{2})/;
+const SECONDS = /^[1-9][0-9]{0,9}$/;
 const utf8 = new TextEncoder();
 
 /** What was asked for cannot be signed, or Keygate would refuse it. */
@@ -32,10 +32,8 @@ export async function sign(url, { keyId, secret, privateKey, expires, notBefore,
   cookies = [], account, once, carrier = "query", name = carrier === "path" ? "~kg" : "kg",
   ...unknown }) {
   refuseUnknown(unknown);
-  const { origin, host, target } = split(url);
-  const { path, query } = readTarget(target);
-  need(["query", "path", "token"].includes(carrier), `carrier: there is no ${carrier}`);
-  match(/^[A-Za-z0-9._~-]+$/, name, "name");
+  const { origin, host, target, path, query } = read(url, carrier, name);
+  match(/^(query|path|token)$/, carrier, "carrier");
   need(anyHost || host, "url: has no host; give one, or anyHost");
   if (given(prefix)) {
     prefix = readPath(prefix, "prefix");
@@ -50,8 +48,8 @@ export async function sign(url, { keyId, secret, privateKey, expires, notBefore,
 
   const fields = encode([
     ["k", match(/^[A-Za-z0-9._-]{1,64}$/, keyId, "keyId")],
-    ["e", time(expires, "expires")],
-    given(notBefore) && ["n", time(notBefore, "notBefore")],
+    ["e", match(SECONDS, String(expires), "expires")],
+    given(notBefore) && ["n", match(SECONDS, String(notBefore), "notBefore")],
     method !== "GET" && ["m", match(/^[A-Z-]{1,32}$/, method, "method")],
     anyHost && ["h", "*"],
     given(prefix) && ["p", prefix],
@@ -65,7 +63,6 @@ export async function sign(url, { keyId, secret, privateKey, expires, notBefore,
     given(account) && ["u", match(/^[!-~]{1,256}$/, account, "account")],
     given(once) && ["o", match(/^[A-Za-z0-9_-]{16,64}$/, once, "once")],
   ]);
-  refuseSecond(name, carrier, path, query);
   const ofRequest = encode([
     !anyHost && ["H", host],
     !given(prefix) && globs.length === 0 && ["P", path],
@@ -93,13 +90,10 @@ export async function sign(url, { keyId, secret, privateKey, expires, notBefore,
 export async function signCloudflare(url, { secret, stamp, alphabet = "standard", name = "verify",
   carrier = "query", directory, ...unknown }) {
   refuseUnknown(unknown);
-  const { origin, target } = split(url);
-  const { path, query } = readTarget(target);
-  need(["query", "token"].includes(carrier), `carrier: there is no ${carrier}`);
-  need(["standard", "url"].includes(alphabet), `alphabet: there is no ${alphabet}`);
-  match(/^[A-Za-z0-9._~-]+$/, name, "name");
-  refuseSecond(name, carrier, path, query);
-  need(time(stamp, "stamp").length === 10, "stamp: must have ten digits");
+  const { origin, target, path, query } = read(url, carrier, name);
+  match(/^(query|token)$/, carrier, "carrier");
+  match(/^(standard|url)$/, alphabet, "alphabet");
+  match(/^[1-9][0-9]{9}$/, String(stamp), "stamp");
   const rest = given(query) ? `?${query}` : "";
   let message = path + rest;
   if (given(directory)) {
@@ -122,24 +116,21 @@ export function canonical(text) {
   });
 }
 
-/** Origin, host as a client sends it, path and query. */
-function split(url) {
-  const parts = /^(?:(https?):\/\/([A-Za-z0-9._:[\]-]+))?(\/.*)$/s.exec(url);
+/** Origin, host as a client sends it, target; path and query (or undefined) in canonical form. */
+function read(url, carrier, name) {
+  const parts = /^(?:(https?):\/\/([A-Za-z0-9._:[\]-]+))?((\/[^?]*)(?:\?(.*))?)$/s.exec(url);
   need(parts, "url: must be http(s)://host/path, or /path");
-  const [, scheme, authority = "", target] = parts;
+  const [, scheme, authority = "", target, rawPath, rawQuery] = parts;
   // Clients leave the port of the scheme out.
   const host = authority.replace(scheme === "https" ? /:443$/ : /:80$/, "").toLowerCase();
-  return { origin: scheme ? `${scheme}://${authority}` : "", host, target };
-}
-
-/** Path and query (or undefined) in canonical form. */
-function readTarget(target) {
-  const [path, ...rest] = target.split("?");
-  const query = rest.join("?");
-  match(/^[!-~]*$/, query, "url");
-  need(!query.includes("#"), "url: must not have a fragment");
-  need(!BROKEN.test(query), "url: has a broken percent encoding");
-  return { path: readPath(path, "url"), query: rest.length ? canonical(query) : undefined };
+  need(!/[^!-~]|#|%(?![0-9A-Fa-f]{2})/.test(rawQuery ?? ""), "url: wrong characters in the query");
+  const path = readPath(rawPath, "url");
+  const query = rawQuery === undefined ? undefined : canonical(rawQuery);
+  match(/^[A-Za-z0-9._~-]+$/, name, "name");
+  const names = (query ?? "").split("&").map(nameOf);
+  const isThere = carrier === "path" ? path.includes(`/${name}=`) : names.includes(name);
+  need(carrier === "token" || !isThere, `url: has a ${name} already`);
+  return { origin: scheme ? `${scheme}://${authority}` : "", host, target, path, query };
 }
 
 /** A path that can be read in one way only, in canonical form. */
@@ -148,7 +139,7 @@ function readPath(path, field) {
   const result = canonical(path);
   // As a server reads it that decodes slashes.
   const plain = result.replaceAll("%2F", "/");
-  const bad = /[#?\\]/.test(path) || BROKEN.test(path)
+  const bad = /[#?\\]|%(?![0-9A-Fa-f]{2})/.test(path)
     || /\/\/|%5C|%[01]|%7F|%C2%[89]|%25[0-9A-Fa-f]{2}/.test(plain)
     || /\/(\.{1,2}(\/|$)|\.{0,2}(;|%3B))/.test(plain) || !isText(result);
   need(!bad, `${field}: the path can be read in more than one way`);
@@ -171,13 +162,6 @@ function isText(path) {
   }
 }
 
-/** A second token would be refused. */
-function refuseSecond(name, carrier, path, query = "") {
-  const names = query.split("&").map(nameOf);
-  need(carrier !== "query" || !names.includes(name), `url: has a parameter ${name} already`);
-  need(carrier !== "path" || !path.includes(`/${name}=`), `url: has a segment ${name} already`);
-}
-
 /** The query without the parameters that are not signed. */
 function withoutIgnored(query, ignore) {
   const isIgnored = (name) => ignore.some((it) =>
@@ -186,9 +170,7 @@ function withoutIgnored(query, ignore) {
   return parameters.filter((it) => !isIgnored(nameOf(it))).join("&");
 }
 
-function nameOf(parameter) {
-  return parameter.split("=", 1)[0];
-}
+const nameOf = (parameter) => parameter.split("=", 1)[0];
 
 function carry(token, carrier, name, origin, target, prefix) {
   if (carrier === "token") return token;
@@ -227,21 +209,10 @@ async function ed25519(privateKey, text) {
   return new Uint8Array(await crypto.subtle.sign("Ed25519", key, utf8.encode(text)));
 }
 
-function base64(bytes) {
-  return btoa(String.fromCharCode(...bytes));
-}
-
-function base64url(bytes) {
-  return base64(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-}
-
-function given(value) {
-  return value !== undefined && value !== null;
-}
-
-function time(seconds, field) {
-  return match(/^[1-9][0-9]{0,9}$/, String(seconds), field);
-}
+const base64 = (bytes) => btoa(String.fromCharCode(...bytes));
+const base64url = (bytes) =>
+  base64(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+const given = (value) => value !== undefined && value !== null;
 
 function address(text) {
   const [, ip = "", bits = "0"] = /^([0-9A-Fa-f.:]+)(?:\/(0|[1-9]\d{0,2}))?$/.exec(text) ?? [];
@@ -252,12 +223,13 @@ function address(text) {
 }
 
 function fieldValue(text, field) {
-  need(!/[\x00-\x08\x0a-\x1f\x7f]|^[ \t]|[ \t]$/.test(text), `${field}: wrong value`);
+  const isWrong = /[\x00-\x08\x0a-\x1f\x7f]|^[ \t]|[ \t]$/.test(text);
+  need(typeof text === "string" && !isWrong, `${field}: wrong value`);
   return text;
 }
 
 function match(pattern, text, field) {
-  need(pattern.test(text), `${field}: ${text} is not of the form ${pattern.source}`);
+  need(typeof text === "string" && pattern.test(text), `${field}: ${text} is not of the form ${pattern.source}`);
   return text;
 }
 

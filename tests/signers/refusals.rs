@@ -89,6 +89,9 @@ fn no_signer_signs_a_url_that_has_no_host_or_a_token_already() {
 fn no_signer_signs_a_field_that_is_not_of_its_form() {
     all_refuse([
         json!({ "key_id": "" }),
+        json!({ "key_id": null }),
+        json!({ "expires": null }),
+        json!({ "secret": null }),
         json!({ "key_id": "a b" }),
         json!({ "key_id": "a".repeat(65) }),
         json!({ "secret": " " }),

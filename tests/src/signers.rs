@@ -103,6 +103,7 @@ fn options(command: &mut Command, link: &Value) {
         let list = value.as_array().map_or(&[][..], Vec::as_slice);
         match name.as_str() {
             "url" => {}
+            _ if value.is_null() => {}
             "secret" => {
                 command.env("KEYGATE_SECRET", text(value));
             }
