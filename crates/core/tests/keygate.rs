@@ -16,3 +16,7 @@ mod config;
 mod fields;
 #[path = "keygate/kit.rs"]
 mod kit;
+#[path = "keygate/properties.rs"]
+mod properties;
+#[path = "keygate/tools.rs"]
+mod tools;

@@ -89,6 +89,15 @@ pub fn raw(fields: &str, signed: &str) -> String {
 /// `k` and `e`, as every token here has them.
 pub const HEAD: &str = "k2:01e10:1767229200";
 
+/// `H`, `P` and `Q` of `GET /a`.
+pub const REQUEST: &str = "H11:example.comP2:/aQ0:";
+
+/// A link for `/a` with these fields, rightly signed.
+pub fn forged(fields: &str) -> String {
+    let text = format!("keygate-link-v1\nA5:HS256{fields}{REQUEST}");
+    format!("/a?kg={}", raw(fields, &text))
+}
+
 pub fn judge(policy: &Policy, headers: &[Header]) -> Result<String, Reason> {
     judge_from(policy, headers, None, NOW)
 }

@@ -181,7 +181,7 @@ impl Near<'_> {
         let mut globs = self.fields.values('g');
         let is_outside = match self.fields.prefix {
             Some(prefix) => super::covers::prefix(prefix, path).is_none(),
-            None => self.fields.has_globs && !globs.any(|it| super::covers::glob(it, path)),
+            None => self.fields.has('g') && !globs.any(|it| super::covers::glob(it, path)),
         };
         if is_outside {
             differs("the path is not within what it opens".to_owned());

@@ -29,6 +29,8 @@ const LETTERS: [(char, usize); 14] = [
 pub struct Fields<'a> {
     /// All of them, as they are signed.
     pub text: &'a str,
+    /// The letters that stand there, a bit each.
+    present: u32,
     /// `k`: the id of the key in the ring.
     pub key_id: &'a str,
     /// `e`: the first instant at which the link holds no more.
@@ -41,12 +43,8 @@ pub struct Fields<'a> {
     pub any_host: bool,
     /// `p`: the link opens every path that begins so; it ends with `/`.
     pub prefix: Option<&'a str>,
-    /// `g` stands there: see [`Fields::values`].
-    pub has_globs: bool,
     /// `q`: the query is not signed.
     pub any_query: bool,
-    /// `i` stands there: see [`Fields::values`].
-    pub has_ignored: bool,
     /// `u`: whose it is.
     pub account: Option<&'a str>,
     /// `o`: the id of a link that works once.
@@ -84,34 +82,30 @@ impl<'a> Fields<'a> {
     pub fn parse(text: &'a str) -> Result<Self, FieldError> {
         let mut fields = Self {
             text,
+            present: 0,
             key_id: "",
             expires: UnixMillis(0),
             not_before: None,
             method: None,
             any_host: false,
             prefix: None,
-            has_globs: false,
             any_query: false,
-            has_ignored: false,
             account: None,
             once: None,
         };
         let mut letters = LETTERS.iter();
-        let mut current: Option<(char, usize)> = None;
+        let mut current = ('\0', 0_usize);
         let mut rest = text;
         while !rest.is_empty() {
             let (letter, value, after) = split(rest).ok_or(FieldError::Form)?;
             rest = after;
-            let left = match current {
-                Some((it, left)) if it == letter => left,
+            if current.0 != letter {
                 // A letter that was passed already is not found again.
-                _ => match letters.find(|(it, _)| *it == letter) {
-                    Some((_, most)) => *most,
-                    None => return Err(FieldError::Place(letter)),
-                },
-            };
-            let left = left.checked_sub(1).ok_or(FieldError::Place(letter))?;
-            current = Some((letter, left));
+                let found = letters.find(|(it, _)| *it == letter);
+                current = *found.ok_or(FieldError::Place(letter))?;
+                fields.present |= bit(letter);
+            }
+            current.1 = current.1.checked_sub(1).ok_or(FieldError::Place(letter))?;
             fields
                 .take(letter, value)
                 .ok_or(FieldError::Value(letter))?;
@@ -119,9 +113,14 @@ impl<'a> Fields<'a> {
         fields.complete()
     }
 
+    /// Whether a field stands there.
+    pub fn has(&self, letter: char) -> bool {
+        self.present & bit(letter) != 0
+    }
+
     /// The values of a field that may stand several times, in their order.
     pub fn values(&self, letter: char) -> impl Iterator<Item = &'a str> + use<'a> {
-        let mut rest = self.text;
+        let mut rest = if self.has(letter) { self.text } else { "" };
         std::iter::from_fn(move || {
             let (found, value, after) = split(rest)?;
             rest = after;
@@ -132,33 +131,53 @@ impl<'a> Fields<'a> {
     }
 
     fn take(&mut self, letter: char, value: &'a str) -> Option<()> {
-        match letter {
-            'k' => self.key_id = Some(value).filter(|it| is_key_id(it))?,
-            'e' => self.expires = seconds(value)?,
-            'n' => self.not_before = Some(seconds(value)?),
-            'm' => self.method = Some(value).filter(|it| is_method(it)),
-            'h' => self.any_host = value == "*",
-            'p' => self.prefix = Some(value).filter(|it| is_prefix(it)),
-            'g' => self.has_globs = is_glob(value),
-            'q' => self.any_query = value == "*",
-            'i' => self.has_ignored = is_parameter(value),
-            'u' => self.account = Some(value).filter(|it| (1..=256).contains(&it.len())),
-            'o' => self.once = Some(value).filter(|it| is_once(it)),
-            'a' => return address(value).map(|_| ()),
-            'r' => return is_header(value).then_some(()),
-            'c' => return is_cookie(value).then_some(()),
-            _ => return None,
+        // All that a field can hold is visible ASCII.
+        if !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return None;
         }
         let is_good = match letter {
-            'm' => self.method.is_some(),
-            'h' => self.any_host,
-            'p' => self.prefix.is_some(),
-            'g' => self.has_globs,
-            'q' => self.any_query,
-            'i' => self.has_ignored,
-            'u' => self.account.is_some(),
-            'o' => self.once.is_some(),
-            _ => true,
+            'k' => {
+                self.key_id = value;
+                is_key_id(value)
+            }
+            'e' => {
+                self.expires = seconds(value)?;
+                true
+            }
+            'n' => {
+                self.not_before = Some(seconds(value)?);
+                true
+            }
+            'm' => {
+                self.method = Some(value);
+                is_method(value)
+            }
+            'h' => {
+                self.any_host = true;
+                value == "*"
+            }
+            'p' => {
+                self.prefix = Some(value);
+                is_prefix(value)
+            }
+            'q' => {
+                self.any_query = true;
+                value == "*"
+            }
+            'u' => {
+                self.account = Some(value);
+                (1..=256).contains(&value.len())
+            }
+            'o' => {
+                self.once = Some(value);
+                is_once(value)
+            }
+            'g' => is_glob(value),
+            'i' => is_parameter(value),
+            'a' => address(value).is_some(),
+            'r' => is_header(value),
+            'c' => is_cookie(value),
+            _ => false,
         };
         is_good.then_some(())
     }
@@ -170,7 +189,7 @@ impl<'a> Fields<'a> {
         if self.expires == UnixMillis(0) {
             return Err(FieldError::Missing('e'));
         }
-        if self.prefix.is_some() && self.has_globs {
+        if self.prefix.is_some() && self.has('g') {
             return Err(FieldError::TwoScopes);
         }
         if self.not_before.is_some_and(|from| from >= self.expires) {
@@ -182,19 +201,19 @@ impl<'a> Fields<'a> {
 
 /// The first field of a text: letter, value, and what follows.
 fn split(text: &str) -> Option<(char, &str, &str)> {
-    let letter = text.chars().next().filter(char::is_ascii_alphabetic)?;
-    let (length, rest) = text.get(1..)?.split_once(':')?;
+    let (&letter, _) = text.as_bytes().split_first()?;
+    let rest = text.get(1..).filter(|_| letter.is_ascii_alphabetic())?;
     // No token holds more than four digits of bytes.
-    if length.len() > 4 {
-        return None;
-    }
-    let length = decimal(length)?;
-    let (value, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
-    // All that a field can hold goes into a header.
-    value
-        .bytes()
-        .all(|byte| byte.is_ascii_graphic())
-        .then_some((letter, value, rest))
+    let colon = rest.bytes().take(5).position(|byte| byte == b':')?;
+    let (length, rest) = rest.split_at_checked(colon)?;
+    let length = usize::try_from(decimal(length)?).ok()?;
+    let (value, rest) = rest.get(1..)?.split_at_checked(length)?;
+    Some((char::from(letter), value, rest))
+}
+
+/// The bit of a letter.
+fn bit(letter: char) -> u32 {
+    1_u32.wrapping_shl(u32::from(letter) & 31)
 }
 
 /// A number without sign and leading zero, greater than zero.

@@ -168,7 +168,7 @@ fn signed_text(
         Some(prefix) => covers::prefix(prefix, place.path).is_some(),
         None => {
             let mut globs = fields.values('g');
-            !fields.has_globs || globs.any(|it| covers::glob(it, place.path))
+            !fields.has('g') || globs.any(|it| covers::glob(it, place.path))
         }
     };
     if !is_within {

@@ -47,7 +47,7 @@ pub fn write(
         head(b"H", subject.host.len(), &mut out);
         lower(subject.host, &mut out);
     }
-    if fields.prefix.is_none() && !fields.has_globs {
+    if fields.prefix.is_none() && !fields.has('g') {
         let mut length = 0_usize;
         canonical_pieces(subject.path, |piece| add(&mut length, piece))?;
         head(b"P", length, &mut out);
@@ -85,7 +85,7 @@ fn query(
     for parameter in subject.query.iter().flat_map(|it| it.split('&')) {
         let name = name_of(parameter);
         let is_token = subject.token_parameter == Some(name);
-        if is_token || fields.has_ignored && fields.values('i').any(|it| means(it, name)) {
+        if is_token || fields.has('i') && fields.values('i').any(|it| means(it, name)) {
             continue;
         }
         if !is_first {

@@ -1,0 +1,123 @@
+//! How often the check of a link asks for memory: a filter runs for every request.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+
+mod common;
+
+use common::{facts, get, policy_of, signed};
+use keygate_core::policy::Policy;
+use keygate_core::provider::Provider;
+use keygate_core::reason::Reason;
+use keygate_core::record::NoAnswer;
+use keygate_core::request::{Header, Request};
+use keygate_core::signed_url::Format;
+use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256};
+use keygate_core::time::UnixMillis;
+use serde_json::json;
+
+const SECRET: &str = "a secret of thirty-two bytes ...";
+const NOW: u64 = 1_767_225_600;
+
+fn format(policy: &Policy) -> &dyn Format {
+    let Provider::SignedUrl(links) = policy.rules.all()[0].require.providers()[0] else {
+        panic!("the rule requires a link");
+    };
+    links.format.as_ref()
+}
+
+/// How often a good link asks for memory.
+fn count(policy: &Policy, headers: &[Header]) -> u64 {
+    let keys = NoAnswer(Reason::KeyServiceUnavailable);
+    let facts = facts(&keys, None, UnixMillis::from_secs(NOW));
+    let request = Request::read(headers).unwrap();
+    let format = format(policy);
+    let mut holds = false;
+    let counted = allocation_counter::measure(|| holds = format.verify(&request, &facts).is_ok());
+    assert!(holds, "the link must hold");
+    counted.count_total
+}
+
+fn native(terms: &Terms<'_>, target: &str) -> u64 {
+    let provider = json!({
+        "type": "signed_url", "format": "keygate", "secrets": "ring",
+        "max_lifetime": "7d", "query_ignore": ["utm_*"], "query_allow": ["q"]
+    });
+    let policy = policy_of(&provider, SECRET);
+    let (path, query) = target.split_once('?').unwrap();
+    let place = Place {
+        host: "example.com",
+        path,
+        query: Some(query),
+    };
+    let entry = keygate_core::secret::RingEntry {
+        id: "01".to_owned(),
+        key: keygate_core::app_key::mac(SECRET.as_bytes()),
+        not_before: None,
+        not_after: None,
+    };
+    let token = hs256(terms, &place, &entry).unwrap();
+    let more = [("x-device", "tv"), ("cookie", "sid=s1")];
+    count(&policy, &get(&format!("{target}&kg={token}"), &more))
+}
+
+#[test]
+fn a_native_link_is_checked_with_one_allocation() {
+    let terms = Terms {
+        expires_secs: NOW + 3600,
+        ..Terms::default()
+    };
+    let all = Terms {
+        not_before_secs: Some(NOW),
+        method: Some("GET"),
+        globs: &["/video/**", "/caf%C3%A9/*.jpg"],
+        ignored: &["utm_*"],
+        headers: &[("x-device", "tv")],
+        cookies: &[("sid", "s1")],
+        ..terms
+    };
+    let prefix = Terms {
+        prefix: Some("/caf%C3%A9/"),
+        ..terms
+    };
+    assert_eq!(native(&terms, "/video/cat.mp4?q=hd"), 1, "plain");
+    assert_eq!(
+        native(&terms, "/caf%c3%a9/%63at.mp4?q=%2b%20"),
+        1,
+        "another spelling"
+    );
+    assert_eq!(
+        native(&all, "/caf%c3%a9/cat.jpg?q=hd&utm_source=mail"),
+        1,
+        "everything"
+    );
+    assert_eq!(native(&prefix, "/caf%c3%a9/cat.jpg?q=hd"), 1, "prefix");
+    // The account goes to the upstream, and so into an identity.
+    let account = Terms {
+        account: Some("alice"),
+        ..terms
+    };
+    assert_eq!(native(&account, "/video/cat.mp4?q=hd"), 2, "account");
+}
+
+#[test]
+fn a_link_of_cloudflares_form_is_checked_with_one_allocation_at_most() {
+    for (base64, most) in [("standard", 1), ("url", 0)] {
+        let provider = json!({
+            "type": "signed_url", "format": "cloudflare", "secrets": "ring",
+            "ttl": "3h", "base64": base64
+        });
+        let policy = policy_of(&provider, SECRET);
+        let target = signed(
+            &policy,
+            0,
+            "/caf%C3%A9/cat.jpg?q=hd",
+            UnixMillis::from_secs(NOW),
+        );
+        assert_eq!(count(&policy, &get(&target, &[])), most, "{base64}");
+    }
+}

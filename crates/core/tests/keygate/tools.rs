@@ -1,0 +1,271 @@
+//! What the command line makes and explains.
+
+use keygate_core::path::Target;
+use keygate_core::policy::{Facts, Policy};
+use keygate_core::provider::Provider;
+use keygate_core::reason::Reason;
+use keygate_core::record::NoAnswer;
+use keygate_core::request::{Header, Request};
+use keygate_core::session::NoClaims;
+use keygate_core::signed_url::Format;
+use keygate_core::signed_url::keygate::sign::{Terms, hs256};
+use keygate_core::signed_url::private_key::PrivateKey;
+use keygate_core::signed_url::sign::{Order, Scope};
+use keygate_core::time::UnixMillis;
+use serde_json::json;
+
+use crate::kit::*;
+
+fn format(policy: &Policy) -> &dyn Format {
+    let Provider::SignedUrl(links) = policy.rules.all()[0].require.providers()[0] else {
+        panic!("the rule requires a link");
+    };
+    links.format.as_ref()
+}
+
+fn order(target: &str) -> Order<'_> {
+    Order {
+        origin: "https://example.com",
+        target: Target::parse(target.as_bytes()).unwrap(),
+        method: "GET",
+        now: UnixMillis::from_secs(NOW),
+        not_before: None,
+        expires: Some(UnixMillis::from_secs(END)),
+        scope: Scope::Path,
+        addresses: &[],
+        headers: &[],
+        cookies: &[],
+        account: None,
+        once: None,
+        private_key: None,
+        options: &[],
+    }
+}
+
+fn explained(policy: &Policy, headers: &[Header], client: Option<&str>, now: u64) -> String {
+    let facts = Facts {
+        client: client.map(|it| it.parse().unwrap()),
+        keys: &NoAnswer(Reason::KeyServiceUnavailable),
+        claims: &NoClaims,
+        now: UnixMillis::from_secs(now),
+    };
+    let request = Request::read(headers).unwrap();
+    format(policy).explain(&request, &facts).join("\n")
+}
+
+#[test]
+fn what_is_signed_verifies_in_every_carrier() {
+    for (place, is_in_url) in [
+        (json!({ "query": "kg" }), true),
+        (json!({ "path": "~kg" }), true),
+        (json!({ "header": "x-link" }), false),
+        (json!({ "cookie": "kg" }), false),
+    ] {
+        let policy = policy_of(&provider_with(json!({ "from": [place] })), SECRET);
+        let signed = format(&policy).sign(&order("/v/a?x=1")).unwrap();
+        let target = signed.url.strip_prefix("https://example.com").unwrap();
+        assert_eq!(target != "/v/a?x=1", is_in_url, "{place}");
+        let mut more: Vec<(&str, String)> = Vec::new();
+        more.extend(
+            signed
+                .headers
+                .iter()
+                .map(|(name, it)| (name.as_str(), it.clone())),
+        );
+        more.extend(
+            signed
+                .cookies
+                .iter()
+                .map(|(name, it)| ("cookie", format!("{name}={it}"))),
+        );
+        let more: Vec<_> = more.iter().map(|(name, it)| (*name, it.as_str())).collect();
+        assert_eq!(
+            judge(&policy, &get(target, &more)).as_deref(),
+            Ok("/v/a?x=1")
+        );
+    }
+}
+
+#[test]
+fn a_private_key_signs_for_edges_that_hold_none() {
+    let private = PrivateKey::parse("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap();
+    let other = PrivateKey::parse("AQECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap();
+    let json = json!({
+        "version": 1,
+        "secrets": { "ring": [
+            { "id": "old", "public_key": other.public_key() },
+            { "id": "new", "public_key": private.public_key() }
+        ] },
+        "providers": { "it": provider_with(json!({ "algorithm": "EdDSA" })) },
+        "rules": [{ "name": "all", "match": { "path": "/**" }, "require": "it" }],
+        "unmatched": "deny"
+    });
+    let policy = crate::common::policy(&json, SECRET);
+    let mut order = order("/a");
+    assert!(format(&policy).sign(&order).is_err());
+    order.private_key = Some(&private);
+    let signed = format(&policy).sign(&order).unwrap();
+    let target = signed.url.strip_prefix("https://example.com").unwrap();
+    assert_eq!(judge(&policy, &get(target, &[])).as_deref(), Ok("/a"));
+    // The second time it is remembered, and still bound to its path.
+    assert_eq!(judge(&policy, &get(target, &[])).as_deref(), Ok("/a"));
+    let moved = target.replace("/a?", "/b?");
+    assert_eq!(
+        judge(&policy, &get(&moved, &[])),
+        Err(Reason::WrongSignature)
+    );
+    let stranger = PrivateKey::parse("AgECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap();
+    order.private_key = Some(&stranger);
+    assert!(format(&policy).sign(&order).is_err());
+}
+
+#[test]
+fn what_cannot_be_signed_is_said() {
+    let policy = policy();
+    let good = order("/a");
+    let with = |change: &dyn Fn(&mut Order<'static>)| {
+        let mut order = order("/a");
+        change(&mut order);
+        format(&policy).sign(&order).unwrap_err().to_string()
+    };
+    assert!(format(&policy).sign(&good).is_ok());
+    for (expected, change) in [
+        (
+            "must say when it ends",
+            &(|it: &mut Order<'_>| it.expires = None) as &dyn Fn(&mut Order<'static>),
+        ),
+        ("max_lifetime", &|it| {
+            it.expires = Some(UnixMillis::from_secs(NOW + 8 * 24 * 3600))
+        }),
+        ("ends before it begins", &|it| {
+            it.not_before = Some(UnixMillis::from_secs(END))
+        }),
+        ("there is none", &|it| it.origin = ""),
+        ("not within", &|it| it.scope = Scope::Prefix("/b/")),
+        ("the field p", &|it| it.scope = Scope::Prefix("/a")),
+        ("not within", &|it| it.scope = Scope::Globs(&["/b/**"])),
+        ("the field u", &|it| it.account = Some("a b")),
+        ("the field o", &|it| it.once = Some("short")),
+        ("query_ignore", &|it| it.options = &[("ignore", "x")]),
+        ("has no salt", &|it| it.options = &[("salt", "x")]),
+        ("can only be \"*\"", &|it| {
+            it.options = &[("host", "a.example")]
+        }),
+        ("already", &|it| {
+            it.target = Target::parse(b"/a?kg=x").unwrap()
+        }),
+        ("broken percent", &|it| {
+            it.target = Target::parse(b"/a?x=%zz").unwrap()
+        }),
+    ] {
+        let told = with(change);
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+}
+
+#[test]
+fn options_widen_a_link() {
+    let policy = policy();
+    let mut order = order("/a");
+    order.options = &[("host", "*"), ("ignore", "utm_*"), ("ignore", "ref")];
+    let signed = format(&policy).sign(&order).unwrap();
+    let target = signed.url.strip_prefix("https://example.com").unwrap();
+    let target = target.replace("?", "?utm_a=1&ref=2&");
+    assert!(judge(&policy, &request("GET", "other.example", &target, &[])).is_ok());
+}
+
+#[test]
+fn it_is_told_what_differs() {
+    let here = ["192.0.2.1/32".parse().unwrap()];
+    let get_of = |target: &str| get(target, &[]);
+    let plain = link(&terms(), "/a/b?x=1&y=2");
+    let bound = link(
+        &Terms {
+            addresses: &here,
+            ..terms()
+        },
+        "/a",
+    );
+    let late = Terms {
+        not_before_secs: Some(NOW + 100),
+        ..terms()
+    };
+    let prefix = link(
+        &Terms {
+            prefix: Some("/v/"),
+            any_query: true,
+            ..terms()
+        },
+        "/v/a",
+    );
+    let header = link(
+        &Terms {
+            headers: &[("x-a", "1")],
+            ..terms()
+        },
+        "/a",
+    );
+    let unknown = hs256(&terms(), &place("/a"), &entry("02", SECRET)).unwrap();
+    for (headers, now, expected) in [
+        (
+            get_of(&plain.replace("/b?", "/b/?")),
+            NOW,
+            "the slash at the end of the path",
+        ),
+        (
+            get_of(&plain.replace("x=1&y=2", "y=2&x=1")),
+            NOW,
+            "the order of the query",
+        ),
+        (
+            get_of(&plain.replace("y=2", "y=2&z=3")),
+            NOW,
+            "the query: signed was one without z",
+        ),
+        (
+            request("GET", "example.com:8443", &plain, &[]),
+            NOW,
+            "the port of the host",
+        ),
+        (
+            request("GET", "www.example.com", &plain, &[]),
+            NOW,
+            "one without www.",
+        ),
+        (
+            request("PUT", "example.com", &plain, &[]),
+            NOW,
+            "the method PUT",
+        ),
+        (get_of(&plain), END, "the time"),
+        (get_of(&link(&late, "/a")), NOW, "the time"),
+        (get_of(&bound), NOW, "the client's address 192.0.2.9"),
+        (
+            get_of(&prefix.replace("/v/", "/w/")),
+            NOW,
+            "the path is not within",
+        ),
+        (get_of(&header), NOW, "a signed header or cookie is missing"),
+        (
+            get_of(&format!("/a?kg={unknown}")),
+            NOW,
+            "it names the key \"02\"",
+        ),
+        (
+            get_of("/a?kg=kg1.AAAA.AAAA"),
+            NOW,
+            "is not kg1.FIELDS.SIGNATURE",
+        ),
+        (get_of("/a"), NOW, "missing_credential"),
+        (get_of(&plain.replace("/a/b", "/c")), NOW, "cannot be told"),
+        (
+            get_of(&forged(&format!("{HEAD}z1:1"))),
+            NOW,
+            "the field z is unknown",
+        ),
+    ] {
+        let told = explained(&policy(), &headers, Some("192.0.2.9"), now);
+        assert!(told.contains(expected), "{expected}: {told}");
+        assert!(!told.contains(SECRET));
+    }
+}
