@@ -76,7 +76,7 @@ export async function sign(url, { keyId, secret, privateKey, expires, notBefore,
   const signature = given(secret) ? await hmac(secret, text) : await ed25519(privateKey, text);
   const token = `kg1.${base64url(utf8.encode(fields))}.${base64url(signature)}`;
   need(token.length <= MAX_TOKEN, `the token is longer than ${MAX_TOKEN} characters`);
-  return carry(token, carrier, name, origin, target, prefix);
+  return carry(token, carrier, name, origin, target);
 }
 
 /**
@@ -172,15 +172,10 @@ function withoutIgnored(query, ignore) {
 
 const nameOf = (parameter) => parameter.split("=", 1)[0];
 
-function carry(token, carrier, name, origin, target, prefix) {
+function carry(token, carrier, name, origin, target) {
   if (carrier === "token") return token;
-  if (carrier === "path") {
-    // Behind the prefix, so that every relative link within it keeps the token.
-    const depth = (prefix ?? target.split("?")[0]).split("/").length - 1;
-    const segments = target.split("/");
-    segments.splice(depth, 0, `${name}=${token}`);
-    return origin + segments.join("/");
-  }
+  // In front: every relative link keeps it.
+  if (carrier === "path") return `${origin}/${name}=${token}${target}`;
   return `${origin}${target}${target.includes("?") ? "&" : "?"}${name}=${token}`;
 }
 

@@ -267,14 +267,7 @@ case $format in
 esac
 case $carrier in
   token) printf '%s\n' "$token" ;;
-  path)
-    # Behind the prefix, so that every relative link within it keeps the token.
-    depth=${prefix-$path} depth=${depth//[^\/]/} before=''
-    while ((${#depth} > 1)); do
-      depth=${depth#?} target=${target#/}
-      before+=/${target%%/*} target=/${target#*/}
-    done
-    printf '%s\n' "$origin$before/$name=$token$target"
-    ;;
+  # In front: every relative link keeps it.
+  path) printf '%s\n' "$origin/$name=$token$target" ;;
   query) printf '%s\n' "$origin$target$separator$name=$token" ;;
 esac

@@ -181,7 +181,7 @@ func (l Link) Sign() (string, error) {
 	encode := base64.RawURLEncoding.EncodeToString
 	whole := "kg1." + encode([]byte(token)) + "." + encode(signature)
 	f.need(len(whole) <= 4096, "the token is longer than 4096 characters")
-	return f.result(t.carry(whole, l.Carrier, l.Name, l.Prefix))
+	return f.result(t.carry(whole, l.Carrier, l.Name))
 }
 
 // Sign gives the URL with its token, or the bare token.
@@ -207,7 +207,7 @@ func (c Cloudflare) Sign() (string, error) {
 	if c.Alphabet == "url" {
 		text = base64.RawURLEncoding.EncodeToString(mac)
 	}
-	return f.result(t.carry(stamp+"-"+text, c.Carrier, c.Name, ""))
+	return f.result(t.carry(stamp+"-"+text, c.Carrier, c.Name))
 }
 
 // target is a URL in parts; path and query (with its ?) are canonical.
@@ -246,16 +246,13 @@ func (t target) separator() string {
 	return "?"
 }
 
-func (t target) carry(token, carrier, name, prefix string) string {
+func (t target) carry(token, carrier, name string) string {
 	switch carrier {
 	case "token":
 		return token
 	case "path":
-		// Behind the prefix, so that every relative link within it keeps the token.
-		segments := strings.SplitN(t.target, "/", 1+strings.Count(or(prefix, t.path), "/"))
-		last := len(segments) - 1
-		segments[last] = name + "=" + token + "/" + segments[last]
-		return t.origin + strings.Join(segments, "/")
+		// In front: every relative link keeps it.
+		return t.origin + "/" + name + "=" + token + t.target
 	}
 	return t.origin + t.target + t.separator() + name + "=" + token
 }

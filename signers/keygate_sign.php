@@ -93,7 +93,7 @@ function sign(
     $signature = $privateKey === null ? hmac($secret, $text) : ed25519($privateKey, $text);
     $token = 'kg1.' . base64Url($fields) . '.' . base64Url($signature);
     need(strlen($token) <= 4096, 'the token is longer than 4096 characters');
-    return carry($token, $carrier, $name, $origin, $target, $prefix);
+    return carry($token, $carrier, $name, $origin, $target);
 }
 
 /**
@@ -213,21 +213,12 @@ function withoutIgnored(?string $query, array $ignore): string
 }
 
 /** @internal */
-function carry(
-    string $token,
-    string $carrier,
-    string $name,
-    string $origin,
-    string $target,
-    ?string $prefix = null,
-): string {
-    // Behind the prefix, so that every relative link within it keeps the token.
-    $depth = substr_count($prefix ?? explode('?', $target)[0], '/');
-    $segments = explode('/', $target);
-    array_splice($segments, $depth, 0, "$name=$token");
+function carry(string $token, string $carrier, string $name, string $origin, string $target): string
+{
     return match ($carrier) {
         'token' => $token,
-        'path' => $origin . implode('/', $segments),
+        // In front: every relative link keeps it.
+        'path' => "$origin/$name=$token$target",
         default => $origin . $target . (str_contains($target, '?') ? '&' : '?') . "$name=$token",
     };
 }

@@ -86,7 +86,7 @@ def sign(url, key_id, secret, expires, *, not_before=None, method="GET", any_hos
     signature = ed25519(text) if ed25519 else _hmac(secret, text)
     token = f"kg1.{_base64url(token_fields)}.{_base64url(signature)}"
     _need(len(token) <= MAX_TOKEN, f"the token is longer than {MAX_TOKEN} characters")
-    return _carry(token, carrier, name, origin, target, prefix)
+    return _carry(token, carrier, name, origin, target)
 
 
 def sign_cloudflare(url, secret, stamp, *, alphabet="standard", name="verify",
@@ -189,15 +189,12 @@ def _kept(query, ignore):
     return "&".join(it for it in parameters if not is_ignored(it.split("=", 1)[0]))
 
 
-def _carry(token, carrier, name, origin, target, prefix=None):
+def _carry(token, carrier, name, origin, target):
     if carrier == "token":
         return token
     if carrier == "path":
-        # Behind the prefix, so that every relative link within it keeps the token.
-        depth = (prefix or target.partition("?")[0]).count("/")
-        segments = target.split("/")
-        segments.insert(depth, f"{name}={token}")
-        return origin + "/".join(segments)
+        # In front: every relative link keeps it.
+        return f"{origin}/{name}={token}{target}"
     return f"{origin}{target}{'&' if '?' in target else '?'}{name}={token}"
 
 
