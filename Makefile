@@ -33,7 +33,7 @@ test: need-cargo ## Every test, also end to end with a real Envoy and a real bro
 	@cargo build --workspace --all-targets
 	$(call say,testing$(comma) also end to end)
 	@envoy=$$(scripts/envoy); driver=$$(scripts/chromium); ffmpeg=$$(scripts/ffmpeg); \
-	echo "Envoy: $$envoy, browser: $$driver, player: $$ffmpeg"; \
+	runtimes=$$(scripts/interpreters); echo "Envoy: $$envoy, browser: $$driver, player: $$ffmpeg, signers: $$runtimes"; \
 	KEYGATE_ENVOY=$$envoy KEYGATE_CHROMEDRIVER=$$driver KEYGATE_FFMPEG=$$ffmpeg KEYGATE_WASM=target/keygate.wasm cargo test --workspace
 
 test-docker: need-cargo ## The end-to-end tests against Envoy in docker
@@ -43,7 +43,7 @@ test-docker: need-cargo ## The end-to-end tests against Envoy in docker
 	@cargo build --workspace
 	$(call say,testing end to end against Envoy in docker)
 	@image=$$(scripts/docker-image); driver=$$(scripts/chromium); ffmpeg=$$(scripts/ffmpeg); \
-	echo "Envoy: docker:$$image, browser: $$driver, player: $$ffmpeg"; \
+	runtimes=$$(scripts/interpreters); echo "Envoy: docker:$$image, browser: $$driver, player: $$ffmpeg, signers: $$runtimes"; \
 	KEYGATE_ENVOY=docker:$$image KEYGATE_CHROMEDRIVER=$$driver KEYGATE_FFMPEG=$$ffmpeg KEYGATE_WASM=target/keygate.wasm cargo test -p keygate-tests --test e2e
 
 lint: need-cargo ## Format, clippy (also for wasm32), documentation, shell scripts
@@ -56,8 +56,13 @@ lint: need-cargo ## Format, clippy (also for wasm32), documentation, shell scrip
 	$(call say,documentation)
 	@RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --workspace --quiet
 	$(call say,shell scripts)
-	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/* .ci/run; \
+	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/* .ci/run signers/*.sh; \
 	else echo 'shellcheck is not installed: the scripts are not checked'; fi
+	$(call say,signers$(comma) by what is installed)
+	@if command -v gofmt >/dev/null; then difference=$$(gofmt -d signers); echo -n "$$difference"; test -z "$$difference"; fi
+	@if command -v php >/dev/null; then php -l signers/keygate_sign.php >/dev/null; fi
+	@if command -v node >/dev/null; then node --check signers/keygate-sign.mjs; fi
+	@if command -v python3 >/dev/null; then python3 -c 'import ast; ast.parse(open("signers/keygate_sign.py").read())'; fi
 
 clean: ## Removes what was built and downloaded; keeps .run, the demo's secrets and keys
 	@cargo clean

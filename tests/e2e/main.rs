@@ -20,5 +20,6 @@ mod outages;
 mod referrers;
 mod rules;
 mod sessions;
+mod signers;
 mod support;
 mod updates;

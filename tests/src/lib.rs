@@ -13,6 +13,7 @@ pub mod ffmpeg;
 mod launch;
 mod process;
 pub mod service;
+pub mod signers;
 mod stack;
 pub mod wait;
 
