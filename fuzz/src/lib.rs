@@ -22,7 +22,25 @@ use keygate_core::policy::{Policy, Verdict};
 use keygate_core::request::Header;
 
 /// Every format with a target, and the `system` of its known answers.
-pub const SYSTEMS: &[(&str, &str)] = &[("cloudflare", "cloudflare")];
+pub const SYSTEMS: &[(&str, &str)] = &[
+    ("akamai", "akamai_edgeauth2"),
+    ("azure_sas", "azure_blob_sas"),
+    ("bunny", "bunny_v2"),
+    ("cloudflare", "cloudflare"),
+    ("cloudfront", "cloudfront"),
+    ("fastly", "fastly"),
+    ("google_cdn", "gcp_cloud_cdn"),
+    ("google_maps", "google_maps_url"),
+    ("google_media_cdn", "gcp_media_cdn"),
+    ("http_signature", "rfc9421"),
+    ("imgproxy", "imgproxy"),
+    ("keycdn", "keycdn"),
+    ("keygate", "keygate"),
+    ("nginx", "nginx_secure_link"),
+    ("s3", "s3_sigv4_presign"),
+    ("thumbor", "thumbor"),
+    ("uri_signing", "rfc9246_uri_signing"),
+];
 
 /// The policies of the known answers of one system.
 pub struct Requests(Vec<(Policy, runner::Case)>);
@@ -34,8 +52,10 @@ impl Requests {
             let known: serde_json::Value = serde_json::from_str(text).unwrap();
             let vectors = known["vectors"].as_array().unwrap();
             for vector in vectors.iter().filter(|it| it["system"] == system) {
-                let case = runner::case_of(vector).unwrap().unwrap();
-                all.push((case.policy().unwrap(), case));
+                let mut case = runner::case_of(vector).unwrap().unwrap();
+                let also = std::mem::take(&mut case.also);
+                let cases = also.into_iter().chain([case]);
+                all.extend(cases.map(|it| (it.policy().unwrap(), it)));
             }
         }
         assert!(!all.is_empty(), "no known answer is of {system}");

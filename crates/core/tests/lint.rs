@@ -66,7 +66,7 @@ fn what_is_hardly_meant_is_remarked_once() {
             "/providers/link",
             json!({ "type": "signed_url", "format": "akamai", "secrets": "media",
                 "max_lifetime": "1d", "algorithm": "md5", "allow_weak": true }),
-            "providers.link.allow_weak: permits a signature",
+            "providers.link.allow_weak: this format is weak",
         ),
         (
             "/secrets/media/0/env",

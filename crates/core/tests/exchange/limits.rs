@@ -4,6 +4,7 @@ use keygate_core::policy::Facts;
 use keygate_core::reason::Reason;
 use keygate_core::request::Request;
 use keygate_core::signed_url::keygate::sign::Terms;
+use keygate_core::signed_url::sign::Scope;
 use keygate_core::signed_url::sign::{Order, SignError, Signed};
 use keygate_core::signed_url::{Covers, Format, Link, SignedUrl};
 use keygate_core::time::UnixMillis;
@@ -230,7 +231,10 @@ fn a_link_of_another_format_is_exchanged_too() {
     let rule = policy.rules.all().len() - 1;
     let now = UnixMillis::from_secs(NOW);
     // What is signed is the directory.
-    let target = crate::common::signed(&policy, rule, "/video/", now).replace("/?", "/x?");
+    let target = crate::common::signed_as(&policy, rule, "/video/x", &|order| {
+        order.now = now;
+        order.scope = Scope::Prefix("/video/");
+    });
     let set_cookie = cookie_of(&see(&policy, &get(&target, &[]), NOW).unwrap()).unwrap();
     assert!(
         set_cookie.starts_with("__Secure-media=kg1."),

@@ -117,6 +117,8 @@ pub fn judge_from(
     match policy.decide(headers, &facts) {
         Verdict::Allow(grant) => Ok(after(headers, &grant.edits, ":path").unwrap()),
         Verdict::Deny(denial) => Err(denial.reason),
+        // A link that works once: with a key service that does not answer.
+        Verdict::Redeem(redemption) => Err(redemption.unavailable.reason),
         other => panic!("a link is allowed or denied: {other:?}"),
     }
 }

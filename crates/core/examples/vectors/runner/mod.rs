@@ -204,23 +204,23 @@ pub type Told = Option<Result<Case, String>>;
 /// The case of a vector; `None` when no format of Keygate is for its system.
 pub fn case_of(vector: &Value) -> Told {
     match vector["system"].as_str()? {
+        "akamai_edgeauth2" => Some(akamai::case(vector)),
+        "azure_blob_sas" => Some(azure_sas::case(vector)),
         "bunny_v2" => Some(bunny::case(vector)),
         "cloudflare" => Some(cloudflare::case(vector)),
-        "keygate" => Some(keygate::case(vector)),
+        "cloudfront" => Some(cloudfront::case(vector)),
         "envoy_wasm_secure_link" | "nginx_secure_link" => Some(nginx::case(vector)),
         "fastly" => Some(fastly::case(vector)),
+        "gcp_cloud_cdn" => Some(google_cdn::case(vector)),
+        "gcp_media_cdn" => Some(google_media_cdn::case(vector)),
         "google_maps_url" => Some(images::google_maps(vector)),
         "imgproxy" => Some(images::imgproxy(vector)),
         "keycdn" => Some(keycdn::case(vector)),
-        "thumbor" => Some(images::thumbor(vector)),
-        "azure_blob_sas" => Some(azure_sas::case(vector)),
-        "s3_sigv4_presign" => Some(s3::case(vector)),
-        "akamai_edgeauth2" => Some(akamai::case(vector)),
-        "gcp_cloud_cdn" => Some(google_cdn::case(vector)),
-        "gcp_media_cdn" => Some(google_media_cdn::case(vector)),
-        "cloudfront" => Some(cloudfront::case(vector)),
-        "rfc9421" => Some(http_signature::case(vector)),
+        "keygate" => Some(keygate::case(vector)),
         "rfc9246_uri_signing" => Some(uri_signing::case(vector)),
+        "rfc9421" => Some(http_signature::case(vector)),
+        "s3_sigv4_presign" => Some(s3::case(vector)),
+        "thumbor" => Some(images::thumbor(vector)),
         _ => None,
     }
 }
@@ -228,11 +228,11 @@ pub fn case_of(vector: &Value) -> Told {
 /// The forged request, and the good one that it was made from where there is one.
 fn attack_of(attack: &Value) -> Option<Result<Attack, String>> {
     match attack["system"].as_str()? {
-        "bunny_v2" => Some(bunny::attack(attack)),
         "akamai_edgeauth2" => Some(akamai::attack(attack)),
+        "bunny_v2" => Some(bunny::attack(attack)),
         "cloudflare" | "cloudflare_worker" => Some(cloudflare::attack(attack)),
-        "keygate" => Some(keygate::attack(attack)),
         "fastly" => Some(fastly::attack(attack)),
+        "keygate" => Some(keygate::attack(attack)),
         "nginx_secure_link" => Some(nginx::attack(attack)),
         _ => None,
     }

@@ -88,6 +88,10 @@ macro_rules! formats {
                 text: &Tree,
             ) -> Option<SignedUrl> {
                 // The one member that every format has, and none reads.
+                let exchanges = text.members().filter(|(name, _)| *name == "exchange");
+                if exchanges.count() > 1 {
+                    self.wrong(&format!("{path}.exchange"), "stands twice");
+                }
                 let exchange = text.get("exchange").map(|it| self.exchange(path, it));
                 let text = &text.without("exchange");
                 let format = match format {

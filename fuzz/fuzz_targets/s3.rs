@@ -1,0 +1,2 @@
+#![no_main]
+keygate_fuzz::links!("s3_sigv4_presign");
