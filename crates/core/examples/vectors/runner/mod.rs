@@ -156,7 +156,7 @@ impl Case {
             Verdict::Allow(_) => Ok(()),
             Verdict::Deny(denial) => Err(denial.reason),
             // A link that works once: whether it did already, only the key service knows.
-            Verdict::Ask(_) => Err(Reason::KeyServiceUnavailable),
+            Verdict::Redeem(_) => Err(Reason::KeyServiceUnavailable),
             other => panic!("a signed URL is allowed or denied: {other:?}"),
         }
     }
