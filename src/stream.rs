@@ -119,7 +119,8 @@ fn judge(worker: &Worker, waiter: &Waiter, keys: &dyn KeyLookup, now: UnixMillis
 
 /// Decides a paused request on an answer, for good: a second question is no answer.
 pub fn settle(worker: &Worker, waiter: Waiter, keys: &dyn KeyLookup, now: UnixMillis) {
-    if waiter.state.get() != State::Waiting {
+    // Entered before it is judged: what a session claims is that of the current context.
+    if waiter.state.get() != State::Waiting || host::enter(waiter.context).is_err() {
         return;
     }
     let verdict = match judge(worker, &waiter, keys, now) {
