@@ -16,7 +16,9 @@ use super::written;
 /// The schema of version 1, in JSON Schema draft 2020-12.
 pub fn schema() -> Value {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
-    let exchange = generator.subschema_for::<super::signed_url::Exchange>();
+    let mut exchange = generator.subschema_for::<super::signed_url::Exchange>();
+    let what = "A cookie in exchange for a valid link. Default: none.";
+    exchange.insert("description".to_owned(), what.into());
     let mut schema = generator.into_root_schema_for::<written::Policy>();
     exchange_in_links(&mut schema, exchange.as_value());
     schema.insert("title".to_owned(), "Keygate policy".into());
