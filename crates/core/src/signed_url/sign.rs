@@ -114,11 +114,16 @@ impl Order<'_> {
         all.find(|(it, _)| *it == name).map(|(_, value)| *value)
     }
 
-    /// The authority of the origin, such as `example.com`; empty without one.
+    /// The authority of the origin, such as `example.com`, as clients send it: without the
+    /// default port of its scheme. Empty without an origin.
     pub fn authority(&self) -> &str {
-        self.origin
-            .split_once("://")
-            .map_or(self.origin, |(_, it)| it)
+        let (scheme, authority) = self.origin.split_once("://").unwrap_or(("", self.origin));
+        let port = match scheme {
+            "https" => ":443",
+            "http" => ":80",
+            _ => return authority,
+        };
+        authority.strip_suffix(port).unwrap_or(authority)
     }
 
     /// The URL with `name=value&…` behind its query.
