@@ -155,3 +155,34 @@ fn signed(path: &str, at: u64) -> String {
     let policy = common::policy_of(&links, SECRET);
     common::signed(&policy, 0, path, UnixMillis::from_secs(at))
 }
+
+#[test]
+fn every_test_that_the_page_of_attacks_names_is_there() {
+    let page = include_str!("../../../docs/attacks.md");
+    let names: Vec<&str> = page
+        .lines()
+        .filter(|line| line.starts_with("| A"))
+        .flat_map(|line| line.rsplit(" | ").next().unwrap().split('`'))
+        .filter(|name| name.contains('_'))
+        .collect();
+    assert!(names.len() >= 40, "only {} are named", names.len());
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut sources = String::new();
+    let mut folders = vec![root.join("crates/core/tests"), root.join("tests/e2e")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|it| it == "rs") {
+                sources.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    for name in names {
+        assert!(
+            sources.contains(&format!("fn {name}()")),
+            "{name} is no test"
+        );
+    }
+}
