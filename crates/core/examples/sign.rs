@@ -3,6 +3,11 @@
 //! The policy is the one of the edge, or the part of it that says how links are made. The
 //! secret comes from the environment: `MEDIA_SECRET`.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a program has a clock and an environment; the core does not"
+)]
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use keygate_core::path::Target;

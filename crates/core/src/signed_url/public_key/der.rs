@@ -6,6 +6,7 @@
 pub struct Der<'a>(&'a [u8]);
 
 /// `INTEGER`.
+#[cfg(any(feature = "formats-cloudfront", feature = "tools"))]
 pub const INTEGER: u8 = 0x02;
 /// `BIT STRING`.
 pub const BIT_STRING: u8 = 0x03;
@@ -43,6 +44,7 @@ impl<'a> Der<'a> {
     }
 
     /// A number that is not negative, big-endian without leading zeros: empty for 0.
+    #[cfg(any(feature = "formats-cloudfront", feature = "tools"))]
     pub fn unsigned(&mut self) -> Option<&'a [u8]> {
         match self.take(INTEGER)? {
             [] | [0x80..=0xff, ..] | [0, 0..=0x7f, ..] => None,
