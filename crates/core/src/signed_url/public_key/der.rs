@@ -6,7 +6,11 @@
 pub struct Der<'a>(&'a [u8]);
 
 /// `INTEGER`.
-#[cfg(any(feature = "formats-cloudfront", feature = "tools"))]
+#[cfg(any(
+    feature = "formats-cloudfront",
+    feature = "formats-standards",
+    feature = "tools"
+))]
 pub const INTEGER: u8 = 0x02;
 /// `BIT STRING`.
 pub const BIT_STRING: u8 = 0x03;
@@ -44,7 +48,11 @@ impl<'a> Der<'a> {
     }
 
     /// A number that is not negative, big-endian without leading zeros: empty for 0.
-    #[cfg(any(feature = "formats-cloudfront", feature = "tools"))]
+    #[cfg(any(
+        feature = "formats-cloudfront",
+        feature = "formats-standards",
+        feature = "tools"
+    ))]
     pub fn unsigned(&mut self) -> Option<&'a [u8]> {
         match self.take(INTEGER)? {
             [] | [0x80..=0xff, ..] | [0, 0..=0x7f, ..] => None,
