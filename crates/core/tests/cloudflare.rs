@@ -543,3 +543,27 @@ fn a_link_for_a_directory_is_signed_with_the_prefix_that_it_is_to_cover() {
         assert!(signed(scope).is_err(), "{scope:?}");
     }
 }
+
+#[test]
+fn a_stranger_buys_no_long_search_for_the_directory() {
+    use base64::Engine as _;
+    use hmac::Mac as _;
+    // What is long costs 64 MACs over all of it, whoever asks.
+    let provider = provider_with(json!({ "directory": true, "base64": "url" }));
+    let policy = policy_of(&provider, SECRET);
+    for (path, query, holds) in [
+        (8_000, 1, true),
+        (1, 8_000, true),
+        (8_200, 1, false),
+        (1, 8_200, false),
+    ] {
+        let query = format!("?{}", "b".repeat(query));
+        let mut mac = keygate_core::app_key::mac(SECRET.as_bytes());
+        mac.update(format!("/a/{query}1484063787").as_bytes());
+        let mac =
+            base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes());
+        let target = format!("/a/{}{query}&verify=1484063787-{mac}", "c".repeat(path));
+        let judged = judge(&policy, &get(&target, &[]), CAT_AT);
+        assert_eq!(judged.is_ok(), holds, "{path} {}: {judged:?}", query.len());
+    }
+}
