@@ -567,3 +567,45 @@ fn a_stranger_buys_no_long_search_for_the_directory() {
         assert_eq!(judged.is_ok(), holds, "{path} {}: {judged:?}", query.len());
     }
 }
+
+#[test]
+fn a_ring_whose_stamps_mean_the_end_serves_no_provider_whose_stamps_mean_the_beginning() {
+    let end = CAT_AT;
+    let mac = {
+        use base64::Engine as _;
+        use hmac::Mac as _;
+        let mut mac = keygate_core::app_key::mac(SECRET.as_bytes());
+        mac.update(format!("/a{end}").as_bytes());
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
+    };
+    let ends = json!({ "type": "signed_url", "format": "cloudflare", "secrets": "ring",
+        "base64": "url", "stamp": "expires", "max_lifetime": "1h" });
+    let begins = provider_with(json!({ "base64": "url" }));
+    let policy = |second: &str| {
+        let mut begins = begins.clone();
+        begins["secrets"] = json!(second);
+        let text = json!({
+            "version": 1,
+            "secrets": {
+                "ring": [{ "id": "1", "env": "SECRET" }],
+                "other": [{ "id": "1", "env": "OTHER" }]
+            },
+            "providers": { "ends": ends, "begins": begins },
+            "rules": [{ "name": "all", "match": { "path": "/**" },
+                "require": { "any": ["ends", "begins"] } }],
+            "unmatched": "deny"
+        });
+        let environment = |name: &str| match name {
+            "SECRET" => Some(SECRET.into()),
+            _ => Some(b"another".to_vec()),
+        };
+        keygate_core::policy::Policy::parse(text.to_string().as_bytes(), &environment)
+    };
+    let target = format!("/a?verify={end}-{mac}");
+    // With one ring the link would begin to live anew at its end.
+    let problems = policy("ring").err().unwrap();
+    assert!(problems[0].to_string().contains("another meaning of stamp"));
+    let policy = policy("other").unwrap();
+    assert!(judge(&policy, &get(&target, &[]), end - 1).is_ok());
+    assert!(judge(&policy, &get(&target, &[]), end).is_err());
+}
