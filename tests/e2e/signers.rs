@@ -22,6 +22,7 @@ fn stack() -> Stack {
     Stack::builder()
         .edit_policy(|policy| {
             policy["secrets"]["edge"] = json!([{ "id": "e1", "public_key": PUBLIC_KEY }]);
+            policy["secrets"]["expiring"] = policy["secrets"]["media"].clone();
             let providers = &mut policy["providers"];
             providers["native"] = json!({ "type": "signed_url", "format": "keygate",
                 "secrets": "media", "max_lifetime": "1h", "query_ignore": ["utm_*"],
@@ -30,7 +31,7 @@ fn stack() -> Stack {
             providers["edge"] = json!({ "type": "signed_url", "format": "keygate",
                 "algorithm": "EdDSA", "secrets": "edge", "max_lifetime": "1h" });
             providers["expiring"] = json!({ "type": "signed_url", "format": "cloudflare",
-                "secrets": "media", "stamp": "expires", "max_lifetime": "1h", "base64": "url" });
+                "secrets": "expiring", "stamp": "expires", "max_lifetime": "1h", "base64": "url" });
             let rules = policy["rules"].as_array_mut().unwrap();
             for name in ["native", "edge", "expiring"] {
                 let path = format!("/{name}/**");

@@ -472,3 +472,29 @@ fn what_differs_is_named_and_no_secret_is() {
         assert!(!told.contains("NaCl") && !told.contains(KEY), "{told}");
     }
 }
+
+#[test]
+fn an_encoded_question_mark_of_the_path_begins_no_signed_query() {
+    let policy = policy_with(json!({}));
+    let fields = format!("exp={EXP}");
+    for signed in ["/a?x=1", "%2fa%3fx%3d1"] {
+        let token = token(&fields, &format!("~url={signed}"));
+        let judge = |url: &str, separator: char| {
+            judge(&policy, &format!("{url}{separator}__token__={token}"), NOW)
+        };
+        assert_eq!(judge("/a?x=1", '&'), Ok("/a?x=1".to_owned()), "{signed}");
+        assert_eq!(
+            judge("/a%3Fx=1", '?'),
+            Err(Reason::WrongSignature),
+            "{signed}"
+        );
+        assert_eq!(
+            judge("/a%3fx%3D1", '?'),
+            Err(Reason::WrongSignature),
+            "{signed}"
+        );
+    }
+    let token = token(&fields, "~url=/a%3Fx%20y");
+    let judged = judge(&policy, &format!("/a%3fx%20y?__token__={token}"), NOW);
+    assert_eq!(judged, Ok("/a%3fx%20y".to_owned()));
+}

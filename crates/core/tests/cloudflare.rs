@@ -543,3 +543,69 @@ fn a_link_for_a_directory_is_signed_with_the_prefix_that_it_is_to_cover() {
         assert!(signed(scope).is_err(), "{scope:?}");
     }
 }
+
+#[test]
+fn a_stranger_buys_no_long_search_for_the_directory() {
+    use base64::Engine as _;
+    use hmac::Mac as _;
+    // What is long costs 64 MACs over all of it, whoever asks.
+    let provider = provider_with(json!({ "directory": true, "base64": "url" }));
+    let policy = policy_of(&provider, SECRET);
+    for (path, query, holds) in [
+        (8_000, 1, true),
+        (1, 8_000, true),
+        (8_200, 1, false),
+        (1, 8_200, false),
+    ] {
+        let query = format!("?{}", "b".repeat(query));
+        let mut mac = keygate_core::app_key::mac(SECRET.as_bytes());
+        mac.update(format!("/a/{query}1484063787").as_bytes());
+        let mac =
+            base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes());
+        let target = format!("/a/{}{query}&verify=1484063787-{mac}", "c".repeat(path));
+        let judged = judge(&policy, &get(&target, &[]), CAT_AT);
+        assert_eq!(judged.is_ok(), holds, "{path} {}: {judged:?}", query.len());
+    }
+}
+
+#[test]
+fn a_ring_whose_stamps_mean_the_end_serves_no_provider_whose_stamps_mean_the_beginning() {
+    let end = CAT_AT;
+    let mac = {
+        use base64::Engine as _;
+        use hmac::Mac as _;
+        let mut mac = keygate_core::app_key::mac(SECRET.as_bytes());
+        mac.update(format!("/a{end}").as_bytes());
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
+    };
+    let ends = json!({ "type": "signed_url", "format": "cloudflare", "secrets": "ring",
+        "base64": "url", "stamp": "expires", "max_lifetime": "1h" });
+    let begins = provider_with(json!({ "base64": "url" }));
+    let policy = |second: &str| {
+        let mut begins = begins.clone();
+        begins["secrets"] = json!(second);
+        let text = json!({
+            "version": 1,
+            "secrets": {
+                "ring": [{ "id": "1", "env": "SECRET" }],
+                "other": [{ "id": "1", "env": "OTHER" }]
+            },
+            "providers": { "ends": ends, "begins": begins },
+            "rules": [{ "name": "all", "match": { "path": "/**" },
+                "require": { "any": ["ends", "begins"] } }],
+            "unmatched": "deny"
+        });
+        let environment = |name: &str| match name {
+            "SECRET" => Some(SECRET.into()),
+            _ => Some(b"another".to_vec()),
+        };
+        keygate_core::policy::Policy::parse(text.to_string().as_bytes(), &environment)
+    };
+    let target = format!("/a?verify={end}-{mac}");
+    // With one ring the link would begin to live anew at its end.
+    let problems = policy("ring").err().unwrap();
+    assert!(problems[0].to_string().contains("another meaning of stamp"));
+    let policy = policy("other").unwrap();
+    assert!(judge(&policy, &get(&target, &[]), end - 1).is_ok());
+    assert!(judge(&policy, &get(&target, &[]), end).is_err());
+}

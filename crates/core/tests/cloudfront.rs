@@ -421,6 +421,38 @@ fn cookies_open_what_a_link_opens_and_others_stay() {
 }
 
 #[test]
+fn beside_cookies_no_parameter_goes_by_unsigned_under_the_name_of_a_part() {
+    for from in [json!(["cookies"]), json!(["query", "cookies"])] {
+        let policy = ours(json!({ "from": from }));
+        let key = PrivateKey::parse(PRIVATE).unwrap();
+        let order = Order {
+            options: &[("carrier", "cookies")],
+            ..order("/a", &key)
+        };
+        let signed = format(&policy).sign(&order).unwrap();
+        let cookies: Vec<_> = signed
+            .cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let judge = |target: &str| {
+            let headers = with_cookies(target, &cookies.join("; "));
+            judge_from(&policy, &headers, NOW, "")
+        };
+        assert!(judge("/a").is_ok());
+        for query in [
+            "Expires=9",
+            "Hash-Algorithm=x",
+            "Expires=9&Hash-Algorithm=x",
+        ] {
+            let judged = judge(&format!("/a?{query}"));
+            assert_eq!(judged, Err(Reason::WrongSignature), "{from} {query}");
+        }
+        assert!(judge("/a?Signature=AAAA&Key-Pair-Id=K&Policy=e30_").is_err());
+    }
+}
+
+#[test]
 fn the_hash_is_the_configurations_and_sha1_asks_for_it() {
     let strong = plain();
     let weak = ours(json!({ "hash": "sha1", "allow_weak": true }));

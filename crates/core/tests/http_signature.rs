@@ -547,3 +547,29 @@ fn wrong_configurations_are_named_by_their_field() {
     // With a policy that holds, nothing is wrong.
     let _ = policy(&document(&json!({})), SECRET);
 }
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "what it costs is time")]
+fn many_parameters_of_a_stranger_cost_no_more_than_one() {
+    let policy = ours(&json!({ "components": ["@method"], "content_digest": false }));
+    let names: Vec<String> = (0..250).map(|it| format!("a{it}")).collect();
+    let covered: Vec<String> = names
+        .iter()
+        .map(|it| format!("\"@query-param\";name=\"{it}\""))
+        .collect();
+    let input = format!("sig1=(\"@method\" {});created={NOW}", covered.join(" "));
+    let query = names
+        .iter()
+        .map(|it| format!("{it}=1&"))
+        .collect::<String>();
+    let target = format!("/a?{query}{}=%61", ":".repeat(45_000));
+    let headers = request(
+        "GET",
+        &target,
+        &[("signature-input", &input), ("signature", "sig1=:AAAA:")],
+    );
+    let begun = std::time::Instant::now();
+    assert!(judge(&policy, &headers, NOW).is_err());
+    let spent = begun.elapsed();
+    assert!(spent.as_millis() < 500, "{spent:?}");
+}

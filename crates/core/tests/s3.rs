@@ -137,6 +137,23 @@ fn an_equivalent_spelling_is_the_same_link_and_a_plus_is_no_blank() {
 }
 
 #[test]
+fn a_broken_triplet_cannot_stand_for_a_signed_one() {
+    let url = format!("https://{HOST}/a?v=%2F&w=%A1");
+    let made = signed(&url, |_| {}).unwrap();
+    let target = target_of(&made);
+    assert!(judged(target, NOW).is_ok());
+    for (from, to) in [
+        ("v=%2F", "v=%%32F"),
+        ("v=%2F", "v=%2%46"),
+        ("w=%A1", "w=%%411"),
+        ("w=%A1", "w=%%41%31"),
+    ] {
+        let judged = judged(&target.replacen(from, to, 1), NOW);
+        assert_eq!(judged, Err(Reason::MalformedCredential), "{to}");
+    }
+}
+
+#[test]
 fn another_method_host_path_query_or_header_is_a_wrong_signature() {
     let policy = policy(&json!({ "methods": ["GET", "HEAD", "PUT"] }));
     let wrong = Err(Reason::WrongSignature);

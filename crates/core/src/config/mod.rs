@@ -141,8 +141,9 @@ struct Compiler<'a> {
     /// `None` for one that is wrong: that is told once, and not again wherever it is named.
     providers: HashMap<String, Option<Rc<Provider>>>,
     responses: HashMap<String, Rc<Template>>,
-    /// What the links of each ring in Cloudflare's format cover.
-    link_scopes: HashMap<String, Option<Directory>>,
+    /// What the links of each ring in Cloudflare's format cover, and whether their stamp is
+    /// their end.
+    link_scopes: HashMap<String, (Option<Directory>, bool)>,
     /// The ring of every use, in the order of uses.
     used_rings: Vec<String>,
     /// Path and ring of every exchange of links.

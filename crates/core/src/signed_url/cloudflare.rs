@@ -277,6 +277,9 @@ impl Cloudflare {
                 || (message.contains('%') && signs(&[canonical(message).as_ref()]));
             return is_signed.then_some(Covers::Path);
         };
+        if directory.is_lost_in(token.message_and_separator) {
+            return None;
+        }
         let path = request.target.path;
         // The documented rule forgets `lenSep`, so that as written the separator is
         // signed too; with `lenSep` it is not. Signers exist for both.

@@ -196,6 +196,41 @@ fn ignored_parameters_are_free_and_arrive_at_the_upstream() {
 }
 
 #[test]
+fn no_parameter_hides_behind_a_semicolon_in_one_that_nothing_signs() {
+    let terms = Terms {
+        ignored: &["utm_*"],
+        ..terms()
+    };
+    let semicolon = token(&terms, "/a?x=1;y=2");
+    let token = token(&terms, "/a?x=1");
+    for query in [
+        "x=1&utm_a=1;x=2",
+        "x=1&utm_a=1;admin",
+        "x=1&utm_a;x=2",
+        "utm_=;x=2&x=1",
+    ] {
+        assert_eq!(passes(&format!("/a?{query}&kg={token}")), WRONG, "{query}");
+    }
+    let target = format!("/a?x=1;y=2&utm_a=1%3B&kg={semicolon}");
+    assert!(passes(&target).is_ok());
+}
+
+#[test]
+fn query_allow_is_not_evaded_by_a_semicolon() {
+    let provider = provider_with(json!({ "query_allow": ["x"] }));
+    let policy = policy_of(&provider, SECRET);
+    let any = Terms {
+        any_query: true,
+        ..terms()
+    };
+    let token = token(&any, "/a");
+    for (query, holds) in [("x=1", true), ("x=1;y=2", false), ("x=1&utm_a=;y=2", false)] {
+        let link = format!("/a?{query}&kg={token}");
+        assert_eq!(judge(&policy, &get(&link, &[])).is_ok(), holds, "{query}");
+    }
+}
+
+#[test]
 fn a_token_ignores_only_what_the_policy_lists() {
     for ignored in ["utm_source", "utm*", "x"] {
         let terms = Terms {

@@ -116,7 +116,8 @@ impl Compiler<'_> {
             (None, true) => Some(Directory::Any),
             (None, false) => None,
         };
-        self.one_scope_a_ring(path, &written.secrets, directory);
+        let is_end = matches!(written.stamp, StampMeaning::Expires);
+        self.one_scope_a_ring(path, &written.secrets, (directory, is_end));
         let (needed, other) = match written.stamp {
             StampMeaning::Issued => ("ttl", "max_lifetime"),
             StampMeaning::Expires => ("max_lifetime", "ttl"),
@@ -166,15 +167,23 @@ impl Compiler<'_> {
         })
     }
 
-    /// A link for the path `/a/` and one for the directory `/a/` have the same MAC: a ring
-    /// that served both would turn the one into the other.
-    fn one_scope_a_ring(&mut self, path: &str, ring: &str, directory: Option<Directory>) {
-        let used = self.link_scopes.entry(ring.to_owned()).or_insert(directory);
-        if *used != directory {
+    /// A link for the path `/a/` and one for the directory `/a/` have the same MAC, and so
+    /// have one that begins and one that ends at the same time: a ring that served both
+    /// would turn the one into the other, and let a link live anew when it has ended.
+    fn one_scope_a_ring(&mut self, path: &str, ring: &str, scope: (Option<Directory>, bool)) {
+        let used = *self.link_scopes.entry(ring.to_owned()).or_insert(scope);
+        let (directory, is_end) = scope;
+        if used.0 != directory {
             self.wrong(
                 &format!("{path}.secrets"),
                 "this ring is used with another directory or directory_length already: \
                  take one of its own",
+            );
+        }
+        if used.1 != is_end {
+            self.wrong(
+                &format!("{path}.secrets"),
+                "this ring is used with another meaning of stamp already: take one of its own",
             );
         }
     }

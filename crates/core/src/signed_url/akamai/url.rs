@@ -13,12 +13,13 @@ pub fn spellings(url: &str) -> Vec<String> {
         Some(at) => url.split_at(at),
         None => (url, ""),
     };
-    let plain = [
-        url.to_owned(),
-        canonical(url).into_owned(),
-        format!("{}{}", readable(path), readable_query(query)),
-        format!("{}{query}", readable(path)),
-    ];
+    let mut plain = vec![url.to_owned(), canonical(url).into_owned()];
+    let path = readable(path);
+    // A decoded `?` of the path would be the first of a query.
+    if !path.contains('?') {
+        plain.push(format!("{path}{}", readable_query(query)));
+        plain.push(format!("{path}{query}"));
+    }
     let mut all: Vec<String> = Vec::new();
     // A path in which something reads as a field could end where the next field begins.
     let clear = plain.iter().filter(|it| !reads_as_fields(it));

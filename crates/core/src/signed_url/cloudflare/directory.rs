@@ -6,14 +6,23 @@ pub enum Directory {
     /// The one that is this many bytes long: `substring(http.request.uri.path, 0, N)` in
     /// Cloudflare's rules.
     Length(usize),
-    /// Whichever was signed, but never `/`: the longest first, at most 32 of them.
+    /// Whichever was signed, but never `/`: the longest first, at most 32 of them,
+    /// and of a target of at most 8 KiB.
     Any,
 }
 
 /// How many directories of one path are tried.
 const MAX_DIRECTORIES: usize = 32;
 
+/// Longest target of which more than one directory is tried: each costs two MACs over it.
+const MAX_TARGET: usize = 8 * 1024;
+
 impl Directory {
+    /// Whether a target is so long that a search would cost too much.
+    pub(super) fn is_lost_in(self, target: &str) -> bool {
+        self == Self::Any && target.len() > MAX_TARGET
+    }
+
     /// The directories of a path that a link may cover.
     pub(super) fn of(self, path: &str) -> impl Iterator<Item = &str> {
         let fixed = match self {

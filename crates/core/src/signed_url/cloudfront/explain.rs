@@ -39,7 +39,7 @@ fn said(
 ) -> Vec<String> {
     let mut steps = Vec::new();
     let until = |seconds: u64| format!("it says: valid until {}", UnixMillis::from_secs(seconds));
-    let url = links.url(request);
+    let url = links.url(request, &token.strips);
     let texts: Vec<(String, Vec<u8>)> = match &token.says {
         Says::Canned { expires } => {
             steps.extend(token.says.expires().map(until));

@@ -15,6 +15,7 @@ use std::borrow::Cow;
 
 use self::policy::{Document, canned};
 use self::token::{Says, Token};
+use crate::grant::Strip;
 use crate::path::canonical;
 use crate::policy::Facts;
 use crate::query;
@@ -24,7 +25,7 @@ use crate::secret::{KeyRing, RingEntry};
 use crate::signed_url::public_key::{KeyKind, PublicKey, Scheme};
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
-use crate::signed_url::{Covers, Format, Link};
+use crate::signed_url::{Covers, Format, Link, Strips};
 use crate::time::{Millis, UnixMillis};
 
 /// The parameters of a link; those of a cookie have `CloudFront-` in front.
@@ -86,7 +87,7 @@ impl Format for CloudFront {
     fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason> {
         let token = self.find(request)?;
         let (document, text) = match &token.says {
-            Says::Canned { expires } => (None, self.canned_texts(request, expires)?),
+            Says::Canned { expires } => (None, self.canned_texts(request, &token, expires)?),
             Says::Custom { policy } => {
                 let document = Document::parse(policy)?;
                 if document.resource.is_none() && !self.allow_any_resource {
@@ -105,7 +106,7 @@ impl Format for CloudFront {
         };
         let end = UnixMillis::from_secs(end.ok_or(Reason::MalformedCredential)?);
         if let Some(document) = &document {
-            let url = self.url(request);
+            let url = self.url(request, &token.strips);
             let fits = |it: &String| policy::matches(&canonical(it), &canonical(&url));
             // Signed for another URL: a link that was never made for this one.
             if !document.resource.as_ref().is_none_or(fits) {
@@ -181,8 +182,13 @@ impl CloudFront {
 
     /// What a canned policy may have been for this URL: as it arrives, and in its canonical
     /// spelling.
-    fn canned_texts(&self, request: &Request<'_>, expires: &str) -> Result<Vec<Vec<u8>>, Reason> {
-        let url = self.url(request);
+    fn canned_texts(
+        &self,
+        request: &Request<'_>,
+        token: &Token<'_>,
+        expires: &str,
+    ) -> Result<Vec<Vec<u8>>, Reason> {
+        let url = self.url(request, &token.strips);
         // They would not stand for themselves in JSON.
         if url.contains(['"', '\\']) {
             return Err(Reason::MalformedCredential);
@@ -196,9 +202,14 @@ impl CloudFront {
         Ok(texts)
     }
 
-    /// The URL of a request without the token, as a signer had it.
-    fn url(&self, request: &Request<'_>) -> String {
-        let target = query::without(&request.target, &PARAMETERS);
+    /// The URL of a request without the token, as a signer had it. What is not taken out of
+    /// the request is signed, whatever it is called.
+    fn url(&self, request: &Request<'_>, strips: &Strips<'_>) -> String {
+        let names = strips.iter().filter_map(|it| match it {
+            Strip::Parameter(name) => Some(*name),
+            _ => None,
+        });
+        let target = query::without(&request.target, &names.collect::<Vec<_>>());
         format!("{}{target}", self.origin(request.authority))
     }
 

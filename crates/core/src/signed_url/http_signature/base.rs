@@ -1,6 +1,7 @@
 //! The text that is signed (RFC 9421 section 2.5): a line for each component.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::fields::{Component, Input, joined};
 use crate::path::decode;
@@ -25,15 +26,26 @@ pub struct Seen<'a> {
 /// [`Reason::WrongSignature`] for one that the request has not: nobody signed that.
 pub fn base(input: &Input<'_>, seen: &Seen<'_>) -> Result<String, Reason> {
     let mut base = String::new();
+    // Read once: a stranger may ask for as many as a header has room for.
+    let query = seen.target.split_once('?').map_or("", |(_, query)| query);
+    let is_parameter = |it: &Component<'_>| it.name == "@query-param";
+    let parameters = match input.components.iter().any(is_parameter) {
+        true => parameters(query)?,
+        false => BTreeMap::new(),
+    };
     for component in &input.components {
-        let value = value(component, seen)?;
+        let value = value(component, seen, &parameters)?;
         base.push_str(&format!("{}: {value}\n", component.text));
     }
     base.push_str(&format!("\"@signature-params\": {}", input.text));
     Ok(base)
 }
 
-fn value<'a>(component: &Component<'_>, seen: &Seen<'a>) -> Result<Cow<'a, str>, Reason> {
+fn value<'a>(
+    component: &Component<'_>,
+    seen: &Seen<'a>,
+    parameters: &Parameters<'_>,
+) -> Result<Cow<'a, str>, Reason> {
     let target = seen.target;
     let (path, query) = target
         .split_once('?')
@@ -48,7 +60,7 @@ fn value<'a>(component: &Component<'_>, seen: &Seen<'a>) -> Result<Cow<'a, str>,
         "@query" => Cow::Owned(format!("?{}", query.unwrap_or_default())),
         "@query-param" => {
             let name = component.parameter.unwrap_or_default();
-            Cow::Owned(query_parameter(query.unwrap_or_default(), name)?)
+            Cow::Owned(parameter(parameters, name)?)
         }
         // A signature cannot cover itself, and what is not known is not skipped.
         name if name.starts_with('@') || name.starts_with("signature") => {
@@ -74,16 +86,25 @@ fn authority(seen: &Seen<'_>) -> String {
     host.to_ascii_lowercase()
 }
 
-/// The value of the one parameter of this name, both encoded anew (RFC 9421 section 2.2.8).
-fn query_parameter(query: &str, name: &str) -> Result<String, Reason> {
-    let mut found = None;
+/// The parameters of a query: their names, encoded anew, and the values as they stand;
+/// `None` where a name stands twice.
+type Parameters<'a> = BTreeMap<String, Option<&'a str>>;
+
+fn parameters(query: &str) -> Result<Parameters<'_>, Reason> {
+    let mut all = Parameters::new();
     for pair in query.split('&') {
         let (spelled, value) = pair.split_once('=').unwrap_or((pair, ""));
-        if encode(spelled)? == name && found.replace(encode(value)?).is_some() {
-            return Err(Reason::MalformedCredential);
-        }
+        all.entry(encode(spelled)?)
+            .and_modify(|it| *it = None)
+            .or_insert(Some(value));
     }
-    found.ok_or(Reason::WrongSignature)
+    Ok(all)
+}
+
+/// The value of the one parameter of this name, both encoded anew (RFC 9421 section 2.2.8).
+fn parameter(parameters: &Parameters<'_>, name: &str) -> Result<String, Reason> {
+    let value = parameters.get(name).ok_or(Reason::WrongSignature)?;
+    encode(value.ok_or(Reason::MalformedCredential)?)
 }
 
 /// The same text in the one spelling of the URL standard's form encoding, with `%20` for a
@@ -106,6 +127,10 @@ fn encode(text: &str) -> Result<String, Reason> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn query_parameter(query: &str, name: &str) -> Result<String, Reason> {
+        parameter(&parameters(query)?, name)
+    }
 
     #[test]
     fn a_parameter_is_one_and_encoded_anew() {

@@ -159,7 +159,7 @@ pub fn name_of(parameter: &str) -> &str {
 
 /// Whether `pattern`, a name or the beginning of names and `*`, means a parameter whose
 /// name is spelled so.
-fn means(pattern: &str, spelled: &str) -> bool {
+pub(super) fn means(pattern: &str, spelled: &str) -> bool {
     let (mut wanted, is_open) = match pattern.strip_suffix('*') {
         Some(beginning) => (beginning.as_bytes(), true),
         None => (pattern.as_bytes(), false),

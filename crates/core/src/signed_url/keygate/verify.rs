@@ -96,7 +96,10 @@ impl Keygate {
         let method = fields.method.unwrap_or("GET");
         let is_method = request.method == method || (method == "GET" && request.method == "HEAD");
         let ignored = |name| self.query_ignore.iter().any(|it| it.0 == name);
-        if !is_method || !fields.values('i').all(ignored) || !self.has_query(request, carrier) {
+        if !is_method
+            || !fields.values('i').all(ignored)
+            || !self.has_query(request, fields, carrier)
+        {
             return Err(Reason::WrongSignature);
         }
         let path = request.target.path;
@@ -110,16 +113,23 @@ impl Keygate {
         Ok(Covers::Path)
     }
 
-    /// Whether the query has no other parameters than the configuration permits.
-    fn has_query(&self, request: &Request<'_>, carrier: &Carrier) -> bool {
-        let (Some(allowed), Some(query)) = (&self.query_allow, request.target.query) else {
-            return true;
-        };
+    /// Whether the query has no other parameters than the token and the configuration
+    /// permit. To some programs a `;` begins a parameter, too: none hides behind one in a
+    /// parameter that is let pass for its name, and not for its signature.
+    fn has_query(&self, request: &Request<'_>, fields: &Fields<'_>, carrier: &Carrier) -> bool {
         let is_token = |name: &str| matches!(carrier, Carrier::Query(token) if token == name);
-        let mut names = query.split('&').map(name_of);
-        names.all(|name| {
-            let mut known = allowed.iter().chain(&self.query_ignore);
-            name.is_empty() || is_token(name) || known.any(|it| it.means(name))
+        let allowed = self.query_allow.as_deref();
+        let is_named_only = |name: &str| match fields.any_query {
+            true => allowed.is_some(),
+            false => fields.values('i').any(|it| text::means(it, name)),
+        };
+        let mut all = request.target.query.iter().flat_map(|it| it.split('&'));
+        all.all(|parameter| {
+            let name = name_of(parameter);
+            let mut known = allowed.into_iter().flatten().chain(&self.query_ignore);
+            let is_known = allowed.is_none() || known.any(|it| it.means(name));
+            let hides = || parameter.contains(';') && is_named_only(name);
+            is_token(name) || ((name.is_empty() || is_known) && !hides())
         })
     }
 

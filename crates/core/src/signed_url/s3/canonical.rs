@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 
 use super::{PARAMETERS, SIGNATURE, UNSIGNED};
+use crate::path::decode;
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::hex_digit;
@@ -102,11 +103,13 @@ pub fn string_to_sign(date: &str, scope: &str, canonical_request: &str) -> Strin
 /// # Errors
 /// [`Reason::DuplicateCredential`] for a name that stands twice: their order is not
 /// signed. [`Reason::MalformedCredential`] for one of the signature's own names in
-/// another case.
+/// another case, and for a broken triplet: what is decoded behind it could join with it,
+/// so that `%%32F` would be signed as `%2F` is.
 fn query(raw: &str) -> Result<String, Reason> {
     if raw.is_empty() {
         return Ok(String::new());
     }
+    decode(raw).map_err(|_| Reason::MalformedCredential)?;
     let mut pairs = Vec::new();
     for parameter in raw.split('&') {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
