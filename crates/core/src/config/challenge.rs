@@ -1,29 +1,27 @@
 //! Modes and challenges: how they are written, and what is made of it.
 
-use serde::Deserialize;
-
+use super::form::form;
 use super::{Compiler, written};
 use crate::challenge::{Challenge, Login, ProofOfWork, SealKeys};
 use crate::glob::PathGlob;
 use crate::rule::{Mode, Rule};
 use crate::time::Millis;
 
-/// `"challenge"` of a rule: a proof of work under `secrets`, or a `redirect`.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "schema", schemars(rename = "Challenge"))]
-#[serde(deny_unknown_fields)]
-pub struct Written {
-    /// The ring that signs challenges and clearances, 32 bytes at least each.
-    pub secrets: Option<String>,
-    /// How many leading zero bits the work must reach, 8 to 24. Default: 16.
-    pub difficulty: Option<u64>,
-    /// How long who passed it may come back. Default: 30m.
-    pub clearance: Option<String>,
-    /// The cookie of the clearance. Default: keygate_clearance.
-    pub cookie: Option<String>,
-    /// A login to send browsers to instead; `{url}` is where they wanted to go.
-    pub redirect: Option<String>,
+form! {
+    /// `"challenge"` of a rule: a proof of work under `secrets`, or a `redirect`.
+    #[schemars(rename = "Challenge")]
+    pub struct Written {
+        /// The ring that signs challenges and clearances, 32 bytes at least each.
+        pub secrets: Option<String>,
+        /// How many leading zero bits the work must reach, 8 to 24. Default: 16.
+        pub difficulty: Option<u64>,
+        /// How long who passed it may come back. Default: 30m.
+        pub clearance: Option<String>,
+        /// The cookie of the clearance. Default: keygate_clearance.
+        pub cookie: Option<String>,
+        /// A login to send browsers to instead; `{url}` is where they wanted to go.
+        pub redirect: Option<String>,
+    }
 }
 
 const DEFAULT_DIFFICULTY: u64 = 16;

@@ -3,6 +3,7 @@
 
 mod assertion;
 mod challenge;
+mod form;
 mod provider;
 mod response;
 mod rule;
@@ -11,20 +12,17 @@ mod schema;
 mod session;
 mod signed_url;
 mod tree;
-mod unique;
 mod written;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::rc::Rc;
 
-use serde::de::DeserializeOwned;
-
 #[cfg(feature = "schema")]
 pub use schema::schema;
 pub use signed_url::FORMATS;
 
-use tree::Tree;
+use tree::{Start, Tree};
 
 use crate::answer::{Authenticate, Template};
 use crate::identity::{IDENTITY_PREFIX, IdentityHeaders};
@@ -88,8 +86,8 @@ impl Policy {
 }
 
 /// Reads one part of a configuration, which stands at `path` of this text.
-fn read_part<T: DeserializeOwned>(path: &str, text: &[u8], tree: &Tree) -> Result<T, Problem> {
-    tree.read().map_err(|error| misshapen(path, text, &error))
+fn read_part<T: Start>(path: &str, text: &[u8], tree: &Tree) -> Result<T, Problem> {
+    tree.form().map_err(|error| misshapen(path, text, &error))
 }
 
 #[cold]
@@ -454,3 +452,11 @@ fn is_name(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     (1..=64).contains(&text.len()) && text.bytes().all(fits)
 }
+
+#[cfg(test)]
+#[allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+mod tests;

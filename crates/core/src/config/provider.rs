@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::tree::Tree;
+use super::tree::{Start, Tree};
 use super::{Compiler, Material, read_part, written};
 use crate::app_key::{KeyRingId, MasterSecret, Prefix};
 use crate::credential::Carrier;
@@ -56,11 +56,7 @@ impl Compiler<'_> {
             .insert(name.to_owned(), provider.map(Rc::new));
     }
 
-    pub(super) fn part<T: serde::de::DeserializeOwned>(
-        &mut self,
-        path: &str,
-        text: &Tree,
-    ) -> Option<T> {
+    pub(super) fn part<T: Start>(&mut self, path: &str, text: &Tree) -> Option<T> {
         match read_part(path, self.text, text) {
             Ok(parsed) => Some(parsed),
             Err(problem) => {

@@ -1,36 +1,35 @@
 //! `"format": "azure-sas"` from its written form.
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
 use crate::app_key::mac;
 use crate::config::Compiler;
+use crate::config::form::form;
 use crate::signed_url::azure_sas::AzureSas;
 
-/// A service SAS of Azure Blob Storage, to read.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: IgnoredAny,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "azure-sas")))]
-    _format: IgnoredAny,
-    /// The ring of account keys, with "encoding": "base64" as Azure shows them.
-    secrets: String,
-    /// The name of the storage account.
-    account: String,
-    /// The only container that links may be for. Default: whichever the path begins with.
-    container: Option<String>,
-    /// How far ahead a link may end, such as 7d.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    max_lifetime: String,
-    /// How far the signer's clock may be ahead. Default: 30s.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    skew: Option<String>,
+form! {
+    /// A service SAS of Azure Blob Storage, to read.
+    pub(in crate::config) struct Written {
+        #[serde(rename = "type")]
+        #[schemars(with = "String", extend("const" = "signed_url"))]
+        _kind: IgnoredAny,
+        #[serde(rename = "format")]
+        #[schemars(with = "String", extend("const" = "azure-sas"))]
+        _format: IgnoredAny,
+        /// The ring of account keys, with "encoding": "base64" as Azure shows them.
+        secrets: String,
+        /// The name of the storage account.
+        account: String,
+        /// The only container that links may be for. Default: whichever the path begins with.
+        container: Option<String>,
+        /// How far ahead a link may end, such as 7d.
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        max_lifetime: String,
+        /// How far the signer's clock may be ahead. Default: 30s.
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        skew: Option<String>,
+    }
 }
 
 impl Compiler<'_> {

@@ -41,9 +41,8 @@ mod thumbor;
 #[cfg(feature = "formats-standards")]
 mod uri_signing;
 
-use serde::Deserialize;
-
 use super::Compiler;
+use super::form::form;
 use super::tree::Tree;
 use crate::secret::{RingEntry, Secret};
 use crate::signed_url::carrier::Carrier;
@@ -78,6 +77,13 @@ macro_rules! formats {
         #[expect(dead_code, reason = "only its schema is used")]
         pub enum Written {
             $($(#[$gate])? $Variant($module::Written),)*
+        }
+
+        #[cfg(test)]
+        pub(super) fn agree(values: &mut super::tests::Values) {
+            values.agree::<cloudflare::LinkHeaders>();
+            values.agree::<exchange::Written>();
+            $($(#[$gate])? values.agree::<$module::Written>();)*
         }
 
         impl Compiler<'_> {
@@ -146,23 +152,19 @@ formats! {
     "uri-signing" => uri_signing, UriSigning;
 }
 
-/// A place in which a token may stand.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-#[serde(rename_all = "lowercase")]
-enum Place {
-    /// A parameter of the query.
-    Query(String),
-    /// A header of this name with nothing but the token.
-    Header(String),
-    /// A cookie of this name.
-    Cookie(String),
-    /// A segment of the path, /NAME=TOKEN/, which relative links keep.
-    Path(String),
+form! {
+    /// A place in which a token may stand.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    enum Place {
+        /// A parameter of the query.
+        Query(String) = "query",
+        /// A header of this name with nothing but the token.
+        Header(String) = "header",
+        /// A cookie of this name.
+        Cookie(String) = "cookie",
+        /// A segment of the path, /NAME=TOKEN/, which relative links keep.
+        Path(String) = "path",
+    }
 }
 
 impl Compiler<'_> {
