@@ -1,7 +1,7 @@
 //! Modes and challenges: how they are written, and what is made of it.
 
 use super::form::form;
-use super::{Compiler, written};
+use super::{Compiler, member, written};
 use crate::challenge::{Challenge, Login, ProofOfWork, SealKeys};
 use crate::glob::PathGlob;
 use crate::rule::{Mode, Rule};
@@ -54,7 +54,7 @@ impl Compiler<'_> {
                 if matches!(&written.require, written::Requirement::Name(name) if name == "nothing")
                 {
                     self.wrong(
-                        &format!("{rule}.mode"),
+                        &member(rule, "mode"),
                         "challenges nobody: everybody meets \"nothing\"",
                     );
                 }
@@ -68,7 +68,7 @@ impl Compiler<'_> {
     }
 
     fn challenge(&mut self, path: &str, written: &Written) -> Option<Challenge> {
-        let at = |field: &str| format!("{path}.{field}");
+        let at = |field: &str| member(path, field);
         if let Some(redirect) = &written.redirect {
             for (field, is_given) in [
                 ("secrets", written.secrets.is_some()),
@@ -77,7 +77,7 @@ impl Compiler<'_> {
                 ("cookie", written.cookie.is_some()),
             ] {
                 if is_given {
-                    self.wrong(&at(field), "does not go with redirect");
+                    self.wrong_in(path, field, "does not go with redirect");
                 }
             }
             let login = self.checked(&at("redirect"), Login::parse(redirect))?;
@@ -126,8 +126,9 @@ impl Compiler<'_> {
         };
         let is_taken = before.iter().any(|rule| rule.path.matches(target));
         if !is_taken && PathGlob::parse(glob).is_ok_and(|glob| glob.matches(target)) {
-            self.wrong(
-                &format!("{path}.redirect"),
+            self.wrong_in(
+                path,
+                "redirect",
                 "leads back to this rule, without end: give the login a rule before this one",
             );
         }

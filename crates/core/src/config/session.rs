@@ -77,24 +77,18 @@ impl Compiler<'_> {
             // A zero byte would end a part of the path in the host's hands.
             let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic());
             if !(1..=256).contains(&text.len()) || !is_visible {
-                self.wrong(
-                    &format!("{path}.{field}"),
-                    "must be 1 to 256 visible ASCII characters",
-                );
+                self.wrong_in(path, field, "must be 1 to 256 visible ASCII characters");
             }
         }
         if written.scopes_claim.as_ref() == Some(&written.account_claim) {
-            self.wrong(
-                &format!("{path}.scopes_claim"),
-                "must not be the claim of the account",
-            );
+            self.wrong_in(path, "scopes_claim", "must not be the claim of the account");
         }
         let mut carriers: Vec<Carrier> = Vec::new();
         for (index, place) in written.strip.iter().enumerate() {
             let path = format!("{path}.strip[{index}]");
             if matches!(place, TokenPlace::Header(name) if name.eq_ignore_ascii_case("authorization"))
             {
-                self.wrong(&format!("{path}.header"), "use \"authorization\"");
+                self.wrong_in(&path, "header", "use \"authorization\"");
                 continue;
             }
             let carrier = self.carrier(&path, &place.carrier());

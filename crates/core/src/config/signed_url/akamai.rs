@@ -3,11 +3,11 @@
 use serde::de::IgnoredAny;
 
 use super::Place;
-use crate::config::Compiler;
 use crate::config::form::form;
+use crate::config::{Compiler, member};
 use crate::signed_url::akamai::Akamai;
 use crate::signed_url::carrier::Carrier;
-use crate::signed_url::hmac_key::{HmacHash, HmacKey};
+use crate::signed_url::hmac_key::HmacHash;
 
 form! {
     /// A token of Akamai's EdgeAuth 2.0.
@@ -59,7 +59,7 @@ form! {
 
 impl Compiler<'_> {
     pub(super) fn akamai(&mut self, path: &str, written: &Written) -> Option<Akamai> {
-        let at = |field: &str| format!("{path}.{field}");
+        let at = |field: &str| member(path, field);
         let hash = match written.algorithm {
             Algorithm::Sha256 => HmacHash::Sha256,
             Algorithm::Sha1 => HmacHash::Sha1,
@@ -67,11 +67,9 @@ impl Compiler<'_> {
         };
         if hash != HmacHash::Sha256 && !written.allow_weak {
             let message = "is weak: use sha256, or say \"allow_weak\": true";
-            self.wrong(&at("algorithm"), message);
+            self.wrong_in(path, "algorithm", message);
         }
-        let ring = self.ring_of(path, &written.secrets, |_, entry| {
-            Some(HmacKey::new(hash, entry.key.expose()))
-        });
+        let ring = self.hmac_keys(path, &written.secrets, hash);
         let default = Carrier::Query("__token__".to_owned());
         let carriers = self.places(path, &written.from, default);
         for (index, carrier) in carriers.iter().enumerate() {

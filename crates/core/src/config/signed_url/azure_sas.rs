@@ -3,9 +3,8 @@
 use serde::de::IgnoredAny;
 
 use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
-use crate::app_key::mac;
-use crate::config::Compiler;
 use crate::config::form::form;
+use crate::config::{Compiler, member};
 use crate::signed_url::azure_sas::AzureSas;
 
 form! {
@@ -34,19 +33,17 @@ form! {
 
 impl Compiler<'_> {
     pub(super) fn azure_sas(&mut self, path: &str, written: &Written) -> Option<AzureSas> {
-        let at = |field: &str| format!("{path}.{field}");
-        let ring = self.ring_of(path, &written.secrets, |_, entry| {
-            Some(mac(entry.key.expose()))
-        });
+        let at = |field: &str| member(path, field);
+        let ring = self.mac_ring(path, &written.secrets);
         let fits = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit();
         if written.account.is_empty() || !written.account.bytes().all(fits) {
-            self.wrong(&at("account"), "must be lower-case letters and digits");
+            self.wrong_in(path, "account", "must be lower-case letters and digits");
         }
         let fits = |it: u8| fits(it) || b"-$".contains(&it);
         if let Some(container) = &written.container
             && (container.is_empty() || !container.bytes().all(fits))
         {
-            self.wrong(&at("container"), "must be the name of a container");
+            self.wrong_in(path, "container", "must be the name of a container");
         }
         let max_lifetime = self.span(&at("max_lifetime"), &written.max_lifetime);
         self.at_most(&at("max_lifetime"), max_lifetime, MAX_LIFETIME);

@@ -2,8 +2,8 @@
 
 use serde::de::IgnoredAny;
 
-use crate::config::Compiler;
 use crate::config::form::form;
+use crate::config::{Compiler, member};
 use crate::signed_url::bunny::Bunny;
 use crate::signed_url::hmac_key::HmacHash;
 
@@ -36,7 +36,7 @@ form! {
 impl Compiler<'_> {
     pub(super) fn bunny(&mut self, path: &str, written: &Written) -> Option<Bunny> {
         let ring = self.hmac_keys(path, &written.secrets, HmacHash::Sha256);
-        let at = format!("{path}.country_header");
+        let at = member(path, "country_header");
         let country_header = written.country_header.as_ref();
         let country_header = country_header.map(|it| self.header(&at, it));
         let lifetime = self.lifetime(path, written.max_lifetime.as_deref(), &written.skew);

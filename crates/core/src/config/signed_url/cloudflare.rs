@@ -3,9 +3,8 @@
 use serde::de::IgnoredAny;
 
 use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
-use crate::app_key::mac;
-use crate::config::Compiler;
 use crate::config::form::form;
+use crate::config::{Compiler, member};
 use crate::signed_url::cloudflare::{Alphabet, Cloudflare, Directory, LinkCarrier, Stamp};
 
 form! {
@@ -86,10 +85,8 @@ form! {
 
 impl Compiler<'_> {
     pub(super) fn cloudflare(&mut self, path: &str, written: &Written) -> Option<Cloudflare> {
-        let at = |field: &str| format!("{path}.{field}");
-        let ring = self.ring_of(path, &written.secrets, |_, entry| {
-            Some(mac(entry.key.expose()))
-        });
+        let at = |field: &str| member(path, field);
+        let ring = self.mac_ring(path, &written.secrets);
         let carriers = self.link_carriers(path, written);
         let span = |this: &mut Self, field: &str, text: &Option<String>| {
             text.as_deref().and_then(|text| this.span(&at(field), text))
@@ -116,24 +113,27 @@ impl Compiler<'_> {
             _ => written.max_lifetime.is_some(),
         };
         if !is_given(needed) {
-            self.wrong(
-                &at(needed),
+            self.wrong_in(
+                path,
+                needed,
                 "must be given: a link without an end is no signed link",
             );
         }
         if is_given(other) {
-            self.wrong(
-                &at(other),
+            self.wrong_in(
+                path,
+                other,
                 format!("does not go with this meaning of stamp: use {needed}"),
             );
         }
         if written.directory && written.directory_length.is_some() {
             let message = "does not go with directory, which is of any length";
-            self.wrong(&at("directory_length"), message);
+            self.wrong_in(path, "directory_length", message);
         }
         if written.directory_length.is_some_and(|length| length < 2) {
-            self.wrong(
-                &at("directory_length"),
+            self.wrong_in(
+                path,
+                "directory_length",
                 "must be at least 2: \"/\" would be everything",
             );
         }
@@ -161,8 +161,9 @@ impl Compiler<'_> {
     fn one_scope_a_ring(&mut self, path: &str, ring: &str, directory: Option<Directory>) {
         let used = self.link_scopes.entry(ring.to_owned()).or_insert(directory);
         if *used != directory {
-            self.wrong(
-                &format!("{path}.secrets"),
+            self.wrong_in(
+                path,
+                "secrets",
                 "this ring is used with another directory or directory_length already: \
                  take one of its own",
             );
@@ -173,23 +174,20 @@ impl Compiler<'_> {
         let mut carriers = Vec::new();
         if let Some(name) = &written.header {
             carriers.push(LinkCarrier::Header(
-                self.header(&format!("{path}.header"), name),
+                self.header(&member(path, "header"), name),
             ));
         }
         if let Some(names) = &written.headers {
-            let timestamp = self.header(&format!("{path}.headers.timestamp"), &names.timestamp);
-            let mac = self.header(&format!("{path}.headers.mac"), &names.mac);
+            let timestamp = self.header(&member(path, "headers.timestamp"), &names.timestamp);
+            let mac = self.header(&member(path, "headers.mac"), &names.mac);
             if timestamp == mac {
-                self.wrong(
-                    &format!("{path}.headers.mac"),
-                    "must not be the header of the stamp",
-                );
+                self.wrong_in(path, "headers.mac", "must not be the header of the stamp");
             }
             carriers.push(LinkCarrier::Headers { timestamp, mac });
         }
         match &written.parameter {
             Some(name) => {
-                self.parameter(&format!("{path}.parameter"), name);
+                self.parameter(&member(path, "parameter"), name);
                 carriers.push(LinkCarrier::Parameter(name.clone()));
             }
             None if carriers.is_empty() => {

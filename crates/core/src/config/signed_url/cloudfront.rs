@@ -3,8 +3,8 @@
 use serde::de::IgnoredAny;
 
 use super::{MAX_LIFETIME, MAX_SKEW};
-use crate::config::Compiler;
 use crate::config::form::form;
+use crate::config::{Compiler, member};
 use crate::signed_url::cloudfront::{Carrier, CloudFront, Hash};
 use crate::signed_url::public_key::KeyKind;
 use crate::time::Millis;
@@ -82,7 +82,7 @@ form! {
 
 impl Compiler<'_> {
     pub(super) fn cloudfront(&mut self, path: &str, written: &Written) -> Option<CloudFront> {
-        let at = |field: &str| format!("{path}.{field}");
+        let at = |field: &str| member(path, field);
         let kinds = [KeyKind::Rsa, KeyKind::P256];
         let ring = self.public_ring_of(path, &written.secrets, &kinds);
         let hash = match written.hash {
@@ -93,10 +93,10 @@ impl Compiler<'_> {
             (Hash::Sha1, false) => {
                 let message = "must be true with \"hash\": \"sha1\": two policies with one SHA-1 \
                                can be made";
-                self.wrong(&at("allow_weak"), message);
+                self.wrong_in(path, "allow_weak", message);
             }
             (Hash::Sha256, true) => {
-                self.wrong(&at("allow_weak"), "is for \"hash\": \"sha1\" only");
+                self.wrong_in(path, "allow_weak", "is for \"hash\": \"sha1\" only");
             }
             (Hash::Sha1, true) | (Hash::Sha256, false) => {}
         }
@@ -104,7 +104,7 @@ impl Compiler<'_> {
         let default = [WrittenCarrier::Query, WrittenCarrier::Cookies];
         let from = written.from.as_deref().unwrap_or(&default);
         if from.is_empty() {
-            self.wrong(&at("from"), "must not be empty");
+            self.wrong_in(path, "from", "must not be empty");
         }
         for (index, carrier) in from.iter().enumerate() {
             let carrier = match carrier {

@@ -2,9 +2,9 @@
 
 use super::{DEFAULT_SKEW, MAX_LIFETIME};
 use crate::app_key::mac;
-use crate::config::Compiler;
 use crate::config::form::form;
 use crate::config::tree::Tree;
+use crate::config::{Compiler, member};
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::exchange::{self, Exchange};
 use crate::signed_url::keygate::{Keygate, Keys};
@@ -65,16 +65,16 @@ impl Compiler<'_> {
             Some(mac(entry.key.expose()))
         });
         self.exchanges
-            .push((format!("{path}.secrets"), written.secrets.clone()));
+            .push((member(path, "secrets"), written.secrets.clone()));
         let cookie = written.cookie.unwrap_or_else(|| "keygate_link".to_owned());
-        let at = format!("{path}.cookie");
+        let at = member(path, "cookie");
         self.cookie(&at, &cookie);
         // RFC 6265bis section 4.1.3.2: browsers take such a cookie for the whole host only.
         if cookie.to_ascii_lowercase().starts_with("__host-") {
             let message = "must not begin with \"__Host-\": such a cookie has the path \"/\"";
             self.wrong(&at, message);
         }
-        let at = format!("{path}.max_session");
+        let at = member(path, "max_session");
         let max_session = self.span(&at, &written.max_session);
         self.at_most(&at, max_session, MAX_LIFETIME);
         let (keys, max_session) = (Keys::Hs256(ring?), max_session?);

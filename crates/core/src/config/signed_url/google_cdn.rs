@@ -9,7 +9,7 @@ use crate::signed_url::carrier::Carrier;
 use crate::signed_url::google::Scheme;
 use crate::signed_url::google::request::SIGNATURE;
 use crate::signed_url::google_cdn::GoogleCdn;
-use crate::signed_url::hmac_key::{HmacHash, HmacKey};
+use crate::signed_url::hmac_key::HmacHash;
 
 form! {
     /// A signed URL, prefix or cookie of Google's Cloud CDN.
@@ -64,9 +64,7 @@ impl WrittenScheme {
 
 impl Compiler<'_> {
     pub(super) fn google_cdn(&mut self, path: &str, written: &Written) -> Option<GoogleCdn> {
-        let ring = self.ring_of(path, &written.secrets, |_, entry| {
-            Some(HmacKey::new(HmacHash::Sha1, entry.key.expose()))
-        });
+        let ring = self.hmac_keys(path, &written.secrets, HmacHash::Sha1);
         let cookie = Carrier::Cookie("Cloud-CDN-Cookie".to_owned());
         let carriers = self.signature_places(path, &written.from, &[cookie]);
         for (index, carrier) in carriers.iter().enumerate() {
@@ -101,11 +99,11 @@ impl Compiler<'_> {
             match carrier {
                 Carrier::Query(name) if name != SIGNATURE => {
                     let message = "must be Signature: its other parameters stand beside it";
-                    self.wrong(&format!("{path}.query"), message);
+                    self.wrong_in(&path, "query", message);
                 }
                 Carrier::Header(_) => {
                     let message = "no signature of this format stands there";
-                    self.wrong(&format!("{path}.header"), message);
+                    self.wrong_in(&path, "header", message);
                 }
                 Carrier::Query(_)
                 | Carrier::Cookie(_)

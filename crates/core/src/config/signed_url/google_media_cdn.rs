@@ -8,7 +8,7 @@ use crate::config::Compiler;
 use crate::config::form::form;
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::google_media_cdn::{GoogleMediaCdn, Keys, Mode};
-use crate::signed_url::hmac_key::{HmacHash, HmacKey};
+use crate::signed_url::hmac_key::HmacHash;
 use crate::signed_url::public_key::KeyKind;
 
 form! {
@@ -79,10 +79,9 @@ impl Compiler<'_> {
         path: &str,
         written: &Written,
     ) -> Option<GoogleMediaCdn> {
-        let at = |field: &str| format!("{path}.{field}");
         if written.algorithm == Algorithm::HmacSha1 && !written.allow_weak {
             let message = "is weak: use ed25519 or hmac-sha256, or say \"allow_weak\": true";
-            self.wrong(&at("algorithm"), message);
+            self.wrong_in(path, "algorithm", message);
         }
         let mode = match written.mode {
             WrittenMode::Tokens => Mode::Tokens,
@@ -90,7 +89,7 @@ impl Compiler<'_> {
         };
         if mode == Mode::Signatures && written.algorithm != Algorithm::Ed25519 {
             let message = "must be ed25519: Media CDN signs requests with nothing else";
-            self.wrong(&at("algorithm"), message);
+            self.wrong_in(path, "algorithm", message);
         }
         let keys = self.media_keys(path, written);
         let segment = "edge-cache-token".to_owned();
@@ -120,9 +119,7 @@ impl Compiler<'_> {
             Algorithm::HmacSha256 => HmacHash::Sha256,
             Algorithm::HmacSha1 => HmacHash::Sha1,
         };
-        let ring = self.ring_of(path, &written.secrets, |_, entry| {
-            Some(HmacKey::new(hash, entry.key.expose()))
-        });
+        let ring = self.hmac_keys(path, &written.secrets, hash);
         ring.map(|it| Keys::Hmac(hash, it))
     }
 }

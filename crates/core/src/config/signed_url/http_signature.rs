@@ -3,9 +3,8 @@
 use serde::de::IgnoredAny;
 
 use super::{DEFAULT_SKEW, MAX_SKEW};
-use crate::app_key::mac;
-use crate::config::Compiler;
 use crate::config::form::form;
+use crate::config::{Compiler, member};
 use crate::signed_url::http_signature::{HttpSignature, Keys};
 use crate::signed_url::public_key::KeyKind;
 use crate::time::Millis;
@@ -83,12 +82,10 @@ impl Compiler<'_> {
         path: &str,
         written: &Written,
     ) -> Option<HttpSignature> {
-        let at = |field: &str| format!("{path}.{field}");
+        let at = |field: &str| member(path, field);
         let ring = written.secrets.as_str();
         let keys = match written.algorithm {
-            Algorithm::HmacSha256 => self
-                .ring_of(path, ring, |_, entry| Some(mac(entry.key.expose())))
-                .map(Keys::HmacSha256),
+            Algorithm::HmacSha256 => self.mac_ring(path, ring).map(Keys::HmacSha256),
             Algorithm::Ed25519 => self
                 .public_ring_of(path, ring, &[KeyKind::Ed25519])
                 .map(Keys::Ed25519),
@@ -99,20 +96,21 @@ impl Compiler<'_> {
         };
         if !written.label.as_ref().is_none_or(is_label) {
             let message = "must be lower-case letters, digits, \"_\", \"-\", \".\" or \"*\"";
-            self.wrong(&at("label"), message);
+            self.wrong_in(path, "label", message);
         }
         let is_text = |it: &String| {
             it.bytes()
                 .all(|it| (b' '..=b'~').contains(&it) && !b"\"\\".contains(&it))
         };
         if !written.tag.as_ref().is_none_or(is_text) {
-            self.wrong(&at("tag"), "must be ASCII text without quotes");
+            self.wrong_in(path, "tag", "must be ASCII text without quotes");
         }
         let default = || vec!["@method".to_owned(), "@target-uri".to_owned()];
         let components = written.components.clone().unwrap_or_else(default);
         if components.is_empty() {
-            self.wrong(
-                &at("components"),
+            self.wrong_in(
+                path,
+                "components",
                 "must not be empty: nothing would be signed",
             );
         }

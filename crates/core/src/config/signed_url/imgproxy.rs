@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 
 use crate::app_key::mac;
 use crate::config::form::form;
-use crate::config::{Compiler, Material};
+use crate::config::{Compiler, Material, member};
 use crate::signed_url::imgproxy::{Forward, Imgproxy};
 
 form! {
@@ -61,7 +61,7 @@ impl WrittenForward {
 impl Compiler<'_> {
     pub(super) fn imgproxy(&mut self, path: &str, written: &Written) -> Option<Imgproxy> {
         let name = &written.salts;
-        let at = format!("{path}.salts");
+        let at = member(path, "salts");
         let salts = self.secrets.get(name).cloned();
         let missing = format!("there is no ring \"{name}\" in secrets");
         let salts = self.checked(&at, salts.ok_or(missing));
@@ -84,7 +84,7 @@ impl Compiler<'_> {
         let lifetime = match &written.max_lifetime {
             Some(_) => Some(self.lifetime(path, written.max_lifetime.as_deref(), &written.skew)),
             None if written.skew.is_some() => {
-                self.wrong(&format!("{path}.skew"), "needs max_lifetime");
+                self.wrong_in(path, "skew", "needs max_lifetime");
                 None
             }
             None => None,

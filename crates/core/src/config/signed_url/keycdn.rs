@@ -50,7 +50,7 @@ form! {
 impl Compiler<'_> {
     pub(super) fn keycdn(&mut self, path: &str, written: &Written) -> Option<Keycdn> {
         self.is_weak(path, written.allow_weak);
-        let ring = self.ring_of(path, &written.secrets, |_, entry| Some(entry.key.clone()));
+        let ring = self.plain_ring(path, &written.secrets);
         let kind = match written.mode {
             Mode::Access => Kind::Access {
                 lifetime: self.lifetime(path, written.max_lifetime.as_deref(), &written.skew),
@@ -65,7 +65,7 @@ impl Compiler<'_> {
                     if is_given {
                         let message = "does not go with \"mode\": \"image\", whose links sign \
                                        their query and never end";
-                        self.wrong(&format!("{path}.{field}"), message);
+                        self.wrong_in(path, field, message);
                     }
                 }
                 Kind::Image

@@ -4,8 +4,8 @@ use serde::de::IgnoredAny;
 
 use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW, Place};
 use crate::app_key::mac;
-use crate::config::Compiler;
 use crate::config::form::form;
+use crate::config::{Compiler, item, member};
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::keygate::{Keygate, Keys, ParameterName};
 use crate::signed_url::public_key::KeyKind;
@@ -56,7 +56,7 @@ form! {
 
 impl Compiler<'_> {
     pub(super) fn keygate(&mut self, path: &str, written: &Written) -> Option<Keygate> {
-        let at = |field: &str| format!("{path}.{field}");
+        let at = |field: &str| member(path, field);
         let keys = match written.algorithm {
             Algorithm::Hs256 => {
                 let name = format!("secrets.{}", written.secrets);
@@ -97,7 +97,7 @@ impl Compiler<'_> {
             if stem.is_empty() || !stem.bytes().all(fits) {
                 let message =
                     "must be the name of a parameter, or the beginning of names and \"*\"";
-                self.wrong(&format!("{path}[{index}]"), message);
+                self.wrong(&item(path, index), message);
             }
         }
         written.iter().cloned().map(ParameterName).collect()

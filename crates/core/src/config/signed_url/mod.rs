@@ -41,9 +41,9 @@ mod thumbor;
 #[cfg(feature = "formats-standards")]
 mod uri_signing;
 
-use super::Compiler;
 use super::form::form;
 use super::tree::Tree;
+use super::{Compiler, item, member};
 use crate::secret::{RingEntry, Secret};
 use crate::signed_url::carrier::Carrier;
 #[cfg(feature = "schema")]
@@ -103,7 +103,7 @@ macro_rules! formats {
                     })*
                     _ => {
                         let message = format!("must be one of {}", FORMATS.join(", "));
-                        self.wrong(&format!("{path}.format"), message);
+                        self.wrong_in(path, "format", message);
                         None
                     }
                 };
@@ -178,27 +178,25 @@ impl Compiler<'_> {
         let Some(written) = written else {
             return vec![default];
         };
-        let path = format!("{path}.from");
+        let path = member(path, "from");
         if written.is_empty() {
             self.wrong(&path, "must not be empty");
         }
         let mut carriers = Vec::new();
         for (index, place) in written.iter().enumerate() {
-            let path = format!("{path}[{index}]");
+            let path = item(&path, index);
             let carrier = match place {
                 Place::Query(name) => {
-                    self.parameter(&format!("{path}.query"), name);
+                    self.parameter(&member(&path, "query"), name);
                     Carrier::Query(name.clone())
                 }
-                Place::Header(name) => {
-                    Carrier::Header(self.header(&format!("{path}.header"), name))
-                }
+                Place::Header(name) => Carrier::Header(self.header(&member(&path, "header"), name)),
                 Place::Cookie(name) => {
-                    self.cookie(&format!("{path}.cookie"), name);
+                    self.cookie(&member(&path, "cookie"), name);
                     Carrier::Cookie(name.clone())
                 }
                 Place::Path(name) => {
-                    self.parameter(&format!("{path}.path"), name);
+                    self.parameter(&member(&path, "path"), name);
                     Carrier::Path(name.clone())
                 }
             };

@@ -2,8 +2,8 @@
 
 use serde::de::IgnoredAny;
 
-use crate::config::Compiler;
 use crate::config::form::form;
+use crate::config::{Compiler, member};
 use crate::signed_url::nginx::{Mode, Nginx, Template};
 
 form! {
@@ -64,7 +64,7 @@ form! {
 impl Compiler<'_> {
     pub(super) fn nginx(&mut self, path: &str, written: &Written) -> Option<Nginx> {
         self.is_weak(path, written.allow_weak);
-        let ring = self.ring_of(path, &written.secrets, |_, entry| Some(entry.key.clone()));
+        let ring = self.plain_ring(path, &written.secrets);
         let mode = match written.mode {
             Directive::SecureLink => self.secure_link(path, written),
             Directive::SecureLinkSecret => {
@@ -76,7 +76,7 @@ impl Compiler<'_> {
                 let why = "does not go with \"mode\": \"secure_link_secret\"";
                 self.none_of(path, &others, why);
                 self.no_end(path, written, why);
-                let at = format!("{path}.prefix");
+                let at = member(path, "prefix");
                 if written.prefix.is_none() {
                     self.wrong(&at, "must be given: the path in front of the sum");
                 }
@@ -93,7 +93,7 @@ impl Compiler<'_> {
     fn secure_link(&mut self, path: &str, written: &Written) -> Option<Mode> {
         let others = [("prefix", written.prefix.is_some())];
         self.none_of(path, &others, "goes with \"mode\": \"secure_link_secret\"");
-        let at = format!("{path}.template");
+        let at = member(path, "template");
         let Some(text) = &written.template else {
             self.wrong(&at, "must be given: the value of secure_link_md5");
             return None;
@@ -101,13 +101,13 @@ impl Compiler<'_> {
         let template = self.checked(&at, Template::parse(text))?;
         let mut parameter = |field: &str, name: &Option<String>| {
             let name = name.clone().unwrap_or_else(|| field.to_owned());
-            self.parameter(&format!("{path}.{field}"), &name);
+            self.parameter(&member(path, field), &name);
             name
         };
         let md5 = parameter("md5", &written.md5);
         let expires = parameter("expires", &written.expires);
         if md5 == expires {
-            self.wrong(&format!("{path}.expires"), "must not be the one of md5");
+            self.wrong_in(path, "expires", "must not be the one of md5");
         }
         let expires = match template.has_expires() {
             true => {
@@ -138,7 +138,7 @@ impl Compiler<'_> {
 
     fn none_of(&mut self, path: &str, fields: &[(&str, bool)], why: &str) {
         for (field, _) in fields.iter().filter(|(_, is_given)| *is_given) {
-            self.wrong(&format!("{path}.{field}"), why);
+            self.wrong_in(path, field, why);
         }
     }
 }

@@ -3,8 +3,8 @@
 use serde::de::IgnoredAny;
 
 use super::{DEFAULT_SKEW, MAX_SKEW};
-use crate::config::Compiler;
 use crate::config::form::form;
+use crate::config::{Compiler, member};
 use crate::signed_url::s3::{MAX_EXPIRES, S3};
 
 form! {
@@ -38,13 +38,13 @@ const METHODS: [&str; 5] = ["GET", "HEAD", "PUT", "POST", "DELETE"];
 
 impl Compiler<'_> {
     pub(super) fn s3(&mut self, path: &str, written: &Written) -> Option<S3> {
-        let at = |field: &str| format!("{path}.{field}");
+        let at = |field: &str| member(path, field);
         let ring = self.ring_of(path, &written.secrets, |_, entry| Some(S3::key(&entry.key)));
         let service = written.service.as_deref().unwrap_or("s3");
         for (field, text) in [("region", written.region.as_str()), ("service", service)] {
             let fits = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-';
             if text.is_empty() || !text.bytes().all(fits) {
-                self.wrong(&at(field), "must be lower-case letters, digits and \"-\"");
+                self.wrong_in(path, field, "must be lower-case letters, digits and \"-\"");
             }
         }
         let methods = match &written.methods {
@@ -53,7 +53,7 @@ impl Compiler<'_> {
         };
         if methods.is_empty() || !methods.iter().all(|it| METHODS.contains(&it.as_str())) {
             let message = format!("must name some of {}", METHODS.join(", "));
-            self.wrong(&at("methods"), message);
+            self.wrong_in(path, "methods", message);
         }
         let lifetime = &written.max_lifetime;
         let max_lifetime = self.span_or(&at("max_lifetime"), lifetime, MAX_EXPIRES, MAX_EXPIRES);

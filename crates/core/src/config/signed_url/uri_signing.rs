@@ -3,9 +3,8 @@
 use serde::de::IgnoredAny;
 
 use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
-use crate::app_key::mac;
-use crate::config::Compiler;
 use crate::config::form::form;
+use crate::config::{Compiler, member};
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::public_key::KeyKind;
 use crate::signed_url::uri_signing::{Ignores, Keys, UriSigning};
@@ -109,12 +108,10 @@ form! {
 
 impl Compiler<'_> {
     pub(super) fn uri_signing(&mut self, path: &str, written: &Written) -> Option<UriSigning> {
-        let at = |field: &str| format!("{path}.{field}");
+        let at = |field: &str| member(path, field);
         let ring = written.secrets.as_str();
         let keys = match written.algorithm {
-            Algorithm::Hs256 => self
-                .ring_of(path, ring, |_, entry| Some(mac(entry.key.expose())))
-                .map(Keys::Hs256),
+            Algorithm::Hs256 => self.mac_ring(path, ring).map(Keys::Hs256),
             Algorithm::Es256 => self
                 .public_ring_of(path, ring, &[KeyKind::P256])
                 .map(Keys::Es256),
@@ -126,7 +123,7 @@ impl Compiler<'_> {
         self.parameter(&at("name"), name);
         let from = written.from.as_deref().unwrap_or(&[WrittenCarrier::Query]);
         if from.is_empty() {
-            self.wrong(&at("from"), "must not be empty");
+            self.wrong_in(path, "from", "must not be empty");
         }
         let mut carriers = Vec::new();
         for (index, carrier) in from.iter().enumerate() {
@@ -143,7 +140,7 @@ impl Compiler<'_> {
         }
         if written.ignore_claims.iter().any(|it| it == "cdnicrit") {
             let message = "must not name cdnicrit, which says what must not be ignored";
-            self.wrong(&at("ignore_claims"), message);
+            self.wrong_in(path, "ignore_claims", message);
         }
         let max_lifetime = self.span(&at("max_lifetime"), &written.max_lifetime);
         self.at_most(&at("max_lifetime"), max_lifetime, MAX_LIFETIME);
