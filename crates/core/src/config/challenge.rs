@@ -1,29 +1,27 @@
 //! Modes and challenges: how they are written, and what is made of it.
 
-use serde::Deserialize;
-
-use super::{Compiler, written};
+use super::form::form;
+use super::{Compiler, member, written};
 use crate::challenge::{Challenge, Login, ProofOfWork, SealKeys};
 use crate::glob::PathGlob;
 use crate::rule::{Mode, Rule};
 use crate::time::Millis;
 
-/// `"challenge"` of a rule: a proof of work under `secrets`, or a `redirect`.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "schema", schemars(rename = "Challenge"))]
-#[serde(deny_unknown_fields)]
-pub struct Written {
-    /// The ring that signs challenges and clearances, 32 bytes at least each.
-    pub secrets: Option<String>,
-    /// How many leading zero bits the work must reach, 8 to 24. Default: 16.
-    pub difficulty: Option<u64>,
-    /// How long who passed it may come back. Default: 30m.
-    pub clearance: Option<String>,
-    /// The cookie of the clearance. Default: keygate_clearance.
-    pub cookie: Option<String>,
-    /// A login to send browsers to instead; `{url}` is where they wanted to go.
-    pub redirect: Option<String>,
+form! {
+    /// `"challenge"` of a rule: a proof of work under `secrets`, or a `redirect`.
+    #[schemars(rename = "Challenge")]
+    pub struct Written {
+        /// The ring that signs challenges and clearances, 32 bytes at least each.
+        pub secrets: Option<String>,
+        /// How many leading zero bits the work must reach, 8 to 24. Default: 16.
+        pub difficulty: Option<u64>,
+        /// How long who passed it may come back. Default: 30m.
+        pub clearance: Option<String>,
+        /// The cookie of the clearance. Default: keygate_clearance.
+        pub cookie: Option<String>,
+        /// A login to send browsers to instead; `{url}` is where they wanted to go.
+        pub redirect: Option<String>,
+    }
 }
 
 const DEFAULT_DIFFICULTY: u64 = 16;
@@ -56,7 +54,7 @@ impl Compiler<'_> {
                 if matches!(&written.require, written::Requirement::Name(name) if name == "nothing")
                 {
                     self.wrong(
-                        &format!("{rule}.mode"),
+                        &member(rule, "mode"),
                         "challenges nobody: everybody meets \"nothing\"",
                     );
                 }
@@ -70,7 +68,7 @@ impl Compiler<'_> {
     }
 
     fn challenge(&mut self, path: &str, written: &Written) -> Option<Challenge> {
-        let at = |field: &str| format!("{path}.{field}");
+        let at = |field: &str| member(path, field);
         if let Some(redirect) = &written.redirect {
             for (field, is_given) in [
                 ("secrets", written.secrets.is_some()),
@@ -79,7 +77,7 @@ impl Compiler<'_> {
                 ("cookie", written.cookie.is_some()),
             ] {
                 if is_given {
-                    self.wrong(&at(field), "does not go with redirect");
+                    self.wrong_in(path, field, "does not go with redirect");
                 }
             }
             let login = self.checked(&at("redirect"), Login::parse(redirect))?;
@@ -128,8 +126,9 @@ impl Compiler<'_> {
         };
         let is_taken = before.iter().any(|rule| rule.path.matches(target));
         if !is_taken && PathGlob::parse(glob).is_ok_and(|glob| glob.matches(target)) {
-            self.wrong(
-                &format!("{path}.redirect"),
+            self.wrong_in(
+                path,
+                "redirect",
                 "leads back to this rule, without end: give the login a rule before this one",
             );
         }

@@ -3,6 +3,7 @@
 
 mod assertion;
 mod challenge;
+mod form;
 mod provider;
 mod response;
 mod rule;
@@ -11,20 +12,17 @@ mod schema;
 mod session;
 mod signed_url;
 mod tree;
-mod unique;
 mod written;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::rc::Rc;
 
-use serde::de::DeserializeOwned;
-
 #[cfg(feature = "schema")]
 pub use schema::schema;
 pub use signed_url::FORMATS;
 
-use tree::Tree;
+use tree::{Start, Tree};
 
 use crate::answer::{Authenticate, Template};
 use crate::identity::{IDENTITY_PREFIX, IdentityHeaders};
@@ -88,8 +86,8 @@ impl Policy {
 }
 
 /// Reads one part of a configuration, which stands at `path` of this text.
-fn read_part<T: DeserializeOwned>(path: &str, text: &[u8], tree: &Tree) -> Result<T, Problem> {
-    tree.read().map_err(|error| misshapen(path, text, &error))
+fn read_part<T: Start>(path: &str, text: &[u8], tree: &Tree) -> Result<T, Problem> {
+    tree.form().map_err(|error| misshapen(path, text, &error))
 }
 
 #[cold]
@@ -170,7 +168,23 @@ impl<'a> Compiler<'a> {
     }
 
     fn wrong(&mut self, path: &str, message: impl fmt::Display) {
-        self.problems.push(problem(path, &message.to_string()));
+        self.wrong_in(path, "", message);
+    }
+
+    /// The same, in a member of what stands at `path`.
+    fn wrong_in(&mut self, path: &str, field: &str, message: impl fmt::Display) {
+        self.note(path, field, &message);
+    }
+
+    // Apart, and once: there are hundreds of calls.
+    #[cold]
+    #[inline(never)]
+    fn note(&mut self, path: &str, field: &str, message: &dyn fmt::Display) {
+        let path = match field {
+            "" => path.to_owned(),
+            field => member(path, field),
+        };
+        self.problems.push(problem(&path, &message.to_string()));
     }
 
     /// Keeps the value, or notes under `path` why there is none.
@@ -247,22 +261,19 @@ impl<'a> Compiler<'a> {
         }
         let mut entries: Vec<RingEntry<Material>> = Vec::new();
         for (index, secret) in written.iter().enumerate() {
-            let path = format!("{path}[{index}]");
+            let path = item(&path, index);
             if !is_name(&secret.id) {
-                self.wrong(&format!("{path}.id"), NAME);
+                self.wrong_in(&path, "id", NAME);
             }
             if entries.iter().any(|entry| entry.id == secret.id) {
-                self.wrong(&format!("{path}.id"), "stands twice in this ring");
+                self.wrong_in(&path, "id", "stands twice in this ring");
             }
-            let not_before = self.instant(&format!("{path}.not_before"), &secret.not_before);
-            let not_after = self.instant(&format!("{path}.not_after"), &secret.not_after);
+            let not_before = self.instant(&member(&path, "not_before"), &secret.not_before);
+            let not_after = self.instant(&member(&path, "not_after"), &secret.not_after);
             if let (Some(from), Some(until)) = (not_before, not_after)
                 && from >= until
             {
-                self.wrong(
-                    &format!("{path}.not_after"),
-                    "must be later than not_before",
-                );
+                self.wrong_in(&path, "not_after", "must be later than not_before");
             }
             let key = self.material(&path, secret);
             if let Some(key) = key {
@@ -282,7 +293,7 @@ impl<'a> Compiler<'a> {
         let seen = Rc::clone(&self.seen);
         match (&written.env, &written.public_key) {
             (Some(variable), None) => {
-                let path = format!("{path}.env");
+                let path = member(path, "env");
                 let secret = self.secret(&path, variable, written.encoding)?;
                 match std::str::from_utf8(secret.expose()) {
                     Ok(text) if text.contains("PRIVATE KEY-----") => {
@@ -301,7 +312,7 @@ impl<'a> Compiler<'a> {
                 }
             }
             (None, Some(text)) => {
-                let path = format!("{path}.public_key");
+                let path = member(path, "public_key");
                 let key = self.checked(&path, PublicKey::parse(text, &seen))?;
                 Some(Material::Public(Box::new(key)))
             }
@@ -359,13 +370,13 @@ impl<'a> Compiler<'a> {
     }
 
     fn key_service(&mut self, written: &written::KeyService) -> Option<KeyService> {
-        let at = |field: &str| format!("key_service.{field}");
+        let at = |field: &str| member("key_service", field);
         for (field, text) in [
             ("cluster", &written.cluster),
             ("authority", &written.authority),
         ] {
             if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-                self.wrong(&at(field), "must be visible ASCII and not empty");
+                self.wrong_in("key_service", field, "must be visible ASCII and not empty");
             }
         }
         let timeout = self.span(&at("timeout"), &written.timeout);
@@ -374,8 +385,9 @@ impl<'a> Compiler<'a> {
         if let (Some(poll), Some(lease)) = (poll, lease)
             && lease <= poll
         {
-            self.wrong(
-                &at("lease"),
+            self.wrong_in(
+                "key_service",
+                "lease",
                 "must be longer than poll, or no cached key ever counts",
             );
         }
@@ -388,8 +400,9 @@ impl<'a> Compiler<'a> {
         }
         let token = self.secret(&at("token_env"), &written.token_env, Default::default())?;
         if !token.expose().iter().all(u8::is_ascii_graphic) {
-            self.wrong(
-                &at("token_env"),
+            self.wrong_in(
+                "key_service",
+                "token_env",
                 "the token must be visible ASCII: it goes into a header",
             );
         }
@@ -449,9 +462,29 @@ impl<'a> Compiler<'a> {
     }
 }
 
+/// The path of a member of what stands at `path`.
+#[inline(never)]
+fn member(path: &str, field: &str) -> String {
+    format!("{path}.{field}")
+}
+
+/// The path of an item of the list at `path`.
+#[inline(never)]
+fn item(path: &str, index: usize) -> String {
+    format!("{path}[{index}]")
+}
+
 const NAME: &str = "must be 1 to 64 letters, digits, \".\", \"_\" or \"-\"";
 
 fn is_name(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     (1..=64).contains(&text.len()) && text.bytes().all(fits)
 }
+
+#[cfg(test)]
+#[allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+mod tests;

@@ -2,9 +2,12 @@
 
 use std::rc::Rc;
 
-use super::tree::Tree;
-use super::{Compiler, Material, read_part, written};
-use crate::app_key::{KeyRingId, MasterSecret, Prefix};
+use hmac::Hmac;
+use sha2::Sha256;
+
+use super::tree::{Start, Tree};
+use super::{Compiler, Material, member, read_part, written};
+use crate::app_key::{KeyRingId, MasterSecret, Prefix, mac};
 use crate::credential::Carrier;
 use crate::identity::IDENTITY_PREFIX;
 use crate::provider::{AppKeys, Provider};
@@ -45,8 +48,9 @@ impl Compiler<'_> {
                 .and_then(|it| self.sessions(&path, &it))
                 .map(Provider::Session),
             _ => {
-                self.wrong(
-                    &format!("{path}.type"),
+                self.wrong_in(
+                    &path,
+                    "type",
                     "must be \"signed_url\", \"app_key\" or \"jwt\"",
                 );
                 None
@@ -56,11 +60,7 @@ impl Compiler<'_> {
             .insert(name.to_owned(), provider.map(Rc::new));
     }
 
-    pub(super) fn part<T: serde::de::DeserializeOwned>(
-        &mut self,
-        path: &str,
-        text: &Tree,
-    ) -> Option<T> {
+    pub(super) fn part<T: Start>(&mut self, path: &str, text: &Tree) -> Option<T> {
         match read_part(path, self.text, text) {
             Ok(parsed) => Some(parsed),
             Err(problem) => {
@@ -77,11 +77,22 @@ impl Compiler<'_> {
         name: &str,
         mut make: impl FnMut(&mut Self, &RingEntry<Secret>) -> Option<K>,
     ) -> Option<KeyRing<K>> {
+        let mut made = Vec::new();
+        for entry in self.secrets_of(path, name)? {
+            let key = make(self, &entry);
+            made.extend(key.map(|key| entry.with(key)));
+        }
+        Some(KeyRing(made))
+    }
+
+    // Apart from its generic part, which exists for each kind of key.
+    #[inline(never)]
+    fn secrets_of(&mut self, path: &str, name: &str) -> Option<Vec<RingEntry<Secret>>> {
         let found = self.secrets.get(name).cloned();
         self.used_rings.push(name.to_owned());
         let missing = format!("there is no ring \"{name}\" in secrets");
-        let ring = self.checked(&format!("{path}.secrets"), found.ok_or(missing))?;
-        let mut made = Vec::new();
+        let ring = self.checked(&member(path, "secrets"), found.ok_or(missing))?;
+        let mut secrets = Vec::new();
         for entry in &ring.0 {
             let Material::Secret(key) = &entry.key else {
                 let message = "is a public key, and what it would verify is made with a secret";
@@ -91,10 +102,15 @@ impl Compiler<'_> {
                 );
                 continue;
             };
-            let key = make(self, &entry.with(key.clone()));
-            made.extend(key.map(|key| entry.with(key)));
+            secrets.push(entry.with(key.clone()));
         }
-        Some(KeyRing(made))
+        Some(secrets)
+    }
+
+    /// A ring of secrets for HMAC-SHA256.
+    #[inline(never)]
+    pub(super) fn mac_ring(&mut self, path: &str, name: &str) -> Option<KeyRing<Hmac<Sha256>>> {
+        self.ring_of(path, name, |_, entry| Some(mac(entry.key.expose())))
     }
 
     /// The ring of public keys that a provider names, all of one of these kinds.
@@ -106,7 +122,7 @@ impl Compiler<'_> {
     ) -> Option<KeyRing<PublicKey>> {
         let found = self.secrets.get(name).cloned();
         let missing = format!("there is no ring \"{name}\" in secrets");
-        let ring = self.checked(&format!("{path}.secrets"), found.ok_or(missing))?;
+        let ring = self.checked(&member(path, "secrets"), found.ok_or(missing))?;
         let mut made = Vec::new();
         for entry in &ring.0 {
             match &entry.key {
@@ -164,9 +180,9 @@ impl Compiler<'_> {
             let named = |error| format!("the secret \"{}\" {error}", entry.id);
             this.checked(&path, master.map_err(named))
         });
-        let prefix = self.checked(&format!("{path}.prefix"), Prefix::parse(&written.prefix));
+        let prefix = self.checked(&member(path, "prefix"), Prefix::parse(&written.prefix));
         if written.from.is_empty() {
-            self.wrong(&format!("{path}.from"), "must not be empty");
+            self.wrong_in(path, "from", "must not be empty");
         }
         let mut carriers = Vec::new();
         for (index, carrier) in written.from.iter().enumerate() {
@@ -177,7 +193,7 @@ impl Compiler<'_> {
             }
             carriers.push(carrier);
         }
-        let at = format!("{path}.query_referrers");
+        let at = member(path, "query_referrers");
         let query_referrers = self.referrers(&at, &written.query_referrers);
         let has_query = carriers.iter().any(|it| matches!(it, Carrier::Query(_)));
         match &written.query_referrers {
@@ -188,8 +204,9 @@ impl Compiler<'_> {
             None | Some(_) => {}
         }
         if written.challenge_basic && !carriers.contains(&Carrier::Basic) {
-            self.wrong(
-                &format!("{path}.challenge_basic"),
+            self.wrong_in(
+                path,
+                "challenge_basic",
                 "needs \"basic\" in from: nobody would take the password",
             );
         }
@@ -207,18 +224,18 @@ impl Compiler<'_> {
             written::Carrier::Bearer => Carrier::Bearer,
             written::Carrier::Basic => Carrier::Basic,
             written::Carrier::Header(name) => {
-                let name = self.header(&format!("{path}.header"), name);
+                let name = self.header(&member(path, "header"), name);
                 if name == "authorization" {
-                    self.wrong(&format!("{path}.header"), "use \"bearer\" or \"basic\"");
+                    self.wrong_in(path, "header", "use \"bearer\" or \"basic\"");
                 }
                 Carrier::Header(name)
             }
             written::Carrier::Cookie(name) => {
-                self.cookie(&format!("{path}.cookie"), name);
+                self.cookie(&member(path, "cookie"), name);
                 Carrier::Cookie(name.clone())
             }
             written::Carrier::Query(name) => {
-                self.parameter(&format!("{path}.query"), name);
+                self.parameter(&member(path, "query"), name);
                 Carrier::Query(name.clone())
             }
         }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Compiler, written};
+use super::{Compiler, item, member, written};
 use crate::answer::{Bodies, Form, PLACEHOLDERS, Reply, Template};
 use crate::reason::PublicReason;
 
@@ -59,7 +59,7 @@ impl Compiler<'_> {
     /// The answer for one reason: what it does not say is as in `reply`.
     fn override_of(&mut self, path: &str, written: &written::Response, reply: &Reply) -> Reply {
         if !written.reasons.0.is_empty() {
-            self.wrong(&format!("{path}.reasons"), "has no place here");
+            self.wrong_in(path, "reasons", "has no place here");
         }
         let own = self.form(path, written);
         // The status of a redirect does not fit a body, nor the other way round.
@@ -90,7 +90,7 @@ impl Compiler<'_> {
         };
         let has_body = bodies != Bodies::default();
         if let Some(to) = &written.redirect {
-            let path = format!("{path}.redirect");
+            let path = member(path, "redirect");
             if has_body {
                 self.wrong(&path, "does not go with a body");
             }
@@ -99,10 +99,10 @@ impl Compiler<'_> {
             return Some(Form::Redirect(to.clone()));
         }
         if let Some(value) = &bodies.json {
-            self.placeholders(&format!("{path}.json"), value);
+            self.placeholders(&member(path, "json"), value);
         }
         if let Some(text) = &bodies.text {
-            self.blanks(&format!("{path}.text"), text);
+            self.blanks(&member(path, "text"), text);
         }
         has_body.then_some(Form::Bodies(bodies))
     }
@@ -117,7 +117,7 @@ impl Compiler<'_> {
             ),
         };
         if !fits {
-            self.wrong(&format!("{path}.status"), wanted);
+            self.wrong_in(path, "status", wanted);
         }
         Some(status)
     }
@@ -157,8 +157,8 @@ impl Compiler<'_> {
         match value {
             Value::String(text) => self.blanks(path, text),
             Value::Array(items) => {
-                for (index, item) in items.iter().enumerate() {
-                    self.placeholders(&format!("{path}[{index}]"), item);
+                for (index, value) in items.iter().enumerate() {
+                    self.placeholders(&item(path, index), value);
                 }
             }
             Value::Object(members) => {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Compiler, NAME, is_name, written};
+use super::{Compiler, NAME, is_name, item, member, written};
 use crate::answer::Authenticate;
 use crate::glob::{HostPattern, PathGlob};
 use crate::referrer::ReferrerPattern;
@@ -18,32 +18,33 @@ impl Compiler<'_> {
         before: &[Rule],
     ) -> Option<Rule> {
         if !is_name(&written.name) {
-            self.wrong(&format!("{path}.name"), NAME);
+            self.wrong_in(path, "name", NAME);
         }
         if !names.insert(written.name.clone()) {
-            self.wrong(&format!("{path}.name"), "another rule has this name");
+            self.wrong_in(path, "name", "another rule has this name");
         }
         let glob = PathGlob::parse(&written.matches.path);
-        let glob = self.checked(&format!("{path}.match.path"), glob);
-        let methods = self.methods(&format!("{path}.match.methods"), &written.matches.methods);
-        let hosts = self.hosts(&format!("{path}.match.hosts"), &written.matches.hosts);
+        let glob = self.checked(&member(path, "match.path"), glob);
+        let methods = self.methods(&member(path, "match.methods"), &written.matches.methods);
+        let hosts = self.hosts(&member(path, "match.hosts"), &written.matches.hosts);
         let headers = self.matched_headers(path, &written.matches.headers);
         let scopes = self.scopes(path, &written.scopes);
         let allowed_referrers = self.referrers(
-            &format!("{path}.allowed_referrers"),
+            &member(path, "allowed_referrers"),
             &written.allowed_referrers,
         );
-        let require = self.requirement(&format!("{path}.require"), &written.require);
+        let require = self.requirement(&member(path, "require"), &written.require);
         let mode = self.mode(path, written, before);
         let deny = written.deny.as_ref().map(|name| {
             let found = self.responses.get(name).cloned();
             let missing = format!("there is no response \"{name}\"");
-            self.checked(&format!("{path}.deny"), found.ok_or(missing))
+            self.checked(&member(path, "deny"), found.ok_or(missing))
         });
         let has_identity = require.as_ref().is_some_and(Requirement::can_have_identity);
         if !written.scopes.is_empty() && !has_identity {
-            self.wrong(
-                &format!("{path}.scopes"),
+            self.wrong_in(
+                path,
+                "scopes",
                 "can never be met: nothing that the rule requires has scopes",
             );
         }
@@ -87,7 +88,7 @@ impl Compiler<'_> {
                 .all(|byte| byte.is_ascii_uppercase() || byte == b'-');
             if method.is_empty() || !is_upper {
                 self.wrong(
-                    &format!("{path}[{index}]"),
+                    &item(path, index),
                     "must be a method in upper case, such as \"GET\"",
                 );
             }
@@ -109,11 +110,11 @@ impl Compiler<'_> {
         }
         let mut matches = Vec::new();
         for (index, header) in headers.iter().enumerate() {
-            let path = format!("{path}[{index}]");
+            let path = item(&path, index);
             let name = header.name.to_ascii_lowercase();
             let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
             if name.is_empty() || !name.bytes().all(fits) {
-                self.wrong(&format!("{path}.name"), "must be the name of a header");
+                self.wrong_in(&path, "name", "must be the name of a header");
             }
             matches.push(HeaderMatch {
                 name,
@@ -130,8 +131,8 @@ impl Compiler<'_> {
             if scopes.iter().any(|it: &NeededScopes| it.methods.is_empty()) {
                 self.wrong(&path, "never counts: the one before it is for all methods");
             }
-            let methods = self.methods(&format!("{path}.methods"), &needed.methods);
-            let need = self.checked(&format!("{path}.need"), Scopes::parse(&needed.need));
+            let methods = self.methods(&member(&path, "methods"), &needed.methods);
+            let need = self.checked(&member(&path, "need"), Scopes::parse(&needed.need));
             scopes.extend(need.map(|need| NeededScopes { methods, need }));
         }
         scopes
@@ -144,9 +145,10 @@ impl Compiler<'_> {
         if hosts.is_empty() {
             self.wrong(path, "is empty: leave it out to match every host");
         }
-        let parsed = hosts.iter().enumerate().filter_map(|(index, host)| {
-            self.checked(&format!("{path}[{index}]"), HostPattern::parse(host))
-        });
+        let parsed = hosts
+            .iter()
+            .enumerate()
+            .filter_map(|(index, host)| self.checked(&item(path, index), HostPattern::parse(host)));
         parsed.collect()
     }
 
@@ -162,7 +164,7 @@ impl Compiler<'_> {
             self.wrong(path, "is empty: leave it out to allow every page");
         }
         let parsed = patterns.iter().enumerate().filter_map(|(index, pattern)| {
-            self.checked(&format!("{path}[{index}]"), ReferrerPattern::parse(pattern))
+            self.checked(&item(path, index), ReferrerPattern::parse(pattern))
         });
         parsed.collect()
     }
@@ -187,7 +189,7 @@ impl Compiler<'_> {
         }
         let mut compiled = Vec::new();
         for (index, member) in members.iter().enumerate() {
-            let path = format!("{path}[{index}]");
+            let path = item(&path, index);
             if matches!(member, written::Requirement::Name(name) if name == "nothing") {
                 self.wrong(&path, "\"nothing\" has no place in a group");
             }

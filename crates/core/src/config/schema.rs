@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
 use super::session::JwtProvider;
-use super::unique::UniqueMap;
+use super::tree::UniqueMap;
 use super::written;
 
 /// The schema of version 1, in JSON Schema draft 2020-12.

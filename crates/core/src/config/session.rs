@@ -1,34 +1,33 @@
 //! `"type": "jwt"`: sessions from their written form.
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::form::form;
 use super::{Compiler, written};
 use crate::credential::Carrier;
 use crate::session::Sessions;
 
-/// A session that another filter, such as `jwt_authn`, has verified.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub(super) struct JwtProvider {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "jwt")))]
-    _kind: IgnoredAny,
-    /// The filter's `payload_in_metadata`. Default: payload, as in Istio.
-    #[serde(default = "default_metadata_key")]
-    metadata_key: String,
-    /// The filter that verified it. Default: envoy.filters.http.jwt_authn.
-    #[serde(default = "default_filter")]
-    filter: String,
-    /// The claim that names the account. Default: sub.
-    #[serde(default = "default_account_claim")]
-    account_claim: String,
-    /// The claim that lists the scopes. Default: there are none.
-    scopes_claim: Option<String>,
-    /// Where the token stands, to take it out of the request. Default: it stays.
-    #[serde(default)]
-    strip: Vec<TokenPlace>,
+form! {
+    /// A session that another filter, such as `jwt_authn`, has verified.
+    pub(super) struct JwtProvider {
+        #[serde(rename = "type")]
+        #[schemars(with = "String", extend("const" = "jwt"))]
+        _kind: IgnoredAny,
+        /// The filter's `payload_in_metadata`. Default: payload, as in Istio.
+        #[serde(default = "default_metadata_key")]
+        metadata_key: String = default_metadata_key(),
+        /// The filter that verified it. Default: envoy.filters.http.jwt_authn.
+        #[serde(default = "default_filter")]
+        filter: String = default_filter(),
+        /// The claim that names the account. Default: sub.
+        #[serde(default = "default_account_claim")]
+        account_claim: String = default_account_claim(),
+        /// The claim that lists the scopes. Default: there are none.
+        scopes_claim: Option<String>,
+        /// Where the token stands, to take it out of the request. Default: it stays.
+        #[serde(default)]
+        strip: Vec<TokenPlace>,
+    }
 }
 
 fn default_metadata_key() -> String {
@@ -43,21 +42,17 @@ fn default_account_claim() -> String {
     "sub".to_owned()
 }
 
-/// Where the token of a session stands.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-#[serde(rename_all = "lowercase")]
-enum TokenPlace {
-    /// The header `authorization`.
-    Authorization,
-    /// A header of this name.
-    Header(String),
-    /// A cookie of this name.
-    Cookie(String),
+form! {
+    /// Where the token of a session stands.
+    #[derive(Debug)]
+    enum TokenPlace {
+        /// The header `authorization`.
+        Authorization = "authorization",
+        /// A header of this name.
+        Header(String) = "header",
+        /// A cookie of this name.
+        Cookie(String) = "cookie",
+    }
 }
 
 impl TokenPlace {
@@ -82,24 +77,18 @@ impl Compiler<'_> {
             // A zero byte would end a part of the path in the host's hands.
             let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic());
             if !(1..=256).contains(&text.len()) || !is_visible {
-                self.wrong(
-                    &format!("{path}.{field}"),
-                    "must be 1 to 256 visible ASCII characters",
-                );
+                self.wrong_in(path, field, "must be 1 to 256 visible ASCII characters");
             }
         }
         if written.scopes_claim.as_ref() == Some(&written.account_claim) {
-            self.wrong(
-                &format!("{path}.scopes_claim"),
-                "must not be the claim of the account",
-            );
+            self.wrong_in(path, "scopes_claim", "must not be the claim of the account");
         }
         let mut carriers: Vec<Carrier> = Vec::new();
         for (index, place) in written.strip.iter().enumerate() {
             let path = format!("{path}.strip[{index}]");
             if matches!(place, TokenPlace::Header(name) if name.eq_ignore_ascii_case("authorization"))
             {
-                self.wrong(&format!("{path}.header"), "use \"authorization\"");
+                self.wrong_in(&path, "header", "use \"authorization\"");
                 continue;
             }
             let carrier = self.carrier(&path, &place.carrier());

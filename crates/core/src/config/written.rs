@@ -5,120 +5,111 @@
 
 mod provider;
 
-use std::fmt;
-
-use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::IgnoredAny;
 
 pub use provider::{AppKeyProvider, Carrier, ProviderType};
 
 pub use super::challenge::Written as Challenge;
-use super::unique::UniqueMap;
+use super::form::form;
+use super::tree::{Error, Read, Start, Tree, UniqueMap};
 use crate::secret::Encoding;
 
-/// What Keygate is to allow, and by which credentials.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Policy {
-    /// The version of this form: 1.
-    #[cfg_attr(feature = "schema", schemars(extend("const" = 1)))]
-    pub version: u64,
-    /// Rings of secrets by name. The first of a ring signs, all verify.
-    #[serde(default)]
-    pub secrets: UniqueMap<Vec<RingSecret>>,
-    /// How to reach the key service. Needed by providers of app keys.
-    pub key_service: Option<KeyService>,
-    /// Kinds of credential by name; the `type` of each says what else it has.
-    // Read by their type in a second step, from the tree.
-    #[serde(default)]
-    #[cfg_attr(
-        feature = "schema",
-        schemars(with = "UniqueMap<super::schema::Provider>")
-    )]
-    pub providers: UniqueMap<IgnoredAny>,
-    /// The first rule that matches decides.
-    pub rules: Vec<Rule>,
-    /// What holds when no rule matches. There is no default.
-    pub unmatched: Unmatched,
-    /// Bodies of refusals by name; a rule takes one by `deny`.
-    #[serde(default)]
-    pub responses: UniqueMap<Response>,
-    /// Names of the headers by which the upstream learns who calls.
-    #[serde(default)]
-    pub identity: Identity,
-    /// Who vouches for the identity, for upstreams that must not trust headers.
-    pub assertion: Option<super::assertion::Assertion>,
-    /// What a 401 says is protected. Default: keygate.
-    pub realm: Option<String>,
+form! {
+    /// What Keygate is to allow, and by which credentials.
+    pub struct Policy {
+        /// The version of this form: 1.
+        #[schemars(extend("const" = 1))]
+        pub version: u64,
+        /// Rings of secrets by name. The first of a ring signs, all verify.
+        #[serde(default)]
+        pub secrets: UniqueMap<Vec<RingSecret>>,
+        /// How to reach the key service. Needed by providers of app keys.
+        pub key_service: Option<KeyService>,
+        /// Kinds of credential by name; the `type` of each says what else it has.
+        // Read by their type in a second step, from the tree.
+        #[serde(default)]
+        #[schemars(with = "UniqueMap<super::schema::Provider>")]
+        pub providers: UniqueMap<IgnoredAny>,
+        /// The first rule that matches decides.
+        pub rules: Vec<Rule>,
+        /// What holds when no rule matches. There is no default.
+        pub unmatched: Unmatched,
+        /// Bodies of refusals by name; a rule takes one by `deny`.
+        #[serde(default)]
+        pub responses: UniqueMap<Response>,
+        /// Names of the headers by which the upstream learns who calls.
+        #[serde(default)]
+        pub identity: Identity,
+        /// Who vouches for the identity, for upstreams that must not trust headers.
+        pub assertion: Option<super::assertion::Assertion>,
+        /// What a 401 says is protected. Default: keygate.
+        pub realm: Option<String>,
+    }
 }
 
-/// Names of headers; those that are left out keep theirs.
-#[derive(Debug, Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Identity {
-    /// Whose credential it is. Default: x-keygate-account.
-    pub account: Option<String>,
-    /// The public id of an app key. Default: x-keygate-key-id.
-    pub key_id: Option<String>,
-    /// Scopes with a space between. Default: x-keygate-scopes.
-    pub scopes: Option<String>,
-    /// The metadata of an app key, JSON in base64url. Default: x-keygate-metadata.
-    pub metadata: Option<String>,
-    /// What was decided. Default: x-keygate-result.
-    pub result: Option<String>,
+form! {
+    /// Names of headers; those that are left out keep theirs.
+    #[derive(Default)]
+    pub struct Identity {
+        /// Whose credential it is. Default: x-keygate-account.
+        pub account: Option<String>,
+        /// The public id of an app key. Default: x-keygate-key-id.
+        pub key_id: Option<String>,
+        /// Scopes with a space between. Default: x-keygate-scopes.
+        pub scopes: Option<String>,
+        /// The metadata of an app key, JSON in base64url. Default: x-keygate-metadata.
+        pub metadata: Option<String>,
+        /// What was decided. Default: x-keygate-result.
+        pub result: Option<String>,
+    }
 }
 
-/// One secret of a ring. It is named here and lives in the environment.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct RingSecret {
-    /// The public name of the secret, once in a ring. For app keys: 2 letters or digits.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._-]{1,64}$")))]
-    pub id: String,
-    /// The environment variable that holds it, where the filter runs.
-    pub env: Option<String>,
-    /// In place of `env`: a public key, as PEM (BEGIN PUBLIC KEY) or, of Ed25519, in base64.
-    pub public_key: Option<String>,
-    /// How the variable holds it. Default: utf8, the bytes of the text.
-    #[serde(default)]
-    pub encoding: Encoding,
-    /// RFC 3339: it does not count before. Default: always.
-    #[cfg_attr(feature = "schema", schemars(extend("format" = "date-time")))]
-    pub not_before: Option<String>,
-    /// RFC 3339: it counts no more from then on. Default: for ever.
-    #[cfg_attr(feature = "schema", schemars(extend("format" = "date-time")))]
-    pub not_after: Option<String>,
+form! {
+    /// One secret of a ring. It is named here and lives in the environment.
+    pub struct RingSecret {
+        /// The public name of the secret, once in a ring. For app keys: 2 letters or digits.
+        #[schemars(extend("pattern" = "^[A-Za-z0-9._-]{1,64}$"))]
+        pub id: String,
+        /// The environment variable that holds it, where the filter runs.
+        pub env: Option<String>,
+        /// In place of `env`: a public key, as PEM (BEGIN PUBLIC KEY) or, of Ed25519, in base64.
+        pub public_key: Option<String>,
+        /// How the variable holds it. Default: utf8, the bytes of the text.
+        #[serde(default)]
+        pub encoding: Encoding,
+        /// RFC 3339: it does not count before. Default: always.
+        #[schemars(extend("format" = "date-time"))]
+        pub not_before: Option<String>,
+        /// RFC 3339: it counts no more from then on. Default: for ever.
+        #[schemars(extend("format" = "date-time"))]
+        pub not_after: Option<String>,
+    }
 }
 
-/// How to reach the key service.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct KeyService {
-    /// The name of the cluster in Envoy.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
-    pub cluster: String,
-    /// What the calls carry as `:authority`.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
-    pub authority: String,
-    /// The environment variable that holds the edge token.
-    pub token_env: String,
-    /// How long a call may take. Default: 300ms.
-    #[serde(default = "default_timeout")]
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    pub timeout: String,
-    /// How often the change feed is read. Default: 1s.
-    #[serde(default = "default_poll")]
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    pub poll: String,
-    /// How long cached keys count while the service is away; longer than poll. Default: 60s.
-    #[serde(default = "default_lease")]
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    pub lease: String,
+form! {
+    /// How to reach the key service.
+    pub struct KeyService {
+        /// The name of the cluster in Envoy.
+        #[schemars(length(min = 1))]
+        pub cluster: String,
+        /// What the calls carry as `:authority`.
+        #[schemars(length(min = 1))]
+        pub authority: String,
+        /// The environment variable that holds the edge token.
+        pub token_env: String,
+        /// How long a call may take. Default: 300ms.
+        #[serde(default = "default_timeout")]
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        pub timeout: String = default_timeout(),
+        /// How often the change feed is read. Default: 1s.
+        #[serde(default = "default_poll")]
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        pub poll: String = default_poll(),
+        /// How long cached keys count while the service is away; longer than poll. Default: 60s.
+        #[serde(default = "default_lease")]
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        pub lease: String = default_lease(),
+    }
 }
 
 fn default_timeout() -> String {
@@ -133,157 +124,134 @@ fn default_lease() -> String {
     "60s".to_owned()
 }
 
-/// Whom a rule is for, and what it requires.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Rule {
-    /// Its name in logs, metrics and answers.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._-]{1,64}$")))]
-    pub name: String,
-    /// Which requests it is for: all that is given must fit.
-    #[serde(rename = "match")]
-    pub matches: Match,
-    /// What a request must bring.
-    pub require: Requirement,
-    /// What the scopes of the credential must be; the first for the method decides.
-    #[serde(default)]
-    pub scopes: Vec<NeededScopes>,
-    /// How strictly it is kept. Default: block.
-    #[serde(default)]
-    pub mode: Mode,
-    /// With `"mode": "challenge"`: what a browser must do.
-    pub challenge: Option<Challenge>,
-    /// The response for a refusal. Default: as the client prefers.
-    pub deny: Option<String>,
-    /// Whether `%2F` may stand in the path. Default: false.
-    #[serde(default)]
-    pub allow_encoded_slash: bool,
-    /// Whether a CORS preflight passes without a credential. Default: it does not.
-    pub preflight: Option<Preflight>,
-    /// From which pages a request may come, such as https://app.example.com. Default: any.
-    pub allowed_referrers: Option<Vec<String>>,
+form! {
+    /// Whom a rule is for, and what it requires.
+    pub struct Rule {
+        /// Its name in logs, metrics and answers.
+        #[schemars(extend("pattern" = "^[A-Za-z0-9._-]{1,64}$"))]
+        pub name: String,
+        /// Which requests it is for: all that is given must fit.
+        #[serde(rename = "match")]
+        pub matches: Match,
+        /// What a request must bring.
+        pub require: Requirement,
+        /// What the scopes of the credential must be; the first for the method decides.
+        #[serde(default)]
+        pub scopes: Vec<NeededScopes>,
+        /// How strictly it is kept. Default: block.
+        #[serde(default)]
+        pub mode: Mode,
+        /// With `"mode": "challenge"`: what a browser must do.
+        pub challenge: Option<Challenge>,
+        /// The response for a refusal. Default: as the client prefers.
+        pub deny: Option<String>,
+        /// Whether `%2F` may stand in the path. Default: false.
+        #[serde(default)]
+        pub allow_encoded_slash: bool,
+        /// Whether a CORS preflight passes without a credential. Default: it does not.
+        pub preflight: Option<Preflight>,
+        /// From which pages a request may come, such as https://app.example.com. Default: any.
+        pub allowed_referrers: Option<Vec<String>>,
+    }
 }
 
-/// What becomes of a CORS preflight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Preflight {
-    /// It passes.
-    Allow,
+form! {
+    /// What becomes of a CORS preflight.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Preflight {
+        /// It passes.
+        Allow = "allow",
+    }
 }
 
-/// Which requests a rule is for.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Match {
-    /// A glob: `*` is one segment, `**` any number; a trailing `/**` includes the bare prefix.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^/[^?#]*$")))]
-    pub path: String,
-    /// Methods in upper case. Default: all.
-    #[cfg_attr(
-        feature = "schema",
-        schemars(length(min = 1), inner(regex(pattern = "^[A-Z-]+$")))
-    )]
-    pub methods: Option<Vec<String>>,
-    /// Hosts without port: `a.example`, or `*.example` for all below. Default: all.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
-    pub hosts: Option<Vec<String>>,
-    /// Headers that a request must have. Default: none.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
-    pub headers: Option<Vec<HeaderMatch>>,
+form! {
+    /// Which requests a rule is for.
+    pub struct Match {
+        /// A glob: `*` is one segment, `**` any number; a trailing `/**` includes the bare prefix.
+        #[schemars(extend("pattern" = "^/[^?#]*$"))]
+        pub path: String,
+        /// Methods in upper case. Default: all.
+        #[schemars(length(min = 1), inner(regex(pattern = "^[A-Z-]+$")))]
+        pub methods: Option<Vec<String>>,
+        /// Hosts without port: `a.example`, or `*.example` for all below. Default: all.
+        #[schemars(length(min = 1))]
+        pub hosts: Option<Vec<String>>,
+        /// Headers that a request must have. Default: none.
+        #[schemars(length(min = 1))]
+        pub headers: Option<Vec<HeaderMatch>>,
+    }
 }
 
-/// A header that a request must have.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct HeaderMatch {
-    /// Its name.
-    pub name: String,
-    /// Its value. Default: any.
-    pub value: Option<String>,
+form! {
+    /// A header that a request must have.
+    pub struct HeaderMatch {
+        /// Its name.
+        pub name: String,
+        /// Its value. Default: any.
+        pub value: Option<String>,
+    }
 }
 
-/// What scopes some methods need.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct NeededScopes {
-    /// The methods, in upper case. Default: all.
-    #[cfg_attr(
-        feature = "schema",
-        schemars(length(min = 1), inner(regex(pattern = "^[A-Z-]+$")))
-    )]
-    pub methods: Option<Vec<String>>,
-    /// Such as `files:read AND (admin OR audit:*)`.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
-    pub need: String,
+form! {
+    /// What scopes some methods need.
+    pub struct NeededScopes {
+        /// The methods, in upper case. Default: all.
+        #[schemars(length(min = 1), inner(regex(pattern = "^[A-Z-]+$")))]
+        pub methods: Option<Vec<String>>,
+        /// Such as `files:read AND (admin OR audit:*)`.
+        #[schemars(length(min = 1))]
+        pub need: String,
+    }
 }
 
-/// How strictly a rule is kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Mode {
-    /// Who does not meet it is refused.
-    #[default]
-    Block,
-    /// Everybody passes; the upstream learns what would have happened.
-    Simulate,
-    /// Who does not meet it may pass a challenge in a browser.
-    Challenge,
-    /// Everybody passes, unchecked.
-    Off,
+form! {
+    /// How strictly a rule is kept.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub enum Mode {
+        /// Who does not meet it is refused.
+        #[default]
+        Block = "block",
+        /// Everybody passes; the upstream learns what would have happened.
+        Simulate = "simulate",
+        /// Who does not meet it may pass a challenge in a browser.
+        Challenge = "challenge",
+        /// Everybody passes, unchecked.
+        Off = "off",
+    }
 }
 
-/// What holds when no rule matches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Unmatched {
-    /// The request is refused.
-    Deny,
-    /// The request passes.
-    Allow,
+form! {
+    /// What holds when no rule matches.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Unmatched {
+        /// The request is refused.
+        Deny = "deny",
+        /// The request passes.
+        Allow = "allow",
+    }
 }
 
-/// An answer; those in `reasons` have no `reasons` of their own.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Response {
-    /// JSON; `{reason}`, `{message}`, `{status}`, `{request_id}`, `{rule}` and `{url}` in its
-    /// texts are filled.
-    pub json: Option<serde_json::Value>,
-    /// A page; the same words are filled, escaped.
-    pub html: Option<String>,
-    /// Plain text; the same words are filled.
-    pub text: Option<String>,
-    /// Where to send the client instead; `{url}` is where it wanted to go.
-    pub redirect: Option<String>,
-    /// The HTTP status. Default: as the reason wants.
-    pub status: Option<u16>,
-    /// Headers to add.
-    #[serde(default)]
-    pub headers: UniqueMap<String>,
-    /// Another answer for a reason, by its public name.
-    #[serde(default)]
-    pub reasons: UniqueMap<Response>,
+form! {
+    /// An answer; those in `reasons` have no `reasons` of their own.
+    pub struct Response {
+        /// JSON; `{reason}`, `{message}`, `{status}`, `{request_id}`, `{rule}` and `{url}` in its
+        /// texts are filled.
+        pub json: Option<serde_json::Value>,
+        /// A page; the same words are filled, escaped.
+        pub html: Option<String>,
+        /// Plain text; the same words are filled.
+        pub text: Option<String>,
+        /// Where to send the client instead; `{url}` is where it wanted to go.
+        pub redirect: Option<String>,
+        /// The HTTP status. Default: as the reason wants.
+        pub status: Option<u16>,
+        /// Headers to add.
+        #[serde(default)]
+        pub headers: UniqueMap<String>,
+        /// Another answer for a reason, by its public name.
+        #[serde(default)]
+        pub reasons: UniqueMap<Response>,
+    }
 }
 
 /// A provider's name, `"nothing"`, or a group.
@@ -296,9 +264,11 @@ pub enum Requirement {
     Group(Group),
 }
 
-#[derive(Debug, Deserialize)]
+/// Several providers.
+#[derive(Debug)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
-#[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(serde::Deserialize))]
+#[cfg_attr(any(test, feature = "schema"), serde(rename_all = "lowercase"))]
 pub enum Group {
     /// One of these is enough.
     Any(Vec<Requirement>),
@@ -306,26 +276,34 @@ pub enum Group {
     All(Vec<Requirement>),
 }
 
-impl<'de> Deserialize<'de> for Requirement {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NameOrGroup;
-
-        impl<'de> Visitor<'de> for NameOrGroup {
-            type Value = Requirement;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the name of a provider, \"nothing\", {\"any\": […]} or {\"all\": […]}")
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<Requirement, E> {
-                Ok(Requirement::Name(name.to_owned()))
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Requirement, M::Error> {
-                Group::deserialize(MapAccessDeserializer::new(map)).map(Requirement::Group)
-            }
+impl Read for Requirement {
+    fn read(&mut self, tree: &Tree) -> Result<(), Error> {
+        if let Some(name) = tree.text() {
+            *self = Self::Name(name.to_owned());
+            return Ok(());
         }
+        let (index, members) = tree.group(NAME_OR_GROUP, &["any", "all"])?;
+        *self = Self::Group(match index {
+            0 => Group::Any(members),
+            _ => Group::All(members),
+        });
+        Ok(())
+    }
+}
 
-        deserializer.deserialize_any(NameOrGroup)
+impl Start for Requirement {
+    fn start() -> Self {
+        Self::Name(String::new())
+    }
+}
+
+const NAME_OR_GROUP: &str = "the name of a provider, \"nothing\", {\"any\": […]} or {\"all\": […]}";
+
+form! {
+    impl Encoding {
+        Utf8 = "utf8",
+        Hex = "hex",
+        Base64 = "base64",
+        Base64Url = "base64url",
     }
 }

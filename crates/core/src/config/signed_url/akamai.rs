@@ -1,70 +1,65 @@
 //! `"format": "akamai"` from its written form.
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::Place;
-use crate::config::Compiler;
+use crate::config::form::form;
+use crate::config::{Compiler, member};
 use crate::signed_url::akamai::Akamai;
 use crate::signed_url::carrier::Carrier;
-use crate::signed_url::hmac_key::{HmacHash, HmacKey};
+use crate::signed_url::hmac_key::HmacHash;
 
-/// A token of Akamai's EdgeAuth 2.0.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: IgnoredAny,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "akamai")))]
-    _format: IgnoredAny,
-    /// The ring that signs the tokens. Akamai's keys are written in hexadecimal digits:
-    /// give its entries "encoding": "hex".
-    secrets: String,
-    /// Where a token may stand. Default: the parameter __token__.
-    from: Option<Vec<Place>>,
-    /// The hash of the HMAC. Default: sha256.
-    #[serde(default)]
-    algorithm: Algorithm,
-    /// Must be true for sha1 and md5.
-    #[serde(default)]
-    allow_weak: bool,
-    /// The environment variable with the salt, if one is signed.
-    salt_env: Option<String>,
-    /// The query is not signed, as with "Ignore query string" of the original.
-    #[serde(default)]
-    ignore_query_string: bool,
-    /// How far ahead a token may end, such as 7d.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    max_lifetime: String,
-    /// How far the signer's clock may be ahead. Default: 30s.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    skew: Option<String>,
+form! {
+    /// A token of Akamai's EdgeAuth 2.0.
+    pub(in crate::config) struct Written {
+        #[serde(rename = "type")]
+        #[schemars(with = "String", extend("const" = "signed_url"))]
+        _kind: IgnoredAny,
+        #[serde(rename = "format")]
+        #[schemars(with = "String", extend("const" = "akamai"))]
+        _format: IgnoredAny,
+        /// The ring that signs the tokens. Akamai's keys are written in hexadecimal digits:
+        /// give its entries "encoding": "hex".
+        secrets: String,
+        /// Where a token may stand. Default: the parameter __token__.
+        from: Option<Vec<Place>>,
+        /// The hash of the HMAC. Default: sha256.
+        #[serde(default)]
+        algorithm: Algorithm,
+        /// Must be true for sha1 and md5.
+        #[serde(default)]
+        allow_weak: bool,
+        /// The environment variable with the salt, if one is signed.
+        salt_env: Option<String>,
+        /// The query is not signed, as with "Ignore query string" of the original.
+        #[serde(default)]
+        ignore_query_string: bool,
+        /// How far ahead a token may end, such as 7d.
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        max_lifetime: String,
+        /// How far the signer's clock may be ahead. Default: 30s.
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        skew: Option<String>,
+    }
 }
 
-/// The hash of an HMAC.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-#[serde(rename_all = "lowercase")]
-enum Algorithm {
-    /// The default of the original.
-    #[default]
-    Sha256,
-    /// Weak.
-    Sha1,
-    /// Weaker.
-    Md5,
+form! {
+    /// The hash of an HMAC.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum Algorithm {
+        /// The default of the original.
+        #[default]
+        Sha256 = "sha256",
+        /// Weak.
+        Sha1 = "sha1",
+        /// Weaker.
+        Md5 = "md5",
+    }
 }
 
 impl Compiler<'_> {
     pub(super) fn akamai(&mut self, path: &str, written: &Written) -> Option<Akamai> {
-        let at = |field: &str| format!("{path}.{field}");
+        let at = |field: &str| member(path, field);
         let hash = match written.algorithm {
             Algorithm::Sha256 => HmacHash::Sha256,
             Algorithm::Sha1 => HmacHash::Sha1,
@@ -72,11 +67,9 @@ impl Compiler<'_> {
         };
         if hash != HmacHash::Sha256 && !written.allow_weak {
             let message = "is weak: use sha256, or say \"allow_weak\": true";
-            self.wrong(&at("algorithm"), message);
+            self.wrong_in(path, "algorithm", message);
         }
-        let ring = self.ring_of(path, &written.secrets, |_, entry| {
-            Some(HmacKey::new(hash, entry.key.expose()))
-        });
+        let ring = self.hmac_keys(path, &written.secrets, hash);
         let default = Carrier::Query("__token__".to_owned());
         let carriers = self.places(path, &written.from, default);
         for (index, carrier) in carriers.iter().enumerate() {

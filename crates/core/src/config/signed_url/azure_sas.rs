@@ -1,53 +1,49 @@
 //! `"format": "azure-sas"` from its written form.
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
-use crate::app_key::mac;
-use crate::config::Compiler;
+use crate::config::form::form;
+use crate::config::{Compiler, member};
 use crate::signed_url::azure_sas::AzureSas;
 
-/// A service SAS of Azure Blob Storage, to read.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: IgnoredAny,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "azure-sas")))]
-    _format: IgnoredAny,
-    /// The ring of account keys, with "encoding": "base64" as Azure shows them.
-    secrets: String,
-    /// The name of the storage account.
-    account: String,
-    /// The only container that links may be for. Default: whichever the path begins with.
-    container: Option<String>,
-    /// How far ahead a link may end, such as 7d.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    max_lifetime: String,
-    /// How far the signer's clock may be ahead. Default: 30s.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    skew: Option<String>,
+form! {
+    /// A service SAS of Azure Blob Storage, to read.
+    pub(in crate::config) struct Written {
+        #[serde(rename = "type")]
+        #[schemars(with = "String", extend("const" = "signed_url"))]
+        _kind: IgnoredAny,
+        #[serde(rename = "format")]
+        #[schemars(with = "String", extend("const" = "azure-sas"))]
+        _format: IgnoredAny,
+        /// The ring of account keys, with "encoding": "base64" as Azure shows them.
+        secrets: String,
+        /// The name of the storage account.
+        account: String,
+        /// The only container that links may be for. Default: whichever the path begins with.
+        container: Option<String>,
+        /// How far ahead a link may end, such as 7d.
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        max_lifetime: String,
+        /// How far the signer's clock may be ahead. Default: 30s.
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        skew: Option<String>,
+    }
 }
 
 impl Compiler<'_> {
     pub(super) fn azure_sas(&mut self, path: &str, written: &Written) -> Option<AzureSas> {
-        let at = |field: &str| format!("{path}.{field}");
-        let ring = self.ring_of(path, &written.secrets, |_, entry| {
-            Some(mac(entry.key.expose()))
-        });
+        let at = |field: &str| member(path, field);
+        let ring = self.mac_ring(path, &written.secrets);
         let fits = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit();
         if written.account.is_empty() || !written.account.bytes().all(fits) {
-            self.wrong(&at("account"), "must be lower-case letters and digits");
+            self.wrong_in(path, "account", "must be lower-case letters and digits");
         }
         let fits = |it: u8| fits(it) || b"-$".contains(&it);
         if let Some(container) = &written.container
             && (container.is_empty() || !container.bytes().all(fits))
         {
-            self.wrong(&at("container"), "must be the name of a container");
+            self.wrong_in(path, "container", "must be the name of a container");
         }
         let max_lifetime = self.span(&at("max_lifetime"), &written.max_lifetime);
         self.at_most(&at("max_lifetime"), max_lifetime, MAX_LIFETIME);

@@ -1,105 +1,92 @@
 //! `"format": "cloudflare"` from its written form.
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
-use crate::app_key::mac;
-use crate::config::Compiler;
+use crate::config::form::form;
+use crate::config::{Compiler, member};
 use crate::signed_url::cloudflare::{Alphabet, Cloudflare, Directory, LinkCarrier, Stamp};
 
-/// A link that the application signs, in Cloudflare's format.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: IgnoredAny,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "cloudflare")))]
-    _format: IgnoredAny,
-    /// The ring that signs the links.
-    secrets: String,
-    /// The query parameter with the token, the last of the query. Default: verify.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._~-]+$")))]
-    parameter: Option<String>,
-    /// A header with the token.
-    header: Option<String>,
-    /// Two headers with the two parts of the token.
-    headers: Option<LinkHeaders>,
-    /// How the MAC is written. Default: standard.
-    #[serde(default)]
-    base64: Base64,
-    /// What the time in the link means. Default: issued.
-    #[serde(default)]
-    stamp: StampMeaning,
-    /// With `stamp: issued`: how long a link lives, such as 3h.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    ttl: Option<String>,
-    /// With `stamp: expires`: how far ahead a link may end, such as 7d.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    max_lifetime: Option<String>,
-    /// How far the signer's clock may be ahead. Default: 30s.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    skew: Option<String>,
-    /// The link covers the directory of so many bytes, its last slash included.
-    #[cfg_attr(feature = "schema", schemars(range(min = 2)))]
-    directory_length: Option<usize>,
-    /// The link covers a directory of any length, its last slash included. Default: false.
-    #[serde(default)]
-    directory: bool,
+form! {
+    /// A link that the application signs, in Cloudflare's format.
+    pub(in crate::config) struct Written {
+        #[serde(rename = "type")]
+        #[schemars(with = "String", extend("const" = "signed_url"))]
+        _kind: IgnoredAny,
+        #[serde(rename = "format")]
+        #[schemars(with = "String", extend("const" = "cloudflare"))]
+        _format: IgnoredAny,
+        /// The ring that signs the links.
+        secrets: String,
+        /// The query parameter with the token, the last of the query. Default: verify.
+        #[schemars(extend("pattern" = "^[A-Za-z0-9._~-]+$"))]
+        parameter: Option<String>,
+        /// A header with the token.
+        header: Option<String>,
+        /// Two headers with the two parts of the token.
+        headers: Option<LinkHeaders>,
+        /// How the MAC is written. Default: standard.
+        #[serde(default)]
+        base64: Base64,
+        /// What the time in the link means. Default: issued.
+        #[serde(default)]
+        stamp: StampMeaning,
+        /// With `stamp: issued`: how long a link lives, such as 3h.
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        ttl: Option<String>,
+        /// With `stamp: expires`: how far ahead a link may end, such as 7d.
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        max_lifetime: Option<String>,
+        /// How far the signer's clock may be ahead. Default: 30s.
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        skew: Option<String>,
+        /// The link covers the directory of so many bytes, its last slash included.
+        #[schemars(range(min = 2))]
+        directory_length: Option<usize>,
+        /// The link covers a directory of any length, its last slash included. Default: false.
+        #[serde(default)]
+        directory: bool,
+    }
 }
 
-/// The headers of a link whose token comes in two parts.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-struct LinkHeaders {
-    /// The header with the ten digits of the time.
-    timestamp: String,
-    /// The header with the MAC.
-    mac: String,
+form! {
+    /// The headers of a link whose token comes in two parts.
+    pub(super) struct LinkHeaders {
+        /// The header with the ten digits of the time.
+        timestamp: String,
+        /// The header with the MAC.
+        mac: String,
+    }
 }
 
-/// How a MAC is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-#[serde(rename_all = "lowercase")]
-enum Base64 {
-    /// RFC 4648 section 4, with padding.
-    #[default]
-    Standard,
-    /// RFC 4648 section 5, without padding.
-    Url,
+form! {
+    /// How a MAC is written.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum Base64 {
+        /// RFC 4648 section 4, with padding.
+        #[default]
+        Standard = "standard",
+        /// RFC 4648 section 5, without padding.
+        Url = "url",
+    }
 }
 
-/// What the time in a link means.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-#[serde(rename_all = "lowercase")]
-enum StampMeaning {
-    /// When the link was made.
-    #[default]
-    Issued,
-    /// When the link ends.
-    Expires,
+form! {
+    /// What the time in a link means.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum StampMeaning {
+        /// When the link was made.
+        #[default]
+        Issued = "issued",
+        /// When the link ends.
+        Expires = "expires",
+    }
 }
 
 impl Compiler<'_> {
     pub(super) fn cloudflare(&mut self, path: &str, written: &Written) -> Option<Cloudflare> {
-        let at = |field: &str| format!("{path}.{field}");
-        let ring = self.ring_of(path, &written.secrets, |_, entry| {
-            Some(mac(entry.key.expose()))
-        });
+        let at = |field: &str| member(path, field);
+        let ring = self.mac_ring(path, &written.secrets);
         let carriers = self.link_carriers(path, written);
         let span = |this: &mut Self, field: &str, text: &Option<String>| {
             text.as_deref().and_then(|text| this.span(&at(field), text))
@@ -127,24 +114,27 @@ impl Compiler<'_> {
             _ => written.max_lifetime.is_some(),
         };
         if !is_given(needed) {
-            self.wrong(
-                &at(needed),
+            self.wrong_in(
+                path,
+                needed,
                 "must be given: a link without an end is no signed link",
             );
         }
         if is_given(other) {
-            self.wrong(
-                &at(other),
+            self.wrong_in(
+                path,
+                other,
                 format!("does not go with this meaning of stamp: use {needed}"),
             );
         }
         if written.directory && written.directory_length.is_some() {
             let message = "does not go with directory, which is of any length";
-            self.wrong(&at("directory_length"), message);
+            self.wrong_in(path, "directory_length", message);
         }
         if written.directory_length.is_some_and(|length| length < 2) {
-            self.wrong(
-                &at("directory_length"),
+            self.wrong_in(
+                path,
+                "directory_length",
                 "must be at least 2: \"/\" would be everything",
             );
         }
@@ -174,8 +164,9 @@ impl Compiler<'_> {
         let used = *self.link_scopes.entry(ring.to_owned()).or_insert(scope);
         let (directory, is_end) = scope;
         if used.0 != directory {
-            self.wrong(
-                &format!("{path}.secrets"),
+            self.wrong_in(
+                path,
+                "secrets",
                 "this ring is used with another directory or directory_length already: \
                  take one of its own",
             );
@@ -192,23 +183,20 @@ impl Compiler<'_> {
         let mut carriers = Vec::new();
         if let Some(name) = &written.header {
             carriers.push(LinkCarrier::Header(
-                self.header(&format!("{path}.header"), name),
+                self.header(&member(path, "header"), name),
             ));
         }
         if let Some(names) = &written.headers {
-            let timestamp = self.header(&format!("{path}.headers.timestamp"), &names.timestamp);
-            let mac = self.header(&format!("{path}.headers.mac"), &names.mac);
+            let timestamp = self.header(&member(path, "headers.timestamp"), &names.timestamp);
+            let mac = self.header(&member(path, "headers.mac"), &names.mac);
             if timestamp == mac {
-                self.wrong(
-                    &format!("{path}.headers.mac"),
-                    "must not be the header of the stamp",
-                );
+                self.wrong_in(path, "headers.mac", "must not be the header of the stamp");
             }
             carriers.push(LinkCarrier::Headers { timestamp, mac });
         }
         match &written.parameter {
             Some(name) => {
-                self.parameter(&format!("{path}.parameter"), name);
+                self.parameter(&member(path, "parameter"), name);
                 carriers.push(LinkCarrier::Parameter(name.clone()));
             }
             None if carriers.is_empty() => {

@@ -1,101 +1,88 @@
 //! `"format": "cloudfront"` from its written form.
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::{MAX_LIFETIME, MAX_SKEW};
-use crate::config::Compiler;
+use crate::config::form::form;
+use crate::config::{Compiler, member};
 use crate::signed_url::cloudfront::{Carrier, CloudFront, Hash};
 use crate::signed_url::public_key::KeyKind;
 use crate::time::Millis;
 
-/// A link or cookies that the application signs for Amazon CloudFront.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: IgnoredAny,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "cloudfront")))]
-    _format: IgnoredAny,
-    /// The ring of public keys, RSA or P-256. The id of an entry is its Key-Pair-Id.
-    secrets: String,
-    /// The hash that is signed. Default: sha256.
-    #[serde(default)]
-    hash: WrittenHash,
-    /// Needed with `hash: sha1`, which CloudFront's own tools take when nothing is said.
-    #[serde(default)]
-    allow_weak: bool,
-    /// Where a token may stand. Default: query and cookies.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
-    from: Option<Vec<WrittenCarrier>>,
-    /// The scheme of the URLs that are signed. Default: https.
-    #[serde(default)]
-    scheme: WrittenScheme,
-    /// How far ahead a link may end, such as 7d.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    max_lifetime: String,
-    /// How far the signer's clock may be ahead. Default: not at all.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    skew: Option<String>,
-    /// Whether a policy without Resource counts, which opens all that the rule matches.
-    /// Default: false.
-    #[serde(default)]
-    allow_any_resource: bool,
+form! {
+    /// A link or cookies that the application signs for Amazon CloudFront.
+    pub(in crate::config) struct Written {
+        #[serde(rename = "type")]
+        #[schemars(with = "String", extend("const" = "signed_url"))]
+        _kind: IgnoredAny,
+        #[serde(rename = "format")]
+        #[schemars(with = "String", extend("const" = "cloudfront"))]
+        _format: IgnoredAny,
+        /// The ring of public keys, RSA or P-256. The id of an entry is its Key-Pair-Id.
+        secrets: String,
+        /// The hash that is signed. Default: sha256.
+        #[serde(default)]
+        hash: WrittenHash,
+        /// Needed with `hash: sha1`, which CloudFront's own tools take when nothing is said.
+        #[serde(default)]
+        allow_weak: bool,
+        /// Where a token may stand. Default: query and cookies.
+        #[schemars(length(min = 1))]
+        from: Option<Vec<WrittenCarrier>>,
+        /// The scheme of the URLs that are signed. Default: https.
+        #[serde(default)]
+        scheme: WrittenScheme,
+        /// How far ahead a link may end, such as 7d.
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        max_lifetime: String,
+        /// How far the signer's clock may be ahead. Default: not at all.
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        skew: Option<String>,
+        /// Whether a policy without Resource counts, which opens all that the rule matches.
+        /// Default: false.
+        #[serde(default)]
+        allow_any_resource: bool,
+    }
 }
 
-/// The hash that is signed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-#[serde(rename_all = "lowercase")]
-enum WrittenHash {
-    /// Collisions can be made: needs `allow_weak`.
-    Sha1,
-    /// Links say `Hash-Algorithm=SHA256`.
-    #[default]
-    Sha256,
+form! {
+    /// The hash that is signed.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum WrittenHash {
+        /// Collisions can be made: needs `allow_weak`.
+        Sha1 = "sha1",
+        /// Links say `Hash-Algorithm=SHA256`.
+        #[default]
+        Sha256 = "sha256",
+    }
 }
 
-/// Where a token may stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-#[serde(rename_all = "lowercase")]
-enum WrittenCarrier {
-    /// `Policy` or `Expires`, `Signature` and `Key-Pair-Id` in the query.
-    Query,
-    /// The same in cookies, with `CloudFront-` in front.
-    Cookies,
+form! {
+    /// Where a token may stand.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum WrittenCarrier {
+        /// `Policy` or `Expires`, `Signature` and `Key-Pair-Id` in the query.
+        Query = "query",
+        /// The same in cookies, with `CloudFront-` in front.
+        Cookies = "cookies",
+    }
 }
 
-/// The scheme of a URL.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-#[serde(rename_all = "lowercase")]
-enum WrittenScheme {
-    /// With TLS.
-    #[default]
-    Https,
-    /// Without.
-    Http,
+form! {
+    /// The scheme of a URL.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum WrittenScheme {
+        /// With TLS.
+        #[default]
+        Https = "https",
+        /// Without.
+        Http = "http",
+    }
 }
 
 impl Compiler<'_> {
     pub(super) fn cloudfront(&mut self, path: &str, written: &Written) -> Option<CloudFront> {
-        let at = |field: &str| format!("{path}.{field}");
+        let at = |field: &str| member(path, field);
         let kinds = [KeyKind::Rsa, KeyKind::P256];
         let ring = self.public_ring_of(path, &written.secrets, &kinds);
         let hash = match written.hash {
@@ -106,10 +93,10 @@ impl Compiler<'_> {
             (Hash::Sha1, false) => {
                 let message = "must be true with \"hash\": \"sha1\": two policies with one SHA-1 \
                                can be made";
-                self.wrong(&at("allow_weak"), message);
+                self.wrong_in(path, "allow_weak", message);
             }
             (Hash::Sha256, true) => {
-                self.wrong(&at("allow_weak"), "is for \"hash\": \"sha1\" only");
+                self.wrong_in(path, "allow_weak", "is for \"hash\": \"sha1\" only");
             }
             (Hash::Sha1, true) | (Hash::Sha256, false) => {}
         }
@@ -117,7 +104,7 @@ impl Compiler<'_> {
         let default = [WrittenCarrier::Query, WrittenCarrier::Cookies];
         let from = written.from.as_deref().unwrap_or(&default);
         if from.is_empty() {
-            self.wrong(&at("from"), "must not be empty");
+            self.wrong_in(path, "from", "must not be empty");
         }
         for (index, carrier) in from.iter().enumerate() {
             let carrier = match carrier {

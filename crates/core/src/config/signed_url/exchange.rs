@@ -1,71 +1,58 @@
 //! `exchange`, which the providers of every format of links may have.
 
-use serde::Deserialize;
-
 use super::{DEFAULT_SKEW, MAX_LIFETIME};
 use crate::app_key::mac;
-use crate::config::Compiler;
+use crate::config::form::form;
 use crate::config::tree::Tree;
+use crate::config::{Compiler, member};
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::exchange::{self, Exchange};
 use crate::signed_url::keygate::{Keygate, Keys};
 
-/// A valid link sets a cookie for what it covers, so that the children of a playlist load.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema),
-    schemars(rename = "Exchange")
-)]
-#[serde(deny_unknown_fields)]
-pub struct Written {
-    /// The ring that signs the cookies: secrets of 16 bytes at least, for nothing else.
-    secrets: String,
-    /// The name of the cookie. Default: keygate_link.
-    cookie: Option<String>,
-    /// How long a cookie lives at most, such as 6h; never longer than its link.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    max_session: String,
-    /// On which requests from other sites a browser sends it. Default: lax.
-    #[serde(default)]
-    same_site: SameSite,
-    /// What the cookie opens. Default: link.
-    #[serde(default)]
-    covers: Covers,
+form! {
+    /// A valid link sets a cookie for what it covers, so that the children of a playlist load.
+    #[schemars(rename = "Exchange")]
+    pub struct Written {
+        /// The ring that signs the cookies: secrets of 16 bytes at least, for nothing else.
+        secrets: String,
+        /// The name of the cookie. Default: keygate_link.
+        cookie: Option<String>,
+        /// How long a cookie lives at most, such as 6h; never longer than its link.
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        max_session: String,
+        /// On which requests from other sites a browser sends it. Default: lax.
+        #[serde(default)]
+        same_site: SameSite,
+        /// What the cookie opens. Default: link.
+        #[serde(default)]
+        covers: Covers,
+    }
 }
 
-/// On which requests from other sites a browser sends the cookie.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-#[serde(rename_all = "lowercase")]
-enum SameSite {
-    /// When somebody follows a link to it.
-    #[default]
-    Lax,
-    /// On none.
-    Strict,
-    /// On all: for a player that is embedded elsewhere.
-    None,
+form! {
+    /// On which requests from other sites a browser sends the cookie.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum SameSite {
+        /// When somebody follows a link to it.
+        #[default]
+        Lax = "lax",
+        /// On none.
+        Strict = "strict",
+        /// On all: for a player that is embedded elsewhere.
+        None = "none",
+    }
 }
 
-/// What the cookie opens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-#[serde(rename_all = "lowercase")]
-enum Covers {
-    /// The prefix of the link. A link for one path sets none.
-    #[default]
-    Link,
-    /// The same, and for a link for one path the directory in which that is.
-    Directory,
+form! {
+    /// What the cookie opens.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum Covers {
+        /// The prefix of the link. A link for one path sets none.
+        #[default]
+        Link = "link",
+        /// The same, and for a link for one path the directory in which that is.
+        Directory = "directory",
+    }
 }
 
 impl Compiler<'_> {
@@ -78,16 +65,16 @@ impl Compiler<'_> {
             Some(mac(entry.key.expose()))
         });
         self.exchanges
-            .push((format!("{path}.secrets"), written.secrets.clone()));
+            .push((member(path, "secrets"), written.secrets.clone()));
         let cookie = written.cookie.unwrap_or_else(|| "keygate_link".to_owned());
-        let at = format!("{path}.cookie");
+        let at = member(path, "cookie");
         self.cookie(&at, &cookie);
         // RFC 6265bis section 4.1.3.2: browsers take such a cookie for the whole host only.
         if cookie.to_ascii_lowercase().starts_with("__host-") {
             let message = "must not begin with \"__Host-\": such a cookie has the path \"/\"";
             self.wrong(&at, message);
         }
-        let at = format!("{path}.max_session");
+        let at = member(path, "max_session");
         let max_session = self.span(&at, &written.max_session);
         self.at_most(&at, max_session, MAX_LIFETIME);
         let (keys, max_session) = (Keys::Hs256(ring?), max_session?);

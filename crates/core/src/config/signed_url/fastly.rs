@@ -1,54 +1,49 @@
 //! `"format": "fastly"` from its written form.
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::Place;
 use crate::config::Compiler;
+use crate::config::form::form;
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::fastly::Fastly;
 use crate::signed_url::hmac_key::HmacHash;
 
-/// A link of Fastly's token authentication.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: IgnoredAny,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "fastly")))]
-    _format: IgnoredAny,
-    /// The ring that signs the links. Fastly's keys are base64: say so in the ring.
-    secrets: String,
-    /// Where the token may stand. Default: the query parameter token.
-    from: Option<Vec<Place>>,
-    /// The hash under the HMAC. Default: sha1.
-    #[serde(default)]
-    hash: Hash,
-    /// How far ahead a link may end, such as 7d.
-    #[cfg_attr(feature = "schema", schemars(required, extend("pattern" = "^\\s*[0-9]")))]
-    max_lifetime: Option<String>,
-    /// How far the signer's clock may be ahead. Default: 30s.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    skew: Option<String>,
+form! {
+    /// A link of Fastly's token authentication.
+    pub(in crate::config) struct Written {
+        #[serde(rename = "type")]
+        #[schemars(with = "String", extend("const" = "signed_url"))]
+        _kind: IgnoredAny,
+        #[serde(rename = "format")]
+        #[schemars(with = "String", extend("const" = "fastly"))]
+        _format: IgnoredAny,
+        /// The ring that signs the links. Fastly's keys are base64: say so in the ring.
+        secrets: String,
+        /// Where the token may stand. Default: the query parameter token.
+        from: Option<Vec<Place>>,
+        /// The hash under the HMAC. Default: sha1.
+        #[serde(default)]
+        hash: Hash,
+        /// How far ahead a link may end, such as 7d.
+        #[schemars(required, extend("pattern" = "^\\s*[0-9]"))]
+        max_lifetime: Option<String>,
+        /// How far the signer's clock may be ahead. Default: 30s.
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        skew: Option<String>,
+    }
 }
 
-/// A hash under HMAC.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-#[serde(rename_all = "lowercase")]
-enum Hash {
-    /// As in Fastly's guide.
-    #[default]
-    Sha1,
-    /// As in a later state of Fastly's token-functions.
-    Sha256,
+form! {
+    /// A hash under HMAC.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum Hash {
+        /// As in Fastly's guide.
+        #[default]
+        Sha1 = "sha1",
+        /// As in a later state of Fastly's token-functions.
+        Sha256 = "sha256",
+    }
 }
 
 impl Compiler<'_> {

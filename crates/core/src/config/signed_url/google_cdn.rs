@@ -1,60 +1,55 @@
 //! `"format": "google-cdn"` from its written form.
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::Place;
 use crate::config::Compiler;
+use crate::config::form::form;
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::google::Scheme;
 use crate::signed_url::google::request::SIGNATURE;
 use crate::signed_url::google_cdn::GoogleCdn;
-use crate::signed_url::hmac_key::{HmacHash, HmacKey};
+use crate::signed_url::hmac_key::HmacHash;
 
-/// A signed URL, prefix or cookie of Google's Cloud CDN.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: IgnoredAny,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "google-cdn")))]
-    _format: IgnoredAny,
-    /// The ring that signs; the id of each entry is its KeyName. Google's keys are written
-    /// in base64url: give the entries "encoding": "base64url".
-    secrets: String,
-    /// Where a signature may stand. Default: the parameter Signature, with its others, and
-    /// the cookie Cloud-CDN-Cookie.
-    from: Option<Vec<Place>>,
-    /// The scheme of the URLs that are signed. Default: https.
-    #[serde(default)]
-    scheme: WrittenScheme,
-    /// How far ahead a signature may end, such as 7d.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    max_lifetime: String,
-    /// How far the signer's clock may be ahead. Default: 30s.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    skew: Option<String>,
+form! {
+    /// A signed URL, prefix or cookie of Google's Cloud CDN.
+    pub(in crate::config) struct Written {
+        #[serde(rename = "type")]
+        #[schemars(with = "String", extend("const" = "signed_url"))]
+        _kind: IgnoredAny,
+        #[serde(rename = "format")]
+        #[schemars(with = "String", extend("const" = "google-cdn"))]
+        _format: IgnoredAny,
+        /// The ring that signs; the id of each entry is its KeyName. Google's keys are written
+        /// in base64url: give the entries "encoding": "base64url".
+        secrets: String,
+        /// Where a signature may stand. Default: the parameter Signature, with its others, and
+        /// the cookie Cloud-CDN-Cookie.
+        from: Option<Vec<Place>>,
+        /// The scheme of the URLs that are signed. Default: https.
+        #[serde(default)]
+        scheme: WrittenScheme,
+        /// How far ahead a signature may end, such as 7d.
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        max_lifetime: String,
+        /// How far the signer's clock may be ahead. Default: 30s.
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        skew: Option<String>,
+    }
 }
 
-/// The scheme of URLs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum WrittenScheme {
-    /// Also where a proxy in front of this one ends TLS.
-    #[default]
-    Https,
-    /// Without TLS.
-    Http,
-    /// That of the request, by its :scheme.
-    Request,
+form! {
+    /// The scheme of URLs.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub(super) enum WrittenScheme {
+        /// Also where a proxy in front of this one ends TLS.
+        #[default]
+        Https = "https",
+        /// Without TLS.
+        Http = "http",
+        /// That of the request, by its :scheme.
+        Request = "request",
+    }
 }
 
 impl WrittenScheme {
@@ -69,9 +64,7 @@ impl WrittenScheme {
 
 impl Compiler<'_> {
     pub(super) fn google_cdn(&mut self, path: &str, written: &Written) -> Option<GoogleCdn> {
-        let ring = self.ring_of(path, &written.secrets, |_, entry| {
-            Some(HmacKey::new(HmacHash::Sha1, entry.key.expose()))
-        });
+        let ring = self.hmac_keys(path, &written.secrets, HmacHash::Sha1);
         let cookie = Carrier::Cookie("Cloud-CDN-Cookie".to_owned());
         let carriers = self.signature_places(path, &written.from, &[cookie]);
         for (index, carrier) in carriers.iter().enumerate() {
@@ -106,11 +99,11 @@ impl Compiler<'_> {
             match carrier {
                 Carrier::Query(name) if name != SIGNATURE => {
                     let message = "must be Signature: its other parameters stand beside it";
-                    self.wrong(&format!("{path}.query"), message);
+                    self.wrong_in(&path, "query", message);
                 }
                 Carrier::Header(_) => {
                     let message = "no signature of this format stands there";
-                    self.wrong(&format!("{path}.header"), message);
+                    self.wrong_in(&path, "header", message);
                 }
                 Carrier::Query(_)
                 | Carrier::Cookie(_)

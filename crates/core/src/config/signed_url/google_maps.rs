@@ -1,25 +1,24 @@
 //! `"format": "google-maps"` from its written form.
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::config::Compiler;
+use crate::config::form::form;
 use crate::signed_url::google_maps::GoogleMaps;
 use crate::signed_url::hmac_key::HmacHash;
 
-/// A signed URL of the Google Maps Platform. It never ends.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: IgnoredAny,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "google-maps")))]
-    _format: IgnoredAny,
-    /// The ring of signing secrets. Google's are base64url: say so in the ring.
-    secrets: String,
+form! {
+    /// A signed URL of the Google Maps Platform. It never ends.
+    pub(in crate::config) struct Written {
+        #[serde(rename = "type")]
+        #[schemars(with = "String", extend("const" = "signed_url"))]
+        _kind: IgnoredAny,
+        #[serde(rename = "format")]
+        #[schemars(with = "String", extend("const" = "google-maps"))]
+        _format: IgnoredAny,
+        /// The ring of signing secrets. Google's are base64url: say so in the ring.
+        secrets: String,
+    }
 }
 
 impl Compiler<'_> {

@@ -1,87 +1,76 @@
 //! `"format": "google-media-cdn"` from its written form.
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::Place;
 use super::google_cdn::WrittenScheme;
 use crate::config::Compiler;
+use crate::config::form::form;
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::google_media_cdn::{GoogleMediaCdn, Keys, Mode};
-use crate::signed_url::hmac_key::{HmacHash, HmacKey};
+use crate::signed_url::hmac_key::HmacHash;
 use crate::signed_url::public_key::KeyKind;
 
-/// A token, or a signed request, of Google's Media CDN.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: IgnoredAny,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "google-media-cdn")))]
-    _format: IgnoredAny,
-    /// The ring that signs: public keys with ed25519, secrets with an HMAC.
-    secrets: String,
-    /// What a request must have. Default: tokens.
-    #[serde(default)]
-    mode: WrittenMode,
-    /// The signature. Default: ed25519.
-    #[serde(default)]
-    algorithm: Algorithm,
-    /// Must be true for hmac-sha1.
-    #[serde(default)]
-    allow_weak: bool,
-    /// Where it may stand. Default for tokens: the parameter edge-cache-token; for signatures:
-    /// the parameter Signature, with its others, the cookie Edge-Cache-Cookie and the segment
-    /// edge-cache-token of the path.
-    from: Option<Vec<Place>>,
-    /// The scheme of the URLs that are signed. Default: https.
-    #[serde(default)]
-    scheme: WrittenScheme,
-    /// How far ahead a token may end, such as 1d.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    max_lifetime: String,
-    /// How far the signer's clock may be ahead. Default: 30s.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    skew: Option<String>,
+form! {
+    /// A token, or a signed request, of Google's Media CDN.
+    pub(in crate::config) struct Written {
+        #[serde(rename = "type")]
+        #[schemars(with = "String", extend("const" = "signed_url"))]
+        _kind: IgnoredAny,
+        #[serde(rename = "format")]
+        #[schemars(with = "String", extend("const" = "google-media-cdn"))]
+        _format: IgnoredAny,
+        /// The ring that signs: public keys with ed25519, secrets with an HMAC.
+        secrets: String,
+        /// What a request must have. Default: tokens.
+        #[serde(default)]
+        mode: WrittenMode,
+        /// The signature. Default: ed25519.
+        #[serde(default)]
+        algorithm: Algorithm,
+        /// Must be true for hmac-sha1.
+        #[serde(default)]
+        allow_weak: bool,
+        /// Where it may stand. Default for tokens: the parameter edge-cache-token; for signatures:
+        /// the parameter Signature, with its others, the cookie Edge-Cache-Cookie and the segment
+        /// edge-cache-token of the path.
+        from: Option<Vec<Place>>,
+        /// The scheme of the URLs that are signed. Default: https.
+        #[serde(default)]
+        scheme: WrittenScheme,
+        /// How far ahead a token may end, such as 1d.
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        max_lifetime: String,
+        /// How far the signer's clock may be ahead. Default: 30s.
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        skew: Option<String>,
+    }
 }
 
-/// What a request must have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-#[serde(rename_all = "lowercase")]
-enum WrittenMode {
-    /// Fields joined by ~, as with REQUIRE_TOKENS.
-    #[default]
-    Tokens,
-    /// Expires, KeyName and Signature, as with REQUIRE_SIGNATURES. ed25519 only.
-    Signatures,
+form! {
+    /// What a request must have.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum WrittenMode {
+        /// Fields joined by ~, as with REQUIRE_TOKENS.
+        #[default]
+        Tokens = "tokens",
+        /// Expires, KeyName and Signature, as with REQUIRE_SIGNATURES. ed25519 only.
+        Signatures = "signatures",
+    }
 }
 
-/// The signature of a token.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-enum Algorithm {
-    /// RFC 8032. The edge holds no secret.
-    #[default]
-    #[serde(rename = "ed25519")]
-    Ed25519,
-    /// HMAC-SHA256.
-    #[serde(rename = "hmac-sha256")]
-    HmacSha256,
-    /// Weak.
-    #[serde(rename = "hmac-sha1")]
-    HmacSha1,
+form! {
+    /// The signature of a token.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum Algorithm {
+        /// RFC 8032. The edge holds no secret.
+        #[default]
+        Ed25519 = "ed25519",
+        /// HMAC-SHA256.
+        HmacSha256 = "hmac-sha256",
+        /// Weak.
+        HmacSha1 = "hmac-sha1",
+    }
 }
 
 impl Compiler<'_> {
@@ -90,10 +79,9 @@ impl Compiler<'_> {
         path: &str,
         written: &Written,
     ) -> Option<GoogleMediaCdn> {
-        let at = |field: &str| format!("{path}.{field}");
         if written.algorithm == Algorithm::HmacSha1 && !written.allow_weak {
             let message = "is weak: use ed25519 or hmac-sha256, or say \"allow_weak\": true";
-            self.wrong(&at("algorithm"), message);
+            self.wrong_in(path, "algorithm", message);
         }
         let mode = match written.mode {
             WrittenMode::Tokens => Mode::Tokens,
@@ -101,7 +89,7 @@ impl Compiler<'_> {
         };
         if mode == Mode::Signatures && written.algorithm != Algorithm::Ed25519 {
             let message = "must be ed25519: Media CDN signs requests with nothing else";
-            self.wrong(&at("algorithm"), message);
+            self.wrong_in(path, "algorithm", message);
         }
         let keys = self.media_keys(path, written);
         let segment = "edge-cache-token".to_owned();
@@ -131,9 +119,7 @@ impl Compiler<'_> {
             Algorithm::HmacSha256 => HmacHash::Sha256,
             Algorithm::HmacSha1 => HmacHash::Sha1,
         };
-        let ring = self.ring_of(path, &written.secrets, |_, entry| {
-            Some(HmacKey::new(hash, entry.key.expose()))
-        });
+        let ring = self.hmac_keys(path, &written.secrets, hash);
         ring.map(|it| Keys::Hmac(hash, it))
     }
 }

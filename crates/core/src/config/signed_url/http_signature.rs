@@ -1,11 +1,10 @@
 //! `"format": "http-signature"` from its written form.
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::{DEFAULT_SKEW, MAX_SKEW};
-use crate::app_key::mac;
-use crate::config::Compiler;
+use crate::config::form::form;
+use crate::config::{Compiler, member};
 use crate::signed_url::http_signature::{HttpSignature, Keys};
 use crate::signed_url::public_key::KeyKind;
 use crate::time::Millis;
@@ -13,78 +12,68 @@ use crate::time::Millis;
 /// A signature is of one request, and not of a link: a day is long.
 const MAX_AGE: Millis = Millis::from_secs(24 * 3600);
 
-/// A request that the client signs as RFC 9421 has it.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: IgnoredAny,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "http-signature")))]
-    _format: IgnoredAny,
-    /// The ring: secrets with hmac-sha256, public keys with ed25519. The id of an entry is
-    /// its `keyid`.
-    secrets: String,
-    /// How requests are signed.
-    algorithm: Algorithm,
-    /// The label of the signature to look at. Default: the only one.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[a-z*][a-z0-9_.*-]*$")))]
-    label: Option<String>,
-    /// What must be signed. Default: @method and @target-uri, which @authority, @path and
-    /// @query together also cover.
-    components: Option<Vec<String>>,
-    /// Whether content-digest must be signed where there may be a body. Default: true.
-    #[serde(default = "yes")]
-    content_digest: bool,
-    /// The `tag` that a signature must have. Default: none.
-    tag: Option<String>,
-    /// The scheme of the requests that are signed. Default: https.
-    #[serde(default)]
-    scheme: WrittenScheme,
-    /// How long after `created` a signature counts, such as 5m.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    max_age: String,
-    /// How far the signer's clock may be ahead. Default: 30s.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    skew: Option<String>,
+form! {
+    /// A request that the client signs as RFC 9421 has it.
+    pub(in crate::config) struct Written {
+        #[serde(rename = "type")]
+        #[schemars(with = "String", extend("const" = "signed_url"))]
+        _kind: IgnoredAny,
+        #[serde(rename = "format")]
+        #[schemars(with = "String", extend("const" = "http-signature"))]
+        _format: IgnoredAny,
+        /// The ring: secrets with hmac-sha256, public keys with ed25519. The id of an entry is
+        /// its `keyid`.
+        secrets: String,
+        /// How requests are signed.
+        algorithm: Algorithm,
+        /// The label of the signature to look at. Default: the only one.
+        #[schemars(extend("pattern" = "^[a-z*][a-z0-9_.*-]*$"))]
+        label: Option<String>,
+        /// What must be signed. Default: @method and @target-uri, which @authority, @path and
+        /// @query together also cover.
+        components: Option<Vec<String>>,
+        /// Whether content-digest must be signed where there may be a body. Default: true.
+        #[serde(default = "yes")]
+        content_digest: bool = yes(),
+        /// The `tag` that a signature must have. Default: none.
+        tag: Option<String>,
+        /// The scheme of the requests that are signed. Default: https.
+        #[serde(default)]
+        scheme: WrittenScheme,
+        /// How long after `created` a signature counts, such as 5m.
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        max_age: String,
+        /// How far the signer's clock may be ahead. Default: 30s.
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        skew: Option<String>,
+    }
 }
 
 fn yes() -> bool {
     true
 }
 
-/// How requests are signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-enum Algorithm {
-    /// HMAC-SHA256.
-    #[serde(rename = "hmac-sha256")]
-    HmacSha256,
-    /// Ed25519.
-    #[serde(rename = "ed25519")]
-    Ed25519,
+form! {
+    /// How requests are signed.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Algorithm {
+        /// HMAC-SHA256.
+        HmacSha256 = "hmac-sha256",
+        /// Ed25519.
+        Ed25519 = "ed25519",
+    }
 }
 
-/// The scheme of a request.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-#[serde(rename_all = "lowercase")]
-enum WrittenScheme {
-    /// With TLS.
-    #[default]
-    Https,
-    /// Without.
-    Http,
+form! {
+    /// The scheme of a request.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum WrittenScheme {
+        /// With TLS.
+        #[default]
+        Https = "https",
+        /// Without.
+        Http = "http",
+    }
 }
 
 impl Compiler<'_> {
@@ -93,12 +82,10 @@ impl Compiler<'_> {
         path: &str,
         written: &Written,
     ) -> Option<HttpSignature> {
-        let at = |field: &str| format!("{path}.{field}");
+        let at = |field: &str| member(path, field);
         let ring = written.secrets.as_str();
         let keys = match written.algorithm {
-            Algorithm::HmacSha256 => self
-                .ring_of(path, ring, |_, entry| Some(mac(entry.key.expose())))
-                .map(Keys::HmacSha256),
+            Algorithm::HmacSha256 => self.mac_ring(path, ring).map(Keys::HmacSha256),
             Algorithm::Ed25519 => self
                 .public_ring_of(path, ring, &[KeyKind::Ed25519])
                 .map(Keys::Ed25519),
@@ -109,20 +96,21 @@ impl Compiler<'_> {
         };
         if !written.label.as_ref().is_none_or(is_label) {
             let message = "must be lower-case letters, digits, \"_\", \"-\", \".\" or \"*\"";
-            self.wrong(&at("label"), message);
+            self.wrong_in(path, "label", message);
         }
         let is_text = |it: &String| {
             it.bytes()
                 .all(|it| (b' '..=b'~').contains(&it) && !b"\"\\".contains(&it))
         };
         if !written.tag.as_ref().is_none_or(is_text) {
-            self.wrong(&at("tag"), "must be ASCII text without quotes");
+            self.wrong_in(path, "tag", "must be ASCII text without quotes");
         }
         let default = || vec!["@method".to_owned(), "@target-uri".to_owned()];
         let components = written.components.clone().unwrap_or_else(default);
         if components.is_empty() {
-            self.wrong(
-                &at("components"),
+            self.wrong_in(
+                path,
+                "components",
                 "must not be empty: nothing would be signed",
             );
         }

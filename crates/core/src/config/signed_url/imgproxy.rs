@@ -1,57 +1,52 @@
 //! `"format": "imgproxy"` from its written form.
 
 use hmac::Mac as _;
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::app_key::mac;
-use crate::config::{Compiler, Material};
+use crate::config::form::form;
+use crate::config::{Compiler, Material, member};
 use crate::signed_url::imgproxy::{Forward, Imgproxy};
 
-/// A signed path of imgproxy.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: IgnoredAny,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "imgproxy")))]
-    _format: IgnoredAny,
-    /// The ring of keys. imgproxy's are hex: say so in the ring.
-    secrets: String,
-    /// The ring of salts: for the id of each key the salt of the same id.
-    salts: String,
-    /// The path in front of the signature, as IMGPROXY_PATH_PREFIX. Default: /.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^/")))]
-    prefix: Option<String>,
-    /// What imgproxy sees in place of the signature. Default: keep.
-    #[serde(default)]
-    forward: WrittenForward,
-    /// How far ahead a link may end, such as 7d. With it every link must have the option
-    /// exp; without it one that has none never ends.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    max_lifetime: Option<String>,
-    /// With max_lifetime: how far the signer's clock may be ahead. Default: 30s.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    skew: Option<String>,
+form! {
+    /// A signed path of imgproxy.
+    pub(in crate::config) struct Written {
+        #[serde(rename = "type")]
+        #[schemars(with = "String", extend("const" = "signed_url"))]
+        _kind: IgnoredAny,
+        #[serde(rename = "format")]
+        #[schemars(with = "String", extend("const" = "imgproxy"))]
+        _format: IgnoredAny,
+        /// The ring of keys. imgproxy's are hex: say so in the ring.
+        secrets: String,
+        /// The ring of salts: for the id of each key the salt of the same id.
+        salts: String,
+        /// The path in front of the signature, as IMGPROXY_PATH_PREFIX. Default: /.
+        #[schemars(extend("pattern" = "^/"))]
+        prefix: Option<String>,
+        /// What imgproxy sees in place of the signature. Default: keep.
+        #[serde(default)]
+        forward: WrittenForward,
+        /// How far ahead a link may end, such as 7d. With it every link must have the option
+        /// exp; without it one that has none never ends.
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        max_lifetime: Option<String>,
+        /// With max_lifetime: how far the signer's clock may be ahead. Default: 30s.
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        skew: Option<String>,
+    }
 }
 
-/// What the program behind sees in place of the signature.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum WrittenForward {
-    /// The signature, which it checks itself.
-    #[default]
-    Keep,
-    /// The word unsafe, where it checks none.
-    Unsafe,
+form! {
+    /// What the program behind sees in place of the signature.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub(super) enum WrittenForward {
+        /// The signature, which it checks itself.
+        #[default]
+        Keep = "keep",
+        /// The word unsafe, where it checks none.
+        Unsafe = "unsafe",
+    }
 }
 
 impl WrittenForward {
@@ -66,7 +61,7 @@ impl WrittenForward {
 impl Compiler<'_> {
     pub(super) fn imgproxy(&mut self, path: &str, written: &Written) -> Option<Imgproxy> {
         let name = &written.salts;
-        let at = format!("{path}.salts");
+        let at = member(path, "salts");
         let salts = self.secrets.get(name).cloned();
         let missing = format!("there is no ring \"{name}\" in secrets");
         let salts = self.checked(&at, salts.ok_or(missing));
@@ -89,7 +84,7 @@ impl Compiler<'_> {
         let lifetime = match &written.max_lifetime {
             Some(_) => Some(self.lifetime(path, written.max_lifetime.as_deref(), &written.skew)),
             None if written.skew.is_some() => {
-                self.wrong(&format!("{path}.skew"), "needs max_lifetime");
+                self.wrong_in(path, "skew", "needs max_lifetime");
                 None
             }
             None => None,

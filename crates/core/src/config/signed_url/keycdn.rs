@@ -1,61 +1,56 @@
 //! `"format": "keycdn"` from its written form.
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::config::Compiler;
+use crate::config::form::form;
 use crate::signed_url::keycdn::{Keycdn, Kind};
 
-/// A link of KeyCDN's secure token: a plain MD5.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: IgnoredAny,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "keycdn")))]
-    _format: IgnoredAny,
-    /// The ring that signs the links.
-    secrets: String,
-    /// Must be true: the format is a plain MD5 of link and secret.
-    #[serde(default)]
-    allow_weak: bool,
-    /// What kind of link it is. Default: access.
-    #[serde(default)]
-    mode: Mode,
-    /// With `mode: access`: how far ahead a link may end, such as 7d.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    max_lifetime: Option<String>,
-    /// How far the signer's clock may be ahead. Default: 30s.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    skew: Option<String>,
-    /// With `mode: access`: let pass other parameters, which nothing signs. Default: false.
-    #[serde(default)]
-    allow_unsigned_query: bool,
+form! {
+    /// A link of KeyCDN's secure token: a plain MD5.
+    pub(in crate::config) struct Written {
+        #[serde(rename = "type")]
+        #[schemars(with = "String", extend("const" = "signed_url"))]
+        _kind: IgnoredAny,
+        #[serde(rename = "format")]
+        #[schemars(with = "String", extend("const" = "keycdn"))]
+        _format: IgnoredAny,
+        /// The ring that signs the links.
+        secrets: String,
+        /// Must be true: the format is a plain MD5 of link and secret.
+        #[serde(default)]
+        allow_weak: bool,
+        /// What kind of link it is. Default: access.
+        #[serde(default)]
+        mode: Mode,
+        /// With `mode: access`: how far ahead a link may end, such as 7d.
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        max_lifetime: Option<String>,
+        /// How far the signer's clock may be ahead. Default: 30s.
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        skew: Option<String>,
+        /// With `mode: access`: let pass other parameters, which nothing signs. Default: false.
+        #[serde(default)]
+        allow_unsigned_query: bool,
+    }
 }
 
-/// KeyCDN's two kinds of secure token.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-#[serde(rename_all = "lowercase")]
-enum Mode {
-    /// Access control: the path, until an end.
-    #[default]
-    Access,
-    /// Image processing: path and query, for ever.
-    Image,
+form! {
+    /// KeyCDN's two kinds of secure token.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum Mode {
+        /// Access control: the path, until an end.
+        #[default]
+        Access = "access",
+        /// Image processing: path and query, for ever.
+        Image = "image",
+    }
 }
 
 impl Compiler<'_> {
     pub(super) fn keycdn(&mut self, path: &str, written: &Written) -> Option<Keycdn> {
         self.is_weak(path, written.allow_weak);
-        let ring = self.ring_of(path, &written.secrets, |_, entry| Some(entry.key.clone()));
+        let ring = self.plain_ring(path, &written.secrets);
         let kind = match written.mode {
             Mode::Access => Kind::Access {
                 lifetime: self.lifetime(path, written.max_lifetime.as_deref(), &written.skew),
@@ -70,7 +65,7 @@ impl Compiler<'_> {
                     if is_given {
                         let message = "does not go with \"mode\": \"image\", whose links sign \
                                        their query and never end";
-                        self.wrong(&format!("{path}.{field}"), message);
+                        self.wrong_in(path, field, message);
                     }
                 }
                 Kind::Image

@@ -41,10 +41,9 @@ mod thumbor;
 #[cfg(feature = "formats-standards")]
 mod uri_signing;
 
-use serde::Deserialize;
-
-use super::Compiler;
+use super::form::form;
 use super::tree::Tree;
+use super::{Compiler, item, member};
 use crate::secret::{RingEntry, Secret};
 use crate::signed_url::carrier::Carrier;
 #[cfg(feature = "schema")]
@@ -80,6 +79,13 @@ macro_rules! formats {
             $($(#[$gate])? $Variant($module::Written),)*
         }
 
+        #[cfg(test)]
+        pub(super) fn agree(values: &mut super::tests::Values) {
+            values.agree::<cloudflare::LinkHeaders>();
+            values.agree::<exchange::Written>();
+            $($(#[$gate])? values.agree::<$module::Written>();)*
+        }
+
         impl Compiler<'_> {
             pub(super) fn signed_url(
                 &mut self,
@@ -101,7 +107,7 @@ macro_rules! formats {
                     })*
                     _ => {
                         let message = format!("must be one of {}", FORMATS.join(", "));
-                        self.wrong(&format!("{path}.format"), message);
+                        self.wrong_in(path, "format", message);
                         None
                     }
                 };
@@ -150,23 +156,19 @@ formats! {
     "uri-signing" => uri_signing, UriSigning;
 }
 
-/// A place in which a token may stand.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-#[serde(rename_all = "lowercase")]
-enum Place {
-    /// A parameter of the query.
-    Query(String),
-    /// A header of this name with nothing but the token.
-    Header(String),
-    /// A cookie of this name.
-    Cookie(String),
-    /// A segment of the path, /NAME=TOKEN/, which relative links keep.
-    Path(String),
+form! {
+    /// A place in which a token may stand.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    enum Place {
+        /// A parameter of the query.
+        Query(String) = "query",
+        /// A header of this name with nothing but the token.
+        Header(String) = "header",
+        /// A cookie of this name.
+        Cookie(String) = "cookie",
+        /// A segment of the path, /NAME=TOKEN/, which relative links keep.
+        Path(String) = "path",
+    }
 }
 
 impl Compiler<'_> {
@@ -180,27 +182,25 @@ impl Compiler<'_> {
         let Some(written) = written else {
             return vec![default];
         };
-        let path = format!("{path}.from");
+        let path = member(path, "from");
         if written.is_empty() {
             self.wrong(&path, "must not be empty");
         }
         let mut carriers = Vec::new();
         for (index, place) in written.iter().enumerate() {
-            let path = format!("{path}[{index}]");
+            let path = item(&path, index);
             let carrier = match place {
                 Place::Query(name) => {
-                    self.parameter(&format!("{path}.query"), name);
+                    self.parameter(&member(&path, "query"), name);
                     Carrier::Query(name.clone())
                 }
-                Place::Header(name) => {
-                    Carrier::Header(self.header(&format!("{path}.header"), name))
-                }
+                Place::Header(name) => Carrier::Header(self.header(&member(&path, "header"), name)),
                 Place::Cookie(name) => {
-                    self.cookie(&format!("{path}.cookie"), name);
+                    self.cookie(&member(&path, "cookie"), name);
                     Carrier::Cookie(name.clone())
                 }
                 Place::Path(name) => {
-                    self.parameter(&format!("{path}.path"), name);
+                    self.parameter(&member(&path, "path"), name);
                     Carrier::Path(name.clone())
                 }
             };

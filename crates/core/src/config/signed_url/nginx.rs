@@ -1,75 +1,70 @@
 //! `"format": "nginx"` from its written form.
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::config::Compiler;
+use crate::config::form::form;
+use crate::config::{Compiler, member};
 use crate::signed_url::nginx::{Mode, Nginx, Template};
 
-/// A link of nginx's secure_link module: a plain MD5.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: IgnoredAny,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "nginx")))]
-    _format: IgnoredAny,
-    /// The ring that signs the links.
-    secrets: String,
-    /// Must be true: the format is a plain MD5 of link and secret.
-    #[serde(default)]
-    allow_weak: bool,
-    /// Which of nginx's directives. Default: secure_link.
-    #[serde(default)]
-    mode: Directive,
-    /// With `mode: secure_link`: the value of secure_link_md5, with $secret in place of the
-    /// secret itself, such as "$secure_link_expires$uri $remote_addr $secret".
-    template: Option<String>,
-    /// With `mode: secure_link`: the query parameter with the sum. Default: md5.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._~-]+$")))]
-    md5: Option<String>,
-    /// With $secure_link_expires: the query parameter with the end. Default: expires.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._~-]+$")))]
-    expires: Option<String>,
-    /// With $secure_link_expires: how far ahead a link may end, such as 7d.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    max_lifetime: Option<String>,
-    /// How far the signer's clock may be ahead. Default: 30s.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    skew: Option<String>,
-    /// With `mode: secure_link`: let pass parameters that the template does not sign.
-    /// Default: false.
-    #[serde(default)]
-    allow_unsigned_query: bool,
-    /// With `mode: secure_link_secret`: the path in front of the segment with the sum,
-    /// such as "/p/".
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^/")))]
-    prefix: Option<String>,
+form! {
+    /// A link of nginx's secure_link module: a plain MD5.
+    pub(in crate::config) struct Written {
+        #[serde(rename = "type")]
+        #[schemars(with = "String", extend("const" = "signed_url"))]
+        _kind: IgnoredAny,
+        #[serde(rename = "format")]
+        #[schemars(with = "String", extend("const" = "nginx"))]
+        _format: IgnoredAny,
+        /// The ring that signs the links.
+        secrets: String,
+        /// Must be true: the format is a plain MD5 of link and secret.
+        #[serde(default)]
+        allow_weak: bool,
+        /// Which of nginx's directives. Default: secure_link.
+        #[serde(default)]
+        mode: Directive,
+        /// With `mode: secure_link`: the value of secure_link_md5, with $secret in place of the
+        /// secret itself, such as "$secure_link_expires$uri $remote_addr $secret".
+        template: Option<String>,
+        /// With `mode: secure_link`: the query parameter with the sum. Default: md5.
+        #[schemars(extend("pattern" = "^[A-Za-z0-9._~-]+$"))]
+        md5: Option<String>,
+        /// With $secure_link_expires: the query parameter with the end. Default: expires.
+        #[schemars(extend("pattern" = "^[A-Za-z0-9._~-]+$"))]
+        expires: Option<String>,
+        /// With $secure_link_expires: how far ahead a link may end, such as 7d.
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        max_lifetime: Option<String>,
+        /// How far the signer's clock may be ahead. Default: 30s.
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        skew: Option<String>,
+        /// With `mode: secure_link`: let pass parameters that the template does not sign.
+        /// Default: false.
+        #[serde(default)]
+        allow_unsigned_query: bool,
+        /// With `mode: secure_link_secret`: the path in front of the segment with the sum,
+        /// such as "/p/".
+        #[schemars(extend("pattern" = "^/"))]
+        prefix: Option<String>,
+    }
 }
 
-/// nginx's directives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-#[serde(rename_all = "snake_case")]
-enum Directive {
-    /// secure_link and secure_link_md5: a parameter.
-    #[default]
-    SecureLink,
-    /// secure_link_secret: a segment of the path. Such links never end.
-    SecureLinkSecret,
+form! {
+    /// nginx's directives.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum Directive {
+        /// secure_link and secure_link_md5: a parameter.
+        #[default]
+        SecureLink = "secure_link",
+        /// secure_link_secret: a segment of the path. Such links never end.
+        SecureLinkSecret = "secure_link_secret",
+    }
 }
 
 impl Compiler<'_> {
     pub(super) fn nginx(&mut self, path: &str, written: &Written) -> Option<Nginx> {
         self.is_weak(path, written.allow_weak);
-        let ring = self.ring_of(path, &written.secrets, |_, entry| Some(entry.key.clone()));
+        let ring = self.plain_ring(path, &written.secrets);
         let mode = match written.mode {
             Directive::SecureLink => self.secure_link(path, written),
             Directive::SecureLinkSecret => {
@@ -81,7 +76,7 @@ impl Compiler<'_> {
                 let why = "does not go with \"mode\": \"secure_link_secret\"";
                 self.none_of(path, &others, why);
                 self.no_end(path, written, why);
-                let at = format!("{path}.prefix");
+                let at = member(path, "prefix");
                 if written.prefix.is_none() {
                     self.wrong(&at, "must be given: the path in front of the sum");
                 }
@@ -98,7 +93,7 @@ impl Compiler<'_> {
     fn secure_link(&mut self, path: &str, written: &Written) -> Option<Mode> {
         let others = [("prefix", written.prefix.is_some())];
         self.none_of(path, &others, "goes with \"mode\": \"secure_link_secret\"");
-        let at = format!("{path}.template");
+        let at = member(path, "template");
         let Some(text) = &written.template else {
             self.wrong(&at, "must be given: the value of secure_link_md5");
             return None;
@@ -106,13 +101,13 @@ impl Compiler<'_> {
         let template = self.checked(&at, Template::parse(text))?;
         let mut parameter = |field: &str, name: &Option<String>| {
             let name = name.clone().unwrap_or_else(|| field.to_owned());
-            self.parameter(&format!("{path}.{field}"), &name);
+            self.parameter(&member(path, field), &name);
             name
         };
         let md5 = parameter("md5", &written.md5);
         let expires = parameter("expires", &written.expires);
         if md5 == expires {
-            self.wrong(&format!("{path}.expires"), "must not be the one of md5");
+            self.wrong_in(path, "expires", "must not be the one of md5");
         }
         let expires = match template.has_expires() {
             true => {
@@ -143,7 +138,7 @@ impl Compiler<'_> {
 
     fn none_of(&mut self, path: &str, fields: &[(&str, bool)], why: &str) {
         for (field, _) in fields.iter().filter(|(_, is_given)| *is_given) {
-            self.wrong(&format!("{path}.{field}"), why);
+            self.wrong_in(path, field, why);
         }
     }
 }

@@ -1,8 +1,10 @@
 //! What the written forms of several formats have in common.
 
 use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
-use crate::config::Compiler;
+use crate::config::{Compiler, member};
 use crate::secret::KeyRing;
+#[cfg(feature = "formats-cdn")]
+use crate::secret::Secret;
 use crate::signed_url::hmac_key::{HmacHash, HmacKey};
 use crate::signed_url::lifetime::Lifetime;
 
@@ -14,7 +16,7 @@ impl Compiler<'_> {
         max_lifetime: Option<&str>,
         skew: &Option<String>,
     ) -> Lifetime {
-        let at = format!("{path}.max_lifetime");
+        let at = member(path, "max_lifetime");
         if max_lifetime.is_none() {
             let message = "must be given: it bounds how long a signer may let a link live";
             self.wrong(&at, message);
@@ -22,11 +24,12 @@ impl Compiler<'_> {
         let max_lifetime = max_lifetime.and_then(|it| self.span(&at, it));
         self.at_most(&at, max_lifetime, MAX_LIFETIME);
         let max_lifetime = max_lifetime.unwrap_or(MAX_LIFETIME);
-        let skew = self.span_or(&format!("{path}.skew"), skew, DEFAULT_SKEW, MAX_SKEW);
+        let skew = self.span_or(&member(path, "skew"), skew, DEFAULT_SKEW, MAX_SKEW);
         Lifetime { max_lifetime, skew }
     }
 
     /// A ring of secrets under one hash.
+    #[inline(never)]
     pub(super) fn hmac_keys(
         &mut self,
         path: &str,
@@ -38,13 +41,20 @@ impl Compiler<'_> {
         })
     }
 
+    /// A ring of secrets as they are.
+    #[cfg(feature = "formats-cdn")]
+    #[inline(never)]
+    pub(super) fn plain_ring(&mut self, path: &str, ring: &str) -> Option<KeyRing<Secret>> {
+        self.ring_of(path, ring, |_, entry| Some(entry.key.clone()))
+    }
+
     /// A format that is no MAC must be asked for by name.
     #[cfg(feature = "formats-cdn")]
     pub(super) fn is_weak(&mut self, path: &str, allow_weak: bool) {
         if !allow_weak {
             let message = "must be true: this format is a plain MD5 of the secret and the link, \
                            and no MAC. Take it only where the signer cannot be changed";
-            self.wrong(&format!("{path}.allow_weak"), message);
+            self.wrong_in(path, "allow_weak", message);
         }
     }
 
@@ -55,7 +65,7 @@ impl Compiler<'_> {
         let is_path = prefix.starts_with('/') && prefix.ends_with('/') && !prefix.contains("//");
         if !is_path || !prefix.bytes().all(fits) {
             let message = "must be a path that begins and ends with \"/\", such as \"/images/\"";
-            self.wrong(&format!("{path}.prefix"), message);
+            self.wrong_in(path, "prefix", message);
         }
         prefix
     }

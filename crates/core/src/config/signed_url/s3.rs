@@ -1,37 +1,36 @@
 //! `"format": "s3"` from its written form.
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::{DEFAULT_SKEW, MAX_SKEW};
-use crate::config::Compiler;
+use crate::config::form::form;
+use crate::config::{Compiler, member};
 use crate::signed_url::s3::{MAX_EXPIRES, S3};
 
-/// A presigned URL of S3: AWS Signature Version 4 in the query.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: IgnoredAny,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "s3")))]
-    _format: IgnoredAny,
-    /// The ring of secret access keys; the id of each is its access key id.
-    secrets: String,
-    /// The region of the credentials, such as us-east-1.
-    region: String,
-    /// The service of the credentials. Default: s3.
-    service: Option<String>,
-    /// The methods that a link may be for. Default: GET and HEAD.
-    methods: Option<Vec<String>>,
-    /// How long a link may live, at most 7d. Default: 7d.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    max_lifetime: Option<String>,
-    /// How far the signer's clock may be ahead. Default: 30s.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    skew: Option<String>,
+form! {
+    /// A presigned URL of S3: AWS Signature Version 4 in the query.
+    pub(in crate::config) struct Written {
+        #[serde(rename = "type")]
+        #[schemars(with = "String", extend("const" = "signed_url"))]
+        _kind: IgnoredAny,
+        #[serde(rename = "format")]
+        #[schemars(with = "String", extend("const" = "s3"))]
+        _format: IgnoredAny,
+        /// The ring of secret access keys; the id of each is its access key id.
+        secrets: String,
+        /// The region of the credentials, such as us-east-1.
+        region: String,
+        /// The service of the credentials. Default: s3.
+        service: Option<String>,
+        /// The methods that a link may be for. Default: GET and HEAD.
+        methods: Option<Vec<String>>,
+        /// How long a link may live, at most 7d. Default: 7d.
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        max_lifetime: Option<String>,
+        /// How far the signer's clock may be ahead. Default: 30s.
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        skew: Option<String>,
+    }
 }
 
 /// Methods that S3 has.
@@ -39,13 +38,13 @@ const METHODS: [&str; 5] = ["GET", "HEAD", "PUT", "POST", "DELETE"];
 
 impl Compiler<'_> {
     pub(super) fn s3(&mut self, path: &str, written: &Written) -> Option<S3> {
-        let at = |field: &str| format!("{path}.{field}");
+        let at = |field: &str| member(path, field);
         let ring = self.ring_of(path, &written.secrets, |_, entry| Some(S3::key(&entry.key)));
         let service = written.service.as_deref().unwrap_or("s3");
         for (field, text) in [("region", written.region.as_str()), ("service", service)] {
             let fits = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-';
             if text.is_empty() || !text.bytes().all(fits) {
-                self.wrong(&at(field), "must be lower-case letters, digits and \"-\"");
+                self.wrong_in(path, field, "must be lower-case letters, digits and \"-\"");
             }
         }
         let methods = match &written.methods {
@@ -54,7 +53,7 @@ impl Compiler<'_> {
         };
         if methods.is_empty() || !methods.iter().all(|it| METHODS.contains(&it.as_str())) {
             let message = format!("must name some of {}", METHODS.join(", "));
-            self.wrong(&at("methods"), message);
+            self.wrong_in(path, "methods", message);
         }
         let lifetime = &written.max_lifetime;
         let max_lifetime = self.span_or(&at("max_lifetime"), lifetime, MAX_EXPIRES, MAX_EXPIRES);

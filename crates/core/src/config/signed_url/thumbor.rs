@@ -1,32 +1,31 @@
 //! `"format": "thumbor"` from its written form.
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::imgproxy::WrittenForward;
 use crate::config::Compiler;
+use crate::config::form::form;
 use crate::signed_url::hmac_key::HmacHash;
 use crate::signed_url::thumbor::Thumbor;
 
-/// A signed path of thumbor. It never ends.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: IgnoredAny,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "thumbor")))]
-    _format: IgnoredAny,
-    /// The ring of SECURITY_KEYs.
-    secrets: String,
-    /// The path in front of the signature. Default: /.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^/")))]
-    prefix: Option<String>,
-    /// What thumbor sees in place of the signature. Default: keep.
-    #[serde(default)]
-    forward: WrittenForward,
+form! {
+    /// A signed path of thumbor. It never ends.
+    pub(in crate::config) struct Written {
+        #[serde(rename = "type")]
+        #[schemars(with = "String", extend("const" = "signed_url"))]
+        _kind: IgnoredAny,
+        #[serde(rename = "format")]
+        #[schemars(with = "String", extend("const" = "thumbor"))]
+        _format: IgnoredAny,
+        /// The ring of SECURITY_KEYs.
+        secrets: String,
+        /// The path in front of the signature. Default: /.
+        #[schemars(extend("pattern" = "^/"))]
+        prefix: Option<String>,
+        /// What thumbor sees in place of the signature. Default: keep.
+        #[serde(default)]
+        forward: WrittenForward,
+    }
 }
 
 impl Compiler<'_> {

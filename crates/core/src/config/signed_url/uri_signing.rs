@@ -1,135 +1,117 @@
 //! `"format": "uri-signing"` from its written form.
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
-use crate::app_key::mac;
-use crate::config::Compiler;
+use crate::config::form::form;
+use crate::config::{Compiler, member};
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::public_key::KeyKind;
 use crate::signed_url::uri_signing::{Ignores, Keys, UriSigning};
 
-/// A link that carries a JWT as RFC 9246 has it.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: IgnoredAny,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "uri-signing")))]
-    _format: IgnoredAny,
-    /// The ring: secrets with HS256, public keys otherwise. The id of an entry is its `kid`.
-    secrets: String,
-    /// How tokens are signed.
-    algorithm: Algorithm,
-    /// Where a token may stand. Default: query.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
-    from: Option<Vec<WrittenCarrier>>,
-    /// What the token is called there. Default: URISigningPackage.
-    #[serde(default = "package")]
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._~-]+$")))]
-    name: String,
-    /// The scheme of the URIs that are signed. Default: https.
-    #[serde(default)]
-    scheme: WrittenScheme,
-    /// Whose tokens count (iss). Default: those that name nobody.
-    #[serde(default)]
-    issuers: Vec<String>,
-    /// For whom a token may be (aud). Default: those for nobody in particular.
-    #[serde(default)]
-    audience: Vec<String>,
-    /// How far ahead a token may end, such as 7d.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    max_lifetime: String,
-    /// How far the signer's clock may be ahead. Default: 30s.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    skew: Option<String>,
-    /// Whether a token without cdniuc counts, which opens all that the rule matches.
-    /// Default: false.
-    #[serde(default)]
-    allow_any_uri: bool,
-    /// Whether a token that asks to be used once (jti) counts, as often as it comes.
-    /// Default: false.
-    #[serde(default)]
-    ignore_jti: bool,
-    /// Whether a token that asks to be renewed (cdnistt, cdniets, cdnistd) counts, and is
-    /// not renewed. Default: false.
-    #[serde(default)]
-    ignore_renewal: bool,
-    /// Names of other claims that are not looked at.
-    #[serde(default)]
-    ignore_claims: Vec<String>,
+form! {
+    /// A link that carries a JWT as RFC 9246 has it.
+    pub(in crate::config) struct Written {
+        #[serde(rename = "type")]
+        #[schemars(with = "String", extend("const" = "signed_url"))]
+        _kind: IgnoredAny,
+        #[serde(rename = "format")]
+        #[schemars(with = "String", extend("const" = "uri-signing"))]
+        _format: IgnoredAny,
+        /// The ring: secrets with HS256, public keys otherwise. The id of an entry is its `kid`.
+        secrets: String,
+        /// How tokens are signed.
+        algorithm: Algorithm,
+        /// Where a token may stand. Default: query.
+        #[schemars(length(min = 1))]
+        from: Option<Vec<WrittenCarrier>>,
+        /// What the token is called there. Default: URISigningPackage.
+        #[serde(default = "package")]
+        #[schemars(extend("pattern" = "^[A-Za-z0-9._~-]+$"))]
+        name: String = package(),
+        /// The scheme of the URIs that are signed. Default: https.
+        #[serde(default)]
+        scheme: WrittenScheme,
+        /// Whose tokens count (iss). Default: those that name nobody.
+        #[serde(default)]
+        issuers: Vec<String>,
+        /// For whom a token may be (aud). Default: those for nobody in particular.
+        #[serde(default)]
+        audience: Vec<String>,
+        /// How far ahead a token may end, such as 7d.
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        max_lifetime: String,
+        /// How far the signer's clock may be ahead. Default: 30s.
+        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
+        skew: Option<String>,
+        /// Whether a token without cdniuc counts, which opens all that the rule matches.
+        /// Default: false.
+        #[serde(default)]
+        allow_any_uri: bool,
+        /// Whether a token that asks to be used once (jti) counts, as often as it comes.
+        /// Default: false.
+        #[serde(default)]
+        ignore_jti: bool,
+        /// Whether a token that asks to be renewed (cdnistt, cdniets, cdnistd) counts, and is
+        /// not renewed. Default: false.
+        #[serde(default)]
+        ignore_renewal: bool,
+        /// Names of other claims that are not looked at.
+        #[serde(default)]
+        ignore_claims: Vec<String>,
+    }
 }
 
 fn package() -> String {
     "URISigningPackage".to_owned()
 }
 
-/// How tokens are signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-enum Algorithm {
-    /// HMAC-SHA256.
-    #[serde(rename = "HS256")]
-    Hs256,
-    /// ECDSA on P-256 with SHA-256.
-    #[serde(rename = "ES256")]
-    Es256,
-    /// Ed25519.
-    #[serde(rename = "EdDSA")]
-    EdDsa,
+form! {
+    /// How tokens are signed.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Algorithm {
+        /// HMAC-SHA256.
+        Hs256 = "HS256",
+        /// ECDSA on P-256 with SHA-256.
+        Es256 = "ES256",
+        /// Ed25519.
+        EdDsa = "EdDSA",
+    }
 }
 
-/// Where a token may stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-#[serde(rename_all = "snake_case")]
-enum WrittenCarrier {
-    /// A parameter of the query, anywhere.
-    Query,
-    /// A cookie.
-    Cookie,
-    /// A segment of the path, /NAME=TOKEN/, which relative links keep.
-    Path,
-    /// A parameter of a segment of the path, /a.ts;NAME=TOKEN.
-    PathParameter,
+form! {
+    /// Where a token may stand.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum WrittenCarrier {
+        /// A parameter of the query, anywhere.
+        Query = "query",
+        /// A cookie.
+        Cookie = "cookie",
+        /// A segment of the path, /NAME=TOKEN/, which relative links keep.
+        Path = "path",
+        /// A parameter of a segment of the path, /a.ts;NAME=TOKEN.
+        PathParameter = "path_parameter",
+    }
 }
 
-/// The scheme of a URI.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-#[serde(rename_all = "lowercase")]
-enum WrittenScheme {
-    /// With TLS.
-    #[default]
-    Https,
-    /// Without.
-    Http,
+form! {
+    /// The scheme of a URI.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum WrittenScheme {
+        /// With TLS.
+        #[default]
+        Https = "https",
+        /// Without.
+        Http = "http",
+    }
 }
 
 impl Compiler<'_> {
     pub(super) fn uri_signing(&mut self, path: &str, written: &Written) -> Option<UriSigning> {
-        let at = |field: &str| format!("{path}.{field}");
+        let at = |field: &str| member(path, field);
         let ring = written.secrets.as_str();
         let keys = match written.algorithm {
-            Algorithm::Hs256 => self
-                .ring_of(path, ring, |_, entry| Some(mac(entry.key.expose())))
-                .map(Keys::Hs256),
+            Algorithm::Hs256 => self.mac_ring(path, ring).map(Keys::Hs256),
             Algorithm::Es256 => self
                 .public_ring_of(path, ring, &[KeyKind::P256])
                 .map(Keys::Es256),
@@ -141,7 +123,7 @@ impl Compiler<'_> {
         self.parameter(&at("name"), name);
         let from = written.from.as_deref().unwrap_or(&[WrittenCarrier::Query]);
         if from.is_empty() {
-            self.wrong(&at("from"), "must not be empty");
+            self.wrong_in(path, "from", "must not be empty");
         }
         let mut carriers = Vec::new();
         for (index, carrier) in from.iter().enumerate() {
@@ -158,7 +140,7 @@ impl Compiler<'_> {
         }
         if written.ignore_claims.iter().any(|it| it == "cdnicrit") {
             let message = "must not name cdnicrit, which says what must not be ignored";
-            self.wrong(&at("ignore_claims"), message);
+            self.wrong_in(path, "ignore_claims", message);
         }
         let max_lifetime = self.span(&at("max_lifetime"), &written.max_lifetime);
         self.at_most(&at("max_lifetime"), max_lifetime, MAX_LIFETIME);

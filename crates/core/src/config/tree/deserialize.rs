@@ -14,7 +14,7 @@ use super::{Error, Member, Tree, Value};
 
 impl Tree {
     #[cold]
-    fn mismatch(&self, expected: &dyn Expected) -> Error {
+    pub(super) fn mismatch(&self, expected: &dyn Expected) -> Error {
         let at = match self.value {
             Value::List(_) | Value::Map(_) => self.start,
             _ => self.end,

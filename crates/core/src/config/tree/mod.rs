@@ -7,10 +7,12 @@
 mod deserialize;
 mod error;
 mod parse;
+mod read;
 
 use serde::de::{DeserializeOwned, Unexpected};
 
 pub use error::Error;
+pub use read::{Read, Shape, Start, UniqueMap};
 
 /// One value of a configuration.
 #[derive(Clone, Debug)]
