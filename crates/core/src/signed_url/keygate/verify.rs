@@ -96,7 +96,8 @@ impl Keygate {
         let method = fields.method.unwrap_or("GET");
         let is_method = request.method == method || (method == "GET" && request.method == "HEAD");
         let ignored = |name| self.query_ignore.iter().any(|it| it.0 == name);
-        if !is_method || !fields.values('i').all(ignored) || !self.has_query(request, carrier) {
+        if !is_method || !fields.values('i').all(ignored) || !self.has_query(request, Some(carrier))
+        {
             return Err(Reason::WrongSignature);
         }
         let path = request.target.path;
@@ -111,11 +112,11 @@ impl Keygate {
     }
 
     /// Whether the query has no other parameters than the configuration permits.
-    fn has_query(&self, request: &Request<'_>, carrier: &Carrier) -> bool {
+    pub(super) fn has_query(&self, request: &Request<'_>, carrier: Option<&Carrier>) -> bool {
         let (Some(allowed), Some(query)) = (&self.query_allow, request.target.query) else {
             return true;
         };
-        let is_token = |name: &str| matches!(carrier, Carrier::Query(token) if token == name);
+        let is_token = |name: &str| matches!(carrier, Some(Carrier::Query(token)) if token == name);
         let mut names = query.split('&').map(name_of);
         names.all(|name| {
             let mut known = allowed.iter().chain(&self.query_ignore);
