@@ -34,6 +34,10 @@ export async function sign(url, { keyId, secret, privateKey, expires, notBefore,
   refuseUnknown(unknown);
   const { origin, host, target, path, query } = read(url, carrier, name);
   match(/^(query|path|token)$/, carrier, "carrier");
+  // "false" would be true.
+  for (const [field, it] of Object.entries({ anyHost, anyQuery })) {
+    need(typeof it === "boolean", `${field}: must be true or false`);
+  }
   need(anyHost || host, "url: has no host; give one, or anyHost");
   if (given(prefix)) {
     prefix = readPath(prefix, "prefix");

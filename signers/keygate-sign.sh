@@ -219,6 +219,8 @@ format=${1-}
 match "$format" 'keygate|cloudflare' 'the first argument'
 shift
 globs=() ignore=() addresses=() headers=() cookies=() carrier=query
+# Nothing that a link says comes from the environment: a `prefix` there would widen it.
+unset -v any_host any_query prefix account once name method not_before key_id expires stamp alphabet directory
 while [[ ${1-} == --* ]]; do
   option=${1#--} option=${option//-/_}
   case $format:$option in

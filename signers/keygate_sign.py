@@ -42,10 +42,18 @@ def sign(url, key_id, secret, expires, *, not_before=None, method="GET", any_hos
     """
     origin, host, target = _split(url)
     path, query = _target(target)
-    headers, cookies = (getattr(it, "items", lambda it=it: it)() for it in (headers, cookies))
     name = name or ("~kg" if carrier == "path" else "kg")
     _need(carrier in ("query", "path", "token"), f"carrier: there is no {carrier!r}")
     _match(r"[A-Za-z0-9._~-]+", name, "name")
+    for field in ("any_host", "any_query"):
+        # "false" would be true.
+        _need(isinstance(locals()[field], bool), f"{field}: must be true or false")
+    for field in ("globs", "ignore", "addresses"):
+        # A text is a list of its characters, and an empty one binds to nothing.
+        _need(isinstance(locals()[field], (list, tuple)), f"{field}: must be a list")
+    for field in ("headers", "cookies"):
+        _need(not isinstance(locals()[field], (str, bytes)), f"{field}: must be pairs")
+    headers, cookies = (getattr(it, "items", lambda it=it: it)() for it in (headers, cookies))
     _need(any_host or host, "url: has no host; give one, or any_host")
     if prefix is not None:
         prefix = _path(prefix, "prefix")

@@ -361,6 +361,7 @@ impl Context for Root {
         };
         // Out of its table before anybody is resumed, who may end and look into it.
         let used = worker.uses.borrow_mut().answered(token);
+        let asked = worker.lookups.borrow_mut().answered(token);
         if let Some((_, asked_at)) = self.poll.call.take_if(|(call, _)| *call == token) {
             self.read_poll(&worker, size, asked_at);
         } else if let Some(one) = used {
@@ -371,9 +372,8 @@ impl Context for Root {
             });
             let (waiter, verdict) = one.settle(first);
             conclude(&waiter, verdict);
-        } else {
-            let asked = worker.lookups.borrow_mut().answered(token);
-            self.read_lookup(&worker, &asked.unwrap_or_default(), size, now);
+        } else if let Some(asked) = asked {
+            self.read_lookup(&worker, &asked, size, now);
         }
         if let Some(service) = &worker.policy.key_service {
             self.send_poll(&worker, service, now);

@@ -6,6 +6,7 @@ mod feed;
 mod gate;
 mod host;
 mod lookups;
+mod once;
 mod queries;
 
 use host::{Call, Exchange, Worker};

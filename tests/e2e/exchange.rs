@@ -29,6 +29,7 @@ fn token(stack: &Stack, prefix: &str, account: Option<&str>) -> String {
     let terms = Terms {
         expires_secs: now() + 600,
         prefix: Some(prefix),
+        any_query: true,
         account,
         ..Terms::default()
     };

@@ -135,6 +135,55 @@ fn no_signer_signs_a_field_that_is_not_of_its_form() {
 }
 
 #[test]
+fn no_signer_takes_a_text_for_a_switch_or_a_list() {
+    for change in [
+        json!({ "any_host": "false" }),
+        json!({ "any_query": "no" }),
+        json!({ "any_query": 1 }),
+        json!({ "addresses": "" }),
+        json!({ "ignore": "ab" }),
+        json!({ "globs": "/" }),
+        json!({ "headers": "" }),
+        json!({ "cookies": "" }),
+    ] {
+        // The shell knows no types.
+        for signer in Signer::ALL.into_iter().filter(|it| *it != Signer::Shell) {
+            let signed = signer.sign("keygate", &with(change.clone()));
+            assert!(signed.is_err(), "{signer}: {change}: {signed:?}");
+        }
+    }
+}
+
+#[test]
+fn the_shell_takes_nothing_that_a_link_says_from_the_environment() {
+    let sign = |environment: &[(&str, &str)]| {
+        let file = keygate_tests::repository().join("signers/keygate-sign.sh");
+        let mut command = std::process::Command::new("bash");
+        command
+            .arg(file)
+            .args(["keygate", "--key-id", "k1", "--expires", "1767225600"]);
+        command.arg("https://media.example.com/a/b?c=d");
+        command.env("KEYGATE_SECRET", "0123456789abcdef0123456789abcdef");
+        command.envs(environment.iter().copied());
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    let plain = sign(&[]);
+    assert!(plain.starts_with("https://"));
+    for it in [
+        ("prefix", "/"),
+        ("any_host", "1"),
+        ("any_query", "1"),
+        ("account", "root"),
+        ("once", "0123456789abcdef"),
+        ("method", "PUT"),
+        ("name", "other"),
+        ("not_before", "1"),
+    ] {
+        assert_eq!(sign(&[it]), plain, "{it:?}");
+    }
+}
+
+#[test]
 fn all_signers_agree_on_what_the_known_answers_leave_open() {
     for change in [
         json!({ "url": "https://h/a?" }),

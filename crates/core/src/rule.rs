@@ -320,17 +320,18 @@ impl Requirement {
 /// link that works once is used only where nothing else is met.
 fn any<'a>(findings: impl Iterator<Item = Finding<'a>>) -> Finding<'a> {
     let (mut strips, mut response_edits) = (Vec::new(), Vec::new());
-    let (mut met, mut ask, mut refused): (Option<Option<Identity>>, _, _) = (None, None, None);
-    let (mut once, mut is_met_for_good) = (None, false);
+    let (mut ask, mut refused) = (None, None);
+    let mut for_good: Option<Option<Identity>> = None;
+    let mut for_once: Option<(OnceLink, Option<Identity>)> = None;
     for finding in findings {
         strips.extend(finding.strips);
         response_edits.extend(finding.response_edits);
         match finding.conclusion {
-            Conclusion::Met(identity) => {
-                met = Some(met.flatten().or(identity));
-                is_met_for_good |= finding.once.is_none();
-                once = once.or(finding.once);
-            }
+            // Each says whose it is, and nobody is whose link is not asked about.
+            Conclusion::Met(identity) => match finding.once {
+                None => for_good = Some(for_good.flatten().or(identity)),
+                Some(link) => for_once = for_once.or(Some((link, identity))),
+            },
             Conclusion::Ask(hash) => ask = ask.or(Some(hash)),
             Conclusion::Refused(refusal) => {
                 let tells_more = |than: Refusal| weight(refusal) > weight(than);
@@ -341,6 +342,11 @@ fn any<'a>(findings: impl Iterator<Item = Finding<'a>>) -> Finding<'a> {
         }
     }
     let ambiguous = refused.filter(|it| it.reason == Reason::DuplicateCredential);
+    let (met, once) = match (for_good, for_once) {
+        (Some(identity), _) => (Some(identity), None),
+        (None, Some((link, identity))) => (Some(identity), Some(link)),
+        (None, None) => (None, None),
+    };
     let conclusion = match (ambiguous, met, ask, refused) {
         (Some(refusal), ..) => Conclusion::Refused(refusal),
         (None, Some(identity), ..) => Conclusion::Met(identity),
@@ -352,7 +358,7 @@ fn any<'a>(findings: impl Iterator<Item = Finding<'a>>) -> Finding<'a> {
     Finding {
         conclusion,
         strips,
-        once: once.filter(|_| !is_met_for_good),
+        once,
         response_edits,
     }
 }

@@ -51,9 +51,14 @@ fn with_rule(rule: Value) -> Value {
 
 /// A link for `/a` that works once.
 fn link() -> String {
+    link_of(None)
+}
+
+fn link_of(account: Option<&'static str>) -> String {
     let policy = policy(&with_rule(json!({ "require": "link" })), SECRET);
     signed_as(&policy, 0, "/a", &|order: &mut Order<'_>| {
         order.now = NOW;
+        order.account = account;
         order.expires = Some(NOW.plus(Millis::from_secs(600)));
         order.once = Some(ID);
     })
@@ -160,6 +165,14 @@ fn whoever_has_another_credential_keeps_the_link() {
         let rule = json!({ "require": require });
         policy(&with_rule(rule), SECRET).decide(&headers, &facts(&answer, None, NOW))
     };
+    // A link that is not used up, and may have been, says nothing of who calls.
+    let of_bob = get(&link_of(Some("bob")), &[("authorization", &bearer)]);
+    let rule = json!({ "require": { "any": ["link", "key"] } });
+    let verdict = policy(&with_rule(rule), SECRET).decide(&of_bob, &facts(&answer, None, NOW));
+    let Verdict::Allow(grant) = verdict else {
+        panic!("the key alone is enough");
+    };
+    assert_eq!(grant.identity.unwrap().account, "alice");
     for any in [json!(["link", "key"]), json!(["key", "link"])] {
         let Verdict::Allow(grant) = decide(json!({ "any": any })) else {
             panic!("the key alone is enough");
@@ -171,6 +184,15 @@ fn whoever_has_another_credential_keeps_the_link() {
     }
     let found = redemption(decide(json!({ "all": ["link", "key"] })));
     assert_eq!(found.grant.identity.unwrap().account, "alice");
+}
+
+#[test]
+fn of_two_links_that_work_once_the_one_that_is_used_up_says_who_calls() {
+    let token = |link: String| link.split_once("kg=").unwrap().1.to_owned();
+    let (nobodys, bobs) = (token(link()), token(link_of(Some("bob"))));
+    let headers = get("/a", &[("x-link", &nobodys), ("y-link", &bobs)]);
+    let rule = json!({ "require": { "any": ["second", "third"] } });
+    assert_eq!(redemption(decide(rule, &headers)).grant.identity, None);
 }
 
 #[test]

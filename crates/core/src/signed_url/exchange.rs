@@ -10,8 +10,9 @@ use std::net::IpAddr;
 use crate::credential::cookie_values;
 use crate::grant::{Edit, Strip};
 use crate::identity::Identity;
-use crate::path::canonical;
+use crate::path::{Target, canonical};
 use crate::policy::Facts;
+use crate::query;
 use crate::reason::Reason;
 use crate::request::{Header, Request};
 use crate::signed_url::carrier::only;
@@ -75,7 +76,11 @@ impl SignedUrl {
         only(cookie_values(request, &exchange.cookie))?;
         match by_link {
             Err(Reason::MissingCredential) => {
-                Ok((exchange.tokens.verify(request, facts)?, Vec::new()))
+                let link = exchange.tokens.verify(request, facts)?;
+                match self.format.permits_query(request) {
+                    true => Ok((link, Vec::new())),
+                    false => Err(Reason::WrongSignature),
+                }
             }
             Err(reason) => Err(reason),
             Ok(link) => {
@@ -103,12 +108,29 @@ impl SignedUrl {
     }
 }
 
+/// What some shared caches heed in place of `cache-control`: RFC 9213, Edge Architecture
+/// Specification, nginx, and the names of vendors after RFC 9213 section 3.1.
+const FOR_CACHES_ALONE: [&str; 7] = [
+    "cdn-cache-control",
+    "surrogate-control",
+    "x-accel-expires",
+    "akamai-cache-control",
+    "cloudflare-cdn-cache-control",
+    "netlify-cdn-cache-control",
+    "vercel-cdn-cache-control",
+];
+
 /// No shared cache may give the cookie to somebody else.
 fn edits(cookie: String) -> Vec<Edit> {
-    vec![
+    let for_caches = FOR_CACHES_ALONE.iter();
+    let mut edits: Vec<Edit> = for_caches
+        .map(|name| Edit::Remove((*name).to_owned()))
+        .collect();
+    edits.extend([
         Edit::Add("set-cookie".to_owned(), cookie.into_bytes()),
         Edit::Set("cache-control".to_owned(), b"private, no-cache".to_vec()),
-    ]
+    ]);
+    edits
 }
 
 impl Exchange {
@@ -132,6 +154,12 @@ impl Exchange {
         if !holds_for_anyone(link, format, request, facts) {
             return None;
         }
+        // A link for a prefix whose query is signed opens its children with that query only.
+        let is_widened = matches!(link.covers, Covers::Path);
+        let any_query = is_widened || holds_with_another_query(format, request, facts);
+        if !any_query && has_query(link, request) {
+            return None;
+        }
         let latest = facts.now.plus(self.max_session);
         let end = link.expires.map_or(latest, |it| it.min(latest));
         let age = end.0.saturating_sub(facts.now.0) / 1000;
@@ -139,7 +167,7 @@ impl Exchange {
         let terms = Terms {
             expires_secs: end.as_secs(),
             prefix: Some(&canonical),
-            any_query: true,
+            any_query,
             account,
             ..Terms::default()
         };
@@ -245,6 +273,33 @@ fn holds_for_anyone(
         ..*facts
     };
     format.verify(&bare, &facts).is_ok()
+}
+
+/// Whether the link also holds with a parameter more than it came with.
+fn holds_with_another_query(format: &dyn Format, request: &Request<'_>, facts: &Facts<'_>) -> bool {
+    let path = request.target.path;
+    let query = request.target.query.map(|it| format!("&{it}"));
+    let other = format!("{path}?keygate-exchange={}", query.unwrap_or_default());
+    Target::parse(other.as_bytes()).is_ok_and(|target| {
+        let other = Request { target, ..*request };
+        format.verify(&other, facts).is_ok()
+    })
+}
+
+/// Whether there is a query besides the token.
+fn has_query(link: &Link<'_>, request: &Request<'_>) -> bool {
+    let mut whole = request.target.whole;
+    let mut names = Vec::new();
+    for strip in &link.strips {
+        match strip {
+            Strip::Target(without) => whole = without,
+            Strip::Parameter(name) | Strip::KeyParameter(name) => names.push(*name),
+            Strip::Segment(..) | Strip::Header(_) | Strip::Cookie(_) => {}
+        }
+    }
+    let target = Target::parse(whole.as_bytes());
+    let kept = target.map_or_else(|_| whole.to_owned(), |it| query::without(&it, &names));
+    kept.split_once('?').is_some_and(|(_, it)| !it.is_empty())
 }
 
 /// A path as the attribute can say it. A `;` would end it: then it is the directory before,

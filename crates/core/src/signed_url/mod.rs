@@ -123,6 +123,13 @@ pub trait Format: fmt::Debug {
         None
     }
 
+    /// Whether the policy permits the query of a request, whatever was signed: it holds for
+    /// a request that comes by a cookie, too.
+    fn permits_query(&self, request: &Request<'_>) -> bool {
+        let _ = request;
+        true
+    }
+
     /// Whether its links say whose they are.
     fn has_identity(&self) -> bool {
         false

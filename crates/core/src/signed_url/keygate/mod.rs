@@ -109,6 +109,10 @@ impl Format for Keygate {
         carrier::path_token(&self.carriers)
     }
 
+    fn permits_query(&self, request: &Request<'_>) -> bool {
+        self.has_query(request, None, None)
+    }
+
     fn has_identity(&self) -> bool {
         true
     }

@@ -98,7 +98,7 @@ impl Keygate {
         let ignored = |name| self.query_ignore.iter().any(|it| it.0 == name);
         if !is_method
             || !fields.values('i').all(ignored)
-            || !self.has_query(request, fields, carrier)
+            || !self.has_query(request, Some(fields), Some(carrier))
         {
             return Err(Reason::WrongSignature);
         }
@@ -116,12 +116,19 @@ impl Keygate {
     /// Whether the query has no other parameters than the token and the configuration
     /// permit. To some programs a `;` begins a parameter, too: none hides behind one in a
     /// parameter that is let pass for its name, and not for its signature.
-    fn has_query(&self, request: &Request<'_>, fields: &Fields<'_>, carrier: &Carrier) -> bool {
-        let is_token = |name: &str| matches!(carrier, Carrier::Query(token) if token == name);
+    pub(super) fn has_query(
+        &self,
+        request: &Request<'_>,
+        fields: Option<&Fields<'_>>,
+        carrier: Option<&Carrier>,
+    ) -> bool {
+        let is_token = |name: &str| matches!(carrier, Some(Carrier::Query(token)) if token == name);
         let allowed = self.query_allow.as_deref();
-        let is_named_only = |name: &str| match fields.any_query {
-            true => allowed.is_some(),
-            false => fields.values('i').any(|it| text::means(it, name)),
+        // Without fields, as beside a cookie, no query is signed.
+        let signed = fields.filter(|it| !it.any_query);
+        let is_named_only = |name: &str| match signed {
+            None => allowed.is_some(),
+            Some(fields) => fields.values('i').any(|it| text::means(it, name)),
         };
         let mut all = request.target.query.iter().flat_map(|it| it.split('&'));
         all.all(|parameter| {
