@@ -42,7 +42,20 @@ impl TryFrom<&Record> for KnownKey {
     type Error = UnusableRecord;
 
     fn try_from(record: &Record) -> Result<Self, UnusableRecord> {
-        let metadata = record.metadata.get();
+        Self::checked(record, record.metadata.get())
+    }
+}
+
+impl TryFrom<&Record<String>> for KnownKey {
+    type Error = UnusableRecord;
+
+    fn try_from(record: &Record<String>) -> Result<Self, UnusableRecord> {
+        Self::checked(record, &record.metadata)
+    }
+}
+
+impl KnownKey {
+    fn checked<T>(record: &Record<T>, metadata: &str) -> Result<Self, UnusableRecord> {
         if !metadata.starts_with('{') || metadata.len() > MAX_METADATA {
             return Err(UnusableRecord("metadata"));
         }
