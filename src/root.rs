@@ -226,7 +226,7 @@ impl Root {
         let is_current = asked.generation == worker.cache.generation();
         for &hash in &asked.hashes {
             let record = answer.records.iter().find(|record| record.hash == hash);
-            let known = record.map(KnownKey::try_from).transpose();
+            let known = record.map(KnownKey::at_edge).transpose();
             let Ok(known) = known.map(|known| known.map(Rc::new)) else {
                 log::warn!("keygate: the key service sent a record that is not usable");
                 worker.give_up(&[hash], now);

@@ -148,7 +148,7 @@ mod tests {
             "hash": hash(1), "id": "AbCdEfGhIj", "account": "alice", "status": "active",
             "metadata": {}
         });
-        let record: crate::wire::Record = serde_json::from_value(record).unwrap();
+        let record = serde_json::from_value(record).unwrap();
         Rc::new(KnownKey::try_from(&record).unwrap())
     }
 

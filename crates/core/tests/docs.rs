@@ -110,7 +110,7 @@ fn outcome(policy: &Policy, line: &str) -> String {
     }
     let record = serde_json::json!({ "hash": key.hash, "id": key.id, "account": "alice",
         "status": "active", "scopes": ["files:read", "reports:*"], "metadata": {} });
-    let record: keygate_core::wire::Record = serde_json::from_value(record).unwrap();
+    let record = serde_json::from_value(record).unwrap();
     let answer = Answer {
         hash: key.hash,
         knowledge: Knowledge::Known(Rc::new(KnownKey::try_from(&record).unwrap())),
