@@ -22,7 +22,6 @@ use keygate_core::wire::{
 };
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
-use serde::de::DeserializeOwned;
 
 use crate::host::{self, HostError, Map};
 use crate::lookups::{Asked, Lookups, Waiter};
@@ -176,8 +175,8 @@ impl Root {
                 return;
             }
             let request = LookupRequest { hashes };
-            let body = serde_json::to_vec(&request).unwrap_or_default();
-            match self.call(service, "POST", LOOKUPS_PATH, Some(&body)) {
+            let body = request.write();
+            match self.call(service, "POST", LOOKUPS_PATH, Some(body.as_bytes())) {
                 Ok(token) => {
                     let asked = Asked {
                         hashes: request.hashes,
@@ -205,8 +204,8 @@ impl Root {
                 expires_at: link.expires,
                 peek: !uses,
             };
-            let body = serde_json::to_vec(&request).unwrap_or_default();
-            match self.call(service, "POST", LINK_USES_PATH, Some(&body)) {
+            let body = request.write();
+            match self.call(service, "POST", LINK_USES_PATH, Some(body.as_bytes())) {
                 Ok(token) => worker.uses.borrow_mut().sent(token, one),
                 Err(_) => {
                     count("keygate_link_use.unavailable");
@@ -218,7 +217,7 @@ impl Root {
     }
 
     fn read_lookup(&self, worker: &Worker, asked: &Asked, size: usize, now: UnixMillis) {
-        let Some(answer) = read_answer::<LookupResponse>(size) else {
+        let Some(answer) = read_answer(size, LookupResponse::read) else {
             count("keygate_lookup.unavailable");
             worker.give_up(&asked.hashes, now);
             return;
@@ -227,7 +226,7 @@ impl Root {
         let is_current = asked.generation == worker.cache.generation();
         for &hash in &asked.hashes {
             let record = answer.records.iter().find(|record| record.hash == hash);
-            let known = record.map(KnownKey::try_from).transpose();
+            let known = record.map(KnownKey::at_edge).transpose();
             let Ok(known) = known.map(|known| known.map(Rc::new)) else {
                 log::warn!("keygate: the key service sent a record that is not usable");
                 worker.give_up(&[hash], now);
@@ -271,7 +270,7 @@ impl Root {
     }
 
     fn read_poll(&mut self, worker: &Worker, size: usize, asked_at: UnixMillis) {
-        let Some(answer) = read_answer::<ChangesResponse>(size) else {
+        let Some(answer) = read_answer(size, ChangesResponse::read) else {
             self.poll.failed();
             return;
         };
@@ -336,7 +335,7 @@ fn patience(service: &KeyService) -> Millis {
 
 /// What the key service said; `None` for anything that is not its own 200. Envoy's
 /// answers in its place (503, 504) look like others', hence the marker.
-fn read_answer<T: DeserializeOwned>(size: usize) -> Option<T> {
+fn read_answer<T>(size: usize, read: fn(&[u8]) -> Option<T>) -> Option<T> {
     let headers = host::headers(Map::HttpCallResponseHeaders).ok()?;
     let has = |name: &str, value: &str| {
         let mut values = headers.iter().filter(|(it, _)| it == name.as_bytes());
@@ -345,7 +344,7 @@ fn read_answer<T: DeserializeOwned>(size: usize) -> Option<T> {
     if !has(":status", "200") || !has(SERVICE_MARKER.0, SERVICE_MARKER.1) || size > MAX_ANSWER {
         return None;
     }
-    serde_json::from_slice(&host::callout_body(size).ok()?).ok()
+    read(&host::callout_body(size).ok()?)
 }
 
 impl Context for Root {
@@ -365,7 +364,7 @@ impl Context for Root {
         if let Some((_, asked_at)) = self.poll.call.take_if(|(call, _)| *call == token) {
             self.read_poll(&worker, size, asked_at);
         } else if let Some(one) = used {
-            let first = read_answer::<LinkUseResponse>(size).map(|it| it.first);
+            let first = read_answer(size, LinkUseResponse::read).map(|it| it.first);
             count(match first {
                 Some(_) => "keygate_link_use.answered",
                 None => "keygate_link_use.unavailable",

@@ -7,6 +7,7 @@ mod template;
 use std::borrow::Cow;
 
 use crate::grant::Edit;
+use crate::json::Object;
 use crate::path::Target;
 use crate::query;
 use crate::reason::{PublicReason, Reason};
@@ -254,7 +255,7 @@ impl Fields<'_> {
         type Write<'a> = Box<dyn Fn() -> String + 'a>;
         let mut offers: Vec<(&'static str, &'static [&'static str], Write<'_>)> = Vec::new();
         if let Some(value) = &bodies.json {
-            let write = || self.fill_json(value).to_string();
+            let write = || self.fill_json(value);
             offers.push((JSON, &["application/json"], Box::new(write)));
         }
         if let Some(page) = &bodies.html {
@@ -290,21 +291,17 @@ impl Fields<'_> {
 
     /// Problem details, RFC 9457.
     fn problem(&self) -> String {
-        let mut problem = serde_json::json!({
-            "type": "about:blank",
-            "title": title(self.status),
-            "status": self.status,
-            "detail": self.message,
-            "reason": self.reason,
-            "request_id": self.request_id,
-        });
-        if is_uuid(self.request_id)
-            && let Some(members) = problem.as_object_mut()
-        {
-            let instance = format!("urn:uuid:{}", self.request_id);
-            members.insert("instance".to_owned(), instance.into());
-        }
-        problem.to_string()
+        let id = self.request_id;
+        let instance = is_uuid(id).then(|| format!("urn:uuid:{id}"));
+        Object::new()
+            .text("detail", self.message)
+            .text_if("instance", instance.as_deref())
+            .text("reason", self.reason)
+            .text("request_id", id)
+            .number("status", self.status.into())
+            .text("title", title(self.status))
+            .text("type", "about:blank")
+            .end()
     }
 }
 

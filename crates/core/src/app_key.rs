@@ -305,7 +305,18 @@ pub fn mac(key: &[u8]) -> Hmac<Sha256> {
 
 /// GitHub's convention for token checksums: CRC-32 in six base62 digits.
 fn checksum(text: &[u8]) -> [u8; CRC] {
-    base62::encode(u64::from(crc32fast::hash(text)))
+    base62::encode(u64::from(crc32(text)))
+}
+
+/// CRC-32 as in Ethernet and zip, bit by bit: a table would be larger than what it saves
+/// on these few bytes.
+fn crc32(text: &[u8]) -> u32 {
+    let crc = text.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ (0xedb8_8320 & 0_u32.wrapping_sub(crc & 1))
+        })
+    });
+    !crc
 }
 
 fn split_end(text: &[u8], length: usize) -> Option<(&[u8], &[u8])> {

@@ -16,6 +16,7 @@ pub mod glob;
 pub mod grant;
 pub mod identity;
 pub mod index;
+pub mod json;
 pub mod lint;
 pub mod once;
 pub mod path;

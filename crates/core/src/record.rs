@@ -42,7 +42,20 @@ impl TryFrom<&Record> for KnownKey {
     type Error = UnusableRecord;
 
     fn try_from(record: &Record) -> Result<Self, UnusableRecord> {
-        let metadata = record.metadata.get();
+        Self::checked(record, record.metadata.get())
+    }
+}
+
+impl KnownKey {
+    /// Checks a record that was read at the edge, where metadata is the text of its JSON.
+    ///
+    /// # Errors
+    /// [`UnusableRecord`] for what must not reach a header.
+    pub fn at_edge(record: &Record<String>) -> Result<Self, UnusableRecord> {
+        Self::checked(record, &record.metadata)
+    }
+
+    fn checked<T>(record: &Record<T>, metadata: &str) -> Result<Self, UnusableRecord> {
         if !metadata.starts_with('{') || metadata.len() > MAX_METADATA {
             return Err(UnusableRecord("metadata"));
         }

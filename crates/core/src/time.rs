@@ -3,8 +3,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use time::format_description::well_known::Rfc3339;
-use time::{OffsetDateTime, UtcDateTime};
+
+mod civil;
+mod duration;
 
 /// Milliseconds since 1970-01-01T00:00:00Z, without leap seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -47,8 +48,7 @@ impl UnixMillis {
     /// # Errors
     /// [`TimeError::Instant`] for any other text and for instants before 1970.
     pub fn parse(text: &str) -> Result<Self, TimeError> {
-        let instant = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| TimeError::Instant)?;
-        let millis = instant.unix_timestamp_nanos() / 1_000_000;
+        let millis = civil::parse(text.as_bytes()).ok_or(TimeError::Instant)?;
         u64::try_from(millis)
             .map(Self)
             .map_err(|_| TimeError::Instant)
@@ -58,21 +58,7 @@ impl UnixMillis {
 /// RFC 3339 in UTC with milliseconds, such as `2026-11-22T00:00:00.000Z`.
 impl fmt::Display for UnixMillis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let nanos = i128::from(self.0).saturating_mul(1_000_000);
-        let Ok(at) = UtcDateTime::from_unix_timestamp_nanos(nanos) else {
-            return f.write_str("9999-12-31T23:59:59.999Z");
-        };
-        write!(
-            f,
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-            at.year(),
-            u8::from(at.month()),
-            at.day(),
-            at.hour(),
-            at.minute(),
-            at.second(),
-            at.millisecond()
-        )
+        civil::write(self.0, f)
     }
 }
 
@@ -88,11 +74,10 @@ impl Millis {
     /// [`TimeError::Duration`] for any other text and for spans under 1 ms,
     /// which Envoy would take as "no timeout".
     pub fn parse(text: &str) -> Result<Self, TimeError> {
-        let span = humantime::parse_duration(text).map_err(|_| TimeError::Duration)?;
-        match u64::try_from(span.as_millis()) {
-            Ok(millis) if millis > 0 => Ok(Self(millis)),
-            _ => Err(TimeError::Duration),
-        }
+        duration::millis(text)
+            .filter(|millis| *millis > 0)
+            .map(Self)
+            .ok_or(TimeError::Duration)
     }
 }
 

@@ -3,6 +3,8 @@
 //! Every answer carries the marker header [`SERVICE_MARKER`]; an answer without
 //! it was made by something in between and counts as no answer at all.
 
+mod edge;
+
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -56,16 +58,16 @@ pub struct LookupRequest {
 
 /// The answer to a lookup.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct LookupResponse {
+pub struct LookupResponse<Metadata = Box<RawValue>> {
     /// Sequence number of the newest change that the records already contain.
     pub epoch: u64,
     /// One entry for each known hash; a hash without an entry is unknown.
-    pub records: Vec<Record>,
+    pub records: Vec<Record<Metadata>>,
 }
 
 /// What the edge must know of one key.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Record {
+pub struct Record<Metadata = Box<RawValue>> {
     /// Which key.
     pub hash: KeyHash,
     /// Its public id.
@@ -87,7 +89,7 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allowed_referrers: Vec<String>,
     /// A JSON object for the upstream.
-    pub metadata: Box<RawValue>,
+    pub metadata: Metadata,
 }
 
 /// Whether a key may be used, expiry aside.

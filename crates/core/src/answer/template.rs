@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::json::{Object, quote};
 use crate::reason::PublicReason;
 
 /// The names that may stand in braces in a template.
@@ -105,16 +106,27 @@ impl Fields<'_> {
     }
 
     /// Fills the texts of a JSON value; names of members stay.
-    pub fn fill_json(&self, template: &Value) -> Value {
+    pub fn fill_json(&self, template: &Value) -> String {
         match template {
-            Value::String(text) if text == "{status}" => Value::from(self.status),
-            Value::String(text) => Value::String(self.fill(text, str::to_owned)),
-            Value::Array(items) => items.iter().map(|item| self.fill_json(item)).collect(),
+            Value::String(text) if text == "{status}" => self.status.to_string(),
+            Value::String(text) => {
+                let mut filled = String::new();
+                quote(&mut filled, &self.fill(text, str::to_owned));
+                filled
+            }
+            Value::Array(items) => {
+                let items = items.iter().map(|item| self.fill_json(item));
+                format!("[{}]", items.collect::<Vec<_>>().join(","))
+            }
             Value::Object(members) => members
                 .iter()
-                .map(|(name, value)| (name.clone(), self.fill_json(value)))
-                .collect(),
-            Value::Null | Value::Bool(_) | Value::Number(_) => template.clone(),
+                .fold(Object::new(), |object, (name, value)| {
+                    object.raw(name, &self.fill_json(value))
+                })
+                .end(),
+            Value::Null => "null".to_owned(),
+            Value::Bool(value) => value.to_string(),
+            Value::Number(number) => number.to_string(),
         }
     }
 }

@@ -10,12 +10,13 @@ mod verify;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 pub use key::{Algorithm, AssertionKeyError, SigningKey, VerifyingKey};
 pub use verify::{Assertion, AssertionError, Verifier};
 
 use crate::identity::Identity;
+use crate::json::Object;
 use crate::request::Request;
 use crate::secret::KeyRing;
 use crate::time::{Millis, UnixMillis};
@@ -33,7 +34,7 @@ const MAX_REQUEST_ID: usize = 128;
 const TYPE: &str = "JWT";
 
 /// The JOSE header, RFC 7515 section 4.1: these members and no other.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Head<'a> {
     alg: &'a str,
@@ -43,19 +44,19 @@ struct Head<'a> {
 
 /// The claims, RFC 7519 section 4.1; `scope` is that of RFC 8693 section 4.2. Times are
 /// whole seconds.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Claims {
     iss: String,
     aud: String,
     sub: String,
     scope: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     key_id: Option<String>,
     iat: u64,
     nbf: u64,
     exp: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     jti: Option<String>,
 }
 
@@ -89,26 +90,24 @@ impl Issuer {
         now: UnixMillis,
     ) -> Option<String> {
         let signer = self.ring.current(now).next()?;
-        let head = Head {
-            alg: signer.key.algorithm().name(),
-            typ: TYPE,
-            kid: &signer.id,
-        };
+        let head = Object::new()
+            .text("alg", signer.key.algorithm().name())
+            .text("typ", TYPE)
+            .text("kid", &signer.id);
         let iat = now.as_secs();
-        let claims = Claims {
-            iss: self.issuer.clone(),
-            aud: self.audience.clone(),
-            sub: identity.account.clone(),
-            scope: identity.scopes.clone(),
-            key_id: identity.key_id.clone(),
-            iat,
-            nbf: iat,
-            exp: now.plus(self.ttl).as_secs(),
-            jti: request_id(request),
-        };
-        let mut token = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&head).ok()?);
+        let claims = Object::new()
+            .text("iss", &self.issuer)
+            .text("aud", &self.audience)
+            .text("sub", &identity.account)
+            .text("scope", &identity.scopes)
+            .text_if("key_id", identity.key_id.as_deref())
+            .number("iat", iat)
+            .number("nbf", iat)
+            .number("exp", now.plus(self.ttl).as_secs())
+            .text_if("jti", request_id(request).as_deref());
+        let mut token = URL_SAFE_NO_PAD.encode(head.end());
         token.push('.');
-        URL_SAFE_NO_PAD.encode_string(serde_json::to_vec(&claims).ok()?, &mut token);
+        URL_SAFE_NO_PAD.encode_string(claims.end(), &mut token);
         let signature = signer.key.sign(token.as_bytes());
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);

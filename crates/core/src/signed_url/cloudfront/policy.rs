@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use serde::Deserialize;
 
+use crate::json::Value;
 use crate::reason::Reason;
 use crate::time::{Millis, UnixMillis};
 
@@ -21,52 +21,10 @@ pub struct Document {
     addresses: Option<IpNet>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    #[serde(rename = "Statement")]
-    statement: [Statement; 1],
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Statement {
-    #[serde(rename = "Resource", default, deserialize_with = "given")]
-    resource: Option<String>,
-    #[serde(rename = "Condition")]
-    condition: Condition,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Condition {
-    #[serde(rename = "DateLessThan")]
-    less: Time,
-    #[serde(rename = "DateGreaterThan", default, deserialize_with = "given")]
-    greater: Option<Time>,
-    #[serde(rename = "IpAddress", default, deserialize_with = "given")]
-    address: Option<Address>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Time {
-    #[serde(rename = "AWS:EpochTime")]
-    seconds: u64,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Address {
-    #[serde(rename = "AWS:SourceIp")]
-    range: String,
-}
-
-/// What may be missing may not be `null`.
-fn given<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
+/// An object of one member, which holds this.
+fn only<'a>(value: Value<'a>, name: &str) -> Option<Value<'a>> {
+    let [held] = value.closed([name])?;
+    held
 }
 
 impl Document {
@@ -76,22 +34,37 @@ impl Document {
     /// [`Reason::MalformedCredential`], whatever is wrong with it.
     pub fn parse(text: &[u8]) -> Result<Self, Reason> {
         let malformed = Reason::MalformedCredential;
-        let written: Written = serde_json::from_slice(text).map_err(|_| malformed)?;
-        let [statement] = written.statement;
-        let condition = statement.condition;
-        let range = |text: &str| {
+        Self::read(text).ok_or(malformed)
+    }
+
+    /// What may be missing may not be `null`.
+    fn read(text: &[u8]) -> Option<Self> {
+        let statements = only(Value::parse(text)?, "Statement")?.list()?;
+        let [statement] = <[_; 1]>::try_from(statements).ok()?;
+        let [resource, condition] = statement.closed(["Resource", "Condition"])?;
+        let names = ["DateLessThan", "DateGreaterThan", "IpAddress"];
+        let [less, greater, address] = condition?.closed(names)?;
+        let seconds = |time| only(time, "AWS:EpochTime")?.number();
+        let range = |address| {
+            let text = only(address, "AWS:SourceIp")?.text()?;
             let net = text.parse::<IpNet>().ok();
             net.or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
         };
-        let addresses = match &condition.address {
-            Some(address) => Some(range(&address.range).ok_or(malformed)?),
-            None => None,
-        };
-        Ok(Self {
-            resource: statement.resource,
-            expires: Some(condition.less.seconds),
-            begins: condition.greater.map(|it| it.seconds),
-            addresses,
+        // Missing, or of the right form.
+        Some(Self {
+            resource: match resource {
+                Some(resource) => Some(resource.text()?),
+                None => None,
+            },
+            expires: Some(seconds(less?)?),
+            begins: match greater {
+                Some(greater) => Some(seconds(greater)?),
+                None => None,
+            },
+            addresses: match address {
+                Some(address) => Some(range(address)?),
+                None => None,
+            },
         })
     }
 

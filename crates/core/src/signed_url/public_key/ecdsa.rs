@@ -1,7 +1,9 @@
 //! ECDSA on P-256 (FIPS 186-5), verification only.
 
+use p256::AffinePoint;
 use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
 use p256::ecdsa::{Signature, VerifyingKey};
+use p256::elliptic_curve::point::AffineCoordinates as _;
 
 use super::der::Der;
 
@@ -11,9 +13,13 @@ pub const EC_P256: &[u8] = &[
     0x03, 0x01, 0x07,
 ];
 
-/// A key from its point (SEC 1 section 2.3.4).
+/// A key from its point with both coordinates (SEC 1 section 2.3.4), as all tools write it.
 pub fn key(point: &[u8]) -> Option<VerifyingKey> {
-    VerifyingKey::from_sec1_bytes(point).ok()
+    // Square roots, for the form with one coordinate, would be a hundredth of the filter.
+    let (x, y) = point.strip_prefix(&[4])?.split_at_checked(32)?;
+    let (x, y) = (x.try_into().ok()?, y.try_into().ok()?);
+    let point = Option::from(AffinePoint::from_coordinates(&x, &y))?;
+    VerifyingKey::from_affine(point).ok()
 }
 
 /// Whether the key signed this hash; the signature is r ‖ s, 32 bytes each (RFC 7518
@@ -49,4 +55,25 @@ pub fn to_der(signature: &[u8]) -> Vec<u8> {
     use super::der::{SEQUENCE, element, unsigned};
     let (r, s) = signature.split_at_checked(32).unwrap_or_default();
     element(SEQUENCE, &[&unsigned(r), &unsigned(s)])
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_point_has_both_coordinates_and_lies_on_the_curve() {
+        let point = p256::ecdsa::SigningKey::from_slice(&[7; 32]).unwrap();
+        let point = *point.verifying_key();
+        let whole = point.to_sec1_point(false);
+        assert_eq!(key(whole.as_bytes()), Some(point));
+        assert_eq!(key(point.to_sec1_point(true).as_bytes()), None);
+        let mut wrong = whole.as_bytes().to_vec();
+        *wrong.last_mut().unwrap() ^= 1;
+        assert_eq!(key(&wrong), None);
+        assert_eq!(key(&[4; 64]), None);
+        assert_eq!(key(&[0]), None);
+        assert_eq!(key(&[&[4][..], &[0; 64]].concat()), None);
+    }
 }

@@ -1,18 +1,15 @@
 //! The claims of a token, and what each asks for (RFC 9246 section 2.1).
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::net::IpAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ipnet::IpNet;
 use regex_lite::RegexBuilder;
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::Ignores;
+use crate::json::{self, Value};
 use crate::reason::Reason;
 use crate::time::{Millis, UnixMillis};
 
@@ -49,65 +46,47 @@ pub enum Container {
 }
 
 /// A JSON object in which no name stands twice.
-struct Members(BTreeMap<String, Value>);
+struct Members<'a>(json::Members<'a>);
 
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Once;
-        impl<'de> Visitor<'de> for Once {
-            type Value = Members;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-                let mut all = BTreeMap::new();
-                while let Some((name, value)) = map.next_entry::<String, Value>()? {
-                    if all.insert(name, value).is_some() {
-                        return Err(A::Error::custom("a name stands twice"));
-                    }
-                }
-                Ok(Members(all))
-            }
-        }
-        deserializer.deserialize_map(Once)
+impl<'a> Members<'a> {
+    fn read(text: &'a [u8]) -> Option<Self> {
+        let mut all = Value::parse(text)?.members()?;
+        let count = all.len();
+        all.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        all.dedup_by(|one, other| one.0 == other.0);
+        (all.len() == count).then_some(Self(all))
     }
-}
 
-impl Members {
+    fn take(&mut self, name: &str) -> Option<Value<'a>> {
+        let at = self.0.iter().position(|it| it.0 == name)?;
+        Some(self.0.remove(at).1)
+    }
+
     fn text(&mut self, name: &str) -> Result<Option<String>, Reason> {
-        match self.0.remove(name) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(Reason::MalformedCredential),
-        }
+        let text = self.take(name).map(|it| it.text());
+        text.map(|it| it.ok_or(Reason::MalformedCredential))
+            .transpose()
     }
 
     /// Whole seconds, or another number that is not negative; at most ten digits.
     fn number(&mut self, name: &str) -> Result<Option<u64>, Reason> {
-        let Some(value) = self.0.remove(name) else {
+        let Some(value) = self.take(name) else {
             return Ok(None);
         };
-        let number = value.as_u64().filter(|it| *it <= 9_999_999_999);
+        let number = value.number().filter(|it| *it <= 9_999_999_999);
         number.map(Some).ok_or(Reason::MalformedCredential)
     }
 
     /// One text, or several.
     fn texts(&mut self, name: &str) -> Result<Option<Vec<String>>, Reason> {
-        let text = |value| match value {
-            Value::String(text) => Ok(text),
-            _ => Err(Reason::MalformedCredential),
+        let Some(value) = self.take(name) else {
+            return Ok(None);
         };
-        match self.0.remove(name) {
-            None => Ok(None),
-            Some(Value::Array(all)) => all
-                .into_iter()
-                .map(text)
-                .collect::<Result<_, _>>()
-                .map(Some),
-            Some(one) => Ok(Some(vec![text(one)?])),
-        }
+        let texts = match value.raw.starts_with('[') {
+            true => value.texts(),
+            false => value.text().map(|it| vec![it]),
+        };
+        texts.map(Some).ok_or(Reason::MalformedCredential)
     }
 }
 
@@ -119,7 +98,7 @@ impl Claims {
     /// or missing, but for what is ignored.
     pub fn parse(payload: &[u8], ignores: &Ignores) -> Result<Self, Reason> {
         let malformed = Reason::MalformedCredential;
-        let mut all: Members = serde_json::from_slice(payload).map_err(|_| malformed)?;
+        let mut all = Members::read(payload).ok_or(malformed)?;
         if all.number("cdniv")?.is_some_and(|version| version != 1) {
             return Err(malformed);
         }
@@ -156,7 +135,7 @@ impl Claims {
         // `cdnicrit` among them: it lists claims that must be understood, and is none of ours.
         let is_known = |name: &String| ignores.others.contains(name) && name != "cdnicrit";
         let is_open = claims.container.is_none() && !ignores.missing_uri;
-        match is_open || !all.0.keys().all(is_known) {
+        match is_open || !all.0.iter().all(|it| is_known(&it.0)) {
             true => Err(malformed),
             false => Ok(claims),
         }

@@ -2,8 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
 
+use crate::json::Value;
 use crate::reason::Reason;
 
 /// A token, decoded and not yet verified.
@@ -20,12 +20,29 @@ pub struct Jwt<'a> {
 
 /// Nothing that would say how to find a key, or that must be understood: `jku`, `jwk`,
 /// `x5u`, `crit`, `b64` and whatever else are unknown here.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Header {
     alg: String,
     typ: Option<String>,
     kid: Option<String>,
+}
+
+impl Header {
+    fn read(text: &[u8]) -> Option<Self> {
+        let [alg, typ, kid] = Value::parse(text)?.closed(["alg", "typ", "kid"])?;
+        Some(Self {
+            alg: alg?.text()?,
+            typ: optional(typ)?,
+            kid: optional(kid)?,
+        })
+    }
+}
+
+/// A text, which may also be missing or `null`.
+fn optional(value: Option<Value<'_>>) -> Option<Option<String>> {
+    match value.filter(|it| !it.is_null()) {
+        Some(value) => value.text().map(Some),
+        None => Some(None),
+    }
 }
 
 impl<'a> Jwt<'a> {
@@ -38,7 +55,7 @@ impl<'a> Jwt<'a> {
         let (signed, signature) = text.rsplit_once('.').ok_or(malformed)?;
         let (header, payload) = signed.split_once('.').ok_or(malformed)?;
         let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| malformed);
-        let header: Header = serde_json::from_slice(&decode(header)?).map_err(|_| malformed)?;
+        let header = Header::read(&decode(header)?).ok_or(malformed)?;
         let is_jwt = header.typ.is_none_or(|it| it.eq_ignore_ascii_case("JWT"));
         if header.alg != algorithm || !is_jwt {
             return Err(malformed);

@@ -1,0 +1,174 @@
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+
+use proptest::prelude::*;
+use serde_json::Value as Json;
+
+use super::*;
+
+fn plain(value: &Value<'_>) -> Json {
+    match &value.kind {
+        Kind::Word => serde_json::from_str(value.raw).unwrap(),
+        Kind::Text(text) => text.as_str().into(),
+        Kind::List(items) => items.iter().map(plain).collect(),
+        Kind::Object(members) => members
+            .iter()
+            .map(|(name, value)| (name.clone(), plain(value)))
+            .collect(),
+    }
+}
+
+fn read(text: &[u8]) -> Option<Json> {
+    Value::parse(text).as_ref().map(plain)
+}
+
+fn json() -> impl Strategy<Value = Json> {
+    let leaf = prop_oneof![
+        Just(Json::Null),
+        any::<bool>().prop_map(Json::from),
+        any::<u64>().prop_map(Json::from),
+        any::<i64>().prop_map(Json::from),
+        any::<String>().prop_map(Json::from),
+        "[\\x00-\\x22\\\\é\u{1f600}]{0,4}".prop_map(Json::from),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Json::from),
+            prop::collection::btree_map(any::<String>(), inner, 0..4)
+                .prop_map(|it| it.into_iter().collect()),
+        ]
+    })
+}
+
+#[test]
+fn what_is_no_json_is_refused_and_what_is_odd_is_read() {
+    let deep = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+    for text in [
+        "",
+        " ",
+        "1 2",
+        "01",
+        "-",
+        "-0",
+        "1.",
+        ".5",
+        "1e",
+        "1e+5",
+        "1E-5",
+        "+1",
+        "tru",
+        "truex",
+        "nul",
+        "[1,]",
+        "[,1]",
+        "[1 2]",
+        "{,}",
+        "{\"a\":1,}",
+        "{\"a\" 1}",
+        "{a:1}",
+        "\"\u{1}\"",
+        "\"\\x\"",
+        "\"\\u12\"",
+        "\"\\u+123\"",
+        "\"\\ud800\"",
+        "\"\\ud800\\u0041\"",
+        "\"\\udc00\"",
+        "\"\\ud83d\\ude00\"",
+        "\"\\u00e9\\/\"",
+        "\"a",
+        "\"\\",
+        "\"\\\u{e9}\"",
+        "\t{ \"a\" : [ 1 , \"b\" ] }\r\n",
+        "\u{feff}1",
+        "1\u{a0}",
+        "{\"a\":}",
+        "[",
+        "]",
+        "{",
+        &deep(127),
+        &deep(128),
+    ] {
+        let theirs = serde_json::from_str::<Json>(text).ok();
+        assert_eq!(read(text.as_bytes()), theirs, "{text}");
+    }
+    assert!(Value::parse(b"\"\xff\"").is_none());
+}
+
+#[test]
+fn a_member_stands_once_and_others_as_the_object_permits() {
+    let open = |text: &'static str| {
+        let found = Value::parse(text.as_bytes())?.open(["a", "b"])?;
+        Some(found.map(|it| it.map(|it| it.raw)))
+    };
+    assert_eq!(
+        open("{\"b\": [ 1 ],\"c\":2,\"c\":3}"),
+        Some([None, Some("[ 1 ]")])
+    );
+    assert_eq!(open("{\"a\":1,\"\\u0061\":1}"), None);
+    assert_eq!(open("[1,2]"), None);
+    let closed = |text: &str| {
+        Value::parse(text.as_bytes())
+            .unwrap()
+            .closed(["a"])
+            .is_some()
+    };
+    assert!(closed("{\"a\":null}") && closed("{}"));
+    assert!(!closed("{\"a\":1,\"b\":1}"));
+}
+
+#[test]
+fn numbers_are_whole() {
+    let number = |text: &str| Value::parse(text.as_bytes()).unwrap().number();
+    assert_eq!(number("18446744073709551615"), Some(u64::MAX));
+    for wrong in [
+        "18446744073709551616",
+        "-1",
+        "-0",
+        "1.0",
+        "1e2",
+        "\"1\"",
+        "null",
+        "[1]",
+    ] {
+        assert_eq!(number(wrong), None, "{wrong}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn it_reads_what_serde_json_reads(value in json(), is_pretty: bool) {
+        let text = match is_pretty {
+            true => serde_json::to_string_pretty(&value).unwrap(),
+            false => value.to_string(),
+        };
+        prop_assert_eq!(read(text.as_bytes()), Some(value));
+    }
+
+    #[test]
+    fn it_refuses_what_serde_json_refuses(value in json(), at: prop::sample::Index, byte: u8) {
+        let mut text = value.to_string().into_bytes();
+        let at = at.index(text.len());
+        text[at] = byte;
+        let theirs = serde_json::from_slice::<Json>(&text).is_ok();
+        // Numbers that no float can hold are numbers here.
+        prop_assert!(Value::parse(&text).is_some() == theirs || text.contains(&b'e') || text.contains(&b'E'));
+    }
+
+    #[test]
+    fn it_writes_what_serde_json_writes(text: String, control in "[\\x00-\\x7f]{0,8}") {
+        let mut quoted = String::new();
+        quote(&mut quoted, &text);
+        prop_assert_eq!(quoted, Json::from(text.as_str()).to_string());
+        let object = Object::new().text(&control, &text).text_if("~", Some(&control)).text_if("no", None);
+        let expected = format!("{{{}:{},\"~\":{}}}", Json::from(control.as_str()), Json::from(text), Json::from(control));
+        prop_assert_eq!(object.end(), expected);
+    }
+
+    #[test]
+    fn no_bytes_of_a_stranger_can_panic(bytes: Vec<u8>) {
+        let _ = Value::parse(&bytes);
+    }
+}

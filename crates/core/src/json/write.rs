@@ -1,0 +1,87 @@
+//! Writing: what comes out is what serde_json writes.
+
+/// An object that is being written, without blanks.
+pub struct Object(String);
+
+impl Object {
+    /// One without members.
+    #[expect(clippy::new_without_default, reason = "nobody needs it")]
+    pub fn new() -> Self {
+        Self("{".to_owned())
+    }
+
+    /// A text.
+    #[must_use]
+    pub fn text(self, name: &str, text: &str) -> Self {
+        let mut all = self.named(name);
+        quote(&mut all.0, text);
+        all
+    }
+
+    /// A text, if there is one.
+    #[must_use]
+    pub fn text_if(self, name: &str, text: Option<&str>) -> Self {
+        match text {
+            Some(text) => self.text(name, text),
+            None => self,
+        }
+    }
+
+    /// A number.
+    #[must_use]
+    pub fn number(self, name: &str, number: u64) -> Self {
+        self.raw(name, &number.to_string())
+    }
+
+    /// JSON that was written already.
+    #[must_use]
+    pub fn raw(self, name: &str, json: &str) -> Self {
+        let mut all = self.named(name);
+        all.0.push_str(json);
+        all
+    }
+
+    /// The text of it.
+    pub fn end(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
+
+    fn named(mut self, name: &str) -> Self {
+        if self.0.len() > 1 {
+            self.0.push(',');
+        }
+        quote(&mut self.0, name);
+        self.0.push(':');
+        self
+    }
+}
+
+/// Adds a text with its quotes.
+pub(crate) fn quote(to: &mut String, text: &str) {
+    to.push('"');
+    for character in text.chars() {
+        let short = match character {
+            '"' | '\\' => character,
+            '\u{8}' => 'b',
+            '\u{c}' => 'f',
+            '\n' => 'n',
+            '\r' => 'r',
+            '\t' => 't',
+            control if control < ' ' => {
+                to.push_str("\\u00");
+                for digit in [u32::from(control) >> 4, u32::from(control) & 15] {
+                    to.push(char::from_digit(digit, 16).unwrap_or('0'));
+                }
+                continue;
+            }
+            other => {
+                to.push(other);
+                continue;
+            }
+        };
+        to.push('\\');
+        to.push(short);
+    }
+    to.push('"');
+}
