@@ -186,7 +186,8 @@ proptest! {
     #[test]
     fn what_is_signed_verifies_and_with_any_other_byte_does_not(
         path in "(/[a-z0-9._~-]{1,8}){1,3}",
-        query in prop::option::of("[a-z]{1,4}=[a-z0-9+]{0,6}"),
+        // `kg` would be a second token.
+        query in prop::option::of("[a-j]{1,4}=[a-z0-9+]{0,6}"),
         lifetime in 1_u64..604_800,
         method in prop::option::of("(PUT|POST|DELETE)"),
         account in prop::option::of("[!-~]{1,40}"),
