@@ -7,6 +7,7 @@ mod gate;
 mod host;
 mod lookups;
 mod queries;
+mod workers;
 
 use host::{Call, Exchange, Worker};
 use keygate_core::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
