@@ -6,6 +6,8 @@
     reason = "the proxy-wasm ABI is a set of C functions over raw memory"
 )]
 
+mod wasi;
+
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::ptr::null_mut;
@@ -67,6 +69,20 @@ unsafe extern "C" {
         value: *const u8,
         value_size: usize,
     ) -> u32;
+    fn proxy_get_shared_data(
+        name: *const u8,
+        name_size: usize,
+        return_data: *mut *mut u8,
+        return_size: *mut usize,
+        return_cas: *mut u32,
+    ) -> u32;
+    fn proxy_set_shared_data(
+        name: *const u8,
+        name_size: usize,
+        value: *const u8,
+        value_size: usize,
+        cas: u32,
+    ) -> u32;
     fn proxy_register_shared_queue(name: *const u8, size: usize, return_id: *mut u32) -> u32;
     fn proxy_enqueue_shared_queue(queue: u32, value: *const u8, size: usize) -> u32;
     fn proxy_dequeue_shared_queue(
@@ -122,6 +138,23 @@ pub fn now() -> Outcome<UnixMillis> {
     // SAFETY: the pointer is valid for the call.
     check(unsafe { proxy_get_current_time_nanoseconds(&raw mut nanos) })?;
     Ok(UnixMillis(nanos / 1_000_000))
+}
+
+/// What the workers of this proxy share under a name, and its version.
+pub fn shared(name: &str) -> Outcome<(Vec<u8>, u32)> {
+    let mut version = 0;
+    // SAFETY: name and size are those of a live text, the pointers are valid for the call.
+    let bytes = owned(|data, size| unsafe {
+        proxy_get_shared_data(name.as_ptr(), name.len(), data, size, &raw mut version)
+    })?;
+    Ok((bytes, version))
+}
+
+/// Shares bytes under a name, if it is still of this version; 0 is any, or none.
+pub fn share(name: &str, value: &[u8], version: u32) -> Outcome<()> {
+    let (at, size) = (value.as_ptr(), value.len());
+    // SAFETY: pointers and sizes are those of live slices.
+    check(unsafe { proxy_set_shared_data(name.as_ptr(), name.len(), at, size, version) })
 }
 
 /// Asks for `on_tick` every `period`.
@@ -338,56 +371,4 @@ pub fn environment(name: &str) -> Option<Vec<u8>> {
 /// 64 random bits.
 pub fn random() -> Outcome<u64> {
     wasi::random()
-}
-
-/// On wasm32-unknown-unknown std knows neither environment nor randomness; Envoy
-/// offers both under their WASI names.
-#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
-mod wasi {
-    use super::{HostError, check};
-
-    #[link(wasm_import_module = "wasi_snapshot_preview1")]
-    unsafe extern "C" {
-        fn environ_sizes_get(count: *mut usize, size: *mut usize) -> u32;
-        fn environ_get(entries: *mut *mut u8, text: *mut u8) -> u32;
-        fn random_get(bytes: *mut u8, size: usize) -> u32;
-    }
-
-    pub fn environment(name: &str) -> Option<Vec<u8>> {
-        let (mut count, mut size) = (0, 0);
-        // SAFETY: both pointers are valid for the call.
-        check(unsafe { environ_sizes_get(&raw mut count, &raw mut size) }).ok()?;
-        let mut entries = vec![std::ptr::null_mut(); count];
-        let mut text = vec![0_u8; size];
-        // SAFETY: the host writes `count` pointers and `size` bytes, as it has just said.
-        check(unsafe { environ_get(entries.as_mut_ptr(), text.as_mut_ptr()) }).ok()?;
-        text.split(|&byte| byte == 0)
-            .filter_map(|entry| entry.strip_prefix(name.as_bytes()))
-            .find_map(|rest| rest.strip_prefix(b"="))
-            .map(<[u8]>::to_vec)
-    }
-
-    pub fn random() -> Result<u64, HostError> {
-        let mut bytes = [0; 8];
-        // SAFETY: pointer and size are those of a live array.
-        check(unsafe { random_get(bytes.as_mut_ptr(), bytes.len()) })?;
-        Ok(u64::from_le_bytes(bytes))
-    }
-}
-
-/// wasm32-wasip1, and the tests of the adapter.
-#[cfg(not(all(target_arch = "wasm32", target_os = "unknown")))]
-mod wasi {
-    use std::hash::{BuildHasher as _, RandomState};
-
-    use super::HostError;
-
-    pub fn environment(name: &str) -> Option<Vec<u8>> {
-        std::env::var_os(name).map(std::ffi::OsString::into_encoded_bytes)
-    }
-
-    #[expect(clippy::unnecessary_wraps, reason = "its twin can fail")]
-    pub fn random() -> Result<u64, HostError> {
-        Ok(RandomState::new().hash_one(()))
-    }
 }

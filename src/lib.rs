@@ -7,6 +7,7 @@
 //! is decided in the core alone.
 
 mod claims;
+mod feed;
 mod host;
 mod lookups;
 mod metrics;

@@ -23,6 +23,7 @@ use keygate_core::wire::{
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 
+use crate::feed::Follower;
 use crate::host::{self, HostError, Map};
 use crate::lookups::{Asked, Lookups, Waiter};
 use crate::metrics::count;
@@ -109,19 +110,8 @@ impl Worker {
 pub struct Root {
     context: u32,
     worker: Option<Rc<Worker>>,
-    poll: Poll,
+    follower: Option<Follower>,
     ticks_fast: bool,
-}
-
-/// How the change feed is being followed.
-#[derive(Default)]
-struct Poll {
-    /// The call that is under way, and when it was made.
-    call: Option<(u32, UnixMillis)>,
-    /// Not before this.
-    due: Option<UnixMillis>,
-    /// Whether the last call failed, so that the log says it once.
-    is_failing: bool,
 }
 
 impl Root {
@@ -129,7 +119,7 @@ impl Root {
         Self {
             context,
             worker: None,
-            poll: Poll::default(),
+            follower: None,
             ticks_fast: false,
         }
     }
@@ -154,6 +144,7 @@ impl Root {
             // that registered a name last, and an older configuration may still drain.
             let name = format!("keygate.{:016x}", host::random().ok()?);
             queue = Some(host::register_queue(&name).ok()?);
+            self.follower = Some(Follower::new(service).ok()?);
             host::set_tick(FIRST_TICK).ok()?;
             self.ticks_fast = true;
         }
@@ -248,46 +239,26 @@ impl Root {
         }
     }
 
-    fn send_poll(&mut self, worker: &Worker, service: &KeyService, now: UnixMillis) {
-        // The clock may be set back: what lies too far ahead is as lost as what is past.
-        let lost = |(_, at): &mut (u32, UnixMillis)| at.0.abs_diff(now.0) > patience(service).0;
-        if self.poll.call.take_if(lost).is_some() {
-            self.poll.failed();
-        }
-        let is_due = |due: UnixMillis| due <= now || due > now.plus(service.poll);
-        if self.poll.call.is_some() || !self.poll.due.is_none_or(is_due) {
+    /// Polls the change feed when it is this worker's turn, and follows what was published.
+    fn follow(&mut self, worker: &Worker, service: &KeyService, now: UnixMillis) {
+        let Some(follower) = &mut self.follower else {
             return;
-        }
-        self.poll.due = Some(now.plus(service.poll));
-        let path = match worker.cache.epoch() {
+        };
+        let due = follower.poll_due(service, now);
+        follower.follow(&worker.cache);
+        let Some(due) = due else {
+            return;
+        };
+        let path = match due.after {
             Some(epoch) => format!("{CHANGES_PATH}?after={epoch}"),
             None => CHANGES_PATH.to_owned(),
         };
-        match self.call(service, "GET", &path, None) {
-            Ok(token) => self.poll.call = Some((token, now)),
-            Err(_) => self.poll.failed(),
-        }
-    }
-
-    fn read_poll(&mut self, worker: &Worker, size: usize, asked_at: UnixMillis) {
-        let Some(answer) = read_answer(size, ChangesResponse::read) else {
-            self.poll.failed();
-            return;
-        };
-        count("keygate_poll.answered");
-        if std::mem::take(&mut self.poll.is_failing) {
-            log::info!("keygate: the key service answers again");
-        }
-        if answer.reset {
-            worker.cache.reset(answer.epoch, asked_at);
-        } else {
-            let is_whole = !answer.more;
-            worker
-                .cache
-                .follow(&answer.changed, answer.epoch, is_whole, asked_at);
-        }
-        if answer.more {
-            self.poll.due = None;
+        let call = self.call(service, "GET", &path, None);
+        if let Some(follower) = &mut self.follower {
+            match call {
+                Ok(token) => follower.sent(&due, token, now),
+                Err(_) => follower.failed(),
+            }
         }
     }
 
@@ -317,19 +288,8 @@ impl Root {
     }
 }
 
-impl Poll {
-    fn failed(&mut self) {
-        count("keygate_poll.unavailable");
-        if !std::mem::replace(&mut self.is_failing, true) {
-            log::warn!(
-                "keygate: the key service does not answer; known keys count until the lease ends"
-            );
-        }
-    }
-}
-
 /// Two calls and a second: what has not come by then, the host has lost.
-fn patience(service: &KeyService) -> Millis {
+pub fn patience(service: &KeyService) -> Millis {
     Millis(service.timeout.0.saturating_mul(2).saturating_add(1000))
 }
 
@@ -361,8 +321,13 @@ impl Context for Root {
         // Out of its table before anybody is resumed, who may end and look into it.
         let used = worker.uses.borrow_mut().answered(token);
         let asked = worker.lookups.borrow_mut().answered(token);
-        if let Some((_, asked_at)) = self.poll.call.take_if(|(call, _)| *call == token) {
-            self.read_poll(&worker, size, asked_at);
+        let mut follower = self.follower.as_mut();
+        let poll = follower.as_mut().and_then(|it| it.is_poll(token));
+        if let (Some(poll), Some(follower)) = (poll, follower) {
+            match read_answer(size, ChangesResponse::read) {
+                Some(answer) => follower.publish(&poll, &answer),
+                None => follower.failed(),
+            }
         } else if let Some(one) = used {
             let first = read_answer(size, LinkUseResponse::read).map(|it| it.first);
             count(match first {
@@ -375,7 +340,7 @@ impl Context for Root {
             self.read_lookup(&worker, &asked, size, now);
         }
         if let Some(service) = &worker.policy.key_service {
-            self.send_poll(&worker, service, now);
+            self.follow(&worker, service, now);
             self.send_lookups(&worker, service, now);
             self.send_uses(&worker, service);
         }
@@ -397,7 +362,7 @@ impl RootContext for Root {
         if std::mem::take(&mut self.ticks_fast) {
             let _ = host::set_tick(TICK.min(service.poll));
         }
-        self.send_poll(&worker, service, now);
+        self.follow(&worker, service, now);
         self.send_lookups(&worker, service, now);
         let overdue = worker.lookups.borrow().overdue(patience(service), now);
         worker.give_up(&overdue, now);

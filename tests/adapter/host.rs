@@ -22,6 +22,7 @@ const OK: u32 = 0;
 const NOT_FOUND: u32 = 1;
 const BAD_ARGUMENT: u32 = 2;
 const EMPTY: u32 = 7;
+const CAS_MISMATCH: u32 = 8;
 const INTERNAL_FAILURE: u32 = 10;
 
 /// What a host function can be told to do instead of its work.
@@ -74,9 +75,11 @@ struct State {
     now_millis: u64,
     configuration: Vec<u8>,
     exchanges: BTreeMap<u32, Exchange>,
-    root: u32,
+    roots: BTreeSet<u32>,
     effective: u32,
-    queue: Option<u32>,
+    queues: BTreeMap<u32, u32>,
+    /// What workers share: value and version.
+    shared: BTreeMap<Vec<u8>, (Vec<u8>, u32)>,
     rung: usize,
     calls: Vec<Call>,
     answer: (Headers, Vec<u8>),
@@ -140,7 +143,7 @@ impl Worker {
                 counters,
                 now_millis: 1_700_000_000_000,
                 configuration: configuration.as_bytes().to_vec(),
-                root,
+                roots: BTreeSet::from([root]),
                 ..State::default()
             };
         });
@@ -151,17 +154,21 @@ impl Worker {
             // A failed assertion is to be read, not logged to a host.
             let _ = std::panic::take_hook();
         }
-        // SAFETY: as above.
-        let is_taken = unsafe {
-            proxy_on_context_create(root, 0);
-            enter(root);
-            proxy_on_configure(root, configuration.len())
-        };
-        if is_taken {
-            Ok(Self { root })
-        } else {
-            Err(host(|host| host.log.clone()))
+        match configure(root, configuration) {
+            true => Ok(Self { root }),
+            false => Err(host(|host| host.log.clone())),
         }
+    }
+
+    /// Starts another worker of the same proxy: it shares what workers share.
+    pub fn beside(&self, configuration: &str) -> Self {
+        let root = next_id();
+        host(|host| {
+            host.configuration = configuration.as_bytes().to_vec();
+            host.roots.insert(root);
+        });
+        assert!(configure(root, configuration));
+        Self { root }
     }
 
     /// A request arrives. `true` when its headers may pass.
@@ -241,7 +248,8 @@ impl Worker {
 
     /// The turn of the event loop after a request: the root context sees its queue.
     pub fn turn(&self) {
-        let queue = host(|host| (host.rung > 0).then_some(host.queue).flatten());
+        let of_root = |host: &mut State| host.queues.get(&self.root).copied();
+        let queue = host(|host| (host.rung > 0).then(|| of_root(host)).flatten());
         if let Some(queue) = queue {
             enter(self.root);
             // SAFETY: as in `start`.
@@ -296,6 +304,15 @@ impl Worker {
     /// Everything that was logged.
     pub fn log(&self) -> String {
         host(|host| host.log.join("\n"))
+    }
+}
+
+fn configure(root: u32, configuration: &str) -> bool {
+    // SAFETY: the entry points of the module, as a host calls them.
+    unsafe {
+        proxy_on_context_create(root, 0);
+        enter(root);
+        proxy_on_configure(root, configuration.len())
     }
 }
 

@@ -8,6 +8,7 @@ mod host;
 mod lookups;
 mod once;
 mod queries;
+mod workers;
 
 use host::{Call, Exchange, Worker};
 use keygate_core::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};

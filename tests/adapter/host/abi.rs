@@ -3,8 +3,8 @@
 use std::slice;
 
 use super::{
-    BAD_ARGUMENT, Call, EMPTY, Fault, Headers, INTERNAL_FAILURE, NOT_FOUND, OK, Reply, State, host,
-    next_id, proxy_on_memory_allocate,
+    BAD_ARGUMENT, CAS_MISMATCH, Call, EMPTY, Fault, Headers, INTERNAL_FAILURE, NOT_FOUND, OK,
+    Reply, State, host, next_id, proxy_on_memory_allocate,
 };
 
 fn bytes<'a>(data: *const u8, size: usize) -> &'a [u8] {
@@ -221,9 +221,48 @@ extern "C" fn proxy_set_property(
 }
 
 #[unsafe(no_mangle)]
+extern "C" fn proxy_get_shared_data(
+    name: *const u8,
+    name_size: usize,
+    data: *mut *mut u8,
+    size: *mut usize,
+    version: *mut u32,
+) -> u32 {
+    match host(|host| host.shared.get(bytes(name, name_size)).cloned()) {
+        Some((value, current)) => {
+            set(version, current);
+            give(&value, data, size)
+        }
+        None => NOT_FOUND,
+    }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_set_shared_data(
+    name: *const u8,
+    name_size: usize,
+    value: *const u8,
+    value_size: usize,
+    version: u32,
+) -> u32 {
+    host(|host| {
+        let name = bytes(name, name_size).to_vec();
+        let current = host.shared.get(&name).map_or(0, |(_, version)| *version);
+        if version != 0 && version != current {
+            return CAS_MISMATCH;
+        }
+        let value = bytes(value, value_size).to_vec();
+        host.shared.insert(name, (value, current + 1));
+        OK
+    })
+}
+
+#[unsafe(no_mangle)]
 extern "C" fn proxy_register_shared_queue(_name: *const u8, _size: usize, id: *mut u32) -> u32 {
-    host(|host| host.queue = Some(7));
-    set(id, 7)
+    // One for each root context.
+    let root = host(|host| host.effective);
+    host(|host| host.queues.insert(root, root));
+    set(id, root)
 }
 
 #[unsafe(no_mangle)]
@@ -286,7 +325,7 @@ extern "C" fn proxy_send_local_response(
 #[unsafe(no_mangle)]
 extern "C" fn proxy_set_effective_context(context: u32) -> u32 {
     host(|host| {
-        if context == host.root || host.exchanges.contains_key(&context) {
+        if host.roots.contains(&context) || host.exchanges.contains_key(&context) {
             host.effective = context;
             OK
         } else {
@@ -354,8 +393,8 @@ macro_rules! never_called {
 
 never_called! {
     proxy_call_foreign_function proxy_close_stream proxy_done
-    proxy_get_header_map_value proxy_get_log_level proxy_get_metric proxy_get_shared_data
+    proxy_get_header_map_value proxy_get_log_level proxy_get_metric
     proxy_get_status proxy_grpc_call proxy_grpc_cancel proxy_grpc_close proxy_grpc_send
     proxy_grpc_stream proxy_record_metric proxy_resolve_shared_queue proxy_set_buffer_bytes
-    proxy_set_header_map_pairs proxy_set_shared_data
+    proxy_set_header_map_pairs
 }

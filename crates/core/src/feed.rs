@@ -1,0 +1,279 @@
+//! What the workers of one proxy share of the change feed: one polls, the others read.
+//!
+//! Bytes of a fixed form, since the proxy keeps them between virtual machines. Whatever
+//! does not parse counts as nothing: a worker then begins anew.
+
+use std::collections::VecDeque;
+
+use crate::app_key::KeyHash;
+use crate::time::{Millis, UnixMillis};
+use crate::wire::ChangesResponse;
+
+/// How many changes are kept for workers that have not read them yet. A worker that fell
+/// further behind starts with an empty cache.
+const KEPT: usize = 1024;
+
+/// Who polls, and until when nobody else does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PollLease {
+    /// A random number of the worker.
+    pub owner: u64,
+    /// First instant at which another may take it.
+    pub until: UnixMillis,
+}
+
+/// The newest part of the feed, and when it was last heard of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedFeed {
+    /// Another number: forget everything.
+    pub generation: u64,
+    /// The number of the newest change that is in.
+    pub epoch: u64,
+    /// When the last successful poll was made; nothing until one brought all changes.
+    pub renewed: Option<UnixMillis>,
+    /// Changes up to this epoch are not in `changes` any more.
+    from: u64,
+    /// Oldest first: the epoch after a change, and which key it concerns.
+    changes: VecDeque<(u64, KeyHash)>,
+}
+
+/// What a worker has to do to catch up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CatchUp {
+    /// Forget these.
+    Forget(Vec<KeyHash>),
+    /// Forget everything.
+    Reset,
+}
+
+impl PollLease {
+    /// How long a worker that died may keep others from polling.
+    pub const SPAN: Millis = Millis(2000);
+
+    /// A lease from now on.
+    pub fn new(owner: u64, now: UnixMillis) -> Self {
+        let until = now.plus(Self::SPAN);
+        Self { owner, until }
+    }
+
+    /// Whether anybody may take it. What ends later than any lease can was made before the
+    /// clock was set back.
+    pub fn is_over(self, now: UnixMillis) -> bool {
+        self.until <= now || self.until > now.plus(Self::SPAN)
+    }
+
+    /// Its form between workers.
+    pub fn to_bytes(self) -> Vec<u8> {
+        [self.owner.to_le_bytes(), self.until.0.to_le_bytes()].concat()
+    }
+
+    /// Reads that form.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader(bytes);
+        let lease = Self {
+            owner: reader.number()?,
+            until: UnixMillis(reader.number()?),
+        };
+        reader.0.is_empty().then_some(lease)
+    }
+}
+
+impl SharedFeed {
+    /// The feed before its first answer.
+    pub fn new(generation: u64) -> Self {
+        Self {
+            generation,
+            epoch: 0,
+            renewed: None,
+            from: 0,
+            changes: VecDeque::new(),
+        }
+    }
+
+    /// Takes an answer of the key service, that was asked for at `asked_at`. A partial
+    /// answer renews nothing.
+    pub fn take(&mut self, answer: &ChangesResponse, asked_at: UnixMillis) {
+        if answer.reset {
+            *self = Self {
+                epoch: answer.epoch,
+                from: answer.epoch,
+                ..Self::new(self.generation.wrapping_add(1))
+            };
+        }
+        self.epoch = answer.epoch;
+        let new = answer.changed.iter().map(|hash| (answer.epoch, *hash));
+        self.changes.extend(new);
+        while self.changes.len() > KEPT {
+            if let Some((epoch, _)) = self.changes.pop_front() {
+                self.from = epoch;
+            }
+        }
+        if !answer.more {
+            self.renewed = Some(asked_at);
+        }
+    }
+
+    /// The first answer, which says only where the feed stands.
+    pub fn begin(&mut self, answer: &ChangesResponse, asked_at: UnixMillis) {
+        self.take(answer, asked_at);
+        self.from = answer.epoch;
+    }
+
+    /// What a worker that has followed up to `epoch` of `generation` has missed.
+    pub fn since(&self, generation: u64, epoch: u64) -> CatchUp {
+        if generation != self.generation || epoch < self.from || epoch > self.epoch {
+            return CatchUp::Reset;
+        }
+        let missed = self.changes.iter().filter(|(at, _)| *at > epoch);
+        CatchUp::Forget(missed.map(|(_, hash)| *hash).collect())
+    }
+
+    /// Its form between workers.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let renewed = self.renewed.map_or(u64::MAX, |at| at.0);
+        let mut bytes = Vec::new();
+        for number in [self.generation, self.epoch, renewed, self.from] {
+            bytes.extend(number.to_le_bytes());
+        }
+        for (epoch, hash) in &self.changes {
+            bytes.extend(epoch.to_le_bytes());
+            bytes.extend(hash.0);
+        }
+        bytes
+    }
+
+    /// Reads that form.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader(bytes);
+        let (generation, epoch) = (reader.number()?, reader.number()?);
+        let (renewed, from) = (reader.number()?, reader.number()?);
+        let mut changes = VecDeque::new();
+        while !reader.0.is_empty() {
+            changes.push_back((reader.number()?, KeyHash(reader.bytes()?)));
+        }
+        Some(Self {
+            generation,
+            epoch,
+            renewed: (renewed != u64::MAX).then_some(UnixMillis(renewed)),
+            from,
+            changes,
+        })
+    }
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    fn bytes<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*head)
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        self.bytes().map(u64::from_le_bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(number: usize) -> KeyHash {
+        let mut hash = [0; 32];
+        hash[..8].copy_from_slice(&number.to_le_bytes());
+        KeyHash(hash)
+    }
+
+    fn answer(epoch: u64, changed: &[usize]) -> ChangesResponse {
+        ChangesResponse {
+            epoch,
+            reset: false,
+            more: false,
+            changed: changed.iter().map(|it| hash(*it)).collect(),
+        }
+    }
+
+    fn begun() -> SharedFeed {
+        let mut feed = SharedFeed::new(7);
+        feed.begin(&answer(10, &[]), UnixMillis(1));
+        feed
+    }
+
+    #[test]
+    fn a_worker_learns_what_it_has_missed_and_no_more() {
+        let mut feed = begun();
+        feed.take(&answer(11, &[1]), UnixMillis(2));
+        feed.take(&answer(13, &[2, 3]), UnixMillis(3));
+        for (epoch, missed) in [(10, vec![1, 2, 3]), (11, vec![2, 3]), (13, vec![])] {
+            let missed = missed.into_iter().map(hash).collect();
+            assert_eq!(feed.since(7, epoch), CatchUp::Forget(missed), "{epoch}");
+        }
+        assert_eq!(feed.renewed, Some(UnixMillis(3)));
+    }
+
+    #[test]
+    fn whoever_fell_behind_or_knows_another_feed_begins_anew() {
+        let mut feed = begun();
+        for (generation, epoch) in [(6, 10), (7, 9), (7, 14)] {
+            assert_eq!(feed.since(generation, epoch), CatchUp::Reset);
+        }
+        let many: Vec<usize> = (0..=KEPT).collect();
+        feed.take(&answer(12, &[1]), UnixMillis(2));
+        feed.take(&answer(2000, &many), UnixMillis(2));
+        assert_eq!(feed.since(7, 11), CatchUp::Reset);
+        assert_eq!(
+            feed.since(7, 12),
+            CatchUp::Reset,
+            "one of its changes is gone"
+        );
+        assert_eq!(feed.since(7, 2000), CatchUp::Forget(Vec::new()));
+        let reset = ChangesResponse {
+            reset: true,
+            ..answer(3, &[])
+        };
+        feed.take(&reset, UnixMillis(4));
+        assert_eq!(feed.since(7, 2000), CatchUp::Reset);
+        assert_eq!(feed.since(8, 3), CatchUp::Forget(Vec::new()));
+    }
+
+    #[test]
+    fn a_partial_answer_renews_nothing() {
+        let mut feed = begun();
+        let part = ChangesResponse {
+            more: true,
+            ..answer(11, &[1])
+        };
+        feed.take(&part, UnixMillis(9));
+        assert_eq!(feed.renewed, Some(UnixMillis(1)));
+    }
+
+    #[test]
+    fn the_lease_of_a_worker_that_died_ends_and_a_clock_set_back_frees_it() {
+        let lease = PollLease::new(1, UnixMillis(10_000));
+        assert!(!lease.is_over(UnixMillis(11_999)));
+        assert!(lease.is_over(UnixMillis(12_000)));
+        assert!(lease.is_over(UnixMillis(9_999)), "before it was made");
+        assert_eq!(PollLease::parse(&lease.to_bytes()), Some(lease));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_bytes_of_a_feed_read_as_that_feed(
+            batches in proptest::collection::vec(proptest::collection::vec(0..50_usize, 0..5), 0..9)
+        ) {
+            let mut feed = begun();
+            for (index, batch) in batches.iter().enumerate() {
+                let epoch = 11 + u64::try_from(index).unwrap();
+                feed.take(&answer(epoch, batch), UnixMillis(epoch));
+            }
+            proptest::prop_assert_eq!(SharedFeed::parse(&feed.to_bytes()), Some(feed));
+        }
+
+        #[test]
+        fn no_bytes_of_a_neighbour_can_panic(bytes: Vec<u8>) {
+            let _ = SharedFeed::parse(&bytes);
+            let _ = PollLease::parse(&bytes);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Following the change feed: one worker of a proxy polls for all, and each takes over what
+//! it publishes.
+
+use keygate_core::cache::KeyCache;
+use keygate_core::feed::{CatchUp, PollLease, SharedFeed};
+use keygate_core::policy::KeyService;
+use keygate_core::time::UnixMillis;
+use keygate_core::wire::ChangesResponse;
+
+use crate::host::{self, HostError};
+use crate::metrics::count;
+
+/// One worker's part.
+pub struct Follower {
+    lease_name: String,
+    feed_name: String,
+    /// Tells this worker from the others.
+    me: u64,
+    call: Option<Poll>,
+    /// No poll before this.
+    due: Option<UnixMillis>,
+    /// Whether the last call failed, so that the log says it once.
+    is_failing: bool,
+    /// The generation that the cache has followed, and the version it was read from.
+    followed: Option<(u64, u32)>,
+}
+
+/// A call that is under way.
+struct Poll {
+    token: u32,
+    at: UnixMillis,
+    /// It asks for what comes after this; without it, where the feed stands.
+    after: Option<u64>,
+}
+
+impl Follower {
+    /// A worker that follows the feed of a key service. Workers that ask the same service
+    /// share what they know, also when their rules differ.
+    pub fn new(service: &KeyService) -> Result<Self, HostError> {
+        let (cluster, authority) = (&service.cluster, &service.authority);
+        let name = |what: &str| format!("keygate.1.{what} {cluster} {authority}");
+        Ok(Self {
+            lease_name: name("poll_lease"),
+            feed_name: name("feed"),
+            me: host::random()?,
+            call: None,
+            due: None,
+            is_failing: false,
+            followed: None,
+        })
+    }
+
+    /// The path of the poll that is due, if it is this worker's turn.
+    pub fn poll_due(&mut self, service: &KeyService, now: UnixMillis) -> Option<PollDue> {
+        // The clock may be set back: what lies too far ahead is as lost as what is past.
+        let patience = crate::root::patience(service);
+        let lost = |it: &mut Poll| it.at.0.abs_diff(now.0) > patience.0;
+        if self.call.take_if(lost).is_some() {
+            self.failed();
+        }
+        let is_mine = self.hold_lease(now);
+        let is_due = |due: UnixMillis| due <= now || due > now.plus(service.poll);
+        if !is_mine || self.call.is_some() || !self.due.is_none_or(is_due) {
+            return None;
+        }
+        self.due = Some(now.plus(service.poll));
+        let after = self.shared().map(|(feed, _)| feed.epoch);
+        Some(PollDue { after })
+    }
+
+    /// Remembers the call of a poll.
+    pub fn sent(&mut self, due: &PollDue, token: u32, now: UnixMillis) {
+        self.call = Some(Poll {
+            token,
+            at: now,
+            after: due.after,
+        });
+    }
+
+    /// Whether a call is the poll; then it is over.
+    pub fn is_poll(&mut self, token: u32) -> Option<Answered> {
+        let poll = self.call.take_if(|it| it.token == token)?;
+        Some(Answered(poll))
+    }
+
+    /// Publishes what the key service answered, if the feed still stands where it was asked.
+    pub fn publish(&mut self, poll: &Answered, answer: &ChangesResponse) {
+        count("keygate_poll.answered");
+        if std::mem::take(&mut self.is_failing) {
+            log::info!("keygate: the key service answers again");
+        }
+        let Poll { at, after, .. } = &poll.0;
+        let (feed, version) = match (self.shared(), after) {
+            (Some((mut feed, version)), Some(after)) if feed.epoch == *after => {
+                feed.take(answer, *at);
+                (feed, version)
+            }
+            (None, None) => {
+                let Ok(generation) = host::random() else {
+                    return;
+                };
+                let mut feed = SharedFeed::new(generation);
+                feed.begin(answer, *at);
+                (feed, 0)
+            }
+            // Another worker was faster.
+            (Some(_) | None, Some(_)) | (Some(_), None) => return,
+        };
+        if host::share(&self.feed_name, &feed.to_bytes(), version).is_ok() && answer.more {
+            self.due = None;
+        }
+    }
+
+    /// A poll failed.
+    pub fn failed(&mut self) {
+        count("keygate_poll.unavailable");
+        if !std::mem::replace(&mut self.is_failing, true) {
+            log::warn!(
+                "keygate: the key service does not answer; known keys count until the lease ends"
+            );
+        }
+    }
+
+    /// Takes over what the polling worker has published.
+    pub fn follow(&mut self, cache: &KeyCache) {
+        let Some((feed, version)) = self.shared() else {
+            return;
+        };
+        if self.followed == Some((feed.generation, version)) {
+            return;
+        }
+        let Some(renewed) = feed.renewed else {
+            return;
+        };
+        match (self.followed, cache.epoch()) {
+            (Some((generation, _)), Some(epoch)) => match feed.since(generation, epoch) {
+                CatchUp::Forget(hashes) => cache.follow(&hashes, feed.epoch, true, renewed),
+                CatchUp::Reset => cache.reset(feed.epoch, renewed),
+            },
+            _ => cache.follow(&[], feed.epoch, true, renewed),
+        }
+        self.followed = Some((feed.generation, version));
+    }
+
+    fn shared(&self) -> Option<(SharedFeed, u32)> {
+        let (bytes, version) = host::shared(&self.feed_name).ok()?;
+        Some((SharedFeed::parse(&bytes)?, version))
+    }
+
+    /// Whether it is this worker that polls: it holds the lease, or has just got it.
+    fn hold_lease(&self, now: UnixMillis) -> bool {
+        let (held, version) = match host::shared(&self.lease_name) {
+            Ok((bytes, version)) => (PollLease::parse(&bytes), version),
+            Err(_) => (None, 0),
+        };
+        let is_free = held.is_none_or(|it| it.owner == self.me || it.is_over(now));
+        let lease = PollLease::new(self.me, now);
+        is_free && host::share(&self.lease_name, &lease.to_bytes(), version).is_ok()
+    }
+}
+
+/// A poll that is due.
+pub struct PollDue {
+    /// Ask for what comes after this; without it, where the feed stands.
+    pub after: Option<u64>,
+}
+
+/// A poll that was answered.
+pub struct Answered(Poll);

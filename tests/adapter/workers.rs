@@ -1,0 +1,96 @@
+//! Two workers of one proxy: one polls, both follow.
+
+use serde_json::json;
+
+use crate::host::{Fault, Worker};
+use crate::{
+    answer_lookup, answer_poll, key, lookup_answer, only_call, policy, send, start_polled,
+};
+
+/// Two workers that have followed the feed to epoch 10, and both know a key.
+fn two() -> (Worker, Worker, keygate_core::app_key::NewAppKey) {
+    let first = start_polled();
+    let second = first.beside(&policy().to_string());
+    second.tick(10);
+    let key = key(1);
+    for worker in [&first, &second] {
+        send(worker, "/api/x", Some(&key));
+        worker.turn();
+        answer_lookup(worker, &lookup_answer(10, &[&key]));
+        assert!(send(worker, "/api/x", Some(&key)).1);
+    }
+    (first, second, key)
+}
+
+#[test]
+fn one_worker_polls_and_a_revocation_reaches_both() {
+    let (first, second, key) = two();
+    for _ in 0..8 {
+        second.tick(250);
+        first.tick(250);
+        // The other sees none to answer: whoever asked, it was the first.
+        assert!(first.calls("/v1/changes").len() <= 1);
+        if !first.calls("/v1/changes").is_empty() {
+            let poll = only_call(&first, "/v1/changes");
+            assert_eq!(poll.context, first.root);
+            answer_poll(
+                &first,
+                &json!({ "epoch": 10, "reset": false, "more": false, "changed": [] }),
+            );
+        }
+    }
+    first.tick(1000);
+    answer_poll(
+        &first,
+        &json!({ "epoch": 11, "reset": false, "more": false, "changed": [key.hash] }),
+    );
+    assert!(!send(&first, "/api/x", Some(&key)).1);
+    second.tick(250);
+    assert!(!send(&second, "/api/x", Some(&key)).1);
+}
+
+#[test]
+fn when_the_polling_worker_dies_another_takes_over() {
+    let (_first, second, key) = two();
+    // The first does not tick any more.
+    second.tick(1900);
+    assert!(second.calls("/v1/changes").is_empty());
+    second.tick(250);
+    let poll = only_call(&second, "/v1/changes");
+    assert_eq!(poll.context, second.root);
+    answer_poll(
+        &second,
+        &json!({ "epoch": 11, "reset": false, "more": false, "changed": [key.hash] }),
+    );
+    assert!(!send(&second, "/api/x", Some(&key)).1);
+}
+
+#[test]
+fn a_reset_empties_the_cache_of_every_worker() {
+    let (first, second, key) = two();
+    first.tick(1000);
+    answer_poll(
+        &first,
+        &json!({ "epoch": 3, "reset": true, "more": false, "changed": [] }),
+    );
+    second.tick(250);
+    for worker in [&first, &second] {
+        assert!(!send(worker, "/api/x", Some(&key)).1);
+    }
+}
+
+#[test]
+fn the_lease_of_every_worker_ends_when_nobody_hears_from_the_service() {
+    let (first, second, key) = two();
+    first.fail(Fault::Call);
+    for _ in 0..59 {
+        first.tick(500);
+        second.tick(500);
+    }
+    assert!(send(&second, "/api/x", Some(&key)).1);
+    first.tick(500);
+    second.tick(1000);
+    for worker in [&first, &second] {
+        assert!(!send(worker, "/api/x", Some(&key)).1);
+    }
+}
