@@ -264,7 +264,7 @@ mod tests {
         ) {
             let mut feed = begun();
             for (index, batch) in batches.iter().enumerate() {
-                let epoch = 11 + u64::try_from(index).unwrap();
+                let epoch = 11_u64.saturating_add(u64::try_from(index).unwrap());
                 feed.take(&answer(epoch, batch), UnixMillis(epoch));
             }
             proptest::prop_assert_eq!(SharedFeed::parse(&feed.to_bytes()), Some(feed));
