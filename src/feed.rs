@@ -50,7 +50,7 @@ impl Follower {
         })
     }
 
-    /// The path of the poll that is due, if it is this worker's turn.
+    /// The poll that is due, if it is this worker's turn.
     pub fn poll_due(&mut self, service: &KeyService, now: UnixMillis) -> Option<PollDue> {
         // The clock may be set back: what lies too far ahead is as lost as what is past.
         let patience = crate::root::patience(service);
