@@ -1,7 +1,7 @@
 //! Paths that mean one thing: what is ambiguous is refused before anything is decided.
 //!
 //! Whatever normalisation Envoy does, a path that two programs could read in two
-//! ways never reaches a rule or a MAC. The table of attacks is in docs/security.md.
+//! ways never reaches a rule or a MAC. The table of attacks is in docs/attacks.md.
 
 use std::borrow::Cow;
 
@@ -301,6 +301,7 @@ mod tests {
     fn equivalent_spellings_have_one_canonical_form() {
         for (text, expected) in [
             ("/a%41%7e", "/aA~"),
+            ("/%41/b", "/A/b"),
             ("/%c3%a9", "/%C3%A9"),
             ("/%2f%3D", "/%2F%3D"),
             ("/%zz%", "/%zz%"),

@@ -1,13 +1,12 @@
-//! The JSON (RFC 8259) that is read and written while requests are served: tokens, and
-//! what the key service says. Strict and small; whoever has a written type for everything
-//! takes serde, which is ten times as large in the filter.
+//! The JSON (RFC 8259) that the filter reads and writes: its configuration, tokens, and
+//! what the key service says. Strict and small; serde is ten times as large there.
 
 mod write;
 
 pub use write::Object;
 pub(crate) use write::quote;
 
-/// As deep as serde_json reads.
+/// So many arrays and objects may stand within each other, as in serde_json.
 const MAX_DEPTH: usize = 127;
 
 /// A value, and its text without the blanks around it.
@@ -15,11 +14,13 @@ const MAX_DEPTH: usize = 127;
 pub struct Value<'a> {
     /// As it was written.
     pub raw: &'a str,
-    kind: Kind<'a>,
+    /// The offset of its first byte in the text.
+    pub(crate) start: usize,
+    pub(crate) kind: Kind<'a>,
 }
 
 #[derive(Debug)]
-enum Kind<'a> {
+pub(crate) enum Kind<'a> {
     /// `null`, `true`, `false` or a number.
     Word,
     Text(String),
@@ -33,12 +34,27 @@ pub type Members<'a> = Vec<(String, Value<'a>)>;
 impl<'a> Value<'a> {
     /// Reads a text that holds one value and nothing else. `None` for anything else.
     pub fn parse(text: &'a [u8]) -> Option<Self> {
+        Self::read(text).ok()
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    /// [`Fault`] with the place at which it is no JSON.
+    pub(crate) fn read(text: &'a [u8]) -> Result<Self, Fault> {
+        let whole = std::str::from_utf8(text).map_err(|error| Fault {
+            what: "invalid unicode code point",
+            at: error.valid_up_to(),
+            path: String::new(),
+        })?;
         let mut parser = Parser {
-            rest: std::str::from_utf8(text).ok()?,
+            length: whole.len(),
+            rest: whole,
+            fault: None,
         };
-        let value = parser.value(0)?;
-        parser.skip_blanks();
-        parser.rest.is_empty().then_some(value)
+        let value = parser.whole();
+        // Whatever gives no value notes why.
+        value.ok_or_else(|| parser.fault.unwrap_or_default())
     }
 
     /// A text.
@@ -123,15 +139,59 @@ fn pick<'a>(
     Some(())
 }
 
+/// Why a text is no JSON.
+#[derive(Debug, Default)]
+pub(crate) struct Fault {
+    pub what: &'static str,
+    /// The offset behind the byte that does not fit, or that of the end.
+    pub at: usize,
+    /// The path of the value in which it is, such as `rules[2].match`.
+    pub path: String,
+}
+
+impl Fault {
+    #[cold]
+    fn within(&mut self, step: &str) {
+        self.path = below(step, &self.path);
+    }
+}
+
+/// The path of what is at `path` in a member, or in an item `[0]`.
+#[cold]
+pub(crate) fn below(step: &str, path: &str) -> String {
+    let separator = match path.bytes().next() {
+        None | Some(b'[') => "",
+        Some(_) => ".",
+    };
+    format!("{step}{separator}{path}")
+}
+
 struct Parser<'a> {
+    length: usize,
     rest: &'a str,
+    fault: Option<Fault>,
 }
 
 impl<'a> Parser<'a> {
+    fn whole(&mut self) -> Option<Value<'a>> {
+        let value = self.value(0)?;
+        self.skip_blanks();
+        match self.rest.is_empty() {
+            true => Some(value),
+            false => self.stop("trailing characters"),
+        }
+    }
+
     fn value(&mut self, depth: usize) -> Option<Value<'a>> {
         self.skip_blanks();
         let start = self.rest;
-        let kind = match start.bytes().next()? {
+        let Some(first) = start.bytes().next() else {
+            return self.stop("EOF while parsing a value");
+        };
+        if depth >= MAX_DEPTH && matches!(first, b'{' | b'[') {
+            return self.stop("recursion limit exceeded");
+        }
+        let kind = match first {
             b'{' => Kind::Object(self.members(depth)?),
             b'[' => Kind::List(self.items(depth)?),
             b'"' => Kind::Text(self.text()?),
@@ -141,8 +201,11 @@ impl<'a> Parser<'a> {
             }
         };
         let length = start.len().checked_sub(self.rest.len())?;
-        let raw = start.get(..length)?;
-        (depth <= MAX_DEPTH).then_some(Value { raw, kind })
+        Some(Value {
+            raw: start.get(..length)?,
+            start: self.length.checked_sub(start.len())?,
+            kind,
+        })
     }
 
     fn members(&mut self, depth: usize) -> Option<Members<'a>> {
@@ -150,30 +213,38 @@ impl<'a> Parser<'a> {
         let mut goes_on = self.opens(b'}');
         while goes_on {
             self.skip_blanks();
+            if !self.rest.starts_with('"') {
+                return self.stop("key must be a string");
+            }
             let name = self.text()?;
-            self.skip_blanks();
-            self.byte(b':')?;
-            members.push((name, self.below(depth)?));
-            goes_on = self.goes_on(b'}')?;
+            match self.member(depth) {
+                Some(value) => members.push((name, value)),
+                None => return self.within(&name),
+            }
+            goes_on = self.goes_on(b'}', "expected `,` or `}`")?;
         }
         Some(members)
+    }
+
+    fn member(&mut self, depth: usize) -> Option<Value<'a>> {
+        self.skip_blanks();
+        if self.byte(b':').is_none() {
+            return self.stop("expected `:`");
+        }
+        self.value(depth.saturating_add(1))
     }
 
     fn items(&mut self, depth: usize) -> Option<Vec<Value<'a>>> {
         let mut items = Vec::new();
         let mut goes_on = self.opens(b']');
         while goes_on {
-            items.push(self.below(depth)?);
-            goes_on = self.goes_on(b']')?;
+            match self.value(depth.saturating_add(1)) {
+                Some(value) => items.push(value),
+                None => return self.within(&format!("[{}]", items.len())),
+            }
+            goes_on = self.goes_on(b']', "expected `,` or `]`")?;
         }
         Some(items)
-    }
-
-    fn below(&mut self, depth: usize) -> Option<Value<'a>> {
-        match depth {
-            MAX_DEPTH.. => None,
-            depth => self.value(depth.saturating_add(1)),
-        }
     }
 
     /// Goes into an array or object; `false` when it is empty, and then behind it.
@@ -183,11 +254,18 @@ impl<'a> Parser<'a> {
         self.byte(end).is_none()
     }
 
-    fn goes_on(&mut self, end: u8) -> Option<bool> {
+    fn goes_on(&mut self, end: u8, expected: &'static str) -> Option<bool> {
         self.skip_blanks();
-        match self.byte(b',') {
-            Some(()) => Some(true),
-            None => self.byte(end).map(|()| false),
+        if self.byte(end).is_some() {
+            return Some(false);
+        }
+        if self.byte(b',').is_none() {
+            return self.stop(expected);
+        }
+        self.skip_blanks();
+        match self.rest.bytes().next() == Some(end) {
+            true => self.stop("trailing comma"),
+            false => Some(true),
         }
     }
 
@@ -195,50 +273,75 @@ impl<'a> Parser<'a> {
         self.byte(b'"')?;
         let mut text = String::new();
         loop {
-            let end = self
-                .rest
-                .find(|it: char| it < ' ' || it == '"' || it == '\\')?;
+            let is_end = |it: char| it < ' ' || it == '"' || it == '\\';
+            let end = self.rest.find(is_end).unwrap_or(self.rest.len());
             let (plain, rest) = self.rest.split_at_checked(end)?;
             text.push_str(plain);
-            self.rest = rest.get(1..)?;
-            match rest.bytes().next()? {
-                b'"' => return Some(text),
-                b'\\' => text.push(self.escaped()?),
-                _ => return None,
+            self.rest = rest;
+            match rest.bytes().next() {
+                Some(b'"') => {
+                    self.rest = rest.get(1..)?;
+                    return Some(text);
+                }
+                Some(b'\\') => {
+                    self.rest = rest.get(1..)?;
+                    text.push(self.escaped()?);
+                }
+                Some(_) => return self.stop("control character in a string"),
+                None => return self.stop("EOF while parsing a string"),
             }
         }
     }
 
     fn escaped(&mut self) -> Option<char> {
-        let byte = self.rest.bytes().next()?;
-        // Within a character there is nothing that an escape could be.
-        self.rest = self.rest.get(1..)?;
-        Some(match byte {
-            b'"' | b'\\' | b'/' => char::from(byte),
+        let Some(short) = self.rest.bytes().next() else {
+            return self.stop("EOF while parsing a string");
+        };
+        let character = match short {
+            b'"' | b'\\' | b'/' => char::from(short),
             b'b' => '\u{8}',
             b'f' => '\u{c}',
             b'n' => '\n',
             b'r' => '\r',
             b't' => '\t',
             b'u' => {
-                let unit = self.unit()?;
-                let Some(high) = unit.checked_sub(0xd800).filter(|it| *it < 0x400) else {
-                    return char::from_u32(unit);
-                };
-                self.rest = self.rest.strip_prefix("\\u")?;
-                let low = self.unit()?.checked_sub(0xdc00).filter(|it| *it < 0x400)?;
-                char::from_u32((high << 10).checked_add(low)?.checked_add(0x10000)?)?
+                self.rest = self.rest.get(1..)?;
+                return self.unicode();
             }
-            _ => return None,
-        })
+            _ => return self.stop("invalid escape"),
+        };
+        self.rest = self.rest.get(1..)?;
+        Some(character)
+    }
+
+    /// What `\u` stands before: one unit of UTF-16, or two.
+    fn unicode(&mut self) -> Option<char> {
+        let unit = self.unit()?;
+        let Some(high) = unit.checked_sub(0xd800).filter(|it| *it < 0x400) else {
+            return char::from_u32(unit).or_else(|| self.stop("lone surrogate in hex escape"));
+        };
+        let Some(rest) = self.rest.strip_prefix("\\u") else {
+            return self.stop("unexpected end of hex escape");
+        };
+        self.rest = rest;
+        let unit = self.unit()?;
+        let Some(low) = unit.checked_sub(0xdc00).filter(|it| *it < 0x400) else {
+            return self.stop("lone surrogate in hex escape");
+        };
+        char::from_u32((high << 10).checked_add(low)?.checked_add(0x10000)?)
     }
 
     /// Four hexadecimal digits.
     fn unit(&mut self) -> Option<u32> {
-        let (digits, rest) = self.rest.split_at_checked(4)?;
-        self.rest = rest;
+        let digits = self.rest.get(..4).unwrap_or_default();
         let is_hex = digits.bytes().all(|it| it.is_ascii_hexdigit());
-        u32::from_str_radix(digits, 16).ok().filter(|_| is_hex)
+        match u32::from_str_radix(digits, 16) {
+            Ok(unit) if is_hex => {
+                self.rest = self.rest.get(4..)?;
+                Some(unit)
+            }
+            _ => self.stop("invalid escape"),
+        }
     }
 
     /// `null`, `true`, `false` or a number.
@@ -249,16 +352,21 @@ impl<'a> Parser<'a> {
                 return Some(());
             }
         }
-        let _ = self.byte(b'-');
-        if self.byte(b'0').is_none() {
-            self.digits()?;
+        let is_negative = self.byte(b'-').is_some();
+        if self.byte(b'0').is_none() && self.digits().is_none() {
+            return self.stop(match is_negative {
+                true => "invalid number",
+                false => "expected value",
+            });
         }
-        if self.byte(b'.').is_some() {
-            self.digits()?;
+        if self.byte(b'.').is_some() && self.digits().is_none() {
+            return self.stop("invalid number");
         }
         if self.byte(b'e').or_else(|| self.byte(b'E')).is_some() {
             let _ = self.byte(b'+').or_else(|| self.byte(b'-'));
-            self.digits()?;
+            if self.digits().is_none() {
+                return self.stop("invalid number");
+            }
         }
         Some(())
     }
@@ -278,6 +386,27 @@ impl<'a> Parser<'a> {
 
     fn skip_blanks(&mut self) {
         self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
+    }
+
+    /// Notes what is wrong with the next character.
+    #[cold]
+    fn stop<T>(&mut self, what: &'static str) -> Option<T> {
+        let at = self.length.saturating_sub(self.rest.len());
+        self.fault = Some(Fault {
+            what,
+            at: self.length.min(at.saturating_add(1)),
+            path: String::new(),
+        });
+        None
+    }
+
+    /// What was noted is in this member, or item.
+    #[cold]
+    fn within<T>(&mut self, step: &str) -> Option<T> {
+        if let Some(fault) = &mut self.fault {
+            fault.within(step);
+        }
+        None
     }
 }
 

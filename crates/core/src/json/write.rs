@@ -60,28 +60,40 @@ impl Object {
 /// Adds a text with its quotes.
 pub(crate) fn quote(to: &mut String, text: &str) {
     to.push('"');
-    for character in text.chars() {
-        let short = match character {
-            '"' | '\\' => character,
-            '\u{8}' => 'b',
-            '\u{c}' => 'f',
-            '\n' => 'n',
-            '\r' => 'r',
-            '\t' => 't',
-            control if control < ' ' => {
-                to.push_str("\\u00");
-                for digit in [u32::from(control) >> 4, u32::from(control) & 15] {
-                    to.push(char::from_digit(digit, 16).unwrap_or('0'));
-                }
-                continue;
-            }
-            other => {
-                to.push(other);
-                continue;
-            }
-        };
-        to.push('\\');
-        to.push(short);
+    let mut rest = text;
+    // Whole runs: hardly a character needs more than itself.
+    while let Some(at) = rest.bytes().position(is_escaped)
+        && let Some((run, after)) = rest.split_at_checked(at)
+    {
+        to.push_str(run);
+        let mut characters = after.chars();
+        if let Some(character) = characters.next() {
+            escape(to, character);
+        }
+        rest = characters.as_str();
     }
+    to.push_str(rest);
     to.push('"');
+}
+
+fn is_escaped(byte: u8) -> bool {
+    byte < b' ' || matches!(byte, b'"' | b'\\')
+}
+
+fn escape(to: &mut String, character: char) {
+    to.push('\\');
+    match character {
+        '\u{8}' => to.push('b'),
+        '\u{c}' => to.push('f'),
+        '\n' => to.push('n'),
+        '\r' => to.push('r'),
+        '\t' => to.push('t'),
+        control if control < ' ' => {
+            to.push_str("u00");
+            for digit in [u32::from(control) >> 4, u32::from(control) & 15] {
+                to.push(char::from_digit(digit, 16).unwrap_or('0'));
+            }
+        }
+        quoted => to.push(quoted),
+    }
 }

@@ -70,6 +70,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_bound_holds_to_the_millisecond() {
+        let lifetime = Lifetime {
+            max_lifetime: Millis(1000),
+            skew: Millis(10),
+        };
+        let check = |from, until| lifetime.check(from, UnixMillis(until), UnixMillis(5000));
+        assert_eq!(check(None, 5001), Ok(()));
+        assert_eq!(check(None, 5000), Err(Reason::Expired));
+        assert_eq!(check(Some(UnixMillis(5010)), 5500), Ok(()));
+        let early = check(Some(UnixMillis(5011)), 5500);
+        assert_eq!(early, Err(Reason::NotYetValid));
+        assert_eq!(check(None, 6010), Ok(()));
+        assert_eq!(check(None, 6011), Err(Reason::LifetimeTooLong));
+    }
+
+    #[test]
     fn only_plain_seconds_are_a_time() {
         assert_eq!(parse_seconds("1"), Ok(UnixMillis(1000)));
         let most = UnixMillis::from_secs(9_999_999_999);

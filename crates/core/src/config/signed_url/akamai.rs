@@ -1,9 +1,8 @@
 //! `"format": "akamai"` from its written form.
 
-use serde::de::IgnoredAny;
-
 use super::Place;
 use crate::config::form::form;
+use crate::config::tree::Elsewhere;
 use crate::config::{Compiler, member};
 use crate::signed_url::akamai::Akamai;
 use crate::signed_url::carrier::Carrier;
@@ -14,10 +13,10 @@ form! {
     pub(in crate::config) struct Written {
         #[serde(rename = "type")]
         #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: IgnoredAny,
+        _kind: Elsewhere,
         #[serde(rename = "format")]
         #[schemars(with = "String", extend("const" = "akamai"))]
-        _format: IgnoredAny,
+        _format: Elsewhere,
         /// The ring that signs the tokens. Akamai's keys are written in hexadecimal digits:
         /// give its entries "encoding": "hex".
         secrets: String,

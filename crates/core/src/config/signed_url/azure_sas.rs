@@ -1,9 +1,8 @@
 //! `"format": "azure-sas"` from its written form.
 
-use serde::de::IgnoredAny;
-
 use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
 use crate::config::form::form;
+use crate::config::tree::Elsewhere;
 use crate::config::{Compiler, member};
 use crate::signed_url::azure_sas::AzureSas;
 
@@ -12,10 +11,10 @@ form! {
     pub(in crate::config) struct Written {
         #[serde(rename = "type")]
         #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: IgnoredAny,
+        _kind: Elsewhere,
         #[serde(rename = "format")]
         #[schemars(with = "String", extend("const" = "azure-sas"))]
-        _format: IgnoredAny,
+        _format: Elsewhere,
         /// The ring of account keys, with "encoding": "base64" as Azure shows them.
         secrets: String,
         /// The name of the storage account.

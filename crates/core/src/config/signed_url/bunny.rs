@@ -1,8 +1,7 @@
 //! `"format": "bunny"` from its written form.
 
-use serde::de::IgnoredAny;
-
 use crate::config::form::form;
+use crate::config::tree::Elsewhere;
 use crate::config::{Compiler, member};
 use crate::signed_url::bunny::Bunny;
 use crate::signed_url::hmac_key::HmacHash;
@@ -12,10 +11,10 @@ form! {
     pub(in crate::config) struct Written {
         #[serde(rename = "type")]
         #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: IgnoredAny,
+        _kind: Elsewhere,
         #[serde(rename = "format")]
         #[schemars(with = "String", extend("const" = "bunny"))]
-        _format: IgnoredAny,
+        _format: Elsewhere,
         /// The ring that signs the links.
         secrets: String,
         /// Whether links are bound to the client's address: all of them, or none. Default: none.

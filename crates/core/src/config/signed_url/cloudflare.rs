@@ -1,9 +1,8 @@
 //! `"format": "cloudflare"` from its written form.
 
-use serde::de::IgnoredAny;
-
 use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
 use crate::config::form::form;
+use crate::config::tree::Elsewhere;
 use crate::config::{Compiler, member};
 use crate::signed_url::cloudflare::{Alphabet, Cloudflare, Directory, LinkCarrier, Stamp};
 
@@ -12,10 +11,10 @@ form! {
     pub(in crate::config) struct Written {
         #[serde(rename = "type")]
         #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: IgnoredAny,
+        _kind: Elsewhere,
         #[serde(rename = "format")]
         #[schemars(with = "String", extend("const" = "cloudflare"))]
-        _format: IgnoredAny,
+        _format: Elsewhere,
         /// The ring that signs the links.
         secrets: String,
         /// The query parameter with the token, the last of the query. Default: verify.

@@ -1,9 +1,8 @@
 //! `"format": "cloudfront"` from its written form.
 
-use serde::de::IgnoredAny;
-
 use super::{MAX_LIFETIME, MAX_SKEW};
 use crate::config::form::form;
+use crate::config::tree::Elsewhere;
 use crate::config::{Compiler, member};
 use crate::signed_url::cloudfront::{Carrier, CloudFront, Hash};
 use crate::signed_url::public_key::KeyKind;
@@ -14,10 +13,10 @@ form! {
     pub(in crate::config) struct Written {
         #[serde(rename = "type")]
         #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: IgnoredAny,
+        _kind: Elsewhere,
         #[serde(rename = "format")]
         #[schemars(with = "String", extend("const" = "cloudfront"))]
-        _format: IgnoredAny,
+        _format: Elsewhere,
         /// The ring of public keys, RSA or P-256. The id of an entry is its Key-Pair-Id.
         secrets: String,
         /// The hash that is signed. Default: sha256.

@@ -1,10 +1,9 @@
 //! `"format": "fastly"` from its written form.
 
-use serde::de::IgnoredAny;
-
 use super::Place;
 use crate::config::Compiler;
 use crate::config::form::form;
+use crate::config::tree::Elsewhere;
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::fastly::Fastly;
 use crate::signed_url::hmac_key::HmacHash;
@@ -14,10 +13,10 @@ form! {
     pub(in crate::config) struct Written {
         #[serde(rename = "type")]
         #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: IgnoredAny,
+        _kind: Elsewhere,
         #[serde(rename = "format")]
         #[schemars(with = "String", extend("const" = "fastly"))]
-        _format: IgnoredAny,
+        _format: Elsewhere,
         /// The ring that signs the links. Fastly's keys are base64: say so in the ring.
         secrets: String,
         /// Where the token may stand. Default: the query parameter token.

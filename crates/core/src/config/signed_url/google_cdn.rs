@@ -1,10 +1,9 @@
 //! `"format": "google-cdn"` from its written form.
 
-use serde::de::IgnoredAny;
-
 use super::Place;
 use crate::config::Compiler;
 use crate::config::form::form;
+use crate::config::tree::Elsewhere;
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::google::Scheme;
 use crate::signed_url::google::request::SIGNATURE;
@@ -16,10 +15,10 @@ form! {
     pub(in crate::config) struct Written {
         #[serde(rename = "type")]
         #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: IgnoredAny,
+        _kind: Elsewhere,
         #[serde(rename = "format")]
         #[schemars(with = "String", extend("const" = "google-cdn"))]
-        _format: IgnoredAny,
+        _format: Elsewhere,
         /// The ring that signs; the id of each entry is its KeyName. Google's keys are written
         /// in base64url: give the entries "encoding": "base64url".
         secrets: String,

@@ -1,9 +1,8 @@
 //! `"format": "google-maps"` from its written form.
 
-use serde::de::IgnoredAny;
-
 use crate::config::Compiler;
 use crate::config::form::form;
+use crate::config::tree::Elsewhere;
 use crate::signed_url::google_maps::GoogleMaps;
 use crate::signed_url::hmac_key::HmacHash;
 
@@ -12,10 +11,10 @@ form! {
     pub(in crate::config) struct Written {
         #[serde(rename = "type")]
         #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: IgnoredAny,
+        _kind: Elsewhere,
         #[serde(rename = "format")]
         #[schemars(with = "String", extend("const" = "google-maps"))]
-        _format: IgnoredAny,
+        _format: Elsewhere,
         /// The ring of signing secrets. Google's are base64url: say so in the ring.
         secrets: String,
     }

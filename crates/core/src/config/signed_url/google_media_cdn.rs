@@ -1,11 +1,10 @@
 //! `"format": "google-media-cdn"` from its written form.
 
-use serde::de::IgnoredAny;
-
 use super::Place;
 use super::google_cdn::WrittenScheme;
 use crate::config::Compiler;
 use crate::config::form::form;
+use crate::config::tree::Elsewhere;
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::google_media_cdn::{GoogleMediaCdn, Keys, Mode};
 use crate::signed_url::hmac_key::HmacHash;
@@ -16,10 +15,10 @@ form! {
     pub(in crate::config) struct Written {
         #[serde(rename = "type")]
         #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: IgnoredAny,
+        _kind: Elsewhere,
         #[serde(rename = "format")]
         #[schemars(with = "String", extend("const" = "google-media-cdn"))]
-        _format: IgnoredAny,
+        _format: Elsewhere,
         /// The ring that signs: public keys with ed25519, secrets with an HMAC.
         secrets: String,
         /// What a request must have. Default: tokens.

@@ -1,9 +1,8 @@
 //! `"format": "http-signature"` from its written form.
 
-use serde::de::IgnoredAny;
-
 use super::{DEFAULT_SKEW, MAX_SKEW};
 use crate::config::form::form;
+use crate::config::tree::Elsewhere;
 use crate::config::{Compiler, member};
 use crate::signed_url::http_signature::{HttpSignature, Keys};
 use crate::signed_url::public_key::KeyKind;
@@ -17,10 +16,10 @@ form! {
     pub(in crate::config) struct Written {
         #[serde(rename = "type")]
         #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: IgnoredAny,
+        _kind: Elsewhere,
         #[serde(rename = "format")]
         #[schemars(with = "String", extend("const" = "http-signature"))]
-        _format: IgnoredAny,
+        _format: Elsewhere,
         /// The ring: secrets with hmac-sha256, public keys with ed25519. The id of an entry is
         /// its `keyid`.
         secrets: String,

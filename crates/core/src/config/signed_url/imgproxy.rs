@@ -1,22 +1,21 @@
 //! `"format": "imgproxy"` from its written form.
 
-use hmac::Mac as _;
-use serde::de::IgnoredAny;
-
 use crate::app_key::mac;
 use crate::config::form::form;
+use crate::config::tree::Elsewhere;
 use crate::config::{Compiler, Material, member};
 use crate::signed_url::imgproxy::{Forward, Imgproxy};
+use hmac::Mac as _;
 
 form! {
     /// A signed path of imgproxy.
     pub(in crate::config) struct Written {
         #[serde(rename = "type")]
         #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: IgnoredAny,
+        _kind: Elsewhere,
         #[serde(rename = "format")]
         #[schemars(with = "String", extend("const" = "imgproxy"))]
-        _format: IgnoredAny,
+        _format: Elsewhere,
         /// The ring of keys. imgproxy's are hex: say so in the ring.
         secrets: String,
         /// The ring of salts: for the id of each key the salt of the same id.

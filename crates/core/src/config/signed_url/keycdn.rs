@@ -1,9 +1,8 @@
 //! `"format": "keycdn"` from its written form.
 
-use serde::de::IgnoredAny;
-
 use crate::config::Compiler;
 use crate::config::form::form;
+use crate::config::tree::Elsewhere;
 use crate::signed_url::keycdn::{Keycdn, Kind};
 
 form! {
@@ -11,10 +10,10 @@ form! {
     pub(in crate::config) struct Written {
         #[serde(rename = "type")]
         #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: IgnoredAny,
+        _kind: Elsewhere,
         #[serde(rename = "format")]
         #[schemars(with = "String", extend("const" = "keycdn"))]
-        _format: IgnoredAny,
+        _format: Elsewhere,
         /// The ring that signs the links.
         secrets: String,
         /// Must be true: the format is a plain MD5 of link and secret.

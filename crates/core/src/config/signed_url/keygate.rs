@@ -1,10 +1,9 @@
 //! `"format": "keygate"` from its written form.
 
-use serde::de::IgnoredAny;
-
 use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW, Place};
 use crate::app_key::mac;
 use crate::config::form::form;
+use crate::config::tree::Elsewhere;
 use crate::config::{Compiler, item, member};
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::keygate::{Keygate, Keys, ParameterName};
@@ -15,10 +14,10 @@ form! {
     pub(in crate::config) struct Written {
         #[serde(rename = "type")]
         #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: IgnoredAny,
+        _kind: Elsewhere,
         #[serde(rename = "format")]
         #[schemars(with = "String", extend("const" = "keygate"))]
-        _format: IgnoredAny,
+        _format: Elsewhere,
         /// The ring that signs the links: secrets of 16 bytes at least, or public keys.
         secrets: String,
         /// How the links are signed. Default: HS256.

@@ -59,6 +59,7 @@ impl Compiler<'_> {
     }
 
     /// The path in front of a segment that carries a signature.
+    #[cfg(any(feature = "formats-cdn", feature = "formats-images"))]
     pub(super) fn prefix(&mut self, path: &str, prefix: &Option<String>) -> String {
         let prefix = prefix.clone().unwrap_or_else(|| "/".to_owned());
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);

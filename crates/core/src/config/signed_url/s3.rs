@@ -1,9 +1,8 @@
 //! `"format": "s3"` from its written form.
 
-use serde::de::IgnoredAny;
-
 use super::{DEFAULT_SKEW, MAX_SKEW};
 use crate::config::form::form;
+use crate::config::tree::Elsewhere;
 use crate::config::{Compiler, member};
 use crate::signed_url::s3::{MAX_EXPIRES, S3};
 
@@ -12,10 +11,10 @@ form! {
     pub(in crate::config) struct Written {
         #[serde(rename = "type")]
         #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: IgnoredAny,
+        _kind: Elsewhere,
         #[serde(rename = "format")]
         #[schemars(with = "String", extend("const" = "s3"))]
-        _format: IgnoredAny,
+        _format: Elsewhere,
         /// The ring of secret access keys; the id of each is its access key id.
         secrets: String,
         /// The region of the credentials, such as us-east-1.

@@ -1,10 +1,9 @@
 //! `"format": "thumbor"` from its written form.
 
-use serde::de::IgnoredAny;
-
 use super::imgproxy::WrittenForward;
 use crate::config::Compiler;
 use crate::config::form::form;
+use crate::config::tree::Elsewhere;
 use crate::signed_url::hmac_key::HmacHash;
 use crate::signed_url::thumbor::Thumbor;
 
@@ -13,10 +12,10 @@ form! {
     pub(in crate::config) struct Written {
         #[serde(rename = "type")]
         #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: IgnoredAny,
+        _kind: Elsewhere,
         #[serde(rename = "format")]
         #[schemars(with = "String", extend("const" = "thumbor"))]
-        _format: IgnoredAny,
+        _format: Elsewhere,
         /// The ring of SECURITY_KEYs.
         secrets: String,
         /// The path in front of the signature. Default: /.

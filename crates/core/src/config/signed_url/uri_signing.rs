@@ -1,9 +1,8 @@
 //! `"format": "uri-signing"` from its written form.
 
-use serde::de::IgnoredAny;
-
 use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
 use crate::config::form::form;
+use crate::config::tree::Elsewhere;
 use crate::config::{Compiler, member};
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::public_key::KeyKind;
@@ -14,10 +13,10 @@ form! {
     pub(in crate::config) struct Written {
         #[serde(rename = "type")]
         #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: IgnoredAny,
+        _kind: Elsewhere,
         #[serde(rename = "format")]
         #[schemars(with = "String", extend("const" = "uri-signing"))]
-        _format: IgnoredAny,
+        _format: Elsewhere,
         /// The ring: secrets with HS256, public keys otherwise. The id of an entry is its `kid`.
         secrets: String,
         /// How tokens are signed.

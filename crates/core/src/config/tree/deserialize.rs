@@ -1,29 +1,63 @@
-//! What serde derives reads a tree through this.
+//! What serde derives reads a tree through this, for the tests that compare it with our own
+//! reader.
 //!
 //! Each method takes the values that its type can be made of, and no other; serde_json does
-//! the same, but for an object in the place of which it takes a list of its values. What is
-//! generic is not inlined: one copy for each type is enough.
+//! the same, but for an object in the place of which it takes a list of its values.
+
+use std::fmt;
 
 use serde::de::value::StrDeserializer;
 use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, Error as _, Expected, MapAccess, SeqAccess,
-    Unexpected, VariantAccess, Visitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error as _, Expected, MapAccess,
+    SeqAccess, Unexpected, VariantAccess, Visitor,
 };
 
 use super::{Error, Member, Tree, Value};
 
 impl Tree {
-    #[cold]
-    pub(super) fn mismatch(&self, expected: &dyn Expected) -> Error {
-        let at = match self.value {
-            Value::List(_) | Value::Map(_) => self.start,
-            _ => self.end,
-        };
-        Error::invalid_type(self.unexpected(), expected).or_at(at)
+    /// Makes a type of it as serde would.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        T::deserialize(self)
     }
 
     fn placed<T>(&self, read: Result<T, Error>) -> Result<T, Error> {
         read.map_err(|it| it.or_at(self.end))
+    }
+}
+
+/// What a visitor expects.
+struct Words<'a>(&'a dyn Expected);
+
+impl fmt::Display for Words<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What was found, in the words of JSON.
+struct InJson<'a>(Unexpected<'a>);
+
+impl fmt::Display for InJson<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Unexpected::Unit => f.write_str("null"),
+            Unexpected::Float(value) => write!(f, "floating point `{value:?}`"),
+            found => found.fmt(f),
+        }
+    }
+}
+
+impl serde::de::Error for Error {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::new(&message)
+    }
+
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::mismatch("type", &InJson(found), &Words(expected))
+    }
+
+    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::mismatch("value", &InJson(found), &Words(expected))
     }
 }
 
@@ -38,55 +72,49 @@ macro_rules! forward {
 impl<'de> Deserializer<'de> for &'de Tree {
     type Error = Error;
 
-    #[inline(never)]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         self.placed(match &self.value {
             Value::Null => visitor.visit_unit(),
             Value::Bool(value) => visitor.visit_bool(*value),
             Value::Unsigned(value) => visitor.visit_u64(*value),
             Value::Negative(value) => visitor.visit_i64(*value),
-            Value::Float(value) => visitor.visit_f64(*value),
+            Value::Float(text) => visitor.visit_f64(serde_json::from_str(text).unwrap()),
             Value::Text(text) => visitor.visit_str(text),
             Value::List(_) => return self.deserialize_seq(visitor),
             Value::Map(_) => return self.deserialize_map(visitor),
         })
     }
 
-    #[inline(never)]
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.value {
             Value::Bool(value) => self.placed(visitor.visit_bool(value)),
-            _ => Err(self.mismatch(&visitor)),
+            _ => Err(self.mismatch(&Words(&visitor))),
         }
     }
 
-    #[inline(never)]
     fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         self.placed(match self.value {
             Value::Unsigned(value) => visitor.visit_u64(value),
             Value::Negative(value) => visitor.visit_i64(value),
-            Value::Float(value) => visitor.visit_f64(value),
-            _ => Err(self.mismatch(&visitor)),
+            Value::Float(ref text) => visitor.visit_f64(serde_json::from_str(text).unwrap()),
+            _ => Err(self.mismatch(&Words(&visitor))),
         })
     }
 
-    #[inline(never)]
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match &self.value {
             Value::Text(text) => self.placed(visitor.visit_str(text)),
-            _ => Err(self.mismatch(&visitor)),
+            _ => Err(self.mismatch(&Words(&visitor))),
         }
     }
 
-    #[inline(never)]
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.value {
             Value::Null => self.placed(visitor.visit_unit()),
-            _ => Err(self.mismatch(&visitor)),
+            _ => Err(self.mismatch(&Words(&visitor))),
         }
     }
 
-    #[inline(never)]
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.value {
             Value::Null => visitor.visit_none(),
@@ -94,10 +122,9 @@ impl<'de> Deserializer<'de> for &'de Tree {
         }
     }
 
-    #[inline(never)]
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         let Value::List(items) = &self.value else {
-            return Err(self.mismatch(&visitor));
+            return Err(self.mismatch(&Words(&visitor)));
         };
         let mut items = Items {
             rest: items.iter().enumerate(),
@@ -111,10 +138,9 @@ impl<'de> Deserializer<'de> for &'de Tree {
         self.placed(read)
     }
 
-    #[inline(never)]
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         let Value::Map(members) = &self.value else {
-            return Err(self.mismatch(&visitor));
+            return Err(self.mismatch(&Words(&visitor)));
         };
         let mut members = Members {
             rest: members.iter(),
@@ -131,7 +157,6 @@ impl<'de> Deserializer<'de> for &'de Tree {
         read.map_err(|it| it.or_at(at))
     }
 
-    #[inline(never)]
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _name: &'static str,
@@ -217,7 +242,6 @@ struct Items<'de> {
 impl<'de> SeqAccess<'de> for &mut Items<'de> {
     type Error = Error;
 
-    #[inline(never)]
     fn next_element_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
@@ -239,7 +263,6 @@ struct Members<'de> {
 impl<'de> MapAccess<'de> for &mut Members<'de> {
     type Error = Error;
 
-    #[inline(never)]
     fn next_key_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
@@ -253,7 +276,6 @@ impl<'de> MapAccess<'de> for &mut Members<'de> {
             .map_err(|it: Error| it.or_at(member.name_end).in_member(&member.name))
     }
 
-    #[inline(never)]
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
         let Some(member) = self.current else {
             return Err(Error::new(&"a value without its name"));
@@ -296,7 +318,6 @@ impl<'de> VariantAccess<'de> for Variant<'de> {
         }
     }
 
-    #[inline(never)]
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Error> {
         seed.deserialize(self.held("newtype variant")?)
             .map_err(|it| it.in_member(self.name))

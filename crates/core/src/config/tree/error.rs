@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use serde::de::{Expected, Unexpected};
-use serde_json::Value as Json;
+use crate::json::{self, Fault};
 
 /// What is wrong, by the path of a value and its place in the text.
 // Boxed: it goes through the results of everything that is read.
@@ -45,12 +44,16 @@ impl Error {
         format!("{} at line {line} column {column}", self.0.message)
     }
 
-    /// Another message, which says its place itself.
+    /// What was found is not the type, or the value, that was expected.
     #[cold]
-    pub(super) fn in_words(mut self, message: String) -> Self {
-        self.0.message = message;
-        self.0.at = None;
-        self
+    pub(super) fn mismatch(
+        kind: &str,
+        found: &dyn fmt::Display,
+        expected: &dyn fmt::Display,
+    ) -> Self {
+        Self::new(&format_args!(
+            "invalid {kind}: {found}, expected {expected}"
+        ))
     }
 
     /// It is here, unless its place is known already.
@@ -63,11 +66,7 @@ impl Error {
     /// It is in the member of this name.
     #[cold]
     pub(super) fn in_member(mut self, name: &str) -> Self {
-        let separator = match self.0.path.chars().next() {
-            None | Some('[') => "",
-            Some(_) => ".",
-        };
-        self.0.path = format!("{name}{separator}{}", self.0.path);
+        self.0.path = json::below(name, &self.0.path);
         self
     }
 
@@ -78,22 +77,12 @@ impl Error {
     }
 }
 
-impl serde::de::Error for Error {
+impl From<Fault> for Error {
     #[cold]
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::new(&message)
-    }
-
-    #[cold]
-    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        let found = InJson(found);
-        Self::new(&format_args!("invalid type: {found}, expected {expected}"))
-    }
-
-    #[cold]
-    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        let found = InJson(found);
-        Self::new(&format_args!("invalid value: {found}, expected {expected}"))
+    fn from(fault: Fault) -> Self {
+        let mut error = Self::new(&fault.what).or_at(fault.at);
+        error.0.path = fault.path;
+        error
     }
 }
 
@@ -102,18 +91,5 @@ impl std::error::Error for Error {}
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.message)
-    }
-}
-
-/// What was found, in the words of JSON.
-struct InJson<'a>(Unexpected<'a>);
-
-impl fmt::Display for InJson<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Unexpected::Unit => f.write_str("null"),
-            Unexpected::Float(value) => write!(f, "floating point `{}`", Json::from(value)),
-            found => found.fmt(f),
-        }
     }
 }

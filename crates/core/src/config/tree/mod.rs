@@ -1,18 +1,19 @@
 //! A configuration as a tree, between its text and the written types: it keeps the order
 //! of members and names that are given twice, and knows where each value stands.
 //!
-//! The written types are read from this tree alone, so that the code that serde derives
-//! for them exists once, and small.
+//! The written types are read from this tree, without serde: what it derives is a multiple
+//! of what the module may weigh. The tests show that both read the same.
 
+#[cfg(test)]
 mod deserialize;
 mod error;
 mod parse;
 mod read;
 
-use serde::de::{DeserializeOwned, Unexpected};
+use std::fmt;
 
 pub use error::Error;
-pub use read::{Read, Shape, Start, UniqueMap};
+pub use read::{Elsewhere, Read, Shape, Start, UniqueMap};
 
 /// One value of a configuration.
 #[derive(Clone, Debug)]
@@ -30,7 +31,8 @@ enum Value {
     Bool(bool),
     Unsigned(u64),
     Negative(i64),
-    Float(f64),
+    /// A number that is not whole, or does not fit, as it was written.
+    Float(String),
     Text(String),
     List(Vec<Tree>),
     Map(Vec<Member>),
@@ -52,14 +54,6 @@ impl Tree {
     /// [`Error`] with the path of the value in which the text is no JSON.
     pub fn parse(text: &[u8]) -> Result<Self, Error> {
         parse::parse(text)
-    }
-
-    /// Makes a written type of it.
-    ///
-    /// # Errors
-    /// [`Error`] with the path, below this value, of what is not of the right form.
-    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        T::deserialize(self)
     }
 
     /// The members of an object in the order of the text; nothing of anything else.
@@ -85,16 +79,30 @@ impl Tree {
         rest
     }
 
-    fn unexpected(&self) -> Unexpected<'_> {
+    /// It is of another type than was expected.
+    #[cold]
+    #[inline(never)]
+    fn mismatch(&self, expected: &dyn fmt::Display) -> Error {
+        let at = match self.value {
+            Value::List(_) | Value::Map(_) => self.start,
+            _ => self.end,
+        };
+        Error::mismatch("type", self, expected).or_at(at)
+    }
+}
+
+/// What is found, for a message.
+impl fmt::Display for Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.value {
-            Value::Null => Unexpected::Unit,
-            Value::Bool(value) => Unexpected::Bool(*value),
-            Value::Unsigned(value) => Unexpected::Unsigned(*value),
-            Value::Negative(value) => Unexpected::Signed(*value),
-            Value::Float(value) => Unexpected::Float(*value),
-            Value::Text(text) => Unexpected::Str(text),
-            Value::List(_) => Unexpected::Seq,
-            Value::Map(_) => Unexpected::Map,
+            Value::Null => f.write_str("null"),
+            Value::Bool(value) => write!(f, "boolean `{value}`"),
+            Value::Unsigned(value) => write!(f, "integer `{value}`"),
+            Value::Negative(value) => write!(f, "integer `{value}`"),
+            Value::Float(text) => write!(f, "floating point `{text}`"),
+            Value::Text(text) => write!(f, "string {text:?}"),
+            Value::List(_) => f.write_str("sequence"),
+            Value::Map(_) => f.write_str("map"),
         }
     }
 }

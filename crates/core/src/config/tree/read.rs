@@ -3,10 +3,8 @@
 //! What serde derives is a state machine for every type, and there are many types. Here
 //! what they have in common exists once, behind `dyn`. The words of complaints are serde's.
 
-use serde::de::{Error as _, IgnoredAny};
-use serde_json::Value as Json;
-
 use super::{Error, Member, Tree, Value};
+use crate::answer::Json;
 
 /// A slot for one value of a configuration.
 pub trait Read {
@@ -80,14 +78,16 @@ impl Tree {
                     .in_member(&member.name));
             };
             if stands_before(members, index) {
-                return Err(Error::duplicate_field(name).or_at(member.name_end));
+                let message = format_args!("duplicate field `{name}`");
+                return Err(Error::new(&message).or_at(member.name_end));
             }
             slot.read(&member.value)
                 .map_err(|it| it.in_member(&member.name))?;
         }
         for (name, is_needed) in shape.names.iter().zip(shape.needed) {
             if *is_needed && !members.iter().any(|it| it.name == *name) {
-                return Err(Error::missing_field(name).or_at(self.end));
+                let message = format_args!("missing field `{name}`");
+                return Err(Error::new(&message).or_at(self.end));
             }
         }
         Ok(())
@@ -139,10 +139,10 @@ impl Tree {
         names: &'static [&'static str],
     ) -> Result<(usize, T), Error> {
         let Value::Map(members) = &self.value else {
-            return Err(Error::invalid_type(self.unexpected(), &expected).or_at(self.end));
+            return Err(Error::mismatch("type", self, &expected).or_at(self.end));
         };
         let Some((first, rest)) = members.split_first() else {
-            return Err(Error::invalid_type(self.unexpected(), &"enum").or_at(self.end));
+            return Err(Error::mismatch("type", self, &"enum").or_at(self.end));
         };
         let Some(index) = names.iter().position(|it| *it == first.name) else {
             return Err(not_one_of("variant", &first.name, names)
@@ -200,7 +200,7 @@ impl Tree {
         match self.value {
             Value::Unsigned(value) if value <= most => Ok(value),
             Value::Unsigned(_) | Value::Negative(_) => {
-                Err(Error::invalid_value(self.unexpected(), &expected).or_at(self.end))
+                Err(Error::mismatch("value", self, &expected).or_at(self.end))
             }
             _ => Err(self.mismatch(&expected)),
         }
@@ -230,9 +230,8 @@ impl Choice<'_> {
     #[inline(never)]
     pub fn held(&self, slot: &mut dyn Read) -> Result<(), Error> {
         let Some(held) = self.held else {
-            let expected = &"newtype variant";
-            let found = serde::de::Unexpected::UnitVariant;
-            return Err(Error::invalid_type(found, expected).or_at(self.end));
+            let message = "invalid type: unit variant, expected newtype variant";
+            return Err(Error::new(&message).or_at(self.end));
         };
         slot.read(held).map_err(|it| it.in_member(self.name))
     }
@@ -369,14 +368,22 @@ impl<V: Start> Start for UniqueMap<V> {
     }
 }
 
-/// Something else reads it.
-impl Read for IgnoredAny {
+/// A member that something else reads.
+#[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(
+    test,
+    derive(serde::Deserialize),
+    serde(from = "serde::de::IgnoredAny")
+)]
+pub struct Elsewhere;
+
+impl Read for Elsewhere {
     fn read(&mut self, _tree: &Tree) -> Result<(), Error> {
         Ok(())
     }
 }
 
-impl Start for IgnoredAny {
+impl Start for Elsewhere {
     fn start() -> Self {
         Self
     }
@@ -385,23 +392,14 @@ impl Start for IgnoredAny {
 impl Read for Json {
     fn read(&mut self, tree: &Tree) -> Result<(), Error> {
         *self = match &tree.value {
-            Value::Null => Self::Null,
-            Value::Bool(value) => Self::Bool(*value),
-            Value::Unsigned(value) => Self::Number((*value).into()),
-            Value::Negative(value) => Self::Number((*value).into()),
-            Value::Float(value) => {
-                let number = serde_json::Number::from_f64(*value);
-                number.map_or(Self::Null, Self::Number)
-            }
-            Value::Text(text) => Self::String(text.clone()),
-            Value::List(_) => Self::Array(tree.form()?),
-            Value::Map(members) => {
-                let mut object = serde_json::Map::new();
-                for member in members {
-                    object.insert(member.name.clone(), member.value.form()?);
-                }
-                Self::Object(object)
-            }
+            Value::Null => Self::Word("null".to_owned()),
+            Value::Bool(value) => Self::Word(value.to_string()),
+            Value::Unsigned(value) => Self::Word(value.to_string()),
+            Value::Negative(value) => Self::Word(value.to_string()),
+            Value::Float(text) => Self::Word(text.clone()),
+            Value::Text(text) => Self::Text(text.clone()),
+            Value::List(_) => Self::List(tree.form()?),
+            Value::Map(_) => Self::Object(tree.form::<UniqueMap<Self>>()?.0),
         };
         Ok(())
     }
@@ -409,6 +407,6 @@ impl Read for Json {
 
 impl Start for Json {
     fn start() -> Self {
-        Self::Null
+        Self::Word("null".to_owned())
     }
 }

@@ -6,6 +6,7 @@ use super::{OWN, SEGMENT};
 use crate::credential::decode_token;
 use crate::reason::Reason;
 use crate::signed_url::carrier::MAX_TOKEN;
+use crate::sorted::sorted;
 
 /// All parameters, decoded, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +50,7 @@ impl<'a> Parameters<'a> {
         if segment.unwrap_or_default().len() > MAX_TOKEN {
             return Err(Reason::MalformedCredential);
         }
-        all.sort();
+        let all = sorted(all);
         let ignores_others = match value(&all, "token_ignore_params") {
             Some("true") => true,
             None => false,

@@ -1,12 +1,12 @@
 //! The text that is signed (RFC 9421 section 2.5): a line for each component.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use super::fields::{Component, Input, joined};
 use crate::path::decode;
 use crate::reason::Reason;
 use crate::request::Request;
+use crate::sorted::sorted;
 
 /// A request as it is signed: what a proxy may have changed on the way is given apart.
 #[derive(Clone, Copy)]
@@ -31,7 +31,7 @@ pub fn base(input: &Input<'_>, seen: &Seen<'_>) -> Result<String, Reason> {
     let is_parameter = |it: &Component<'_>| it.name == "@query-param";
     let parameters = match input.components.iter().any(is_parameter) {
         true => parameters(query)?,
-        false => BTreeMap::new(),
+        false => Vec::new(),
     };
     for component in &input.components {
         let value = value(component, seen, &parameters)?;
@@ -44,7 +44,7 @@ pub fn base(input: &Input<'_>, seen: &Seen<'_>) -> Result<String, Reason> {
 fn value<'a>(
     component: &Component<'_>,
     seen: &Seen<'a>,
-    parameters: &Parameters<'_>,
+    parameters: &[(String, &str)],
 ) -> Result<Cow<'a, str>, Reason> {
     let target = seen.target;
     let (path, query) = target
@@ -86,25 +86,28 @@ fn authority(seen: &Seen<'_>) -> String {
     host.to_ascii_lowercase()
 }
 
-/// The parameters of a query: their names, encoded anew, and the values as they stand;
-/// `None` where a name stands twice.
-type Parameters<'a> = BTreeMap<String, Option<&'a str>>;
+/// The parameters of a query, sorted: their names, encoded anew, and the values as they
+/// stand.
+type Parameters<'a> = Vec<(String, &'a str)>;
 
 fn parameters(query: &str) -> Result<Parameters<'_>, Reason> {
     let mut all = Parameters::new();
     for pair in query.split('&') {
         let (spelled, value) = pair.split_once('=').unwrap_or((pair, ""));
-        all.entry(encode(spelled)?)
-            .and_modify(|it| *it = None)
-            .or_insert(Some(value));
+        all.push((encode(spelled)?, value));
     }
-    Ok(all)
+    Ok(sorted(all))
 }
 
 /// The value of the one parameter of this name, both encoded anew (RFC 9421 section 2.2.8).
-fn parameter(parameters: &Parameters<'_>, name: &str) -> Result<String, Reason> {
-    let value = parameters.get(name).ok_or(Reason::WrongSignature)?;
-    encode(value.ok_or(Reason::MalformedCredential)?)
+fn parameter(parameters: &[(String, &str)], name: &str) -> Result<String, Reason> {
+    let first = parameters.partition_point(|it| it.0.as_str() < name);
+    let mut values = parameters.iter().skip(first).take_while(|it| it.0 == name);
+    let (_, value) = values.next().ok_or(Reason::WrongSignature)?;
+    match values.next() {
+        None => encode(value),
+        Some(_) => Err(Reason::MalformedCredential),
+    }
 }
 
 /// The same text in the one spelling of the URL standard's form encoding, with `%20` for a

@@ -65,6 +65,7 @@ impl Keygate {
             once: fields.once.map(|once| OnceLink {
                 id: format!("{}.{once}", fields.key_id),
                 expires: fields.expires,
+                is_for_head: fields.method == Some("HEAD"),
             }),
             ..Link::new(found.strip(), Some(fields.expires))
         })

@@ -11,6 +11,7 @@ use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::hex_digit;
 use crate::signed_url::carrier::only;
+use crate::sorted::sorted;
 
 /// What is signed of a request, but for its method.
 #[derive(Clone, Debug)]
@@ -124,7 +125,7 @@ fn query(raw: &str) -> Result<String, Reason> {
         }
         pairs.push((name, recoded(value, b"")));
     }
-    pairs.sort_unstable();
+    let pairs = sorted(pairs);
     let names = pairs.iter().map(|(name, _)| name);
     if names
         .clone()

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::Ignores;
 use crate::json::{self, Value};
 use crate::reason::Reason;
+use crate::sorted::sorted;
 use crate::time::{Millis, UnixMillis};
 
 /// Longest regular expression, in bytes; and what it may become, compiled.
@@ -50,11 +51,10 @@ struct Members<'a>(json::Members<'a>);
 
 impl<'a> Members<'a> {
     fn read(text: &'a [u8]) -> Option<Self> {
-        let mut all = Value::parse(text)?.members()?;
-        let count = all.len();
-        all.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-        all.dedup_by(|one, other| one.0 == other.0);
-        (all.len() == count).then_some(Self(all))
+        let all = Value::parse(text)?.members()?;
+        let names = sorted(all.iter().map(|it| it.0.as_str()).collect());
+        let is_unique = names.is_sorted_by(|one, next| one < next);
+        is_unique.then_some(Self(all))
     }
 
     fn take(&mut self, name: &str) -> Option<Value<'a>> {
