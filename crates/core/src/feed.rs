@@ -7,11 +7,20 @@ use std::collections::VecDeque;
 
 use crate::app_key::KeyHash;
 use crate::time::{Millis, UnixMillis};
-use crate::wire::ChangesResponse;
+use crate::wire::{ChangesResponse, Incarnation, LookupResponse};
 
 /// How many changes are kept for workers that have not read them yet. A worker that fell
 /// further behind starts with an empty cache.
 const KEPT: usize = 1024;
+
+/// A place in the change feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// In which life of the database.
+    pub incarnation: Incarnation,
+    /// The number of the newest change before it.
+    pub epoch: u64,
+}
 
 /// Who polls, and until when nobody else does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +36,8 @@ pub struct PollLease {
 pub struct SharedFeed {
     /// Another number: forget everything.
     pub generation: u64,
-    /// The number of the newest change that is in.
-    pub epoch: u64,
+    /// Behind the newest change that is in.
+    pub position: Position,
     /// When the last successful poll was made; nothing until one brought all changes.
     pub renewed: Option<UnixMillis>,
     /// Changes up to this epoch are not in `changes` any more.
@@ -46,6 +55,24 @@ pub enum CatchUp {
     Reset,
 }
 
+impl Position {
+    /// Where the feed stands after these changes.
+    pub fn of_changes(answer: &ChangesResponse) -> Self {
+        Self {
+            incarnation: answer.incarnation,
+            epoch: answer.epoch,
+        }
+    }
+
+    /// Up to where the records contain every change.
+    pub fn of_lookup<Metadata>(answer: &LookupResponse<Metadata>) -> Self {
+        Self {
+            incarnation: answer.incarnation,
+            epoch: answer.epoch,
+        }
+    }
+}
+
 impl PollLease {
     /// How long a worker that died may keep others from polling.
     pub const SPAN: Millis = Millis(2000);
@@ -60,6 +87,12 @@ impl PollLease {
     /// clock was set back.
     pub fn is_over(self, now: UnixMillis) -> bool {
         self.until <= now || self.until > now.plus(Self::SPAN)
+    }
+
+    /// The same, free for anybody.
+    pub fn ended(self) -> Self {
+        let until = UnixMillis(0);
+        Self { until, ..self }
     }
 
     /// Its form between workers.
@@ -79,28 +112,26 @@ impl PollLease {
 }
 
 impl SharedFeed {
-    /// The feed before its first answer.
-    pub fn new(generation: u64) -> Self {
+    /// The feed from its first answer on, which says only where it stands.
+    pub fn begin(generation: u64, answer: &ChangesResponse, asked_at: UnixMillis) -> Self {
         Self {
             generation,
-            epoch: 0,
-            renewed: None,
-            from: 0,
+            position: Position::of_changes(answer),
+            renewed: (!answer.more).then_some(asked_at),
+            from: answer.epoch,
             changes: VecDeque::new(),
         }
     }
 
     /// Takes an answer of the key service, that was asked for at `asked_at`. A partial
-    /// answer renews nothing.
+    /// answer renews nothing. Another incarnation is no reason to forget: the service says
+    /// `reset` when the place that it was asked from is not in the history of the new one.
     pub fn take(&mut self, answer: &ChangesResponse, asked_at: UnixMillis) {
         if answer.reset {
-            *self = Self {
-                epoch: answer.epoch,
-                from: answer.epoch,
-                ..Self::new(self.generation.wrapping_add(1))
-            };
+            *self = Self::begin(self.generation.wrapping_add(1), answer, asked_at);
+            return;
         }
-        self.epoch = answer.epoch;
+        self.position = Position::of_changes(answer);
         let new = answer.changed.iter().map(|hash| (answer.epoch, *hash));
         self.changes.extend(new);
         while self.changes.len() > KEPT {
@@ -113,15 +144,9 @@ impl SharedFeed {
         }
     }
 
-    /// The first answer, which says only where the feed stands.
-    pub fn begin(&mut self, answer: &ChangesResponse, asked_at: UnixMillis) {
-        self.take(answer, asked_at);
-        self.from = answer.epoch;
-    }
-
     /// What a worker that has followed up to `epoch` of `generation` has missed.
     pub fn since(&self, generation: u64, epoch: u64) -> CatchUp {
-        if generation != self.generation || epoch < self.from || epoch > self.epoch {
+        if generation != self.generation || epoch < self.from || epoch > self.position.epoch {
             return CatchUp::Reset;
         }
         let missed = self.changes.iter().filter(|(at, _)| *at > epoch);
@@ -131,8 +156,8 @@ impl SharedFeed {
     /// Its form between workers.
     pub fn to_bytes(&self) -> Vec<u8> {
         let renewed = self.renewed.map_or(u64::MAX, |at| at.0);
-        let mut bytes = Vec::new();
-        for number in [self.generation, self.epoch, renewed, self.from] {
+        let mut bytes = Vec::from(self.position.incarnation.0);
+        for number in [self.generation, self.position.epoch, renewed, self.from] {
             bytes.extend(number.to_le_bytes());
         }
         for (epoch, hash) in &self.changes {
@@ -145,6 +170,7 @@ impl SharedFeed {
     /// Reads that form.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader(bytes);
+        let incarnation = Incarnation(reader.bytes()?);
         let (generation, epoch) = (reader.number()?, reader.number()?);
         let (renewed, from) = (reader.number()?, reader.number()?);
         let mut changes = VecDeque::new();
@@ -153,7 +179,7 @@ impl SharedFeed {
         }
         Some(Self {
             generation,
-            epoch,
+            position: Position { incarnation, epoch },
             renewed: (renewed != u64::MAX).then_some(UnixMillis(renewed)),
             from,
             changes,
@@ -187,6 +213,7 @@ mod tests {
 
     fn answer(epoch: u64, changed: &[usize]) -> ChangesResponse {
         ChangesResponse {
+            incarnation: Incarnation([1; 16]),
             epoch,
             reset: false,
             more: false,
@@ -195,9 +222,7 @@ mod tests {
     }
 
     fn begun() -> SharedFeed {
-        let mut feed = SharedFeed::new(7);
-        feed.begin(&answer(10, &[]), UnixMillis(1));
-        feed
+        SharedFeed::begin(7, &answer(10, &[]), UnixMillis(1))
     }
 
     #[test]
@@ -235,6 +260,36 @@ mod tests {
         feed.take(&reset, UnixMillis(4));
         assert_eq!(feed.since(7, 2000), CatchUp::Reset);
         assert_eq!(feed.since(8, 3), CatchUp::Forget(Vec::new()));
+        assert_eq!(feed.since(8, 2), CatchUp::Reset);
+    }
+
+    #[test]
+    fn as_many_changes_are_kept_as_there_is_room_for() {
+        let mut feed = begun();
+        let all: Vec<usize> = (0..KEPT).collect();
+        feed.take(&answer(11, &all), UnixMillis(2));
+        let missed = all.iter().map(|it| hash(*it)).collect();
+        assert_eq!(feed.since(7, 10), CatchUp::Forget(missed));
+        feed.take(&answer(12, &[1]), UnixMillis(3));
+        assert_eq!(feed.since(7, 10), CatchUp::Reset);
+        assert_eq!(feed.since(7, 11), CatchUp::Forget(vec![hash(1)]));
+    }
+
+    #[test]
+    fn another_incarnation_goes_on_where_the_service_says_no_reset() {
+        let mut feed = begun();
+        feed.take(&answer(11, &[1]), UnixMillis(2));
+        let later = ChangesResponse {
+            incarnation: Incarnation([2; 16]),
+            ..answer(12, &[2])
+        };
+        feed.take(&later, UnixMillis(3));
+        assert_eq!(feed.position.incarnation, later.incarnation);
+        assert_eq!(
+            feed.since(7, 10),
+            CatchUp::Forget(vec![hash(1), hash(2)]),
+            "nobody begins anew, and nothing is missed"
+        );
     }
 
     #[test]
@@ -251,10 +306,12 @@ mod tests {
     #[test]
     fn the_lease_of_a_worker_that_died_ends_and_a_clock_set_back_frees_it() {
         let lease = PollLease::new(1, UnixMillis(10_000));
+        assert!(!lease.is_over(UnixMillis(10_000)));
         assert!(!lease.is_over(UnixMillis(11_999)));
         assert!(lease.is_over(UnixMillis(12_000)));
         assert!(lease.is_over(UnixMillis(9_999)), "before it was made");
         assert_eq!(PollLease::parse(&lease.to_bytes()), Some(lease));
+        assert!(lease.ended().is_over(UnixMillis(10_000)));
     }
 
     proptest::proptest! {

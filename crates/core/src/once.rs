@@ -1,5 +1,10 @@
 //! Links that work once: who remembers is the key service, for all workers and proxies.
 
+use std::cell::RefCell;
+use std::num::NonZeroUsize;
+
+use lru::LruCache;
+
 use crate::answer::Denial;
 use crate::grant::Grant;
 use crate::time::UnixMillis;
@@ -11,6 +16,33 @@ pub struct OnceLink {
     pub id: String,
     /// The first instant at which it holds no more: until then it must be remembered.
     pub expires: UnixMillis,
+    /// It permits HEAD and nothing else.
+    pub is_for_head: bool,
+}
+
+/// How many used links a worker remembers.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
+
+/// Links that a worker has seen used up: a second use costs no question. The one that was
+/// not asked for the longest goes first, and is asked about again.
+pub struct UsedLinks(RefCell<LruCache<String, ()>>);
+
+impl Default for UsedLinks {
+    fn default() -> Self {
+        Self(RefCell::new(LruCache::new(REMEMBERED)))
+    }
+}
+
+impl UsedLinks {
+    /// Remembers a link that is used up.
+    pub fn remember(&self, link: &OnceLink) {
+        self.0.borrow_mut().put(link.id.clone(), ());
+    }
+
+    /// Whether a link is known to be used up. `false` says nothing.
+    pub fn contains(&self, link: &OnceLink) -> bool {
+        self.0.borrow_mut().get(&link.id).is_some()
+    }
 }
 
 /// A request that may pass if its link was not used before.
@@ -18,7 +50,7 @@ pub struct OnceLink {
 pub struct Redemption {
     /// The link.
     pub link: OnceLink,
-    /// Whether this request uses it up. HEAD only asks.
+    /// Whether this request uses it up. HEAD only asks, unless the link is for nothing else.
     pub uses: bool,
     /// What holds when it was not used before.
     pub grant: Grant,

@@ -33,6 +33,12 @@ pub struct KnownKey {
     allowed_referrers: Vec<ReferrerPattern>,
 }
 
+/// What an allocator adds to a block of memory, and what it rounds up.
+pub(crate) const BLOCK: usize = 12;
+
+/// What the key service said of a hash: `None` for one that it does not know.
+pub type Found = (KeyHash, Option<Rc<KnownKey>>);
+
 /// The record holds something that must not reach a header.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the record of a key is not usable: {0}")]
@@ -53,6 +59,22 @@ impl KnownKey {
     /// [`UnusableRecord`] for what must not reach a header.
     pub fn at_edge(record: &Record<String>) -> Result<Self, UnusableRecord> {
         Self::checked(record, &record.metadata)
+    }
+
+    /// What an answer of the key service says of each of these hashes.
+    ///
+    /// # Errors
+    /// [`UnusableRecord`] for one of them.
+    pub fn among(
+        records: &[Record<String>],
+        hashes: &[KeyHash],
+    ) -> Result<Vec<Found>, UnusableRecord> {
+        let known = |hash: &KeyHash| {
+            let record = records.iter().find(|it| it.hash == *hash);
+            let known = record.map(Self::at_edge).transpose()?;
+            Ok((*hash, known.map(Rc::new)))
+        };
+        hashes.iter().map(known).collect()
     }
 
     fn checked<T>(record: &Record<T>, metadata: &str) -> Result<Self, UnusableRecord> {
@@ -83,6 +105,23 @@ impl KnownKey {
             allowed_ips: record.allowed_ips.clone(),
             allowed_referrers: referrers.map_err(|_| UnusableRecord("allowed_referrers"))?,
         })
+    }
+}
+
+impl KnownKey {
+    /// An upper bound of the memory that it takes, in bytes.
+    pub fn bytes(&self) -> usize {
+        let texts = [&self.id, &self.account, &self.scopes, &self.metadata];
+        let texts = texts.iter().map(|it| it.capacity().saturating_add(BLOCK));
+        let ips = self
+            .allowed_ips
+            .capacity()
+            .saturating_mul(size_of::<IpNet>());
+        let referrers = self.allowed_referrers.iter().map(ReferrerPattern::bytes);
+        texts
+            .chain([size_of::<Self>(), ips, BLOCK, BLOCK])
+            .chain(referrers)
+            .fold(0, usize::saturating_add)
     }
 }
 
@@ -144,8 +183,10 @@ pub enum Knowledge {
     Unknown,
     /// Nobody has asked, or it is too long ago.
     NotAsked,
-    /// The question cannot be answered, for this reason.
+    /// The question cannot be answered, for this reason, and no outage policy makes up for it.
     Unavailable(Reason),
+    /// The key service is away. This is what it said last, if it has said anything.
+    Outdated(Option<Rc<KnownKey>>),
 }
 
 /// Whoever can say what is known of a key.
@@ -237,6 +278,38 @@ mod tests {
             let mut spoiled = record();
             spoil(&mut spoiled);
             assert!(KnownKey::try_from(&spoiled).is_err(), "{spoiled:?}");
+        }
+    }
+
+    #[test]
+    fn the_largest_record_is_usable_and_none_that_is_larger_by_one() {
+        fn metadata(length: usize) -> Box<serde_json::value::RawValue> {
+            let text = format!("{{\"a\":\"{}\"}}", "x".repeat(length - 8));
+            serde_json::value::RawValue::from_string(text).unwrap()
+        }
+        let largest = || Record {
+            id: "x".repeat(128),
+            account: "x".repeat(128),
+            scopes: vec!["x".repeat(128); 64],
+            allowed_ips: vec!["10.0.0.0/8".parse().unwrap(); 64],
+            allowed_referrers: vec!["https://a.example".to_owned(); 16],
+            metadata: metadata(4096),
+            ..record()
+        };
+        assert!(KnownKey::try_from(&largest()).is_ok());
+        let enlarge: [fn(&mut Record); 7] = [
+            |it| it.id.push('x'),
+            |it| it.account.push('x'),
+            |it| it.scopes[63].push('x'),
+            |it| it.scopes.push("x".to_owned()),
+            |it| it.allowed_ips.push("10.0.0.0/8".parse().unwrap()),
+            |it| it.allowed_referrers.push("https://a.example".to_owned()),
+            |it| it.metadata = metadata(4097),
+        ];
+        for enlarge in enlarge {
+            let mut larger = largest();
+            enlarge(&mut larger);
+            assert!(KnownKey::try_from(&larger).is_err(), "{larger:?}");
         }
     }
 

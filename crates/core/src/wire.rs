@@ -4,13 +4,15 @@
 //! it was made by something in between and counts as no answer at all.
 
 mod edge;
+mod incarnation;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+pub use self::incarnation::Incarnation;
 use crate::app_key::KeyHash;
-use crate::time::UnixMillis;
+use crate::time::{Millis, UnixMillis};
 
 /// Header name and value that only the key service sends.
 pub const SERVICE_MARKER: (&str, &str) = ("x-keygate-service", "1");
@@ -29,6 +31,9 @@ pub const MAX_LOOKUP: usize = 100;
 
 /// Most changes in one answer of the feed.
 pub const MAX_CHANGES: usize = 1000;
+
+/// How long the key service holds a poll of the feed at most.
+pub const MAX_WAIT: Millis = Millis::from_secs(5);
 
 /// Most bytes of metadata, as JSON text.
 pub const MAX_METADATA: usize = 4096;
@@ -59,6 +64,9 @@ pub struct LookupRequest {
 /// The answer to a lookup.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct LookupResponse<Metadata = Box<RawValue>> {
+    /// Of which life of the database that epoch is; one value where a service says nothing.
+    #[serde(default)]
+    pub incarnation: Incarnation,
     /// Sequence number of the newest change that the records already contain.
     pub epoch: u64,
     /// One entry for each known hash; a hash without an entry is unknown.
@@ -124,9 +132,13 @@ pub struct LinkUseResponse {
     pub first: bool,
 }
 
-/// `GET /v1/changes?after=N`: what has changed since epoch N.
+/// `GET /v1/changes?after=N&incarnation=I&wait=1250ms`: what has changed since epoch N of that
+/// incarnation. While nothing has, the answer waits so long, [`MAX_WAIT`] at most.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangesResponse {
+    /// Of which life of the database the epoch is; one value where a service says nothing.
+    #[serde(default)]
+    pub incarnation: Incarnation,
     /// The epoch after these changes: ask for what comes `after` it next.
     pub epoch: u64,
     /// The service cannot say what has changed: forget everything.

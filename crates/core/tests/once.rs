@@ -12,7 +12,7 @@ mod common;
 
 use common::{after, facts, get, policy, signed_as};
 use keygate_core::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
-use keygate_core::once::Redemption;
+use keygate_core::once::{OnceLink, Redemption, UsedLinks};
 use keygate_core::policy::Verdict;
 use keygate_core::reason::Reason;
 use keygate_core::record::{Answer, Knowledge, KnownKey, NothingKnown};
@@ -193,6 +193,66 @@ fn of_two_links_that_work_once_the_one_that_is_used_up_says_who_calls() {
     let headers = get("/a", &[("x-link", &nobodys), ("y-link", &bobs)]);
     let rule = json!({ "require": { "any": ["second", "third"] } });
     assert_eq!(redemption(decide(rule, &headers)).grant.identity, None);
+}
+
+#[test]
+fn no_outage_lets_a_link_pass_that_works_once() {
+    let master = MasterSecret::derive(&Secret::new(SECRET.into())).unwrap();
+    let kid = KeyRingId::parse("01").unwrap();
+    let key = master.generate(&Prefix::parse("kg").unwrap(), kid, &mut |bytes| {
+        bytes.fill(5)
+    });
+    let away = Answer {
+        hash: key.hash,
+        knowledge: Knowledge::Outdated(None),
+        others: &NothingKnown,
+    };
+    let bearer = format!("Bearer {}", key.text.as_str());
+    let headers = get(&link(), &[("authorization", &bearer)]);
+    let both = json!({ "all": ["link", "key"] });
+    for require in [
+        both.clone(),
+        json!({ "any": [both.clone()] }),
+        json!({ "any": ["key", both] }),
+        json!({ "any": ["link", "key"] }),
+        json!({ "any": ["key", "link"] }),
+    ] {
+        let mut json = with_rule(json!({ "require": require, "outage": "allow" }));
+        json["providers"]["key"]["outage"] = json!("allow");
+        let verdict = policy(&json, SECRET).decide(&headers, &facts(&away, None, NOW));
+        let found = redemption(verdict);
+        assert_eq!(found.unavailable.status, 503);
+        assert_eq!(found.grant.identity, None);
+    }
+}
+
+#[test]
+fn a_link_for_head_is_used_up_by_it() {
+    let rule = json!({ "require": "link" });
+    let policy = policy(&with_rule(rule.clone()), SECRET);
+    let link = signed_as(&policy, 0, "/a", &|order: &mut Order<'_>| {
+        order.now = NOW;
+        order.method = "HEAD";
+        order.expires = Some(NOW.plus(Millis::from_secs(600)));
+        order.once = Some(ID);
+    });
+    let mut head = get(&link, &[]);
+    head[0].1 = b"HEAD".to_vec();
+    assert!(redemption(decide(rule, &head)).uses);
+}
+
+#[test]
+fn a_worker_remembers_so_many_used_links_and_no_more() {
+    let links = UsedLinks::default();
+    let link = |number: u32| OnceLink {
+        id: format!("k1.{number}"),
+        expires: NOW,
+        is_for_head: false,
+    };
+    links.remember(&link(0));
+    assert!(links.contains(&link(0)) && !links.contains(&link(1)));
+    (1..=4096).for_each(|it| links.remember(&link(it)));
+    assert!(!links.contains(&link(0)) && links.contains(&link(4096)));
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //! answers. Fields are those of the types, members that they do not have are passed over.
 
 use super::{
-    ChangesResponse, LinkUseRequest, LinkUseResponse, LookupRequest, LookupResponse, Record, Status,
+    ChangesResponse, Incarnation, LinkUseRequest, LinkUseResponse, LookupRequest, LookupResponse,
+    Record, Status,
 };
 use crate::app_key::KeyHash;
 use crate::json::{Object, Value};
@@ -41,10 +42,11 @@ impl LinkUseResponse {
 impl ChangesResponse {
     /// Reads the answer; `None` for anything else.
     pub fn read(text: &[u8]) -> Option<Self> {
-        let names = ["epoch", "reset", "more", "changed"];
-        let [epoch, reset, more, changed] = Value::parse(text)?.open(names)?;
+        let names = ["incarnation", "epoch", "reset", "more", "changed"];
+        let [id, epoch, reset, more, changed] = Value::parse(text)?.open(names)?;
         let changed = changed?.list()?;
         Some(Self {
+            incarnation: incarnation(id)?,
             epoch: epoch?.number()?,
             reset: reset?.flag()?,
             more: more?.flag()?,
@@ -56,12 +58,21 @@ impl ChangesResponse {
 impl LookupResponse<String> {
     /// Reads the answer; `None` for anything else.
     pub fn read(text: &[u8]) -> Option<Self> {
-        let [epoch, records] = Value::parse(text)?.open(["epoch", "records"])?;
+        let names = ["incarnation", "epoch", "records"];
+        let [id, epoch, records] = Value::parse(text)?.open(names)?;
         let records = records?.list()?;
         Some(Self {
+            incarnation: incarnation(id)?,
             epoch: epoch?.number()?,
             records: records.into_iter().map(record).collect::<Option<_>>()?,
         })
+    }
+}
+
+fn incarnation(value: Option<Value<'_>>) -> Option<Incarnation> {
+    match value {
+        Some(value) => Incarnation::parse(&value.text()?),
+        None => Some(Incarnation::default()),
     }
 }
 
@@ -140,19 +151,20 @@ mod tests {
         }
     }
 
-    const RECORD: &str = r#"{"epoch":7,"more":[],"records":[{"hash":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE","id":"AbC","account":"al\u0069ce","status":"active","expires_at":1000,"scopes":["a","b"],"allowed_ips":["10.0.0.0/8","2001:db8::/32"],"allowed_referrers":["https://a.example"],"metadata": {"a": [1.50]} ,"new":null}]}"#;
+    const RECORD: &str = r#"{"incarnation":"AQEBAQEBAQEBAQEBAQEBAQ","epoch":7,"more":[],"records":[{"hash":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE","id":"AbC","account":"al\u0069ce","status":"active","expires_at":1000,"scopes":["a","b"],"allowed_ips":["10.0.0.0/8","2001:db8::/32"],"allowed_referrers":["https://a.example"],"metadata": {"a": [1.50]} ,"new":null}]}"#;
 
     /// The answer as serde reads it, and as it is read here: the same, or refused by both.
     fn lookup(text: &str) -> Option<String> {
         let theirs: Option<LookupResponse> = serde_json::from_str(text).ok();
         let ours = LookupResponse::read(text.as_bytes());
         let shown = |it: &dyn std::fmt::Debug| format!("{it:?}").replace("RawValue(", "");
-        let ours_shown = ours.as_ref().map(|it| (it.epoch, it.records.len()));
-        assert_eq!(
-            theirs.as_ref().map(|it| (it.epoch, it.records.len())),
-            ours_shown,
-            "{text}"
-        );
+        let ours_shown = ours
+            .as_ref()
+            .map(|it| (it.incarnation, it.epoch, it.records.len()));
+        let theirs_shown = theirs
+            .as_ref()
+            .map(|it| (it.incarnation, it.epoch, it.records.len()));
+        assert_eq!(theirs_shown, ours_shown, "{text}");
         let (theirs, ours) = (theirs?, ours?);
         for (theirs, ours) in theirs.records.iter().zip(&ours.records) {
             assert_eq!(theirs.metadata.get(), ours.metadata);
@@ -188,6 +200,9 @@ mod tests {
             ("{\"a\": [1.50]}", "[\"x\"]", true),
             ("\"metadata\": {\"a\": [1.50]} ,", "", false),
             ("\"epoch\":7", "\"epoch\":-7", false),
+            ("\"incarnation\":\"AQEBAQEBAQEBAQEBAQEBAQ\",", "", true),
+            ("\"AQEBAQEBAQEBAQEBAQEBAQ\"", "\"AQEB\"", false),
+            ("\"AQEBAQEBAQEBAQEBAQEBAQ\"", "null", false),
             ("}]}", "}]} x", false),
             ("\"epoch\":7", "\"epoch\":7,\"epoch\":7", false),
         ] {
@@ -199,12 +214,14 @@ mod tests {
 
     #[test]
     fn changes_and_uses_are_read_as_serde_reads_them() {
-        let whole = r#"{"epoch":7,"reset":false,"more":true,"changed":["AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"]}"#;
+        let whole = r#"{"incarnation":"AQEBAQEBAQEBAQEBAQEBAQ","epoch":7,"reset":false,"more":true,"changed":["AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"]}"#;
         for text in [
             whole.to_owned(),
             whole.replace("true", "1"),
             whole.replace("\"more\":true,", ""),
             whole.replace("AQE", "A"),
+            whole.replace("\"incarnation\":\"AQEBAQEBAQEBAQEBAQEBAQ\",", ""),
+            whole.replace("\"AQEBAQEBAQEBAQEBAQEBAQ\"", "1"),
             whole.replace("}", ",\"x\":{}}"),
         ] {
             let theirs: Option<ChangesResponse> = serde_json::from_str(&text).ok();
