@@ -106,7 +106,7 @@ impl Scopes {
 
 fn covers(have: &str, need: &str) -> bool {
     match (have.strip_suffix('*'), need.strip_suffix('*')) {
-        (Some(have), _) if !have.is_empty() => need.starts_with(have),
+        (Some(have), _) if !have.is_empty() && need.starts_with(have) => true,
         (_, Some(need)) => have.len() > need.len() && have.starts_with(need),
         (_, None) => have == need,
     }
@@ -196,6 +196,8 @@ mod tests {
             ("files:read", "*", false),
             ("other:read", "files:*", false),
             ("files:*", "files:*", true),
+            ("files:*", "files:read:*", true),
+            ("files:*", "other:*", false),
             ("and OR or", "or", true),
         ] {
             let scopes = Scopes::parse(need).unwrap();
@@ -228,6 +230,12 @@ mod tests {
         for large in [deep, "a OR ".repeat(400) + "a"] {
             assert_eq!(Scopes::parse(&large), Err(ScopesError::Size));
         }
+        let deep = format!("{}a{}", "(".repeat(16), ")".repeat(16));
+        for largest in [deep, "a".repeat(1000)] {
+            assert!(Scopes::parse(&largest).is_ok());
+        }
+        let larger = Scopes::parse(&"a".repeat(1001));
+        assert_eq!(larger, Err(ScopesError::Size));
     }
 
     #[test]
