@@ -16,7 +16,7 @@ use crate::scopes::Scopes;
 use crate::signed_url::path_token::PathToken;
 
 pub use authenticate::Authenticate;
-pub use template::{Bodies, Form, PLACEHOLDERS, Reply, Template};
+pub use template::{Bodies, Form, Json, PLACEHOLDERS, Reply, Template};
 use template::{Fields, escape_html, percent_encode};
 
 /// What was asked for, which decides status and wording.
@@ -85,7 +85,7 @@ struct Content {
 }
 
 impl Refusal {
-    /// 400, 401, 403 or 503. A signed link knows no 401: HTTP has no challenge for it.
+    /// 400, 401, 403, 429 or 503. A signed link knows no 401: HTTP has no challenge for it.
     pub fn status(self) -> u16 {
         match (self.reason.public(), self.scheme) {
             (PublicReason::AmbiguousRequest, _) => 400,
@@ -95,6 +95,7 @@ impl Refusal {
                 | PublicReason::ChallengeRequired,
                 _,
             ) => 403,
+            (PublicReason::RateLimited, _) => 429,
             (PublicReason::Unavailable, _) => 503,
             (
                 PublicReason::MissingCredential
@@ -134,7 +135,10 @@ impl Refusal {
         let own_url = own_url(headers, voice);
         let url = percent_encode(own_url.as_deref().unwrap_or("/"));
         let is_shorter = |it: &String| it.as_bytes() != first(headers, b":path");
-        let without_secrets = own_url.filter(is_shorter).into_iter();
+        let without_secrets = match own_url {
+            Some(url) => Some(url).filter(is_shorter),
+            None => may_hold_token(headers, voice).then(|| "/".to_owned()),
+        };
         let rule = if voice.rule.is_empty() {
             "-"
         } else {
@@ -166,7 +170,7 @@ impl Refusal {
         {
             answer.push(("www-authenticate".into(), value));
         }
-        if status == 503 {
+        if status == 503 || (status == 429 && public == PublicReason::RateLimited) {
             answer.push(("retry-after".into(), "1".to_owned()));
         }
         for (name, value) in reply.iter().flat_map(|it| &it.headers) {
@@ -180,6 +184,7 @@ impl Refusal {
             headers: answer,
             body: content.text,
             edits: without_secrets
+                .into_iter()
                 .map(|it| Edit::Set(":path".to_owned(), it.into_bytes()))
                 .collect(),
             grpc_status: is_grpc.then(|| public.grpc_status()),
@@ -362,6 +367,15 @@ fn own_url(headers: &[Header], voice: &Voice<'_>) -> Option<String> {
         None => target,
     };
     Some(query::without(&target, voice.secret_parameters))
+}
+
+/// Whether a path that nobody can read may hold a token, whose place in it nobody knows
+/// then: a name and its `=`, in any encoding, or in several.
+fn may_hold_token(headers: &[Header], voice: &Voice<'_>) -> bool {
+    let mut parts = first(headers, b":path").split(|&byte| byte == b'?');
+    let path = parts.next().unwrap_or_default();
+    let has_equals = path.contains(&b'=') || path.windows(2).any(|it| matches!(it, b"3d" | b"3D"));
+    has_equals && !voice.path_tokens.is_empty()
 }
 
 /// RFC 9562 section 4, as Envoy makes its request ids.

@@ -4,6 +4,8 @@
 //! double click selects the whole key. The tag is keyed (a stranger cannot make
 //! one); the CRC-32 is not, and is there for secret scanners.
 
+mod opaque;
+
 use std::fmt;
 
 use base64::Engine as _;
@@ -14,8 +16,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+pub use opaque::{MAX_CANDIDATES, MAX_OPAQUE, MIN_OPAQUE, MalformedOpaqueKey, OpaqueKey};
+
 use crate::base62;
-use crate::secret::{KeyRing, Secret};
+use crate::memo::DigestKey;
+use crate::secret::{KeyRing, RingEntry, Secret};
 use crate::time::UnixMillis;
 
 const KID: usize = 2;
@@ -37,6 +42,7 @@ pub struct Prefix(String);
 pub struct MasterSecret {
     tag: Hmac<Sha256>,
     pepper: Hmac<Sha256>,
+    digest: DigestKey,
 }
 
 /// Names a master secret inside a key: two base62 characters.
@@ -51,7 +57,7 @@ pub struct KeyHash(pub [u8; 32]);
 #[derive(Clone, Copy)]
 pub struct AppKey<'a> {
     text: &'a [u8],
-    kid: &'a [u8],
+    kid: KeyRingId,
     id: &'a [u8],
     tag: &'a [u8],
     before_tag: &'a [u8],
@@ -99,6 +105,12 @@ impl Prefix {
             Err(AppKeyError::Prefix)
         }
     }
+
+    /// Whether a text begins as the keys that we make: it is one of them, or forged.
+    pub fn is_of(&self, text: &[u8]) -> bool {
+        let rest = text.strip_prefix(self.0.as_bytes());
+        rest.is_some_and(|rest| rest.starts_with(b"_"))
+    }
 }
 
 impl KeyRingId {
@@ -135,7 +147,13 @@ impl MasterSecret {
         Ok(Self {
             tag: derived_mac(&master, b"keygate/v1/app-key/tag"),
             pepper: derived_mac(&master, b"keygate/v1/app-key/pepper"),
+            digest: derived_digest(&master, b"keygate/v1/app-key/digest"),
         })
+    }
+
+    /// Under which keys are told apart in a [`Memo`](crate::memo::Memo).
+    pub fn digest_key(&self) -> DigestKey {
+        self.digest.clone()
     }
 
     /// The hash under which a genuine key is stored and looked up.
@@ -189,12 +207,19 @@ impl KeyRing<MasterSecret> {
     ///
     /// A key that names an unknown master secret costs one MAC too, and looks the same.
     pub fn authenticate(&self, key: &AppKey<'_>, now: UnixMillis) -> Option<KeyHash> {
-        let named = self
-            .current(now)
-            .find(|entry| entry.id.as_bytes() == key.kid);
+        let named = self.named(key.kid, now);
         let master = &named.or(self.0.first())?.key;
         let genuine = constant_time_eq(&master.tag_of(key.before_tag), key.tag);
         (genuine && named.is_some()).then(|| master.hash(key.text))
+    }
+
+    /// Whether the master secret of this name counts at `now`.
+    pub fn counts(&self, kid: KeyRingId, now: UnixMillis) -> bool {
+        self.named(kid, now).is_some()
+    }
+
+    fn named(&self, kid: KeyRingId, now: UnixMillis) -> Option<&RingEntry<MasterSecret>> {
+        self.current(now).find(|it| it.id.as_bytes() == kid.0)
     }
 }
 
@@ -221,10 +246,10 @@ impl<'a> AppKey<'a> {
             return Err(MalformedKey);
         }
         let (before_tag, tag) = split_end(before_crc, TAG).ok_or(MalformedKey)?;
-        let (kid, id) = public.split_at_checked(KID).ok_or(MalformedKey)?;
+        let (kid, id) = public.split_first_chunk().ok_or(MalformedKey)?;
         Ok(Self {
             text,
-            kid,
+            kid: KeyRingId(*kid),
             id,
             tag,
             before_tag,
@@ -234,8 +259,8 @@ impl<'a> AppKey<'a> {
 
 impl AppKey<'_> {
     /// The name of the master secret that it claims to be of.
-    pub fn kid(&self) -> String {
-        ascii(self.kid)
+    pub fn kid(&self) -> KeyRingId {
+        self.kid
     }
 
     /// Its public id.
@@ -285,6 +310,16 @@ impl<'de> Deserialize<'de> for KeyHash {
             serde::de::Error::custom("must be 32 bytes in base64url without padding")
         })
     }
+}
+
+/// What tells keys apart in memory, of one secret.
+fn derived_digest(master: &Hkdf<Sha256>, info: &[u8]) -> DigestKey {
+    let mut derived = Zeroizing::new([0_u8; 16]);
+    #[expect(clippy::expect_used, reason = "HKDF-SHA256 gives up to 8160 bytes")]
+    master
+        .expand(info, derived.as_mut())
+        .expect("16 bytes are fewer than 8160");
+    DigestKey::new(*derived)
 }
 
 /// The MAC that one secret gives for one purpose, which `info` names.

@@ -289,8 +289,26 @@ mod tests {
     }
 
     #[test]
+    fn a_scheme_without_a_credential_is_an_empty_one() {
+        assert_eq!(found(&[("authorization", b"Bearer")]), Ok(Some(Vec::new())));
+    }
+
+    #[test]
+    fn who_takes_keys_from_a_header_alone_leaves_authorization_to_others() {
+        let headers = headers(&[
+            ("authorization", b"Digest x"),
+            ("authorization", b"Digest y"),
+            ("x-api-key", b"a,b"),
+        ]);
+        let request = Request::read(&headers).unwrap();
+        let carriers = [Carrier::Header("x-api-key".into())];
+        let found = find(&carriers, &request).unwrap().unwrap();
+        assert_eq!(found.text.expose(), b"a,b");
+    }
+
+    #[test]
     fn broken_basic_and_oversized_credentials_are_malformed() {
-        let long = vec![b'a'; MAX_CREDENTIAL + 1];
+        let long = vec![b'a'; 8193];
         let rows: [(&str, &[u8]); 5] = [
             ("authorization", b"Basic YWxpY2U6S0VZ="),
             ("authorization", b"Basic YWxpY2U"),
@@ -302,6 +320,7 @@ mod tests {
         for row in rows {
             assert_eq!(found(&[row]), Err(Reason::MalformedCredential), "{row:?}");
         }
+        assert!(matches!(found(&[("x-api-key", &long[1..])]), Ok(Some(_))));
     }
 
     #[test]

@@ -47,6 +47,8 @@ pub enum Outcome {
     Anonymous,
     /// A challenge was passed in place of a credential.
     Cleared,
+    /// A key is genuine and could not be looked up, and the policy lets it pass then.
+    Unchecked,
     /// The rule only simulates; in block mode this would have been the reason.
     WouldDeny(Reason),
 }
@@ -104,6 +106,10 @@ impl Grant {
             Outcome::Verified => Some("allow".to_owned()),
             Outcome::Anonymous => None,
             Outcome::Cleared => Some("cleared".to_owned()),
+            Outcome::Unchecked => {
+                let reason = Reason::KeyServiceUnavailable.code();
+                Some(format!("allow;reason={reason}"))
+            }
             Outcome::WouldDeny(reason) => Some(format!("would-deny;reason={}", reason.code())),
         };
         if let Some(result) = &result {
@@ -112,7 +118,7 @@ impl Grant {
         let mut state: Vec<_> = identity.map(Identity::state).unwrap_or_default();
         state.extend(result.map(|result| ("keygate_result", result)));
         let is_in_url = strips.iter().any(|it| matches!(it, Strip::KeyParameter(_)));
-        let is_used = is_in_url && outcome == Outcome::Verified;
+        let is_used = is_in_url && matches!(outcome, Outcome::Verified | Outcome::Unchecked);
         Self {
             edits,
             state,

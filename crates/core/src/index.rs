@@ -5,6 +5,9 @@
 //! host, or none, and a beginning of its own path.
 
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+
+use siphasher::sip::SipHasher13;
 
 use crate::glob::host_of;
 use crate::request::Request;
@@ -15,15 +18,18 @@ use crate::rule::Rule;
 pub struct Rules {
     list: Vec<Rule>,
     /// Positions, rising, by host (or nothing) and literal beginning of the path.
-    filed: HashMap<String, Vec<usize>>,
+    filed: Filed,
     /// No rule is filed under more segments than these.
     max_segments: usize,
 }
 
+/// Hashed without a seed: the operator chooses what stands in it, and strangers only look.
+type Filed = HashMap<String, Vec<usize>, BuildHasherDefault<SipHasher13>>;
+
 impl Rules {
     /// Files rules, of which the first that matches is to win.
     pub fn new(list: Vec<Rule>) -> Self {
-        let mut filed: HashMap<String, Vec<usize>> = HashMap::new();
+        let mut filed = Filed::default();
         let mut max_segments = 0;
         for (position, rule) in list.iter().enumerate() {
             let (prefix, segments) = rule.path.literal_prefix();
@@ -68,11 +74,13 @@ impl Rules {
                 .into_iter()
                 .flatten()
             {
-                found.extend(self.filed.get(key).into_iter().flatten().copied());
+                for position in self.filed.get(key).into_iter().flatten() {
+                    if let Err(at) = found.binary_search(position) {
+                        found.insert(at, *position);
+                    }
+                }
             }
         }
-        found.sort_unstable();
-        found.dedup();
         found
     }
 }
@@ -81,7 +89,8 @@ impl Rules {
 mod tests {
     use super::*;
     use crate::glob::{HostPattern, PathGlob};
-    use crate::rule::{Mode, Requirement};
+    use crate::requirement::Requirement;
+    use crate::rule::Mode;
 
     fn rule(path: &str, hosts: &[&str]) -> Rule {
         Rule {

@@ -19,6 +19,8 @@ pub mod identity;
 pub mod index;
 pub mod json;
 pub mod lint;
+pub mod memo;
+pub mod miss_limit;
 pub mod once;
 pub mod path;
 pub mod policy;
@@ -28,10 +30,17 @@ pub mod reason;
 pub mod record;
 pub mod referrer;
 pub mod request;
+pub mod requirement;
 pub mod rule;
 pub mod scopes;
 pub mod secret;
 pub mod session;
 pub mod signed_url;
+#[cfg(any(
+    feature = "formats-cdn",
+    feature = "formats-storage",
+    feature = "formats-standards"
+))]
+mod sorted;
 pub mod time;
 pub mod wire;

@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 use crate::config::Environment;
 use crate::policy::{Policy, Unmatched};
 use crate::provider::Provider;
-use crate::rule::{Mode, Requirement, Rule};
+use crate::requirement::Requirement;
+use crate::rule::{Mode, Rule};
 use crate::secret::{Encoding, Secret};
 use crate::time::Millis;
 
@@ -55,6 +56,7 @@ pub fn lint(policy: &Policy, text: &[u8], environment: Environment<'_>) -> Vec<R
     short_secrets(&written, environment, &mut remarks);
     long_times(&written, &mut remarks);
     weak_links(&written, &mut remarks);
+    outages(&written, &mut remarks);
     remarks
 }
 
@@ -209,6 +211,24 @@ fn long_times(written: &Value, remarks: &mut Vec<Remark>) {
         let message = "is longer than 10 minutes: a revoked key may work that long \
                        while the key service is away";
         remarks.push(warning("key_service.lease", message));
+    }
+}
+
+/// Where a key that was revoked may pass.
+fn outages(written: &Value, remarks: &mut Vec<Remark>) {
+    let providers = members(field(written, "providers"));
+    let providers = providers.map(|(name, it)| (format!("providers.{name}"), it));
+    let rules = field(written, "rules").as_array().into_iter().flatten();
+    let rules = rules.enumerate();
+    let rules = rules.map(|(index, it)| (format!("rules[{index}]"), it));
+    for (path, _) in providers
+        .chain(rules)
+        .filter(|(_, it)| *field(it, "outage") == "allow")
+    {
+        let message = "while the key service is away every genuine key passes, also a revoked \
+                       one that the proxy does not remember, and so it does for whoever can \
+                       keep the proxy from reaching the key service";
+        remarks.push(warning(&format!("{path}.outage"), message));
     }
 }
 

@@ -5,10 +5,12 @@ use std::net::IpAddr;
 use crate::answer::{Denial, Refusal, Scheme, Voice};
 use crate::app_key::KeyHash;
 use crate::assertion::Issuer;
+use crate::cache::CacheBounds;
 use crate::challenge::Reply;
 use crate::grant::{Edit, Grant, Outcome};
 use crate::identity::IdentityHeaders;
 use crate::index::Rules;
+use crate::miss_limit::MissLimit;
 use crate::once::Redemption;
 use crate::path::{Target, readable, without_parameters};
 use crate::reason::Reason;
@@ -19,6 +21,7 @@ use crate::secret::Secret;
 use crate::session::Claims;
 use crate::signed_url::path_token::PathToken;
 use crate::time::{Millis, UnixMillis};
+use crate::wire::MAX_WAIT;
 
 /// A whole configuration, checked.
 #[derive(Debug)]
@@ -71,10 +74,53 @@ pub struct KeyService {
     pub token: Secret,
     /// How long a call may take.
     pub timeout: Millis,
-    /// How often the change feed is read.
+    /// The change feed is read no more often than this.
     pub poll: Millis,
     /// How long cached keys count without news from the feed.
     pub lease: Millis,
+    /// How many keys a worker remembers.
+    pub cache: CacheBounds,
+    /// How many unknown keys a client may present to a worker.
+    pub miss_limit: MissLimit,
+}
+
+/// A question to the key service: which key is this?
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lookup {
+    /// The hash under which it is stored; or those under one of which it may be, each of
+    /// another secret.
+    pub hashes: Vec<KeyHash>,
+    /// Anybody can make such a key up: the question counts against the client's
+    /// [`MissLimit`].
+    pub is_opaque: bool,
+}
+
+impl Lookup {
+    /// The question about a key that one of our secrets has made.
+    pub fn of(hash: KeyHash) -> Self {
+        Self {
+            hashes: vec![hash],
+            is_opaque: false,
+        }
+    }
+}
+
+impl KeyService {
+    /// How long the service may hold a poll while nothing changes.
+    ///
+    /// Longer than [`Self::poll`], so that the next poll follows at once. Not much longer,
+    /// since a connection that died without a word is noticed only after it: with the usual
+    /// values a revocation is in time (2 s) even if one poll is lost. And short beside the
+    /// lease, which an answer renews only from the moment that was asked.
+    pub fn wait(&self) -> Millis {
+        let wait = Millis(self.poll.0.saturating_mul(5) / 4);
+        wait.min(Millis(self.lease.0 / 4)).min(MAX_WAIT)
+    }
+
+    /// Two calls and a second: what has not come by then, the host has lost.
+    pub fn patience(&self) -> Millis {
+        Millis(self.timeout.0.saturating_mul(2).saturating_add(1000))
+    }
 }
 
 /// What is to be done with a request.
@@ -83,7 +129,7 @@ pub enum Verdict {
     /// It passes, after edits.
     Allow(Grant),
     /// The key service must be asked about this key first.
-    Ask(KeyHash),
+    Ask(Lookup),
     /// It may pass once: the key service must be told first.
     Redeem(Box<Redemption>),
     /// It is refused.

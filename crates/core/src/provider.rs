@@ -1,19 +1,23 @@
 //! Providers: the kinds of credential that a rule may require.
 
+use std::rc::Rc;
+
 use crate::answer::{Refusal, Scheme};
-use crate::app_key::{AppKey, KeyHash, MasterSecret, Prefix};
+use crate::app_key::{AppKey, KeyHash, KeyRingId, MasterSecret, OpaqueKey, Prefix};
 use crate::credential::{self, Carrier};
 use crate::grant::{Edit, Strip};
 use crate::identity::Identity;
+use crate::memo::Memo;
 use crate::once::OnceLink;
-use crate::policy::Facts;
+use crate::policy::{Facts, Lookup};
 use crate::reason::Reason;
-use crate::record::Knowledge;
+use crate::record::{Knowledge, KnownKey};
 use crate::referrer::{self, ReferrerPattern};
 use crate::request::Request;
 use crate::secret::KeyRing;
 use crate::session::Sessions;
 use crate::signed_url::SignedUrl;
+use crate::time::UnixMillis;
 
 /// One kind of credential, configured.
 #[derive(Debug)]
@@ -27,18 +31,35 @@ pub enum Provider {
 }
 
 /// How app keys are taken from a request and checked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct AppKeys {
     /// The master secrets that made the keys.
     pub ring: KeyRing<MasterSecret>,
-    /// The word in front of each key.
+    /// The genuine keys of late, each with its secret.
+    pub genuine: Rc<Memo<(KeyRingId, KeyHash)>>,
+    /// The word in front of each key that we make.
     pub prefix: Prefix,
+    /// Whether keys that we made are taken.
+    pub takes_native: bool,
+    /// Whether keys from elsewhere are taken.
+    pub takes_opaque: bool,
     /// Where a key may stand.
     pub carriers: Vec<Carrier>,
     /// Whether a 401 asks browsers for user name and password as well.
     pub challenge_basic: bool,
     /// From which pages a key in the query may come; there is at least one then.
     pub query_referrers: Vec<ReferrerPattern>,
+    /// What becomes of a genuine key that cannot be looked up.
+    pub outage: Outage,
+}
+
+/// What becomes of a genuine key while the key service is away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outage {
+    /// It is refused.
+    Deny,
+    /// It passes, and nobody learns whose it is, unless what was last known speaks against it.
+    Allow,
 }
 
 /// What a requirement comes to, and the genuine credentials that it saw, which must not
@@ -61,7 +82,10 @@ pub enum Conclusion {
     /// It is, and perhaps known by whom.
     Met(Option<Identity>),
     /// Nobody here knows this key: ask the key service.
-    Ask(KeyHash),
+    Ask(Lookup),
+    /// A genuine key that cannot be looked up, and [`Outage::Allow`] holds. Whose it is, is
+    /// not known.
+    Unchecked,
     /// It is not.
     Refused(Refusal),
 }
@@ -133,11 +157,42 @@ impl Provider {
 }
 
 impl AppKeys {
+    /// The hash of a key that one of our master secrets made. One that comes again costs
+    /// a digest; that its master secret still counts is seen each time.
+    fn recognise(&self, text: &[u8], now: UnixMillis) -> Result<KeyHash, Reason> {
+        let mut reason = Reason::ForgedKey;
+        let genuine = self.genuine.or_compute(
+            &[text],
+            |(kid, _)| self.ring.counts(kid, now),
+            || {
+                let key = AppKey::parse(text, &self.prefix);
+                let key = key.inspect_err(|_| reason = Reason::MalformedCredential);
+                let key = key.ok()?;
+                Some((key.kid(), self.ring.authenticate(&key, now)?))
+            },
+        );
+        genuine.map(|(_, hash)| hash).ok_or(reason)
+    }
+
     fn parameters(&self) -> impl Iterator<Item = &str> {
         self.carriers.iter().filter_map(|carrier| match carrier {
             Carrier::Query(name) => Some(name.as_str()),
             Carrier::Bearer | Carrier::Basic | Carrier::Header(_) | Carrier::Cookie(_) => None,
         })
+    }
+
+    /// The hash of a key, or those under one of which it may be stored.
+    ///
+    /// # Errors
+    /// The reason for which it is no key.
+    pub fn hashes(&self, text: &[u8], now: UnixMillis) -> Result<Hashes, Reason> {
+        // What looks like one of our own is one, or forged: it is not asked about as if it
+        // had come from elsewhere.
+        if self.takes_native && (!self.takes_opaque || self.prefix.is_of(text)) {
+            return self.recognise(text, now).map(Hashes::Native);
+        }
+        let key = OpaqueKey::parse(text).map_err(|_| Reason::MalformedCredential)?;
+        Ok(Hashes::Opaque(self.ring.candidates(&key, now)))
     }
 
     fn check<'a>(
@@ -147,44 +202,90 @@ impl AppKeys {
     ) -> Result<Finding<'a>, Reason> {
         let found = credential::find(&self.carriers, request)?;
         let found = found.ok_or(Reason::MissingCredential)?;
-        let key = AppKey::parse(found.text.expose(), &self.prefix)
-            .map_err(|_| Reason::MalformedCredential)?;
-        let hash = self
-            .ring
-            .authenticate(&key, facts.now)
-            .ok_or(Reason::ForgedKey)?;
-        // From here on it is a key of ours, which stays at the edge.
+        let hashes = self.hashes(found.text.expose(), facts.now)?;
+        // From here on it is a key of ours, or may be one, which stays at the edge.
         let refused = |reason| {
             let scheme = Scheme::AppKey;
             Conclusion::Refused(Refusal { reason, scheme })
         };
-        let is_tied = matches!(found.carrier, Carrier::Query(_));
-        if is_tied && let Err(reason) = referrer::check(&self.query_referrers, request) {
-            return Ok(Finding {
-                conclusion: refused(reason),
-                strips: vec![strip(found.carrier)],
-                once: None,
-                response_edits: Vec::new(),
-            });
-        }
-        let conclusion = match facts.keys.find(&hash, facts.now) {
-            Knowledge::Known(known) => {
-                let usable = known.check(found.user.as_deref(), facts.client, facts.now);
-                match usable.and_then(|()| known.check_referrer(request)) {
-                    Ok(()) => Conclusion::Met(Some(Identity::from(known.as_ref()))),
-                    Err(reason) => refused(reason),
-                }
-            }
-            Knowledge::Unknown => refused(Reason::UnknownKey),
-            Knowledge::Unavailable(reason) => refused(reason),
-            Knowledge::NotAsked => Conclusion::Ask(hash),
-        };
-        Ok(Finding {
+        let concluded = |conclusion| Finding {
             conclusion,
             strips: vec![strip(found.carrier)],
             once: None,
             response_edits: Vec::new(),
-        })
+        };
+        let is_tied = matches!(found.carrier, Carrier::Query(_));
+        if is_tied && let Err(reason) = referrer::check(&self.query_referrers, request) {
+            return Ok(concluded(refused(reason)));
+        }
+        let usable = |known: &KnownKey| {
+            let usable = known.check(found.user.as_deref(), facts.client, facts.now);
+            usable.and_then(|()| known.check_referrer(request))
+        };
+        Ok(concluded(match (hashes.known(facts), &hashes) {
+            (Ok(known), _) => match usable(&known) {
+                Ok(()) => Conclusion::Met(Some(Identity::from(known.as_ref()))),
+                Err(reason) => refused(reason),
+            },
+            // It is nobody's here, and perhaps another's.
+            (Err(Gap::Unknown), Hashes::Opaque(_)) => return Err(Reason::UnknownKey),
+            (Err(Gap::Unknown), Hashes::Native(_)) => refused(Reason::UnknownKey),
+            (Err(Gap::Unavailable(reason)), _) => refused(reason),
+            (Err(Gap::NotAsked(hashes)), of) => Conclusion::Ask(Lookup {
+                hashes,
+                is_opaque: matches!(of, Hashes::Opaque(_)),
+            }),
+            (Err(Gap::Outdated(last)), Hashes::Native(_)) if self.outage == Outage::Allow => {
+                match last.map_or(Ok(()), |known| usable(&known)) {
+                    Ok(()) => Conclusion::Unchecked,
+                    Err(reason) => refused(reason),
+                }
+            }
+            (Err(Gap::Outdated(_)), _) => refused(Reason::KeyServiceUnavailable),
+        }))
+    }
+}
+
+/// What a key may be stored under.
+pub enum Hashes {
+    /// One of our secrets has made it, and hashed it.
+    Native(KeyHash),
+    /// It comes from elsewhere, and any of our secrets may have hashed it.
+    Opaque(Vec<KeyHash>),
+}
+
+/// Why nothing is known of a key.
+enum Gap {
+    Unknown,
+    Unavailable(Reason),
+    Outdated(Option<Rc<KnownKey>>),
+    NotAsked(Vec<KeyHash>),
+}
+
+impl Hashes {
+    /// The hashes.
+    pub fn as_slice(&self) -> &[KeyHash] {
+        match self {
+            Self::Native(hash) => std::slice::from_ref(hash),
+            Self::Opaque(candidates) => candidates,
+        }
+    }
+
+    /// The record of the one that is known. One is enough; that none is has to be known of
+    /// each.
+    fn known(&self, facts: &Facts<'_>) -> Result<Rc<KnownKey>, Gap> {
+        let mut gap = Gap::Unknown;
+        for hash in self.as_slice() {
+            match (facts.keys.find(hash, facts.now), &mut gap) {
+                (Knowledge::Known(known), _) => return Ok(known),
+                (Knowledge::Unknown, _) | (_, Gap::Unavailable(_)) => {}
+                (Knowledge::Unavailable(reason), gap) => *gap = Gap::Unavailable(reason),
+                (Knowledge::Outdated(last), gap) => *gap = Gap::Outdated(last),
+                (Knowledge::NotAsked, Gap::NotAsked(hashes)) => hashes.push(*hash),
+                (Knowledge::NotAsked, gap) => *gap = Gap::NotAsked(vec![*hash]),
+            }
+        }
+        Err(gap)
     }
 }
 

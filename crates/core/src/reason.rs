@@ -32,7 +32,7 @@ pub enum Reason {
     Prefetch,
     /// An app key of the right form that none of our master secrets made.
     ForgedKey,
-    /// A genuine app key that the key service does not know.
+    /// An app key that may be genuine, and that the key service does not know.
     UnknownKey,
     /// An app key that was revoked.
     RevokedKey,
@@ -54,6 +54,8 @@ pub enum Reason {
     KeyServiceUnavailable,
     /// Too many requests already wait for the key service.
     Overloaded,
+    /// Too many keys from this address were unknown to the key service.
+    TooManyMisses,
     /// The identity cannot be vouched for: no secret of the ring counts now.
     NoSigningKey,
     /// The proxy did not do what the filter asked of it.
@@ -77,13 +79,15 @@ pub enum PublicReason {
     ChallengeRequired,
     /// Whoever asks, not here.
     NotAllowedHere,
+    /// Too much of what this client presented was wrong: try again later.
+    RateLimited,
     /// Try again.
     Unavailable,
 }
 
 impl Reason {
     /// All reasons, for whoever defines a counter for each.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::UnreadableRequest,
         Self::AmbiguousPath,
         Self::EncodedSlash,
@@ -109,6 +113,7 @@ impl Reason {
         Self::ReferrerNotAllowed,
         Self::KeyServiceUnavailable,
         Self::Overloaded,
+        Self::TooManyMisses,
         Self::NoSigningKey,
         Self::HostFailure,
     ];
@@ -141,6 +146,7 @@ impl Reason {
             Self::ReferrerNotAllowed => "referrer_not_allowed",
             Self::KeyServiceUnavailable => "key_service_unavailable",
             Self::Overloaded => "overloaded",
+            Self::TooManyMisses => "too_many_misses",
             Self::NoSigningKey => "no_signing_key",
             Self::HostFailure => "host_failure",
         }
@@ -169,6 +175,7 @@ impl Reason {
             | Self::WrongAccount => PublicReason::InvalidCredential,
             Self::Expired | Self::LinkUsed => PublicReason::Expired,
             Self::ChallengeRequired | Self::ChallengeFailed => PublicReason::ChallengeRequired,
+            Self::TooManyMisses => PublicReason::RateLimited,
             Self::KeyServiceUnavailable
             | Self::Overloaded
             | Self::NoSigningKey
@@ -179,7 +186,7 @@ impl Reason {
 
 impl PublicReason {
     /// All of them, for whoever reads a name.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::AmbiguousRequest,
         Self::MissingCredential,
         Self::InvalidCredential,
@@ -187,16 +194,19 @@ impl PublicReason {
         Self::InsufficientScope,
         Self::ChallengeRequired,
         Self::NotAllowedHere,
+        Self::RateLimited,
         Self::Unavailable,
     ];
 
     /// The status of gRPC, where the client reads it in place of HTTP's:
-    /// INVALID_ARGUMENT, UNAUTHENTICATED, PERMISSION_DENIED or UNAVAILABLE.
+    /// INVALID_ARGUMENT, UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED or
+    /// UNAVAILABLE.
     pub fn grpc_status(self) -> u8 {
         match self {
             Self::AmbiguousRequest => 3,
             Self::MissingCredential | Self::InvalidCredential | Self::Expired => 16,
             Self::InsufficientScope | Self::ChallengeRequired | Self::NotAllowedHere => 7,
+            Self::RateLimited => 8,
             Self::Unavailable => 14,
         }
     }
@@ -211,6 +221,7 @@ impl PublicReason {
             Self::InsufficientScope => "insufficient_scope",
             Self::ChallengeRequired => "challenge_required",
             Self::NotAllowedHere => "not_allowed_here",
+            Self::RateLimited => "rate_limited",
             Self::Unavailable => "unavailable",
         }
     }
@@ -227,6 +238,7 @@ impl PublicReason {
                 "A browser has to pass a challenge here first. Open this address in one."
             }
             Self::NotAllowedHere => "This is not allowed here.",
+            Self::RateLimited => "Too many credentials were not valid. Try again later.",
             Self::Unavailable => "This cannot be checked right now. Try again.",
         }
     }

@@ -106,6 +106,17 @@ fn one<'a>(request: &Request<'a>, name: &str) -> Result<Option<&'a str>, ()> {
 }
 
 impl ReferrerPattern {
+    /// An upper bound of the memory that it takes, in bytes: of each two characters a
+    /// segment can be made, which is a block of its own.
+    pub fn bytes(&self) -> usize {
+        const SEGMENTS: usize = 2 * size_of::<String>();
+        const SELF: usize = 2 * size_of::<ReferrerPattern>();
+        self.text
+            .len()
+            .saturating_mul(SEGMENTS)
+            .saturating_add(SELF)
+    }
+
     /// Reads a pattern: `[https://|http://]HOST[:PORT][/GLOB]`. `*.` may stand in front of
     /// the host for any number of labels, and nowhere else. Without a path any page counts.
     ///

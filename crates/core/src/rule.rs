@@ -9,10 +9,11 @@ use crate::grant::{Grant, Outcome, Strip};
 use crate::identity::{Identity, IdentityHeaders};
 use crate::once::{OnceLink, Redemption};
 use crate::policy::{Facts, Verdict};
-use crate::provider::{Conclusion, Finding, Provider};
+use crate::provider::{Conclusion, Finding};
 use crate::reason::Reason;
 use crate::referrer::{self, ReferrerPattern};
 use crate::request::Request;
+use crate::requirement::Requirement;
 use crate::scopes::Scopes;
 
 /// What a request needs, and what happens without.
@@ -67,19 +68,6 @@ pub struct NeededScopes {
     pub methods: Vec<String>,
     /// The scopes.
     pub need: Scopes,
-}
-
-/// What a request must bring.
-#[derive(Debug)]
-pub enum Requirement {
-    /// Nothing at all.
-    Nothing,
-    /// A credential of this provider.
-    One(Rc<Provider>),
-    /// One of these.
-    Any(Vec<Requirement>),
-    /// Each of these.
-    All(Vec<Requirement>),
 }
 
 /// How strictly a rule is kept.
@@ -153,15 +141,14 @@ impl Rule {
             response_edits,
         } = self.judge(request, facts);
         match conclusion {
-            Conclusion::Met(identity) => {
+            Conclusion::Met(_) | Conclusion::Unchecked => {
                 if let Mode::Challenge(challenge) = &self.mode {
                     strips.extend(challenge.strips(request));
                 }
-                let outcome = match self.require {
-                    Requirement::Nothing => Outcome::Anonymous,
-                    Requirement::One(_) | Requirement::Any(_) | Requirement::All(_) => {
-                        Outcome::Verified
-                    }
+                let (outcome, identity) = match (&self.require, conclusion) {
+                    (Requirement::Nothing, _) => (Outcome::Anonymous, None),
+                    (_, Conclusion::Met(identity)) => (Outcome::Verified, identity),
+                    (_, _) => (Outcome::Unchecked, None),
                 };
                 let identity = identity.as_ref();
                 let mut grant = Grant::new(request, headers, outcome, &strips, identity);
@@ -172,7 +159,7 @@ impl Rule {
                     None => Verdict::Allow(grant),
                 }
             }
-            Conclusion::Ask(hash) => Verdict::Ask(hash),
+            Conclusion::Ask(lookup) => Verdict::Ask(lookup),
             // No challenge gives a scope; the answer says which are needed.
             Conclusion::Refused(refusal)
                 if refusal.reason == Reason::InsufficientScope
@@ -213,8 +200,8 @@ impl Rule {
             return Verdict::Deny(deny(Reason::Prefetch));
         }
         Verdict::Redeem(Box::new(Redemption {
+            uses: request.method != "HEAD" || link.is_for_head,
             link,
-            uses: request.method != "HEAD",
             grant,
             used: deny(Reason::LinkUsed),
             unavailable: deny(Reason::KeyServiceUnavailable),
@@ -246,6 +233,9 @@ impl Rule {
             && let Err(reason) = referrer::check(&self.allowed_referrers, request)
         {
             finding.conclusion = refused(reason, Scheme::None);
+        } else if matches!(finding.conclusion, Conclusion::Unchecked) && !self.scopes.is_empty() {
+            // Its scopes are as unknown as its account.
+            finding.conclusion = refused(Reason::KeyServiceUnavailable, Scheme::AppKey);
         } else if let Conclusion::Met(identity) = &finding.conclusion
             && self.lacks_scopes(request.method, identity.as_ref())
         {
@@ -278,129 +268,5 @@ impl HeaderMatch {
             None => values.next().is_some(),
             Some(expected) => values.any(|value| value == expected.as_bytes()),
         }
-    }
-}
-
-impl Requirement {
-    /// Whether what meets it can say who calls.
-    pub fn can_have_identity(&self) -> bool {
-        self.providers().iter().any(|it| it.has_identity())
-    }
-
-    /// Every provider that it names.
-    pub fn providers(&self) -> Vec<&Provider> {
-        match self {
-            Self::Nothing => Vec::new(),
-            Self::One(provider) => vec![provider],
-            Self::Any(members) | Self::All(members) => {
-                members.iter().flat_map(Self::providers).collect()
-            }
-        }
-    }
-
-    /// Whether the request brings what is required.
-    pub fn check<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Finding<'a> {
-        match self {
-            Self::Nothing => Finding {
-                conclusion: Conclusion::Met(None),
-                strips: Vec::new(),
-                once: None,
-                response_edits: Vec::new(),
-            },
-            Self::One(provider) => provider.check(request, facts),
-            Self::Any(some) => any(some.iter().map(|it| it.check(request, facts))),
-            Self::All(every) => all(every.iter().map(|it| it.check(request, facts))),
-        }
-    }
-}
-
-/// One that is met is enough, unless another is ambiguous; a question comes before a
-/// refusal; of refusals, the first that saw a credential tells most, and one that has a
-/// challenge more than one that has none. All are looked at: each may have seen a key. A
-/// link that works once is used only where nothing else is met.
-fn any<'a>(findings: impl Iterator<Item = Finding<'a>>) -> Finding<'a> {
-    let (mut strips, mut response_edits) = (Vec::new(), Vec::new());
-    let (mut ask, mut refused) = (None, None);
-    let mut for_good: Option<Option<Identity>> = None;
-    let mut for_once: Option<(OnceLink, Option<Identity>)> = None;
-    for finding in findings {
-        strips.extend(finding.strips);
-        response_edits.extend(finding.response_edits);
-        match finding.conclusion {
-            // Each says whose it is, and nobody is whose link is not asked about.
-            Conclusion::Met(identity) => match finding.once {
-                None => for_good = Some(for_good.flatten().or(identity)),
-                Some(link) => for_once = for_once.or(Some((link, identity))),
-            },
-            Conclusion::Ask(hash) => ask = ask.or(Some(hash)),
-            Conclusion::Refused(refusal) => {
-                let tells_more = |than: Refusal| weight(refusal) > weight(than);
-                if refused.is_none_or(tells_more) {
-                    refused = Some(refusal);
-                }
-            }
-        }
-    }
-    let ambiguous = refused.filter(|it| it.reason == Reason::DuplicateCredential);
-    let (met, once) = match (for_good, for_once) {
-        (Some(identity), _) => (Some(identity), None),
-        (None, Some((link, identity))) => (Some(identity), Some(link)),
-        (None, None) => (None, None),
-    };
-    let conclusion = match (ambiguous, met, ask, refused) {
-        (Some(refusal), ..) => Conclusion::Refused(refusal),
-        (None, Some(identity), ..) => Conclusion::Met(identity),
-        (None, None, Some(hash), _) => Conclusion::Ask(hash),
-        (None, None, None, Some(refusal)) => Conclusion::Refused(refusal),
-        // An empty list is refused by the configuration; here it lets nothing pass.
-        (None, None, None, None) => return Finding::refused(Reason::NoRule, Scheme::None),
-    };
-    Finding {
-        conclusion,
-        strips,
-        once,
-        response_edits,
-    }
-}
-
-fn weight(refusal: Refusal) -> u8 {
-    match (refusal.reason, refusal.scheme) {
-        (Reason::DuplicateCredential, _) => 3,
-        (Reason::MissingCredential, Scheme::AppKey) => 1,
-        (Reason::MissingCredential, _) => 0,
-        _ => 2,
-    }
-}
-
-/// A refusal comes before a question: there is no use in asking. Of two links that work
-/// once only one could be used up.
-fn all<'a>(findings: impl Iterator<Item = Finding<'a>>) -> Finding<'a> {
-    let (mut strips, mut response_edits) = (Vec::new(), Vec::new());
-    let (mut identity, mut ask, mut refused) = (None, None, None);
-    let mut once: Option<OnceLink> = None;
-    for finding in findings {
-        strips.extend(finding.strips);
-        response_edits.extend(finding.response_edits);
-        match finding.conclusion {
-            Conclusion::Met(more) => identity = identity.or(more),
-            Conclusion::Ask(hash) => ask = ask.or(Some(hash)),
-            Conclusion::Refused(refusal) => refused = refused.or(Some(refusal)),
-        }
-        if once.is_some() && finding.once.is_some() {
-            let (reason, scheme) = (Reason::DuplicateCredential, Scheme::SignedUrl);
-            refused = refused.or(Some(Refusal { reason, scheme }));
-        }
-        once = once.or(finding.once);
-    }
-    let conclusion = match (refused, ask) {
-        (Some(refusal), _) => Conclusion::Refused(refusal),
-        (None, Some(hash)) => Conclusion::Ask(hash),
-        (None, None) => Conclusion::Met(identity),
-    };
-    Finding {
-        conclusion,
-        strips,
-        once,
-        response_edits,
     }
 }

@@ -124,6 +124,17 @@ fn what_another_implementation_signed_holds() {
 }
 
 #[test]
+fn one_with_the_most_and_longest_scopes_holds() {
+    let vector = vector("hs256_app_key");
+    let mut claims = vector["claims"].clone();
+    let scopes: Vec<String> = (0..64).map(|it| format!("{it:0>128}")).collect();
+    claims["scope"] = scopes.join(" ").into();
+    let token = sign(&issuer(&vector), &claims, now(&vector)).unwrap();
+    let verified = verifier(&vector).verify(token.as_bytes(), now(&vector));
+    assert_eq!(verified.unwrap().scopes, scopes);
+}
+
+#[test]
 fn the_public_key_alone_verifies_and_is_published_as_it_is() {
     let vector = vector("eddsa_session");
     let public = URL_SAFE_NO_PAD.decode(text(&vector, "x")).unwrap();

@@ -191,6 +191,14 @@ fn no_answer_repeats_the_token_of_a_path_and_no_log_shows_it() {
         (format!("/~kg={token}/other?x=1&kg={token}"), "/other?x=1"),
         (format!("/~kg={token}/~kg={token}/a"), "/"),
         (format!("/~kg={token}A/a/b?x=1"), "/a/b?x=1"),
+        (format!("/~kg={token}/a//b"), "/"),
+        (format!("//~kg={token}/a?x=1"), "/"),
+        (format!("/~kg={token}/a/../b"), "/"),
+        (format!("/~kg={token}/a%00"), "/"),
+        (format!("/~kg%3D{token}/%2e%2e/b"), "/"),
+        (format!("/~kg%253d{token}/a"), "/"),
+        (format!("/~kg={token}/caf\u{e9}"), "/"),
+        ("/a//b?x=1".to_owned(), "/a//b?x=1"),
     ] {
         let headers = get(&target, &[]);
         let nobody = NoAnswer(Reason::KeyServiceUnavailable);

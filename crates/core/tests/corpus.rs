@@ -13,20 +13,34 @@ use std::path::Path;
 
 #[test]
 fn no_input_of_the_corpus_panics() {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
     for (format, system) in fuzz::SYSTEMS {
         let requests = fuzz::Requests::of(system);
         for seed in requests.seeds() {
             requests.run(&seed);
         }
-        let kept = std::fs::read_dir(corpus.join(format)).unwrap_or_else(|error| {
-            panic!("fuzz/corpus/{format}: {error}");
-        });
-        let mut count = 0;
-        for input in kept {
-            requests.run(&std::fs::read(input.unwrap().path()).unwrap());
-            count += 1;
+        each_kept(format, |input| requests.run(input));
+    }
+}
+
+/// Nor does one show a parser that says something else than what it is held against.
+#[test]
+fn every_parser_agrees_with_its_model_on_the_corpus() {
+    for parser in fuzz::parsers::PARSERS {
+        for seed in (parser.seeds)() {
+            (parser.run)(&seed);
         }
-        assert!(count > 0, "fuzz/corpus/{format} is empty");
+        each_kept(parser.name, parser.run);
+    }
+}
+
+fn each_kept(target: &str, run: impl Fn(&[u8])) {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
+    let kept = std::fs::read_dir(corpus.join(target)).unwrap_or_else(|error| {
+        panic!("fuzz/corpus/{target}: {error}");
+    });
+    let kept: Vec<_> = kept.collect();
+    assert!(!kept.is_empty(), "fuzz/corpus/{target} is empty");
+    for input in kept {
+        run(&std::fs::read(input.unwrap().path()).unwrap());
     }
 }

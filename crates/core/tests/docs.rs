@@ -13,6 +13,7 @@ use std::rc::Rc;
 
 use common::{facts, get, policy};
 use keygate_core::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
+use keygate_core::grant::Outcome;
 use keygate_core::policy::{Facts, Policy, Verdict};
 use keygate_core::record::{Answer, Knowledge, KnownKey, NothingKnown};
 use keygate_core::secret::Secret;
@@ -85,7 +86,7 @@ fn expected(line: &str) -> &str {
     line.split_once("=>").unwrap().1.trim()
 }
 
-/// What the policy says of `METHOD [SIGNED] TARGET | header: value … => …`.
+/// What the policy says of `METHOD [SIGNED|EXPIRED|OUTAGE] TARGET | header: value … => …`.
 fn outcome(policy: &Policy, line: &str) -> String {
     let key = new_key();
     let request = line.split_once("=>").unwrap().0.replace("KEY", &key.text);
@@ -94,7 +95,7 @@ fn outcome(policy: &Policy, line: &str) -> String {
     let (method, target) = match words[..] {
         [method, "SIGNED", path] => (method, signed(path, NOW.as_secs())),
         [method, "EXPIRED", path] => (method, signed(path, 1_600_000_000)),
-        [method, target] => (method, target.to_owned()),
+        [method, "OUTAGE", target] | [method, target] => (method, target.to_owned()),
         _ => panic!("not a request: {line}"),
     };
     let more: Vec<(&str, &str)> = parts.map(|it| it.split_once(": ").unwrap()).collect();
@@ -111,9 +112,13 @@ fn outcome(policy: &Policy, line: &str) -> String {
     let record = serde_json::json!({ "hash": key.hash, "id": key.id, "account": "alice",
         "status": "active", "scopes": ["files:read", "reports:*"], "metadata": {} });
     let record = serde_json::from_value(record).unwrap();
+    let knowledge = match words[..] {
+        [_, "OUTAGE", _] => Knowledge::Outdated(None),
+        _ => Knowledge::Known(Rc::new(KnownKey::try_from(&record).unwrap())),
+    };
     let answer = Answer {
         hash: key.hash,
-        knowledge: Knowledge::Known(Rc::new(KnownKey::try_from(&record).unwrap())),
+        knowledge,
         others: &NothingKnown,
     };
     let facts = Facts {
@@ -121,6 +126,9 @@ fn outcome(policy: &Policy, line: &str) -> String {
         ..facts(&answer, Some([127, 0, 0, 1].into()), NOW)
     };
     match policy.decide(&headers, &facts) {
+        Verdict::Allow(grant) if grant.outcome == Outcome::Unchecked => {
+            "allow unchecked".to_owned()
+        }
         Verdict::Allow(_) => "allow".to_owned(),
         Verdict::Deny(denial) => format!("{} {}", denial.status, denial.reason.code()),
         Verdict::Reply(reply) => reply.status.to_string(),
@@ -159,16 +167,45 @@ fn signed(path: &str, at: u64) -> String {
 #[test]
 fn every_test_that_the_page_of_attacks_names_is_there() {
     let page = include_str!("../../../docs/attacks.md");
-    let names: Vec<&str> = page
-        .lines()
-        .filter(|line| line.starts_with("| A"))
-        .flat_map(|line| line.rsplit(" | ").next().unwrap().split('`'))
-        .filter(|name| name.contains('_'))
-        .collect();
+    let names = tests_in_tables(page);
     assert!(names.len() >= 40, "only {} are named", names.len());
+    assert_are_tests(&names, &["crates/core/tests", "tests/e2e"]);
+}
+
+#[test]
+fn every_test_that_the_page_of_security_names_is_there() {
+    let page = include_str!("../../../docs/security.md");
+    let names = tests_in_tables(page);
+    assert!(names.len() >= 60, "only {} are named", names.len());
+    let quoted = page.split('`').skip(1).step_by(2);
+    let beside = quoted.filter(|it| it.matches('_').count() > 4 && is_name(it));
+    let all: Vec<&str> = names.into_iter().chain(beside).collect();
+    assert_are_tests(&all, &["crates", "tests"]);
+    for number in 1..=23 {
+        let row = format!("| S{number} |");
+        assert_eq!(page.matches(&row).count(), 1, "{row}");
+    }
+}
+
+/// What the last cell of each row of a table names.
+fn tests_in_tables(page: &str) -> Vec<&str> {
+    let rows = page.lines().filter(|line| line.starts_with("| "));
+    let cells = rows.filter_map(|row| row.trim_end_matches(" |").rsplit(" | ").next());
+    let quoted = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    quoted
+        .filter(|it| it.matches('_').count() > 1 && is_name(it))
+        .collect()
+}
+
+fn is_name(text: &str) -> bool {
+    text.bytes()
+        .all(|it| it == b'_' || it.is_ascii_lowercase() || it.is_ascii_digit())
+}
+
+fn assert_are_tests(names: &[&str], folders: &[&str]) {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut sources = String::new();
-    let mut folders = vec![root.join("crates/core/tests"), root.join("tests/e2e")];
+    let mut folders: Vec<_> = folders.iter().map(|it| root.join(it)).collect();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -180,9 +217,8 @@ fn every_test_that_the_page_of_attacks_names_is_there() {
         }
     }
     for name in names {
-        assert!(
-            sources.contains(&format!("fn {name}()")),
-            "{name} is no test"
-        );
+        let is_test = sources.contains(&format!("#[test]\nfn {name}()"))
+            || sources.contains(&format!("#[test]\n    fn {name}()"));
+        assert!(is_test, "{name} is no test");
     }
 }

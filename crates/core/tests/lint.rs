@@ -79,6 +79,16 @@ fn what_is_hardly_meant_is_remarked_once() {
             "providers.link.ttl: is longer than 7 days",
         ),
         (
+            "/providers/key/outage",
+            json!("allow"),
+            "providers.key.outage: while the key service is away every genuine key passes",
+        ),
+        (
+            "/rules/1/outage",
+            json!("allow"),
+            "rules[1].outage: while the key service is away every genuine key passes",
+        ),
+        (
             "/key_service/lease",
             json!("11m"),
             "key_service.lease: is longer than 10 minutes",

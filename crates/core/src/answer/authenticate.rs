@@ -59,6 +59,7 @@ impl Authenticate {
             PublicReason::InsufficientScope => Some("insufficient_scope"),
             PublicReason::NotAllowedHere
             | PublicReason::ChallengeRequired
+            | PublicReason::RateLimited
             | PublicReason::Unavailable => return None,
         };
         let realm = &self.realm;

@@ -1,7 +1,5 @@
 //! The answer to a refused request, as configured, and how its blanks are filled in.
 
-use serde_json::Value;
-
 use crate::json::{Object, quote};
 use crate::reason::PublicReason;
 
@@ -41,11 +39,24 @@ pub enum Form {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bodies {
     /// JSON; texts in it are filled in, its structure stays.
-    pub json: Option<Value>,
+    pub json: Option<Json>,
     /// HTML; what is filled in is escaped.
     pub html: Option<String>,
     /// Plain text.
     pub text: Option<String>,
+}
+
+/// JSON with blanks in its texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Json {
+    /// A text, to be filled in.
+    Text(String),
+    /// A list.
+    List(Vec<Json>),
+    /// An object: its members in their order.
+    Object(Vec<(String, Json)>),
+    /// `null`, `true`, `false` or a number, as it was written.
+    Word(String),
 }
 
 impl Template {
@@ -106,27 +117,25 @@ impl Fields<'_> {
     }
 
     /// Fills the texts of a JSON value; names of members stay.
-    pub fn fill_json(&self, template: &Value) -> String {
+    pub fn fill_json(&self, template: &Json) -> String {
         match template {
-            Value::String(text) if text == "{status}" => self.status.to_string(),
-            Value::String(text) => {
+            Json::Text(text) if text == "{status}" => self.status.to_string(),
+            Json::Text(text) => {
                 let mut filled = String::new();
                 quote(&mut filled, &self.fill(text, str::to_owned));
                 filled
             }
-            Value::Array(items) => {
+            Json::List(items) => {
                 let items = items.iter().map(|item| self.fill_json(item));
                 format!("[{}]", items.collect::<Vec<_>>().join(","))
             }
-            Value::Object(members) => members
+            Json::Object(members) => members
                 .iter()
                 .fold(Object::new(), |object, (name, value)| {
                     object.raw(name, &self.fill_json(value))
                 })
                 .end(),
-            Value::Null => "null".to_owned(),
-            Value::Bool(value) => value.to_string(),
-            Value::Number(number) => number.to_string(),
+            Json::Word(word) => word.clone(),
         }
     }
 }

@@ -30,6 +30,20 @@ fn generate(kid: &str) -> NewAppKey {
 }
 
 #[test]
+fn prefixes_and_ids_have_one_form() {
+    for prefix in ["k", "kg", "0123456789abcdef"] {
+        assert!(Prefix::parse(prefix).is_ok(), "{prefix}");
+    }
+    for wrong in ["", "KG", "k_", "kG", "0123456789abcdefg"] {
+        assert_eq!(Prefix::parse(wrong), Err(AppKeyError::Prefix), "{wrong}");
+    }
+    assert!(KeyRingId::parse("aZ").is_ok());
+    for wrong in ["", "a", "a-", "_1", "abc"] {
+        assert_eq!(KeyRingId::parse(wrong), Err(AppKeyError::Kid), "{wrong}");
+    }
+}
+
+#[test]
 fn a_generated_key_authenticates_to_the_hash_that_was_stored() {
     let new = generate("01");
     assert_eq!(new.text.len(), 62);

@@ -100,6 +100,7 @@ fn is_substitute_for(reason: Reason) -> bool {
         | PublicReason::InsufficientScope
         | PublicReason::NotAllowedHere
         | PublicReason::ChallengeRequired
+        | PublicReason::RateLimited
         | PublicReason::Unavailable => false,
     }
 }

@@ -14,19 +14,22 @@ mod signed_url;
 mod tree;
 mod written;
 
-use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 #[cfg(feature = "schema")]
 pub use schema::schema;
 pub use signed_url::FORMATS;
 
+use litemap::LiteMap;
 use tree::{Start, Tree};
 
 use crate::answer::{Authenticate, Template};
+use crate::cache::CacheBounds;
 use crate::identity::{IDENTITY_PREFIX, IdentityHeaders};
 use crate::index::Rules;
+use crate::miss_limit::MissLimit;
 use crate::policy::{KeyService, Policy, Unmatched};
 use crate::provider::Provider;
 use crate::rule::Rule;
@@ -133,15 +136,15 @@ enum Material {
 struct Compiler<'a> {
     text: &'a [u8],
     environment: Environment<'a>,
-    secrets: HashMap<String, KeyRing<Material>>,
+    secrets: LiteMap<String, KeyRing<Material>>,
     /// Signatures that held, over all providers.
     seen: Rc<Seen>,
     /// `None` for one that is wrong: that is told once, and not again wherever it is named.
-    providers: HashMap<String, Option<Rc<Provider>>>,
-    responses: HashMap<String, Rc<Template>>,
+    providers: LiteMap<String, Option<Rc<Provider>>>,
+    responses: LiteMap<String, Rc<Template>>,
     /// What the links of each ring in Cloudflare's format cover, and whether their stamp is
     /// their end.
-    link_scopes: HashMap<String, (Option<Directory>, bool)>,
+    link_scopes: LiteMap<String, (Option<Directory>, bool)>,
     /// The ring of every use, in the order of uses.
     used_rings: Vec<String>,
     /// Path and ring of every exchange of links.
@@ -155,11 +158,11 @@ impl<'a> Compiler<'a> {
         Self {
             text,
             environment,
-            secrets: HashMap::new(),
+            secrets: LiteMap::new(),
             seen: Rc::default(),
-            providers: HashMap::new(),
-            responses: HashMap::new(),
-            link_scopes: HashMap::new(),
+            providers: LiteMap::new(),
+            responses: LiteMap::new(),
+            link_scopes: LiteMap::new(),
             used_rings: Vec::new(),
             exchanges: Vec::new(),
             realm: Authenticate::default().realm,
@@ -212,7 +215,7 @@ impl<'a> Compiler<'a> {
         for (name, response) in &written.responses.0 {
             self.response(name, response);
         }
-        let mut names = HashSet::new();
+        let mut names = LiteMap::new();
         self.realm(written.realm.as_deref());
         let mut rules: Vec<Rule> = Vec::new();
         for (index, rule) in written.rules.iter().enumerate() {
@@ -406,6 +409,8 @@ impl<'a> Compiler<'a> {
                 "the token must be visible ASCII: it goes into a header",
             );
         }
+        let cache = self.cache(&at("cache"), &written.cache);
+        let miss_limit = self.miss_limit(&at("miss_limit"), &written.miss_limit);
         Some(KeyService {
             cluster: written.cluster.clone(),
             authority: written.authority.clone(),
@@ -413,6 +418,60 @@ impl<'a> Compiler<'a> {
             timeout: timeout?,
             poll: poll?,
             lease: lease?,
+            cache,
+            miss_limit,
+        })
+    }
+
+    fn cache(&mut self, path: &str, written: &written::Cache) -> CacheBounds {
+        let default = CacheBounds::default();
+        let entries = 1..=10_000_000;
+        let bytes = CacheBounds::MIN_BYTES..=1 << 30;
+        let written::Cache {
+            max_known,
+            max_unknown,
+            max_bytes,
+        } = *written;
+        CacheBounds {
+            max_known: self.within(path, "max_known", max_known, &entries, default.max_known),
+            max_unknown: self.within(
+                path,
+                "max_unknown",
+                max_unknown,
+                &entries,
+                default.max_unknown,
+            ),
+            max_bytes: self.within(path, "max_bytes", max_bytes, &bytes, default.max_bytes),
+        }
+    }
+
+    fn miss_limit(&mut self, path: &str, written: &written::MissLimit) -> MissLimit {
+        let default = MissLimit::default();
+        let tokens = 1..=MissLimit::MAX;
+        let written::MissLimit { per_second, burst } = *written;
+        MissLimit {
+            per_second: self.within(path, "per_second", per_second, &tokens, default.per_second),
+            burst: self.within(path, "burst", burst, &tokens, default.burst),
+        }
+    }
+
+    /// A number of this range, or what holds without one.
+    fn within<T: TryFrom<u64> + PartialOrd + Copy + fmt::Display>(
+        &mut self,
+        path: &str,
+        field: &str,
+        written: Option<u64>,
+        range: &RangeInclusive<T>,
+        default: T,
+    ) -> T {
+        let Some(number) = written else {
+            return default;
+        };
+        let fits = |it: &T| range.contains(it);
+        T::try_from(number).ok().filter(fits).unwrap_or_else(|| {
+            let (least, most) = (range.start(), range.end());
+            self.wrong_in(path, field, format!("must be {least} to {most}"));
+            default
         })
     }
 

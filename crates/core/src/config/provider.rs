@@ -6,13 +6,18 @@ use hmac::Hmac;
 use sha2::Sha256;
 
 use super::tree::{Start, Tree};
+use super::written::KeyForm;
 use super::{Compiler, Material, member, read_part, written};
-use crate::app_key::{KeyRingId, MasterSecret, Prefix, mac};
+use crate::app_key::{KeyRingId, MAX_CANDIDATES, MasterSecret, Prefix, mac};
 use crate::credential::Carrier;
 use crate::identity::IDENTITY_PREFIX;
+use crate::memo::Memo;
 use crate::provider::{AppKeys, Provider};
 use crate::secret::{KeyRing, RingEntry, Secret};
 use crate::signed_url::public_key::{KeyKind, PublicKey};
+
+/// How many genuine keys a provider remembers: about a hundred bytes each.
+const GENUINE_KEYS: usize = 16_384;
 
 impl Compiler<'_> {
     pub(super) fn provider(&mut self, name: &str, text: &Tree, has_key_service: bool) {
@@ -181,6 +186,16 @@ impl Compiler<'_> {
             this.checked(&path, master.map_err(named))
         });
         let prefix = self.checked(&member(path, "prefix"), Prefix::parse(&written.prefix));
+        let takes = |form| written.accept.contains(&form);
+        let (takes_native, takes_opaque) = (takes(KeyForm::Native), takes(KeyForm::Opaque));
+        if written.accept.is_empty() {
+            self.wrong_in(path, "accept", "must not be empty");
+        }
+        // Each secret of the ring is a hash more to ask about.
+        if takes_opaque && ring.as_ref().is_some_and(|it| it.0.len() > MAX_CANDIDATES) {
+            let message = format!("\"opaque\" goes with {MAX_CANDIDATES} secrets at most");
+            self.wrong_in(path, "accept", message);
+        }
         if written.from.is_empty() {
             self.wrong_in(path, "from", "must not be empty");
         }
@@ -210,12 +225,18 @@ impl Compiler<'_> {
                 "needs \"basic\" in from: nobody would take the password",
             );
         }
+        let ring = ring?;
+        let digest = ring.0.first().map(|it| it.key.digest_key())?;
         Some(AppKeys {
-            ring: ring?,
+            genuine: Rc::new(Memo::new(digest, GENUINE_KEYS)),
+            ring,
             prefix: prefix?,
+            takes_native,
+            takes_opaque,
             carriers,
             challenge_basic: written.challenge_basic,
             query_referrers,
+            outage: written.outage.into(),
         })
     }
 

@@ -1,9 +1,7 @@
 //! Responses from their written form.
 
-use serde_json::Value;
-
 use super::{Compiler, item, member, written};
-use crate::answer::{Bodies, Form, PLACEHOLDERS, Reply, Template};
+use crate::answer::{Bodies, Form, Json, PLACEHOLDERS, Reply, Template};
 use crate::reason::PublicReason;
 
 /// Headers that are the proxy's, or that say what only the filter knows.
@@ -153,20 +151,20 @@ impl Compiler<'_> {
     }
 
     /// In JSON a `{word}` that nothing fills is a slip of the pen; in HTML it may be a style.
-    fn placeholders(&mut self, path: &str, value: &Value) {
+    fn placeholders(&mut self, path: &str, value: &Json) {
         match value {
-            Value::String(text) => self.blanks(path, text),
-            Value::Array(items) => {
+            Json::Text(text) => self.blanks(path, text),
+            Json::List(items) => {
                 for (index, value) in items.iter().enumerate() {
                     self.placeholders(&item(path, index), value);
                 }
             }
-            Value::Object(members) => {
+            Json::Object(members) => {
                 for (name, item) in members {
                     self.placeholders(&format!("{path}.{name}"), item);
                 }
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            Json::Word(_) => {}
         }
     }
 

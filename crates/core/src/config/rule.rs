@@ -1,12 +1,16 @@
 //! Rules from their written form.
 
-use std::collections::HashSet;
+use std::rc::Rc;
+
+use litemap::LiteMap;
 
 use super::{Compiler, NAME, is_name, item, member, written};
 use crate::answer::Authenticate;
 use crate::glob::{HostPattern, PathGlob};
+use crate::provider::{AppKeys, Outage, Provider};
 use crate::referrer::ReferrerPattern;
-use crate::rule::{HeaderMatch, NeededScopes, Requirement, Rule};
+use crate::requirement::Requirement;
+use crate::rule::{HeaderMatch, NeededScopes, Rule};
 use crate::scopes::Scopes;
 
 impl Compiler<'_> {
@@ -14,13 +18,13 @@ impl Compiler<'_> {
         &mut self,
         path: &str,
         written: &written::Rule,
-        names: &mut HashSet<String>,
+        names: &mut LiteMap<String, ()>,
         before: &[Rule],
     ) -> Option<Rule> {
         if !is_name(&written.name) {
             self.wrong_in(path, "name", NAME);
         }
-        if !names.insert(written.name.clone()) {
+        if names.insert(written.name.clone(), ()).is_some() {
             self.wrong_in(path, "name", "another rule has this name");
         }
         let glob = PathGlob::parse(&written.matches.path);
@@ -33,7 +37,9 @@ impl Compiler<'_> {
             &member(path, "allowed_referrers"),
             &written.allowed_referrers,
         );
-        let require = self.requirement(&member(path, "require"), &written.require);
+        let at = member(path, "require");
+        let require = self.requirement(&at, &written.require, written.outage.map(Into::into));
+        self.outage(path, written, require.as_ref());
         let mode = self.mode(path, written, before);
         let deny = written.deny.as_ref().map(|name| {
             let found = self.responses.get(name).cloned();
@@ -169,7 +175,27 @@ impl Compiler<'_> {
         parsed.collect()
     }
 
-    fn requirement(&mut self, path: &str, written: &written::Requirement) -> Option<Requirement> {
+    /// What a rule says of outages, where it has something to say.
+    fn outage(&mut self, path: &str, written: &written::Rule, require: Option<&Requirement>) {
+        let (Some(outage), Some(require)) = (written.outage, require) else {
+            return;
+        };
+        let takes_keys = |it: &&Provider| matches!(it, Provider::AppKey(_));
+        if !require.providers().iter().any(takes_keys) {
+            self.wrong_in(path, "outage", "is for app keys, and the rule takes none");
+        } else if outage == written::Outage::Allow && !written.scopes.is_empty() {
+            let message = "\"allow\" can never hold: nobody knows the scopes of a key then";
+            self.wrong_in(path, "outage", message);
+        }
+    }
+
+    /// What is required; what the rule says of outages stands before what a provider says.
+    fn requirement(
+        &mut self,
+        path: &str,
+        written: &written::Requirement,
+        outage: Option<Outage>,
+    ) -> Option<Requirement> {
         let (word, members) = match written {
             written::Requirement::Name(name) if name == "nothing" => {
                 return Some(Requirement::Nothing);
@@ -178,7 +204,14 @@ impl Compiler<'_> {
                 let found = self.providers.get(name).cloned();
                 let missing = format!("there is no provider \"{name}\"");
                 let provider = self.checked(path, found.ok_or(missing)).flatten();
-                return provider.map(Requirement::One);
+                let provider = provider?;
+                return Some(Requirement::One(match (outage, provider.as_ref()) {
+                    (Some(outage), Provider::AppKey(keys)) if keys.outage != outage => {
+                        let keys = keys.clone();
+                        Rc::new(Provider::AppKey(AppKeys { outage, ..keys }))
+                    }
+                    (Some(_) | None, _) => provider,
+                }));
             }
             written::Requirement::Group(written::Group::Any(members)) => ("any", members),
             written::Requirement::Group(written::Group::All(members)) => ("all", members),
@@ -193,7 +226,7 @@ impl Compiler<'_> {
             if matches!(member, written::Requirement::Name(name) if name == "nothing") {
                 self.wrong(&path, "\"nothing\" has no place in a group");
             }
-            compiled.extend(self.requirement(&path, member));
+            compiled.extend(self.requirement(&path, member, outage));
         }
         Some(match word {
             "any" => Requirement::Any(compiled),

@@ -1,8 +1,7 @@
 //! `"type": "jwt"`: sessions from their written form.
 
-use serde::de::IgnoredAny;
-
 use super::form::form;
+use super::tree::Elsewhere;
 use super::{Compiler, written};
 use crate::credential::Carrier;
 use crate::session::Sessions;
@@ -12,7 +11,7 @@ form! {
     pub(super) struct JwtProvider {
         #[serde(rename = "type")]
         #[schemars(with = "String", extend("const" = "jwt"))]
-        _kind: IgnoredAny,
+        _kind: Elsewhere,
         /// The filter's `payload_in_metadata`. Default: payload, as in Istio.
         #[serde(default = "default_metadata_key")]
         metadata_key: String = default_metadata_key(),

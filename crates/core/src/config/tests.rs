@@ -3,12 +3,13 @@
 use std::fmt::{self, Debug};
 use std::marker::PhantomData;
 
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, de};
 
-use super::tree::{self, Start, Tree, UniqueMap};
+use super::tree::{self, Elsewhere, Start, Tree, UniqueMap};
 use super::written::{self, Group, Requirement};
+use crate::answer::Json;
 
 /// What the two make of a text: the value as `Debug` shows it, or the path and the message.
 type Made = Result<String, (String, String)>;
@@ -221,5 +222,60 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for UniqueMap<V> {
         }
 
         deserializer.deserialize_map(Members(PhantomData))
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+
+        impl<'de> Visitor<'de> for Any {
+            type Value = Json;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON")
+            }
+
+            fn visit_unit<E>(self) -> Result<Json, E> {
+                Ok(Json::Word("null".to_owned()))
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+                Ok(Json::Word(value.to_string()))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
+                Ok(Json::Word(value.to_string()))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
+                Ok(Json::Word(value.to_string()))
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
+                Ok(Json::Word(value.to_string()))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Json, E> {
+                Ok(Json::Text(text.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Json, A::Error> {
+                Deserialize::deserialize(SeqAccessDeserializer::new(items)).map(Json::List)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Json, A::Error> {
+                let members = UniqueMap::deserialize(MapAccessDeserializer::new(members))?;
+                Ok(Json::Object(members.0))
+            }
+        }
+
+        deserializer.deserialize_any(Any)
+    }
+}
+
+impl From<IgnoredAny> for Elsewhere {
+    fn from(_: IgnoredAny) -> Self {
+        Self
     }
 }

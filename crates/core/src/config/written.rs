@@ -5,13 +5,12 @@
 
 mod provider;
 
-use serde::de::IgnoredAny;
-
-pub use provider::{AppKeyProvider, Carrier, ProviderType};
+pub use provider::{AppKeyProvider, Carrier, KeyForm, Outage, ProviderType};
 
 pub use super::challenge::Written as Challenge;
 use super::form::form;
-use super::tree::{Error, Read, Start, Tree, UniqueMap};
+use super::tree::{Elsewhere, Error, Read, Start, Tree, UniqueMap};
+use crate::answer::Json;
 use crate::secret::Encoding;
 
 form! {
@@ -29,7 +28,7 @@ form! {
         // Read by their type in a second step, from the tree.
         #[serde(default)]
         #[schemars(with = "UniqueMap<super::schema::Provider>")]
-        pub providers: UniqueMap<IgnoredAny>,
+        pub providers: UniqueMap<Elsewhere>,
         /// The first rule that matches decides.
         pub rules: Vec<Rule>,
         /// What holds when no rule matches. There is no default.
@@ -101,7 +100,7 @@ form! {
         #[serde(default = "default_timeout")]
         #[schemars(extend("pattern" = "^\\s*[0-9]"))]
         pub timeout: String = default_timeout(),
-        /// How often the change feed is read. Default: 1s.
+        /// The change feed is read no more often than this; news come at once. Default: 1s.
         #[serde(default = "default_poll")]
         #[schemars(extend("pattern" = "^\\s*[0-9]"))]
         pub poll: String = default_poll(),
@@ -109,6 +108,41 @@ form! {
         #[serde(default = "default_lease")]
         #[schemars(extend("pattern" = "^\\s*[0-9]"))]
         pub lease: String = default_lease(),
+        /// How many keys each worker remembers.
+        #[serde(default)]
+        pub cache: Cache,
+        /// How many imported keys that turn out unknown one client may present to a worker.
+        #[serde(default)]
+        pub miss_limit: MissLimit,
+    }
+}
+
+form! {
+    /// How many keys each worker remembers.
+    #[derive(Default)]
+    pub struct Cache {
+        /// Most keys that the key service knows. Default: 50000.
+        #[schemars(range(min = 1, max = 10_000_000))]
+        pub max_known: Option<u64>,
+        /// Most keys that it does not know. Default: 10000.
+        #[schemars(range(min = 1, max = 10_000_000))]
+        pub max_unknown: Option<u64>,
+        /// Most bytes of both together. Default: 33554432.
+        #[schemars(range(min = 1_048_576, max = 1_073_741_824))]
+        pub max_bytes: Option<u64>,
+    }
+}
+
+form! {
+    /// A bucket of tokens for each client address, or /64 of IPv6.
+    #[derive(Default)]
+    pub struct MissLimit {
+        /// How many come back each second. Default: 5.
+        #[schemars(range(min = 1, max = 1_000_000))]
+        pub per_second: Option<u64>,
+        /// How many there are at first, and at most. Default: 100.
+        #[schemars(range(min = 1, max = 1_000_000))]
+        pub burst: Option<u64>,
     }
 }
 
@@ -152,6 +186,9 @@ form! {
         pub preflight: Option<Preflight>,
         /// From which pages a request may come, such as https://app.example.com. Default: any.
         pub allowed_referrers: Option<Vec<String>>,
+        /// What becomes of genuine app keys while the key service is away. Default: as the
+        /// provider says.
+        pub outage: Option<Outage>,
     }
 }
 
@@ -236,7 +273,7 @@ form! {
     pub struct Response {
         /// JSON; `{reason}`, `{message}`, `{status}`, `{request_id}`, `{rule}` and `{url}` in its
         /// texts are filled.
-        pub json: Option<serde_json::Value>,
+        pub json: Option<Json>,
         /// A page; the same words are filled, escaped.
         pub html: Option<String>,
         /// Plain text; the same words are filled.

@@ -62,6 +62,24 @@ fn a_browser_gets_the_page_and_a_program_is_told_to_use_one() {
 }
 
 #[test]
+fn a_clearance_lasts_half_an_hour_or_up_to_a_month_as_the_rule_says() {
+    let visit = Visit::new("/x");
+    let solved = visit.clone().with(SOLUTION_HEADER, &visit.solution());
+    for (clearance, seconds) in [(None, "1800"), (Some("30d"), "2592000")] {
+        let mut written = demo();
+        let challenge = written["rules"][2]["challenge"].as_object_mut().unwrap();
+        challenge.remove("clearance");
+        challenge.extend(clearance.map(|it| ("clearance".to_owned(), json!(it))));
+        let Verdict::Reply(reply) = solved.verdict_of(&policy(&written, SECRET)) else {
+            panic!("{clearance:?}: a solution earns nothing");
+        };
+        let cookie = header(&reply.headers, "set-cookie").unwrap();
+        let age = format!("; Max-Age={seconds};");
+        assert!(cookie.contains(&age), "{cookie}");
+    }
+}
+
+#[test]
 fn a_solution_earns_a_clearance_and_the_clearance_lets_pass_without_reaching_the_upstream() {
     let visit = Visit::new("/x?a=1");
     let reply = visit

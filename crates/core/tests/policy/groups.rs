@@ -51,7 +51,7 @@ fn any_is_met_by_one_and_all_by_every_one() {
     assert!(matches!(verdict, Verdict::Allow(_)));
     // A key that may be good is asked about, though the link is missing.
     let verdict = decide(&get("/either/x", &with_key), Knowledge::NotAsked, None);
-    assert_eq!(verdict, Verdict::Ask(new_key().hash));
+    assert_eq!(verdict, Verdict::Ask(Lookup::of(new_key().hash)));
     // Of two refusals, the one that saw a credential tells more.
     let denial = denied(&get("/either/x?verify=junk", &[]), active());
     assert_eq!(denial.reason, Reason::MalformedCredential);
@@ -193,5 +193,55 @@ fn an_ambiguous_member_of_any_is_final_whatever_the_order() {
             panic!("it is ambiguous");
         };
         assert_eq!(denial.reason, Reason::DuplicateCredential);
+    }
+}
+
+/// A session of bob.
+struct Bob;
+
+impl Claims for Bob {
+    fn text(&self, path: &[&str]) -> Option<Vec<u8>> {
+        (path.last() == Some(&"sub")).then(|| b"bob".to_vec())
+    }
+}
+
+#[test]
+fn of_two_accounts_the_first_member_says_who_calls_whatever_the_cache_holds() {
+    let mut json = demo();
+    json["providers"]["session"] = json!({ "type": "jwt" });
+    let headers = get("/api/x", &[("authorization", &bearer())]);
+    let decide = |any: Value, knowledge: Knowledge| {
+        let mut json = json.clone();
+        json["rules"][2]["require"] = json!({ "any": any });
+        let answer = Answer {
+            hash: new_key().hash,
+            knowledge,
+            others: &NothingKnown,
+        };
+        let facts = Facts {
+            claims: &Bob,
+            ..facts(&answer, None, NOW)
+        };
+        policy(&json, SECRET).decide(&headers, &facts)
+    };
+    let account = |verdict: Verdict| match verdict {
+        Verdict::Allow(grant) => grant.identity.unwrap().account,
+        other => panic!("{other:?}"),
+    };
+    let key_first = || json!(["key", "session"]);
+    let session_first = || json!(["session", "key"]);
+    assert_eq!(account(decide(key_first(), known(json!({})))), "alice");
+    let asked = decide(key_first(), Knowledge::NotAsked);
+    assert_eq!(asked, Verdict::Ask(Lookup::of(new_key().hash)));
+    for knowledge in [
+        Knowledge::Unknown,
+        known(json!({ "status": "revoked" })),
+        Knowledge::Outdated(None),
+        Knowledge::Unavailable(Reason::Overloaded),
+    ] {
+        assert_eq!(account(decide(key_first(), knowledge)), "bob");
+    }
+    for knowledge in [known(json!({})), Knowledge::NotAsked, Knowledge::Unknown] {
+        assert_eq!(account(decide(session_first(), knowledge)), "bob");
     }
 }

@@ -6,7 +6,7 @@ use super::*;
 fn an_unknown_key_is_asked_for_by_its_hash_alone() {
     let headers = get("/api/x", &[("authorization", &bearer())]);
     let verdict = decide(&headers, Knowledge::NotAsked, None);
-    assert_eq!(verdict, Verdict::Ask(new_key().hash));
+    assert_eq!(verdict, Verdict::Ask(Lookup::of(new_key().hash)));
 }
 
 #[test]
@@ -195,4 +195,40 @@ fn a_missing_credential_is_answered_with_a_challenge_if_there_is_one() {
         (denial.status, denial.reason),
         (401, Reason::MissingCredential)
     );
+}
+
+#[test]
+fn a_key_seen_before_counts_no_longer_than_its_master_secret_and_lends_nothing_to_another() {
+    let mut written = demo();
+    written["secrets"]["app_keys"][0]["not_after"] = json!("2024-01-01T00:00:00Z");
+    let policy = policy(&written, SECRET);
+    let key = bearer();
+    let at = |text: &str, now: u64| {
+        let answer = Answer {
+            hash: new_key().hash,
+            knowledge: known(json!({})),
+            others: &NothingKnown,
+        };
+        let headers = get("/api/x", &[("authorization", text)]);
+        match policy.decide(&headers, &facts(&answer, None, UnixMillis::from_secs(now))) {
+            Verdict::Allow(_) => Ok(()),
+            Verdict::Deny(denial) => Err(denial.reason),
+            other => panic!("{other:?}"),
+        }
+    };
+    for now in [1_704_067_198, 1_704_067_199] {
+        assert_eq!(at(&key, now), Ok(()));
+    }
+    for index in "Bearer kg_".len()..key.len() {
+        let mut other = key.clone().into_bytes();
+        other[index] = if other[index] == b'a' { b'b' } else { b'a' };
+        let other = String::from_utf8(other).unwrap();
+        assert_eq!(
+            at(&other, 1_704_067_199),
+            Err(Reason::MalformedCredential),
+            "{index}"
+        );
+    }
+    assert_eq!(at(&key, 1_704_067_200), Err(Reason::ForgedKey));
+    assert_eq!(at(&key, 1_704_067_199), Ok(()));
 }

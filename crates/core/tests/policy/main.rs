@@ -11,6 +11,8 @@
 mod common;
 mod groups;
 mod keys;
+mod opaque;
+mod outage;
 mod rules;
 
 use std::net::IpAddr;
@@ -20,11 +22,12 @@ use common::{after, facts, get, judge, policy};
 use keygate_core::answer::Denial;
 use keygate_core::app_key::{KeyHash, KeyRingId, MasterSecret, NewAppKey, Prefix};
 use keygate_core::grant::{Edit, Grant, Outcome};
-use keygate_core::policy::{Policy, Verdict};
+use keygate_core::policy::{Facts, Lookup, Policy, Verdict};
 use keygate_core::reason::Reason;
 use keygate_core::record::{Answer, Knowledge, KnownKey, NothingKnown};
 use keygate_core::request::Header;
 use keygate_core::secret::Secret;
+use keygate_core::session::Claims;
 use keygate_core::time::UnixMillis;
 use serde_json::{Value, json};
 

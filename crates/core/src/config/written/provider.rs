@@ -1,9 +1,7 @@
 //! Providers as they are written.
 
-use serde::de::IgnoredAny;
-
 use crate::config::form::form;
-use crate::config::tree::{Error, Read, Shape, Start, Tree};
+use crate::config::tree::{Elsewhere, Error, Read, Shape, Start, Tree};
 
 /// Only the discriminator of a provider; everything else is read by its own type.
 #[derive(Debug)]
@@ -40,13 +38,18 @@ form! {
     pub struct AppKeyProvider {
         #[serde(rename = "type")]
         #[schemars(with = "String", extend("const" = "app_key"))]
-        _kind: IgnoredAny,
+        _kind: Elsewhere,
         /// The ring of master secrets that make the keys, 32 bytes at least each.
         pub secrets: String,
         /// The word in front of each key. Default: kg.
         #[serde(default = "default_prefix")]
         #[schemars(extend("pattern" = "^[a-z0-9]{1,16}$"))]
         pub prefix: String = default_prefix(),
+        /// Which keys are taken: those that the key service made, and those that were imported
+        /// into it. Default: native.
+        #[serde(default = "default_accept")]
+        #[schemars(length(min = 1))]
+        pub accept: Vec<KeyForm> = default_accept(),
         /// Where a key may stand. Default: bearer.
         #[serde(default = "default_from")]
         #[schemars(length(min = 1))]
@@ -56,6 +59,30 @@ form! {
         pub challenge_basic: bool,
         /// With a key in the query: the pages from which it may come.
         pub query_referrers: Option<Vec<String>>,
+        /// What becomes of a genuine key while the key service is away. Default: deny.
+        #[serde(default)]
+        pub outage: Outage,
+    }
+}
+
+form! {
+    /// What becomes of a genuine key while the key service is away.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub enum Outage {
+        /// It is refused.
+        #[default]
+        Deny = "deny",
+        /// It passes, also one that was revoked if the proxy does not remember it.
+        Allow = "allow",
+    }
+}
+
+impl From<Outage> for crate::provider::Outage {
+    fn from(written: Outage) -> Self {
+        match written {
+            Outage::Deny => Self::Deny,
+            Outage::Allow => Self::Allow,
+        }
     }
 }
 
@@ -63,8 +90,23 @@ fn default_prefix() -> String {
     "kg".to_owned()
 }
 
+fn default_accept() -> Vec<KeyForm> {
+    vec![KeyForm::Native]
+}
+
 fn default_from() -> Vec<Carrier> {
     vec![Carrier::Bearer]
+}
+
+form! {
+    /// Where a key comes from.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum KeyForm {
+        /// The key service made it: a forged one is recognised at once.
+        Native = "native",
+        /// It was imported, and may be any text: an unknown one has to be asked about.
+        Opaque = "opaque",
+    }
 }
 
 form! {

@@ -1,0 +1,169 @@
+//! Keys from elsewhere: which texts are asked about, and under which hashes.
+
+use keygate_core::app_key::OpaqueKey;
+use keygate_core::record::{KeyLookup, NoAnswer};
+
+use super::*;
+
+const IMPORTED: &str = "legacy:alice:0123456789abcdef";
+
+/// The demo policy with these secrets in the ring of app keys, and `accept`.
+fn with(ids: &[&str], accept: &Value) -> Policy {
+    let mut json = demo();
+    let entry = |id: &&str| json!({ "id": id, "env": format!("SECRET_{id}") });
+    json["secrets"]["app_keys"] = ids.iter().map(entry).collect();
+    json["providers"]["key"]["accept"] = accept.clone();
+    let environment = |name: &str| Some(format!("{SECRET}{name}").into_bytes());
+    Policy::parse(json.to_string().as_bytes(), &environment).unwrap()
+}
+
+fn hash_under(id: &str, key: &str) -> KeyHash {
+    let secret = Secret::new(format!("{SECRET}SECRET_{id}").into_bytes());
+    let key = OpaqueKey::parse(key.as_bytes()).unwrap();
+    MasterSecret::derive(&secret).unwrap().hash_opaque(&key)
+}
+
+fn ask(policy: &Policy, key: &str, keys: &dyn KeyLookup) -> Verdict {
+    let authorization = format!("Bearer {key}");
+    let headers = get("/api/x", &[("authorization", &authorization)]);
+    policy.decide(&headers, &facts(keys, None, NOW))
+}
+
+fn refusal(verdict: Verdict) -> (Reason, u16) {
+    match verdict {
+        Verdict::Deny(denial) => (denial.reason, denial.status),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What is known of each of some hashes; of any other, nothing.
+struct Some_(Vec<(KeyHash, Knowledge)>);
+
+impl KeyLookup for Some_ {
+    fn find(&self, hash: &KeyHash, _now: UnixMillis) -> Knowledge {
+        let found = self.0.iter().find(|(it, _)| it == hash);
+        found.map_or(Knowledge::NotAsked, |(_, knowledge)| knowledge.clone())
+    }
+}
+
+#[test]
+fn a_key_from_elsewhere_is_asked_about_under_every_secret_of_the_ring_at_once() {
+    let policy = with(&["01", "02"], &json!(["opaque"]));
+    let verdict = ask(&policy, IMPORTED, &NothingKnown);
+    let hashes = vec![hash_under("01", IMPORTED), hash_under("02", IMPORTED)];
+    let is_opaque = true;
+    assert_eq!(verdict, Verdict::Ask(Lookup { hashes, is_opaque }));
+}
+
+#[test]
+fn one_hash_that_is_known_is_enough_and_each_has_to_be_unknown() {
+    let policy = with(&["01", "02"], &json!(["opaque"]));
+    let [first, second] = ["01", "02"].map(|id| hash_under(id, IMPORTED));
+    let is_known = |keys: Vec<_>| ask(&policy, IMPORTED, &Some_(keys));
+    let alice = || known(json!({}));
+    for keys in [
+        vec![(second, alice())],
+        vec![(first, Knowledge::Unknown), (second, alice())],
+        vec![(first, alice()), (second, Knowledge::Unknown)],
+    ] {
+        assert!(matches!(is_known(keys), Verdict::Allow(_)));
+    }
+    let only_second = Lookup {
+        hashes: vec![second],
+        is_opaque: true,
+    };
+    let verdict = is_known(vec![(first, Knowledge::Unknown)]);
+    assert_eq!(verdict, Verdict::Ask(only_second));
+    let unknown = is_known(vec![
+        (first, Knowledge::Unknown),
+        (second, Knowledge::Unknown),
+    ]);
+    assert_eq!(refusal(unknown), (Reason::UnknownKey, 401));
+    let away = Knowledge::Unavailable(Reason::KeyServiceUnavailable);
+    let half = is_known(vec![(first, Knowledge::Unknown), (second, away)]);
+    assert_eq!(refusal(half), (Reason::KeyServiceUnavailable, 503));
+}
+
+#[test]
+fn a_forged_key_of_our_own_form_is_not_asked_about_as_if_it_came_from_elsewhere() {
+    let both = with(&["01"], &json!(["native", "opaque"]));
+    let forged = new_key().text.replace("kg_01", "kg_02");
+    for (key, reason) in [
+        (forged.as_str(), Reason::MalformedCredential),
+        (new_key().text.as_str(), Reason::ForgedKey),
+        ("kg_0123456789abcdef", Reason::MalformedCredential),
+    ] {
+        assert_eq!(refusal(ask(&both, key, &NothingKnown)).0, reason);
+    }
+    assert!(matches!(ask(&both, IMPORTED, &NothingKnown), Verdict::Ask(it) if it.is_opaque));
+    let native = with(&["01"], &json!(["native"]));
+    let refused = refusal(ask(&native, IMPORTED, &NothingKnown));
+    assert_eq!(refused.0, Reason::MalformedCredential);
+}
+
+#[test]
+fn a_key_from_elsewhere_has_16_to_512_visible_characters() {
+    let policy = with(&["01"], &json!(["opaque"]));
+    for (length, is_asked) in [(15, false), (16, true), (512, true), (513, false)] {
+        let verdict = ask(&policy, &"k".repeat(length), &NothingKnown);
+        assert_eq!(matches!(verdict, Verdict::Ask(_)), is_asked, "{length}");
+    }
+    for wrong in ["0123456789 abcdef", "0123456789abcd\u{e9}f"] {
+        assert_eq!(
+            refusal(ask(&policy, wrong, &NothingKnown)).0,
+            Reason::MalformedCredential
+        );
+    }
+}
+
+#[test]
+fn who_presented_too_many_unknown_keys_reads_429_and_when_to_come_back() {
+    let policy = with(&["01"], &json!(["opaque"]));
+    let refused = NoAnswer(Reason::TooManyMisses);
+    let Verdict::Deny(denial) = ask(&policy, IMPORTED, &refused) else {
+        panic!("passes")
+    };
+    assert_eq!(denial.status, 429);
+    let headers: Vec<_> = denial.headers.iter().map(|(n, v)| (&**n, &**v)).collect();
+    assert!(headers.contains(&("retry-after", "1")), "{headers:?}");
+    assert!(!headers.iter().any(|(name, _)| *name == "www-authenticate"));
+    assert!(denial.body.contains("\"rate_limited\""), "{}", denial.body);
+    assert!(denial.details.contains("reason=too_many_misses"));
+    let authorization = format!("Bearer {IMPORTED}");
+    let grpc = get(
+        "/api/x",
+        &[
+            ("authorization", &authorization),
+            ("content-type", "application/grpc"),
+        ],
+    );
+    let Verdict::Deny(denial) = policy.decide(&grpc, &facts(&refused, None, NOW)) else {
+        panic!("passes")
+    };
+    assert_eq!(denial.grpc_status, Some(8));
+    let beta = get("/beta/x", &[("authorization", &authorization)]);
+    let Verdict::Allow(grant) = policy.decide(&beta, &facts(&refused, None, NOW)) else {
+        panic!("simulate refuses nobody")
+    };
+    assert_eq!(grant.outcome, Outcome::WouldDeny(Reason::TooManyMisses));
+}
+
+#[test]
+fn in_simulate_a_key_that_is_nobodys_here_reaches_whoever_may_know_it() {
+    let policy = with(&["01"], &json!(["opaque"]));
+    let authorization = format!("Bearer {IMPORTED}");
+    let headers = get("/beta/x", &[("authorization", &authorization)]);
+    let removes = |knowledge| {
+        let keys = Some_(vec![(hash_under("01", IMPORTED), knowledge)]);
+        match policy.decide(&headers, &facts(&keys, None, NOW)) {
+            Verdict::Allow(grant) => grant.edits.contains(&Edit::Remove("authorization".into())),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(!removes(Knowledge::Unknown));
+    assert!(removes(known(json!({}))));
+    assert!(removes(known(json!({ "status": "revoked" }))));
+    assert!(removes(Knowledge::Unavailable(
+        Reason::KeyServiceUnavailable
+    )));
+}
