@@ -21,6 +21,8 @@ pub struct ServiceConfig {
     pub kid: KeyRingId,
     /// Makes and hashes new keys.
     pub master: MasterSecret,
+    /// Those that came before it, under which imported keys may be stored.
+    pub retired: Vec<MasterSecret>,
     /// May create, read and revoke keys.
     pub admin_tokens: Tokens,
     /// May look hashes up and read the change feed.

@@ -21,17 +21,17 @@ const END_OF_TIME: UnixMillis = UnixMillis(253_402_300_799_999);
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateBody {
-    account: Option<String>,
-    name: Option<String>,
+    pub(crate) account: Option<String>,
+    pub(crate) name: Option<String>,
     #[serde(default)]
-    scopes: Vec<String>,
-    metadata: Option<Box<RawValue>>,
-    expires_at: Option<String>,
-    expires_in: Option<String>,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) metadata: Option<Box<RawValue>>,
+    pub(crate) expires_at: Option<String>,
+    pub(crate) expires_in: Option<String>,
     #[serde(default)]
-    allowed_ips: Vec<String>,
+    pub(crate) allowed_ips: Vec<String>,
     #[serde(default)]
-    allowed_referrers: Vec<String>,
+    pub(crate) allowed_referrers: Vec<String>,
 }
 
 /// A key that may be issued: every field holds what the edge can carry.

@@ -20,8 +20,11 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     lookups: Family<LookupLabels, Counter>,
     epoch: Gauge<u64, AtomicU64>,
+    held_polls: Gauge<u64, AtomicU64>,
     /// Keys issued.
     pub keys_created: Counter,
+    /// Keys that were made elsewhere.
+    pub keys_imported: Counter,
     /// Keys revoked; a second revocation of the same key does not count.
     pub keys_revoked: Counter,
 }
@@ -65,7 +68,9 @@ impl Metrics {
         let requests = Family::<RequestLabels, Counter>::default();
         let lookups = Family::<LookupLabels, Counter>::default();
         let epoch = Gauge::default();
+        let held_polls = Gauge::default();
         let keys_created = Counter::default();
+        let keys_imported = Counter::default();
         let keys_revoked = Counter::default();
         registry.register("requests", "Answered requests", requests.clone());
         registry.register(
@@ -74,14 +79,22 @@ impl Metrics {
             lookups.clone(),
         );
         registry.register("epoch", "Newest number of the change feed", epoch.clone());
+        registry.register(
+            "held_polls",
+            "Polls of the change feed that wait for a change",
+            held_polls.clone(),
+        );
         registry.register("keys_created", "Keys issued", keys_created.clone());
+        registry.register("keys_imported", "Keys imported", keys_imported.clone());
         registry.register("keys_revoked", "Keys revoked", keys_revoked.clone());
         Self {
             registry,
             requests,
             lookups,
             epoch,
+            held_polls,
             keys_created,
+            keys_imported,
             keys_revoked,
         }
     }
@@ -113,8 +126,10 @@ impl Metrics {
     ///
     /// # Errors
     /// None in practice: writing to a string does not fail.
-    pub fn text(&self, epoch: u64) -> Result<String, std::fmt::Error> {
+    pub fn text(&self, epoch: u64, held_polls: usize) -> Result<String, std::fmt::Error> {
         self.epoch.set(epoch);
+        self.held_polls
+            .set(u64::try_from(held_polls).unwrap_or(u64::MAX));
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)

@@ -69,6 +69,7 @@ async fn run(
     stop: impl Future<Output = ()> + Send + 'static,
 ) {
     let (stopping, stopped) = oneshot::channel();
+    let held = Arc::clone(service);
     let listener = listener.tap_io(|stream| {
         // Answers are small and wait for nothing: Nagle's algorithm would only delay them.
         if let Err(error) = stream.set_nodelay(true) {
@@ -79,6 +80,7 @@ async fn run(
         axum::serve(listener, Arc::clone(service).router()).with_graceful_shutdown(async move {
             stop.await;
             tracing::info!("stopping");
+            held.release();
             let _ = stopping.send(());
         });
     let out_of_time = async {

@@ -7,7 +7,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
 use keygate_core::time::Millis;
 use keygate_core::wire::{
-    ChangesResponse, LinkUseRequest, LinkUseResponse, LookupRequest, MAX_LOOKUP,
+    Incarnation, LinkUseRequest, LinkUseResponse, LookupRequest, MAX_LOOKUP, MAX_WAIT,
 };
 
 use super::Service;
@@ -57,20 +57,49 @@ pub(super) async fn use_link(
     Ok(Json(LinkUseResponse { first }))
 }
 
-/// `GET /v1/changes?after=N`; without `after` only the epoch, where an edge begins.
+/// `GET /v1/changes?after=N&incarnation=I&wait=1250ms`; without `after` only where the feed
+/// stands, for an edge that begins. With `wait` the answer comes when there is something to say,
+/// or after that time; at once where too many wait already.
 pub(super) async fn changes(
     State(service): State<Arc<Service>>,
     RawQuery(query): RawQuery,
 ) -> Result<impl IntoResponse, Problem> {
-    let query = Query::parse(query.as_deref(), &["after"])?;
-    let answer = match query.number("after")? {
-        Some(after) => service.store.changes(after).await?,
-        None => ChangesResponse {
-            epoch: service.store.epoch().await?,
-            reset: false,
-            more: false,
-            changed: Vec::new(),
-        },
+    let query = Query::parse(query.as_deref(), &["after", "incarnation", "wait"])?;
+    let incarnation = match query.text("incarnation").map(Incarnation::parse) {
+        Some(None) => {
+            return Err(Problem::field(
+                "incarnation",
+                "must be one that was answered",
+            ));
+        }
+        Some(known) => known,
+        None => None,
     };
-    Ok(Json(answer))
+    let wait = query.span("wait")?;
+    if wait.is_some_and(|it| it > MAX_WAIT) {
+        let detail = format!("must be at most {} s", MAX_WAIT.0 / 1000);
+        return Err(Problem::field("wait", detail));
+    }
+    let Some(after) = query.number("after")? else {
+        let start = service.store.end_of_feed().await?;
+        return Ok(Json(start));
+    };
+    let answer = service.store.changes(after, incarnation).await?;
+    let is_other = incarnation.is_some_and(|it| it != answer.incarnation);
+    let is_news = answer.reset || answer.epoch > after || is_other;
+    let wait = wait.filter(|_| !is_news);
+    let is_held = match wait {
+        Some(wait) => {
+            service
+                .waiting
+                .hold(service.store.changed(after), wait)
+                .await
+        }
+        None => false,
+    };
+    // Read again also when nobody said anything: another process may have written.
+    match is_held {
+        true => Ok(Json(service.store.changes(after, incarnation).await?)),
+        false => Ok(Json(answer)),
+    }
 }

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use keygate_core::app_key::NewAppKey;
+use keygate_core::app_key::{MasterSecret, NewAppKey};
 use keygate_core::time::UnixMillis;
 use serde::{Deserialize, Serialize};
 
@@ -149,8 +149,22 @@ impl Service {
         caller.admit(needed, assertions, &self.store, now).await
     }
 
-    /// Makes a key. If the randomness gives out on the way, what was made is thrown away.
+    /// Makes a key.
     fn generate(&self) -> Result<NewAppKey, Problem> {
+        self.draw(|fill| self.master.generate(&self.prefix, self.kid, fill))
+    }
+
+    /// The secrets under which a key may be stored; new ones are under the first.
+    pub(super) fn masters(&self) -> impl Iterator<Item = &MasterSecret> {
+        std::iter::once(&self.master).chain(&self.retired)
+    }
+
+    /// Makes something of random bytes. If the randomness gives out on the way, what was
+    /// made is thrown away.
+    pub(super) fn draw<T>(
+        &self,
+        make: impl FnOnce(&mut dyn FnMut(&mut [u8])) -> T,
+    ) -> Result<T, Problem> {
         let mut drawn = Ok(());
         let mut fill = |bytes: &mut [u8]| {
             if let Err(error) = (self.ambient.randomness)(bytes) {
@@ -159,9 +173,9 @@ impl Service {
                 bytes.fill(0);
             }
         };
-        let fresh = self.master.generate(&self.prefix, self.kid, &mut fill);
+        let made = make(&mut fill);
         drawn?;
-        Ok(fresh)
+        Ok(made)
     }
 }
 

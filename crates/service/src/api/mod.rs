@@ -1,10 +1,12 @@
 //! The HTTP API: which path goes where, who may call it, and what every answer carries.
 
 mod edge;
+mod import;
 mod jwks;
 mod keys;
 mod probes;
 mod read;
+mod waiting;
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -23,6 +25,7 @@ use keygate_core::wire::{CHANGES_PATH, LINK_USES_PATH, LOOKUPS_PATH, SERVICE_MAR
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::read::is_json;
+use self::waiting::Waiting;
 use crate::ambient::Ambient;
 use crate::auth::{Gate, Role};
 use crate::caller::{Assertions, Caller};
@@ -34,16 +37,21 @@ use crate::store::SqliteStore;
 /// After this a request is given up, be it a slow client or a locked database.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Most polls that are held at once: each has a connection. More are answered at once.
+const HELD_POLLS: usize = 1024;
+
 /// The service without its socket: what the routes share.
 pub struct Service {
     pub(crate) store: SqliteStore,
     prefix: Prefix,
     kid: KeyRingId,
     master: MasterSecret,
+    retired: Vec<MasterSecret>,
     gate: Gate,
     assertions: Option<Assertions>,
     ambient: Ambient,
     metrics: Metrics,
+    waiting: Waiting,
 }
 
 impl Service {
@@ -54,6 +62,7 @@ impl Service {
             prefix: config.prefix.clone(),
             kid: config.kid,
             master: config.master.clone(),
+            retired: config.retired.clone(),
             gate: Gate {
                 admin: config.admin_tokens.clone(),
                 edge: config.edge_tokens.clone(),
@@ -61,13 +70,20 @@ impl Service {
             assertions: config.assertions.clone(),
             ambient,
             metrics: Metrics::new(),
+            waiting: Waiting::new(HELD_POLLS),
         })
+    }
+
+    /// Answers the polls that are held, and holds no more: the service is about to stop.
+    pub fn release(&self) {
+        self.waiting.end();
     }
 
     /// The routes.
     pub fn router(self: Arc<Self>) -> Router {
         let keys = Router::new()
             .route("/v1/keys", post(keys::create).get(keys::list))
+            .route("/v1/keys/import", post(import::import))
             .route("/v1/keys/{id}", get(keys::show))
             .route("/v1/keys/{id}/revoke", post(keys::revoke))
             .route_layer(from_fn_with_state(Arc::clone(&self), identify));

@@ -35,6 +35,9 @@ pub(super) async fn metrics(
     State(service): State<Arc<Service>>,
 ) -> Result<impl IntoResponse, Problem> {
     let epoch = service.store.epoch().await?;
-    let text = service.metrics.text(epoch).map_err(|_| Problem::Internal)?;
+    let text = service
+        .metrics
+        .text(epoch, service.waiting.held())
+        .map_err(|_| Problem::Internal)?;
     Ok(([(CONTENT_TYPE, METRICS_TYPE)], text))
 }

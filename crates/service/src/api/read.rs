@@ -8,6 +8,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
+use keygate_core::time::Millis;
 use serde::de::DeserializeOwned;
 
 use crate::problem::Problem;
@@ -112,6 +113,12 @@ impl Query {
             Some(number) => Ok(Some(number)),
             None => Err(Problem::field(name, "must be a whole number")),
         }
+    }
+
+    /// A parameter such as `1250ms`.
+    pub(super) fn span(&self, name: &str) -> Result<Option<Millis>, Problem> {
+        let span = self.text(name).map(Millis::parse).transpose();
+        span.map_err(|error| Problem::field(name, error.to_string()))
     }
 }
 

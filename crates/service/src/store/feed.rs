@@ -2,12 +2,20 @@
 
 use keygate_core::app_key::KeyHash;
 use keygate_core::time::UnixMillis;
-use keygate_core::wire::{ChangesResponse, LookupResponse, MAX_CHANGES, Record, Status};
-use rusqlite::{Transaction, params};
+use keygate_core::wire::{
+    ChangesResponse, Incarnation, LookupResponse, MAX_CHANGES, Record, Status,
+};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::keys::{COLUMNS, hash, key, sql_millis};
 use super::{SqliteStore, StoreError};
 use crate::key::Key;
+
+/// How many changes are kept. An edge that is further behind is told to forget everything.
+const KEPT_CHANGES: i64 = 100_000;
+
+/// How many lives of the database are remembered.
+const KEPT_INCARNATIONS: i64 = 100;
 
 impl SqliteStore {
     /// The number of the newest change; 0 before the first.
@@ -18,20 +26,57 @@ impl SqliteStore {
         self.read(epoch).await
     }
 
-    /// What changed since `after`, oldest first and at most [`MAX_CHANGES`].
-    ///
-    /// An `after` that lies ahead was given by a database that is gone (a
-    /// backup was restored): the edge must forget everything.
+    /// Where the feed stands, for whoever begins to follow it.
     ///
     /// # Errors
     /// [`StoreError::Failed`].
-    pub async fn changes(&self, after: u64) -> Result<ChangesResponse, StoreError> {
+    pub async fn end_of_feed(&self) -> Result<ChangesResponse, StoreError> {
+        self.read(|transaction| {
+            Ok(ChangesResponse {
+                incarnation: current(transaction)?,
+                epoch: epoch(transaction)?,
+                reset: false,
+                more: false,
+                changed: Vec::new(),
+            })
+        })
+        .await
+    }
+
+    /// Waits until there is a change after the one with this number.
+    pub async fn changed(&self, after: u64) {
+        let mut newest = self.newest.subscribe();
+        // An error would say that the store is gone, whose method this is.
+        let _ = newest.wait_for(|newest| *newest > after).await;
+    }
+
+    /// What changed since `after`, oldest first and at most [`MAX_CHANGES`].
+    ///
+    /// Told to forget everything is whoever asks from a place that is not in the history of
+    /// this database, as far as it is kept: in an `incarnation` that is unknown here, or that
+    /// ended before `after` since a backup was restored. Without one only the number counts.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`].
+    pub async fn changes(
+        &self,
+        after: u64,
+        incarnation: Option<Incarnation>,
+    ) -> Result<ChangesResponse, StoreError> {
         self.read(move |transaction| {
             let newest = epoch(transaction)?;
-            if after >= newest {
+            let is_lost = after > newest
+                || after.saturating_add(1) < oldest(transaction)?
+                || match incarnation {
+                    Some(asked) => !is_history(transaction, asked, after)?,
+                    None => false,
+                };
+            let here = current(transaction)?;
+            if is_lost || after == newest {
                 return Ok(ChangesResponse {
+                    incarnation: here,
                     epoch: newest,
-                    reset: after > newest,
+                    reset: is_lost,
                     more: false,
                     changed: Vec::new(),
                 });
@@ -46,6 +91,7 @@ impl SqliteStore {
             let rows: Vec<(i64, KeyHash)> = rows.collect::<Result<_, _>>()?;
             let last = rows.last().map_or(newest, |&(seq, _)| seq.unsigned_abs());
             Ok(ChangesResponse {
+                incarnation: here,
                 epoch: last,
                 reset: false,
                 more: last < newest,
@@ -70,6 +116,7 @@ impl SqliteStore {
                 }
             }
             Ok(LookupResponse {
+                incarnation: current(transaction)?,
                 epoch: epoch(transaction)?,
                 records,
             })
@@ -86,15 +133,68 @@ pub(super) fn append(
 ) -> rusqlite::Result<()> {
     transaction
         .prepare_cached("INSERT INTO changes (hash, at) VALUES (?1, ?2)")?
-        .execute(params![&hash.0[..], sql_millis(at)])
+        .execute(params![&hash.0[..], sql_millis(at)])?;
+    transaction
+        .prepare_cached("DELETE FROM changes WHERE seq <= last_insert_rowid() - ?1")?
+        .execute([KEPT_CHANGES])
         .map(drop)
 }
 
-fn epoch(transaction: &Transaction<'_>) -> rusqlite::Result<u64> {
+/// Begins another life of the database, and returns its epoch.
+pub(super) fn begin_incarnation(connection: &mut Connection) -> rusqlite::Result<u64> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let epoch = epoch(&transaction)?;
+    // SQLite's generator is seeded by the system: fit for a number that is never seen again.
+    transaction.execute(
+        "INSERT INTO incarnations (id, began) VALUES (randomblob(16), ?1)",
+        [i64::try_from(epoch).unwrap_or(i64::MAX)],
+    )?;
+    transaction.execute(
+        "DELETE FROM incarnations WHERE number <= last_insert_rowid() - ?1",
+        [KEPT_INCARNATIONS],
+    )?;
+    transaction.commit()?;
+    Ok(epoch)
+}
+
+pub(super) fn epoch(transaction: &Transaction<'_>) -> rusqlite::Result<u64> {
     transaction
         .prepare_cached("SELECT coalesce(max(seq), 0) FROM changes")?
         .query_row([], |row| row.get::<_, i64>(0))
         .map(i64::unsigned_abs)
+}
+
+/// The number of the oldest change that is kept; 0 before the first.
+fn oldest(transaction: &Transaction<'_>) -> rusqlite::Result<u64> {
+    transaction
+        .prepare_cached("SELECT coalesce(min(seq), 0) FROM changes")?
+        .query_row([], |row| row.get::<_, i64>(0))
+        .map(i64::unsigned_abs)
+}
+
+/// The life that the database is in. Read in the transaction of what it goes with.
+fn current(transaction: &Transaction<'_>) -> rusqlite::Result<Incarnation> {
+    transaction
+        .prepare_cached("SELECT id FROM incarnations ORDER BY number DESC LIMIT 1")?
+        .query_row([], |row| row.get(0).map(Incarnation))
+}
+
+/// Whether the database was once in this incarnation with this epoch: no later one began before.
+fn is_history(
+    transaction: &Transaction<'_>,
+    incarnation: Incarnation,
+    epoch: u64,
+) -> rusqlite::Result<bool> {
+    transaction
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM incarnations AS asked WHERE id = ?1 AND NOT EXISTS \
+             (SELECT 1 FROM incarnations AS later \
+              WHERE later.number > asked.number AND later.began < ?2))",
+        )?
+        .query_row(
+            params![&incarnation.0[..], i64::try_from(epoch).unwrap_or(i64::MAX)],
+            |row| row.get(0),
+        )
 }
 
 /// Expiry is for the edge to see, on every request: the status says only what no clock can.

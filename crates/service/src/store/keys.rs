@@ -29,6 +29,26 @@ pub struct NewKey {
     pub draft: Draft,
 }
 
+/// A key from elsewhere.
+#[derive(Clone, Debug)]
+pub struct Import {
+    /// The hashes under which it may be stored already.
+    pub candidates: Vec<KeyHash>,
+    /// As what it is stored otherwise.
+    pub new: NewKey,
+}
+
+/// What became of it.
+#[derive(Clone, Debug)]
+pub enum Imported {
+    /// It is stored, under this id.
+    New(String),
+    /// It is not there, and was not to be stored.
+    Absent,
+    /// It was there.
+    Exists(Box<Key>),
+}
+
 /// Which keys to list.
 #[derive(Clone, Debug)]
 pub struct Filter {
@@ -66,33 +86,46 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Failed`].
     pub async fn insert(&self, new: NewKey, now: UnixMillis) -> Result<Option<Key>, StoreError> {
+        self.write(move |transaction| match insert(transaction, &new, now)? {
+            true => by_id(transaction, &new.id),
+            false => Ok(None),
+        })
+        .await
+    }
+
+    /// Stores those of some keys that are not there yet, all or none; with `dry_run` none.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`].
+    pub async fn import(
+        &self,
+        keys: Vec<Import>,
+        dry_run: bool,
+        now: UnixMillis,
+    ) -> Result<Vec<Imported>, StoreError> {
+        if dry_run {
+            let found = move |transaction: &Transaction<'_>| {
+                let keys = keys.iter();
+                keys.map(|it| {
+                    let key = existing(transaction, &it.candidates)?;
+                    Ok(key.map_or(Imported::Absent, |key| Imported::Exists(Box::new(key))))
+                })
+                .collect()
+            };
+            return self.read(found).await;
+        }
         self.write(move |transaction| {
-            let stored = transaction
-                .prepare_cached(
-                    "INSERT INTO keys (id, hash, start, account, name, scopes, metadata, \
-                     allowed_ips, created_at, expires_at, allowed_referrers) \
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
-                     ON CONFLICT DO NOTHING",
-                )?
-                .execute(params![
-                    new.id,
-                    &new.hash.0[..],
-                    new.start,
-                    new.draft.account,
-                    new.draft.name,
-                    json(&new.draft.scopes)?,
-                    new.draft.metadata.get(),
-                    json(&new.draft.allowed_ips)?,
-                    sql_millis(now),
-                    new.draft.expires_at.map(sql_millis),
-                    json(&new.draft.allowed_referrers)?,
-                ])?;
-            if stored == 0 {
-                return Ok(None);
-            }
-            // An edge that was asked about this key too early remembers that it is unknown.
-            append(transaction, new.hash, now)?;
-            by_id(transaction, &new.id)
+            let import = |import: &Import| {
+                if let Some(key) = existing(transaction, &import.candidates)? {
+                    return Ok(Imported::Exists(Box::new(key)));
+                }
+                match insert(transaction, &import.new, now)? {
+                    true => Ok(Imported::New(import.new.id.clone())),
+                    // Its hash is none that exists, so that its id is: one in 62 to the tenth.
+                    false => Err(rusqlite::Error::StatementChangedRows(0)),
+                }
+            };
+            keys.iter().map(import).collect()
         })
         .await
     }
@@ -141,6 +174,51 @@ impl SqliteStore {
         })
         .await
     }
+}
+
+/// Stores a key; `false` when its id or its hash exists already.
+fn insert(transaction: &Transaction<'_>, new: &NewKey, now: UnixMillis) -> rusqlite::Result<bool> {
+    let stored = transaction
+        .prepare_cached(
+            "INSERT INTO keys (id, hash, start, account, name, scopes, metadata, \
+             allowed_ips, created_at, expires_at, allowed_referrers) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![
+            new.id,
+            &new.hash.0[..],
+            new.start,
+            new.draft.account,
+            new.draft.name,
+            json(&new.draft.scopes)?,
+            new.draft.metadata.get(),
+            json(&new.draft.allowed_ips)?,
+            sql_millis(now),
+            new.draft.expires_at.map(sql_millis),
+            json(&new.draft.allowed_referrers)?,
+        ])?;
+    if stored == 0 {
+        return Ok(false);
+    }
+    // An edge that was asked about this key too early remembers that it is unknown.
+    append(transaction, new.hash, now)?;
+    Ok(true)
+}
+
+/// The key that is stored under one of these hashes.
+fn existing(
+    transaction: &Transaction<'_>,
+    candidates: &[KeyHash],
+) -> rusqlite::Result<Option<Key>> {
+    let mut statement =
+        transaction.prepare_cached(&format!("SELECT {COLUMNS} FROM keys WHERE hash = ?1"))?;
+    for hash in candidates {
+        if let Some(key) = statement.query_row([&hash.0[..]], key).optional()? {
+            return Ok(Some(key));
+        }
+    }
+    Ok(None)
 }
 
 fn by_id(transaction: &Transaction<'_>, id: &str) -> rusqlite::Result<Option<Key>> {

@@ -3,10 +3,11 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Step N brings `PRAGMA user_version` from N to N + 1.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     include_str!("../../migrations/0001_keys.sql"),
     include_str!("../../migrations/0002_referrers.sql"),
     include_str!("../../migrations/0003_link_uses.sql"),
+    include_str!("../../migrations/0004_incarnations.sql"),
 ];
 
 #[derive(Debug)]

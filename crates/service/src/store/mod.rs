@@ -17,9 +17,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
-pub use keys::{Filter, NewKey, Page, Revoked};
+pub use keys::{Filter, Import, Imported, NewKey, Page, Revoked};
 
 const READERS: usize = 4;
 
@@ -33,6 +33,8 @@ pub struct SqliteStore {
     next_reader: AtomicUsize,
     // The last to close, since only a connection that writes removes the write-ahead log.
     writer: Arc<Mutex<Connection>>,
+    /// The number of the newest change, for those who wait for the next.
+    newest: Arc<watch::Sender<u64>>,
 }
 
 /// Why the database cannot be used. Carries no key and no hash.
@@ -92,6 +94,7 @@ impl SqliteStore {
             },
             migrations::Error::Sql(error) => named(&error),
         })?;
+        let newest = feed::begin_incarnation(&mut writer).map_err(|error| named(&error))?;
         let reader = || connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
         let readers: Result<Vec<_>, _> = (0..READERS).map(|_| reader()).collect();
         let readers = readers.map_err(|error| named(&error))?;
@@ -102,6 +105,7 @@ impl SqliteStore {
                 .map(|one| Arc::new(Mutex::new(one)))
                 .collect(),
             next_reader: AtomicUsize::new(0),
+            newest: Arc::new(watch::Sender::new(newest)),
         })
     }
 
@@ -122,10 +126,14 @@ impl SqliteStore {
     ) -> Result<T, StoreError> {
         // Waiting here rather than on a blocked thread keeps the thread pool free for readers.
         let mut writer = Arc::clone(&self.writer).lock_owned().await;
+        let newest = Arc::clone(&self.newest);
         blocking(move || {
             let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let answer = work(&transaction)?;
+            let epoch = feed::epoch(&transaction)?;
             transaction.commit()?;
+            // Here rather than after this call, which may be given up while it runs.
+            newest.send_if_modified(|it| std::mem::replace(it, epoch) != epoch);
             Ok(answer)
         })
         .await

@@ -4,6 +4,8 @@ mod accounts;
 mod bodies;
 mod database;
 mod edge;
+mod feed;
+mod import;
 mod keys;
 mod links;
 mod roles;

@@ -210,6 +210,7 @@ pub fn config(database: &Path) -> ServiceConfig {
         prefix: Prefix::parse("kg").unwrap(),
         kid: KeyRingId::parse("01").unwrap(),
         master: master(),
+        retired: Vec::new(),
         admin_tokens: Tokens::parse(&format!("{ADMIN}, {SECOND_ADMIN}")).unwrap(),
         edge_tokens: Tokens::parse(EDGE).unwrap(),
         assertions: None,
