@@ -25,7 +25,7 @@ pub fn explain(reason: Reason) -> &'static str {
         Reason::UnreadableRequest => "method, path or host is missing, double or not ASCII",
         Reason::NoRule => "no rule matches, and unmatched is \"deny\"",
         Reason::ForgedKey => "none of the secrets that count made this key",
-        Reason::UnknownKey => "it is genuine, and the key service does not know it",
+        Reason::UnknownKey => "the key service does not know it",
         Reason::RevokedKey => "it was revoked",
         Reason::DisabledKey => "it is switched off",
         Reason::WrongAccount => "the user name of Basic is not the account of the key",
@@ -38,6 +38,9 @@ pub fn explain(reason: Reason) -> &'static str {
         Reason::ChallengeFailed => "the solution of the challenge does not hold for this client",
         Reason::NoSigningKey => "no secret counts now with which to sign the assertion",
         Reason::KeyServiceUnavailable => "the key service gave no usable answer",
+        Reason::TooManyMisses => {
+            "too many keys from this address were unknown to the key service: see miss_limit"
+        }
         Reason::Overloaded => "too many requests already wait for the key service",
         Reason::HostFailure => "the proxy did not do what it was asked to",
     }

@@ -44,6 +44,9 @@ pub struct Args {
         default_value = "01=KEYGATE_APP_KEYS"
     )]
     secret: SecretSource,
+    /// An earlier secret, under which imported keys may be stored; may be repeated
+    #[arg(long = "retired-secret", value_name = "ID=VARIABLE[:ENCODING]")]
+    retired: Vec<SecretSource>,
     /// The variable that holds the tokens of admins
     #[arg(long, value_name = "VARIABLE", default_value = "KEYGATE_ADMIN_TOKEN")]
     admin_token_env: String,
@@ -62,6 +65,11 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         prefix: args.prefix,
         kid: args.secret.kid,
         master: args.secret.read()?,
+        retired: args
+            .retired
+            .iter()
+            .map(SecretSource::read)
+            .collect::<Result<_, _>>()?,
         admin_tokens: tokens(&args.admin_token_env)?,
         edge_tokens: tokens(&args.edge_token_env)?,
         assertions: args.assertions.read()?,

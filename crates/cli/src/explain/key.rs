@@ -16,11 +16,15 @@ pub fn steps(keys: &AppKeys, request: &Request<'_>, facts: &Facts<'_>) -> Vec<St
         Err(_) => return vec![format!("looked in {}", places.join(", "))],
     };
     let mut steps = vec![format!("a credential in {}", place(found.carrier))];
+    if !keys.takes_native || (keys.takes_opaque && !keys.prefix.is_of(found.text.expose())) {
+        steps.extend(opaque(keys, found.text.expose(), facts));
+        return steps;
+    }
     let Ok(key) = AppKey::parse(found.text.expose(), &keys.prefix) else {
         steps.push("its form: prefix, length, alphabet or checksum is wrong".to_owned());
         return steps;
     };
-    let (kid, id) = (key.kid(), key.id());
+    let (kid, id) = (key.kid().to_string(), key.id());
     steps.push(format!("its form holds: kid \"{kid}\", id \"{id}\""));
     let entry = keys.ring.0.iter().find(|entry| entry.id == kid);
     let Some(hash) = keys.ring.authenticate(&key, facts.now) else {
@@ -34,16 +38,43 @@ pub fn steps(keys: &AppKeys, request: &Request<'_>, facts: &Facts<'_>) -> Vec<St
         return steps;
     };
     steps.push(format!("its tag holds: made with the secret \"{kid}\""));
-    steps.push(match facts.keys.find(&hash, facts.now) {
+    steps.push(said(&facts.keys.find(&hash, facts.now)));
+    steps
+}
+
+/// The steps for a key from elsewhere, of which nothing is public.
+fn opaque(keys: &AppKeys, text: &[u8], facts: &Facts<'_>) -> Vec<String> {
+    let Ok(hashes) = keys.hashes(text, facts.now) else {
+        return vec!["its form: not 16 to 512 visible ASCII characters".to_owned()];
+    };
+    let hashes = hashes.as_slice();
+    let knowledge = hashes.iter().map(|it| facts.keys.find(it, facts.now));
+    let known = knowledge.max_by_key(|it| matches!(it, Knowledge::Known(_)));
+    let held = format!(
+        "its form holds: a key from elsewhere, under {} secret(s) of the ring",
+        hashes.len()
+    );
+    std::iter::once(held)
+        .chain(known.as_ref().map(said))
+        .collect()
+}
+
+fn said(knowledge: &Knowledge) -> String {
+    match knowledge {
         Knowledge::Known(known) => format!(
             "the key service: account \"{}\", scopes \"{}\"",
             known.account, known.scopes
         ),
         Knowledge::Unknown => "the key service: not known".to_owned(),
         Knowledge::NotAsked => "the key service: nothing is known here of this key".to_owned(),
-        Knowledge::Unavailable(_) => "the key service: no answer".to_owned(),
-    });
-    steps
+        Knowledge::Outdated(Some(last)) => format!(
+            "the key service: no answer; last known: account \"{}\"",
+            last.account
+        ),
+        Knowledge::Unavailable(_) | Knowledge::Outdated(None) => {
+            "the key service: no answer".to_owned()
+        }
+    }
 }
 
 fn place(carrier: &Carrier) -> String {

@@ -14,6 +14,9 @@ pub fn print(page: &mut Page, verdict: &Verdict) -> ExitCode {
             let why = match grant.outcome {
                 Outcome::Verified => "allow: verified".to_owned(),
                 Outcome::Cleared => "allow: cleared by a challenge".to_owned(),
+                Outcome::Unchecked => {
+                    "allow: the key is genuine; whether it still counts cannot be known".to_owned()
+                }
                 Outcome::Anonymous => "allow: nothing was asked for".to_owned(),
                 Outcome::WouldDeny(reason) => format!(
                     "allow: only simulated; it would be refused for {}",

@@ -3,7 +3,7 @@
 use keygate_core::policy::Facts;
 use keygate_core::provider::{Conclusion, Finding, Provider};
 use keygate_core::request::Request;
-use keygate_core::rule::Requirement;
+use keygate_core::requirement::Requirement;
 use serde_json::Value;
 
 use super::answer::Page;
@@ -70,6 +70,9 @@ fn finding(finding: &Finding<'_>) -> String {
         Conclusion::Met(None) => "met".to_owned(),
         Conclusion::Ask(_) => {
             "would ask the key service (see --key-record, --unknown-key)".to_owned()
+        }
+        Conclusion::Unchecked => {
+            "passes unchecked: the key service is away, and \"outage\" is \"allow\"".to_owned()
         }
         Conclusion::Refused(refusal) => {
             let reason = refusal.reason;

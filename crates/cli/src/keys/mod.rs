@@ -1,6 +1,7 @@
 //! `keygate keys`: app keys, by way of the key service.
 
 mod create;
+mod import;
 mod list;
 mod revoke;
 mod show;
@@ -13,7 +14,7 @@ use serde_json::value::RawValue;
 
 use crate::error::CliError;
 
-/// Create, list, show and revoke app keys.
+/// Create, import, list, show and revoke app keys.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -23,6 +24,7 @@ pub struct Args {
 #[derive(Subcommand)]
 enum Command {
     Create(create::Args),
+    Import(import::Args),
     List(list::Args),
     Show(show::Args),
     Revoke(revoke::Args),
@@ -32,6 +34,7 @@ enum Command {
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
     match args.command {
         Command::Create(args) => create::run(args),
+        Command::Import(args) => import::run(&args),
         Command::List(args) => list::run(args),
         Command::Show(args) => show::run(args),
         Command::Revoke(args) => revoke::run(args),

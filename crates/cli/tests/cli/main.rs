@@ -5,6 +5,7 @@ mod docs;
 mod exit_codes;
 mod explain;
 mod formats;
+mod import;
 mod keys;
 mod links;
 mod schema;
