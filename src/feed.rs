@@ -2,10 +2,10 @@
 //! it publishes.
 
 use keygate_core::cache::KeyCache;
-use keygate_core::feed::{CatchUp, PollLease, SharedFeed};
+use keygate_core::feed::{CatchUp, PollLease, Position, SharedFeed};
 use keygate_core::policy::KeyService;
-use keygate_core::time::UnixMillis;
-use keygate_core::wire::ChangesResponse;
+use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::wire::{CHANGES_PATH, ChangesResponse};
 
 use crate::host::{self, HostError};
 use crate::metrics::count;
@@ -30,7 +30,7 @@ struct Poll {
     token: u32,
     at: UnixMillis,
     /// It asks for what comes after this; without it, where the feed stands.
-    after: Option<u64>,
+    after: Option<Position>,
 }
 
 impl Follower {
@@ -38,7 +38,7 @@ impl Follower {
     /// share what they know, also when their rules differ.
     pub fn new(service: &KeyService) -> Result<Self, HostError> {
         let (cluster, authority) = (&service.cluster, &service.authority);
-        let name = |what: &str| format!("keygate.1.{what} {cluster} {authority}");
+        let name = |what: &str| format!("keygate.2.{what} {cluster} {authority}");
         Ok(Self {
             lease_name: name("poll_lease"),
             feed_name: name("feed"),
@@ -53,18 +53,20 @@ impl Follower {
     /// The poll that is due, if it is this worker's turn.
     pub fn poll_due(&mut self, service: &KeyService, now: UnixMillis) -> Option<PollDue> {
         // The clock may be set back: what lies too far ahead is as lost as what is past.
-        let patience = crate::root::patience(service);
-        let lost = |it: &mut Poll| it.at.0.abs_diff(now.0) > patience.0;
+        let Millis(patience) = service.patience();
+        let patience = patience.saturating_add(service.wait().0);
+        let lost = |it: &mut Poll| it.at.0.abs_diff(now.0) > patience;
         if self.call.take_if(lost).is_some() {
             self.failed();
         }
+        // Also while a poll is held: whoever ticks is alive.
         let is_mine = self.hold_lease(now);
         let is_due = |due: UnixMillis| due <= now || due > now.plus(service.poll);
         if !is_mine || self.call.is_some() || !self.due.is_none_or(is_due) {
             return None;
         }
         self.due = Some(now.plus(service.poll));
-        let after = self.shared().map(|(feed, _)| feed.epoch);
+        let after = self.shared().map(|(feed, _)| feed.position);
         Some(PollDue { after })
     }
 
@@ -91,7 +93,7 @@ impl Follower {
         }
         let Poll { at, after, .. } = &poll.0;
         let (feed, version) = match (self.shared(), after) {
-            (Some((mut feed, version)), Some(after)) if feed.epoch == *after => {
+            (Some((mut feed, version)), Some(after)) if feed.position == *after => {
                 feed.take(answer, *at);
                 (feed, version)
             }
@@ -99,9 +101,7 @@ impl Follower {
                 let Ok(generation) = host::random() else {
                     return;
                 };
-                let mut feed = SharedFeed::new(generation);
-                feed.begin(answer, *at);
-                (feed, 0)
+                (SharedFeed::begin(generation, answer, *at), 0)
             }
             // Another worker was faster.
             (Some(_) | None, Some(_)) | (Some(_), None) => return,
@@ -122,7 +122,8 @@ impl Follower {
     }
 
     /// Takes over what the polling worker has published.
-    pub fn follow(&mut self, cache: &KeyCache) {
+    pub fn follow(&mut self, cache: &KeyCache, now: UnixMillis) {
+        cache.observe(now);
         let Some((feed, version)) = self.shared() else {
             return;
         };
@@ -132,12 +133,19 @@ impl Follower {
         let Some(renewed) = feed.renewed else {
             return;
         };
-        match (self.followed, cache.epoch()) {
-            (Some((generation, _)), Some(epoch)) => match feed.since(generation, epoch) {
-                CatchUp::Forget(hashes) => cache.follow(&hashes, feed.epoch, true, renewed),
-                CatchUp::Reset => cache.reset(feed.epoch, renewed),
-            },
-            _ => cache.follow(&[], feed.epoch, true, renewed),
+        let caught_up = match (self.followed, cache.position()) {
+            (Some((generation, _)), Some(at)) => feed.since(generation, at.epoch),
+            _ => {
+                count("keygate_feed.begun");
+                CatchUp::Forget(Vec::new())
+            }
+        };
+        match caught_up {
+            CatchUp::Forget(hashes) => cache.follow(&hashes, feed.position, true, renewed),
+            CatchUp::Reset => {
+                count("keygate_feed.reset");
+                cache.reset(feed.position, renewed);
+            }
         }
         self.followed = Some((feed.generation, version));
     }
@@ -145,6 +153,16 @@ impl Follower {
     fn shared(&self) -> Option<(SharedFeed, u32)> {
         let (bytes, version) = host::shared(&self.feed_name).ok()?;
         Some((SharedFeed::parse(&bytes)?, version))
+    }
+
+    /// Gives the lease up, so that another polls from its next tick on.
+    pub fn hand_over(&self) {
+        if let Ok((bytes, version)) = host::shared(&self.lease_name)
+            && let Some(lease) = PollLease::parse(&bytes).filter(|it| it.owner == self.me)
+        {
+            // An error says that another has it already.
+            let _ = host::share(&self.lease_name, &lease.ended().to_bytes(), version);
+        }
     }
 
     /// Whether it is this worker that polls: it holds the lease, or has just got it.
@@ -162,7 +180,20 @@ impl Follower {
 /// A poll that is due.
 pub struct PollDue {
     /// Ask for what comes after this; without it, where the feed stands.
-    pub after: Option<u64>,
+    after: Option<Position>,
+}
+
+impl PollDue {
+    /// Path and query of the call, and how long it may take.
+    pub fn call(&self, service: &KeyService) -> (String, Millis) {
+        let Some(Position { incarnation, epoch }) = self.after else {
+            return (CHANGES_PATH.to_owned(), service.timeout);
+        };
+        let Millis(wait) = service.wait();
+        let query = format!("after={epoch}&incarnation={incarnation}&wait={wait}ms");
+        let timeout = Millis(service.timeout.0.saturating_add(wait));
+        (format!("{CHANGES_PATH}?{query}"), timeout)
+    }
 }
 
 /// A poll that was answered.

@@ -1,24 +1,26 @@
-//! The only file that names a host call. Each returns what can go wrong, since the
-//! SDK's own wrappers panic on a status they do not expect, and a panic would take
-//! down the worker's virtual machine. Bytes only: a header need not be UTF-8.
+//! The only folder that names a host call, or one of the host. Each call returns what can
+//! go wrong: a panic would take down the worker's virtual machine. Bytes only: a header
+//! need not be UTF-8.
 #![allow(
     unsafe_code,
     reason = "the proxy-wasm ABI is a set of C functions over raw memory"
 )]
 
+mod abi;
+mod callbacks;
+mod log;
 mod wasi;
 
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::ptr::null_mut;
-use std::time::Duration;
 
 use keygate_core::request::Header;
 use keygate_core::time::{Millis, UnixMillis};
-use proxy_wasm::hostcalls;
-/// Which headers or trailers.
-pub use proxy_wasm::types::MapType as Map;
-use proxy_wasm::types::{BufferType, MetricType, StreamType};
+
+pub use abi::{Action, Map, Metric};
+use abi::{BufferType, StreamType};
+pub use wasi::{environment, random};
 
 /// The host refused a call; the number is its status in the ABI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,14 +103,22 @@ unsafe extern "C" {
         headers_size: usize,
         grpc_status: i32,
     ) -> u32;
-    fn proxy_set_effective_context(context: u32) -> u32;
-    fn proxy_define_metric(
-        kind: MetricType,
-        name: *const u8,
-        size: usize,
-        return_id: *mut u32,
+    fn proxy_http_call(
+        cluster: *const u8,
+        cluster_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        body: *const u8,
+        body_size: usize,
+        trailers: *const u8,
+        trailers_size: usize,
+        timeout: u32,
+        return_token: *mut u32,
     ) -> u32;
+    fn proxy_set_effective_context(context: u32) -> u32;
+    fn proxy_define_metric(kind: Metric, name: *const u8, size: usize, return_id: *mut u32) -> u32;
     fn proxy_increment_metric(metric: u32, offset: i64) -> u32;
+    fn proxy_record_metric(metric: u32, value: u64) -> u32;
 }
 
 fn check(status: u32) -> Outcome<()> {
@@ -335,10 +345,9 @@ pub fn enter(context: u32) -> Outcome<()> {
     check(unsafe { proxy_set_effective_context(context) })
 }
 
-/// Defines a counter.
-pub fn define_counter(name: &str) -> Outcome<u32> {
+/// Defines a counter or a gauge.
+pub fn define_metric(kind: Metric, name: &str) -> Outcome<u32> {
     let mut id = 0;
-    let kind = MetricType::Counter;
     // SAFETY: pointers are valid for the call.
     check(unsafe { proxy_define_metric(kind, name.as_ptr(), name.len(), &raw mut id) })?;
     Ok(id)
@@ -350,25 +359,48 @@ pub fn increment(counter: u32) -> Outcome<()> {
     check(unsafe { proxy_increment_metric(counter, 1) })
 }
 
-/// Sends an HTTP request to a cluster. With an error no callback comes.
+/// Sets a gauge.
+pub fn record(gauge: u32, value: u64) -> Outcome<()> {
+    // SAFETY: no pointers.
+    check(unsafe { proxy_record_metric(gauge, value) })
+}
+
+/// Bytes of the virtual machine's memory, which never shrinks; outside of one, nothing.
+pub fn memory() -> Option<u64> {
+    #[cfg(target_arch = "wasm32")]
+    return u64::try_from(core::arch::wasm32::memory_size::<0>())
+        .ok()?
+        .checked_mul(64 * 1024);
+    #[cfg(not(target_arch = "wasm32"))]
+    None
+}
+
+/// Sends an HTTP request to a cluster; the answer goes to the current context. With an error
+/// no callback comes.
 pub fn call(
     cluster: &str,
-    headers: Vec<(&str, &str)>,
+    headers: &[(&str, &str)],
     body: Option<&[u8]>,
     timeout: Millis,
 ) -> Outcome<u32> {
-    // The SDK keeps the table that brings the answer back to this context.
-    let timeout = Duration::from_millis(timeout.0.max(1));
-    hostcalls::dispatch_http_call(cluster, headers, body, Vec::new(), timeout)
-        .map_err(|status| HostError(status as u32))
-}
-
-/// An environment variable as the virtual machine sees it.
-pub fn environment(name: &str) -> Option<Vec<u8>> {
-    wasi::environment(name)
-}
-
-/// 64 random bits.
-pub fn random() -> Outcome<u64> {
-    wasi::random()
+    let (headers, trailers) = (write_map(headers), write_map(&[]));
+    let body = body.unwrap_or_default();
+    let timeout = u32::try_from(timeout.0.max(1)).unwrap_or(u32::MAX);
+    let mut token = 0;
+    // SAFETY: pointers and sizes are those of live slices.
+    check(unsafe {
+        proxy_http_call(
+            cluster.as_ptr(),
+            cluster.len(),
+            headers.as_ptr(),
+            headers.len(),
+            body.as_ptr(),
+            body.len(),
+            trailers.as_ptr(),
+            trailers.len(),
+            timeout,
+            &raw mut token,
+        )
+    })?;
+    Ok(token)
 }

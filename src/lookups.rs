@@ -1,55 +1,45 @@
 //! Who waits for which key: one question for each hash, however many ask.
 
-use std::cell::Cell;
-use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::rc::Rc;
 
 use keygate_core::app_key::KeyHash;
-use keygate_core::grant::Edit;
-use keygate_core::request::Header;
+use keygate_core::policy::Lookup;
 use keygate_core::time::{Millis, UnixMillis};
 use keygate_core::wire::MAX_LOOKUP;
+use litemap::LiteMap;
 
-use crate::stream::State;
+use crate::waiting::Waiter;
 
-/// Most requests of one worker that wait at the same time; each keeps its headers.
-pub const MAX_WAITERS: usize = 1024;
+/// Most requests that wait for one key: half of all, so that one key leaves room for others.
+const MAX_WAITERS_OF_ONE: usize = 512;
+
+/// Most keys that are asked about at the same time. A question outlives those who asked it,
+/// and clients that come and go must not pile up questions.
+const MAX_QUESTIONS: usize = 1024;
 
 /// How often a question is put before the answer counts as unavailable.
 const MAX_ATTEMPTS: u8 = 2;
 
-/// A paused request, and what it takes to decide it again.
-pub struct Waiter {
-    /// The context of its stream.
-    pub context: u32,
-    /// Its headers as they arrived.
-    pub headers: Vec<Header>,
-    /// The client's address.
-    pub client: Option<IpAddr>,
-    /// Shared with the stream: what it may let pass.
-    pub state: Rc<Cell<State>>,
-    /// Shared with the stream: what is to be done to the answer of the upstream.
-    pub response_edits: Rc<Cell<Vec<Edit>>>,
-}
-
 /// The table of one root context.
 #[derive(Default)]
 pub struct Lookups {
-    questions: BTreeMap<KeyHash, Question>,
-    calls: BTreeMap<u32, Asked>,
+    /// By the first of its hashes.
+    questions: LiteMap<KeyHash, Question>,
+    calls: LiteMap<u32, Asked>,
 }
 
 /// What a call asks about.
-#[derive(Default)]
 pub struct Asked {
-    /// The hashes.
-    pub hashes: Vec<KeyHash>,
+    /// The hashes of each question.
+    pub questions: Vec<Rc<[KeyHash]>>,
     /// The generation of the cache when it was made.
     pub generation: u64,
+    /// When it was made.
+    pub at: UnixMillis,
 }
 
 struct Question {
+    hashes: Rc<[KeyHash]>,
     waiters: Vec<Waiter>,
     since: UnixMillis,
     is_sent: bool,
@@ -57,39 +47,50 @@ struct Question {
 }
 
 impl Lookups {
+    /// Whether somebody waits for this key already: one more costs no question.
+    pub fn is_asked(&self, lookup: &Lookup) -> bool {
+        let first = lookup.hashes.first();
+        first.is_some_and(|it| self.questions.contains_key(it))
+    }
+
     /// Adds a request to those that wait for a key; gives it back when too many do.
-    pub fn join(&mut self, hash: KeyHash, waiter: Waiter, now: UnixMillis) -> Result<(), Waiter> {
-        let waiting: usize = self.questions.values().map(|it| it.waiters.len()).sum();
-        if waiting >= MAX_WAITERS {
+    pub fn join(&mut self, lookup: Lookup, waiter: Waiter, now: UnixMillis) -> Result<(), Waiter> {
+        let is_full = self.questions.len() >= MAX_QUESTIONS && !self.is_asked(&lookup);
+        let Some(&first) = lookup.hashes.first().filter(|_| !is_full) else {
             return Err(waiter);
-        }
-        let question = self.questions.entry(hash).or_insert_with(|| Question {
+        };
+        let question = self.questions.entry(first).or_insert_with(|| Question {
+            hashes: lookup.hashes.into(),
             waiters: Vec::new(),
             since: now,
             is_sent: false,
             attempts: 0,
         });
+        if question.waiters.len() >= MAX_WAITERS_OF_ONE {
+            return Err(waiter);
+        }
         question.waiters.push(waiter);
         Ok(())
     }
 
     /// Forgets a request whose client has gone. The question stands: others may have it too.
+    // Looks through all who wait, of whom there are a thousand at most.
     pub fn leave(&mut self, context: u32) {
-        for question in self.questions.values_mut() {
+        for (_, question) in self.questions.iter_mut() {
             question.waiters.retain(|waiter| waiter.context != context);
         }
     }
 
-    /// The next hashes to ask about in one call; none when all is asked.
-    pub fn unsent(&mut self) -> Vec<KeyHash> {
-        self.questions
-            .iter_mut()
-            .filter(|(_, question)| !question.is_sent)
-            .take(MAX_LOOKUP)
-            .map(|(hash, question)| {
+    /// The next questions to put in one call; none when all is asked.
+    pub fn unsent(&mut self) -> Vec<Rc<[KeyHash]>> {
+        let mut room = MAX_LOOKUP;
+        let unsent = self.questions.iter_mut().filter(|(_, it)| !it.is_sent);
+        unsent
+            .map_while(|(_, question)| {
+                room = room.checked_sub(question.hashes.len())?;
                 question.is_sent = true;
                 question.attempts = question.attempts.saturating_add(1);
-                *hash
+                Some(Rc::clone(&question.hashes))
             })
             .collect()
     }
@@ -104,16 +105,16 @@ impl Lookups {
         self.calls.remove(&token)
     }
 
-    /// Takes those who wait for a key.
-    pub fn settle(&mut self, hash: &KeyHash) -> Vec<Waiter> {
-        let question = self.questions.remove(hash);
+    /// Takes those who wait for a key, by the first of its hashes.
+    pub fn settle(&mut self, first: &KeyHash) -> Vec<Waiter> {
+        let question = self.questions.remove(first);
         question.map_or_else(Vec::new, |question| question.waiters)
     }
 
     /// Puts a question once more. `false` when it was put often enough.
     #[must_use]
-    pub fn ask_again(&mut self, hash: &KeyHash) -> bool {
-        match self.questions.get_mut(hash) {
+    pub fn ask_again(&mut self, first: &KeyHash) -> bool {
+        match self.questions.get_mut(first) {
             Some(question) if question.attempts < MAX_ATTEMPTS => {
                 question.is_sent = false;
                 true
@@ -122,11 +123,14 @@ impl Lookups {
         }
     }
 
-    /// Hashes that have waited for longer than any call may take: their answer was lost.
-    pub fn overdue(&self, patience: Millis, now: UnixMillis) -> Vec<KeyHash> {
+    /// Questions, by the first of their hashes, that have waited for longer than any call may
+    /// take: their answer was lost. Calls that are as old are forgotten.
+    pub fn overdue(&mut self, patience: Millis, now: UnixMillis) -> Vec<KeyHash> {
+        let is_late = |since: UnixMillis| since.0.abs_diff(now.0) > patience.0;
+        self.calls.retain(|_, asked| !is_late(asked.at));
         self.questions
             .iter()
-            .filter(|(_, question)| question.since.0.abs_diff(now.0) > patience.0)
+            .filter(|(_, question)| is_late(question.since))
             .map(|(hash, _)| *hash)
             .collect()
     }

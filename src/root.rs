@@ -5,106 +5,33 @@
 //! stream that has gone, and others may wait for it. A stream rings a queue; the host
 //! then calls this context in the worker's next turn.
 
-use std::cell::RefCell;
-use std::num::NonZeroUsize;
 use std::rc::Rc;
 
 use keygate_core::app_key::KeyHash;
-use keygate_core::cache::KeyCache;
+use keygate_core::cache::{KeyCache, Seed};
+use keygate_core::feed::Position;
+use keygate_core::miss_limit::{MAX_ADDRESSES, MissLimiter};
 use keygate_core::once::Redemption;
 use keygate_core::policy::{KeyService, Policy};
-use keygate_core::reason::Reason;
-use keygate_core::record::{Answer, KeyLookup, Knowledge, KnownKey, NoAnswer};
+use keygate_core::record::{Found, Knowledge, KnownKey};
 use keygate_core::time::{Millis, UnixMillis};
 use keygate_core::wire::{
-    CHANGES_PATH, ChangesResponse, LINK_USES_PATH, LOOKUPS_PATH, LinkUseRequest, LinkUseResponse,
-    LookupRequest, LookupResponse, MAX_ANSWER, SERVICE_MARKER,
+    ChangesResponse, LINK_USES_PATH, LOOKUPS_PATH, LinkUseRequest, LinkUseResponse, LookupRequest,
+    LookupResponse, MAX_ANSWER, SERVICE_MARKER,
 };
-use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::ContextType;
 
 use crate::feed::Follower;
 use crate::host::{self, HostError, Map};
-use crate::lookups::{Asked, Lookups, Waiter};
-use crate::metrics::count;
-use crate::stream::{Stream, conclude, settle};
-use crate::uses::Uses;
-
-const KNOWN_KEYS: NonZeroUsize = NonZeroUsize::new(50_000).unwrap();
-const UNKNOWN_KEYS: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
+use crate::lookups::Asked;
+use crate::metrics::{count, memory};
+use crate::stream::conclude;
+use crate::worker::Worker;
 
 /// How often the root context looks whether there is something to do.
 const TICK: Millis = Millis(250);
 
 /// The first tick comes at once: the lease is to begin before the first request.
 const FIRST_TICK: Millis = Millis(10);
-
-/// What a worker has in common for all its requests under one configuration.
-pub struct Worker {
-    /// What is allowed.
-    pub policy: Policy,
-    /// What is known of keys.
-    pub cache: KeyCache,
-    lookups: RefCell<Lookups>,
-    uses: RefCell<Uses>,
-    queue: Option<u32>,
-}
-
-impl Worker {
-    /// Lets a request wait for what the key service says of a key; gives it back with
-    /// the reason when it cannot.
-    pub fn ask(
-        &self,
-        hash: KeyHash,
-        waiter: Waiter,
-        now: UnixMillis,
-    ) -> Result<(), (Waiter, Reason)> {
-        let Some(queue) = self.queue else {
-            return Err((waiter, Reason::KeyServiceUnavailable));
-        };
-        let joined = self.lookups.borrow_mut().join(hash, waiter, now);
-        joined.map_err(|waiter| (waiter, Reason::Overloaded))?;
-        // If the bell does not ring, the next tick finds the question.
-        let _ = host::ring(queue);
-        Ok(())
-    }
-
-    /// Lets a request wait until its link is used up; gives it back when it cannot.
-    pub fn redeem(
-        &self,
-        waiter: Waiter,
-        redemption: Box<Redemption>,
-        now: UnixMillis,
-    ) -> Result<(), (Waiter, Box<Redemption>)> {
-        let Some(queue) = self.queue else {
-            return Err((waiter, redemption));
-        };
-        self.uses.borrow_mut().join(waiter, redemption, now)?;
-        // If the bell does not ring, the next tick finds it.
-        let _ = host::ring(queue);
-        Ok(())
-    }
-
-    /// Forgets a request whose client has gone.
-    pub fn leave(&self, context: u32) {
-        self.uses.borrow_mut().leave(context);
-        self.lookups.borrow_mut().leave(context);
-    }
-
-    /// Decides all requests that wait for a key.
-    fn settle(&self, hash: &KeyHash, keys: &dyn KeyLookup, now: UnixMillis) {
-        let waiters = self.lookups.borrow_mut().settle(hash);
-        for waiter in waiters {
-            settle(self, waiter, keys, now);
-        }
-    }
-
-    fn give_up(&self, hashes: &[KeyHash], now: UnixMillis) {
-        for hash in hashes {
-            self.settle(hash, &NoAnswer(Reason::KeyServiceUnavailable), now);
-        }
-    }
-}
 
 /// The root context.
 pub struct Root {
@@ -124,6 +51,11 @@ impl Root {
         }
     }
 
+    /// What it has in common with its streams, once it is configured.
+    pub fn worker(&self) -> Option<Rc<Worker>> {
+        self.worker.clone()
+    }
+
     /// Takes the configuration; `None` refuses it, and the log says why.
     fn configure(&mut self) -> Option<()> {
         let text = host::configuration().ok()?;
@@ -137,9 +69,10 @@ impl Root {
             }
         };
         let mut lease = Millis(0);
+        let (mut bounds, mut limit) = Default::default();
         let mut queue = None;
         if let Some(service) = &policy.key_service {
-            lease = service.lease;
+            (lease, bounds, limit) = (service.lease, service.cache, service.miss_limit);
             // A name of its own for each configuration: the host calls only the context
             // that registered a name last, and an older configuration may still drain.
             let name = format!("keygate.{:016x}", host::random().ok()?);
@@ -148,36 +81,38 @@ impl Root {
             host::set_tick(FIRST_TICK).ok()?;
             self.ticks_fast = true;
         }
-        self.worker = Some(Rc::new(Worker {
-            policy,
-            cache: KeyCache::new(KNOWN_KEYS, UNKNOWN_KEYS, lease),
-            lookups: RefCell::default(),
-            uses: RefCell::default(),
-            queue,
-        }));
+        let seed = Seed([host::random().ok()?, host::random().ok()?]);
+        let misses = MissLimiter::new(limit, MAX_ADDRESSES, seed.derive());
+        let cache = KeyCache::new(bounds, seed, lease);
+        self.worker = Some(Rc::new(Worker::new(policy, cache, misses, queue)));
         Some(())
     }
 
     /// Asks about every key that someone waits for, up to a hundred in one call.
     fn send_lookups(&self, worker: &Worker, service: &KeyService, now: UnixMillis) {
         loop {
-            let hashes = worker.lookups.borrow_mut().unsent();
-            if hashes.is_empty() {
+            let questions = worker.lookups.borrow_mut().unsent();
+            if questions.is_empty() {
                 return;
             }
-            let request = LookupRequest { hashes };
+            let hashes = questions.iter().flat_map(|it| it.iter().copied());
+            let request = LookupRequest {
+                hashes: hashes.collect(),
+            };
             let body = request.write();
-            match self.call(service, "POST", LOOKUPS_PATH, Some(body.as_bytes())) {
+            let (body, timeout) = (Some(body.as_bytes()), service.timeout);
+            match self.call(service, "POST", LOOKUPS_PATH, body, timeout) {
                 Ok(token) => {
                     let asked = Asked {
-                        hashes: request.hashes,
+                        questions,
                         generation: worker.cache.generation(),
+                        at: now,
                     };
                     worker.lookups.borrow_mut().sent(token, asked);
                 }
                 Err(_) => {
                     count("keygate_lookup.unavailable");
-                    worker.give_up(&request.hashes, now);
+                    worker.give_up(firsts(&questions), now);
                 }
             }
         }
@@ -196,7 +131,8 @@ impl Root {
                 peek: !uses,
             };
             let body = request.write();
-            match self.call(service, "POST", LINK_USES_PATH, Some(body.as_bytes())) {
+            let (body, timeout) = (Some(body.as_bytes()), service.timeout);
+            match self.call(service, "POST", LINK_USES_PATH, body, timeout) {
                 Ok(token) => worker.uses.borrow_mut().sent(token, one),
                 Err(_) => {
                     count("keygate_link_use.unavailable");
@@ -210,32 +146,33 @@ impl Root {
     fn read_lookup(&self, worker: &Worker, asked: &Asked, size: usize, now: UnixMillis) {
         let Some(answer) = read_answer(size, LookupResponse::read) else {
             count("keygate_lookup.unavailable");
-            worker.give_up(&asked.hashes, now);
+            worker.give_up(firsts(&asked.questions), now);
             return;
         };
         count("keygate_lookup.answered");
         let is_current = asked.generation == worker.cache.generation();
-        for &hash in &asked.hashes {
-            let record = answer.records.iter().find(|record| record.hash == hash);
-            let known = record.map(KnownKey::at_edge).transpose();
-            let Ok(known) = known.map(|known| known.map(Rc::new)) else {
-                log::warn!("keygate: the key service sent a record that is not usable");
-                worker.give_up(&[hash], now);
+        let at = Position::of_lookup(&answer);
+        for hashes in &asked.questions {
+            let Some(first) = hashes.first() else {
                 continue;
             };
-            if !is_current || !worker.cache.insert(hash, known.clone(), answer.epoch) {
-                if !worker.lookups.borrow_mut().ask_again(&hash) {
-                    worker.give_up(&[hash], now);
+            let Ok(known) = KnownKey::among(&answer.records, hashes) else {
+                log::warn!("keygate: the key service sent a record that is not usable");
+                worker.refuse(first, now);
+                continue;
+            };
+            let insert = |(hash, known): &Found| worker.cache.insert(*hash, known.clone(), at);
+            if !is_current || !known.iter().all(insert) {
+                if !worker.lookups.borrow_mut().ask_again(first) {
+                    worker.refuse(first, now);
                 }
                 continue;
             }
-            let knowledge = known.map_or(Knowledge::Unknown, Knowledge::Known);
-            let answer = Answer {
-                hash,
-                knowledge,
-                others: &worker.cache,
-            };
-            worker.settle(&hash, &answer, now);
+            let known = known.into_iter().map(|(hash, known)| {
+                let knowledge = known.map_or(Knowledge::Unknown, Knowledge::Known);
+                (hash, knowledge)
+            });
+            worker.settle(&known.collect::<Vec<_>>(), now);
         }
     }
 
@@ -245,15 +182,12 @@ impl Root {
             return;
         };
         let due = follower.poll_due(service, now);
-        follower.follow(&worker.cache);
+        follower.follow(&worker.cache, now);
         let Some(due) = due else {
             return;
         };
-        let path = match due.after {
-            Some(epoch) => format!("{CHANGES_PATH}?after={epoch}"),
-            None => CHANGES_PATH.to_owned(),
-        };
-        let call = self.call(service, "GET", &path, None);
+        let (path, timeout) = due.call(service);
+        let call = self.call(service, "GET", &path, None, timeout);
         if let Some(follower) = &mut self.follower {
             match call {
                 Ok(token) => follower.sent(&due, token, now),
@@ -269,13 +203,14 @@ impl Root {
         method: &str,
         path: &str,
         body: Option<&[u8]>,
+        timeout: Millis,
     ) -> Result<u32, HostError> {
         // Settling a request has made its context the current one; the answer to a call
         // goes to whose context is current when it is made.
         host::enter(self.context)?;
         let token = String::from_utf8_lossy(service.token.expose());
         let authorization = format!("Bearer {token}");
-        let headers = vec![
+        let headers = [
             (":method", method),
             (":path", path),
             (":authority", &service.authority),
@@ -284,13 +219,13 @@ impl Root {
             ("x-envoy-retry-on", "connect-failure,refused-stream"),
             ("x-envoy-max-retries", "1"),
         ];
-        host::call(&service.cluster, headers, body, service.timeout)
+        host::call(&service.cluster, &headers, body, timeout)
     }
 }
 
-/// Two calls and a second: what has not come by then, the host has lost.
-pub fn patience(service: &KeyService) -> Millis {
-    Millis(service.timeout.0.saturating_mul(2).saturating_add(1000))
+/// The names of questions: the first hash of each.
+fn firsts(questions: &[Rc<[KeyHash]>]) -> impl Iterator<Item = &KeyHash> {
+    questions.iter().filter_map(|it| it.first())
 }
 
 /// What the key service said; `None` for anything that is not its own 200. Envoy's
@@ -307,14 +242,24 @@ fn read_answer<T>(size: usize, read: fn(&[u8]) -> Option<T>) -> Option<T> {
     read(&host::callout_body(size).ok()?)
 }
 
-impl Context for Root {
-    fn on_http_call_response(
+/// What the host calls.
+impl Root {
+    /// Another configuration has taken over, and requests are no longer sent here.
+    pub fn on_done(&self) {
+        if let Some(follower) = &self.follower {
+            follower.hand_over();
+        }
+    }
+
+    pub fn on_http_call_response(
         &mut self,
         token: u32,
         _headers: usize,
         size: usize,
         _trailers: usize,
     ) {
+        #[cfg(feature = "trap")]
+        crate::trap::at_answer(size);
         let (Some(worker), Ok(now)) = (self.worker.clone(), host::now()) else {
             return;
         };
@@ -334,6 +279,9 @@ impl Context for Root {
                 Some(_) => "keygate_link_use.answered",
                 None => "keygate_link_use.unavailable",
             });
+            if first == Some(false) || first.is_some() && one.redemption.uses {
+                worker.used_links.remember(&one.redemption.link);
+            }
             let (waiter, verdict) = one.settle(first);
             conclude(&waiter, verdict);
         } else if let Some(asked) = asked {
@@ -345,36 +293,35 @@ impl Context for Root {
             self.send_uses(&worker, service);
         }
     }
-}
 
-impl RootContext for Root {
-    fn on_configure(&mut self, _size: usize) -> bool {
+    pub fn on_configure(&mut self) -> bool {
         self.configure().is_some()
     }
 
-    fn on_tick(&mut self) {
+    pub fn on_tick(&mut self) {
         let (Some(worker), Ok(now)) = (self.worker.clone(), host::now()) else {
             return;
         };
         let Some(service) = &worker.policy.key_service else {
             return;
         };
+        memory();
         if std::mem::take(&mut self.ticks_fast) {
             let _ = host::set_tick(TICK.min(service.poll));
         }
         self.follow(&worker, service, now);
         self.send_lookups(&worker, service, now);
-        let overdue = worker.lookups.borrow().overdue(patience(service), now);
+        let overdue = worker.lookups.borrow_mut().overdue(service.patience(), now);
         worker.give_up(&overdue, now);
         self.send_uses(&worker, service);
-        let overdue = worker.uses.borrow_mut().overdue(patience(service), now);
+        let overdue = worker.uses.borrow_mut().overdue(service.patience(), now);
         for one in overdue {
             let (waiter, verdict) = one.settle(None);
             conclude(&waiter, verdict);
         }
     }
 
-    fn on_queue_ready(&mut self, queue: u32) {
+    pub fn on_queue_ready(&mut self, queue: u32) {
         host::drain(queue);
         let (Some(worker), Ok(now)) = (self.worker.clone(), host::now()) else {
             return;
@@ -383,13 +330,5 @@ impl RootContext for Root {
             self.send_lookups(&worker, service, now);
             self.send_uses(&worker, service);
         }
-    }
-
-    fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Stream::new(context, self.worker.clone())))
-    }
-
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
     }
 }

@@ -11,14 +11,12 @@ use keygate_core::reason::Reason;
 use keygate_core::record::{KeyLookup, NoAnswer};
 use keygate_core::request::Header;
 use keygate_core::time::UnixMillis;
-use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::Action;
 
 use crate::claims::VerifiedClaims;
-use crate::host::{self, HostError, Map};
-use crate::lookups::Waiter;
+use crate::host::{self, Action, HostError, Map};
 use crate::metrics;
-use crate::root::Worker;
+use crate::waiting::Waiter;
+use crate::worker::Worker;
 
 /// How far the decision about a request has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,9 +83,12 @@ impl Stream {
             client: host::client_address(),
             state: Rc::clone(&self.state),
             response_edits: Rc::clone(&self.response_edits),
+            place: None,
+            questions: 0,
+            has_paid: false,
         };
         match judge(worker, &waiter, &worker.cache, now) {
-            Verdict::Ask(hash) => match worker.ask(hash, waiter, now) {
+            Verdict::Ask(lookup) => match worker.ask(lookup, waiter, now) {
                 Ok(()) => State::Waiting,
                 Err((waiter, reason)) => {
                     enforce_for(&waiter, judge(worker, &waiter, &NoAnswer(reason), now))
@@ -103,7 +104,7 @@ impl Stream {
 fn redeem(worker: &Worker, waiter: Waiter, redemption: Box<Redemption>, now: UnixMillis) -> State {
     match worker.redeem(waiter, redemption, now) {
         Ok(()) => State::Waiting,
-        Err((waiter, redemption)) => enforce_for(&waiter, Verdict::Deny(redemption.unavailable)),
+        Err((waiter, denial)) => enforce_for(&waiter, Verdict::Deny(*denial)),
     }
 }
 
@@ -117,25 +118,23 @@ fn judge(worker: &Worker, waiter: &Waiter, keys: &dyn KeyLookup, now: UnixMillis
     worker.policy.decide(&waiter.headers, &facts)
 }
 
-/// Decides a paused request on an answer, for good: a second question is no answer.
+/// Decides a paused request on an answer. A request with several keys may wait once more,
+/// for another of them.
 pub fn settle(worker: &Worker, waiter: Waiter, keys: &dyn KeyLookup, now: UnixMillis) {
     // Entered before it is judged: what a session claims is that of the current context.
     if waiter.state.get() != State::Waiting || host::enter(waiter.context).is_err() {
         return;
     }
-    let verdict = match judge(worker, &waiter, keys, now) {
-        Verdict::Ask(_) => judge(
-            worker,
-            &waiter,
-            &NoAnswer(Reason::KeyServiceUnavailable),
-            now,
-        ),
-        verdict => verdict,
-    };
-    match verdict {
+    match judge(worker, &waiter, keys, now) {
+        Verdict::Ask(lookup) => {
+            if let Err((waiter, reason)) = worker.ask(lookup, waiter, now) {
+                let verdict = judge(worker, &waiter, &NoAnswer(reason), now);
+                conclude(&waiter, verdict);
+            }
+        }
         Verdict::Redeem(redemption) => {
-            if let Err((waiter, redemption)) = worker.redeem(waiter, redemption, now) {
-                conclude(&waiter, Verdict::Deny(redemption.unavailable));
+            if let Err((waiter, denial)) = worker.redeem(waiter, redemption, now) {
+                conclude(&waiter, Verdict::Deny(*denial));
             }
         }
         verdict => conclude(&waiter, verdict),
@@ -220,29 +219,29 @@ fn refuse(headers: &[Header], reason: Reason) -> State {
     enforce(&Verdict::Deny(denial), headers)
 }
 
-impl Context for Stream {
-    fn on_done(&mut self) -> bool {
+/// What the host calls.
+impl Stream {
+    pub fn on_done(&self) {
         if self.state.get() == State::Waiting
             && let Some(worker) = &self.worker
         {
             worker.leave(self.context);
         }
-        true
     }
-}
 
-impl HttpContext for Stream {
-    fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+    pub fn on_http_request_headers(&self, _count: usize, _end_of_stream: bool) -> Action {
+        #[cfg(feature = "trap")]
+        crate::trap::at_request();
         self.state.set(self.decide());
         self.gate()
     }
 
     // Envoy calls these during the pause when allow_on_headers_stop_iteration is set.
-    fn on_http_request_body(&mut self, _size: usize, _end_of_stream: bool) -> Action {
+    pub fn on_http_request_body(&self, _size: usize, _end_of_stream: bool) -> Action {
         self.gate()
     }
 
-    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+    pub fn on_http_request_trailers(&self, _count: usize) -> Action {
         match self.strip_trailers() {
             Ok(()) => self.gate(),
             // What cannot be cleaned goes no further; the stream's idle timeout ends it.
@@ -250,7 +249,7 @@ impl HttpContext for Stream {
         }
     }
 
-    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+    pub fn on_http_response_headers(&self, _count: usize, _end_of_stream: bool) -> Action {
         for edit in self.response_edits.take() {
             if carry_out(Map::HttpResponseHeaders, &[edit]).is_err() {
                 log::warn!("keygate: a header of an answer could not be edited");

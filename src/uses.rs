@@ -1,12 +1,13 @@
 //! Links that work once: a call for each, since nobody shares the answer.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use keygate_core::once::Redemption;
 use keygate_core::policy::Verdict;
 use keygate_core::time::{Millis, UnixMillis};
+use litemap::LiteMap;
 
-use crate::lookups::{MAX_WAITERS, Waiter};
+use crate::waiting::Waiter;
 
 /// A paused request whose link works once.
 pub struct Use {
@@ -21,26 +22,17 @@ pub struct Use {
 #[derive(Default)]
 pub struct Uses {
     queued: VecDeque<Use>,
-    calls: BTreeMap<u32, Use>,
+    calls: LiteMap<u32, Use>,
 }
 
 impl Uses {
-    /// Adds a request; gives it back when too many wait.
-    pub fn join(
-        &mut self,
-        waiter: Waiter,
-        redemption: Box<Redemption>,
-        now: UnixMillis,
-    ) -> Result<(), (Waiter, Box<Redemption>)> {
-        if self.queued.len().saturating_add(self.calls.len()) >= MAX_WAITERS {
-            return Err((waiter, redemption));
-        }
+    /// Adds a request.
+    pub fn join(&mut self, waiter: Waiter, redemption: Box<Redemption>, now: UnixMillis) {
         self.queued.push_back(Use {
             waiter,
             redemption,
             since: now,
         });
-        Ok(())
     }
 
     /// Forgets a request whose client has gone. A link that was asked about may be used up.

@@ -1,0 +1,88 @@
+//! Paused requests, and how much room they may take.
+
+use std::cell::Cell;
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use keygate_core::grant::Edit;
+use keygate_core::request::Header;
+
+use crate::stream::State;
+
+/// Most requests of one worker that wait at the same time. With the default timeout of a
+/// call that is room for some 3,000 cold requests a second, far more than warm up a cache.
+const MAX_WAITERS: usize = 1024;
+
+/// Most bytes that their headers take. 16 KiB for each of them: Envoy takes up to 60 KiB of
+/// headers from anybody, and 1024 such requests must not take 60 MiB of each worker.
+const MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// A paused request, and what it takes to decide it again.
+pub struct Waiter {
+    /// The context of its stream.
+    pub context: u32,
+    /// Its headers as they arrived.
+    pub headers: Vec<Header>,
+    /// The client's address.
+    pub client: Option<IpAddr>,
+    /// Shared with the stream: what it may let pass.
+    pub state: Rc<Cell<State>>,
+    /// Shared with the stream: what is to be done to the answer of the upstream.
+    pub response_edits: Rc<Cell<Vec<Edit>>>,
+    /// Its place in the room, once it waits.
+    pub place: Option<Place>,
+    /// How many questions were put on its account.
+    pub questions: u8,
+    /// Whether the last of them cost the client a token of the miss limit.
+    pub has_paid: bool,
+}
+
+/// How many requests of a worker wait, for whatever, and what they keep.
+#[derive(Default)]
+pub struct Room {
+    waiters: Cell<usize>,
+    bytes: Cell<usize>,
+}
+
+/// One request's part of a [`Room`], which it gives back when it is dropped.
+pub struct Place {
+    room: Rc<Room>,
+    bytes: usize,
+}
+
+impl Room {
+    /// A place for a request, unless there is one too many.
+    pub fn enter(self: &Rc<Self>, waiter: &mut Waiter) -> bool {
+        if waiter.place.is_some() {
+            return true;
+        }
+        let bytes = size(&waiter.headers);
+        let waiters = self.waiters.get().saturating_add(1);
+        let sum = self.bytes.get().saturating_add(bytes);
+        if waiters > MAX_WAITERS || sum > MAX_BYTES {
+            return false;
+        }
+        self.waiters.set(waiters);
+        self.bytes.set(sum);
+        let room = Rc::clone(self);
+        waiter.place = Some(Place { room, bytes });
+        true
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Self { room, bytes } = self;
+        room.waiters.set(room.waiters.get().saturating_sub(1));
+        room.bytes.set(room.bytes.get().saturating_sub(*bytes));
+    }
+}
+
+/// The memory of headers: their texts, and what holds these together.
+fn size(headers: &[Header]) -> usize {
+    let of_one = |(name, value): &Header| {
+        let texts = name.len().saturating_add(value.len());
+        texts.saturating_add(size_of::<Header>())
+    };
+    headers.iter().map(of_one).fold(0, usize::saturating_add)
+}

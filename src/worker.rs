@@ -1,0 +1,172 @@
+//! What the requests of one worker have in common, and how they come to wait.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use keygate_core::answer::Denial;
+use keygate_core::app_key::KeyHash;
+use keygate_core::cache::{KeyCache, LastKnown};
+use keygate_core::miss_limit::MissLimiter;
+use keygate_core::once::{Redemption, UsedLinks};
+use keygate_core::policy::{Lookup, Policy};
+use keygate_core::reason::Reason;
+use keygate_core::record::{Answer, KeyLookup, Knowledge, NoAnswer};
+use keygate_core::time::UnixMillis;
+
+use crate::host;
+use crate::lookups::Lookups;
+use crate::stream::settle;
+use crate::uses::Uses;
+use crate::waiting::{Room, Waiter};
+
+/// Most keys that are asked about on account of one request.
+const MAX_QUESTIONS_OF_ONE: u8 = 4;
+
+/// What a worker has in common for all its requests under one configuration.
+pub struct Worker {
+    /// What is allowed.
+    pub policy: Policy,
+    /// What is known of keys.
+    pub cache: KeyCache,
+    /// How many unknown keys each client may present.
+    misses: RefCell<MissLimiter>,
+    /// Who waits for which key.
+    pub lookups: RefCell<Lookups>,
+    /// Who waits with which link.
+    pub uses: RefCell<Uses>,
+    /// Links that need not be asked about any more.
+    pub used_links: UsedLinks,
+    room: Rc<Room>,
+    queue: Option<u32>,
+}
+
+impl Worker {
+    /// Nobody waits yet. `queue` is the bell of the root context.
+    pub fn new(policy: Policy, cache: KeyCache, misses: MissLimiter, queue: Option<u32>) -> Self {
+        Self {
+            policy,
+            cache,
+            misses: RefCell::new(misses),
+            lookups: RefCell::default(),
+            uses: RefCell::default(),
+            used_links: UsedLinks::default(),
+            room: Rc::default(),
+            queue,
+        }
+    }
+
+    /// Lets a request wait for what the key service says of a key; gives it back with
+    /// the reason when it cannot.
+    pub fn ask(
+        &self,
+        lookup: Lookup,
+        mut waiter: Waiter,
+        now: UnixMillis,
+    ) -> Result<(), (Waiter, Reason)> {
+        let Some(queue) = self.queue else {
+            return Err((waiter, Reason::KeyServiceUnavailable));
+        };
+        waiter.questions = waiter.questions.saturating_add(1);
+        if waiter.questions > MAX_QUESTIONS_OF_ONE || !self.room.enter(&mut waiter) {
+            return Err((waiter, Reason::Overloaded));
+        }
+        waiter.has_paid = lookup.is_opaque && !self.lookups.borrow().is_asked(&lookup);
+        if waiter.has_paid && !self.misses.borrow_mut().take(waiter.client, now) {
+            return Err((waiter, Reason::TooManyMisses));
+        }
+        let joined = self.lookups.borrow_mut().join(lookup, waiter, now);
+        joined.map_err(|waiter| {
+            self.refund(&waiter, now);
+            (waiter, Reason::Overloaded)
+        })?;
+        // If the bell does not ring, the next tick finds the question.
+        let _ = host::ring(queue);
+        Ok(())
+    }
+
+    /// Lets a request wait until its link is used up; gives it back with the answer when
+    /// there is nothing to wait for.
+    pub fn redeem(
+        &self,
+        mut waiter: Waiter,
+        redemption: Box<Redemption>,
+        now: UnixMillis,
+    ) -> Result<(), (Waiter, Box<Denial>)> {
+        if self.used_links.contains(&redemption.link) {
+            return Err((waiter, Box::new(redemption.used)));
+        }
+        let queue = self.queue.filter(|_| self.room.enter(&mut waiter));
+        let Some(queue) = queue else {
+            return Err((waiter, Box::new(redemption.unavailable)));
+        };
+        self.uses.borrow_mut().join(waiter, redemption, now);
+        // If the bell does not ring, the next tick finds it.
+        let _ = host::ring(queue);
+        Ok(())
+    }
+
+    /// Forgets a request whose client has gone.
+    pub fn leave(&self, context: u32) {
+        self.uses.borrow_mut().leave(context);
+        self.lookups.borrow_mut().leave(context);
+    }
+
+    /// Decides all requests that wait for a key, on what is now known of its hashes.
+    pub fn settle(&self, answers: &[(KeyHash, Knowledge)], now: UnixMillis) {
+        let Some((first, _)) = answers.first() else {
+            return;
+        };
+        let is_known = |(_, it): &(KeyHash, Knowledge)| matches!(it, Knowledge::Known(_));
+        let was_no_miss = answers.iter().any(is_known);
+        for waiter in self.take(first) {
+            if was_no_miss {
+                self.refund(&waiter, now);
+            }
+            self.settle_one(waiter, answers, &self.cache, now);
+        }
+    }
+
+    fn settle_one(
+        &self,
+        waiter: Waiter,
+        answers: &[(KeyHash, Knowledge)],
+        others: &dyn KeyLookup,
+        now: UnixMillis,
+    ) {
+        let Some(((hash, knowledge), rest)) = answers.split_first() else {
+            return settle(self, waiter, others, now);
+        };
+        let answer = Answer {
+            hash: *hash,
+            knowledge: knowledge.clone(),
+            others,
+        };
+        self.settle_one(waiter, rest, &answer, now);
+    }
+
+    /// The key service gave no answer: here an outage policy holds. Keys are named by the
+    /// first of their hashes.
+    pub fn give_up<'a>(&self, keys: impl IntoIterator<Item = &'a KeyHash>, now: UnixMillis) {
+        for waiter in keys.into_iter().flat_map(|it| self.take(it)) {
+            settle(self, waiter, &LastKnown(&self.cache), now);
+        }
+    }
+
+    /// It gave one that does not count, and may have meant to refuse the key.
+    pub fn refuse(&self, first: &KeyHash, now: UnixMillis) {
+        for waiter in self.take(first) {
+            settle(self, waiter, &NoAnswer(Reason::KeyServiceUnavailable), now);
+        }
+    }
+
+    fn take(&self, first: &KeyHash) -> Vec<Waiter> {
+        self.lookups.borrow_mut().settle(first)
+    }
+
+    /// Gives the client its token back: what it asked about was no miss.
+    fn refund(&self, waiter: &Waiter, now: UnixMillis) {
+        if waiter.has_paid {
+            self.misses.borrow_mut().give_back(waiter.client, now);
+        }
+    }
+}
