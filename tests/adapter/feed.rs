@@ -1,8 +1,10 @@
 //! The change feed: what it drops, and what it proves fresh.
 
-use serde_json::json;
+use keygate_core::app_key::NewAppKey;
+use keygate_core::wire::Incarnation;
+use serde_json::{Value, json};
 
-use crate::host::Fault;
+use crate::host::{Fault, Worker};
 use crate::{
     GENUINE, answer_lookup, answer_poll, key, lookup_answer, only_call, send, start, start_polled,
     status,
@@ -17,17 +19,8 @@ fn a_revoked_key_is_asked_about_again_after_the_next_poll() {
     answer_lookup(&worker, &lookup_answer(10, &[&key]));
     assert!(send(&worker, "/api/x", Some(&key)).1);
     worker.tick(1000);
-    let poll = only_call(&worker, "/v1/changes");
-    assert!(
-        format!("{:?}", poll.headers).contains("after=10") || {
-            let path = poll
-                .headers
-                .iter()
-                .find(|(name, _)| name == b":path")
-                .unwrap();
-            path.1 == b"/v1/changes?after=10"
-        }
-    );
+    let poll = only_call(&worker, "/v1/changes").path();
+    assert!(poll.starts_with("/v1/changes?after=10&"), "{poll}");
     answer_poll(
         &worker,
         &json!({ "epoch": 11, "reset": false, "more": false, "changed": [key.hash] }),
@@ -116,8 +109,8 @@ fn more_changes_are_fetched_at_once() {
     worker.tick(10);
     let part = json!({ "epoch": 5, "reset": false, "more": true, "changed": [] });
     answer_poll(&worker, &part);
-    let path = only_call(&worker, "/v1/changes").headers;
-    assert!(path.contains(&(b":path".to_vec(), b"/v1/changes?after=5".to_vec())));
+    let path = only_call(&worker, "/v1/changes").path();
+    assert!(path.starts_with("/v1/changes?after=5&"), "{path}");
 }
 
 #[test]
@@ -125,9 +118,9 @@ fn a_poll_whose_answer_is_lost_is_made_again() {
     let worker = start();
     worker.tick(10);
     assert_eq!(worker.calls("/v1/changes").len(), 1);
-    worker.tick(1500);
+    worker.tick(2800);
     assert_eq!(worker.calls("/v1/changes").len(), 1);
-    worker.tick(200);
+    worker.tick(100);
     assert_eq!(worker.calls("/v1/changes").len(), 2);
 }
 
@@ -156,16 +149,25 @@ fn a_clock_that_is_set_back_stops_neither_the_feed_nor_the_end_of_the_lease() {
     worker.turn();
     answer_lookup(&worker, &lookup_answer(10, &[&key]));
     worker.rewind(3_600_000);
-    assert!(
-        !send(&worker, "/api/x", Some(&key)).1,
-        "the lease is not of this time"
-    );
+    assert!(send(&worker, "/api/x", Some(&key)).1, "no time has gone by");
     worker.tick(250);
     answer_poll(
         &worker,
         &json!({ "epoch": 10, "reset": false, "more": false, "changed": [] }),
     );
     assert!(send(&worker, "/api/x", Some(&key)).1);
+    worker.fail(Fault::Call);
+    worker.rewind(30_000);
+    worker.tick(0);
+    worker.tick(59_700);
+    assert!(send(&worker, "/api/x", Some(&key)).1);
+    worker.tick(300);
+    assert!(!send(&worker, "/api/x", Some(&key)).1);
+    worker.tick(30_000);
+    assert!(
+        !send(&worker, "/api/x", Some(&key)).1,
+        "the clock is where it was, and the lease has ended all the same"
+    );
 }
 
 #[test]
@@ -204,4 +206,122 @@ fn the_lease_counts_from_the_question_and_not_from_the_answer() {
     assert!(send(&worker, "/api/x", Some(&key)).1);
     worker.tick(200);
     assert!(!send(&worker, "/api/x", Some(&key)).1);
+}
+
+/// A life of the database, by a number.
+fn life(number: u8) -> String {
+    Incarnation([number; 16]).to_string()
+}
+
+fn news(life_number: u8, epoch: u64) -> Value {
+    let id = life(life_number);
+    json!({ "incarnation": id, "epoch": epoch, "reset": false, "more": false, "changed": [] })
+}
+
+/// A worker that has followed life 1 to epoch 10.
+fn start_in_life_1() -> Worker {
+    let worker = start();
+    worker.tick(10);
+    answer_poll(&worker, &news(1, 10));
+    worker
+}
+
+fn lookup_in(life_number: u8, epoch: u64, keys: &[&NewAppKey]) -> Value {
+    let mut answer = lookup_answer(epoch, keys);
+    answer["incarnation"] = json!(life(life_number));
+    answer
+}
+
+#[test]
+fn a_poll_says_where_it_stands_and_may_be_held_for_less_than_its_timeout() {
+    let worker = start_in_life_1();
+    worker.tick(1000);
+    let poll = only_call(&worker, "/v1/changes");
+    let id = life(1);
+    assert_eq!(
+        poll.path(),
+        format!("/v1/changes?after=10&incarnation={id}&wait=1250ms")
+    );
+    assert_eq!(poll.timeout_millis, 1550);
+}
+
+#[test]
+fn after_a_poll_that_was_held_the_next_follows_at_once_and_otherwise_it_does_not() {
+    let worker = start_in_life_1();
+    worker.tick(1000);
+    let held = only_call(&worker, "/v1/changes");
+    worker.tick(1000);
+    worker.tick(250);
+    assert_eq!(worker.calls("/v1/changes").len(), 1, "one at a time");
+    let answer = news(1, 10).to_string();
+    worker.answer(&held, &GENUINE, answer.as_bytes());
+    let at_once = only_call(&worker, "/v1/changes");
+    worker.answer(&at_once, &GENUINE, answer.as_bytes());
+    worker.tick(750);
+    assert!(
+        worker.calls("/v1/changes").is_empty(),
+        "nobody held that one"
+    );
+    worker.tick(250);
+    only_call(&worker, "/v1/changes");
+}
+
+#[test]
+fn a_database_that_goes_on_in_another_life_empties_no_cache() {
+    let worker = start_in_life_1();
+    let (old, ahead) = (key(1), key(2));
+    for (key, epoch) in [(&old, 10), (&ahead, 12)] {
+        send(&worker, "/api/x", Some(key));
+        worker.turn();
+        answer_lookup(&worker, &lookup_in(1, epoch, &[key]));
+        assert!(send(&worker, "/api/x", Some(key)).1);
+    }
+    worker.tick(1000);
+    answer_poll(&worker, &news(2, 11));
+    assert!(send(&worker, "/api/x", Some(&old)).1);
+    assert!(
+        !send(&worker, "/api/x", Some(&ahead)).1,
+        "the first life may have ended before it got so far"
+    );
+}
+
+#[test]
+fn a_database_that_was_restored_empties_the_cache_even_when_it_has_overtaken_the_edge() {
+    let worker = start_in_life_1();
+    let key = key(1);
+    send(&worker, "/api/x", Some(&key));
+    worker.turn();
+    answer_lookup(&worker, &lookup_in(1, 10, &[&key]));
+    worker.tick(1000);
+    let mut reset = news(2, 15);
+    reset["reset"] = json!(true);
+    answer_poll(&worker, &reset);
+    assert!(!send(&worker, "/api/x", Some(&key)).1);
+}
+
+#[test]
+fn an_answer_of_another_life_lets_pass_who_waits_and_is_not_kept() {
+    let worker = start_in_life_1();
+    let key = key(1);
+    let (request, _) = send(&worker, "/api/x", Some(&key));
+    worker.turn();
+    answer_lookup(&worker, &lookup_in(2, 15, &[&key]));
+    assert!(worker.exchange(request).is_resumed);
+    assert!(!send(&worker, "/api/x", Some(&key)).1);
+}
+
+#[test]
+fn an_answer_from_before_another_life_says_nothing_in_it() {
+    let worker = start_in_life_1();
+    let key = key(1);
+    let (request, _) = send(&worker, "/api/x", Some(&key));
+    worker.turn();
+    let held_back = only_call(&worker, "/v1/lookups");
+    worker.tick(1000);
+    answer_poll(&worker, &news(2, 10));
+    let old = lookup_in(1, 12, &[&key]).to_string();
+    worker.answer(&held_back, &GENUINE, old.as_bytes());
+    assert!(!worker.exchange(request).is_resumed);
+    answer_lookup(&worker, &lookup_in(2, 10, &[]));
+    assert_eq!(status(&worker, request), Some(401));
 }

@@ -11,6 +11,7 @@ mod abi;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::UnwindSafe;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -38,6 +39,8 @@ pub enum Fault {
     Call,
     /// A message for the root context gets lost.
     Queue,
+    /// A request that is answered ends at once, in the middle of its own callback.
+    EndAtReply,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +60,15 @@ pub struct Call {
     pub cluster: String,
     pub headers: Headers,
     pub body: Vec<u8>,
+    pub timeout_millis: u32,
+}
+
+impl Call {
+    /// Path and query.
+    pub fn path(&self) -> String {
+        let found = self.headers.iter().find(|(name, _)| name == b":path");
+        String::from_utf8(found.unwrap().1.clone()).unwrap()
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -124,6 +136,9 @@ unsafe extern "C" {
     fn proxy_on_delete(context: u32);
 }
 
+/// The hook for panics is that of the whole process.
+static ONCE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 /// One worker with the filter in it.
 pub struct Worker {
     /// Its root context.
@@ -134,7 +149,6 @@ impl Worker {
     /// Starts the filter; `Err` is its log when it refuses the configuration.
     pub fn start(configuration: &str) -> Result<Self, Vec<String>> {
         let root = next_id();
-        static ONCE_AT_A_TIME: Mutex<()> = Mutex::new(());
         host(|host| {
             // The filter defines a counter once for each virtual machine: this thread.
             let mut counters = std::mem::take(&mut host.counters);
@@ -192,6 +206,13 @@ impl Worker {
         (context, action == 0)
     }
 
+    /// The headers of a request arrive whose context nobody has made, or which has ended.
+    pub fn headers_of(&self, context: u32) -> bool {
+        enter(context);
+        // SAFETY: as in `start`.
+        unsafe { proxy_on_request_headers(context, 1, false) == 0 }
+    }
+
     /// A part of its body arrives. `true` when it may pass.
     pub fn body(&self, context: u32) -> bool {
         enter(context);
@@ -228,6 +249,17 @@ impl Worker {
         enter(context);
         // SAFETY: as in `start`.
         unsafe { proxy_on_response_headers(context, 1, false) == 0 }
+    }
+
+    /// Another configuration has taken over: the root context goes.
+    pub fn retire(self) {
+        enter(self.root);
+        // SAFETY: as in `start`.
+        unsafe {
+            proxy_on_done(self.root);
+            proxy_on_delete(self.root);
+        }
+        host(|host| host.roots.remove(&self.root));
     }
 
     /// The client goes away.
@@ -267,10 +299,7 @@ impl Worker {
 
     /// The callouts to a path that were not answered yet, oldest first.
     pub fn calls(&self, path: &str) -> Vec<Call> {
-        let is_to = |call: &&Call| {
-            let found = call.headers.iter().find(|(name, _)| name == b":path");
-            found.is_some_and(|(_, value)| value.starts_with(path.as_bytes()))
-        };
+        let is_to = |call: &&Call| call.path().starts_with(path);
         host(|host| host.calls.iter().filter(is_to).cloned().collect())
     }
 
@@ -298,6 +327,26 @@ impl Worker {
                 .iter()
                 .find(|(it, _)| it == name)
                 .map_or(0, |(_, value)| *value)
+        })
+    }
+
+    /// Panics under the hook of the filter.
+    pub fn panic(&self, panic: impl FnOnce() + UnwindSafe) {
+        let _one = ONCE_AT_A_TIME.lock().unwrap();
+        // SAFETY: the entry point of the module, as a host calls it.
+        unsafe { _initialize() };
+        let outcome = std::panic::catch_unwind(panic);
+        let _ = std::panic::take_hook();
+        assert!(outcome.is_err());
+    }
+
+    /// What the workers of this proxy, and any other plugin of their `vm_id`, can read.
+    pub fn shared(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        host(|host| {
+            let entries = host.shared.iter();
+            entries
+                .map(|(name, (value, _))| (name.clone(), value.clone()))
+                .collect()
         })
     }
 

@@ -1,11 +1,12 @@
 //! Lookups: one callout for many, and what counts as an answer.
 
+use keygate_core::app_key::NewAppKey;
 use serde_json::{Value, json};
 
-use crate::host::Fault;
+use crate::host::{Fault, Worker};
 use crate::{
-    GENUINE, HeaderText, answer_lookup, header, key, lookup_answer, only_call, send, start_polled,
-    status,
+    GENUINE, HeaderText, answer_lookup, header, key, lookup_answer, only_call, policy, polled,
+    send, start_polled, status,
 };
 
 #[test]
@@ -159,18 +160,157 @@ fn a_client_that_goes_away_harms_nobody() {
     assert!(worker.exchange(stays).is_resumed);
 }
 
+/// How many requests may wait for one key, and how many for all.
+const OF_ONE: usize = 512;
+const OF_ALL: usize = 1024;
+
+/// Requests that wait, as many as may wait for one key.
+fn crowd(worker: &Worker, key: &NewAppKey) -> Vec<u32> {
+    let one = |_| {
+        let (request, _) = send(worker, "/api/x", Some(key));
+        assert_eq!(status(worker, request), None);
+        request
+    };
+    (0..OF_ONE).map(one).collect()
+}
+
 #[test]
-fn too_many_that_wait_are_refused_at_once() {
+fn one_key_leaves_room_for_others_and_too_many_are_refused_at_once() {
+    let worker = lenient();
+    crowd(&worker, &key(1));
+    let refused = |number: u8, counted: u64| {
+        let (request, passes) = send(&worker, "/api/x", Some(&key(number)));
+        assert!(!passes);
+        assert_eq!(status(&worker, request), Some(503), "no outage policy");
+        assert_eq!(worker.counter("keygate_decision.deny.overloaded"), counted);
+    };
+    refused(1, 1);
+    crowd(&worker, &key(2));
+    assert_eq!(OF_ALL, 2 * OF_ONE);
+    refused(3, 2);
+}
+
+#[test]
+fn requests_that_wait_keep_no_more_than_so_many_bytes() {
+    let worker = start_polled();
+    let (key, filler) = (key(1), vec![b'a'; 60_000]);
+    let bearer = format!("Bearer {}", key.text.as_str());
+    let send_large = || {
+        let (request, _) = worker.request(&[
+            (":method", b"GET"),
+            (":path", b"/api/x"),
+            (":authority", b"example.com"),
+            ("authorization", bearer.as_bytes()),
+            ("filler", &filler),
+        ]);
+        request
+    };
+    let fill = || {
+        let mut waiting = Vec::new();
+        loop {
+            let request = send_large();
+            if status(&worker, request) == Some(503) {
+                return waiting;
+            }
+            waiting.push(request);
+            assert!(waiting.len() < OF_ONE, "there is no bound");
+        }
+    };
+    let waiting = fill();
+    let room = 16 * 1024 * 1024;
+    assert!(waiting.len() * 60_000 < room && (waiting.len() + 5) * 60_000 > room);
+    let half = waiting.len() / 2;
+    for &request in waiting.iter().take(half) {
+        worker.disconnect(request);
+    }
+    assert_eq!(fill().len(), half, "who goes gives back what it took");
+    worker.turn();
+    answer_lookup(&worker, &lookup_answer(10, &[]));
+    crowd(&worker, &crate::key(2));
+}
+
+/// A worker whose policy lets genuine keys pass in an outage.
+fn lenient() -> Worker {
+    let mut policy = policy();
+    policy["providers"]["key"]["outage"] = json!("allow");
+    polled(&policy)
+}
+
+#[test]
+fn an_outage_lets_a_genuine_key_pass_without_an_account() {
+    let worker = lenient();
+    let (lost, _) = send(&worker, "/api/x", Some(&key(1)));
+    worker.turn();
+    worker.tick(1601);
+    worker.fail(Fault::Call);
+    let (failed, _) = send(&worker, "/api/x", Some(&key(2)));
+    worker.turn();
+    for request in [lost, failed] {
+        let exchange = worker.exchange(request);
+        assert!(exchange.is_resumed);
+        let result = header(&exchange, "x-keygate-result");
+        assert_eq!(
+            result.as_deref(),
+            Some("allow;reason=key_service_unavailable")
+        );
+        for hidden in ["x-keygate-account", "authorization"] {
+            assert_eq!(header(&exchange, hidden), None, "{hidden}");
+        }
+    }
+    assert_eq!(
+        worker.counter("keygate_decision.allow.key_service_unavailable"),
+        2
+    );
+    assert_eq!(worker.counter("keygate_decision.allow.verified"), 0);
+}
+
+#[test]
+fn an_answer_from_before_the_newest_change_is_no_outage() {
+    let worker = lenient();
+    let key = key(1);
+    let (request, _) = send(&worker, "/api/x", Some(&key));
+    worker.turn();
+    for _ in 0..2 {
+        answer_lookup(&worker, &lookup_answer(9, &[&key]));
+    }
+    assert_eq!(status(&worker, request), Some(503));
+}
+
+#[test]
+fn a_request_with_two_cold_keys_waits_for_both() {
+    let mut policy = policy();
+    policy["providers"]["second"] = json!({ "type": "app_key", "secrets": "app_keys",
+        "from": [{ "header": "x-second" }] });
+    policy["rules"][0] = json!({ "name": "two", "match": { "path": "/two" },
+        "require": { "all": ["key", "second"] } });
+    let worker = polled(&policy);
+    let (first, second) = (key(1), key(2));
+    let bearer = format!("Bearer {}", first.text.as_str());
+    let (request, _) = worker.request(&[
+        (":method", b"GET"),
+        (":path", b"/two"),
+        (":authority", b"example.com"),
+        ("authorization", bearer.as_bytes()),
+        ("x-second", second.text.as_bytes()),
+    ]);
+    worker.turn();
+    answer_lookup(&worker, &lookup_answer(10, &[&first]));
+    assert!(!worker.exchange(request).is_resumed);
+    answer_lookup(&worker, &lookup_answer(10, &[&second]));
+    assert!(worker.exchange(request).is_resumed);
+}
+
+#[test]
+fn a_call_whose_answer_got_lost_is_forgotten() {
     let worker = start_polled();
     let key = key(1);
-    for _ in 0..1024 {
-        let (request, _) = send(&worker, "/api/x", Some(&key));
-        assert_eq!(status(&worker, request), None);
-    }
-    let (request, passes) = send(&worker, "/api/x", Some(&key));
-    assert!(!passes);
-    assert_eq!(status(&worker, request), Some(503));
-    assert_eq!(worker.counter("keygate_decision.deny.overloaded"), 1);
+    send(&worker, "/api/x", Some(&key));
+    worker.turn();
+    let lost = only_call(&worker, "/v1/lookups");
+    worker.tick(1601);
+    let late = lookup_answer(10, &[&key]).to_string();
+    worker.answer(&lost, &GENUINE, late.as_bytes());
+    assert_eq!(worker.counter("keygate_lookup.answered"), 0);
 }
 
 #[test]
@@ -201,9 +341,7 @@ fn a_bell_that_does_not_ring_is_made_good_by_the_next_tick() {
 fn those_who_went_away_leave_room_for_others() {
     let worker = start_polled();
     let key = key(1);
-    let gone: Vec<u32> = (0..1024)
-        .map(|_| send(&worker, "/api/x", Some(&key)).0)
-        .collect();
+    let gone = [crowd(&worker, &key), crowd(&worker, &crate::key(2))].concat();
     gone.iter().for_each(|&request| worker.disconnect(request));
     let (request, _) = send(&worker, "/api/x", Some(&key));
     assert_eq!(status(&worker, request), None);

@@ -5,6 +5,7 @@
 mod feed;
 mod gate;
 mod host;
+mod leaks;
 mod lookups;
 mod once;
 mod queries;
@@ -39,7 +40,12 @@ fn start() -> Worker {
 
 /// A worker that has heard from the change feed: epoch 10.
 fn start_polled() -> Worker {
-    let worker = start();
+    polled(&policy())
+}
+
+/// The same, with another policy.
+fn polled(policy: &Value) -> Worker {
+    let worker = Worker::start(&policy.to_string()).unwrap();
     worker.tick(10);
     answer_poll(
         &worker,

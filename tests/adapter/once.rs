@@ -106,3 +106,17 @@ fn a_client_that_goes_away_is_no_outage_of_the_lookups() {
     assert_eq!(worker.counter("keygate_lookup.unavailable"), 0);
     assert_eq!(worker.counter("keygate_lookup.answered"), 0);
 }
+
+#[test]
+fn a_link_that_is_known_to_be_used_up_costs_no_call() {
+    let worker = start();
+    let first = send(&worker);
+    worker.turn();
+    answer(&worker, true);
+    assert!(worker.exchange(first).is_resumed);
+    let again = send(&worker);
+    worker.turn();
+    assert_eq!(worker.calls(USES).len(), 0);
+    assert_eq!(status(&worker, again), Some(403));
+    assert_eq!(worker.counter("keygate_decision.deny.link_used"), 1);
+}

@@ -4,7 +4,8 @@ use serde_json::json;
 
 use crate::host::{Fault, Worker};
 use crate::{
-    answer_lookup, answer_poll, key, lookup_answer, only_call, policy, send, start_polled,
+    GENUINE, answer_lookup, answer_poll, key, lookup_answer, only_call, policy, send, start_polled,
+    status,
 };
 
 /// Two workers that have followed the feed to epoch 10, and both know a key.
@@ -93,4 +94,72 @@ fn the_lease_of_every_worker_ends_when_nobody_hears_from_the_service() {
     for worker in [&first, &second] {
         assert!(!send(worker, "/api/x", Some(&key)).1);
     }
+}
+
+#[test]
+fn while_a_poll_is_held_the_other_worker_keeps_still() {
+    let (first, second, _) = two();
+    first.tick(1000);
+    let held = only_call(&first, "/v1/changes");
+    // Longer than the lease of a poller that does not tick.
+    for _ in 0..10 {
+        second.tick(250);
+        first.tick(0);
+        assert_eq!(only_call(&first, "/v1/changes").token, held.token);
+    }
+}
+
+#[test]
+fn when_a_worker_dies_while_its_poll_is_held_another_takes_over() {
+    let (first, second, key) = two();
+    first.tick(1000);
+    let held = only_call(&first, "/v1/changes");
+    // It dies: it does not tick any more, and nobody gets the answer to its poll.
+    let taken_over = |second: &Worker| {
+        let calls = second.calls("/v1/changes");
+        calls.into_iter().find(|it| it.context == second.root)
+    };
+    let mut waited = 0;
+    let poll = loop {
+        second.tick(250);
+        waited += 250;
+        match taken_over(&second) {
+            Some(poll) => break poll,
+            None => assert!(waited < 3000, "nobody took over"),
+        }
+    };
+    assert_ne!(poll.token, held.token);
+    let revoked = json!({ "epoch": 11, "reset": false, "more": false, "changed": [key.hash] });
+    second.answer(&poll, &GENUINE, revoked.to_string().as_bytes());
+    assert!(!send(&second, "/api/x", Some(&key)).1);
+}
+
+#[test]
+fn an_answer_held_back_while_another_takes_over_the_poll_resurrects_nothing() {
+    let (_first, second, _) = two();
+    let key = key(2);
+    second.tick(1500);
+    let (request, _) = send(&second, "/api/x", Some(&key));
+    second.turn();
+    let held_back = only_call(&second, "/v1/lookups");
+    second.tick(750);
+    answer_poll(
+        &second,
+        &json!({ "epoch": 11, "reset": false, "more": false, "changed": [key.hash] }),
+    );
+    let old = lookup_answer(10, &[&key]).to_string();
+    second.answer(&held_back, &GENUINE, old.as_bytes());
+    assert!(!second.exchange(request).is_resumed);
+    let mut revoked = lookup_answer(11, &[&key]);
+    revoked["records"][0]["status"] = json!("revoked");
+    answer_lookup(&second, &revoked);
+    assert_eq!(status(&second, request), Some(401));
+}
+
+#[test]
+fn when_another_configuration_takes_over_it_polls_at_once() {
+    let (first, second, _) = two();
+    first.retire();
+    second.tick(1000);
+    assert_eq!(only_call(&second, "/v1/changes").context, second.root);
 }

@@ -208,3 +208,35 @@ fn no_upstream_sees_a_token_in_a_path_or_our_cookie_whatever_is_decided() {
     }
     assert_never_trapped(&stack);
 }
+
+#[test]
+fn a_token_in_a_path_that_nobody_can_read_stands_in_no_log() {
+    let hcm = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
+    let builder = native_links(Stack::builder()).envoy(|envoy| {
+        envoy.change(|it| {
+            let manager = it.pointer_mut(hcm).unwrap();
+            manager["normalize_path"] = json!(false);
+            manager["merge_slashes"] = json!(false);
+            manager["path_with_escaped_slashes_action"] = json!("KEEP_UNCHANGED");
+        })
+    });
+    let stack = builder.start();
+    let token = token(&stack, "/media/", None);
+    let paths = ["a//b", "a/../b", "a%2Fb", "a%00", "a/%2e%2e/b"];
+    for path in paths {
+        let refused = stack.get(format!("/~kg={token}/media/{path}")).send();
+        assert_eq!(refused.status, 400, "{path}: {}", refused.text());
+        assert!(!refused.text().contains(&token));
+    }
+    // Also a name that only a second decoder would read.
+    let refused = stack.get(format!("/~kg%253D{token}/media/a")).send();
+    assert_eq!(refused.status, 400);
+    stack.envoy.wait_for_log("reason=encoded_slash");
+    keygate_tests::wait::until("a line for each", keygate_tests::wait::STARTUP, || {
+        let lines = stack.envoy.log().matches("keygate_denied").count();
+        (lines == paths.len() + 1).then_some(())
+    });
+    let log = stack.envoy.log();
+    assert!(!log.contains(&token), "{log}");
+    assert_eq!(stack.echo.count(), 0);
+}

@@ -88,6 +88,7 @@ impl Rig {
         let service = Service::start_with(Options {
             arguments: arguments.iter().map(ToString::to_string).collect(),
             variables: vec![("VOUCH".to_owned(), vouch.to_owned())],
+            ..Options::default()
         });
         let x = URL_SAFE_NO_PAD.encode(login().verifying_key().as_bytes());
         let keys = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA",

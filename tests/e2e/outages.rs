@@ -1,45 +1,89 @@
-//! A key service that is away, slow, or something else: a clear 503 in bounded time.
+//! A key service that is away, slow, or something else: a clear 503 in bounded time, or a pass
+//! where the policy says so.
 
 use std::time::Duration;
 
 use keygate_tests::fake_service::{Answer, FakeService, http, json as answer};
 use keygate_tests::service::free_port;
-use keygate_tests::{Stack, wait};
-use serde_json::json;
+use keygate_tests::{Stack, StackBuilder, wait};
+use serde_json::{Value, json};
 
-use crate::support::{assert_never_trapped, call, code, genuine_key};
+use crate::support::{
+    assert_never_trapped, call, code, counted, followed, genuine_key, key_of, upstream_header,
+};
 
-/// Two requests, so that a wrong answer that was remembered shows.
-fn assert_unavailable(stack: &Stack, what: &str) {
+const ALLOWED: &str = "keygate_decision.allow.key_service_unavailable";
+
+/// The demo, with a rule whose keys pass in an outage.
+fn builder() -> StackBuilder {
+    Stack::builder().edit_policy(|policy| {
+        let rules = policy["rules"].as_array_mut().unwrap();
+        let open = json!({ "name": "open", "match": { "path": "/open/**" }, "require": "app-key",
+            "outage": "allow" });
+        rules.insert(0, open);
+    })
+}
+
+/// Two requests of each kind, so that a wrong answer that was remembered shows.
+fn assert_away(stack: &Stack, what: &str) {
     for _ in 0..2 {
         let refused = call(stack, "/api/x", &genuine_key(1));
         assert_eq!(refused.status, 503, "{what}: {}", refused.text());
         assert_eq!(code(&refused), "unavailable", "{what}");
-        assert_eq!(
-            refused.header("retry-after").as_deref(),
-            Some("1"),
-            "{what}"
-        );
-        assert!(
-            refused.took < Duration::from_secs(5),
-            "{what}: {:?}",
-            refused.took
-        );
+        let retry = refused.header("retry-after");
+        assert_eq!(retry.as_deref(), Some("1"), "{what}");
+        let allowed = stack
+            .get("/open/x")
+            .header("authorization", format!("Bearer {}", genuine_key(1)))
+            .header("x-keygate-account", "root")
+            .send();
+        assert_eq!(allowed.status, 200, "{what}: {}", allowed.text());
+        let result = upstream_header(&allowed, "x-keygate-result");
+        assert_eq!(result, ["allow;reason=key_service_unavailable"], "{what}");
+        for hidden in ["x-keygate-account", "x-keygate-key-id", "authorization"] {
+            assert_eq!(upstream_header(&allowed, hidden), [""; 0], "{what}");
+        }
+        for answer in [refused, allowed] {
+            assert!(answer.took < BOUND, "{what}: {:?}", answer.took);
+        }
     }
-    assert_eq!(
-        call(stack, "/beta/x", &genuine_key(1)).status,
-        200,
-        "{what}: simulate passes"
-    );
+    let forged = genuine_key(1).replace("kg_01", "kg_02");
+    assert_eq!(call(stack, "/open/x", &forged).status, 401, "{what}");
+    assert_eq!(stack.get("/open/x").send().status, 401, "{what}");
+    let simulated = call(stack, "/beta/x", &genuine_key(1));
+    assert_eq!(simulated.status, 200, "{what}: simulate passes");
     assert_eq!(stack.get("/healthz").send().status, 200, "{what}");
 }
 
+/// Far more than the timeout of a call and all its retries; a request that hangs takes longer.
+const BOUND: Duration = Duration::from_secs(5);
+
+/// It knows every key, as one of alice.
+fn answer_well(fake: &FakeService) {
+    fake.on("/v1/lookups", |asked| {
+        let request: serde_json::Value = serde_json::from_slice(&asked.body).unwrap();
+        let record = json!({ "hash": request["hashes"][0], "id": "id", "account": "alice",
+            "status": "active", "scopes": [], "metadata": {} });
+        answer(200, &json!({ "epoch": 1, "records": [record] })).into()
+    });
+}
+
+fn assert_back(stack: &Stack, what: &str) {
+    wait::until("the key service to be used again", wait::STARTUP, || {
+        (call(stack, "/api/x", &genuine_key(1)).status == 200).then_some(())
+    });
+    let allowed = call(stack, "/open/x", &genuine_key(1));
+    let account = upstream_header(&allowed, "x-keygate-account");
+    assert_eq!(account, ["alice"], "{what}");
+}
+
 #[test]
-fn every_answer_that_is_none_is_unavailable() {
+fn every_answer_that_is_none_is_an_outage_and_ends_with_it() {
     let fake = FakeService::start();
-    let stack = Stack::builder().fake_service(&fake).concurrency(1).start();
+    let stack = builder().fake_service(&fake).concurrency(1).start();
     let record = json!({ "epoch": 1, "records": [] });
     let slow = answer(200, &record).delay(Duration::from_secs(2));
+    let marked = "HTTP/1.1 200 OK\r\nx-keygate-service: 1\r\ncontent-length: 99999\r\n\r\n{";
     let rows: Vec<(&str, Answer)> = vec![
         ("503", http(503, "upstream connect error").into()),
         ("504", http(504, "upstream request timeout").into()),
@@ -73,14 +117,14 @@ fn every_answer_that_is_none_is_unavailable() {
         ),
         ("slow", slow.into()),
         ("never", Answer::Never),
+        ("trickling", Answer::Trickle(marked.into())),
+        (
+            "trickling headers",
+            Answer::Trickle(b"HTTP/1.1 200 OK\r\nx: ".to_vec()),
+        ),
         ("closed", Answer::Close),
         ("not HTTP", Answer::Raw(b"SSH-2.0-OpenSSH\r\n".to_vec())),
-        (
-            "half an answer",
-            Answer::Raw(
-                b"HTTP/1.1 200 OK\r\nx-keygate-service: 1\r\ncontent-length: 99\r\n\r\n{".to_vec(),
-            ),
-        ),
+        ("half an answer", Answer::Raw(marked.into())),
         (
             "a redirect",
             http(302, "").header("location", "/v1/elsewhere").into(),
@@ -89,37 +133,100 @@ fn every_answer_that_is_none_is_unavailable() {
     for (what, fault) in rows {
         fake.set("/v1/lookups", fault.clone());
         fake.set("/v1/changes", fault);
-        assert_unavailable(&stack, what);
+        let before = counted(&stack, ALLOWED);
+        assert_away(&stack, what);
+        assert_eq!(counted(&stack, ALLOWED), before + 2, "{what}");
     }
     assert_never_trapped(&stack);
     // And once it answers, it is as if nothing had been.
+    answer_well(&fake);
+    assert_back(&stack, "after all of these");
+}
+
+#[test]
+fn a_record_that_cannot_be_used_is_no_outage_and_lets_nobody_pass() {
+    let fake = FakeService::start();
+    let stack = builder().fake_service(&fake).concurrency(1).start();
     fake.on("/v1/lookups", |asked| {
         let request: serde_json::Value = serde_json::from_slice(&asked.body).unwrap();
-        let record = json!({ "hash": request["hashes"][0], "id": "id", "account": "alice",
-            "status": "active", "scopes": [], "metadata": {} });
+        let record = json!({ "hash": request["hashes"][0], "id": "id", "account": "a b",
+            "status": "revoked", "scopes": [], "metadata": {} });
         answer(200, &json!({ "epoch": 1, "records": [record] })).into()
     });
-    wait::until(
-        "the key service to be used again",
-        Duration::from_secs(5),
-        || (call(&stack, "/api/x", &genuine_key(1)).status == 200).then_some(()),
-    );
+    assert_eq!(call(&stack, "/open/x", &genuine_key(1)).status, 503);
+    assert_eq!(counted(&stack, ALLOWED), 0);
 }
 
 #[test]
-fn a_key_service_that_nobody_started_is_unavailable() {
-    let stack = Stack::builder().key_service_at(free_port()).start();
-    assert_unavailable(&stack, "refused connections");
+fn a_key_service_that_nobody_started_is_an_outage() {
+    let stack = builder().key_service_at(free_port()).start();
+    assert_away(&stack, "refused connections");
     assert_never_trapped(&stack);
 }
 
 #[test]
-fn a_cluster_that_does_not_exist_is_unavailable_at_once() {
-    let stack = Stack::builder()
+fn a_cluster_that_does_not_exist_is_an_outage() {
+    let stack = builder()
         .edit_policy(|policy| policy["key_service"]["cluster"] = json!("nowhere"))
         .start();
-    assert_unavailable(&stack, "an unknown cluster");
+    assert_away(&stack, "an unknown cluster");
     assert_never_trapped(&stack);
+}
+
+/// Changes the cluster of the key service.
+fn with_cluster(stack: StackBuilder, change: impl FnOnce(&mut Value)) -> StackBuilder {
+    stack.envoy(|envoy| {
+        envoy.change(|bootstrap| {
+            let clusters = bootstrap["static_resources"]["clusters"].as_array_mut();
+            let mut clusters = clusters.unwrap().iter_mut();
+            change(clusters.find(|it| it["name"] == "keygate_keys").unwrap());
+        })
+    })
+}
+
+#[test]
+fn a_cluster_without_a_healthy_host_is_an_outage() {
+    let fake = FakeService::start();
+    let stack = with_cluster(builder().fake_service(&fake), |keys| {
+        keys["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["health_status"] =
+            json!("UNHEALTHY");
+        keys["common_lb_config"] = json!({ "healthy_panic_threshold": { "value": 0 } });
+    });
+    let stack = stack.start();
+    assert_away(&stack, "no healthy host");
+    assert_never_trapped(&stack);
+}
+
+#[test]
+fn a_key_that_is_known_to_be_revoked_stays_refused_in_an_outage() {
+    let stack = builder().concurrency(1).start();
+    followed(&stack, 1);
+    let (good, revoked) = (key_of(&stack, "alice"), key_of(&stack, "bob"));
+    for key in [&good, &revoked] {
+        assert_eq!(call(&stack, "/open/x", &key.key).status, 200);
+    }
+    let never_seen = key_of(&stack, "carol");
+    for key in [&revoked, &never_seen] {
+        stack.service().revoke(&key.id);
+    }
+    // The feed has told of both once the first is dead.
+    wait::until("the revocations to arrive", wait::STARTUP, || {
+        (call(&stack, "/open/x", &revoked.key).status == 401).then_some(())
+    });
+    // News of its creation may have come with those of others, and have dropped it.
+    assert_eq!(call(&stack, "/open/x", &good.key).status, 200);
+    stack.service().kill9();
+    assert_eq!(call(&stack, "/open/x", &revoked.key).status, 401);
+    assert_eq!(call(&stack, "/open/x", &never_seen.key).status, 503);
+    let warm = call(&stack, "/open/x", &good.key);
+    assert_eq!(upstream_header(&warm, "x-keygate-account"), ["alice"]);
+    let unchecked = call(&stack, "/open/x", &genuine_key(9));
+    assert_eq!(unchecked.status, 200, "nothing is known of it");
+    // Whoever got in unchecked is refused as soon as somebody can say no.
+    stack.service().restart();
+    wait::until("the key service to say no", wait::STARTUP, || {
+        (call(&stack, "/open/x", &genuine_key(9)).status == 401).then_some(())
+    });
 }
 
 #[test]
@@ -127,24 +234,15 @@ fn a_full_circuit_breaker_is_unavailable_at_once() {
     let fake = FakeService::start();
     fake.set("/v1/lookups", Answer::Never);
     fake.set("/v1/changes", Answer::Never);
-    let stack = Stack::builder()
+    let stack = builder()
         .fake_service(&fake)
         .concurrency(1)
-        .edit_policy(|policy| policy["key_service"]["timeout"] = json!("3s"))
-        .envoy(|envoy| {
-            envoy.change(|bootstrap| {
-                let clusters = bootstrap["static_resources"]["clusters"]
-                    .as_array_mut()
-                    .unwrap();
-                let keys = clusters
-                    .iter_mut()
-                    .find(|it| it["name"] == "keygate_keys")
-                    .unwrap();
-                keys["circuit_breakers"] = json!({ "thresholds": [{ "max_requests": 1,
-                    "max_pending_requests": 1, "max_connections": 1 }] });
-            })
-        })
-        .start();
+        .edit_policy(|policy| policy["key_service"]["timeout"] = json!("3s"));
+    let stack = with_cluster(stack, |keys| {
+        keys["circuit_breakers"] = json!({ "thresholds": [{ "max_requests": 1,
+            "max_pending_requests": 1, "max_connections": 1 }] });
+    });
+    let stack = stack.start();
     // The poll of the change feed takes the only place there is.
     wait::until("the poll", Duration::from_secs(5), || {
         (!fake.asked("/v1/changes").is_empty()).then_some(())
@@ -152,4 +250,8 @@ fn a_full_circuit_breaker_is_unavailable_at_once() {
     let refused = call(&stack, "/api/x", &genuine_key(1));
     assert_eq!(refused.status, 503);
     assert!(refused.took < Duration::from_secs(3), "{:?}", refused.took);
+    let allowed = call(&stack, "/open/x", &genuine_key(1));
+    let result = upstream_header(&allowed, "x-keygate-result");
+    assert_eq!(result, ["allow;reason=key_service_unavailable"]);
+    assert!(allowed.took < Duration::from_secs(3), "{:?}", allowed.took);
 }

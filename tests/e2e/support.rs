@@ -8,7 +8,7 @@ use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256};
 use keygate_tests::client::Response;
 use keygate_tests::envoy::Envoy;
 use keygate_tests::service::{APP_KEYS, CreatedKey, MEDIA, keygate};
-use keygate_tests::{Stack, wait};
+use keygate_tests::{Stack, leaks, wait};
 use serde_json::{Value, json};
 
 /// Signs a path as a user would: with the command line. `more` are its options.
@@ -21,7 +21,10 @@ pub fn sign(path: &str, more: &[&str]) -> String {
         .unwrap();
     let error = String::from_utf8_lossy(&signed.stderr);
     assert!(signed.status.success(), "{error}");
-    String::from_utf8(signed.stdout).unwrap().trim().to_owned()
+    leaks::command(&signed);
+    let link = String::from_utf8(signed.stdout).unwrap().trim().to_owned();
+    leaks::credential("link", link.as_bytes());
+    link
 }
 
 /// The token of a native link, for a target on this host.
@@ -36,7 +39,9 @@ pub fn native(terms: &Terms<'_>, host: &str, target: &str) -> String {
         not_before: None,
         not_after: None,
     };
-    hs256(terms, &Place { host, path, query }, &entry).unwrap()
+    let token = hs256(terms, &Place { host, path, query }, &entry).unwrap();
+    leaks::credential("link", token.as_bytes());
+    token
 }
 
 /// Unix seconds.
@@ -86,7 +91,7 @@ pub fn counted(stack: &Stack, name: &str) -> u64 {
 /// that no key is kept.
 pub fn followed(stack: &Stack, workers: u64) {
     wait::until("the change feed to be followed", wait::STARTUP, || {
-        (counted(stack, "keygate_poll.answered") > workers).then_some(())
+        (counted(stack, "keygate_feed.begun") > workers).then_some(())
     });
 }
 

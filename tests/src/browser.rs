@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::process::Process;
-use crate::{client, repository, wait};
+use crate::{client, leaks, repository, wait};
 
 /// How long one command may take; a page is loaded within it.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -132,7 +132,12 @@ impl Browser {
     pub fn cookie(&self, name: &str) -> Option<Value> {
         let cookies = self.get("/cookie");
         let mut cookies = cookies.as_array().expect("a list").iter();
-        cookies.find(|cookie| cookie["name"] == name).cloned()
+        let cookie = cookies.find(|cookie| cookie["name"] == name).cloned()?;
+        leaks::credential(
+            "cookie",
+            cookie["value"].as_str().unwrap_or_default().as_bytes(),
+        );
+        Some(cookie)
     }
 
     /// What the browser calls itself.

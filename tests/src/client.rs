@@ -8,6 +8,9 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use socket2::{Domain, Socket, Type};
+
+use crate::leaks;
 pub use response::Response;
 use response::parse;
 pub(crate) use response::unchunk;
@@ -146,8 +149,25 @@ impl Connection {
     /// # Errors
     /// Refused.
     pub fn try_open(port: u16) -> io::Result<Self> {
+        Self::try_open_from(Ipv4Addr::LOCALHOST, port)
+    }
+
+    /// The same as another client: one with this address, of 127.0.0.0/8.
+    ///
+    /// # Panics
+    /// When nothing listens there.
+    #[must_use]
+    pub fn open_from(client: Ipv4Addr, port: u16) -> Self {
+        let opened = Self::try_open_from(client, port);
+        opened.unwrap_or_else(|error| panic!("port {port} from {client}: {error}"))
+    }
+
+    fn try_open_from(client: Ipv4Addr, port: u16) -> io::Result<Self> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.bind(&SocketAddr::from((client, 0)).into())?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        socket.connect_timeout(&address.into(), PATIENCE)?;
+        let stream = TcpStream::from(socket);
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(PATIENCE))?;
         Ok(Self {
@@ -181,8 +201,13 @@ impl Connection {
         self.try_exchange(request).expect("an answer")
     }
 
-    fn try_exchange(&mut self, request: &Request) -> io::Result<Response> {
+    /// The same, where no answer is a possible outcome.
+    ///
+    /// # Errors
+    /// Closed, too late, or not HTTP.
+    pub fn try_exchange(&mut self, request: &Request) -> io::Result<Response> {
         self.patience = request.patience;
+        leaks::request(&request.path, &request.headers);
         // A refusal may come, and the connection close, before a long body is sent.
         let sent = self.try_send(request.bytes());
         let answer = self.try_receive(request.method == b"HEAD");
@@ -216,6 +241,7 @@ impl Connection {
                 self.pending.drain(..used);
                 // 100 Continue and its kind come before the answer.
                 if response.status >= 200 {
+                    leaks::response(response.status, &response.headers, &response.body);
                     return Ok(Response {
                         took: start.elapsed(),
                         ..response
@@ -230,6 +256,7 @@ impl Connection {
                     )
                 })?;
                 self.pending.drain(..used);
+                leaks::response(response.status, &response.headers, &response.body);
                 return Ok(Response {
                     took: start.elapsed(),
                     ..response

@@ -157,6 +157,12 @@ impl Echo {
         last.expect("the upstream has received a request")
     }
 
+    /// What it has received since it was asked last, oldest first.
+    #[must_use]
+    pub fn take(&self) -> Vec<Received> {
+        std::mem::take(&mut *self.record.lock())
+    }
+
     /// Forgets what it has received.
     pub fn clear(&self) {
         self.record.lock().clear();

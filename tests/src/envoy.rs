@@ -13,20 +13,33 @@ pub use config::EnvoyConfig;
 
 use crate::client;
 use crate::launch::{Container, ENVOY};
+use crate::leaks::{self, Source};
 use crate::process::Process;
 use crate::wait;
 
 /// How long one question to the admin port may take.
 const ADMIN_PATIENCE: Duration = Duration::from_secs(5);
 
+/// What the admin port tells.
+const ADMIN_PAGES: [&str; 7] = [
+    "/config_dump?include_eds",
+    "/stats",
+    "/stats/prometheus",
+    "/server_info",
+    "/clusters",
+    "/listeners",
+    "/runtime",
+];
+
 /// A running Envoy; it ends when dropped, and its log is printed if the test failed.
 pub struct Envoy {
     // The order matters: fields are dropped from the first to the last.
     process: Mutex<Process>,
-    _container: Option<Container>,
+    container: Option<Container>,
     directory: TempDir,
     port: u16,
     admin_port: u16,
+    log_levels: String,
 }
 
 impl Envoy {
@@ -38,6 +51,7 @@ impl Envoy {
     pub fn start(config: EnvoyConfig) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let addresses = directory.path().join("admin");
+        let log_levels = config.log_levels.clone();
         let (mut process, container) = launch(
             config,
             &directory,
@@ -59,10 +73,11 @@ impl Envoy {
         let port = listener_port(admin_port);
         Self {
             process: Mutex::new(process),
-            _container: container,
+            container,
             directory,
             port,
             admin_port,
+            log_levels,
         }
     }
 
@@ -77,6 +92,8 @@ impl Envoy {
         let status = wait::until("Envoy's validation", wait::STARTUP, || process.ended());
         if status.success() {
             Ok(())
+        } else if leaks::is_on() {
+            Err(leaks::at_ordinary_level(&process.log(), ""))
         } else {
             Err(process.log())
         }
@@ -125,7 +142,11 @@ impl Envoy {
     /// What it has written so far: its own log and the access log.
     #[must_use]
     pub fn log(&self) -> String {
-        self.process().log()
+        let log = self.process().log();
+        match leaks::is_on() {
+            true => leaks::at_ordinary_level(&log, &self.log_levels),
+            false => log,
+        }
     }
 
     /// Waits until the log contains the text; the access log is written with a delay.
@@ -145,6 +166,12 @@ impl Envoy {
         self.process().ended().is_none()
     }
 
+    /// The number of its process; `None` where it is in a container.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.container.is_none().then(|| self.process().id())
+    }
+
     /// Ends it by SIGTERM, as an operator would.
     pub fn stop(&self) -> ExitStatus {
         self.process().stop()
@@ -161,7 +188,7 @@ impl Envoy {
             stat.unwrap_or(0)
         };
         let (taken, refused) = (count("success"), count("rejected"));
-        let file = self.directory.path().join("listeners.json");
+        let file = config::listeners_file(self.directory.path());
         config::write_whole(&file, &format!("{:#}", config.discovery()));
         wait::until(
             "Envoy to read its listeners again",
@@ -176,6 +203,25 @@ impl Envoy {
 
     fn process(&self) -> MutexGuard<'_, Process> {
         self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Envoy {
+    fn drop(&mut self) {
+        if !leaks::is_on() {
+            return;
+        }
+        for path in ADMIN_PAGES {
+            let page = client::get(self.admin_port, path).patience(ADMIN_PATIENCE);
+            // A test may have ended it.
+            if let Ok(page) = page.try_send() {
+                leaks::keep(Source::Admin, &page.body);
+            }
+        }
+        self.process().stop();
+        let [log, output] = self.process().files();
+        leaks::keep_file(Source::EnvoyLog, &log);
+        leaks::keep_file(Source::AccessLog, &output);
     }
 }
 
@@ -194,9 +240,13 @@ fn launch(
     let mut arguments = vec!["--config-path".to_owned(), bootstrap.display().to_string()];
     let concurrency = config.concurrency.to_string();
     arguments.extend(["--concurrency".to_owned(), concurrency]);
-    // At level info, `main` begins with 30 kB of what is compiled in.
-    let levels = format!("main:warning{}", config.log_levels);
-    arguments.extend(["--component-log-level".to_owned(), levels]);
+    if leaks::is_on() {
+        arguments.extend(["--log-level", "trace", "--log-format-escaped"].map(str::to_owned));
+    } else {
+        // At level info, `main` begins with 30 kB of what is compiled in.
+        let levels = format!("main:warning{}", config.log_levels);
+        arguments.extend(["--component-log-level".to_owned(), levels]);
+    }
     arguments.extend(["--drain-time-s".to_owned(), "1".to_owned()]);
     // Many Envoys on one machine; an access log that a test can read soon.
     arguments.push("--disable-hot-restart".to_owned());

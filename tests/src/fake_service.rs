@@ -20,6 +20,8 @@ pub enum Answer {
     Close,
     /// Nothing, ever; the connection stays open.
     Never,
+    /// These bytes, then a blank now and then without an end.
+    Trickle(Vec<u8>),
 }
 
 /// The parts of an HTTP answer. `content-length` is added.
@@ -193,6 +195,15 @@ fn serve(mut stream: TcpStream, shared: &Shared) {
                 return;
             }
             Answer::Close => return,
+            Answer::Trickle(bytes) => {
+                let mut sent = stream.write_all(&bytes);
+                // Until whoever asked closes.
+                while sent.is_ok() {
+                    thread::sleep(Duration::from_millis(50));
+                    sent = stream.write_all(b" ");
+                }
+                return;
+            }
             Answer::Never => {
                 // Until whoever asked closes.
                 let _ = stream.read(&mut [0; 1]);

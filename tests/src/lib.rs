@@ -9,11 +9,17 @@ pub mod client;
 pub mod echo;
 pub mod envoy;
 pub mod fake_service;
+pub mod faults;
 pub mod ffmpeg;
 mod launch;
-mod process;
+pub mod leaks;
+pub mod load;
+pub mod namespace;
+pub mod process;
+pub mod relay;
 pub mod service;
 pub mod signers;
+pub mod soak;
 mod stack;
 pub mod wait;
 

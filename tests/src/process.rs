@@ -1,8 +1,8 @@
-//! A child process whose output goes to a file, and which does not outlive its owner.
+//! A child process whose output goes to files, and which does not outlive its owner.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{LazyLock, Mutex};
@@ -17,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Most bytes of a log that a failed test prints.
 const PRINTED: u64 = 64 * 1024;
 
+/// A running child; it ends when dropped, and its log is printed if the test failed.
 pub struct Process {
     name: &'static str,
     child: Child,
@@ -24,14 +25,17 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts it; its output is appended to `log`.
+    /// Starts it; its errors are appended to `log`, its output to the same name with `.out`.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
     pub fn start(name: &'static str, command: Command, log: PathBuf) -> Self {
-        let output = File::options()
-            .create(true)
-            .append(true)
-            .open(&log)
-            .expect("a log file can be made in a temporary directory");
-        let errors = output.try_clone().expect("a file handle can be cloned");
+        let open = |file: &Path| {
+            let file = File::options().create(true).append(true).open(file);
+            file.expect("a log file can be made in a temporary directory")
+        };
+        let (errors, output) = (open(&log), open(&log.with_extension("out")));
         let program = command.get_program().to_owned();
         let mut command = dying_with_us(command);
         command.stdin(Stdio::null()).stdout(output).stderr(errors);
@@ -40,27 +44,54 @@ impl Process {
         Self { name, child, log }
     }
 
+    /// Its number.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// `None` while it runs.
+    ///
+    /// # Panics
+    /// Never, for a child of ours.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child
             .try_wait()
             .expect("our own child can be waited for")
     }
 
-    /// Panics with its log if it has ended: then waiting for it is in vain.
+    /// Checks that waiting for it is not in vain.
+    ///
+    /// # Panics
+    /// With its log if it has ended.
     pub fn assert_running(&mut self) {
         if let Some(status) = self.ended() {
             panic!("{} has ended: {status}", self.name);
         }
     }
 
+    /// SIGKILL.
     pub fn kill9(&mut self) {
         // An error means that it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
+    /// Sends a signal such as SIGSTOP.
+    ///
+    /// # Panics
+    /// When it has ended already.
+    pub fn signal(&mut self, signal: Signal) {
+        self.assert_running();
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        let pid = pid.expect("a running process has a number");
+        kill_process(pid, signal).expect("our own child takes signals");
+    }
+
     /// SIGTERM; SIGKILL if that is not enough. Says how it ended.
+    ///
+    /// # Panics
+    /// When it survives both.
     pub fn stop(&mut self) -> ExitStatus {
         if let Some(status) = self.ended() {
             return status;
@@ -80,13 +111,27 @@ impl Process {
         self.ended().expect("it was killed and waited for")
     }
 
+    /// What it has written: its errors, then its output.
+    #[must_use]
     pub fn log(&self) -> String {
-        let bytes = std::fs::read(&self.log).unwrap_or_default();
-        String::from_utf8_lossy(&bytes).into_owned()
+        let [errors, output] = self.files().map(|file| {
+            let bytes = std::fs::read(file).unwrap_or_default();
+            String::from_utf8_lossy(&bytes).into_owned()
+        });
+        errors + &output
+    }
+
+    /// Where its errors and its output go.
+    pub fn files(&self) -> [PathBuf; 2] {
+        [self.log.clone(), self.log.with_extension("out")]
     }
 
     fn print_log(&self) -> io::Result<()> {
-        let mut file = File::open(&self.log)?;
+        self.files().iter().try_for_each(|file| self.print(file))
+    }
+
+    fn print(&self, file: &Path) -> io::Result<()> {
+        let mut file = File::open(file)?;
         let skipped = file.metadata()?.len().saturating_sub(PRINTED);
         file.seek(SeekFrom::Start(skipped))?;
         let mut text = Vec::new();

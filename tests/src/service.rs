@@ -1,14 +1,19 @@
 //! The real key service: the binary that users run, on a SQLite file of its own.
 
+use std::io;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::client::{self, Response};
+use crate::client::{self, PATIENCE, Response};
+use crate::leaks::{self, Source};
+use crate::namespace::Namespace;
 use crate::process::Process;
 use crate::{repository, wait};
 
@@ -36,6 +41,9 @@ pub struct Options {
     pub arguments: Vec<String>,
     /// Variables of its environment.
     pub variables: Vec<(String, String)>,
+    /// Where it lives; without it beside us. We talk to it on its own loopback interface,
+    /// which no cut of its network concerns.
+    pub namespace: Option<Arc<Namespace>>,
 }
 
 /// A new key: its public id, and the key itself, shown this once.
@@ -82,6 +90,28 @@ impl Service {
         self.port
     }
 
+    /// The number of its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process().id()
+    }
+
+    /// Stops it in the middle of whatever it does, by SIGSTOP.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn freeze(&self) {
+        self.process().signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn thaw(&self) {
+        self.process().signal(Signal::CONT);
+    }
+
     /// Ends it without a chance to save anything.
     pub fn kill9(&self) {
         self.process().kill9();
@@ -109,17 +139,50 @@ impl Service {
     /// When the answer is not 201 with a key.
     #[must_use]
     pub fn create_key(&self, body: &Value) -> CreatedKey {
-        let response = self.request("POST", "/v1/keys", ADMIN_TOKEN, Some(body));
-        assert_eq!(response.status, 201, "{}", response.text());
+        let created = self.try_create_key(body, PATIENCE);
+        created.unwrap_or_else(|error| panic!("{body}: {error}"))
+    }
+
+    /// The same, where the service may be away.
+    ///
+    /// # Errors
+    /// No answer in time, or another one than 201 with a key.
+    pub fn try_create_key(&self, body: &Value, patience: Duration) -> io::Result<CreatedKey> {
+        let response = self.try_request("POST", "/v1/keys", ADMIN_TOKEN, Some(body), patience)?;
+        if response.status != 201 {
+            return Err(unexpected(&response));
+        }
         let json = response.json();
-        let text = |field: &str| {
-            let text = json[field].as_str().map(str::to_owned);
-            text.unwrap_or_else(|| panic!("no {field} in {json}"))
+        let text = |field: &str| json[field].as_str().map(str::to_owned);
+        let (Some(id), Some(key)) = (text("id"), text("key")) else {
+            return Err(unexpected(&response));
         };
-        CreatedKey {
-            id: text("id"),
-            key: text("key"),
-            json,
+        leaks::credential("key", key.as_bytes());
+        Ok(CreatedKey { id, key, json })
+    }
+
+    /// Imports keys as an administrator, as many as one request takes at a time.
+    ///
+    /// # Panics
+    /// When one of them is not new.
+    pub fn import(&self, keys: &[Value]) {
+        let mut rest = keys;
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let fitting = rest.iter().take(100).take_while(|key| {
+                bytes += key.to_string().len() + 1;
+                bytes < 60_000
+            });
+            let (batch, after) = rest.split_at(fitting.count().max(1));
+            rest = after;
+            let body = serde_json::json!({ "keys": batch });
+            let path = "/v1/keys/import";
+            let response = self.request("POST", path, ADMIN_TOKEN, Some(&body));
+            assert_eq!(response.status, 200, "{}", response.text());
+            let json = response.json();
+            let results = json["results"].as_array();
+            let all = |it: &Vec<Value>| it.iter().all(|it| it["result"] == "imported");
+            assert!(results.is_some_and(all), "{json}");
         }
     }
 
@@ -128,27 +191,55 @@ impl Service {
     /// # Panics
     /// When the service refuses.
     pub fn revoke(&self, id: &str) {
+        let revoked = self.try_revoke(id, PATIENCE);
+        revoked.unwrap_or_else(|error| panic!("{id}: {error}"));
+    }
+
+    /// The same, where the service may be away.
+    ///
+    /// # Errors
+    /// No answer in time, or a refusal.
+    pub fn try_revoke(&self, id: &str, patience: Duration) -> io::Result<()> {
         let path = format!("/v1/keys/{id}/revoke");
-        let response = self.request("POST", &path, ADMIN_TOKEN, Some(&serde_json::json!({})));
-        assert!(
-            (200..300).contains(&response.status),
-            "{} {}",
-            response.status,
-            response.text()
-        );
+        let body = serde_json::json!({});
+        let response = self.try_request("POST", &path, ADMIN_TOKEN, Some(&body), patience)?;
+        match (200..300).contains(&response.status) {
+            true => Ok(()),
+            false => Err(unexpected(&response)),
+        }
     }
 
     /// Any call, with any token.
+    ///
+    /// # Panics
+    /// When no answer comes.
     #[must_use]
     pub fn request(&self, method: &str, path: &str, token: &str, body: Option<&Value>) -> Response {
+        let answer = self.try_request(method, path, token, body, PATIENCE);
+        answer.unwrap_or_else(|error| panic!("no answer of the key service to {path}: {error}"))
+    }
+
+    /// The same, where no answer is a possible outcome.
+    ///
+    /// # Errors
+    /// None in time.
+    pub fn try_request(
+        &self,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: Option<&Value>,
+        patience: Duration,
+    ) -> io::Result<Response> {
         let mut request = client::request(method, self.port, path)
-            .header("authorization", format!("Bearer {token}"));
+            .header("authorization", format!("Bearer {token}"))
+            .patience(patience);
         if let Some(body) = body {
             request = request
                 .header("content-type", "application/json")
                 .body(body.to_string());
         }
-        request.send()
+        within(&self.options, || request.try_send())
     }
 
     /// The database file.
@@ -168,7 +259,25 @@ impl Service {
     }
 }
 
-/// The binary that users run: from `KEYGATE_BIN`, else the one beside this test.
+impl Drop for Service {
+    fn drop(&mut self) {
+        let keep_database = || {
+            for suffix in ["", "-wal", "-shm"] {
+                let name = format!("{}{suffix}", self.database().display());
+                leaks::keep_file(Source::Database, name.as_ref());
+            }
+        };
+        // As it lies there while it runs, and when it has ended.
+        keep_database();
+        self.process().stop();
+        keep_database();
+        for file in self.process().files() {
+            leaks::keep_file(Source::ServiceLog, &file);
+        }
+    }
+}
+
+/// The binary that users run: from `KEYGATE_BIN`, else the one beside this program.
 ///
 /// # Panics
 /// When it is missing.
@@ -178,11 +287,11 @@ pub fn keygate() -> PathBuf {
         return repository().join(path);
     }
     let test = std::env::current_exe().expect("a process knows its executable");
-    // target/debug/deps/e2e-… and target/debug/keygate
-    let path = test
-        .ancestors()
-        .nth(2)
-        .expect("deps/ is in target/debug/")
+    // target/debug/deps/e2e-… or target/debug/keygate-faults, and target/debug/keygate
+    let mut directories = test.ancestors().skip(1).take(2);
+    let path = directories
+        .find(|it| it.file_name().is_none_or(|name| name != "deps"))
+        .expect("a program lies in a directory")
         .join("keygate");
     assert!(
         path.is_file(),
@@ -192,11 +301,25 @@ pub fn keygate() -> PathBuf {
     path
 }
 
+fn unexpected(response: &Response) -> io::Error {
+    io::Error::other(format!("{} {}", response.status, response.text()))
+}
+
+fn within<T: Send>(options: &Options, work: impl FnOnce() -> T + Send) -> T {
+    match &options.namespace {
+        Some(namespace) => namespace.within(work),
+        None => work(),
+    }
+}
+
 fn launch(port: u16, directory: &TempDir, options: &Options) -> Process {
-    let mut command = Command::new(keygate());
+    let (mut command, address) = match &options.namespace {
+        Some(namespace) => (namespace.command(&keygate()), "0.0.0.0"),
+        None => (Command::new(keygate()), "127.0.0.1"),
+    };
     command
         .arg("serve")
-        .args(["--listen", &format!("127.0.0.1:{port}")])
+        .args(["--listen", &format!("{address}:{port}")])
         .arg("--database")
         .arg(directory.path().join("keygate.db"))
         .env("KEYGATE_APP_KEYS", APP_KEYS)
@@ -204,6 +327,10 @@ fn launch(port: u16, directory: &TempDir, options: &Options) -> Process {
         .env("KEYGATE_EDGE_TOKEN", EDGE_TOKEN)
         .args(&options.arguments)
         .envs(options.variables.iter().cloned());
+    let variables = command
+        .get_envs()
+        .filter_map(|(name, value)| Some((name.to_str()?, value?.to_str()?)));
+    variables.for_each(|(name, value)| leaks::secret(name, value));
     let mut process = Process::start(
         "keygate serve",
         command,
@@ -211,7 +338,8 @@ fn launch(port: u16, directory: &TempDir, options: &Options) -> Process {
     );
     wait::until("the key service to be ready", wait::STARTUP, || {
         process.assert_running();
-        let answer = client::get(port, "/healthz").try_send().ok()?;
+        let healthy = || client::get(port, "/healthz").try_send().ok();
+        let answer = within(options, healthy)?;
         (answer.status == 200).then_some(())
     });
     process

@@ -6,6 +6,7 @@ use crate::client::{self, Request};
 use crate::echo::Echo;
 use crate::envoy::{Envoy, EnvoyConfig};
 use crate::fake_service::FakeService;
+use crate::leaks::{self, Recorder};
 use crate::service::{APP_KEYS, EDGE_TOKEN, MEDIA, Service};
 
 /// All of them; they end when dropped.
@@ -16,6 +17,7 @@ pub struct Stack {
     /// What it protects.
     pub echo: Echo,
     service: Option<Service>,
+    recorder: Option<Recorder>,
 }
 
 impl Stack {
@@ -114,7 +116,8 @@ impl StackBuilder {
     #[must_use]
     pub fn config_for(self, stack: &Stack) -> EnvoyConfig {
         let keys = stack.service.as_ref().map_or(0, Service::port);
-        let keys = self.keys_at.unwrap_or(keys);
+        let recorded = stack.recorder.as_ref().map(Recorder::port);
+        let keys = self.keys_at.unwrap_or(recorded.unwrap_or(keys));
         with_keys(self.config.upstream(stack.echo.port()), keys)
     }
 
@@ -128,11 +131,14 @@ impl StackBuilder {
             .keys_at
             .or(service.as_ref().map(Service::port))
             .unwrap_or_default();
+        let recorder = leaks::is_on().then(|| Recorder::before(keys));
+        let keys = recorder.as_ref().map_or(keys, Recorder::port);
         let envoy = Envoy::start(with_keys(self.config.upstream(echo.port()), keys));
         Stack {
             envoy,
             echo,
             service,
+            recorder,
         }
     }
 }

@@ -4,7 +4,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a part may take to come up. Generous: a busy machine is no failure.
-pub const STARTUP: Duration = Duration::from_secs(30);
+pub const STARTUP: Duration = Duration::from_secs(60);
+
+/// Asks until it is so; `false` when the bound has passed.
+pub fn whether(bound: Duration, mut ask: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    while !ask() {
+        if start.elapsed() > bound {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    true
+}
 
 /// Asks until there is an answer.
 ///

@@ -4,7 +4,7 @@ use std::slice;
 
 use super::{
     BAD_ARGUMENT, CAS_MISMATCH, Call, EMPTY, Fault, Headers, INTERNAL_FAILURE, NOT_FOUND, OK,
-    Reply, State, host, next_id, proxy_on_memory_allocate,
+    Reply, State, host, next_id, proxy_on_delete, proxy_on_done, proxy_on_memory_allocate,
 };
 
 fn bytes<'a>(data: *const u8, size: usize) -> &'a [u8] {
@@ -312,14 +312,23 @@ extern "C" fn proxy_send_local_response(
         headers: read_map(bytes(headers, headers_size)),
         body: text(body, body_size),
     };
-    host(|host| match host.exchanges.get_mut(&host.effective) {
+    let status = host(|host| match host.exchanges.get_mut(&host.effective) {
         // A second answer hangs a client of Envoy.
         Some(exchange) if exchange.reply.is_none() => {
             exchange.reply = Some(reply);
             OK
         }
         _ => BAD_ARGUMENT,
-    })
+    });
+    let (ends, context) = host(|host| (host.faults.contains(&Fault::EndAtReply), host.effective));
+    if ends {
+        // SAFETY: the entry points of the module, as a host calls them.
+        unsafe {
+            proxy_on_done(context);
+            proxy_on_delete(context);
+        }
+    }
+    status
 }
 
 #[unsafe(no_mangle)]
@@ -350,6 +359,11 @@ extern "C" fn proxy_increment_metric(metric: u32, offset: i64) -> u32 {
 }
 
 #[unsafe(no_mangle)]
+extern "C" fn proxy_record_metric(_gauge: u32, _value: u64) -> u32 {
+    OK
+}
+
+#[unsafe(no_mangle)]
 extern "C" fn proxy_http_call(
     cluster: *const u8,
     cluster_size: usize,
@@ -359,7 +373,7 @@ extern "C" fn proxy_http_call(
     body_size: usize,
     _trailers: *const u8,
     _trailers_size: usize,
-    _timeout: u32,
+    timeout_millis: u32,
     token: *mut u32,
 ) -> u32 {
     let id = host(|host| {
@@ -373,28 +387,9 @@ extern "C" fn proxy_http_call(
             cluster: text(cluster, cluster_size),
             headers: read_map(bytes(headers, headers_size)),
             body: bytes(body, body_size).to_vec(),
+            timeout_millis,
         });
         Some(id)
     });
     id.map_or(INTERNAL_FAILURE, |id| set(token, id))
-}
-
-/// Host functions that the SDK refers to and the filter never calls.
-macro_rules! never_called {
-    ($($name:ident)*) => {
-        $(
-            #[unsafe(no_mangle)]
-            extern "C" fn $name() -> u32 {
-                panic!(concat!("the filter called ", stringify!($name)));
-            }
-        )*
-    };
-}
-
-never_called! {
-    proxy_call_foreign_function proxy_close_stream proxy_done
-    proxy_get_header_map_value proxy_get_log_level proxy_get_metric
-    proxy_get_status proxy_grpc_call proxy_grpc_cancel proxy_grpc_close proxy_grpc_send
-    proxy_grpc_stream proxy_record_metric proxy_resolve_shared_queue proxy_set_buffer_bytes
-    proxy_set_header_map_pairs
 }

@@ -2,6 +2,7 @@
 //! with whatever a test changes in it.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -14,6 +15,8 @@ const LISTENER_PORT: &str = "/static_resources/listeners/0/address/socket_addres
 const ADMIN_PORT: &str = "/admin/address/socket_address/port_value";
 const ENDPOINT_PORT: &str =
     "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address/port_value";
+const ENDPOINT_ADDRESS: &str =
+    "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address/address";
 
 /// `envoy/envoy.yaml` with a test's changes.
 pub struct EnvoyConfig {
@@ -68,6 +71,14 @@ impl EnvoyConfig {
         config
     }
 
+    /// Another module than the one that is shipped.
+    #[must_use]
+    pub fn with_module(mut self, path: &Path) -> Self {
+        self.module = path.to_owned();
+        self.plugin()["vm_config"]["code"]["local"]["filename"] = json!(path.display().to_string());
+        self
+    }
+
     /// Number of workers.
     #[must_use]
     pub fn concurrency(mut self, workers: u32) -> Self {
@@ -78,6 +89,7 @@ impl EnvoyConfig {
     /// A variable of Envoy's environment.
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
+        crate::leaks::secret(name, value);
         self.variables.insert(name.to_owned(), value.to_owned());
         self
     }
@@ -113,6 +125,14 @@ impl EnvoyConfig {
     #[must_use]
     pub fn cluster(self, name: &str, port: u16) -> Self {
         self.cluster_at(name, port)
+    }
+
+    /// Which address any cluster's one endpoint has, in place of 127.0.0.1.
+    #[must_use]
+    pub fn cluster_address(mut self, name: &str, address: IpAddr) -> Self {
+        let address = json!(address.to_string());
+        *at(self.find_cluster(name), ENDPOINT_ADDRESS) = address;
+        self
     }
 
     /// Replaces the policy.
@@ -183,7 +203,7 @@ impl EnvoyConfig {
         if !self.is_dynamic {
             return;
         }
-        let file = directory.join("listeners.json");
+        let file = listeners_file(directory);
         write_whole(&file, &format!("{:#}", self.discovery()));
         self.bootstrap["static_resources"]["listeners"] = json!([]);
         self.bootstrap["node"] = json!({ "id": "tests", "cluster": "tests" });
@@ -213,12 +233,15 @@ impl EnvoyConfig {
     }
 
     fn cluster_at(mut self, name: &str, port: u16) -> Self {
+        *at(self.find_cluster(name), ENDPOINT_PORT) = json!(port);
+        self
+    }
+
+    fn find_cluster(&mut self, name: &str) -> &mut Value {
         let clusters = at(&mut self.bootstrap, "/static_resources/clusters");
         let mut clusters = clusters.as_array_mut().expect("a list").iter_mut();
         let cluster = clusters.find(|cluster| cluster["name"] == name);
-        let cluster = cluster.unwrap_or_else(|| panic!("envoy/envoy.yaml: no cluster {name}"));
-        *at(cluster, ENDPOINT_PORT) = json!(port);
-        self
+        cluster.unwrap_or_else(|| panic!("envoy/envoy.yaml: no cluster {name}"))
     }
 
     fn plugin(&mut self) -> &mut Value {
@@ -228,6 +251,14 @@ impl EnvoyConfig {
         let filter = filter.expect("envoy/envoy.yaml: a filter named keygate");
         &mut filter["typed_config"]["config"]
     }
+}
+
+/// Where the listeners stand, in a folder of their own: Envoy watches all of it, and what it
+/// logs of that at trace would be one more change beside its log.
+pub(super) fn listeners_file(directory: &Path) -> PathBuf {
+    let folder = directory.join("discovery");
+    std::fs::create_dir_all(&folder).expect("a temporary directory can be written to");
+    folder.join("listeners.json")
 }
 
 /// Writes beside and renames: who watches sees the whole file or none.

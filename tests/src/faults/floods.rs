@@ -1,0 +1,95 @@
+//! Strangers who ask as fast as they can.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use super::{Form, Row};
+use crate::load::oracle::Trouble;
+use crate::load::{Credential, Flood, Scene};
+
+fn clients(form: &Form) -> u32 {
+    if form.is_short { 2 } else { 4 }
+}
+
+/// What the key service may be asked because of a flood that never needs it: what the
+/// steady clients cause by themselves, in calls a second.
+const OF_THE_STEADY: u64 = 60;
+
+fn nothing(_seconds: u64) -> u64 {
+    0
+}
+
+/// What each of two workers may ask on behalf of one address beside that, in so many seconds:
+/// the miss limit that nobody has changed.
+fn of_one_address(seconds: u64) -> u64 {
+    2 * (100 + 5 * seconds)
+}
+
+/// All floods.
+pub fn all(form: &Form, scene: &Arc<Scene>) -> Vec<Row> {
+    let idle = "a cold key may be 503 while it lasts, since the machine is full; nothing else; \
+                the key service is not asked";
+    vec![
+        flood(
+            form,
+            scene,
+            "flood of forged keys",
+            idle,
+            Some(nothing),
+            |it| it.forge.forged(),
+        ),
+        flood(
+            form,
+            scene,
+            "flood of keys that the ring made and nobody issued",
+            "a cold key may be 503 while it lasts; a warm key never",
+            None,
+            |it| it.forge.unknown(),
+        ),
+        flood(
+            form,
+            scene,
+            "flood of made-up keys as if from elsewhere",
+            "a cold key may be 503 while it lasts; a warm key never; the key service is asked no \
+             more than the miss limit lets",
+            Some(of_one_address),
+            |it| it.forge.opaque(),
+        ),
+        flood(
+            form,
+            scene,
+            "flood of links with wrong MACs",
+            idle,
+            Some(nothing),
+            |it| it.forge.wrong_link(),
+        ),
+    ]
+}
+
+fn flood(
+    form: &Form,
+    scene: &Arc<Scene>,
+    name: &str,
+    bound: &str,
+    may_ask: Option<fn(u64) -> u64>,
+    credential: impl Fn(&Scene) -> Credential + Copy + Send + 'static,
+) -> Row {
+    form.observe(scene, name, bound, |scene| {
+        scene.begin(Trouble::Busy);
+        let before = scene.counted("keygate_lookup.answered");
+        let flood = Flood::start(scene, clients(form), credential);
+        let lasts: Duration = form.pick(3, 15);
+        thread::sleep(lasts);
+        drop(flood);
+        let asked = scene.counted("keygate_lookup.answered") - before;
+        let seconds = lasts.as_secs() + 2;
+        let most = may_ask.map(|it| OF_THE_STEADY * seconds + it(seconds));
+        match most.filter(|most| asked > *most) {
+            Some(most) => vec![format!(
+                "the key service was asked {asked} times, and not {most}"
+            )],
+            None => Vec::new(),
+        }
+    })
+}
