@@ -1,0 +1,86 @@
+//! What a decision costs beside what one could take in Keygate's place, on this machine:
+//! one run, a table, `target/bench/edge.json` and a chart. `make bench` builds what it needs
+//! and starts it; docs/performance.md says what is measured, and how. With the argument
+//! `growth` (`make bench-growth`): how the key service and the cache bear many keys.
+
+mod chart;
+mod cpu;
+mod credentials;
+mod growth;
+mod load;
+mod machine;
+mod measure;
+mod report;
+mod statistics;
+mod subject;
+mod variant;
+
+use std::error::Error;
+use std::fs;
+use std::path::PathBuf;
+
+use keygate_tests::repository;
+
+use cpu::Cores;
+use measure::Plan;
+use variant::Ground;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let plan = Plan::from_environment()?;
+    let cores = Cores::choose();
+    eprintln!("bench: {cores:?}");
+    fs::create_dir_all(target())?;
+    match std::env::args().nth(1).as_deref() {
+        None => edge(plan, cores),
+        Some("growth") => growth(plan, cores),
+        Some(other) => Err(format!("unknown argument {other}: `growth`, or none").into()),
+    }
+}
+
+fn edge(plan: Plan, cores: Cores) -> Result<(), Box<dyn Error>> {
+    let ground = Ground::start(cores);
+    let variants = ground.variants();
+    let results = measure::all(&ground, &variants, plan, cores);
+    drop(variants);
+    let json = report::json(&results, &machine::describe(cores), plan);
+    let chart = chart::draw(&json);
+    fs::write(target().join("edge.json"), format!("{json:#}\n"))?;
+    fs::write(target().join("performance.svg"), &chart)?;
+    publish("edge", &report::table(&json), plan)?;
+    if plan.is_whole() {
+        fs::write(repository().join("docs/performance.svg"), &chart)?;
+    }
+    Ok(())
+}
+
+fn growth(plan: Plan, cores: Cores) -> Result<(), Box<dyn Error>> {
+    let mut json = machine::describe(cores);
+    // As long in all as a variant of the edge.
+    let seconds = plan.seconds * plan.rounds.div_ceil(4) as u64;
+    json["growth"] = growth::run(cores, seconds)?;
+    fs::write(target().join("growth.json"), format!("{json:#}\n"))?;
+    let table = format!(
+        "{}\n{}",
+        report::machine(&json),
+        growth::table(&json["growth"])
+    );
+    publish("growth", &table, plan)
+}
+
+fn target() -> PathBuf {
+    repository().join("target/bench")
+}
+
+/// Prints a table, and writes it into the page if the run was long enough.
+fn publish(name: &str, table: &str, plan: Plan) -> Result<(), Box<dyn Error>> {
+    println!("{table}");
+    if !plan.is_whole() {
+        println!("A short run: docs/ stays as it is. The figures are in target/bench/{name}.json.");
+        return Ok(());
+    }
+    let page = repository().join("docs/performance.md");
+    let text = fs::read_to_string(&page)?;
+    fs::write(&page, report::between_markers(&text, name, table)?)?;
+    println!("Written: docs/performance.md and target/bench/{name}.json.");
+    Ok(())
+}
