@@ -1,10 +1,12 @@
-//! What a fuzzer puts to a format: requests, as text, to the policies of its known answers.
+//! What a fuzzer puts to a format: requests, as text, to the policies of its known answers;
+//! and to everything else that reads what strangers send, in [`parsers`].
 //!
-//! An input is a byte that chooses the known answer whose policy is asked, then the path,
+//! An input of a format is a byte that chooses the known answer whose policy is asked, then the path,
 //! and then a header in each line, `name: value`. `crates/core/tests/corpus.rs` replays
 //! every input that was kept.
 #![allow(
     clippy::arithmetic_side_effects,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
@@ -15,6 +17,8 @@
 
 #[path = "../../crates/core/examples/vectors/runner/mod.rs"]
 mod runner;
+
+pub mod parsers;
 
 use keygate_core::grant::Edit;
 use keygate_core::path::Target;
@@ -131,5 +135,13 @@ macro_rules! links {
             static REQUESTS: $crate::Requests = $crate::Requests::of($system);
         }
         libfuzzer_sys::fuzz_target!(|data: &[u8]| REQUESTS.with(|it| it.run(data)));
+    };
+}
+
+/// A target for another parser.
+#[macro_export]
+macro_rules! parser {
+    ($name:literal) => {
+        libfuzzer_sys::fuzz_target!(|data: &[u8]| ($crate::parsers::Parser::of($name).run)(data));
     };
 }

@@ -1,20 +1,28 @@
-//! Writes the known answers as inputs where `cargo fuzz` looks for a corpus.
+//! Writes the known answers, and the first inputs of the other parsers, where `cargo fuzz`
+//! looks for a corpus.
 
 use std::path::Path;
 
+use keygate_fuzz::parsers::PARSERS;
+use keygate_fuzz::{Requests, SYSTEMS};
+
 fn main() -> std::io::Result<()> {
-    for (format, system) in keygate_fuzz::SYSTEMS {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("corpus")
-            .join(format);
-        std::fs::create_dir_all(&folder)?;
-        for (index, seed) in keygate_fuzz::Requests::of(system)
-            .seeds()
-            .iter()
-            .enumerate()
-        {
-            std::fs::write(folder.join(format!("known-{index:02}")), seed)?;
-        }
+    for (format, system) in SYSTEMS {
+        write(format, &Requests::of(system).seeds())?;
+    }
+    for parser in PARSERS {
+        write(parser.name, &(parser.seeds)())?;
+    }
+    Ok(())
+}
+
+fn write(target: &str, seeds: &[Vec<u8>]) -> std::io::Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("corpus")
+        .join(target);
+    std::fs::create_dir_all(&folder)?;
+    for (index, seed) in seeds.iter().enumerate() {
+        std::fs::write(folder.join(format!("known-{index:02}")), seed)?;
     }
     Ok(())
 }

@@ -1,0 +1,2 @@
+#![no_main]
+keygate_fuzz::parser!("app_keys");

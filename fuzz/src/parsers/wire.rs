@@ -1,0 +1,97 @@
+//! An input is an answer of the key service, or what one worker left for another: answers
+//! are read as serde reads them, and what workers leave is written as it was read.
+
+use keygate_core::feed::{CatchUp, PollLease, SharedFeed};
+use keygate_core::record::KnownKey;
+use keygate_core::wire::{ChangesResponse, LinkUseResponse, LookupResponse, MAX_METADATA, Record};
+
+pub fn run(data: &[u8]) {
+    let changes = ChangesResponse::read(data);
+    assert_eq!(changes, serde_json::from_slice(data).ok());
+    assert_eq!(
+        LinkUseResponse::read(data),
+        serde_json::from_slice(data).ok()
+    );
+    lookup(data);
+    if let Some(lease) = PollLease::parse(data) {
+        assert_eq!(lease.to_bytes(), data);
+    }
+    if let Some(mut feed) = SharedFeed::parse(data) {
+        assert_eq!(feed.to_bytes(), data);
+        followed(&mut feed);
+    }
+}
+
+/// Whatever stood there, a change that comes now is told to whoever follows.
+fn followed(feed: &mut SharedFeed) {
+    let epoch = feed.position.epoch;
+    let changed = [keygate_core::app_key::KeyHash([7; 32])];
+    let answer = ChangesResponse {
+        incarnation: feed.position.incarnation,
+        epoch: epoch.saturating_add(1),
+        reset: false,
+        more: false,
+        changed: changed.to_vec(),
+    };
+    feed.take(&answer, super::NOW);
+    assert_eq!(feed.renewed, Some(super::NOW));
+    match feed.since(feed.generation, epoch) {
+        CatchUp::Reset => {}
+        CatchUp::Forget(hashes) => {
+            assert!(
+                epoch == u64::MAX || hashes.contains(&changed[0]),
+                "a revocation is lost"
+            );
+        }
+    }
+}
+
+fn lookup(data: &[u8]) {
+    let ours = LookupResponse::read(data);
+    let theirs: Option<LookupResponse> = serde_json::from_slice(data).ok();
+    let (Some(ours), Some(theirs)) = (&ours, &theirs) else {
+        assert_eq!(ours.is_some(), theirs.is_some());
+        return;
+    };
+    assert_eq!(ours.epoch, theirs.epoch);
+    assert_eq!(ours.records.len(), theirs.records.len());
+    for (ours, theirs) in ours.records.iter().zip(&theirs.records) {
+        assert_eq!(ours.metadata, theirs.metadata.get());
+        assert_eq!(shown(ours), shown(theirs));
+        let (key, other) = (KnownKey::at_edge(ours), KnownKey::try_from(theirs));
+        assert_eq!(key, other);
+        for text in key
+            .iter()
+            .flat_map(|it| [&it.account, &it.id, &it.metadata])
+        {
+            // What a header can carry.
+            assert!(text.bytes().all(|it| it.is_ascii_graphic()), "{text:?}");
+            assert!(text.len() <= MAX_METADATA * 2);
+        }
+    }
+}
+
+fn shown<T>(it: &Record<T>) -> String {
+    let who = (&it.hash.0, &it.id, &it.account, &it.status, &it.expires_at);
+    let what = (&it.scopes, &it.allowed_ips, &it.allowed_referrers);
+    format!("{who:?} {what:?}")
+}
+
+pub fn seeds() -> Vec<Vec<u8>> {
+    let hash = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
+    let record = format!(
+        r#"{{"epoch":7,"records":[{{"hash":"{hash}","id":"AbC","account":"al\u0069ce","status":"active","expires_at":1000,"scopes":["a"],"allowed_ips":["10.0.0.0/8","2001:db8::/32"],"allowed_referrers":["https://a.example"],"metadata":{{"a":[1.50]}}}}]}}"#
+    );
+    let changes = format!(r#"{{"epoch":7,"reset":false,"more":true,"changed":["{hash}"]}}"#);
+    let begin = ChangesResponse::read(changes.replace(&format!("\"{hash}\""), "").as_bytes());
+    let mut feed = SharedFeed::begin(3, &begin.unwrap(), super::NOW);
+    let mut all = super::texts(&[&record, &changes, r#"{"first":true}"#]);
+    all.push(feed.to_bytes());
+    feed.take(
+        &ChangesResponse::read(changes.as_bytes()).unwrap(),
+        super::NOW,
+    );
+    all.push(feed.to_bytes());
+    all.push(PollLease::new(1, super::NOW).to_bytes());
+    all
+}
