@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build wasm test test-docker lint clean need-cargo
+.PHONY: help run build wasm test test-docker leaks faults soak harness lint mutants bench bench-growth bench-guard clean need-cargo
 
 # Where rustup puts cargo, for shells that do not know it yet.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -11,6 +11,9 @@ export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 # An Envoy has two workers: more tests at once than this only make each other slow.
 RUST_TEST_THREADS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 4 ? n : 4)))
 export RUST_TEST_THREADS
+
+# What a recorded run leaves behind, with every secret of it; of tests, and made anew each time.
+RECORD := $(CURDIR)/target/leaks
 
 say = @printf '\n== %s\n' '$(1)'
 
@@ -35,6 +38,35 @@ test: need-cargo ## Every test, also end to end with a real Envoy and a real bro
 	@envoy=$$(scripts/envoy); driver=$$(scripts/chromium); ffmpeg=$$(scripts/ffmpeg); \
 	runtimes=$$(scripts/interpreters); echo "Envoy: $$envoy, browser: $$driver, player: $$ffmpeg, signers: $$runtimes"; \
 	KEYGATE_ENVOY=$$envoy KEYGATE_CHROMEDRIVER=$$driver KEYGATE_FFMPEG=$$ffmpeg KEYGATE_WASM=target/keygate.wasm cargo test --workspace
+	@$(MAKE) --no-print-directory faults FAULTS=--short
+
+leaks: need-cargo ## The end-to-end tests with Envoy at trace, and a search for each of their secrets
+	$(call say,building the filter)
+	@scripts/wasm
+	$(call say,building the key service and the tests)
+	@cargo build -q --workspace --bins && cargo build -q -p keygate-tests --test e2e
+	$(call say,testing end to end$(comma) recorded in $(RECORD))
+	@envoy=$$(scripts/envoy); driver=$$(scripts/chromium); ffmpeg=$$(scripts/ffmpeg); scripts/interpreters >/dev/null; \
+	rm -rf $(RECORD); \
+	KEYGATE_ENVOY=$$envoy KEYGATE_CHROMEDRIVER=$$driver KEYGATE_FFMPEG=$$ffmpeg KEYGATE_WASM=target/keygate.wasm KEYGATE_LEAK_DIR=$(RECORD) cargo test -q -p keygate-tests --test e2e
+	$(call say,looking for every secret of this run in all that it has left behind)
+	@cargo run -q -p keygate-tests --bin keygate-leaks -- $(RECORD)
+
+faults: harness ## What is promised, while parts fail under load; minutes (FAULTS=--short: one)
+	$(call say,building the filter that can be killed)
+	@scripts/wasm trap
+	$(call say,faults)
+	@envoy=$$(scripts/envoy); faketime=$$(scripts/faketime || true); \
+	KEYGATE_ENVOY=$$envoy KEYGATE_FAKETIME=$$faketime KEYGATE_WASM=target/keygate.wasm target/debug/keygate-faults $(FAULTS)
+
+soak: harness ## A load for twenty minutes (KEYGATE_SOAK_SECONDS): no leak, no late revocation
+	$(call say,soak)
+	@envoy=$$(scripts/envoy); KEYGATE_ENVOY=$$envoy KEYGATE_WASM=target/keygate.wasm target/debug/keygate-soak
+
+harness: need-cargo
+	$(call say,building the filter$(comma) the key service and the harness)
+	@scripts/wasm
+	@cargo build -p keygate-cli -p keygate-tests --bins
 
 test-docker: need-cargo ## The end-to-end tests against Envoy in docker
 	$(call say,building the filter)
@@ -63,6 +95,34 @@ lint: need-cargo ## Format, clippy (also for wasm32), documentation, shell scrip
 	@if command -v php >/dev/null; then php -l signers/keygate_sign.php >/dev/null; fi
 	@if command -v node >/dev/null; then node --check signers/keygate-sign.mjs; fi
 	@if command -v python3 >/dev/null; then python3 -c 'import ast; ast.parse(open("signers/keygate_sign.py").read())'; fi
+
+# Hours for all that .cargo/mutants.toml names; a minute for a small file.
+FILE ?=
+mutants: need-cargo ## Which changes of what decides no test notices: FILE=crates/core/src/scopes.rs
+	@command -v cargo-mutants >/dev/null || { echo "needs cargo-mutants: cargo install cargo-mutants --locked" >&2; exit 1; }
+	$(call say,changing$(comma) and testing)
+	@cargo mutants --package keygate-core $(if $(FILE),--re "^$(FILE):")
+
+bench: need-cargo ## What a decision costs beside what you could take instead; wants a quiet machine
+	$(call say,building keygate and the benchmark)
+	@cargo build --release -p keygate-cli -p keygate-bench --bin keygate --bin keygate-bench
+	$(call say,building the filter$(comma) and one that does nothing)
+	@scripts/wasm
+	@scripts/wasm empty
+	$(call say,measuring)
+	@scripts/bench
+
+bench-growth: need-cargo ## How the key service and the cache bear a million keys; wants a quiet machine
+	$(call say,building keygate and the benchmark)
+	@cargo build --release -p keygate-cli -p keygate-bench --bin keygate --bin keygate-bench
+	$(call say,building the filter)
+	@scripts/wasm
+	$(call say,measuring)
+	@scripts/bench growth
+
+bench-guard: need-cargo ## Counts the instructions of a decision, and compares them with the baseline
+	$(call say,counting instructions)
+	@scripts/bench guard
 
 clean: ## Removes what was built and downloaded; keeps .run, the demo's secrets and keys
 	@cargo clean
