@@ -14,8 +14,9 @@ mod wasi;
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::ptr::null_mut;
+use std::rc::Rc;
 
-use keygate_core::request::Header;
+use keygate_core::request::{Bytes, Header};
 use keygate_core::time::{Millis, UnixMillis};
 
 pub use abi::{Action, Map, Metric};
@@ -194,33 +195,32 @@ fn buffer(kind: BufferType, max: usize) -> Outcome<Vec<u8>> {
 pub fn headers(map: Map) -> Outcome<Vec<Header>> {
     // SAFETY: both pointers are valid for the call.
     let bytes = owned(|data, size| unsafe { proxy_get_header_map_pairs(map, data, size) })?;
-    parse_map(&bytes).ok_or(HostError(u32::MAX))
+    parse_map(&Rc::new(bytes)).ok_or(HostError(u32::MAX))
 }
 
 /// The ABI's form of a map: a count, the sizes, then the texts, each with a zero after it.
-fn parse_map(bytes: &[u8]) -> Option<Vec<Header>> {
-    fn number(bytes: &mut &[u8]) -> Option<usize> {
-        let (number, rest) = bytes.split_first_chunk::<4>()?;
-        *bytes = rest;
-        usize::try_from(u32::from_le_bytes(*number)).ok()
-    }
-    fn text(bytes: &mut &[u8], size: usize) -> Option<Vec<u8>> {
-        let (text, rest) = bytes.split_at_checked(size)?;
-        *bytes = rest.strip_prefix(b"\0")?;
-        Some(text.to_vec())
-    }
+/// Every header is a part of it: to copy each would cost more than all of the decision.
+fn parse_map(bytes: &Rc<Vec<u8>>) -> Option<Vec<Header>> {
     if bytes.is_empty() {
         return Some(Vec::new());
     }
-    let mut rest = bytes;
-    let count = number(&mut rest)?;
-    let (mut sizes, mut texts) = rest.split_at_checked(count.checked_mul(8)?)?;
-    let mut headers = Vec::with_capacity(count);
-    for _ in 0..count {
-        let (name, value) = (number(&mut sizes)?, number(&mut sizes)?);
-        headers.push((text(&mut texts, name)?, text(&mut texts, value)?));
-    }
-    Some(headers)
+    let number = |bytes: &[u8; 4]| usize::try_from(u32::from_le_bytes(*bytes)).ok();
+    let (count, rest) = bytes.split_first_chunk::<4>()?;
+    let sizes = rest.get(..number(count)?.checked_mul(8)?)?;
+    let mut next = sizes.len().checked_add(4)?;
+    let mut text = |size: &[u8; 4]| {
+        let text = Bytes::part(bytes, next, number(size)?)?;
+        next = next.checked_add(text.len())?;
+        (bytes.get(next) == Some(&0)).then_some(())?;
+        next = next.checked_add(1)?;
+        Some(text)
+    };
+    let (sizes, _) = sizes.as_chunks::<4>();
+    let (pairs, _) = sizes.as_chunks::<2>();
+    let pairs = pairs.iter();
+    pairs
+        .map(|[name, value]| Some((text(name)?, text(value)?)))
+        .collect()
 }
 
 fn write_map(headers: &[(&str, &str)]) -> Vec<u8> {
@@ -353,10 +353,11 @@ pub fn define_metric(kind: Metric, name: &str) -> Outcome<u32> {
     Ok(id)
 }
 
-/// Adds one to a counter.
-pub fn increment(counter: u32) -> Outcome<()> {
+/// Adds to a counter.
+pub fn increment(counter: u32, by: u64) -> Outcome<()> {
+    let by = i64::try_from(by).unwrap_or(i64::MAX);
     // SAFETY: no pointers.
-    check(unsafe { proxy_increment_metric(counter, 1) })
+    check(unsafe { proxy_increment_metric(counter, by) })
 }
 
 /// Sets a gauge.

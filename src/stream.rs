@@ -6,7 +6,7 @@ use std::rc::Rc;
 use keygate_core::answer::{Refusal, Scheme, Voice};
 use keygate_core::grant::{Edit, Grant};
 use keygate_core::once::Redemption;
-use keygate_core::policy::{Facts, Verdict};
+use keygate_core::policy::{Client, Facts, Verdict};
 use keygate_core::reason::Reason;
 use keygate_core::record::{KeyLookup, NoAnswer};
 use keygate_core::request::Header;
@@ -80,7 +80,7 @@ impl Stream {
         let waiter = Waiter {
             context: self.context,
             headers,
-            client: host::client_address(),
+            client: None,
             state: Rc::clone(&self.state),
             response_edits: Rc::clone(&self.response_edits),
             place: None,
@@ -110,7 +110,7 @@ fn redeem(worker: &Worker, waiter: Waiter, redemption: Box<Redemption>, now: Uni
 
 fn judge(worker: &Worker, waiter: &Waiter, keys: &dyn KeyLookup, now: UnixMillis) -> Verdict {
     let facts = Facts {
-        client: waiter.client,
+        client: Client::Asked(&host::client_address),
         keys,
         claims: &VerifiedClaims,
         now,

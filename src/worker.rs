@@ -71,8 +71,11 @@ impl Worker {
             return Err((waiter, Reason::Overloaded));
         }
         waiter.has_paid = lookup.is_opaque && !self.lookups.borrow().is_asked(&lookup);
-        if waiter.has_paid && !self.misses.borrow_mut().take(waiter.client, now) {
-            return Err((waiter, Reason::TooManyMisses));
+        if waiter.has_paid {
+            waiter.client = host::client_address();
+            if !self.misses.borrow_mut().take(waiter.client, now) {
+                return Err((waiter, Reason::TooManyMisses));
+            }
         }
         let joined = self.lookups.borrow_mut().join(lookup, waiter, now);
         joined.map_err(|waiter| {

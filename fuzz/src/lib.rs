@@ -93,7 +93,7 @@ impl Requests {
                 let mut all = case.headers.iter();
                 all.find(|(it, _)| it == name.as_bytes()).unwrap().1.clone()
             };
-            seed.extend(value(":path"));
+            seed.extend_from_slice(&value(":path"));
             for (name, value) in &case.headers {
                 if name != b":path" {
                     seed.push(b'\n');
@@ -111,12 +111,12 @@ impl Requests {
 fn headers(text: &[u8]) -> Vec<Header> {
     let mut lines = text.split(|it| *it == b'\n');
     let path = lines.next().unwrap_or_default();
-    let mut headers: Vec<Header> = vec![(b":path".to_vec(), path.to_vec())];
+    let mut headers: Vec<Header> = vec![(b":path".into(), path.into())];
     for line in lines {
         let at = line.iter().skip(1).position(|it| *it == b':');
         if let Some(at) = at.map(|it| it + 1) {
             let value = line[at + 1..].trim_ascii_start();
-            headers.push((line[..at].to_ascii_lowercase(), value.to_vec()));
+            headers.push((line[..at].to_ascii_lowercase().into(), value.into()));
         }
     }
     for (name, value) in [(":method", "GET"), (":authority", "example.com")] {

@@ -127,18 +127,15 @@ extern "C" fn proxy_on_response_headers(context: u32, count: usize, end: bool) -
     })
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn proxy_on_done(context: u32) -> bool {
-    match stream(context) {
-        Some(stream) => stream.on_done(),
-        None => with_root(context, |it| it.on_done()).unwrap_or_default(),
-    };
-    true
-}
-
+/// The end of a context. There is no `proxy_on_done`: the host would call it right before,
+/// and each call costs a request as much as its decision does.
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_delete(context: u32) {
-    // Dropped when the tables are free again.
-    let _stream = STREAMS.with_borrow_mut(|streams| streams.remove(&context));
+    // Both are dropped when the tables are free again.
+    let stream = STREAMS.with_borrow_mut(|streams| streams.remove(&context));
+    if let Some(stream) = stream {
+        return stream.on_done();
+    }
+    let _ = with_root(context, |it| it.on_done());
     let _root = ROOTS.with_borrow_mut(|roots| roots.remove(&context));
 }

@@ -132,7 +132,6 @@ unsafe extern "C" {
         body: usize,
         trailers: usize,
     );
-    fn proxy_on_done(context: u32) -> bool;
     fn proxy_on_delete(context: u32);
 }
 
@@ -255,10 +254,7 @@ impl Worker {
     pub fn retire(self) {
         enter(self.root);
         // SAFETY: as in `start`.
-        unsafe {
-            proxy_on_done(self.root);
-            proxy_on_delete(self.root);
-        }
+        unsafe { proxy_on_delete(self.root) };
         host(|host| host.roots.remove(&self.root));
     }
 
@@ -266,10 +262,7 @@ impl Worker {
     pub fn disconnect(&self, context: u32) {
         enter(context);
         // SAFETY: as in `start`.
-        unsafe {
-            proxy_on_done(context);
-            proxy_on_delete(context);
-        }
+        unsafe { proxy_on_delete(context) };
         host(|host| host.exchanges.remove(&context));
     }
 
@@ -320,8 +313,9 @@ impl Worker {
         host(|host| host.faults.insert(fault));
     }
 
-    /// The value of a counter.
+    /// The value of a counter, after a tick: until then the filter keeps it for itself.
     pub fn counter(&self, name: &str) -> u64 {
+        self.tick(0);
         host(|host| {
             host.counters
                 .iter()

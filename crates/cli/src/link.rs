@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use keygate_core::policy::Facts;
+use keygate_core::policy::{Client, Facts};
 use keygate_core::reason::Reason;
 use keygate_core::record::NothingKnown;
 use keygate_core::request::{Header, Request};
@@ -95,7 +95,7 @@ pub fn check(
 ) -> Result<Checked, CliError> {
     let format = links.format()?;
     let facts = Facts {
-        client,
+        client: Client::Known(client),
         keys: &NothingKnown,
         claims: &NoClaims,
         now,

@@ -48,7 +48,7 @@ fn decide(bencher: Bencher, rules: usize, by_host: bool) {
         .map(|(name, value)| (name.into(), value.into()))
         .to_vec();
     let facts = Facts {
-        client: None,
+        client: keygate_core::policy::Client::Known(None),
         keys: &NoAnswer(Reason::KeyServiceUnavailable),
         claims: &NoClaims,
         now: UnixMillis(0),

@@ -151,7 +151,7 @@ fn mac_of(text: &[u8]) -> [u8; 32] {
 
 fn with_facts<R>(then: impl FnOnce(&Facts<'_>) -> R) -> R {
     then(&Facts {
-        client: None,
+        client: keygate_core::policy::Client::Known(None),
         keys: &NoAnswer(Reason::KeyServiceUnavailable),
         claims: &NoClaims,
         now: UnixMillis::from_secs(NOW),

@@ -210,7 +210,7 @@ mod tests {
             (":authority", b"h"),
         ];
         let all = whole.iter().chain(list);
-        all.map(|(name, value)| (name.as_bytes().to_vec(), value.to_vec()))
+        all.map(|(name, value)| ((*name).into(), (*value).into()))
             .collect()
     }
 

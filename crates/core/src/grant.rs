@@ -86,7 +86,7 @@ impl Grant {
         identity: Option<&Identity>,
     ) -> Self {
         let mut edits = Vec::new();
-        let claimed = request.headers.iter().map(|(name, _)| name.as_slice());
+        let claimed = request.headers.iter().map(|(name, _)| &**name);
         for name in claimed.filter(|name| headers.is_claimed_by(name)) {
             let remove = Edit::Remove(String::from_utf8_lossy(name).into_owned());
             if !edits.contains(&remove) {

@@ -44,14 +44,33 @@ pub struct Policy {
 /// What a decision draws on besides the request itself.
 #[derive(Clone, Copy)]
 pub struct Facts<'a> {
-    /// The address that the proxy trusts to be the client's.
-    pub client: Option<IpAddr>,
+    /// Where the request comes from.
+    pub client: Client<'a>,
     /// What is known of keys.
     pub keys: &'a dyn KeyLookup,
     /// What a session claims.
     pub claims: &'a dyn Claims,
     /// The time.
     pub now: UnixMillis,
+}
+
+/// The address that the proxy trusts to be the client's.
+#[derive(Clone, Copy)]
+pub enum Client<'a> {
+    /// This one, or none.
+    Known(Option<IpAddr>),
+    /// Whoever needs it asks, since few do and the proxy takes its time.
+    Asked(&'a dyn Fn() -> Option<IpAddr>),
+}
+
+impl Client<'_> {
+    /// The address, if there is one.
+    pub fn address(self) -> Option<IpAddr> {
+        match self {
+            Self::Known(address) => address,
+            Self::Asked(ask) => ask(),
+        }
+    }
 }
 
 /// What holds when no rule matches.

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ipnet::IpNet;
 
 use crate::app_key::KeyHash;
+use crate::policy::Client;
 use crate::reason::Reason;
 use crate::referrer::{self, ReferrerPattern};
 use crate::request::Request;
@@ -138,7 +139,7 @@ impl KnownKey {
     pub fn check(
         &self,
         user: Option<&[u8]>,
-        client: Option<IpAddr>,
+        client: Client<'_>,
         now: UnixMillis,
     ) -> Result<(), Reason> {
         match self.status {
@@ -156,7 +157,7 @@ impl KnownKey {
             let client = client.to_canonical();
             self.allowed_ips.iter().any(|net| net.contains(&client))
         };
-        if !self.allowed_ips.is_empty() && !client.is_some_and(contains) {
+        if !self.allowed_ips.is_empty() && !client.address().is_some_and(contains) {
             return Err(Reason::AddressNotAllowed);
         }
         Ok(())
@@ -320,19 +321,25 @@ mod tests {
         let outside = Some("11.0.0.1".parse().unwrap());
         let now = UnixMillis(999);
         let key = known();
-        assert_eq!(key.check(None, inside, now), Ok(()));
-        assert_eq!(key.check(Some(b"alice"), mapped, now), Ok(()));
+        assert_eq!(key.check(None, Client::Known(inside), now), Ok(()));
         assert_eq!(
-            key.check(Some(b"bob"), inside, now),
+            key.check(Some(b"alice"), Client::Known(mapped), now),
+            Ok(())
+        );
+        assert_eq!(
+            key.check(Some(b"bob"), Client::Known(inside), now),
             Err(Reason::WrongAccount)
         );
         assert_eq!(
-            key.check(None, outside, now),
+            key.check(None, Client::Known(outside), now),
             Err(Reason::AddressNotAllowed)
         );
-        assert_eq!(key.check(None, None, now), Err(Reason::AddressNotAllowed));
         assert_eq!(
-            key.check(None, inside, UnixMillis(1000)),
+            key.check(None, Client::Known(None), now),
+            Err(Reason::AddressNotAllowed)
+        );
+        assert_eq!(
+            key.check(None, Client::Known(inside), UnixMillis(1000)),
             Err(Reason::Expired)
         );
         for (status, reason) in [
@@ -341,7 +348,7 @@ mod tests {
         ] {
             let record = Record { status, ..record() };
             let key = KnownKey::try_from(&record).unwrap();
-            assert_eq!(key.check(None, inside, now), Err(reason));
+            assert_eq!(key.check(None, Client::Known(inside), now), Err(reason));
         }
     }
 }

@@ -1,12 +1,103 @@
 //! A request as the decision sees it: borrowed, and readable in one way only.
 
+use std::fmt;
+use std::ops::Deref;
+use std::rc::Rc;
+
 use crate::identity::reads_as;
 use crate::path::Target;
 use crate::reason::Reason;
 use crate::signed_url::path_token::PathToken;
 
 /// A header: name in lower case as HTTP/2 has it, and the bytes of its value.
-pub type Header = (Vec<u8>, Vec<u8>);
+pub type Header = (Bytes, Bytes);
+
+/// Bytes in a buffer that others may be parts of, too: the headers of a request come in one,
+/// and none of them is copied.
+#[derive(Clone)]
+pub struct Bytes {
+    buffer: Rc<Vec<u8>>,
+    start: u32,
+    end: u32,
+}
+
+impl Bytes {
+    /// `size` bytes of a buffer from `start` on, if there are so many.
+    pub fn part(buffer: &Rc<Vec<u8>>, start: usize, size: usize) -> Option<Self> {
+        let end = start.checked_add(size).filter(|end| *end <= buffer.len())?;
+        Some(Self {
+            buffer: Rc::clone(buffer),
+            start: u32::try_from(start).ok()?,
+            end: u32::try_from(end).ok()?,
+        })
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        let range = self.start as usize..self.end as usize;
+        self.buffer.get(range).unwrap_or_default()
+    }
+}
+
+impl AsRef<[u8]> for Bytes {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl From<Vec<u8>> for Bytes {
+    /// No header has 4 GiB: of such bytes none are kept.
+    fn from(bytes: Vec<u8>) -> Self {
+        let end = u32::try_from(bytes.len()).unwrap_or_default();
+        Self {
+            buffer: Rc::new(bytes),
+            start: 0,
+            end,
+        }
+    }
+}
+
+impl From<&[u8]> for Bytes {
+    fn from(bytes: &[u8]) -> Self {
+        bytes.to_vec().into()
+    }
+}
+
+impl<const N: usize> From<&[u8; N]> for Bytes {
+    fn from(bytes: &[u8; N]) -> Self {
+        bytes.as_slice().into()
+    }
+}
+
+impl From<&str> for Bytes {
+    fn from(text: &str) -> Self {
+        text.as_bytes().into()
+    }
+}
+
+impl From<String> for Bytes {
+    fn from(text: String) -> Self {
+        text.into_bytes().into()
+    }
+}
+
+impl<T: AsRef<[u8]> + ?Sized> PartialEq<T> for Bytes {
+    fn eq(&self, other: &T) -> bool {
+        **self == *other.as_ref()
+    }
+}
+
+impl Eq for Bytes {}
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
 
 /// One request. Made by [`Request::read`], so its path is unambiguous.
 #[derive(Clone, Copy, Debug)]
@@ -104,7 +195,7 @@ fn values<'a>(headers: &'a [Header], name: &[u8]) -> impl Iterator<Item = &'a [u
     headers
         .iter()
         .filter(move |(candidate, _)| candidate.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.as_slice())
+        .map(|(_, value)| &**value)
 }
 
 fn single<'a>(headers: &'a [Header], name: &[u8]) -> Result<Option<&'a [u8]>, Reason> {
@@ -128,7 +219,7 @@ mod tests {
     use super::*;
 
     fn headers(list: &[(&str, &[u8])]) -> Vec<Header> {
-        let owned = |(name, value): &(&str, &[u8])| (name.as_bytes().to_vec(), value.to_vec());
+        let owned = |(name, value): &(&str, &[u8])| (Bytes::from(*name), Bytes::from(*value));
         list.iter().map(owned).collect()
     }
 
@@ -203,7 +294,7 @@ mod tests {
             let mut list = headers(&[(":method", b"GET"), (":path", b"/a"), (":authority", b"h")]);
             for (candidate, value) in &mut list {
                 if candidate == name.as_bytes() {
-                    *value = b"/\xe9".to_vec();
+                    *value = b"/\xe9".into();
                 }
             }
             assert_eq!(Request::read(&list).unwrap_err(), reason, "{name}");

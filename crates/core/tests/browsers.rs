@@ -105,7 +105,7 @@ fn options(target: &str, host: &str, more: &[(&str, &str)]) -> Vec<Header> {
         (":authority", host),
     ];
     let all = pseudo.iter().chain(more);
-    all.map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()))
+    all.map(|(name, value)| ((*name).into(), (*value).into()))
         .collect()
 }
 

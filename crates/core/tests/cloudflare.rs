@@ -110,7 +110,9 @@ fn one_changed_byte_of_token_or_path_is_refused() {
                 let mut forged = headers.clone();
                 for (candidate, value) in &mut forged {
                     if candidate == name {
-                        value[at] = if value[at] == b'a' { b'b' } else { b'a' };
+                        let mut changed = value.to_vec();
+                        changed[at] = if value[at] == b'a' { b'b' } else { b'a' };
+                        *value = changed.into();
                     }
                 }
                 assert!(

@@ -196,12 +196,12 @@ fn a_byte_of_another_url_is_a_wrong_signature() {
         );
     }
     let mut headers = get(&link, &[]);
-    headers[2].1 = b"example.org".to_vec();
+    headers[2].1 = b"example.org".into();
     assert_eq!(
         judge_from(&policy, &headers, NOW, ""),
         Err(Reason::WrongSignature)
     );
-    headers[2].1 = b"EXAMPLE.com:443".to_vec();
+    headers[2].1 = b"EXAMPLE.com:443".into();
     assert!(judge_from(&policy, &headers, NOW, "").is_ok());
     let http = ours(json!({ "scheme": "http" }));
     assert_eq!(judge(&http, &link, NOW), Err(Reason::WrongSignature));

@@ -73,15 +73,15 @@ fn a_cookie_is_for_one_host_and_for_reading() {
     let policy = policy(|_| {});
     let cookie = kit::exchanged(&policy, "/video/");
     let mut headers = get("/video/x", &[("cookie", &cookie)]);
-    headers[0].1 = b"HEAD".to_vec();
+    headers[0].1 = b"HEAD".into();
     assert!(see(&policy, &headers, NOW).is_ok());
-    headers[0].1 = b"POST".to_vec();
+    headers[0].1 = b"POST".into();
     assert_eq!(
         see(&policy, &headers, NOW).unwrap_err(),
         Reason::WrongSignature
     );
     let mut headers = get("/video/x", &[("cookie", &cookie)]);
-    headers[2].1 = b"other.example".to_vec();
+    headers[2].1 = b"other.example".into();
     assert_eq!(
         see(&policy, &headers, NOW).unwrap_err(),
         Reason::WrongSignature

@@ -107,7 +107,7 @@ fn a_published_url_passes_until_its_second_and_is_forwarded_without_its_fields()
          &Signature=9Q9TCxSju8-W5nUkk5CuTrun2_o="
     );
     let mut headers = get(&target, &[]);
-    headers[2].1 = b"www.example.com".to_vec();
+    headers[2].1 = b"www.example.com".into();
     let allowed = Ok("/some/path?some=query&another=param".to_owned());
     assert_eq!(judge_headers(&policy, &headers, END - 1), allowed);
     let expired = Err(Reason::Expired);
@@ -115,9 +115,9 @@ fn a_published_url_passes_until_its_second_and_is_forwarded_without_its_fields()
     let early = judge_headers(&policy, &headers, END - 3600 - 31);
     assert_eq!(early, Err(Reason::LifetimeTooLong));
     // A host has no case.
-    headers[2].1 = b"WWW.Example.com".to_vec();
+    headers[2].1 = b"WWW.Example.com".into();
     assert_eq!(judge_headers(&policy, &headers, NOW), allowed);
-    headers[2].1 = b"other.example.com".to_vec();
+    headers[2].1 = b"other.example.com".into();
     let refused = judge_headers(&policy, &headers, NOW);
     assert_eq!(refused, Err(Reason::WrongSignature));
 }
@@ -486,9 +486,9 @@ proptest::proptest! {
         let target = format!("/a?{query}&Signature=AAAA&Expires=1&KeyName={query}");
         let jar = [b"Cloud-CDN-Cookie=".as_slice(), &cookie].concat();
         let mut headers = get(&target, &[]);
-        headers.push((b":scheme".to_vec(), scheme));
+        headers.push((b":scheme".into(), scheme.into()));
         let _ = judge_headers(&policy, &headers, NOW);
-        headers.push((b"cookie".to_vec(), jar));
+        headers.push((b"cookie".into(), jar.into()));
         let _ = judge_headers(&policy, &headers, NOW);
     }
 }

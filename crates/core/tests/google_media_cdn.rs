@@ -677,9 +677,9 @@ fn no_bytes_of_a_stranger_can_panic() {
         for policy in [&tokens, &requests] {
             for target in [format!("/a?t={fields}"), format!("/p={fields}/a"), "/a".to_owned()] {
                 let mut headers = get(&target, &[]);
-                headers.push((b"foo".to_vec(), value.clone()));
+                headers.push((b"foo".into(), value.clone().into()));
                 let _ = judge_from(policy, &headers, None, NOW);
-                headers.push((b"cookie".to_vec(), jar.clone()));
+                headers.push((b"cookie".into(), jar.clone().into()));
                 let _ = judge_from(policy, &headers, None, NOW);
             }
         }

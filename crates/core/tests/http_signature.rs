@@ -65,7 +65,7 @@ fn request(method: &str, target: &str, more: &[(&str, &str)]) -> Vec<Header> {
         (":path", target),
     ];
     let all = pseudo.iter().chain(more);
-    all.map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()))
+    all.map(|(name, value)| ((*name).into(), (*value).into()))
         .collect()
 }
 
@@ -198,7 +198,7 @@ fn what_is_covered_cannot_be_changed() {
     }
     // A second header of a name is no longer the one that was signed.
     let mut more = good.clone();
-    more.push((b"content-digest".to_vec(), b"sha-256=:AQ==:".to_vec()));
+    more.push((b"content-digest".into(), b"sha-256=:AQ==:".into()));
     assert_eq!(judge(&policy, &more, NOW), Err(Reason::WrongSignature));
 }
 
@@ -296,7 +296,7 @@ fn an_absent_header_is_no_empty_one() {
     let headers = post(&lines, &format!("{covered};created={NOW}"));
     assert_eq!(judge(&policy, &headers, NOW), Err(Reason::WrongSignature));
     let mut empty = headers;
-    empty.push((b"x-tenant".to_vec(), Vec::new()));
+    empty.push((b"x-tenant".into(), "".into()));
     assert_eq!(judge(&policy, &empty, NOW), Ok(()));
 }
 
@@ -342,7 +342,7 @@ fn one_signature_counts_and_two_are_refused() {
     let good = post(BASE, &input);
     let value = |name: &[u8]| {
         let found = good.iter().find(|(it, _)| it == name).unwrap();
-        String::from_utf8(found.1.clone()).unwrap()
+        String::from_utf8(found.1.to_vec()).unwrap()
     };
     let (inputs, signatures) = (value(b"signature-input"), value(b"signature"));
     let judge_both = |policy: &Policy, inputs: &str, signatures: &str| {
@@ -386,7 +386,7 @@ fn one_signature_counts_and_two_are_refused() {
     }
     // Header fields twice are one list.
     let mut fields = good.clone();
-    fields.push((b"signature-input".to_vec(), b"b=()".to_vec()));
+    fields.push((b"signature-input".into(), b"b=()".into()));
     assert_eq!(
         judge(&policy, &fields, NOW),
         Err(Reason::DuplicateCredential)
@@ -451,7 +451,7 @@ fn what_is_signed_here_holds_here() {
         assert_eq!(signed.url, "https://example.com/a%7e?b=1");
         let mut headers = request("POST", "/a%7e?b=1", &extra);
         for (name, value) in &signed.headers {
-            headers.push((name.clone().into_bytes(), value.clone().into_bytes()));
+            headers.push((name.clone().into(), value.clone().into()));
         }
         assert_eq!(judge(&policy, &headers, NOW), Ok(()), "{more}");
         assert_eq!(judge(&policy, &headers, NOW + 60), Err(Reason::Expired));

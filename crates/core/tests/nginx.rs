@@ -138,9 +138,9 @@ fn every_variable_is_signed() {
     let forwarded = judge_from(&policy, &good, "192.0.2.7", NOW);
     assert_eq!(forwarded.as_deref(), Ok("/v/%C3%BC-a.mp4?user=7"));
     let mut elsewhere = good.clone();
-    elsewhere[2].1 = b"example.org".to_vec();
+    elsewhere[2].1 = b"example.org".into();
     let mut with_port = good.clone();
-    with_port[2].1 = b"Example.com:8443".to_vec();
+    with_port[2].1 = b"Example.com:8443".into();
     assert!(judge_from(&policy, &with_port, "192.0.2.7", NOW).is_ok());
     for (what, headers, client) in [
         ("address", good.clone(), "192.0.2.8"),

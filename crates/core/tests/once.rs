@@ -92,7 +92,7 @@ fn a_get_uses_the_link_up_and_a_head_only_asks() {
     );
     assert_eq!(found.unavailable.status, 503);
     let mut head = headers;
-    head[0].1 = b"HEAD".to_vec();
+    head[0].1 = b"HEAD".into();
     assert!(!redemption(decide(json!({ "require": "link" }), &head)).uses);
 }
 
@@ -237,7 +237,7 @@ fn a_link_for_head_is_used_up_by_it() {
         order.once = Some(ID);
     });
     let mut head = get(&link, &[]);
-    head[0].1 = b"HEAD".to_vec();
+    head[0].1 = b"HEAD".into();
     assert!(redemption(decide(rule, &head)).uses);
 }
 

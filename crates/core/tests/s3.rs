@@ -158,10 +158,10 @@ fn another_method_host_path_query_or_header_is_a_wrong_signature() {
     let policy = policy(&json!({ "methods": ["GET", "HEAD", "PUT"] }));
     let wrong = Err(Reason::WrongSignature);
     let mut head = request(LINK, &[]);
-    head[0].1 = b"HEAD".to_vec();
+    head[0].1 = b"HEAD".into();
     assert_eq!(judge(&policy, &head, NOW), wrong);
     let mut elsewhere = request(LINK, &[]);
-    elsewhere[2].1 = b"otherbucket.s3.amazonaws.com".to_vec();
+    elsewhere[2].1 = b"otherbucket.s3.amazonaws.com".into();
     assert_eq!(judge(&policy, &elsewhere, NOW), wrong);
     for target in [
         LINK.replace("/test.txt", "/test.txs"),
@@ -333,7 +333,7 @@ fn a_signed_header_must_be_there_once_with_its_value() {
     let policy = policy(&json!({ "methods": ["PUT"] }));
     let tried = |headers: &[(&str, &str)]| {
         let mut request = request(target_of(&made), headers);
-        request[0].1 = b"PUT".to_vec();
+        request[0].1 = b"PUT".into();
         judge(&policy, &request, NOW).map(drop)
     };
     assert_eq!(tried(&[("x-amz-acl", "private")]), Ok(()));
@@ -354,7 +354,7 @@ fn only_the_methods_of_the_provider_pass_and_only_for_its_time() {
     let url = format!("https://{HOST}/a");
     let put = signed(&url, |order| order.method = "PUT").unwrap();
     let mut headers = request(target_of(&put), &[]);
-    headers[0].1 = b"PUT".to_vec();
+    headers[0].1 = b"PUT".into();
     let refused = judge(&policy(&json!({})), &headers, NOW);
     assert_eq!(refused, Err(Reason::InsufficientScope));
     let short = policy(&json!({ "max_lifetime": "1h" }));
@@ -407,7 +407,7 @@ fn explain_names_what_differs_and_no_secret() {
         links.format.explain(&request, &facts).join("\n")
     };
     let mut head = request(LINK, &[]);
-    head[0].1 = b"HEAD".to_vec();
+    head[0].1 = b"HEAD".into();
     let mut port = request(LINK, &[]);
     port[2].1 = format!("{HOST}:9000").into();
     let plain = request(LINK, &[]);

@@ -66,7 +66,7 @@ impl Claims for Session {
 
 fn decide(policy: &Policy, headers: &[Header], has_session: bool) -> Verdict {
     let facts = Facts {
-        client: None,
+        client: keygate_core::policy::Client::Known(None),
         keys: &NoAnswer(Reason::KeyServiceUnavailable),
         claims: &Session(has_session),
         now: NOW,

@@ -218,7 +218,7 @@ fn a_method_override_in_any_spelling_makes_no_preflight() {
             (name, "DELETE"),
         ];
         let mut headers = get("/a", &more);
-        headers[0].1 = b"OPTIONS".to_vec();
+        headers[0].1 = b"OPTIONS".into();
         let rules = everything(json!({ "require": "key", "preflight": "allow" }));
         assert_eq!(
             reason(decide(rules, &headers, false)),
@@ -237,7 +237,7 @@ fn a_preflight_takes_no_genuine_key_to_the_upstream() {
         ("authorization", bearer.as_str()),
     ];
     let mut headers = get("/a", &more);
-    headers[0].1 = b"OPTIONS".to_vec();
+    headers[0].1 = b"OPTIONS".into();
     let rules = everything(json!({ "require": "key", "preflight": "allow" }));
     let Verdict::Allow(grant) = decide(rules, &headers, false) else {
         panic!("a true preflight passes");

@@ -156,10 +156,10 @@ fn a_token_opens_what_its_expression_matches_until_its_end() {
     assert_eq!(other("/v/a", "/w/a"), Err(Reason::WrongSignature));
     assert_eq!(other("?", "?x=1&"), Err(Reason::WrongSignature));
     let mut headers = get(&link, &[]);
-    headers[2].1 = b"example.org".to_vec();
+    headers[2].1 = b"example.org".into();
     let refused = judge_headers(&policy, &headers, NOW, "");
     assert_eq!(refused, Err(Reason::WrongSignature));
-    headers[2].1 = b"EXAMPLE.com:443".to_vec();
+    headers[2].1 = b"EXAMPLE.com:443".into();
     assert!(judge_headers(&policy, &headers, NOW, "").is_ok());
 }
 

@@ -2,7 +2,7 @@
 //! line. Whatever a client sends, the answer has the form that the template has.
 
 use keygate_core::answer::PLACEHOLDERS;
-use keygate_core::policy::{Facts, Verdict};
+use keygate_core::policy::{Client, Facts, Verdict};
 use keygate_core::record::NothingKnown;
 use keygate_core::request::Header;
 use keygate_core::session::NoClaims;
@@ -41,10 +41,10 @@ pub fn run(data: &[u8]) {
             ("x-request-id", id),
             ("accept", accept),
         ]
-        .map(|(name, value)| (name.into(), value.to_vec()))
+        .map(|(name, value)| (name.into(), value.into()))
         .into();
         let facts = Facts {
-            client: None,
+            client: Client::Known(None),
             keys: &NothingKnown,
             claims: &NoClaims,
             now: NOW,

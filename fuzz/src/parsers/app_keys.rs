@@ -5,7 +5,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use keygate_core::app_key::{AppKey, MasterSecret, Prefix};
-use keygate_core::policy::{Facts, Policy, Verdict};
+use keygate_core::policy::{Client, Facts, Policy, Verdict};
 use keygate_core::record::NothingKnown;
 use keygate_core::request::Header;
 use keygate_core::secret::KeyRing;
@@ -79,7 +79,7 @@ impl Edge {
         let carrier = carrier % self.policies.len();
         let headers = headers(carrier, &key);
         let facts = Facts {
-            client: None,
+            client: Client::Known(None),
             keys: &NothingKnown,
             claims: &NoClaims,
             now: NOW,
@@ -137,7 +137,8 @@ fn headers(carrier: usize, key: &[u8]) -> Vec<Header> {
         (":authority", b"example.com".to_vec()),
     ];
     let all = pseudo.into_iter().chain(headers);
-    all.map(|(name, value)| (name.into(), value)).collect()
+    all.map(|(name, value)| (name.into(), value.into()))
+        .collect()
 }
 
 pub fn seeds() -> Vec<Vec<u8>> {

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use keygate_core::answer::Denial;
 use keygate_core::app_key::KeyHash;
 use keygate_core::grant::Edit;
-use keygate_core::policy::{Facts, Policy, Verdict};
+use keygate_core::policy::{Client, Facts, Policy, Verdict};
 use keygate_core::record::{KeyLookup, Knowledge, KnownKey};
 use keygate_core::request::Header;
 use keygate_core::session::NoClaims;
@@ -71,7 +71,7 @@ pub fn run(data: &[u8]) {
         asked: RefCell::default(),
     };
     let facts = Facts {
-        client: Some([192, 0, 2, 1].into()),
+        client: Client::Known(Some([192, 0, 2, 1].into())),
         keys: &known,
         claims: &NoClaims,
         now: NOW,
@@ -107,14 +107,14 @@ fn headers(data: &[u8]) -> Vec<Header> {
         let at = line.iter().skip(1).position(|it| *it == b':');
         let at = at.map_or(line.len(), |it| it + 1);
         let value = line.get(at + 1..).unwrap_or_default().trim_ascii();
-        (line[..at].to_ascii_lowercase(), value.to_vec())
+        (line[..at].to_ascii_lowercase().into(), value.into())
     });
     headers.collect()
 }
 
 fn values<'a>(headers: &'a [Header], name: &str) -> Vec<&'a [u8]> {
     let of_name = headers.iter().filter(|it| it.0 == name.as_bytes());
-    of_name.map(|it| it.1.as_slice()).collect()
+    of_name.map(|it| &*it.1).collect()
 }
 
 fn applied(mut headers: Vec<Header>, edits: &[Edit]) -> Vec<Header> {
@@ -123,9 +123,9 @@ fn applied(mut headers: Vec<Header>, edits: &[Edit]) -> Vec<Header> {
             Edit::Remove(name) => headers.retain(|it| it.0 != name.as_bytes()),
             Edit::Set(name, value) => {
                 headers.retain(|it| it.0 != name.as_bytes());
-                headers.push((name.as_bytes().to_vec(), value.clone()));
+                headers.push((name.as_str().into(), value.clone().into()));
             }
-            Edit::Add(name, value) => headers.push((name.as_bytes().to_vec(), value.clone())),
+            Edit::Add(name, value) => headers.push((name.as_str().into(), value.clone().into())),
         }
     }
     headers

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use keygate_core::assertion::{Algorithm, SigningKey, Verifier};
 use keygate_core::grant::Edit;
-use keygate_core::policy::{Facts, Policy, Verdict};
+use keygate_core::policy::{Client, Facts, Policy, Verdict};
 use keygate_core::record::NothingKnown;
 use keygate_core::request::Header;
 use keygate_core::secret::{KeyRing, RingEntry, Secret};
@@ -124,9 +124,9 @@ fn decide(path: &str, cookie: &[u8], more: &[(&str, &[u8])]) -> Verdict {
         ("cookie", cookie),
     ];
     let headers = pseudo.iter().chain(more);
-    let headers: Vec<Header> = headers.map(|it| (it.0.into(), it.1.to_vec())).collect();
+    let headers: Vec<Header> = headers.map(|it| (it.0.into(), it.1.into())).collect();
     let facts = Facts {
-        client: Some([192, 0, 2, 1].into()),
+        client: Client::Known(Some([192, 0, 2, 1].into())),
         keys: &NothingKnown,
         claims: &NoClaims,
         now: NOW,

@@ -4,7 +4,7 @@ use std::slice;
 
 use super::{
     BAD_ARGUMENT, CAS_MISMATCH, Call, EMPTY, Fault, Headers, INTERNAL_FAILURE, NOT_FOUND, OK,
-    Reply, State, host, next_id, proxy_on_delete, proxy_on_done, proxy_on_memory_allocate,
+    Reply, State, host, next_id, proxy_on_delete, proxy_on_memory_allocate,
 };
 
 fn bytes<'a>(data: *const u8, size: usize) -> &'a [u8] {
@@ -322,11 +322,8 @@ extern "C" fn proxy_send_local_response(
     });
     let (ends, context) = host(|host| (host.faults.contains(&Fault::EndAtReply), host.effective));
     if ends {
-        // SAFETY: the entry points of the module, as a host calls them.
-        unsafe {
-            proxy_on_done(context);
-            proxy_on_delete(context);
-        }
+        // SAFETY: the entry point of the module, as a host calls it.
+        unsafe { proxy_on_delete(context) };
     }
     status
 }

@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use keygate_core::policy::{Facts, Policy};
+use keygate_core::policy::{Client, Facts, Policy};
 use keygate_core::session::NoClaims;
 use keygate_core::time::UnixMillis;
 use serde_json::Value;
@@ -89,7 +89,7 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     let headers = request::headers(&args.request, &args.host, &args.header)?;
     let keys = lookup::Given::new(args.key_record.as_deref(), args.unknown_key)?;
     let facts = Facts {
-        client: args.client,
+        client: Client::Known(args.client),
         keys: &keys,
         claims: &NoClaims,
         now: time_or_now(args.now)?,

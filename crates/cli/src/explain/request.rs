@@ -40,7 +40,7 @@ fn header(line: &[u8]) -> Result<Header, CliError> {
     match split {
         Some((name, value)) if !name.is_empty() && name.iter().all(u8::is_ascii_graphic) => {
             let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii();
-            Ok((name.to_ascii_lowercase(), value.to_vec()))
+            Ok((name.to_ascii_lowercase().into(), value.into()))
         }
         _ => Err(CliError::Usage(
             "a header must be a name, a colon and a value".to_owned(),

@@ -168,7 +168,7 @@ fn decide(
 ) -> Case {
     let decide = move || {
         let facts = Facts {
-            client: None,
+            client: keygate_core::policy::Client::Known(None),
             keys: &*keys,
             claims: &NoClaims,
             now: NOW,
@@ -194,7 +194,7 @@ fn link(name: &str, target: &str, least: usize) -> Case {
     let mut headers = headers(target);
     for number in headers.len()..least {
         let name = format!("x-of-the-application-{number}");
-        headers.push((name.into_bytes(), b"a value of some length".to_vec()));
+        headers.push((name.into(), b"a value of some length".into()));
     }
     decide(policy(), headers, nobody(), is_verified)
 }
@@ -238,10 +238,7 @@ fn cloudflare_link(path: &str) -> String {
 fn denied(target: &str, key: Option<&str>) -> Case {
     let mut headers = headers(target);
     if let Some(key) = key {
-        headers.push((
-            b"authorization".to_vec(),
-            format!("Bearer {key}").into_bytes(),
-        ));
+        headers.push((b"authorization".into(), format!("Bearer {key}").into()));
     }
     let is_denied = |verdict: &Verdict| matches!(verdict, Verdict::Deny(_));
     decide(policy(), headers, nobody(), is_denied)
@@ -283,10 +280,7 @@ fn warm_key(count: usize) -> Case {
         assert!(cache.insert(KeyHash(hash), Some(Rc::clone(&one)), begin));
     }
     let mut headers = headers("/api/a");
-    headers.push((
-        b"authorization".to_vec(),
-        format!("Bearer {text}").into_bytes(),
-    ));
+    headers.push((b"authorization".into(), format!("Bearer {text}").into()));
     decide(policy(), headers, Box::new(cache), is_verified)
 }
 

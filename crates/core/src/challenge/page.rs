@@ -56,7 +56,7 @@ mod tests {
             (":authority", "h"),
             ("x-request-id", request_id),
         ]
-        .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()))
+        .map(|(name, value)| (name.into(), value.into()))
         .to_vec();
         body("1.token", 16, &Request::read(&headers).unwrap())
     }

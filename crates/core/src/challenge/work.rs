@@ -40,7 +40,7 @@ impl ProofOfWork {
     /// A solution first, then a clearance, then the challenge.
     pub(super) fn meet(&self, asked: &Asked<'_>) -> Step {
         // Without an address there is nothing to bind to, and nothing holds.
-        let Some(client) = asked.facts.client else {
+        let Some(client) = asked.facts.client.address() else {
             return asked.refuse();
         };
         let (request, now) = (asked.request, asked.facts.now);

@@ -7,7 +7,7 @@ fn check_headers(pattern: &str, list: &[(&str, &str)]) -> bool {
     let headers: Vec<Header> = pseudo
         .iter()
         .chain(list)
-        .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()))
+        .map(|(name, value)| ((*name).into(), (*value).into()))
         .collect();
     let request = Request::read(&headers).unwrap();
     check(&[pattern], &request).is_ok()

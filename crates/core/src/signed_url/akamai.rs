@@ -140,8 +140,11 @@ impl Akamai {
     ) -> Result<Link<'a>, Reason> {
         self.lifetime
             .check(token.not_before, token.expires, facts.now)?;
-        let client = facts.client.map(|it| it.to_canonical());
-        if token.ip.is_some() && token.ip != client {
+        let is_elsewhere = |ip| {
+            let client = facts.client.address();
+            client.is_none_or(|it| it.to_canonical() != ip)
+        };
+        if token.ip.is_some_and(is_elsewhere) {
             return Err(Reason::AddressNotAllowed);
         }
         let covers = match token.acl {

@@ -102,7 +102,7 @@ impl Format for AzureSas {
         }
         self.check_times(starts, ends, facts.now)?;
         if let Some(range) = range {
-            is_from(facts.client, range)?;
+            is_from(facts.client.address(), range)?;
         }
         let is_read = ["GET", "HEAD"].contains(&request.method);
         if !is_read || !token.permissions.contains('r') || !token.fits_scheme(request) {

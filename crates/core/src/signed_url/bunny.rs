@@ -18,7 +18,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::grant::Strip;
 use crate::path::{canonical, readable};
-use crate::policy::Facts;
+use crate::policy::{Client, Facts};
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::KeyRing;
@@ -143,11 +143,11 @@ impl Bunny {
     }
 
     /// What is signed of an address: four bytes, or sixteen of which eight count.
-    fn address(&self, client: Option<IpAddr>) -> Result<Vec<u8>, Reason> {
+    fn address(&self, client: Client<'_>) -> Result<Vec<u8>, Reason> {
         if !self.bind_address {
             return Ok(Vec::new());
         }
-        match client.map(|it| it.to_canonical()) {
+        match client.address().map(|it| it.to_canonical()) {
             Some(IpAddr::V4(it)) => Ok(it.octets().to_vec()),
             Some(IpAddr::V6(it)) => {
                 let network = it.octets().into_iter().take(8);

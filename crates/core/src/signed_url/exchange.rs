@@ -5,13 +5,11 @@
 //! link said: the same host and prefix, the same account, an end that is not later. It is
 //! made of a link only, and never of a cookie, so that no session renews itself.
 
-use std::net::IpAddr;
-
 use crate::credential::cookie_values;
 use crate::grant::{Edit, Strip};
 use crate::identity::Identity;
 use crate::path::{Target, canonical};
-use crate::policy::Facts;
+use crate::policy::{Client, Facts};
 use crate::query;
 use crate::reason::Reason;
 use crate::request::{Header, Request};
@@ -261,15 +259,14 @@ fn holds_for_anyone(
         .cloned()
         .collect();
     if !cookies.is_empty() {
-        headers.push((b"cookie".to_vec(), cookies));
+        headers.push(("cookie".into(), cookies.into()));
     }
     let bare = Request {
         headers: &headers,
         ..*request
     };
-    let from_nowhere: Option<IpAddr> = None;
     let facts = Facts {
-        client: from_nowhere,
+        client: Client::Known(None),
         ..*facts
     };
     format.verify(&bare, &facts).is_ok()

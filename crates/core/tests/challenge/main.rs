@@ -52,7 +52,7 @@ fn a_browser_gets_the_page_and_a_program_is_told_to_use_one() {
         assert!(body["detail"].as_str().unwrap().contains("browser"));
     }
     let mut post = Visit::new("/x").request();
-    post[0].1 = b"POST".to_vec();
+    post[0].1 = b"POST".into();
     let keys = NoAnswer(Reason::KeyServiceUnavailable);
     let client = Some(CLIENT.parse().unwrap());
     match demo_policy().decide(&post, &facts(&keys, client, UnixMillis::from_secs(NOW))) {

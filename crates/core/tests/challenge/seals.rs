@@ -266,8 +266,8 @@ proptest::proptest! {
         let client = Some(CLIENT.parse().unwrap());
         for (solution, cookie) in [(Some(solution), cookie), (None, near.clone().into_bytes()), (Some(near.into_bytes()), Vec::new())] {
             let mut headers = Visit::new("/x").request();
-            headers.extend(solution.map(|it| (SOLUTION_HEADER.as_bytes().to_vec(), it)));
-            headers.push((b"cookie".to_vec(), [b"keygate_clearance=", cookie.as_slice()].concat()));
+            headers.extend(solution.map(|it| (SOLUTION_HEADER.into(), it.into())));
+            headers.push((b"cookie".into(), [b"keygate_clearance=", cookie.as_slice()].concat().into()));
             let verdict = policy.decide(&headers, &facts(&keys, client, UnixMillis::from_secs(NOW)));
             proptest::prop_assert!(matches!(verdict, Verdict::Deny(_)));
         }

@@ -99,7 +99,7 @@ impl Visit {
             .map(|(name, value)| (*name, value.as_str()))
             .collect();
         let mut headers = get(&self.target, &more);
-        headers[2].1 = self.host.as_bytes().to_vec();
+        headers[2].1 = self.host.into();
         headers
     }
 

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use keygate_core::path::Target;
-use keygate_core::policy::{Facts, Policy, Verdict};
+use keygate_core::policy::{Client, Facts, Policy, Verdict};
 use keygate_core::provider::Provider;
 use keygate_core::reason::Reason;
 use keygate_core::record::{KeyLookup, NoAnswer};
@@ -24,7 +24,7 @@ pub fn get(target: &str, more: &[(&str, &str)]) -> Vec<Header> {
     pseudo
         .iter()
         .chain(more)
-        .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()))
+        .map(|(name, value)| ((*name).into(), (*value).into()))
         .collect()
 }
 
@@ -53,7 +53,7 @@ pub fn policy_of(provider: &serde_json::Value, secret: &str) -> Policy {
 /// Facts without a session.
 pub fn facts(keys: &dyn KeyLookup, client: Option<IpAddr>, now: UnixMillis) -> Facts<'_> {
     Facts {
-        client,
+        client: Client::Known(client),
         keys,
         claims: &NoClaims,
         now,

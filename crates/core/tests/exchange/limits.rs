@@ -187,7 +187,7 @@ fn a_link_for_another_method_is_not_exchanged() {
         ..prefix("/video/")
     };
     let mut headers = get(&link(&terms, "/video/x"), &[]);
-    headers[0].1 = b"POST".to_vec();
+    headers[0].1 = b"POST".into();
     assert_eq!(see(&policy, &headers, NOW).unwrap().response, []);
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use keygate_core::policy::{Facts, Policy, Verdict};
+use keygate_core::policy::{Client, Facts, Policy, Verdict};
 use keygate_core::reason::Reason;
 use keygate_core::record::NoAnswer;
 use keygate_core::request::Header;
@@ -109,7 +109,7 @@ pub fn judge_from(
     now: u64,
 ) -> Result<String, Reason> {
     let facts = Facts {
-        client: client.map(|it| it.parse::<IpAddr>().unwrap()),
+        client: Client::Known(client.map(|it| it.parse::<IpAddr>().unwrap())),
         keys: &NoAnswer(Reason::KeyServiceUnavailable),
         claims: &NoClaims,
         now: UnixMillis::from_secs(now),

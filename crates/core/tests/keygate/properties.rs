@@ -233,7 +233,7 @@ proptest! {
         let signed = raw(&fields, &signature);
         let _ = judge(&policy(), &get(&format!("/a?kg={signed}"), &[]));
         let mut headers = get("/a", &[("x-l", "")]);
-        headers[3].1 = token;
+        headers[3].1 = token.into();
         let provider = provider_with(serde_json::json!({ "from": [{ "header": "x-l" }] }));
         let _ = judge(&policy_of(&provider, SECRET), &headers);
     }

@@ -1,7 +1,7 @@
 //! What the command line makes and explains.
 
 use keygate_core::path::Target;
-use keygate_core::policy::{Facts, Policy};
+use keygate_core::policy::{Client, Facts, Policy};
 use keygate_core::provider::Provider;
 use keygate_core::reason::Reason;
 use keygate_core::record::NoAnswer;
@@ -44,7 +44,7 @@ fn order(target: &str) -> Order<'_> {
 
 fn explained(policy: &Policy, headers: &[Header], client: Option<&str>, now: u64) -> String {
     let facts = Facts {
-        client: client.map(|it| it.parse().unwrap()),
+        client: Client::Known(client.map(|it| it.parse().unwrap())),
         keys: &NoAnswer(Reason::KeyServiceUnavailable),
         claims: &NoClaims,
         now: UnixMillis::from_secs(now),

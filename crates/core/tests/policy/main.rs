@@ -130,8 +130,8 @@ proptest::proptest! {
         raw: bool,
     ) {
         let mut request = get("/", &[]);
-        request[1].1 = if raw { target } else { rule.into_bytes() };
-        request.extend(headers.into_iter().map(|(name, value)| (name.to_lowercase().into_bytes(), value)));
+        request[1].1 = if raw { target.into() } else { rule.into() };
+        request.extend(headers.into_iter().map(|(name, value)| (name.to_lowercase().into(), value.into())));
         let answer = Answer { hash: KeyHash([0; 32]), knowledge: Knowledge::Unknown, others: &NothingKnown };
         let verdict = policy(&demo(), SECRET).decide(&request, &facts(&answer, None, NOW));
         // Only the rules without a requirement let a stranger pass.

@@ -67,7 +67,7 @@ fn a_rule_is_for_its_methods_only() {
         decide(&headers, Knowledge::Unknown, None),
         Verdict::Allow(_)
     ));
-    headers[0].1 = b"POST".to_vec();
+    headers[0].1 = b"POST".into();
     assert_eq!(denied(&headers, Knowledge::Unknown).reason, Reason::NoRule);
 }
 
@@ -91,7 +91,7 @@ fn demo_with(field: &str, value: Value) -> Policy {
 
 fn with_scopes(method: &str, scopes: &[&str], policy: &Policy) -> Verdict {
     let mut headers = get("/api/x", &[("authorization", &bearer())]);
-    headers[0].1 = method.as_bytes().to_vec();
+    headers[0].1 = method.into();
     let knowledge = known(json!({ "scopes": scopes }));
     let answer = Answer {
         hash: new_key().hash,

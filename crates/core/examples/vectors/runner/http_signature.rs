@@ -84,7 +84,7 @@ pub fn case(vector: &Value) -> Result<Case, String> {
     if let Some(method) = found("@method") {
         for (name, value) in &mut case.headers {
             if name == b":method" {
-                *value = method.clone().into_bytes();
+                *value = method.clone().into();
             }
         }
     }

@@ -13,7 +13,7 @@ pub fn case(vector: &Value) -> Result<Case, String> {
     let url = vector["expected"].as_str().ok_or("no URL")?;
     let mut case = case_of(inputs, &vector["secret"], url)?;
     let target = case.headers[2].1.clone();
-    let target = String::from_utf8(target).map_err(|it| it.to_string())?;
+    let target = String::from_utf8(target.to_vec()).map_err(|it| it.to_string())?;
     let meant = meaning(&target, inputs);
     for at in 1..target.len() {
         let mut changed = target.clone().into_bytes();

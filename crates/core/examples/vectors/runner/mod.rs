@@ -22,7 +22,7 @@ mod uri_signing;
 use std::net::IpAddr;
 use std::ops::Range;
 
-use keygate_core::policy::{Facts, Policy, Verdict};
+use keygate_core::policy::{Client, Facts, Policy, Verdict};
 use keygate_core::reason::Reason;
 use keygate_core::record::NothingKnown;
 use keygate_core::request::Header;
@@ -144,7 +144,7 @@ impl Case {
     /// What else a decision draws on, at a time in unix seconds.
     pub fn facts(&self, now: u64) -> Facts<'_> {
         Facts {
-            client: self.client,
+            client: Client::Known(self.client),
             keys: &NothingKnown,
             claims: &NoClaims,
             now: UnixMillis::from_secs(now),
@@ -178,12 +178,13 @@ impl Case {
                     continue;
                 }
                 let mut headers = self.headers.clone();
-                let byte = &mut headers[index].1[at];
-                *byte = if byte.eq_ignore_ascii_case(&b'b') {
+                let mut value = headers[index].1.to_vec();
+                value[at] = if value[at].eq_ignore_ascii_case(&b'b') {
                     b'c'
                 } else {
                     b'b'
                 };
+                headers[index].1 = value.into();
                 all.push((format!("{name} with byte {at} changed"), headers));
             }
         }

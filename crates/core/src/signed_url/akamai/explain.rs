@@ -90,7 +90,7 @@ fn bindings(token: &Token<'_>, request: &Request<'_>, facts: &Facts<'_>) -> Vec<
     {
         differs.push(format!("what differs: the path {path} is not in its list"));
     }
-    let client = facts.client.map(|it| it.to_canonical());
+    let client = facts.client.address().map(|it| it.to_canonical());
     if token.ip.is_some() && token.ip != client {
         differs.push("what differs: the address of the client".to_owned());
     }

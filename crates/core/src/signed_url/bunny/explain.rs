@@ -59,7 +59,11 @@ fn guesses(
     if !address.is_empty() {
         let what = "no address".to_owned();
         guesses.push((Some(what), token.message(signed, &[])));
-        let text = facts.client.map(|it| it.to_string()).unwrap_or_default();
+        let text = facts
+            .client
+            .address()
+            .map(|it| it.to_string())
+            .unwrap_or_default();
         let bare = token.message(signed, &[]);
         let what = "the address as text, at the end".to_owned();
         guesses.push((Some(what), [bare.as_slice(), text.as_bytes()].concat()));

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::parameters::Parameters;
 use super::{Bunny, OWN, SEGMENT, Token};
 use crate::path::canonical;
+use crate::policy::Client;
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 use crate::signed_url::{ten_digits, told};
 
@@ -57,7 +58,9 @@ pub fn sign(links: &Bunny, order: &Order<'_>) -> Result<Signed, SignError> {
             ));
         }
     };
-    let address = links.address(client).map_err(|it| wrong(it.code()))?;
+    let address = links
+        .address(Client::Known(client))
+        .map_err(|it| wrong(it.code()))?;
     let more: Vec<String> = fields
         .iter()
         .map(|(name, value)| format!("{name}={}", encode(value)))

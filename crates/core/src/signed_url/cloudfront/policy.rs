@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::json::Value;
+use crate::policy::Client;
 use crate::reason::Reason;
 use crate::time::{Millis, UnixMillis};
 
@@ -78,12 +79,14 @@ impl Document {
     }
 
     /// It holds from these addresses. `0.0.0.0/0` is CloudFront's way to say any.
-    pub fn check_address(&self, client: Option<IpAddr>) -> Result<(), Reason> {
+    pub fn check_address(&self, client: Client<'_>) -> Result<(), Reason> {
         let Some(range) = &self.addresses else {
             return Ok(());
         };
         let is_any = *range == IpNet::from(ipnet::Ipv4Net::default());
-        let is_within = client.is_some_and(|it| range.contains(&it.to_canonical()));
+        let is_within = client
+            .address()
+            .is_some_and(|it| range.contains(&it.to_canonical()));
         match is_any || is_within {
             true => Ok(()),
             false => Err(Reason::AddressNotAllowed),
@@ -181,12 +184,16 @@ mod tests {
         assert!(!at(1_577_836_800, 0));
         assert!(at(1_577_836_801, 0));
         assert!(at(1_577_836_771, 30));
-        let from = |text: &str| document.check_address(text.parse().ok()).is_ok();
+        let from = |text: &str| {
+            document
+                .check_address(Client::Known(text.parse().ok()))
+                .is_ok()
+        };
         assert!(from("192.0.2.7") && from("::ffff:192.0.2.7"));
         assert!(!from("192.0.3.7") && !from("2001:db8::1") && !from(""));
         let any = WHOLE.replace("192.0.2.0/24", "0.0.0.0/0");
         let any = Document::parse(any.as_bytes()).unwrap();
-        assert_eq!(any.check_address(None), Ok(()));
+        assert_eq!(any.check_address(Client::Known(None)), Ok(()));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::Keys;
+use crate::policy::Client;
 use crate::reason::Reason;
 use crate::signed_url::google::base64url::{Padding, decode};
 use crate::signed_url::google::prefix::UrlPrefix;
@@ -107,11 +108,11 @@ impl<'t> Token<'t> {
     }
 
     /// Whether it may be used from this address.
-    pub fn is_from(&self, client: Option<IpAddr>) -> bool {
+    pub fn is_from(&self, client: Client<'_>) -> bool {
         let Some(ranges) = &self.ranges else {
             return true;
         };
-        let client = client.map(|it| it.to_canonical());
+        let client = client.address().map(|it| it.to_canonical());
         let mut nets = ranges.iter().flatten();
         client.is_some_and(|client| nets.any(|net| net.contains(&client)))
     }

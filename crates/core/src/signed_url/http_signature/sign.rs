@@ -20,13 +20,12 @@ pub fn sign(links: &HttpSignature, order: &Order<'_>) -> Result<Signed, SignErro
         return Err(SignError::new("the URL must be whole: its host is signed"));
     }
     let mut headers: Vec<Header> = vec![
-        (b":method".to_vec(), order.method.into()),
-        (b":authority".to_vec(), order.authority().into()),
-        (b":path".to_vec(), order.target.whole.into()),
+        (":method".into(), order.method.into()),
+        (":authority".into(), order.authority().into()),
+        (":path".into(), order.target.whole.into()),
     ];
     let given = order.headers.iter();
-    headers
-        .extend(given.map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec())));
+    headers.extend(given.map(|(name, value)| ((*name).into(), (*value).into())));
     let request = Request::read(&headers).map_err(|reason| {
         SignError::new(format!("the request cannot be read: {}", reason.code()))
     })?;

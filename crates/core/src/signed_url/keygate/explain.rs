@@ -161,7 +161,7 @@ impl Near<'_> {
             Reason::LifetimeTooLong => {
                 differs("it ends later than max_lifetime permits".to_owned());
             }
-            Reason::AddressNotAllowed => differs(match self.facts.client {
+            Reason::AddressNotAllowed => differs(match self.facts.client.address() {
                 Some(client) => format!("the client's address {client}"),
                 None => "the client's address is not known".to_owned(),
             }),

@@ -323,7 +323,7 @@ fn from_here(fields: &Fields<'_>, facts: &Facts<'_>) -> Result<(), Reason> {
     if ranges.peek().is_none() {
         return Ok(());
     }
-    let client = facts.client.ok_or(Reason::AddressNotAllowed)?;
+    let client = facts.client.address().ok_or(Reason::AddressNotAllowed)?;
     let client = client.to_canonical();
     if ranges.any(|range| range.contains(&client)) {
         return Ok(());

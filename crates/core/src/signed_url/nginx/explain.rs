@@ -2,7 +2,7 @@
 
 use super::{Mode, Nginx, Text, Token, is_equal, sum};
 use crate::path::decode;
-use crate::policy::Facts;
+use crate::policy::{Client, Facts};
 use crate::reason::Reason;
 use crate::request::{Header, Request};
 use crate::signed_url::{Format as _, near, told};
@@ -68,7 +68,7 @@ fn guesses(
         guesses.extend(text.into_iter().map(|it| (Some(what.to_owned()), it)));
     }
     for address in ["127.0.0.1", "::1"] {
-        let client = address.parse().ok();
+        let client = Client::Known(address.parse().ok());
         let text = template.text(request, client, digits);
         let what = format!("the address {address}");
         guesses.extend(text.into_iter().map(|it| (Some(what.clone()), it)));
@@ -81,7 +81,7 @@ fn with_path(request: &Request<'_>, path: &str) -> Vec<Header> {
     let query = request.target.query.map(|it| format!("?{it}"));
     for (name, value) in &mut headers {
         if name == b":path" {
-            *value = format!("{path}{}", query.as_deref().unwrap_or_default()).into_bytes();
+            *value = format!("{path}{}", query.as_deref().unwrap_or_default()).into();
         }
     }
     headers

@@ -1,8 +1,9 @@
 //! What is to be signed for an order.
 
 use super::{Part, Template, Text};
+use crate::policy::Client;
 use crate::reason::Reason;
-use crate::request::Request;
+use crate::request::{Header, Request};
 use crate::signed_url::sign::{Order, SignError};
 
 impl Template {
@@ -18,9 +19,9 @@ impl Template {
         if signs_address != address.is_some() {
             return Err(wrong("an address must be given if the template signs it"));
         }
-        let mut headers = vec![
-            (b":method".to_vec(), b"GET".to_vec()),
-            (b":path".to_vec(), order.target.whole.into()),
+        let mut headers: Vec<Header> = vec![
+            (":method".into(), "GET".into()),
+            (":path".into(), order.target.whole.into()),
         ];
         let authority = match order.authority() {
             "" if self.parts.contains(&Part::Host) => {
@@ -29,7 +30,7 @@ impl Template {
             "" => "localhost",
             authority => authority,
         };
-        headers.push((b":authority".to_vec(), authority.into()));
+        headers.push((":authority".into(), authority.into()));
         for (name, value) in order.headers {
             if !self.parts.contains(&Part::Http((*name).to_owned())) {
                 return Err(wrong("the template does not sign this header"));
@@ -40,10 +41,10 @@ impl Template {
             if !self.parts.contains(&Part::Cookie((*name).to_owned())) {
                 return Err(wrong("the template does not sign this cookie"));
             }
-            headers.push((b"cookie".to_vec(), format!("{name}={value}").into()));
+            headers.push(("cookie".into(), format!("{name}={value}").into()));
         }
         let request = Request::read(&headers).map_err(|it| wrong(it.code()))?;
-        let text = self.text(&request, address, digits);
+        let text = self.text(&request, Client::Known(address), digits);
         text.map_err(|reason| match reason {
             Reason::AmbiguousPath => wrong("the end of the path could be a part of the address"),
             reason => wrong(reason.code()),

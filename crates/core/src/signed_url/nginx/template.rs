@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use crate::credential::cookie_values;
 use crate::path::decode;
+use crate::policy::Client;
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::signed_url::carrier::only;
@@ -120,11 +121,13 @@ impl Template {
     pub(super) fn text(
         &self,
         request: &Request<'_>,
-        client: Option<IpAddr>,
+        client: Client<'_>,
         digits: &str,
     ) -> Result<super::Text, Reason> {
         let uri = decode(request.target.path).map_err(|_| Reason::AmbiguousPath)?;
-        let address = client.map(|it| it.to_canonical().to_string());
+        let is_bound = self.parts.contains(&Part::RemoteAddr);
+        let address = is_bound.then(|| client.address()).flatten();
+        let address = address.map(|it| it.to_canonical().to_string());
         if self.is_shiftable && address.as_ref().is_some_and(|it| can_shift(&uri, it)) {
             return Err(Reason::AmbiguousPath);
         }

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Ignores;
 use crate::json::{self, Value};
+use crate::policy::Client;
 use crate::reason::Reason;
 use crate::sorted::sorted;
 use crate::time::{Millis, UnixMillis};
@@ -191,8 +192,11 @@ impl Claims {
     }
 
     /// `cdniip`: one address or a range.
-    pub fn check_address(&self, client: Option<IpAddr>) -> Result<(), Reason> {
-        let is_within = |net: &IpNet| client.is_some_and(|it| net.contains(&it.to_canonical()));
+    pub fn check_address(&self, client: Client<'_>) -> Result<(), Reason> {
+        let is_within = |net: &IpNet| {
+            let client = client.address();
+            client.is_some_and(|it| net.contains(&it.to_canonical()))
+        };
         match self.addresses.as_ref().is_none_or(is_within) {
             true => Ok(()),
             false => Err(Reason::AddressNotAllowed),
