@@ -23,7 +23,7 @@ use keygate_tests::repository;
 
 use cpu::Cores;
 use measure::Plan;
-use variant::Ground;
+use variant::{Ground, NGINX, PLAIN, Variant};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let plan = Plan::from_environment()?;
@@ -39,14 +39,18 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn edge(plan: Plan, cores: Cores) -> Result<(), Box<dyn Error>> {
     let ground = Ground::start(cores);
-    let variants = ground.variants();
-    let results = measure::all(&ground, &variants, plan, cores);
+    let mut variants = ground.variants();
+    if let Some(names) = &plan.only {
+        let is_needed = |it: &Variant| [PLAIN, NGINX].contains(&it.name);
+        variants.retain(|it| is_needed(it) || names.iter().any(|name| name == it.name));
+    }
+    let results = measure::all(&ground, &variants, &plan, cores);
     drop(variants);
-    let json = report::json(&results, &machine::describe(cores), plan);
+    let json = report::json(&results, &machine::describe(cores), &plan);
     let chart = chart::draw(&json);
     fs::write(target().join("edge.json"), format!("{json:#}\n"))?;
     fs::write(target().join("performance.svg"), &chart)?;
-    publish("edge", &report::table(&json), plan)?;
+    publish("edge", &report::table(&json), &plan)?;
     if plan.is_whole() {
         fs::write(repository().join("docs/performance.svg"), &chart)?;
     }
@@ -64,7 +68,7 @@ fn growth(plan: Plan, cores: Cores) -> Result<(), Box<dyn Error>> {
         report::machine(&json),
         growth::table(&json["growth"])
     );
-    publish("growth", &table, plan)
+    publish("growth", &table, &plan)
 }
 
 fn target() -> PathBuf {
@@ -72,7 +76,7 @@ fn target() -> PathBuf {
 }
 
 /// Prints a table, and writes it into the page if the run was long enough.
-fn publish(name: &str, table: &str, plan: Plan) -> Result<(), Box<dyn Error>> {
+fn publish(name: &str, table: &str, plan: &Plan) -> Result<(), Box<dyn Error>> {
     println!("{table}");
     if !plan.is_whole() {
         println!("A short run: docs/ stays as it is. The figures are in target/bench/{name}.json.");

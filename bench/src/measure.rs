@@ -22,7 +22,7 @@ const STARTS: usize = 5;
 const MORE_WORKERS: u32 = 4;
 
 /// How long, and how hard.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Plan {
     /// Rounds that count.
     pub rounds: usize,
@@ -30,10 +30,12 @@ pub struct Plan {
     pub seconds: u64,
     /// Requests per second where latency is measured.
     pub rate: u32,
+    /// The variants to measure beside those that others are compared with; all of them.
+    pub only: Option<Vec<String>>,
 }
 
 impl Plan {
-    /// From `BENCH_ROUNDS`, `BENCH_SECONDS` and `BENCH_RATE`.
+    /// From `BENCH_ROUNDS`, `BENCH_SECONDS`, `BENCH_RATE` and `BENCH_ONLY`.
     pub fn from_environment() -> Result<Self, String> {
         let number = |name: &str, default: u32| match std::env::var(name) {
             Ok(text) => match text.parse() {
@@ -46,12 +48,15 @@ impl Plan {
             rounds: number("BENCH_ROUNDS", 20)? as usize,
             seconds: number("BENCH_SECONDS", 1)?.into(),
             rate: number("BENCH_RATE", 2000)?,
+            only: std::env::var("BENCH_ONLY")
+                .ok()
+                .map(|names| names.split(',').map(str::to_owned).collect()),
         })
     }
 
-    /// Whether the run is long enough to be published.
-    pub fn is_whole(self) -> bool {
-        self.rounds >= WHOLE
+    /// Whether the run is long enough to be published, and leaves nothing out.
+    pub fn is_whole(&self) -> bool {
+        self.rounds >= WHOLE && self.only.is_none()
     }
 }
 
@@ -97,7 +102,7 @@ struct Rounds {
 ///
 /// # Panics
 /// When a proxy answers other than it has to: what it costs then says nothing.
-pub fn all(ground: &Ground, variants: &[Variant], plan: Plan, cores: Cores) -> Results {
+pub fn all(ground: &Ground, variants: &[Variant], plan: &Plan, cores: Cores) -> Results {
     variants.iter().for_each(warm_up);
     let mut rounds: Vec<Rounds> = variants.iter().map(|_| Rounds::default()).collect();
     saturated(variants, plan, cores, &mut rounds);
@@ -149,7 +154,7 @@ fn warm_up(variant: &Variant) {
     }
 }
 
-fn saturated(variants: &[Variant], plan: Plan, cores: Cores, rounds: &mut [Rounds]) {
+fn saturated(variants: &[Variant], plan: &Plan, cores: Cores, rounds: &mut [Rounds]) {
     let scripts: Vec<Script> = variants
         .iter()
         .map(|it| Script::new(&it.requests))
@@ -196,7 +201,7 @@ fn since(before: u64, after: u64) -> u64 {
     spent.expect("no thread of a proxy ends while it is measured")
 }
 
-fn at_fixed_rate(variants: &[Variant], plan: Plan, cores: Cores, rounds: &mut [Rounds]) {
+fn at_fixed_rate(variants: &[Variant], plan: &Plan, cores: Cores, rounds: &mut [Rounds]) {
     // The first of them wakes up.
     for round in 0..=plan.rounds.div_ceil(3) {
         eprintln!(

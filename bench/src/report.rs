@@ -9,7 +9,7 @@ use crate::statistics::Figure;
 use crate::variant::{NGINX, PLAIN};
 
 /// All figures: the content of `edge.json`.
-pub fn json(results: &Results, machine: &Value, plan: Plan) -> Value {
+pub fn json(results: &Results, machine: &Value, plan: &Plan) -> Value {
     let memory_of = |name| {
         let found = results.variants.iter().find(|it| it.name == name);
         found.map_or(0, |it| it.memory)
