@@ -133,12 +133,6 @@ impl Refusal {
             .map_or(self.status(), |reply| self.status_of(reply, headers));
         let request_id = visible(first(headers, b"x-request-id"));
         let own_url = own_url(headers, voice);
-        let url = percent_encode(own_url.as_deref().unwrap_or("/"));
-        let is_shorter = |it: &String| it.as_bytes() != first(headers, b":path");
-        let without_secrets = match own_url {
-            Some(url) => Some(url).filter(is_shorter),
-            None => may_hold_token(headers, voice).then(|| "/".to_owned()),
-        };
         let rule = if voice.rule.is_empty() {
             "-"
         } else {
@@ -150,7 +144,7 @@ impl Refusal {
             status,
             request_id: &request_id,
             rule,
-            url: &url,
+            url: own_url.as_deref().unwrap_or("/"),
         };
         let content = match reply.map(|it| &it.form) {
             // Envoy puts the body into grpc-message.
@@ -177,6 +171,11 @@ impl Refusal {
             answer.retain(|(taken, _)| taken != name);
             answer.push((name.clone().into(), fields.fill(value, str::to_owned)));
         }
+        let is_shorter = |it: &String| it.as_bytes() != first(headers, b":path");
+        let without_secrets = match own_url {
+            Some(url) => Some(url).filter(is_shorter),
+            None => may_hold_token(headers, voice).then(|| "/".to_owned()),
+        };
         let code = self.reason.code();
         Denial {
             reason: self.reason,
@@ -188,7 +187,7 @@ impl Refusal {
                 .map(|it| Edit::Set(":path".to_owned(), it.into_bytes()))
                 .collect(),
             grpc_status: is_grpc.then(|| public.grpc_status()),
-            details: format!("keygate_denied{{reason={code},rule={rule}}}"),
+            details: ["keygate_denied{reason=", code, ",rule=", rule, "}"].concat(),
         }
     }
 

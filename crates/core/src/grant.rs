@@ -166,6 +166,12 @@ fn strip_all<'a>(
 /// Takes every credential out of the target, of a link and of an app key alike.
 fn strip_target(request: &Request<'_>, strips: &[Strip<'_>]) -> Option<Edit> {
     let mut whole = Cow::Borrowed(request.target.whole);
+    let is_of_target = |it: &Strip<'_>| !matches!(it, Strip::Header(_) | Strip::Cookie(_));
+    if !strips.iter().any(is_of_target) {
+        // What a path segment carried is out of it already.
+        let is_shorter = whole != request.arrived;
+        return is_shorter.then(|| Edit::Set(":path".to_owned(), whole.into_owned().into()));
+    }
     let mut names = Vec::new();
     for strip in strips {
         match strip {

@@ -19,6 +19,8 @@ pub struct Rules {
     list: Vec<Rule>,
     /// Positions, rising, by host (or nothing) and literal beginning of the path.
     filed: Filed,
+    /// A rule is filed under a host.
+    has_hosts: bool,
     /// No rule is filed under more segments than these.
     max_segments: usize,
 }
@@ -31,10 +33,12 @@ impl Rules {
     pub fn new(list: Vec<Rule>) -> Self {
         let mut filed = Filed::default();
         let mut max_segments = 0;
+        let mut has_hosts = false;
         for (position, rule) in list.iter().enumerate() {
             let (prefix, segments) = rule.path.literal_prefix();
             max_segments = segments.max(max_segments);
             for host in rule.filed_hosts() {
+                has_hosts |= !host.is_empty();
                 filed
                     .entry(format!("{host}{prefix}"))
                     .or_default()
@@ -44,6 +48,7 @@ impl Rules {
         Self {
             list,
             filed,
+            has_hosts,
             max_segments,
         }
     }
@@ -63,17 +68,22 @@ impl Rules {
 
     /// Positions of the rules that are filed where this request looks, rising.
     fn candidates(&self, authority: &str, path: &str) -> Vec<usize> {
-        let host = host_of(authority).to_ascii_lowercase();
-        let key = format!("{host}{path}");
-        let ends = path.match_indices('/').skip(1).map(|(at, _)| at);
+        let host = host_of(authority);
+        // Where no rule names a host, nobody looks for one.
+        let mut key = String::new();
+        if self.has_hosts {
+            key.reserve(host.len().saturating_add(path.len()));
+            key.push_str(host);
+            key.make_ascii_lowercase();
+            key.push_str(path);
+        }
+        let slashes = path.bytes().enumerate().filter(|(_, byte)| *byte == b'/');
+        let ends = slashes.skip(1).map(|(at, _)| at);
         let ends = std::iter::once(0).chain(ends).chain([path.len()]);
         let mut found = Vec::new();
         for end in ends.take(self.max_segments.saturating_add(1)) {
-            let end = host.len().saturating_add(end);
-            for key in [key.get(..end), key.get(host.len()..end)]
-                .into_iter()
-                .flatten()
-            {
+            let of_host = key.get(..host.len().saturating_add(end));
+            for key in [of_host, path.get(..end)].into_iter().flatten() {
                 for position in self.filed.get(key).into_iter().flatten() {
                     if let Err(at) = found.binary_search(position) {
                         found.insert(at, *position);

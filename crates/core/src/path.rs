@@ -39,10 +39,17 @@ impl<'a> Target<'a> {
             return Err(AmbiguousPath);
         }
         let text = std::str::from_utf8(target).map_err(|_| AmbiguousPath)?;
-        let (path, query) = match text.split_once('?') {
-            Some((path, query)) => (path, Some(query)),
-            None => (text, None),
-        };
+        let (end, is_plain) = first_look(target);
+        let (path, rest) = text.split_at_checked(end).ok_or(AmbiguousPath)?;
+        let query = rest.strip_prefix('?');
+        if is_plain {
+            return Ok(Self {
+                whole: text,
+                path,
+                query,
+                has_encoded_slash: false,
+            });
+        }
         if !path.starts_with('/') || path.contains("//") || path.contains('\\') {
             return Err(AmbiguousPath);
         }
@@ -61,6 +68,24 @@ impl<'a> Target<'a> {
             has_encoded_slash,
         })
     }
+}
+
+/// Where the path of a target ends, and whether it is one that needs no second look, as
+/// nearly all are: it starts with `/`, no segment of it is empty or starts with a dot, and
+/// nothing in it is encoded or a parameter.
+fn first_look(target: &[u8]) -> (usize, bool) {
+    let mut is_plain = target.first() == Some(&b'/');
+    let mut before = 0;
+    for (at, &byte) in target.iter().enumerate() {
+        match byte {
+            b'?' => return (at, is_plain),
+            b'%' | b';' | b'\\' => is_plain = false,
+            b'/' | b'.' if before == b'/' => is_plain = false,
+            _ => {}
+        }
+        before = byte;
+    }
+    (target.len(), is_plain)
 }
 
 /// Whether a percent-decoded path holds slashes that were encoded; refuses
@@ -164,7 +189,7 @@ pub(crate) fn is_unreserved(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || b"-._~".contains(&octet)
 }
 
-fn upper_digit(value: u8) -> u8 {
+pub(crate) fn upper_digit(value: u8) -> u8 {
     let digits = b"0123456789ABCDEF";
     digits.get(usize::from(value)).copied().unwrap_or(b'0')
 }

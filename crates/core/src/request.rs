@@ -123,13 +123,12 @@ impl<'a> Request<'a> {
     /// [`Reason::UnreadableRequest`] when method, path or host is missing, double
     /// or not ASCII; [`Reason::AmbiguousPath`] when the path can be read in two ways.
     pub fn read(headers: &'a [Header]) -> Result<Self, Reason> {
-        let method = pseudo(headers, b":method")?;
-        let authority = pseudo(headers, b":authority")?;
+        let [method, authority, target] = pseudo_headers(headers)?;
+        let (method, authority) = (visible(method)?, visible(authority)?);
         // Two `host` headers arrive as one value with a comma in it.
         if authority.contains([',', '/', '\\', '@', '?', '#']) {
             return Err(Reason::UnreadableRequest);
         }
-        let target = single(headers, b":path")?.ok_or(Reason::UnreadableRequest)?;
         let target = Target::parse(target).map_err(|_| Reason::AmbiguousPath)?;
         Ok(Self {
             method,
@@ -198,20 +197,32 @@ fn values<'a>(headers: &'a [Header], name: &[u8]) -> impl Iterator<Item = &'a [u
         .map(|(_, value)| &**value)
 }
 
-fn single<'a>(headers: &'a [Header], name: &[u8]) -> Result<Option<&'a [u8]>, Reason> {
-    let mut values = values(headers, name);
-    let first = values.next();
-    match values.next() {
-        None => Ok(first),
-        Some(_) => Err(Reason::UnreadableRequest),
+/// Method, authority and path, of each exactly one.
+fn pseudo_headers(headers: &[Header]) -> Result<[&[u8]; 3], Reason> {
+    let (mut method, mut authority, mut path) = (None, None, None);
+    for (name, value) in headers.iter().filter(|it| it.0.first() == Some(&b':')) {
+        let is = |it: &[u8]| name.eq_ignore_ascii_case(it);
+        let place = match name.len() {
+            5 if is(b":path") => &mut path,
+            7 if is(b":method") => &mut method,
+            10 if is(b":authority") => &mut authority,
+            _ => continue,
+        };
+        if place.replace(&**value).is_some() {
+            return Err(Reason::UnreadableRequest);
+        }
+    }
+    match (method, authority, path) {
+        (Some(method), Some(authority), Some(path)) => Ok([method, authority, path]),
+        _ => Err(Reason::UnreadableRequest),
     }
 }
 
-fn pseudo<'a>(headers: &'a [Header], name: &[u8]) -> Result<&'a str, Reason> {
-    single(headers, name)?
-        .filter(|value| !value.is_empty() && value.iter().all(u8::is_ascii_graphic))
-        .and_then(|value| std::str::from_utf8(value).ok())
-        .ok_or(Reason::UnreadableRequest)
+/// Visible ASCII, and some of it.
+fn visible(value: &[u8]) -> Result<&str, Reason> {
+    let is_visible = !value.is_empty() && value.iter().all(u8::is_ascii_graphic);
+    let text = std::str::from_utf8(value).ok().filter(|_| is_visible);
+    text.ok_or(Reason::UnreadableRequest)
 }
 
 #[cfg(test)]

@@ -13,6 +13,9 @@ struct Range<'a> {
 /// The first of the offers that the client likes best; each offer is known by one or
 /// more media types. When none is acceptable, the first: a refusal is worth more than a 406.
 pub fn choose(accept: &str, offers: &[&[&str]]) -> usize {
+    if accept.is_empty() {
+        return 0;
+    }
     let ranges: Vec<Range<'_>> = split(accept, ',').filter_map(Range::parse).collect();
     let weight = |offer: &&[&str]| {
         let weights = offer.iter().map(|media_type| weight(&ranges, media_type));

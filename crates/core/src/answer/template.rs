@@ -1,6 +1,7 @@
 //! The answer to a refused request, as configured, and how its blanks are filled in.
 
 use crate::json::{Object, quote};
+use crate::path::{is_unreserved, upper_digit};
 use crate::reason::PublicReason;
 
 /// The names that may stand in braces in a template.
@@ -74,7 +75,7 @@ pub(super) struct Fields<'a> {
     pub status: u16,
     pub request_id: &'a str,
     pub rule: &'a str,
-    /// Percent-encoded, so that it fits wherever it is put.
+    /// It is percent-encoded, so that it fits wherever it is put.
     pub url: &'a str,
 }
 
@@ -86,7 +87,7 @@ impl Fields<'_> {
             "status" => Some(self.status.to_string()),
             "request_id" => Some(self.request_id.to_owned()),
             "rule" => Some(self.rule.to_owned()),
-            "url" => Some(self.url.to_owned()),
+            "url" => Some(percent_encode(self.url)),
             _ => None,
         }
     }
@@ -160,10 +161,12 @@ pub(super) fn escape_html(text: &str) -> String {
 pub(super) fn percent_encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+        if is_unreserved(byte) {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            let digits = [byte >> 4, byte & 15].map(upper_digit);
+            encoded.push('%');
+            encoded.extend(digits.map(char::from));
         }
     }
     encoded
