@@ -16,6 +16,7 @@ mod keys;
 mod opaque;
 mod outage;
 mod pace;
+mod remembered;
 mod rules;
 
 use std::net::IpAddr;
