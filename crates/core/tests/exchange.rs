@@ -7,6 +7,8 @@
     reason = "a test may panic"
 )]
 
+#[path = "exchange/bounds.rs"]
+mod bounds;
 #[path = "common/mod.rs"]
 mod common;
 #[path = "exchange/config.rs"]

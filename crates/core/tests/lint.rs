@@ -188,7 +188,13 @@ fn a_rule_is_covered_only_by_one_that_is_as_wide_in_everything() {
             json!({ "path": "/a", "hosts": ["a.example", "example"] }),
             false,
         ),
+        (
+            json!({ "path": "/**", "hosts": ["*.example"] }),
+            json!({ "path": "/a", "hosts": ["a.long.name.test"] }),
+            false,
+        ),
         (json!({ "path": "/a/*" }), json!({ "path": "/a/**" }), false),
+        (json!({ "path": "/a/*" }), json!({ "path": "/a/b*c" }), true),
     ];
     for (wide, narrow, expected) in table {
         let mut policy = good();

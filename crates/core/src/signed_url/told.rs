@@ -3,7 +3,6 @@
 #[cfg(feature = "formats-cdn")]
 use super::carrier::Carrier;
 use super::sign::SignError;
-#[cfg(feature = "formats-cdn")]
 use crate::reason::Reason;
 #[cfg(feature = "formats-cdn")]
 use crate::request::Request;

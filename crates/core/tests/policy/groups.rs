@@ -74,6 +74,25 @@ fn any_is_met_by_one_and_all_by_every_one() {
 }
 
 #[test]
+fn of_two_bad_credentials_the_client_is_told_about_the_one_that_the_rule_names_first() {
+    let another = Secret::new(b"another-secret-0123456789abcdef0".to_vec());
+    let kid = KeyRingId::parse("01").unwrap();
+    let prefix = Prefix::parse("kg").unwrap();
+    let master = MasterSecret::derive(&another).unwrap();
+    let forged = master.generate(&prefix, kid, &mut |bytes| bytes.fill(5));
+    let forged = format!("Bearer {}", forged.text.as_str());
+    let headers = get("/either/x?verify=junk", &[("authorization", &forged)]);
+    for (any, reason) in [
+        (json!(["link", "key"]), Reason::MalformedCredential),
+        (json!(["key", "link"]), Reason::ForgedKey),
+    ] {
+        let mut json = demo();
+        json["rules"][5]["require"] = json!({ "any": any });
+        assert_eq!(judge(&policy(&json, SECRET), &headers, 0), Err(reason));
+    }
+}
+
+#[test]
 fn a_duplicate_is_final_wherever_it_stands() {
     let key = bearer();
     let twice = [("authorization", key.as_str()), ("x-api-key", "x")];
@@ -83,6 +102,37 @@ fn a_duplicate_is_final_wherever_it_stands() {
             (denial.status, denial.reason),
             (400, Reason::DuplicateCredential)
         );
+    }
+}
+
+#[test]
+fn a_duplicate_is_final_also_behind_another_bad_credential_and_before_a_good_one() {
+    let key = new_key().text;
+    let cookie = format!("c={}", key.as_str());
+    let more = [
+        ("authorization", &*bearer()),
+        ("x-api-key", "x"),
+        ("cookie", &cookie),
+    ];
+    let headers = get("/either/x?verify=junk", &more);
+    for any in [
+        json!(["link", "key", "third"]),
+        json!(["third", "key", "link"]),
+    ] {
+        let mut json = demo();
+        json["providers"]["third"] =
+            json!({ "type": "app_key", "secrets": "app_keys", "from": [{ "cookie": "c" }] });
+        json["rules"][5]["require"] = json!({ "any": any });
+        let answer = Answer {
+            hash: new_key().hash,
+            knowledge: known(json!({})),
+            others: &NothingKnown,
+        };
+        let verdict = policy(&json, SECRET).decide(&headers, &facts(&answer, None, NOW));
+        let Verdict::Deny(denial) = verdict else {
+            panic!("nobody knows which of the two keys is meant");
+        };
+        assert_eq!(denial.reason, Reason::DuplicateCredential);
     }
 }
 

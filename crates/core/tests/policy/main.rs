@@ -7,12 +7,16 @@
     reason = "a test may panic"
 )]
 
+mod answers;
 #[path = "../common/mod.rs"]
 mod common;
 mod groups;
+mod hosts;
 mod keys;
 mod opaque;
 mod outage;
+mod pace;
+mod remembered;
 mod rules;
 
 use std::net::IpAddr;

@@ -72,6 +72,13 @@ fn a_rule_is_for_its_methods_only() {
 }
 
 #[test]
+fn cookies_without_a_credential_arrive_byte_for_byte() {
+    let more = [("cookie", " a=1;b=\"2\" ;; c"), ("cookie", "b=3")];
+    let grant = allowed(&get("/healthz", &more), Knowledge::Unknown);
+    assert_eq!(grant.edits, vec![]);
+}
+
+#[test]
 fn an_encoded_slash_passes_only_where_a_rule_says_so() {
     let grant = allowed(
         &get("/repo/group%2Fname", &[("x", "y")]),
@@ -142,6 +149,18 @@ fn scopes_are_needed_by_method() {
     let expected = "Bearer realm=\"keygate\", error=\"insufficient_scope\", \
                     error_description=\"The credential does not permit this.\", scope=\"files:write admin files:delete\"";
     assert_eq!(challenge.1, expected);
+}
+
+#[test]
+fn a_key_without_the_scope_passes_where_the_rule_simulates_and_the_upstream_is_told() {
+    let mut json = demo();
+    json["rules"][2]["scopes"] = json!([{ "need": "admin" }]);
+    json["rules"][2]["mode"] = json!("simulate");
+    let Verdict::Allow(grant) = with_scopes("GET", &["other"], &policy(&json, SECRET)) else {
+        panic!("nobody is refused yet");
+    };
+    let outcome = Outcome::WouldDeny(Reason::InsufficientScope);
+    assert_eq!((grant.outcome, grant.identity), (outcome, None));
 }
 
 #[test]

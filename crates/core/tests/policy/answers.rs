@@ -1,0 +1,56 @@
+//! In which form a refusal comes: what a client says that it reads decides.
+
+use super::*;
+
+/// The content type of a refusal that has a body of each kind, HTML in the middle.
+fn kind_for(accept: &str) -> String {
+    let mut json = demo();
+    json["responses"]["api"] =
+        json!({ "json": { "code": "{reason}" }, "html": "<p>", "text": "no" });
+    let headers = get("/api/x", &[("accept", accept)]);
+    let unknown = &NothingKnown;
+    let verdict = policy(&json, SECRET).decide(&headers, &facts(unknown, None, NOW));
+    let Verdict::Deny(denial) = verdict else {
+        panic!("there is no key");
+    };
+    let kind = header(&denial, "content-type").unwrap();
+    kind.split(';').next().unwrap().to_owned()
+}
+
+fn header(denial: &Denial, name: &str) -> Option<String> {
+    let mut found = denial.headers.iter().filter(|(it, _)| *it == name);
+    let value = found.next().map(|(_, value)| value.to_string());
+    assert!(found.next().is_none(), "{name} stands twice");
+    value
+}
+
+#[test]
+fn what_stands_within_quotes_is_no_media_type_that_a_client_reads() {
+    for accept in [
+        "x/y;a=\",text/html,\", text/plain;q=0.5",
+        "x/y;a=\"\\\",text/html,\", text/plain;q=0.5",
+        "x/y\\\",text/html,\", text/plain;q=0.5",
+    ] {
+        assert_eq!(kind_for(accept), "text/plain", "{accept}");
+    }
+}
+
+#[test]
+fn who_reads_a_page_in_another_charset_only_gets_what_has_none() {
+    let latin = "text/html;charset=iso-8859-1, application/json;q=0.1";
+    assert_eq!(kind_for(latin), "application/json");
+    // JSON has no such parameter.
+    let strange = "application/json;charset=utf-8, text/html;q=0.1";
+    assert_eq!(kind_for(strange), "text/html");
+    let other = "text/html;level=utf-8, text/plain;q=0.1";
+    assert_eq!(kind_for(other), "text/plain");
+}
+
+#[test]
+fn a_cache_learns_that_the_form_of_an_answer_depends_on_accept() {
+    // Neither rule says what a refusal looks like, or there is no rule at all.
+    for target in ["/either/x", "/nowhere"] {
+        let denial = denied(&get(target, &[]), Knowledge::Unknown);
+        assert_eq!(header(&denial, "vary").as_deref(), Some("accept"));
+    }
+}

@@ -1,0 +1,91 @@
+//! What a worker remembers of keys: how much, and for how long.
+
+use super::*;
+use keygate_core::cache::{CacheBounds, KeyCache, Seed};
+use keygate_core::feed::Position;
+use keygate_core::record::KeyLookup as _;
+use keygate_core::time::Millis;
+use keygate_core::wire::Incarnation;
+
+const MAX_BYTES: usize = 1 << 20;
+
+fn at(life: u8, epoch: u64) -> Position {
+    let incarnation = Incarnation([life; 16]);
+    Position { incarnation, epoch }
+}
+
+/// A cache that is bounded by its bytes alone, and follows the feed.
+fn cache() -> KeyCache {
+    let bounds = CacheBounds {
+        max_known: usize::MAX,
+        max_unknown: usize::MAX,
+        max_bytes: MAX_BYTES,
+    };
+    let cache = KeyCache::new(bounds, Seed([1, 2]), Millis::from_secs(60));
+    cache.follow(&[], at(1, 5), true, NOW);
+    cache
+}
+
+fn hash(number: usize) -> KeyHash {
+    let mut hash = [0; 32];
+    hash[..8].copy_from_slice(&number.to_le_bytes());
+    KeyHash(hash)
+}
+
+fn key(changes: Value) -> Rc<KnownKey> {
+    match known(changes) {
+        Knowledge::Known(key) => key,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// How many of so many are still remembered.
+fn remembered(cache: &KeyCache, many: usize) -> usize {
+    let is_there = |it: &usize| cache.find(&hash(*it), NOW) != Knowledge::NotAsked;
+    (0..many).filter(is_there).count()
+}
+
+#[test]
+fn known_keys_take_seven_eighths_of_the_memory_that_the_policy_grants_and_no_more() {
+    let cache = cache();
+    let large = key(json!({ "metadata": { "n": "x".repeat(4000) } }));
+    for number in 0..500 {
+        assert!(cache.insert(hash(number), Some(Rc::clone(&large)), at(1, 5)));
+    }
+    let bytes = remembered(&cache, 500) * large.bytes();
+    let most = MAX_BYTES / 8 * 7;
+    assert!((most / 10 * 9..=most).contains(&bytes), "{bytes}");
+}
+
+#[test]
+fn strangers_fill_no_more_than_a_sixteenth_of_it() {
+    let cache = cache();
+    for number in 0..50_000 {
+        assert!(cache.insert(hash(number), None, at(1, 5)));
+    }
+    let bytes = remembered(&cache, 50_000) * size_of::<KeyHash>();
+    let most = MAX_BYTES / 16;
+    assert!((most / 8..=most).contains(&bytes), "{bytes}");
+}
+
+#[test]
+fn two_answers_as_of_the_same_change_both_count() {
+    let cache = cache();
+    for _ in 0..2 {
+        assert!(cache.insert(hash(1), Some(key(json!({}))), at(1, 6)));
+    }
+}
+
+#[test]
+fn what_was_confirmed_long_before_the_database_was_restored_is_not_asked_again() {
+    let cache = cache();
+    assert!(cache.insert(hash(1), Some(key(json!({}))), at(1, 5)));
+    assert!(cache.insert(hash(2), None, at(1, 5)));
+    cache.follow(&[], at(1, 7), true, NOW);
+    assert!(cache.insert(hash(3), None, at(1, 7)));
+    cache.follow(&[], at(2, 7), true, NOW);
+    for number in 1..=3 {
+        let found = cache.find(&hash(number), NOW);
+        assert_ne!(found, Knowledge::NotAsked, "{number}");
+    }
+}
