@@ -23,8 +23,7 @@ impl Cores {
     /// # Panics
     /// When there is one only.
     pub fn choose() -> Self {
-        let set = sched_getaffinity(None).expect("the kernel tells the cores");
-        let all: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|it| set.is_set(*it)).collect();
+        let all = Self::allowed();
         // The first core of a machine often has its interrupts.
         match all[..] {
             [.., services, load, proxies] => Self {
@@ -39,6 +38,23 @@ impl Cores {
             },
             _ => panic!("two cores are needed: one for the proxies, one for the load"),
         }
+    }
+
+    /// For what counts time on a core and binds nothing: one core will do for all.
+    pub fn shared() -> Self {
+        match Self::allowed()[..] {
+            [only] => Self {
+                proxies: only,
+                load: only,
+                services: only,
+            },
+            _ => Self::choose(),
+        }
+    }
+
+    fn allowed() -> Vec<usize> {
+        let set = sched_getaffinity(None).expect("the kernel tells the cores");
+        (0..CpuSet::MAX_CPU).filter(|it| set.is_set(*it)).collect()
     }
 }
 

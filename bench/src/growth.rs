@@ -50,13 +50,14 @@ pub fn run(cores: Cores, seconds: u64) -> Result<Value, Box<dyn Error>> {
     Ok(json!({ "lookups": lookups, "zipf_mix": mix }))
 }
 
-struct Generator {
+/// Keys of our secret, always the same ones.
+pub struct Generator {
     master: MasterSecret,
     random: fastrand::Rng,
 }
 
 impl Generator {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let secret = Secret::new(APP_KEYS.into());
         Self {
             master: MasterSecret::derive(&secret).expect("long enough"),
@@ -64,7 +65,7 @@ impl Generator {
         }
     }
 
-    fn make(&mut self, count: u32) -> impl Iterator<Item = NewAppKey> {
+    pub fn make(&mut self, count: u32) -> impl Iterator<Item = NewAppKey> {
         let kid = KeyRingId::parse("01").expect("an id");
         let prefix = Prefix::parse("kg").expect("a prefix");
         (0..count).map(move |_| {
@@ -75,7 +76,7 @@ impl Generator {
 }
 
 /// Puts keys into the database as the service does, but all at once; gives their texts.
-fn store(
+pub fn store(
     service: &Service,
     keys: impl Iterator<Item = NewAppKey>,
 ) -> Result<Vec<String>, Box<dyn Error>> {

@@ -1,7 +1,8 @@
 //! What a decision costs beside what one could take in Keygate's place, on this machine:
 //! one run, a table, `target/bench/edge.json` and a chart. `make bench` builds what it needs
 //! and starts it; docs/performance.md says what is measured, and how. With the argument
-//! `growth` (`make bench-growth`): how the key service and the cache bear many keys.
+//! `growth` (`make bench-growth`): how the key service and the cache bear many keys; with
+//! `scale` (`make bench-scale`): what docs/scale.md says of a large fleet.
 
 mod chart;
 mod cpu;
@@ -11,6 +12,7 @@ mod load;
 mod machine;
 mod measure;
 mod report;
+mod scale;
 mod statistics;
 mod subject;
 mod variant;
@@ -20,6 +22,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use keygate_tests::repository;
+use serde_json::Value;
 
 use cpu::Cores;
 use measure::Plan;
@@ -27,13 +30,12 @@ use variant::{Ground, NGINX, PLAIN, Variant};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let plan = Plan::from_environment()?;
-    let cores = Cores::choose();
-    eprintln!("bench: {cores:?}");
     fs::create_dir_all(target())?;
     match std::env::args().nth(1).as_deref() {
-        None => edge(plan, cores),
-        Some("growth") => growth(plan, cores),
-        Some(other) => Err(format!("unknown argument {other}: `growth`, or none").into()),
+        None => edge(plan, Cores::choose()),
+        Some("growth") => growth(plan, Cores::choose()),
+        Some("scale") => scale(plan, Cores::shared()),
+        Some(other) => Err(format!("unknown argument {other}: `growth`, `scale`, or none").into()),
     }
 }
 
@@ -71,20 +73,42 @@ fn growth(plan: Plan, cores: Cores) -> Result<(), Box<dyn Error>> {
     publish("growth", &table, &plan)
 }
 
+fn scale(plan: Plan, cores: Cores) -> Result<(), Box<dyn Error>> {
+    let mut json = machine::describe(cores);
+    let is_whole = plan.is_whole();
+    json["rounds"] = plan.rounds.into();
+    json["scale"] = scale::run(plan.rounds, is_whole)?;
+    fs::write(target().join("scale.json"), format!("{json:#}\n"))?;
+    scale_page(&json, is_whole)
+}
+
+/// The tables of `scale.json`, and in the page if the run was long enough.
+fn scale_page(json: &Value, is_whole: bool) -> Result<(), Box<dyn Error>> {
+    let measured = format!("{}\n{}", report::machine(json), scale::measured(json));
+    publish_in("docs/scale.md", "measured", &measured, is_whole)?;
+    publish_in("docs/scale.md", "derived", &scale::derived(json), is_whole)
+}
+
 fn target() -> PathBuf {
     repository().join("target/bench")
 }
 
 /// Prints a table, and writes it into the page if the run was long enough.
 fn publish(name: &str, table: &str, plan: &Plan) -> Result<(), Box<dyn Error>> {
+    publish_in("docs/performance.md", name, table, plan.is_whole())
+}
+
+fn publish_in(page: &str, name: &str, table: &str, is_whole: bool) -> Result<(), Box<dyn Error>> {
     println!("{table}");
-    if !plan.is_whole() {
-        println!("A short run: docs/ stays as it is. The figures are in target/bench/{name}.json.");
+    if !is_whole {
+        println!("A short run: docs/ stays as it is. The figures are in target/bench/.");
         return Ok(());
     }
-    let page = repository().join("docs/performance.md");
-    let text = fs::read_to_string(&page)?;
-    fs::write(&page, report::between_markers(&text, name, table)?)?;
-    println!("Written: docs/performance.md and target/bench/{name}.json.");
+    let file = repository().join(page);
+    let text = fs::read_to_string(&file)?;
+    let text = report::between_markers(&text, name, table)
+        .map_err(|problem| format!("{page}: {problem}"))?;
+    fs::write(&file, text)?;
+    println!("Written: {page}; the figures are in target/bench/.");
     Ok(())
 }

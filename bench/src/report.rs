@@ -155,7 +155,7 @@ pub fn between_markers(page: &str, name: &str, text: &str) -> Result<String, Str
         let (_, after) = rest.split_once(&end)?;
         Some(format!("{before}{begin}{text}{end}{after}"))
     });
-    parts.ok_or_else(|| format!("docs/performance.md has no {begin}…{end}"))
+    parts.ok_or_else(|| format!("there is no {begin}…{end}"))
 }
 
 #[cfg(test)]
