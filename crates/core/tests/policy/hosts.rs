@@ -8,7 +8,7 @@ fn is_for(host: &str, authority: &str) -> bool {
     let mut json = demo();
     json["rules"][0]["match"]["hosts"] = json!([host]);
     let mut headers = get("/healthz", &[]);
-    headers[2].1 = authority.as_bytes().to_vec();
+    headers[2].1 = authority.into();
     judge(&policy(&json, SECRET), &headers, 0).is_ok()
 }
 
