@@ -14,7 +14,7 @@ const ARMED: &str = "keygate.trap";
 pub fn at_request() {
     let headers = host::headers(Map::HttpRequestHeaders).unwrap_or_default();
     let asked = headers.iter().find(|(name, _)| name == HEADER);
-    match asked.map(|(_, value)| value.as_slice()) {
+    match asked.map(|(_, value)| &**value) {
         Some(b"request") => std::process::abort(),
         Some(b"poll") => {
             let _ = host::share(ARMED, &[1], 0);
