@@ -353,11 +353,10 @@ pub fn define_metric(kind: Metric, name: &str) -> Outcome<u32> {
     Ok(id)
 }
 
-/// Adds to a counter.
-pub fn increment(counter: u32, by: u64) -> Outcome<()> {
-    let by = i64::try_from(by).unwrap_or(i64::MAX);
+/// Adds one to a counter.
+pub fn increment(counter: u32) -> Outcome<()> {
     // SAFETY: no pointers.
-    check(unsafe { proxy_increment_metric(counter, by) })
+    check(unsafe { proxy_increment_metric(counter, 1) })
 }
 
 /// Sets a gauge.

@@ -12,17 +12,10 @@ use crate::host::{self, Metric};
 /// A name in two parts, so that nobody has to put it together for each request.
 type Name = (&'static str, &'static str);
 
-/// A counter: its number at the host, once it has one, and what the host was not told yet.
-#[derive(Clone, Copy, Default)]
-struct Counter {
-    id: Option<u32>,
-    untold: u64,
-}
-
 thread_local! {
     /// Once per virtual machine: every definition takes memory of the host that is
     /// never given back, also when a configuration follows another.
-    static COUNTERS: RefCell<LiteMap<Name, Counter>> = const { RefCell::new(LiteMap::new_vec()) };
+    static COUNTERS: RefCell<LiteMap<Name, u32>> = const { RefCell::new(LiteMap::new_vec()) };
 
     /// The number of the gauge for memory, and what was told last.
     static MEMORY: Cell<(Option<u32>, u64)> = const { Cell::new((None, 0)) };
@@ -48,45 +41,26 @@ pub fn decision(verdict: &Verdict) {
     add((kind, reason));
 }
 
-/// Adds one to a counter.
+/// Adds one to a counter. A host that cannot count stops no request.
 pub fn count(name: &'static str) {
     add((name, ""));
 }
 
 fn add(name: Name) {
-    COUNTERS.with_borrow_mut(|counters| {
-        if let Some(counter) = counters.get_mut(&name) {
-            counter.untold = counter.untold.saturating_add(1);
-        } else {
-            let (id, untold) = (None, 1);
-            counters.insert(name, Counter { id, untold });
-        }
+    let known = COUNTERS.with_borrow(|counters| counters.get(&name).copied());
+    let counter = known.or_else(|| {
+        let counter = host::define_metric(Metric::Counter, &[name.0, name.1].concat()).ok()?;
+        COUNTERS.with_borrow_mut(|counters| counters.insert(name, counter));
+        Some(counter)
     });
-}
-
-/// Tells the host what was counted since the last time: a call for each request would cost
-/// more than some decisions do. A host that cannot count is asked again.
-pub fn tell() {
-    COUNTERS.with_borrow_mut(|counters| {
-        for ((name, end), counter) in counters.iter_mut() {
-            if counter.untold == 0 {
-                continue;
-            }
-            let define = || host::define_metric(Metric::Counter, &[*name, *end].concat()).ok();
-            counter.id = counter.id.or_else(define);
-            if let Some(id) = counter.id
-                && host::increment(id, counter.untold).is_ok()
-            {
-                counter.untold = 0;
-            }
-        }
-    });
-    memory();
+    if let Some(counter) = counter {
+        let _ = host::increment(counter);
+    }
 }
 
 /// Tells the size of the virtual machine's memory, when it has grown. All workers write the
 /// same gauge: it shows the one that grew last.
-fn memory() {
+pub fn memory() {
     let (id, told) = MEMORY.get();
     let Some(bytes) = host::memory().filter(|bytes| *bytes != told) else {
         return;

@@ -23,7 +23,7 @@ use keygate_core::wire::{
 use crate::feed::Follower;
 use crate::host::{self, HostError, Map};
 use crate::lookups::Asked;
-use crate::metrics::{self, count};
+use crate::metrics::{count, memory};
 use crate::stream::conclude;
 use crate::worker::Worker;
 
@@ -80,9 +80,6 @@ impl Root {
             self.follower = Some(Follower::new(service).ok()?);
             host::set_tick(FIRST_TICK).ok()?;
             self.ticks_fast = true;
-        } else {
-            // For what is counted alone.
-            host::set_tick(TICK).ok()?;
         }
         let seed = Seed([host::random().ok()?, host::random().ok()?]);
         let misses = MissLimiter::new(limit, MAX_ADDRESSES, seed.derive());
@@ -249,7 +246,6 @@ fn read_answer<T>(size: usize, read: fn(&[u8]) -> Option<T>) -> Option<T> {
 impl Root {
     /// Another configuration has taken over, and requests are no longer sent here.
     pub fn on_done(&self) {
-        metrics::tell();
         if let Some(follower) = &self.follower {
             follower.hand_over();
         }
@@ -303,13 +299,13 @@ impl Root {
     }
 
     pub fn on_tick(&mut self) {
-        metrics::tell();
         let (Some(worker), Ok(now)) = (self.worker.clone(), host::now()) else {
             return;
         };
         let Some(service) = &worker.policy.key_service else {
             return;
         };
+        memory();
         if std::mem::take(&mut self.ticks_fast) {
             let _ = host::set_tick(TICK.min(service.poll));
         }

@@ -313,9 +313,8 @@ impl Worker {
         host(|host| host.faults.insert(fault));
     }
 
-    /// The value of a counter, after a tick: until then the filter keeps it for itself.
+    /// The value of a counter.
     pub fn counter(&self, name: &str) -> u64 {
-        self.tick(0);
         host(|host| {
             host.counters
                 .iter()
