@@ -63,14 +63,21 @@ impl Browser {
 
     fn with_preferences(preferences: &Value) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let mut command = Command::new(&*CHROMEDRIVER);
-        command
-            .arg("--port=0")
-            .env("TMPDIR", directory.path())
-            .env("HOME", directory.path());
-        let log = directory.path().join("chromedriver.log");
-        let mut process = Process::start("chromedriver", command, log);
+        let start = || {
+            let mut command = Command::new(&*CHROMEDRIVER);
+            command
+                .arg("--port=0")
+                .env("TMPDIR", directory.path())
+                .env("HOME", directory.path());
+            let log = directory.path().join("chromedriver.log");
+            Process::start("chromedriver", command, log)
+        };
+        let mut process = start();
         let port = wait::until("chromedriver's port", wait::STARTUP, || {
+            // It chooses a port that is free for IPv6, and ends when it is not for IPv4.
+            if process.ended().is_some() && process.log().contains("Address already in use") {
+                process = start();
+            }
             process.assert_running();
             let log = process.log();
             let (_, rest) = log.split_once("started successfully on port ")?;
