@@ -21,6 +21,9 @@ pub fn run(data: &[u8]) {
     let span = humantime::parse_duration(text).ok();
     let span = span.and_then(|it| u64::try_from(it.as_millis()).ok());
     let span = span.filter(|it| *it > 0).map(Millis);
+    // The library takes every white space of Unicode, a vertical tab for one.
+    let is_odd = |it: char| it.is_whitespace() && !it.is_ascii_whitespace();
+    let span = span.filter(|_| !text.contains(is_odd));
     assert_eq!(Millis::parse(text).ok(), span, "{text}");
 }
 
