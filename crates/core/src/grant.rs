@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::credential::{cookie_values, cookies_without};
 use crate::identity::{Identity, IdentityHeaders};
-use crate::path::Target;
+use crate::path::{AmbiguousPath, Target};
 use crate::query;
 use crate::reason::Reason;
 use crate::request::Request;
@@ -163,15 +163,10 @@ fn strip_all<'a>(
     edits
 }
 
-/// Takes every credential out of the target, of a link and of an app key alike.
+/// Takes every credential out of the target, of a link and of an app key alike. What a path
+/// segment carried is out of it already.
 fn strip_target(request: &Request<'_>, strips: &[Strip<'_>]) -> Option<Edit> {
     let mut whole = Cow::Borrowed(request.target.whole);
-    let is_of_target = |it: &Strip<'_>| !matches!(it, Strip::Header(_) | Strip::Cookie(_));
-    if !strips.iter().any(is_of_target) {
-        // What a path segment carried is out of it already.
-        let is_shorter = whole != request.arrived;
-        return is_shorter.then(|| Edit::Set(":path".to_owned(), whole.into_owned().into()));
-    }
     let mut names = Vec::new();
     for strip in strips {
         match strip {
@@ -183,8 +178,17 @@ fn strip_target(request: &Request<'_>, strips: &[Strip<'_>]) -> Option<Edit> {
             Strip::Header(_) | Strip::Cookie(_) => {}
         }
     }
-    // A part of an unambiguous target is one, too; should it not be, nothing is kept of it.
-    let target = Target::parse(whole.as_bytes());
-    let kept = target.map_or_else(|_| "/".to_owned(), |it| query::without(&it, &names));
+    let kept = match (names.is_empty(), &whole) {
+        (false, Cow::Borrowed(it)) if *it == request.target.whole => {
+            query::without(&request.target, &names)
+        }
+        // A part of an unambiguous target is one, too; should it not be, nothing is kept.
+        (false, whole) => match Target::parse(whole.as_bytes()) {
+            Ok(target) => query::without(&target, &names),
+            Err(AmbiguousPath) => "/".to_owned(),
+        },
+        (true, whole) if *whole == request.arrived => return None,
+        (true, whole) => whole.clone().into_owned(),
+    };
     (kept != request.arrived).then(|| Edit::Set(":path".to_owned(), kept.into_bytes()))
 }

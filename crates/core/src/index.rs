@@ -118,7 +118,7 @@ mod tests {
             allow_preflight: false,
             authenticate: crate::answer::Authenticate::default(),
             secret_parameters: Vec::new(),
-            path_tokens: Vec::new(),
+            path_tokens: Default::default(),
             scopes: Vec::new(),
             mode: Mode::Block,
             deny: None,

@@ -12,6 +12,7 @@ pub mod cache;
 pub mod challenge;
 pub mod config;
 pub mod credential;
+mod cut;
 pub mod feed;
 pub mod glob;
 pub mod grant;

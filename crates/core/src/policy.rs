@@ -1,6 +1,7 @@
 //! The policy and its one verb: decide.
 
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use crate::answer::{Denial, Refusal, Scheme, Voice};
 use crate::app_key::KeyHash;
@@ -36,7 +37,7 @@ pub struct Policy {
     pub identity: IdentityHeaders,
     /// Names of path segments, and with `;` in front of their parameters, that carry
     /// tokens: see [`crate::signed_url::path_token`].
-    pub path_tokens: Vec<String>,
+    pub path_tokens: Rc<[String]>,
     /// Who vouches for it, towards an upstream that must not trust headers.
     pub assertion: Option<Issuer>,
 }

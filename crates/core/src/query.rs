@@ -1,5 +1,6 @@
 //! Taking parameters out of a query, byte for byte.
 
+use crate::cut::{cut, parts};
 use crate::path::{Target, decode};
 
 /// The target without the parameters of these names, however they are spelled. All
@@ -8,19 +9,27 @@ pub fn without(target: &Target<'_>, names: &[impl AsRef<str>]) -> String {
     let Some(query) = target.query else {
         return target.whole.to_owned();
     };
-    let is_named = |parameter: &&str| {
-        let name = parameter.split_once('=').map_or(*parameter, |(it, _)| it);
+    let is_named = |parameter: &str| {
+        let name = cut(parameter, b'=').map_or(parameter, |(name, _)| name);
         decode(name).is_ok_and(|name| names.iter().any(|it| it.as_ref().as_bytes() == &*name))
     };
-    if !query.split('&').any(|it| is_named(&it)) {
-        return target.whole.to_owned();
+    let mut kept = String::with_capacity(target.whole.len());
+    kept.push_str(target.path);
+    let (mut joint, mut all) = ('?', true);
+    for parameter in parts(query, b'&') {
+        if is_named(parameter) {
+            all = false;
+            continue;
+        }
+        kept.push(joint);
+        kept.push_str(parameter);
+        joint = '&';
     }
-    let kept: Vec<&str> = query.split('&').filter(|it| !is_named(it)).collect();
-    let kept = kept.join("&");
-    match kept.as_str() {
-        "" => target.path.to_owned(),
-        kept => format!("{}?{kept}", target.path),
+    let is_bare = kept.len() == target.path.len().saturating_add(1);
+    if is_bare && !all {
+        kept.truncate(target.path.len());
     }
+    kept
 }
 
 #[cfg(test)]

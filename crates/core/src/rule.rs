@@ -49,7 +49,7 @@ pub struct Rule {
     /// Parameters of the query that hold its credentials: no answer repeats them.
     pub secret_parameters: Vec<String>,
     /// Names of the path segments that hold credentials of any rule: the same.
-    pub path_tokens: Vec<String>,
+    pub path_tokens: Rc<[String]>,
 }
 
 /// A header that a request must have.

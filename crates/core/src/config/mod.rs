@@ -147,6 +147,8 @@ struct Compiler<'a> {
     link_scopes: LiteMap<String, (Option<Directory>, bool)>,
     /// The ring of every use, in the order of uses.
     used_rings: Vec<String>,
+    /// The names of path segments that carry tokens, of all providers.
+    path_tokens: Rc<[String]>,
     /// Path and ring of every exchange of links.
     exchanges: Vec<(String, String)>,
     realm: String,
@@ -164,6 +166,7 @@ impl<'a> Compiler<'a> {
             responses: LiteMap::new(),
             link_scopes: LiteMap::new(),
             used_rings: Vec::new(),
+            path_tokens: Rc::default(),
             exchanges: Vec::new(),
             realm: Authenticate::default().realm,
             problems: Vec::new(),
@@ -212,6 +215,7 @@ impl<'a> Compiler<'a> {
                 self.provider(name, provider, written.key_service.is_some());
             }
         }
+        self.path_tokens = self.find_path_tokens();
         for (name, response) in &written.responses.0 {
             self.response(name, response);
         }
@@ -228,7 +232,7 @@ impl<'a> Compiler<'a> {
         let exchanges = self.links().filter_map(|it| it.exchange.as_ref());
         identity.own_cookies = exchanges.map(|it| it.cookie.clone()).collect();
         Some(Policy {
-            path_tokens: self.path_tokens(),
+            path_tokens: Rc::clone(&self.path_tokens),
             rules: Rules::new(rules),
             unmatched: match written.unmatched {
                 written::Unmatched::Deny => Unmatched::Deny,
@@ -249,8 +253,7 @@ impl<'a> Compiler<'a> {
         })
     }
 
-    /// The names of path segments that carry tokens.
-    fn path_tokens(&self) -> Vec<String> {
+    fn find_path_tokens(&self) -> Rc<[String]> {
         let segments = self.links().filter_map(|it| it.format.path_token());
         let parameters = self.links().filter_map(|it| it.format.path_parameter());
         let parameters = parameters.map(|it| format!("{PARAMETER}{it}"));

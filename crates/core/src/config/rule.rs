@@ -77,7 +77,7 @@ impl Compiler<'_> {
             deny: deny.flatten(),
             authenticate,
             secret_parameters,
-            path_tokens: self.path_tokens(),
+            path_tokens: Rc::clone(&self.path_tokens),
         })
     }
 

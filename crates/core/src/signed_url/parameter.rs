@@ -1,5 +1,6 @@
 //! The query parameter that holds a token.
 
+use crate::cut::{cut, parts};
 use crate::path::{Target, decode};
 use crate::reason::Reason;
 
@@ -32,9 +33,9 @@ pub fn find_parameter<'a>(
     };
     let mut found = None;
     let mut at = target.path.len();
-    for parameter in query.split('&') {
+    for parameter in parts(query, b'&') {
         let end = at.saturating_add(1).saturating_add(parameter.len());
-        let (spelled, value) = match parameter.split_once('=') {
+        let (spelled, value) = match cut(parameter, b'=') {
             Some((spelled, value)) => (spelled, Some(value)),
             None => (parameter, None),
         };

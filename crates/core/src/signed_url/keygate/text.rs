@@ -4,6 +4,7 @@ use arrayvec::ArrayVec;
 
 use super::fields::Fields;
 use super::{Algorithm, ParameterName};
+use crate::cut::{cut, parts};
 use crate::path::{AmbiguousPath, canonical_pieces};
 
 /// The first line of every signed text, so that it is no other text of ours.
@@ -93,7 +94,7 @@ impl<'a> Kept<'a> {
             return Self::Around(None, None);
         };
         let mut at = 0_usize;
-        for parameter in query.split('&') {
+        for parameter in parts(query, b'&') {
             let end = at.saturating_add(parameter.len());
             if subject.token_parameter == Some(name_of(parameter)) {
                 let before = at.checked_sub(1).and_then(|end| query.get(..end));
@@ -135,7 +136,7 @@ fn each(
     mut out: impl FnMut(&[u8]),
 ) -> Result<(), AmbiguousPath> {
     let mut is_first = true;
-    for parameter in subject.query.iter().flat_map(|it| it.split('&')) {
+    for parameter in subject.query.iter().flat_map(|it| parts(it, b'&')) {
         let name = name_of(parameter);
         let is_token = subject.token_parameter == Some(name);
         if is_token || fields.values('i').any(|it| means(it, name)) {
@@ -152,9 +153,7 @@ fn each(
 
 /// The name of `name=value`, as it is spelled.
 pub fn name_of(parameter: &str) -> &str {
-    parameter
-        .split_once('=')
-        .map_or(parameter, |(name, _)| name)
+    cut(parameter, b'=').map_or(parameter, |(name, _)| name)
 }
 
 /// Whether `pattern`, a name or the beginning of names and `*`, means a parameter whose

@@ -10,6 +10,7 @@ use super::fields::{Fields, address};
 use super::text::{self, Subject, name_of};
 use super::{Algorithm, Keygate, Keys, covers};
 use crate::credential::{cookie_values, decode_token};
+use crate::cut::{cut, parts};
 use crate::identity::Identity;
 use crate::once::OnceLink;
 use crate::policy::Facts;
@@ -135,7 +136,7 @@ impl Keygate {
             None => allowed.is_some(),
             Some(fields) => fields.values('i').any(|it| text::means(it, name)),
         };
-        let mut all = request.target.query.iter().flat_map(|it| it.split('&'));
+        let mut all = request.target.query.iter().flat_map(|it| parts(it, b'&'));
         all.all(|parameter| {
             let name = name_of(parameter);
             let mut known = allowed.into_iter().flatten().chain(&self.query_ignore);
@@ -163,7 +164,7 @@ impl Keygate {
 impl Token {
     pub(super) fn decode(text: &[u8], signature_length: usize) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?;
-        let (fields, encoded) = text.strip_prefix(VERSION)?.split_once('.')?;
+        let (fields, encoded) = cut(text.strip_prefix(VERSION)?, b'.')?;
         // The engine refuses other alphabets, junk, padding and trailing bits.
         let mut signature = [0; SIGNATURE_SPACE];
         let length = URL_SAFE_NO_PAD.decode_slice(encoded, &mut signature).ok()?;
