@@ -2,12 +2,12 @@
 
 mod accept;
 mod authenticate;
+mod content;
 mod template;
 
 use std::borrow::Cow;
 
 use crate::grant::Edit;
-use crate::json::Object;
 use crate::path::Target;
 use crate::query;
 use crate::reason::{PublicReason, Reason};
@@ -16,8 +16,9 @@ use crate::scopes::Scopes;
 use crate::signed_url::path_token::PathToken;
 
 pub use authenticate::Authenticate;
+use content::Content;
 pub use template::{Bodies, Form, Json, PLACEHOLDERS, Reply, Template};
-use template::{Fields, escape_html, percent_encode};
+use template::{Fields, percent_encode};
 
 /// What was asked for, which decides status and wording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,15 +74,6 @@ pub struct Voice<'a> {
     pub secret_parameters: &'a [String],
     /// Names of the path segments that carry tokens: neither does it repeat those.
     pub path_tokens: &'a [String],
-}
-
-/// What goes out beside status and standard headers.
-struct Content {
-    kind: &'static str,
-    text: String,
-    /// Whether another `accept` would have brought another body.
-    is_negotiated: bool,
-    location: Option<String>,
 }
 
 impl Refusal {
@@ -169,7 +161,7 @@ impl Refusal {
         }
         for (name, value) in reply.iter().flat_map(|it| &it.headers) {
             answer.retain(|(taken, _)| taken != name);
-            answer.push((name.clone().into(), fields.fill(value, str::to_owned)));
+            answer.push((name.clone().into(), fields.fill(value, String::push_str)));
         }
         let is_shorter = |it: &String| it.as_bytes() != first(headers, b":path");
         let without_secrets = match own_url {
@@ -205,118 +197,6 @@ impl Refusal {
                 }
             }
         }
-    }
-}
-
-impl Content {
-    fn of(kind: &'static str, text: String) -> Self {
-        Self {
-            kind,
-            text,
-            is_negotiated: false,
-            location: None,
-        }
-    }
-
-    fn headers(&self) -> Vec<(Cow<'static, str>, String)> {
-        let mut headers: Vec<(Cow<'static, str>, String)> = Vec::new();
-        if !self.kind.is_empty() {
-            headers.push(("content-type".into(), self.kind.to_owned()));
-        }
-        headers.push(("cache-control".into(), "no-store".to_owned()));
-        headers.push(("x-content-type-options".into(), "nosniff".to_owned()));
-        if self.kind == HTML {
-            headers.push((
-                "content-security-policy".into(),
-                CONTENT_SECURITY.to_owned(),
-            ));
-        }
-        if self.is_negotiated {
-            headers.push(("vary".into(), "accept".to_owned()));
-        }
-        headers.extend(self.location.clone().map(|to| ("location".into(), to)));
-        headers
-    }
-}
-
-const JSON: &str = "application/json";
-const PROBLEM: &str = "application/problem+json";
-const HTML: &str = "text/html; charset=utf-8";
-const TEXT: &str = "text/plain; charset=utf-8";
-
-const CONTENT_SECURITY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
-     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-const DEFAULT_PAGE: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
-     <meta name=\"viewport\" content=\"width=device-width\"><title>{message}</title>\
-     <style>body{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto;\
-     padding:0 1rem}small{opacity:.6}</style>\
-     <h1>{message}</h1><p><small>{status} · {request_id}</small></p></html>\n";
-
-impl Fields<'_> {
-    /// The one of these bodies that the client prefers.
-    fn body(&self, bodies: &Bodies, accept: &str) -> Content {
-        type Write<'a> = Box<dyn Fn() -> String + 'a>;
-        let mut offers: Vec<(&'static str, &'static [&'static str], Write<'_>)> = Vec::new();
-        if let Some(value) = &bodies.json {
-            let write = || self.fill_json(value);
-            offers.push((JSON, &["application/json"], Box::new(write)));
-        }
-        if let Some(page) = &bodies.html {
-            let write = || self.fill(page, escape_html);
-            offers.push((HTML, &["text/html"], Box::new(write)));
-        }
-        if let Some(text) = &bodies.text {
-            let write = || self.fill(text, str::to_owned);
-            offers.push((TEXT, &["text/plain"], Box::new(write)));
-        }
-        let types: Vec<&[&str]> = offers.iter().map(|(_, types, _)| *types).collect();
-        let is_negotiated = types.len() > 1;
-        let chosen = offers.get(accept::choose(accept, &types));
-        let content = chosen.map(|(kind, _, write)| Content::of(kind, write()));
-        Content {
-            is_negotiated,
-            // The configuration refuses a response without a body.
-            ..content.unwrap_or(Content::of(TEXT, String::new()))
-        }
-    }
-
-    /// Problem details for programs, a page for people.
-    fn default_body(&self, accept: &str) -> Content {
-        let content = match accept::choose(accept, &[&[PROBLEM, JSON], &["text/html"]]) {
-            0 => Content::of(PROBLEM, self.problem()),
-            _ => Content::of(HTML, self.fill(DEFAULT_PAGE, escape_html)),
-        };
-        Content {
-            is_negotiated: true,
-            ..content
-        }
-    }
-
-    /// Problem details, RFC 9457.
-    fn problem(&self) -> String {
-        let id = self.request_id;
-        let instance = is_uuid(id).then(|| format!("urn:uuid:{id}"));
-        Object::new()
-            .text("detail", self.message)
-            .text_if("instance", instance.as_deref())
-            .text("reason", self.reason)
-            .text("request_id", id)
-            .number("status", self.status.into())
-            .text("title", title(self.status))
-            .text("type", "about:blank")
-            .end()
-    }
-}
-
-/// The reason phrases of RFC 9110, as RFC 9457 section 4.2.1 wants for `about:blank`.
-fn title(status: u16) -> &'static str {
-    match status {
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        403 => "Forbidden",
-        429 => "Too Many Requests",
-        _ => "Service Unavailable",
     }
 }
 
@@ -375,15 +255,6 @@ fn may_hold_token(headers: &[Header], voice: &Voice<'_>) -> bool {
     let path = parts.next().unwrap_or_default();
     let has_equals = path.contains(&b'=') || path.windows(2).any(|it| matches!(it, b"3d" | b"3D"));
     has_equals && !voice.path_tokens.is_empty()
-}
-
-/// RFC 9562 section 4, as Envoy makes its request ids.
-fn is_uuid(text: &str) -> bool {
-    let fits = |(at, byte): (usize, u8)| match at {
-        8 | 13 | 18 | 23 => byte == b'-',
-        _ => byte.is_ascii_hexdigit(),
-    };
-    text.len() == 36 && text.bytes().enumerate().all(fits)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The answer to a refused request, as configured, and how its blanks are filled in.
 
-use crate::json::{Object, quote};
+use crate::cut::cut;
+use crate::json::quote;
 use crate::path::{is_unreserved, upper_digit};
 use crate::reason::PublicReason;
 
@@ -79,95 +80,97 @@ pub(super) struct Fields<'a> {
     pub url: &'a str,
 }
 
+/// Adds a text in the spelling of what it becomes part of.
+pub(super) type Write = fn(&mut String, &str);
+
 impl Fields<'_> {
-    fn value(&self, name: &str) -> Option<String> {
+    /// Adds the value of this name; whether there is one.
+    fn value(&self, to: &mut String, name: &str, write: Write) -> bool {
         match name {
-            "reason" => Some(self.reason.to_owned()),
-            "message" => Some(self.message.to_owned()),
-            "status" => Some(self.status.to_string()),
-            "request_id" => Some(self.request_id.to_owned()),
-            "rule" => Some(self.rule.to_owned()),
-            "url" => Some(percent_encode(self.url)),
-            _ => None,
+            "reason" => write(to, self.reason),
+            "message" => write(to, self.message),
+            "status" => write(to, &self.status.to_string()),
+            "request_id" => write(to, self.request_id),
+            "rule" => write(to, self.rule),
+            "url" => percent_encode(to, self.url),
+            _ => return false,
         }
+        true
     }
 
     /// Fills in one pass, so that a value with braces in it stays as it is.
-    pub fn fill(&self, template: &str, escape: fn(&str) -> String) -> String {
+    pub fn fill(&self, template: &str, write: Write) -> String {
         let mut filled = String::with_capacity(template.len().saturating_add(64));
         let mut rest = template;
-        while let Some((before, after)) = rest.split_once('{') {
+        while let Some((before, after)) = cut(rest, b'{') {
             filled.push_str(before);
-            let named = after
-                .split_once('}')
-                .and_then(|(name, tail)| Some((name, self.value(name)?, tail)));
-            match named {
-                Some((name, value, tail)) => {
-                    let is_escaped = name == "url";
-                    filled.push_str(&if is_escaped { value } else { escape(&value) });
-                    rest = tail;
-                }
-                None => {
+            rest = match cut(after, b'}') {
+                Some((name, tail)) if self.value(&mut filled, name, write) => tail,
+                _ => {
                     filled.push('{');
-                    rest = after;
+                    after
                 }
-            }
+            };
         }
         filled.push_str(rest);
         filled
     }
 
-    /// Fills the texts of a JSON value; names of members stay.
-    pub fn fill_json(&self, template: &Json) -> String {
+    /// Adds a JSON value with its texts filled in; names of members stay.
+    pub fn fill_json(&self, to: &mut String, template: &Json) {
         match template {
-            Json::Text(text) if text == "{status}" => self.status.to_string(),
-            Json::Text(text) => {
-                let mut filled = String::new();
-                quote(&mut filled, &self.fill(text, str::to_owned));
-                filled
-            }
+            Json::Text(text) if text == "{status}" => to.push_str(&self.status.to_string()),
+            Json::Text(text) => quote(to, &self.fill(text, String::push_str)),
             Json::List(items) => {
-                let items = items.iter().map(|item| self.fill_json(item));
-                format!("[{}]", items.collect::<Vec<_>>().join(","))
+                to.push('[');
+                for (place, item) in items.iter().enumerate() {
+                    if place > 0 {
+                        to.push(',');
+                    }
+                    self.fill_json(to, item);
+                }
+                to.push(']');
             }
-            Json::Object(members) => members
-                .iter()
-                .fold(Object::new(), |object, (name, value)| {
-                    object.raw(name, &self.fill_json(value))
-                })
-                .end(),
-            Json::Word(word) => word.clone(),
+            Json::Object(members) => {
+                to.push('{');
+                for (place, (name, value)) in members.iter().enumerate() {
+                    if place > 0 {
+                        to.push(',');
+                    }
+                    quote(to, name);
+                    to.push(':');
+                    self.fill_json(to, value);
+                }
+                to.push('}');
+            }
+            Json::Word(word) => to.push_str(word),
         }
     }
 }
 
 /// For text and attributes of HTML.
-pub(super) fn escape_html(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
+pub(super) fn escape_html(to: &mut String, text: &str) {
     for character in text.chars() {
         match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
+            '&' => to.push_str("&amp;"),
+            '<' => to.push_str("&lt;"),
+            '>' => to.push_str("&gt;"),
+            '"' => to.push_str("&quot;"),
+            '\'' => to.push_str("&#39;"),
+            other => to.push(other),
         }
     }
-    escaped
 }
 
 /// For one value in a query: all but the unreserved characters of RFC 3986 section 2.3.
-pub(super) fn percent_encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
+pub(super) fn percent_encode(to: &mut String, text: &str) {
     for byte in text.bytes() {
         if is_unreserved(byte) {
-            encoded.push(char::from(byte));
+            to.push(char::from(byte));
         } else {
             let digits = [byte >> 4, byte & 15].map(upper_digit);
-            encoded.push('%');
-            encoded.extend(digits.map(char::from));
+            to.push('%');
+            to.extend(digits.map(char::from));
         }
     }
-    encoded
 }

@@ -1,5 +1,6 @@
 use serde_json::Value;
 
+use super::content::*;
 use super::*;
 
 fn headers(list: &[(&str, &str)]) -> Vec<Header> {

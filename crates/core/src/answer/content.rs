@@ -1,0 +1,155 @@
+//! The body of a refusal in the form that the client prefers, and the headers of a body.
+
+use std::borrow::Cow;
+
+use arrayvec::ArrayVec;
+
+use super::accept;
+use super::template::{Bodies, Fields, Json, Write, escape_html};
+use crate::json::Object;
+
+/// What goes out beside status and standard headers.
+pub(super) struct Content {
+    pub kind: &'static str,
+    pub text: String,
+    /// Whether another `accept` would have brought another body.
+    pub is_negotiated: bool,
+    pub location: Option<String>,
+}
+
+impl Content {
+    pub fn of(kind: &'static str, text: String) -> Self {
+        Self {
+            kind,
+            text,
+            is_negotiated: false,
+            location: None,
+        }
+    }
+
+    pub fn headers(&self) -> Vec<(Cow<'static, str>, String)> {
+        let mut headers: Vec<(Cow<'static, str>, String)> = Vec::new();
+        if !self.kind.is_empty() {
+            headers.push(("content-type".into(), self.kind.to_owned()));
+        }
+        headers.push(("cache-control".into(), "no-store".to_owned()));
+        headers.push(("x-content-type-options".into(), "nosniff".to_owned()));
+        if self.kind == HTML {
+            headers.push((
+                "content-security-policy".into(),
+                CONTENT_SECURITY.to_owned(),
+            ));
+        }
+        if self.is_negotiated {
+            headers.push(("vary".into(), "accept".to_owned()));
+        }
+        headers.extend(self.location.clone().map(|to| ("location".into(), to)));
+        headers
+    }
+}
+
+pub(super) const JSON: &str = "application/json";
+pub(super) const PROBLEM: &str = "application/problem+json";
+pub(super) const HTML: &str = "text/html; charset=utf-8";
+pub(super) const TEXT: &str = "text/plain; charset=utf-8";
+
+pub(super) const CONTENT_SECURITY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+pub(super) const DEFAULT_PAGE: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
+     <meta name=\"viewport\" content=\"width=device-width\"><title>{message}</title>\
+     <style>body{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto;\
+     padding:0 1rem}small{opacity:.6}</style>\
+     <h1>{message}</h1><p><small>{status} · {request_id}</small></p></html>\n";
+
+/// A body before it is filled in.
+enum Source<'a> {
+    Json(&'a Json),
+    Text(&'a str, Write),
+}
+
+impl Source<'_> {
+    fn filled(&self, fields: &Fields<'_>) -> String {
+        match self {
+            Self::Json(value) => {
+                let mut filled = String::with_capacity(256);
+                fields.fill_json(&mut filled, value);
+                filled
+            }
+            Self::Text(text, write) => fields.fill(text, *write),
+        }
+    }
+}
+
+impl Fields<'_> {
+    /// The one of these bodies that the client prefers.
+    pub fn body(&self, bodies: &Bodies, accept: &str) -> Content {
+        let mut offers = ArrayVec::<(&'static str, &[&str], Source<'_>), 3>::new();
+        let json = bodies.json.as_ref().map(Source::Json);
+        let page = bodies.html.as_ref();
+        let text = bodies.text.as_ref();
+        offers.extend(json.map(|it| (JSON, &["application/json"][..], it)));
+        offers.extend(page.map(|it| (HTML, &["text/html"][..], Source::Text(it, escape_html))));
+        offers.extend(text.map(|it| {
+            let source = Source::Text(it, String::push_str);
+            (TEXT, &["text/plain"][..], source)
+        }));
+        let types: ArrayVec<&[&str], 3> = offers.iter().map(|(_, types, _)| *types).collect();
+        // The configuration refuses a response without a body.
+        let content = match offers.get(accept::choose(accept, &types)) {
+            Some((kind, _, source)) => Content::of(kind, source.filled(self)),
+            None => Content::of(TEXT, String::new()),
+        };
+        Content {
+            is_negotiated: types.len() > 1,
+            ..content
+        }
+    }
+
+    /// Problem details for programs, a page for people.
+    pub fn default_body(&self, accept: &str) -> Content {
+        let content = match accept::choose(accept, &[&[PROBLEM, JSON], &["text/html"]]) {
+            0 => Content::of(PROBLEM, self.problem()),
+            _ => Content::of(HTML, self.fill(DEFAULT_PAGE, escape_html)),
+        };
+        Content {
+            is_negotiated: true,
+            ..content
+        }
+    }
+
+    /// Problem details, RFC 9457.
+    fn problem(&self) -> String {
+        let id = self.request_id;
+        let instance = is_uuid(id).then(|| format!("urn:uuid:{id}"));
+        Object::new()
+            .text("detail", self.message)
+            .text_if("instance", instance.as_deref())
+            .text("reason", self.reason)
+            .text("request_id", id)
+            .number("status", self.status.into())
+            .text("title", title(self.status))
+            .text("type", "about:blank")
+            .end()
+    }
+}
+
+/// The reason phrases of RFC 9110, as RFC 9457 section 4.2.1 wants for `about:blank`.
+fn title(status: u16) -> &'static str {
+    match status {
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        429 => "Too Many Requests",
+        _ => "Service Unavailable",
+    }
+}
+
+/// RFC 9562 section 4, as Envoy makes its request ids.
+fn is_uuid(text: &str) -> bool {
+    let fits = |(at, byte): (usize, u8)| match at {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    text.len() == 36 && text.bytes().enumerate().all(fits)
+}
