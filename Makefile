@@ -106,9 +106,9 @@ mutants: need-cargo ## Which changes of what decides no test notices: FILE=crate
 bench: need-cargo ## What a decision costs beside what you could take instead; wants a quiet machine
 	$(call say,building keygate and the benchmark)
 	@cargo build --release -p keygate-cli -p keygate-bench --bin keygate --bin keygate-bench
-	$(call say,building the filter$(comma) and one that does nothing)
+	$(call say,building the filter$(comma) and two that decide nothing)
 	@scripts/wasm
-	@scripts/wasm empty
+	@scripts/wasm compared
 	$(call say,measuring)
 	@scripts/bench
 

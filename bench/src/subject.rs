@@ -171,14 +171,19 @@ fn nginx_file(directory: &Path, port: u16, location: &str) -> String {
     )
 }
 
-/// A module of the virtual machine that is not ours, by its path in the repository.
-pub fn wasm(file: &str) -> Value {
+/// A module of the virtual machine that is not ours, by its path in the repository, and its
+/// configuration.
+pub fn wasm(file: &str, configuration: &str) -> Value {
     let path = repository().join(file);
     assert!(path.is_file(), "{} is missing", path.display());
     json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
         "config": {
             "name": "bench", "failure_policy": "FAIL_RELOAD",
+            "configuration": {
+                "@type": "type.googleapis.com/google.protobuf.StringValue",
+                "value": configuration
+            },
             "vm_config": {
                 "runtime": "envoy.wasm.runtime.v8", "vm_id": "bench",
                 "code": { "local": { "filename": path } }

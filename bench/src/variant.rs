@@ -143,6 +143,10 @@ impl Ground {
             let request = |value: &String| Request::with("/api/hello", name, value);
             values.iter().map(request).collect()
         };
+        let floor = |name, title: &str, level: &str| {
+            let filter = subject::wasm("target/floor.wasm", level);
+            of(name, title, self.envoy(&[("floor", filter)]), hello())
+        };
         let keys = credentials::plain_keys();
         let bearer = |it: &String| format!("Bearer {it}");
         let sessions: Vec<String> = credentials::sessions().iter().map(bearer).collect();
@@ -160,8 +164,24 @@ impl Ground {
             of(
                 "empty",
                 "a wasm filter that does nothing (the SDK's callbacks)",
-                self.envoy(&[("empty", subject::wasm("target/empty.wasm"))]),
+                self.envoy(&[("empty", subject::wasm("target/empty.wasm", ""))]),
                 hello(),
+            ),
+            floor(
+                "floor_callbacks",
+                "the callbacks of Keygate, and nothing in them",
+                "",
+            ),
+            floor(
+                "floor_headers",
+                "the same, and the headers are fetched",
+                "1",
+            ),
+            floor("floor_edit", "the same, and a header is set", "22"),
+            floor(
+                "floor_link",
+                "all calls that Keygate makes for a link, and no decision",
+                "333",
             ),
             of(
                 "lua",
