@@ -217,9 +217,9 @@ fn no_answer_repeats_the_token_of_a_path_and_no_log_shows_it() {
 #[test]
 fn a_token_of_8_kib_is_looked_at_and_a_longer_one_nowhere() {
     use keygate_core::request::Request;
-    use keygate_core::signed_url::carrier::{Carrier, MAX_TOKEN, find};
+    use keygate_core::signed_url::carrier::{Carrier, find};
     let carriers = [Carrier::Query("t".into()), Carrier::Header("t".into())];
-    for (length, is_read) in [(MAX_TOKEN, true), (MAX_TOKEN + 1, false)] {
+    for (length, is_read) in [(8192, true), (8193, false)] {
         let token = "t".repeat(length);
         for headers in [
             get(&format!("/a?t={token}"), &[]),

@@ -645,3 +645,13 @@ fn a_refusal_that_names_the_page_repeats_no_token() {
     let location = headers.find(|(name, _)| name == "location").unwrap();
     assert_eq!(location.1, "https://login.example/?to=%2Fimages%2Fcat.jpg");
 }
+
+#[test]
+fn who_asks_why_is_told_what_was_signed_and_not_what_would_be_right() {
+    let policy = policy_of(&provider(), SECRET);
+    let moved = CAT.replace(".jpg?", ".jpg/?");
+    let told = common::explains(&policy, &get(&moved, &[]), "", CAT_AT);
+    let differs = "what differs: signed was the path without its last slash";
+    assert!(told.contains(differs), "{told}");
+    assert!(!told.contains(&CAT[CAT.len() - 20..]), "{told}");
+}
