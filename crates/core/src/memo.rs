@@ -116,6 +116,8 @@ impl Hasher for Low {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::collections::HashSet;
+    use std::hash::BuildHasher as _;
 
     use super::*;
 
@@ -179,6 +181,14 @@ mod tests {
         }
         assert_eq!(memo.or_compute(&[b"a"], |_| true, || None), None);
         assert_eq!(memo.held.borrow().len(), 2);
+    }
+
+    #[test]
+    fn digests_are_spread_over_the_table() {
+        let memo = memo(1);
+        let hasher = BuildHasherDefault::<Low>::default();
+        let hashes = (0..=u8::MAX).map(|it| hasher.hash_one(memo.digest(&[&[it]])));
+        assert_eq!(hashes.collect::<HashSet<_>>().len(), 256);
     }
 
     #[test]

@@ -212,6 +212,15 @@ mod tests {
     }
 
     #[test]
+    fn a_token_that_comes_back_is_one_and_leaves_the_others_taken() {
+        let mut limiter = limiter(1, 3, 10);
+        let client = address("192.0.2.1");
+        assert_eq!(taken(&mut limiter, client, 0, 50), 3);
+        limiter.give_back(client, UnixMillis(0));
+        assert_eq!(taken(&mut limiter, client, 0, 50), 1);
+    }
+
+    #[test]
     fn a_clock_that_is_set_back_locks_nobody_out() {
         let mut limiter = limiter(1, 3, 10);
         let client = address("192.0.2.1");

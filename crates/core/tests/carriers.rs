@@ -213,3 +213,23 @@ fn no_answer_repeats_the_token_of_a_path_and_no_log_shows_it() {
         assert!(!denial.body.contains(&token));
     }
 }
+
+#[test]
+fn a_token_of_8_kib_is_looked_at_and_a_longer_one_nowhere() {
+    use keygate_core::request::Request;
+    use keygate_core::signed_url::carrier::{Carrier, find};
+    let carriers = [Carrier::Query("t".into()), Carrier::Header("t".into())];
+    for (length, is_read) in [(8192, true), (8193, false)] {
+        let token = "t".repeat(length);
+        for headers in [
+            get(&format!("/a?t={token}"), &[]),
+            get("/a", &[("t", &token)]),
+        ] {
+            let request = Request::read(&headers).unwrap();
+            match find(&carriers, &request) {
+                Ok(found) => assert!(is_read && found.text == token, "{length}"),
+                Err(reason) => assert!(!is_read && reason == Reason::MalformedCredential),
+            }
+        }
+    }
+}

@@ -10,7 +10,10 @@
 mod common;
 
 use common::{get, judge, policy_of};
+use keygate_core::policy::Verdict;
 use keygate_core::reason::Reason;
+use keygate_core::record::NoAnswer;
+use keygate_core::time::UnixMillis;
 use serde_json::{Value, json};
 
 const SECRET: &str = "mysecrettoken";
@@ -281,6 +284,10 @@ fn an_equivalent_spelling_of_the_path_is_the_same_link_and_is_forwarded_as_it_ca
     let target = format!("/%69mages/c%61t.jpg?verify={token}");
     let forwarded = judge(&policy, &get(&target, &[]), CAT_AT);
     assert_eq!(forwarded.as_deref(), Ok("/%69mages/c%61t.jpg"));
+    // And of another path it is not.
+    let target = format!("/%69mages/d%6Fg.jpg?verify={token}");
+    let refused = judge(&policy, &get(&target, &[]), CAT_AT);
+    assert_eq!(refused, Err(Reason::WrongSignature));
 }
 
 #[test]
@@ -332,7 +339,7 @@ fn an_absolute_expiry_ends_at_its_stamp_and_is_bounded() {
     for (now, expected) in [
         (end - 1, Ok(())),
         (end, Err(Reason::Expired)),
-        (end - 3600, Ok(())),
+        (end - 3600 - 30, Ok(())),
         (end - 3600 - 31, Err(Reason::LifetimeTooLong)),
     ] {
         let verdict = judge(&policy, &get(CAT, &[]), now).map(drop);
@@ -613,4 +620,38 @@ fn a_ring_whose_stamps_mean_the_end_serves_no_provider_whose_stamps_mean_the_beg
     let policy = policy("other").unwrap();
     assert!(judge(&policy, &get(&target, &[]), end - 1).is_ok());
     assert!(judge(&policy, &get(&target, &[]), end).is_err());
+}
+
+#[test]
+fn a_refusal_that_names_the_page_repeats_no_token() {
+    let text = json!({
+        "version": 1,
+        "secrets": { "ring": [{ "id": "01", "env": "SECRET" }] },
+        "providers": { "it": provider_with(json!({ "parameter": "verify" })) },
+        "rules": [{ "name": "all", "match": { "path": "/**" }, "require": "it", "deny": "login" }],
+        "responses": { "login": { "redirect": "https://login.example/?to={url}" } },
+        "unmatched": "deny"
+    });
+    let policy = common::policy(&text, SECRET);
+    let expired = UnixMillis::from_secs(CAT_AT + 3 * 3600);
+    let nobody = NoAnswer(Reason::KeyServiceUnavailable);
+    let Verdict::Deny(denial) =
+        policy.decide(&get(CAT, &[]), &common::facts(&nobody, None, expired))
+    else {
+        panic!("it has expired");
+    };
+    assert_eq!(denial.reason, Reason::Expired);
+    let mut headers = denial.headers.iter();
+    let location = headers.find(|(name, _)| name == "location").unwrap();
+    assert_eq!(location.1, "https://login.example/?to=%2Fimages%2Fcat.jpg");
+}
+
+#[test]
+fn who_asks_why_is_told_what_was_signed_and_not_what_would_be_right() {
+    let policy = policy_of(&provider(), SECRET);
+    let moved = CAT.replace(".jpg?", ".jpg/?");
+    let told = common::explains(&policy, &get(&moved, &[]), "", CAT_AT);
+    let differs = "what differs: signed was the path without its last slash";
+    assert!(told.contains(differs), "{told}");
+    assert!(!told.contains(&CAT[CAT.len() - 20..]), "{told}");
 }

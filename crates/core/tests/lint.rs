@@ -193,6 +193,16 @@ fn a_rule_is_covered_only_by_one_that_is_as_wide_in_everything() {
             json!({ "path": "/a", "hosts": ["a.long.name.test"] }),
             false,
         ),
+        (
+            json!({ "path": "/**", "headers": [{ "name": "x" }] }),
+            json!({ "path": "/a", "headers": [{ "name": "x" }] }),
+            true,
+        ),
+        (
+            json!({ "path": "/**", "headers": [{ "name": "x" }] }),
+            json!({ "path": "/a", "headers": [{ "name": "y" }] }),
+            false,
+        ),
         (json!({ "path": "/a/*" }), json!({ "path": "/a/**" }), false),
         (json!({ "path": "/a/*" }), json!({ "path": "/a/b*c" }), true),
     ];
@@ -224,6 +234,7 @@ fn links_that_are_weak_or_never_end_are_remarked() {
     };
     let weak = "providers.link.allow_weak: this format is weak";
     let endless = "providers.link.format: such links never expire";
+    let of_secret = "providers.link.format: such links never expire: only another secret";
     let template = "$secure_link_expires$uri $secret";
     for (provider, expected) in [
         (json!({ "format": "google-maps" }), vec![endless]),
@@ -255,7 +266,7 @@ fn links_that_are_weak_or_never_end_are_remarked() {
         ),
         (
             json!({ "format": "nginx", "allow_weak": true, "mode": "secure_link_secret", "prefix": "/p/" }),
-            vec![weak, endless],
+            vec![weak, of_secret],
         ),
     ] {
         let found = of(provider.clone());

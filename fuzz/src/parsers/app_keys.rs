@@ -4,7 +4,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use keygate_core::app_key::{AppKey, MasterSecret, Prefix};
+use keygate_core::app_key::{AppKey, MasterSecret, NewAppKey, Prefix};
 use keygate_core::policy::{Client, Facts, Policy, Verdict};
 use keygate_core::record::NothingKnown;
 use keygate_core::request::Header;
@@ -12,6 +12,8 @@ use keygate_core::secret::KeyRing;
 use keygate_core::session::NoClaims;
 
 use super::{NOW, policy};
+
+const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 struct Edge {
     policies: Vec<Policy>,
@@ -75,7 +77,10 @@ impl Edge {
         let parsed = AppKey::parse(&key, &self.prefix).ok();
         assert_eq!(parsed.is_some(), is_key(&key), "{}", key.escape_ascii());
         let hash = parsed.and_then(|it| self.ring.authenticate(&it, NOW));
-        assert_eq!(hash.is_some(), key == issued, "{}", key.escape_ascii());
+        // A fuzzer that has seen the key of another input may put that in its place.
+        assert!(made_of(issued).is_some());
+        let is_issued = made_of(&key).is_some();
+        assert_eq!(hash.is_some(), is_issued, "{}", key.escape_ascii());
         let carrier = carrier % self.policies.len();
         let headers = headers(carrier, &key);
         let facts = Facts {
@@ -86,7 +91,10 @@ impl Edge {
         };
         match self.policies[carrier].decide(&headers, &facts) {
             Verdict::Ask(asked) => {
-                assert!(asked.hashes == [genuine.hash], "another key is asked for")
+                let mut others = key.windows(issued.len()).filter_map(made_of);
+                let is_its =
+                    asked.hashes == [genuine.hash] || others.any(|it| asked.hashes == [it.hash]);
+                assert!(is_its, "a key that nobody issued is asked for");
             }
             Verdict::Deny(denial) => {
                 let shown = format!("{denial:?}");
@@ -98,9 +106,17 @@ impl Edge {
     }
 }
 
+/// The key that is issued when chance brings the characters of this one.
+fn made_of(key: &[u8]) -> Option<NewAppKey> {
+    let index = |it: &u8| DIGITS.iter().position(|digit| digit == it);
+    let drawn = [key.get(5..15)?, key.get(16..48)?].concat();
+    let drawn: Option<Vec<usize>> = drawn.iter().map(index).collect();
+    let drawn: Vec<u8> = drawn?.into_iter().map(|it| it as u8).collect();
+    Some(super::key(&drawn)).filter(|it| it.text.as_bytes() == key)
+}
+
 /// The form of a key, by the page that describes it.
 fn is_key(key: &[u8]) -> bool {
-    let digits = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let fits = |(at, byte): (usize, &u8)| match at {
         0..3 => *byte == b"kg_"[at],
         15 => *byte == b'_',
@@ -111,7 +127,7 @@ fn is_key(key: &[u8]) -> bool {
     }
     let (before, crc) = key.split_at(56);
     let expected = u64::from(crc32fast::hash(before));
-    let digit = |it: &u8| digits.iter().position(|digit| digit == it).unwrap() as u64;
+    let digit = |it: &u8| DIGITS.iter().position(|digit| digit == it).unwrap() as u64;
     crc.iter().fold(0, |sum, it| sum * 62 + digit(it)) == expected
 }
 
@@ -144,7 +160,10 @@ fn headers(carrier: usize, key: &[u8]) -> Vec<Header> {
 pub fn seeds() -> Vec<Vec<u8>> {
     let changes = [0, 70, 130, 170, 200, 230];
     let seed = |carrier: u8, change: u8| [&[carrier, change], &b"seed\n,x"[..]].concat();
-    (0..6)
-        .flat_map(|carrier| changes.map(|change| seed(carrier, change)))
+    let all = (0..6).flat_map(|carrier| changes.map(|change| seed(carrier, change)));
+    // The key of another input.
+    let other = super::key(b"other").text;
+    let others = [&b"\0\xe6seed\n"[..], b"\x03\xe6seed\n\t"];
+    all.chain(others.map(|it| [it, other.as_bytes(), b"\r\n"].concat()))
         .collect()
 }

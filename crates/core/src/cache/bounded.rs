@@ -226,6 +226,15 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_fills_all_the_room_is_kept_and_a_larger_one_is_not() {
+        let mut cache = Bounded::new(2, cost(&Heavy(1000)), Seed([1, 2]));
+        cache.put(hash(1), Heavy(1000));
+        assert!(cache.contains(&hash(1)));
+        cache.put(hash(2), Heavy(1001));
+        assert!(cache.contains(&hash(1)) && !cache.contains(&hash(2)));
+    }
+
+    #[test]
     fn each_seed_hashes_in_its_own_way() {
         let seeds = [
             Seed([0, 0]),

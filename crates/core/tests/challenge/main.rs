@@ -9,6 +9,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod scopes;
 mod seals;
 mod visit;
 

@@ -1,8 +1,10 @@
 //! What of it all the upstream sees, and what happens where more is required.
 
 use keygate_core::policy::Verdict;
+use keygate_core::provider::Provider;
 use keygate_core::reason::Reason;
 use keygate_core::record::{NoAnswer, NothingKnown};
+use keygate_core::request::Request;
 use keygate_core::time::UnixMillis;
 use serde_json::json;
 
@@ -108,4 +110,34 @@ fn a_link_that_is_not_all_that_is_required_is_exchanged_once_the_rest_is_there()
     let none = NoAnswer(Reason::KeyServiceUnavailable);
     let verdict = policy.decide(&child, &facts(&none, None, now));
     assert!(matches!(verdict, Verdict::Deny(_)), "{verdict:?}");
+}
+
+#[test]
+fn who_asks_why_is_told_of_the_cookie_where_one_was_sent_and_of_nothing_else() {
+    let policy = policy(|_| {});
+    let cookie = exchanged(&policy, "/video/");
+    let explained = |sent: &str| {
+        let headers = get("/video/x", &[("cookie", sent)]);
+        let rule = policy.rules.all().iter().find(|it| it.name == "all");
+        let Provider::SignedUrl(links) = rule.unwrap().require.providers()[0] else {
+            panic!("the rule requires a link");
+        };
+        let nobody = NoAnswer(Reason::KeyServiceUnavailable);
+        let facts = facts(&nobody, None, UnixMillis::from_secs(NOW));
+        let request = Request::read(&headers).unwrap();
+        links.explain(&request, &facts).join("\n")
+    };
+    let (with, without) = (explained(&cookie), explained("other=1"));
+    let told = "the cookie keygate_link, for which a link was exchanged:";
+    let (of_link, of_cookie) = with.split_once(told).unwrap();
+    assert_eq!(
+        of_link.trim_end(),
+        without,
+        "what is said of the link itself"
+    );
+    assert!(
+        !without.is_empty() && of_cookie.contains("/video/"),
+        "{with}"
+    );
+    assert!(!with.contains(cookie.split_once('=').unwrap().1), "{with}");
 }

@@ -424,6 +424,20 @@ fn a17_a_token_has_its_length() {
 }
 
 #[test]
+fn a17_a_token_of_4096_characters_is_read_and_a_longer_one_is_not_though_rightly_signed() {
+    // Three bytes of the fields become four characters, beside `kg1.`, the dot and 43.
+    for (length, holds) in [(3036, true), (3037, false)] {
+        let room = length - HEAD.len() - "p1234:".len();
+        let prefix = format!("/{}/", "b".repeat(room - 2));
+        let fields = format!("{HEAD}p{}:{prefix}", prefix.len());
+        let text = format!("keygate-link-v1\nA5:HS256{fields}H11:example.comQ0:");
+        let target = format!("{prefix}?kg={}", raw(&fields, &text));
+        let expected = if holds { Ok(prefix) } else { MALFORMED };
+        assert_eq!(try_target(&target), expected, "{length}");
+    }
+}
+
+#[test]
 fn a18_a_plus_is_a_plus() {
     let token = token(&terms(), "/a?x=a+b");
     assert!(try_target(&format!("/a?x=a+b&kg={token}")).is_ok());

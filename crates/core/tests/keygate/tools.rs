@@ -129,6 +129,12 @@ fn what_cannot_be_signed_is_said() {
         format(&policy).sign(&order).unwrap_err().to_string()
     };
     assert!(format(&policy).sign(&good).is_ok());
+    // Until then, and no second longer, does a link hold that begins now.
+    let latest = Order {
+        expires: Some(UnixMillis::from_secs(NOW + 7 * 24 * 3600 + 30)),
+        ..order("/a")
+    };
+    assert!(format(&policy).sign(&latest).is_ok());
     for (expected, change) in [
         (
             "must say when it ends",
@@ -190,6 +196,10 @@ fn it_is_told_what_differs() {
         not_before_secs: Some(NOW + 100),
         ..terms()
     };
+    let long = Terms {
+        expires_secs: NOW + 8 * 24 * 3600,
+        ..terms()
+    };
     let prefix = link(
         &Terms {
             prefix: Some("/v/"),
@@ -239,6 +249,7 @@ fn it_is_told_what_differs() {
         ),
         (get_of(&plain), END, "the time"),
         (get_of(&link(&late, "/a")), NOW, "the time"),
+        (get_of(&link(&long, "/a")), NOW, "later than max_lifetime"),
         (get_of(&bound), NOW, "the client's address 192.0.2.9"),
         (
             get_of(&prefix.replace("/v/", "/w/")),
@@ -268,4 +279,65 @@ fn it_is_told_what_differs() {
         assert!(told.contains(expected), "{expected}: {told}");
         assert!(!told.contains(SECRET));
     }
+}
+
+#[test]
+fn a_key_that_does_not_count_now_is_said_to_be_why_and_no_other() {
+    let private = PrivateKey::parse("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap();
+    let told = "the key \"01\" does not count at this time";
+    for (key, options) in [
+        (json!({ "id": "01", "env": "RING" }), json!({})),
+        (
+            json!({ "id": "01", "public_key": private.public_key() }),
+            json!({ "algorithm": "EdDSA" }),
+        ),
+    ] {
+        let mut json = json!({
+            "version": 1,
+            "secrets": { "ring": [key] },
+            "providers": { "it": provider_with(options) },
+            "rules": [{ "name": "all", "match": { "path": "/**" }, "require": "it" }],
+            "unmatched": "deny"
+        });
+        let open = crate::common::policy(&json, SECRET);
+        let mut order = order("/a");
+        order.private_key = json["secrets"]["ring"][0]["env"]
+            .is_null()
+            .then_some(&private);
+        let signed = format(&open).sign(&order).unwrap();
+        let headers = get(signed.url.strip_prefix("https://example.com").unwrap(), &[]);
+        assert!(!explained(&open, &headers, None, END).contains(told));
+        json["secrets"]["ring"][0]["not_after"] = json!("2025-12-31T23:00:00Z");
+        let closed = crate::common::policy(&json, SECRET);
+        assert_eq!(judge(&closed, &headers), Err(Reason::WrongSignature));
+        assert!(explained(&closed, &headers, None, NOW).contains(told));
+    }
+}
+
+#[test]
+fn nothing_that_fits_is_said_to_differ() {
+    let strict = policy_of(&provider_with(json!({ "query_allow": ["x"] })), SECRET);
+    let terms = Terms {
+        globs: &["/a", "/b/*"],
+        ignored: &["ref"],
+        ..terms()
+    };
+    let expired = link(&terms, "/a?x=1");
+    for policy in [&policy(), &strict] {
+        for method in ["GET", "HEAD"] {
+            let headers = request(method, "example.com", &expired, &[]);
+            let told = explained(policy, &headers, None, END);
+            assert!(told.contains("what differs: the time"), "{told}");
+            assert_eq!(told.matches("what differs").count(), 1, "{told}");
+            assert!(told.contains("it opens what matches /b/*"), "{told}");
+        }
+    }
+    let told = explained(&strict, &get(&link(&terms, "/a?z=1"), &[]), None, NOW);
+    assert!(told.contains("query_allow"), "{told}");
+    let more = Terms {
+        ignored: &["z"],
+        ..terms
+    };
+    let told = explained(&policy(), &get(&link(&more, "/a"), &[]), None, NOW);
+    assert!(told.contains("z is not in query_ignore"), "{told}");
 }

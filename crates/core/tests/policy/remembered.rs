@@ -1,7 +1,7 @@
 //! What a worker remembers of keys: how much, and for how long.
 
 use super::*;
-use keygate_core::cache::{CacheBounds, KeyCache, Seed};
+use keygate_core::cache::{CacheBounds, KeyCache, LastKnown, Seed};
 use keygate_core::feed::Position;
 use keygate_core::record::KeyLookup as _;
 use keygate_core::time::Millis;
@@ -88,4 +88,22 @@ fn what_was_confirmed_long_before_the_database_was_restored_is_not_asked_again()
         let found = cache.find(&hash(number), NOW);
         assert_ne!(found, Knowledge::NotAsked, "{number}");
     }
+}
+
+#[test]
+fn a_key_that_was_asked_about_after_its_last_change_is_not_doubted_once_it_is_displaced() {
+    let bounds = CacheBounds {
+        max_known: 2,
+        ..CacheBounds::default()
+    };
+    let cache = KeyCache::new(bounds, Seed([1, 2]), Millis::from_secs(60));
+    cache.follow(&[], at(1, 5), true, NOW);
+    assert!(cache.insert(hash(1), Some(key(json!({}))), at(1, 7)));
+    cache.follow(&[hash(1), hash(4)], at(1, 7), true, NOW);
+    for number in 2..=3 {
+        assert!(cache.insert(hash(number), Some(key(json!({}))), at(1, 7)));
+    }
+    let find = |number| LastKnown(&cache).find(&hash(number), NOW);
+    assert_eq!(find(1), Knowledge::Outdated(None));
+    assert!(matches!(find(4), Knowledge::Unavailable(_)));
 }

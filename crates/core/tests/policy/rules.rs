@@ -89,6 +89,22 @@ fn an_encoded_slash_passes_only_where_a_rule_says_so() {
     assert_eq!((denial.status, denial.reason), (400, Reason::EncodedSlash));
 }
 
+#[test]
+fn where_no_rule_matches_and_everything_else_passes_an_encoded_slash_does_not() {
+    let mut open = demo();
+    open["unmatched"] = json!("allow");
+    let open = policy(&open, SECRET);
+    // To a server that decodes it this is a path that the rule for /api protects.
+    assert_eq!(
+        judge(&open, &get("/x/..%2Fapi", &[]), 0),
+        Err(Reason::AmbiguousPath)
+    );
+    assert_eq!(
+        judge(&open, &get("/api%2Fx", &[]), 0),
+        Err(Reason::EncodedSlash)
+    );
+}
+
 /// The demo with one more field in its rule for /api.
 fn demo_with(field: &str, value: Value) -> Policy {
     let mut json = demo();

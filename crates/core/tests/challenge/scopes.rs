@@ -1,0 +1,76 @@
+//! No challenge gives a scope: it says that somebody is there, and not what they may do.
+
+use std::rc::Rc;
+
+use keygate_core::app_key::{KeyRingId, MasterSecret, Prefix};
+use keygate_core::grant::Outcome;
+use keygate_core::policy::{Policy, Verdict};
+use keygate_core::reason::Reason;
+use keygate_core::record::{Answer, Knowledge, KnownKey, NothingKnown};
+use keygate_core::secret::Secret;
+use keygate_core::time::UnixMillis;
+use serde_json::{Value, json};
+
+use crate::common::{facts, policy};
+use crate::visit::{CLIENT, NOW, SECRET, Visit, demo};
+
+/// The demo, where the last rule asks for a key with these scopes.
+fn asking_for(scopes: &Value) -> Policy {
+    let mut written = demo();
+    written["secrets"]["keys"] = json!([{ "id": "01", "env": "KEYS" }]);
+    written["key_service"] = json!({ "cluster": "k", "authority": "k", "token_env": "TOKEN" });
+    written["providers"]["key"] =
+        json!({ "type": "app_key", "secrets": "keys", "from": ["bearer"] });
+    written["rules"][2]["require"] = json!("key");
+    written["rules"][2]["scopes"] = scopes.clone();
+    policy(&written, SECRET)
+}
+
+fn admins() -> Value {
+    json!([{ "need": "admin" }])
+}
+
+#[test]
+fn who_has_passed_a_challenge_still_lacks_every_scope() {
+    let cleared = Visit::new("/x").cleared_by(&Visit::new("/x").clearance());
+    match cleared.verdict_of(&asking_for(&json!([]))) {
+        Verdict::Allow(grant) => assert_eq!(grant.outcome, Outcome::Cleared),
+        other => panic!("{other:?}"),
+    }
+    match cleared.verdict_of(&asking_for(&admins())) {
+        Verdict::Deny(denial) => assert_eq!(denial.reason, Reason::InsufficientScope),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_key_without_the_scope_is_told_so_and_offered_no_challenge() {
+    let master = MasterSecret::derive(&Secret::new(SECRET.into())).unwrap();
+    let (prefix, kid) = (
+        Prefix::parse("kg").unwrap(),
+        KeyRingId::parse("01").unwrap(),
+    );
+    let key = master.generate(&prefix, kid, &mut |bytes| bytes.fill(7));
+    let record = json!({ "hash": key.hash.to_string(), "id": "id", "account": "alice",
+        "status": "active", "scopes": ["reader"], "metadata": {} });
+    let record = serde_json::from_value(record).unwrap();
+    let keys = Answer {
+        hash: key.hash,
+        knowledge: Knowledge::Known(Rc::new(KnownKey::try_from(&record).unwrap())),
+        others: &NothingKnown,
+    };
+    let bearer = format!("Bearer {}", key.text.as_str());
+    let visit = Visit::new("/x").with("authorization", &bearer);
+    let facts = facts(
+        &keys,
+        Some(CLIENT.parse().unwrap()),
+        UnixMillis::from_secs(NOW),
+    );
+    match asking_for(&admins()).decide(&visit.request(), &facts) {
+        Verdict::Deny(denial) => {
+            assert_eq!(denial.reason, Reason::InsufficientScope);
+            assert!(!denial.body.contains("data-token"), "{}", denial.body);
+        }
+        other => panic!("{other:?}"),
+    }
+}
