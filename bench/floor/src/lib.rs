@@ -1,7 +1,7 @@
 //! What no filter can do without: the callbacks that Keygate exports and the calls that it
 //! makes of the host, with no decision between them and nothing that is read or checked.
 //!
-//! How much of it, the length of the plugin's configuration says: see [`Level`].
+//! How much of it, the length of the configuration says: one character more, one step more.
 #![allow(
     unsafe_code,
     reason = "the proxy-wasm ABI is a set of C functions over raw memory"
