@@ -174,10 +174,10 @@ impl Ground {
             ),
             floor(
                 "floor_headers",
-                "the same, and the headers are fetched",
+                "its callbacks, and the headers are fetched",
                 "1",
             ),
-            floor("floor_edit", "the same, and a header is set", "22"),
+            floor("floor_edit", "its callbacks, the headers fetched, and one set", "22"),
             floor(
                 "floor_link",
                 "all calls that Keygate makes for a link, and no decision",
