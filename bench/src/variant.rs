@@ -174,10 +174,14 @@ impl Ground {
             ),
             floor(
                 "floor_headers",
-                "its callbacks, and the headers are fetched",
+                "Keygate's callbacks, and the headers are fetched",
                 "1",
             ),
-            floor("floor_edit", "its callbacks, the headers fetched, and one set", "22"),
+            floor(
+                "floor_edit",
+                "Keygate's callbacks, the headers fetched, and one set",
+                "22",
+            ),
             floor(
                 "floor_link",
                 "all calls that Keygate makes for a link, and no decision",
