@@ -44,13 +44,13 @@ leaks: need-cargo ## The end-to-end tests with Envoy at trace, and a search for 
 	$(call say,building the filter)
 	@scripts/wasm
 	$(call say,building the key service and the tests)
-	@cargo build -q --workspace --bins && cargo build -q -p keygate-tests --test e2e
+	@cargo build -q --workspace --all-targets
 	$(call say,testing end to end$(comma) recorded in $(RECORD))
 	@envoy=$$(scripts/envoy); driver=$$(scripts/chromium); ffmpeg=$$(scripts/ffmpeg); scripts/interpreters >/dev/null; \
 	rm -rf $(RECORD); \
-	KEYGATE_ENVOY=$$envoy KEYGATE_CHROMEDRIVER=$$driver KEYGATE_FFMPEG=$$ffmpeg KEYGATE_WASM=target/keygate.wasm KEYGATE_LEAK_DIR=$(RECORD) cargo test -q -p keygate-tests --test e2e
+	KEYGATE_ENVOY=$$envoy KEYGATE_CHROMEDRIVER=$$driver KEYGATE_FFMPEG=$$ffmpeg KEYGATE_WASM=target/keygate.wasm KEYGATE_LEAK_DIR=$(RECORD) cargo test -q --workspace --test e2e
 	$(call say,looking for every secret of this run in all that it has left behind)
-	@cargo run -q -p keygate-tests --bin keygate-leaks -- $(RECORD)
+	@target/debug/keygate-leaks $(RECORD)
 
 faults: harness ## What is promised, while parts fail under load; minutes (FAULTS=--short: one)
 	$(call say,building the filter that can be killed)
@@ -66,17 +66,17 @@ soak: harness ## A load for twenty minutes (KEYGATE_SOAK_SECONDS): no leak, no l
 harness: need-cargo
 	$(call say,building the filter$(comma) the key service and the harness)
 	@scripts/wasm
-	@cargo build -p keygate-cli -p keygate-tests --bins
+	@cargo build --workspace --all-targets
 
 test-docker: need-cargo ## The end-to-end tests against Envoy in docker
 	$(call say,building the filter)
 	@scripts/wasm
 	$(call say,building the key service and the tests)
-	@cargo build --workspace
+	@cargo build --workspace --all-targets
 	$(call say,testing end to end against Envoy in docker)
 	@image=$$(scripts/docker-image); driver=$$(scripts/chromium); ffmpeg=$$(scripts/ffmpeg); \
 	runtimes=$$(scripts/interpreters); echo "Envoy: docker:$$image, browser: $$driver, player: $$ffmpeg, signers: $$runtimes"; \
-	KEYGATE_ENVOY=docker:$$image KEYGATE_CHROMEDRIVER=$$driver KEYGATE_FFMPEG=$$ffmpeg KEYGATE_WASM=target/keygate.wasm cargo test -p keygate-tests --test e2e
+	KEYGATE_ENVOY=docker:$$image KEYGATE_CHROMEDRIVER=$$driver KEYGATE_FFMPEG=$$ffmpeg KEYGATE_WASM=target/keygate.wasm cargo test --workspace --test e2e
 
 lint: need-cargo ## Format, clippy (also for wasm32), documentation, shell scripts
 	$(call say,format)
