@@ -51,6 +51,13 @@ pub mod lifetime;
 #[cfg(feature = "formats-cdn")]
 pub mod md5_sum;
 #[cfg(feature = "tools")]
+#[cfg_attr(
+    not(feature = "all-formats"),
+    allow(
+        dead_code,
+        reason = "a build with fewer formats explains with less of it"
+    )
+)]
 mod near;
 #[cfg(feature = "formats-cdn")]
 pub mod nginx;
@@ -72,6 +79,13 @@ pub mod ten_digits;
 #[cfg(feature = "formats-images")]
 pub mod thumbor;
 #[cfg(feature = "tools")]
+#[cfg_attr(
+    not(feature = "all-formats"),
+    allow(
+        dead_code,
+        reason = "a build with fewer formats explains with less of it"
+    )
+)]
 mod told;
 #[cfg(feature = "formats-standards")]
 pub mod uri_signing;
