@@ -166,29 +166,61 @@ fn strip_all<'a>(
 /// Takes every credential out of the target, of a link and of an app key alike. What a path
 /// segment carried is out of it already.
 fn strip_target(request: &Request<'_>, strips: &[Strip<'_>]) -> Option<Edit> {
-    let mut whole = Cow::Borrowed(request.target.whole);
+    let mut cut: Option<Cow<'_, str>> = None;
     let mut names = Vec::new();
     for strip in strips {
         match strip {
-            Strip::Target(target) => whole = Cow::Borrowed(target),
+            Strip::Target(target) => cut = Some(Cow::Borrowed(target)),
             Strip::Segment(before, instead, after) => {
-                whole = Cow::Owned(format!("{before}{instead}{after}"));
+                cut = Some(Cow::Owned(format!("{before}{instead}{after}")));
             }
             Strip::Parameter(name) | Strip::KeyParameter(name) => names.push(*name),
             Strip::Header(_) | Strip::Cookie(_) => {}
         }
     }
-    let kept = match (names.is_empty(), &whole) {
-        (false, Cow::Borrowed(it)) if *it == request.target.whole => {
-            query::without(&request.target, &names)
-        }
+    let kept = match &cut {
+        None if names.is_empty() && request.target.whole == request.arrived => return None,
+        None => query::without(&request.target, &names),
         // A part of an unambiguous target is one, too; should it not be, nothing is kept.
-        (false, whole) => match Target::parse(whole.as_bytes()) {
+        Some(cut) => match Target::parse(cut.as_bytes()) {
             Ok(target) => query::without(&target, &names),
             Err(AmbiguousPath) => "/".to_owned(),
         },
-        (true, whole) if *whole == request.arrived => return None,
-        (true, whole) => whole.clone().into_owned(),
     };
     (kept != request.arrived).then(|| Edit::Set(":path".to_owned(), kept.into_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The `:path` that the upstream gets of `/a?key=K` after these strips.
+    fn path_after(strips: &[Strip<'_>]) -> Option<Vec<u8>> {
+        let headers = [
+            (":method", "GET"),
+            (":authority", "h"),
+            (":path", "/a?key=K"),
+        ]
+        .map(|(name, value)| (name.into(), value.into()));
+        let request = Request::read(&headers).unwrap();
+        let identity = IdentityHeaders::default();
+        let grant = Grant::new(&request, &identity, Outcome::Anonymous, strips, None);
+        grant.edits.into_iter().find_map(|edit| match edit {
+            Edit::Set(name, value) if name == ":path" => Some(value),
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn of_a_target_that_could_be_read_in_two_ways_nothing_reaches_the_upstream() {
+        let ambiguous = [Strip::Target("//evil/a"), Strip::Segment("/a/", "..", "/b")];
+        for strip in ambiguous {
+            assert_eq!(path_after(&[strip]), Some(b"/".to_vec()), "{strip:?}");
+            let both = [strip, Strip::Parameter("key")];
+            assert_eq!(path_after(&both), Some(b"/".to_vec()), "{strip:?}");
+        }
+        assert_eq!(path_after(&[Strip::Target("/b")]), Some(b"/b".to_vec()));
+        assert_eq!(path_after(&[Strip::Parameter("key")]), Some(b"/a".to_vec()));
+        assert_eq!(path_after(&[Strip::Header("x")]), None);
+    }
 }

@@ -15,10 +15,10 @@ pub fn without(target: &Target<'_>, names: &[impl AsRef<str>]) -> String {
     };
     let mut kept = String::with_capacity(target.whole.len());
     kept.push_str(target.path);
-    let (mut joint, mut all) = ('?', true);
+    let (mut joint, mut is_whole) = ('?', true);
     for parameter in parts(query, b'&') {
         if is_named(parameter) {
-            all = false;
+            is_whole = false;
             continue;
         }
         kept.push(joint);
@@ -26,7 +26,7 @@ pub fn without(target: &Target<'_>, names: &[impl AsRef<str>]) -> String {
         joint = '&';
     }
     let is_bare = kept.len() == target.path.len().saturating_add(1);
-    if is_bare && !all {
+    if is_bare && !is_whole {
         kept.truncate(target.path.len());
     }
     kept
