@@ -1,18 +1,15 @@
-//! Load: as much as goes through, by wrk; and at a rate that nothing slows, by our own client.
+//! Load: as much as goes through, and at a rate that nothing slows. The client spins: one that
+//! sleeps until an answer comes is woken by whoever answers, and that time counts as the proxy's.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
-
-use tempfile::TempDir;
 
 use crate::cpu;
 
-/// Connections of wrk.
+/// Connections that send as fast as they are answered.
 pub const CONNECTIONS: usize = 16;
 
 /// Connections of the client with a fixed rate: enough that none is waited for.
@@ -60,74 +57,72 @@ impl Request {
     }
 }
 
-/// What wrk has counted.
+/// What came back.
 #[derive(Clone, Copy, Debug)]
 pub struct Counted {
     /// Answers.
     pub requests: u64,
     /// Answers with a status from 400 on.
     pub refused: u64,
-    /// Connections and requests that failed.
-    pub failed: u64,
     /// How long it took.
     pub duration: Duration,
 }
 
-/// Requests in a file, ready for wrk.
+/// Requests that are ready to be sent.
 pub struct Script {
-    _directory: TempDir,
-    requests: PathBuf,
+    requests: Vec<Vec<u8>>,
 }
 
 impl Script {
     /// Writes them.
     pub fn new(requests: &[Request]) -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        let file = directory.path().join("requests");
-        let mut text = String::new();
-        for request in requests {
-            let _ = write!(text, "{}\tHost: {HOST}", request.target);
-            for (name, value) in &request.headers {
-                let _ = write!(text, "\t{name}: {value}");
-            }
-            text.push('\n');
-        }
-        std::fs::write(&file, text).expect("a temporary directory can be written to");
-        Self {
-            _directory: directory,
-            requests: file,
-        }
+        let requests = requests.iter().map(Request::bytes).collect();
+        Self { requests }
     }
 
-    /// Sends them in turn for so many seconds, from one core, as fast as they are answered.
+    /// Sends them in turn for so many seconds, from one core, as fast as they are answered:
+    /// each of [`CONNECTIONS`] sends the next when its answer has come. Spins on its core.
+    ///
+    /// # Panics
+    /// When a connection breaks.
     pub fn run(&self, port: u16, seconds: u64, core: usize) -> Counted {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("wrk.lua");
-        let output = Command::new("taskset")
-            .args(["-c", &core.to_string(), "wrk", "--threads", "1"])
-            .args(["--connections", &CONNECTIONS.to_string()])
-            .args(["--duration", &format!("{seconds}s"), "--script"])
-            .arg(script)
-            .args([&format!("http://127.0.0.1:{port}"), "--"])
-            .arg(&self.requests)
-            .output()
-            .expect("taskset and wrk are installed");
-        let text = String::from_utf8_lossy(&output.stdout);
-        let line = text
-            .lines()
-            .find_map(|it| it.strip_prefix("keygate-bench "));
-        let errors = String::from_utf8_lossy(&output.stderr);
-        let line = line.unwrap_or_else(|| panic!("wrk has failed: {text}{errors}"));
-        let numbers: Vec<u64> = line.split(' ').filter_map(|it| it.parse().ok()).collect();
-        let [requests, refused, failed, micros] = numbers[..] else {
-            panic!("wrk says {line}");
-        };
-        Counted {
-            requests,
-            refused,
-            failed,
-            duration: Duration::from_micros(micros),
-        }
+        on_core(core, || {
+            let mut connections: Vec<_> =
+                (0..CONNECTIONS).map(|_| Connection::open(port)).collect();
+            let mut turn = self.requests.iter().cycle();
+            let mut next = || turn.next().expect("there is a request");
+            for connection in &mut connections {
+                connection.send(next());
+            }
+            let (mut requests, mut refused) = (0, 0);
+            let (start, duration) = (Instant::now(), Duration::from_secs(seconds));
+            while start.elapsed() < duration {
+                for connection in &mut connections {
+                    if let Some(status) = connection.answer() {
+                        requests += 1;
+                        refused += u64::from(status >= 400);
+                        connection.send(next());
+                    }
+                }
+            }
+            Counted {
+                requests,
+                refused,
+                duration: start.elapsed(),
+            }
+        })
     }
+}
+
+/// Runs in a thread that is bound to a core.
+fn on_core<T: Send>(core: usize, act: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let client = scope.spawn(|| {
+            cpu::pin_thread(None, core);
+            act()
+        });
+        client.join().expect("the client has come to its end")
+    })
 }
 
 /// Sends at a fixed rate, and says how long each answer took, counted from the instant at
@@ -144,12 +139,8 @@ pub fn at_rate(
     core: usize,
 ) -> Vec<Duration> {
     let requests: Vec<Vec<u8>> = requests.iter().map(Request::bytes).collect();
-    std::thread::scope(|scope| {
-        let client = scope.spawn(|| {
-            cpu::pin_thread(None, core);
-            Client::connect(port).run(&requests, per_second, duration)
-        });
-        client.join().expect("the client has come to its end")
+    on_core(core, || {
+        Client::connect(port).run(&requests, per_second, duration)
     })
 }
 
@@ -166,18 +157,10 @@ struct Connection {
 
 impl Client {
     fn connect(port: u16) -> Self {
-        let connection = |_| {
-            let stream = TcpStream::connect(("127.0.0.1", port)).expect("the proxy listens");
-            stream.set_nonblocking(true).expect("a socket can be set");
-            stream.set_nodelay(true).expect("a socket can be set");
-            Connection {
-                stream,
-                due: Duration::ZERO,
-                received: Vec::new(),
-            }
-        };
         Self {
-            idle: (0..OPEN_CONNECTIONS).map(connection).collect(),
+            idle: (0..OPEN_CONNECTIONS)
+                .map(|_| Connection::open(port))
+                .collect(),
             busy: VecDeque::new(),
         }
     }
@@ -193,10 +176,7 @@ impl Client {
             let is_due = (sent as usize) < total && start.elapsed() >= due;
             if is_due && let Some(mut connection) = self.idle.pop() {
                 let request = &requests[sent as usize % requests.len()];
-                connection
-                    .stream
-                    .write_all(request)
-                    .expect("a small request fits into a socket");
+                connection.send(request);
                 connection.due = due;
                 self.busy.push_back(connection);
                 sent += 1;
@@ -205,7 +185,7 @@ impl Client {
                 let Some(mut connection) = self.busy.pop_front() else {
                     break;
                 };
-                if connection.has_answer() {
+                if connection.answer().is_some() {
                     took.push(start.elapsed().saturating_sub(connection.due));
                     self.idle.push(connection);
                 } else {
@@ -223,34 +203,49 @@ impl Client {
 }
 
 impl Connection {
-    /// Reads what is there; `true` when the answer is whole.
-    fn has_answer(&mut self) -> bool {
+    fn open(port: u16) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", port)).expect("the proxy listens");
+        stream.set_nonblocking(true).expect("a socket can be set");
+        stream.set_nodelay(true).expect("a socket can be set");
+        Self {
+            stream,
+            due: Duration::ZERO,
+            received: Vec::new(),
+        }
+    }
+
+    fn send(&mut self, request: &[u8]) {
+        let sent = self.stream.write_all(request);
+        sent.expect("a small request fits into a socket");
+    }
+
+    /// Reads what is there; the status when the answer is whole.
+    fn answer(&mut self) -> Option<u16> {
         let mut buffer = [0; 4096];
         match self.stream.read(&mut buffer) {
             Ok(0) => panic!("the proxy has closed a connection"),
             Ok(read) => self.received.extend_from_slice(&buffer[..read]),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
             Err(error) => panic!("a connection has broken: {error}"),
         }
-        let is_whole = whole(&self.received);
-        if is_whole {
-            self.received.clear();
-        }
-        is_whole
+        let status = whole(&self.received)?;
+        self.received.clear();
+        Some(status)
     }
 }
 
-/// Whether these bytes are a whole answer with a `content-length`.
-fn whole(bytes: &[u8]) -> bool {
+/// The status of a whole answer with a `content-length`.
+fn whole(bytes: &[u8]) -> Option<u16> {
     let mut headers = [httparse::EMPTY_HEADER; 64];
     let mut response = httparse::Response::new(&mut headers);
     let Ok(httparse::Status::Complete(head)) = response.parse(bytes) else {
-        return false;
+        return None;
     };
     let mut headers = response.headers.iter();
     let length = headers.find(|it| it.name.eq_ignore_ascii_case("content-length"));
     let length = length.and_then(|it| std::str::from_utf8(it.value).ok()?.parse::<usize>().ok());
-    bytes.len() >= head + length.expect("the answer says how long it is")
+    let is_whole = bytes.len() >= head + length.expect("the answer says how long it is");
+    response.code.filter(|_| is_whole)
 }
 
 #[cfg(test)]
@@ -261,8 +256,8 @@ mod tests {
     fn an_answer_is_whole_with_its_last_byte() {
         let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
         for end in 0..answer.len() {
-            assert!(!whole(&answer[..end]), "{end}");
+            assert_eq!(whole(&answer[..end]), None, "{end}");
         }
-        assert!(whole(answer));
+        assert_eq!(whole(answer), Some(200));
     }
 }
