@@ -24,7 +24,6 @@ use crate::feed::Follower;
 use crate::host::{self, HostError, Map};
 use crate::lookups::Asked;
 use crate::metrics::{count, memory};
-use crate::stream::conclude;
 use crate::worker::Worker;
 
 /// How often the root context looks whether there is something to do.
@@ -112,7 +111,7 @@ impl Root {
                 }
                 Err(_) => {
                     count("keygate_lookup.unavailable");
-                    worker.give_up(firsts(&questions), now);
+                    worker.give_up(firsts(&questions));
                 }
             }
         }
@@ -137,7 +136,7 @@ impl Root {
                 Err(_) => {
                     count("keygate_link_use.unavailable");
                     let (waiter, verdict) = one.settle(None);
-                    conclude(&waiter, verdict);
+                    worker.conclude(waiter, verdict);
                 }
             }
         }
@@ -146,7 +145,7 @@ impl Root {
     fn read_lookup(&self, worker: &Worker, asked: &Asked, size: usize, now: UnixMillis) {
         let Some(answer) = read_answer(size, LookupResponse::read) else {
             count("keygate_lookup.unavailable");
-            worker.give_up(firsts(&asked.questions), now);
+            worker.give_up(firsts(&asked.questions));
             return;
         };
         count("keygate_lookup.answered");
@@ -158,13 +157,13 @@ impl Root {
             };
             let Ok(known) = KnownKey::among(&answer.records, hashes) else {
                 log::warn!("keygate: the key service sent a record that is not usable");
-                worker.refuse(first, now);
+                worker.refuse(first);
                 continue;
             };
             let insert = |(hash, known): &Found| worker.cache.insert(*hash, known.clone(), at);
             if !is_current || !known.iter().all(insert) {
                 if !worker.lookups.borrow_mut().ask_again(first) {
-                    worker.refuse(first, now);
+                    worker.refuse(first);
                 }
                 continue;
             }
@@ -172,7 +171,7 @@ impl Root {
                 let knowledge = known.map_or(Knowledge::Unknown, Knowledge::Known);
                 (hash, knowledge)
             });
-            worker.settle(&known.collect::<Vec<_>>(), now);
+            worker.settle(known.collect(), now);
         }
     }
 
@@ -283,7 +282,7 @@ impl Root {
                 worker.used_links.remember(&one.redemption.link);
             }
             let (waiter, verdict) = one.settle(first);
-            conclude(&waiter, verdict);
+            worker.conclude(waiter, verdict);
         } else if let Some(asked) = asked {
             self.read_lookup(&worker, &asked, size, now);
         }
@@ -292,6 +291,7 @@ impl Root {
             self.send_lookups(&worker, service, now);
             self.send_uses(&worker, service);
         }
+        worker.decide_due(now);
     }
 
     pub fn on_configure(&mut self) -> bool {
@@ -312,13 +312,14 @@ impl Root {
         self.follow(&worker, service, now);
         self.send_lookups(&worker, service, now);
         let overdue = worker.lookups.borrow_mut().overdue(service.patience(), now);
-        worker.give_up(&overdue, now);
+        worker.give_up(&overdue);
         self.send_uses(&worker, service);
         let overdue = worker.uses.borrow_mut().overdue(service.patience(), now);
         for one in overdue {
             let (waiter, verdict) = one.settle(None);
-            conclude(&waiter, verdict);
+            worker.conclude(waiter, verdict);
         }
+        worker.decide_due(now);
     }
 
     pub fn on_queue_ready(&mut self, queue: u32) {
@@ -330,5 +331,6 @@ impl Root {
             self.send_lookups(&worker, service, now);
             self.send_uses(&worker, service);
         }
+        worker.decide_due(now);
     }
 }

@@ -1,26 +1,45 @@
 //! What the requests of one worker have in common, and how they come to wait.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use keygate_core::answer::Denial;
 use keygate_core::app_key::KeyHash;
 use keygate_core::cache::{KeyCache, LastKnown};
+use keygate_core::feed::Position;
 use keygate_core::miss_limit::MissLimiter;
 use keygate_core::once::{Redemption, UsedLinks};
-use keygate_core::policy::{Lookup, Policy};
+use keygate_core::policy::{Lookup, Policy, Verdict};
 use keygate_core::reason::Reason;
 use keygate_core::record::{Answer, KeyLookup, Knowledge, NoAnswer};
 use keygate_core::time::UnixMillis;
 
 use crate::host;
 use crate::lookups::Lookups;
-use crate::stream::settle;
+use crate::stream::{conclude, settle};
 use crate::uses::Uses;
 use crate::waiting::{Room, Waiter};
 
 /// Most keys that are asked about on account of one request.
 const MAX_QUESTIONS_OF_ONE: u8 = 4;
+
+/// Most paused requests that are decided in one callback of the host. Each of them may make
+/// the host call the module again before that callback has ended, one call within the other:
+/// some three hundred fill the stack, and the virtual machine is gone.
+const MAX_DECIDED_AT_ONCE: usize = 32;
+
+/// On what a paused request is decided.
+enum Ground {
+    /// What the key service said of its key, and how far the feed was followed then.
+    Answers(Rc<[(KeyHash, Knowledge)]>, Option<Position>),
+    /// Nothing: here an outage policy holds.
+    LastKnown,
+    /// Nothing, and none holds.
+    NoAnswer,
+    /// It is decided.
+    Verdict(Verdict),
+}
 
 /// What a worker has in common for all its requests under one configuration.
 pub struct Worker {
@@ -36,6 +55,8 @@ pub struct Worker {
     pub uses: RefCell<Uses>,
     /// Links that need not be asked about any more.
     pub used_links: UsedLinks,
+    /// Who waits no longer for an answer, and on what each is to be decided.
+    due: RefCell<VecDeque<(Waiter, Ground)>>,
     room: Rc<Room>,
     queue: Option<u32>,
 }
@@ -50,6 +71,7 @@ impl Worker {
             lookups: RefCell::default(),
             uses: RefCell::default(),
             used_links: UsedLinks::default(),
+            due: RefCell::default(),
             room: Rc::default(),
             queue,
         }
@@ -110,22 +132,77 @@ impl Worker {
 
     /// Forgets a request whose client has gone.
     pub fn leave(&self, context: u32) {
+        self.due
+            .borrow_mut()
+            .retain(|(it, _)| it.context != context);
         self.uses.borrow_mut().leave(context);
         self.lookups.borrow_mut().leave(context);
     }
 
-    /// Decides all requests that wait for a key, on what is now known of its hashes.
-    pub fn settle(&self, answers: &[(KeyHash, Knowledge)], now: UnixMillis) {
-        let Some((first, _)) = answers.first() else {
+    /// All requests that wait for a key are due, on what is now known of its hashes.
+    pub fn settle(&self, answers: Vec<(KeyHash, Knowledge)>, now: UnixMillis) {
+        let Some(&(first, _)) = answers.first() else {
             return;
         };
         let is_known = |(_, it): &(KeyHash, Knowledge)| matches!(it, Knowledge::Known(_));
         let was_no_miss = answers.iter().any(is_known);
-        for waiter in self.take(first) {
+        let (answers, at) = (Rc::from(answers), self.cache.position());
+        for waiter in self.take(&first) {
             if was_no_miss {
                 self.refund(&waiter, now);
             }
-            self.settle_one(waiter, answers, &self.cache, now);
+            self.is_due(waiter, Ground::Answers(Rc::clone(&answers), at));
+        }
+    }
+
+    /// The key service gave no answer: here an outage policy holds. Keys are named by the
+    /// first of their hashes.
+    pub fn give_up<'a>(&self, keys: impl IntoIterator<Item = &'a KeyHash>) {
+        for waiter in keys.into_iter().flat_map(|it| self.take(it)) {
+            self.is_due(waiter, Ground::LastKnown);
+        }
+    }
+
+    /// It gave one that does not count, and may have meant to refuse the key.
+    pub fn refuse(&self, first: &KeyHash) {
+        for waiter in self.take(first) {
+            self.is_due(waiter, Ground::NoAnswer);
+        }
+    }
+
+    /// It is known what becomes of a request.
+    pub fn conclude(&self, waiter: Waiter, verdict: Verdict) {
+        self.is_due(waiter, Ground::Verdict(verdict));
+    }
+
+    fn is_due(&self, waiter: Waiter, ground: Ground) {
+        self.due.borrow_mut().push_back((waiter, ground));
+    }
+
+    /// Decides who is due, as many as one callback of the host may; then rings for the others.
+    pub fn decide_due(&self, now: UnixMillis) {
+        for _ in 0..MAX_DECIDED_AT_ONCE {
+            let due = self.due.borrow_mut().pop_front();
+            let Some((waiter, ground)) = due else {
+                return;
+            };
+            match ground {
+                Ground::Answers(answers, at) if at == self.cache.position() => {
+                    self.settle_one(waiter, &answers, &self.cache, now);
+                }
+                // The feed has told more since, perhaps of this key.
+                Ground::Answers(..) => settle(self, waiter, &self.cache, now),
+                Ground::LastKnown => settle(self, waiter, &LastKnown(&self.cache), now),
+                Ground::NoAnswer => {
+                    settle(self, waiter, &NoAnswer(Reason::KeyServiceUnavailable), now);
+                }
+                Ground::Verdict(verdict) => conclude(&waiter, verdict),
+            }
+        }
+        let is_done = self.due.borrow().is_empty();
+        if let Some(queue) = self.queue.filter(|_| !is_done) {
+            // If the bell does not ring, the next tick goes on.
+            let _ = host::ring(queue);
         }
     }
 
@@ -145,21 +222,6 @@ impl Worker {
             others,
         };
         self.settle_one(waiter, rest, &answer, now);
-    }
-
-    /// The key service gave no answer: here an outage policy holds. Keys are named by the
-    /// first of their hashes.
-    pub fn give_up<'a>(&self, keys: impl IntoIterator<Item = &'a KeyHash>, now: UnixMillis) {
-        for waiter in keys.into_iter().flat_map(|it| self.take(it)) {
-            settle(self, waiter, &LastKnown(&self.cache), now);
-        }
-    }
-
-    /// It gave one that does not count, and may have meant to refuse the key.
-    pub fn refuse(&self, first: &KeyHash, now: UnixMillis) {
-        for waiter in self.take(first) {
-            settle(self, waiter, &NoAnswer(Reason::KeyServiceUnavailable), now);
-        }
     }
 
     fn take(&self, first: &KeyHash) -> Vec<Waiter> {

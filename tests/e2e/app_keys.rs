@@ -189,6 +189,53 @@ fn many_clients_with_one_cold_key_make_one_callout_per_worker() {
     assert!(lookups(&stack) <= 2, "{} callouts", lookups(&stack));
 }
 
+/// Each request that is let go on or refused makes Envoy call the module again, within the
+/// call in which the answer came: hundreds of them at once would fill its stack.
+#[test]
+fn a_worker_survives_hundreds_who_wait_for_one_key() {
+    let stack = Stack::builder()
+        .edit_policy(|policy| policy["key_service"]["timeout"] = json!("3s"))
+        .concurrency(1)
+        .envoy(|envoy| {
+            envoy.change(|bootstrap| {
+                let manager =
+                    "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
+                let manager = bootstrap.pointer_mut(manager).unwrap();
+                // No upstream: the answer comes within the same call.
+                manager["route_config"]["virtual_hosts"][0]["routes"] = json!([{
+                    "match": { "prefix": "/" },
+                    "direct_response": { "status": 200, "body": { "inline_string": "ok" } }
+                }]);
+            })
+        })
+        .start();
+    followed(&stack, 1);
+    let at_once = |key: &str, is_frozen: bool| {
+        let request = stack
+            .get("/api/x")
+            .header("authorization", format!("Bearer {key}"));
+        let open = |_| client::Connection::open(stack.envoy.port());
+        let mut connections: Vec<_> = (0..500).map(open).collect();
+        if is_frozen {
+            stack.service().freeze();
+        }
+        for connection in &mut connections {
+            connection.send(request.bytes());
+        }
+        let statuses = connections.iter_mut().map(|it| it.receive().status);
+        let statuses: Vec<u16> = statuses.collect();
+        stack.service().thaw();
+        statuses
+    };
+    let known = key_of(&stack, "alice");
+    assert_eq!(at_once(&known.key, false), [200; 500]);
+    stack.service().revoke(&known.id);
+    let other = key_of(&stack, "bob");
+    assert_eq!(at_once(&other.key, true), [503; 500]);
+    let reloads = stack.envoy.stats("vm_reload");
+    assert!(reloads.iter().all(|(_, count)| *count == 0), "{reloads:?}");
+}
+
 #[test]
 fn no_key_is_written_anywhere() {
     let stack = Stack::builder()
