@@ -217,10 +217,11 @@ fn parse_map(bytes: &Rc<Vec<u8>>) -> Option<Vec<Header>> {
     };
     let (sizes, _) = sizes.as_chunks::<4>();
     let (pairs, _) = sizes.as_chunks::<2>();
-    let pairs = pairs.iter();
-    pairs
-        .map(|[name, value]| Some((text(name)?, text(value)?)))
-        .collect()
+    let mut headers = Vec::with_capacity(pairs.len());
+    for [name, value] in pairs {
+        headers.push((text(name)?, text(value)?));
+    }
+    Some(headers)
 }
 
 fn write_map(headers: &[(&str, &str)]) -> Vec<u8> {

@@ -35,23 +35,32 @@ pub enum State {
 pub struct Stream {
     context: u32,
     worker: Option<Rc<Worker>>,
-    state: Rc<Cell<State>>,
-    response_edits: Rc<Cell<Vec<Edit>>>,
+    progress: Rc<Progress>,
+}
+
+/// What a request and whoever decides it later have in common.
+pub struct Progress {
+    /// What it may let pass.
+    pub state: Cell<State>,
+    /// What is to be done to the answer of the upstream.
+    pub response_edits: Cell<Vec<Edit>>,
 }
 
 impl Stream {
     pub fn new(context: u32, worker: Option<Rc<Worker>>) -> Self {
-        let state = Rc::new(Cell::new(State::Undecided));
+        let progress = Rc::new(Progress {
+            state: Cell::new(State::Undecided),
+            response_edits: Cell::default(),
+        });
         Self {
             context,
             worker,
-            state,
-            response_edits: Rc::default(),
+            progress,
         }
     }
 
     fn gate(&self) -> Action {
-        match self.state.get() {
+        match self.progress.state.get() {
             State::Allowed => Action::Continue,
             State::Undecided | State::Waiting | State::Denied => Action::Pause,
         }
@@ -81,8 +90,7 @@ impl Stream {
             context: self.context,
             headers,
             client: None,
-            state: Rc::clone(&self.state),
-            response_edits: Rc::clone(&self.response_edits),
+            progress: Rc::clone(&self.progress),
             place: None,
             questions: 0,
             has_paid: false,
@@ -115,14 +123,14 @@ fn judge(worker: &Worker, waiter: &Waiter, keys: &dyn KeyLookup, now: UnixMillis
         claims: &VerifiedClaims,
         now,
     };
-    worker.policy.decide(&waiter.headers, &facts)
+    keygate_fast::decide(&worker.policy, &waiter.headers, &facts)
 }
 
 /// Decides a paused request on an answer. A request with several keys may wait once more,
 /// for another of them.
 pub fn settle(worker: &Worker, waiter: Waiter, keys: &dyn KeyLookup, now: UnixMillis) {
     // Entered before it is judged: what a session claims is that of the current context.
-    if waiter.state.get() != State::Waiting || host::enter(waiter.context).is_err() {
+    if waiter.progress.state.get() != State::Waiting || host::enter(waiter.context).is_err() {
         return;
     }
     match judge(worker, &waiter, keys, now) {
@@ -143,11 +151,11 @@ pub fn settle(worker: &Worker, waiter: Waiter, keys: &dyn KeyLookup, now: UnixMi
 
 /// Carries out the verdict on a paused request.
 pub fn conclude(waiter: &Waiter, verdict: Verdict) {
-    if waiter.state.get() != State::Waiting || host::enter(waiter.context).is_err() {
+    if waiter.progress.state.get() != State::Waiting || host::enter(waiter.context).is_err() {
         return;
     }
     let state = enforce_for(waiter, verdict);
-    waiter.state.set(state);
+    waiter.progress.state.set(state);
     if state == State::Allowed && host::resume().is_err() {
         log::warn!("keygate: a request that may pass could not be resumed");
     }
@@ -157,7 +165,7 @@ pub fn conclude(waiter: &Waiter, verdict: Verdict) {
 fn enforce_for(waiter: &Waiter, verdict: Verdict) -> State {
     let state = enforce(&verdict, &waiter.headers);
     if let (Verdict::Allow(grant), State::Allowed) = (verdict, state) {
-        waiter.response_edits.set(grant.response_edits);
+        waiter.progress.response_edits.set(grant.response_edits);
     }
     state
 }
@@ -222,7 +230,7 @@ fn refuse(headers: &[Header], reason: Reason) -> State {
 /// What the host calls.
 impl Stream {
     pub fn on_done(&self) {
-        if self.state.get() == State::Waiting
+        if self.progress.state.get() == State::Waiting
             && let Some(worker) = &self.worker
         {
             worker.leave(self.context);
@@ -232,7 +240,7 @@ impl Stream {
     pub fn on_http_request_headers(&self, _count: usize, _end_of_stream: bool) -> Action {
         #[cfg(feature = "trap")]
         crate::trap::at_request();
-        self.state.set(self.decide());
+        self.progress.state.set(self.decide());
         self.gate()
     }
 
@@ -250,7 +258,7 @@ impl Stream {
     }
 
     pub fn on_http_response_headers(&self, _count: usize, _end_of_stream: bool) -> Action {
-        for edit in self.response_edits.take() {
+        for edit in self.progress.response_edits.take() {
             if carry_out(Map::HttpResponseHeaders, &[edit]).is_err() {
                 log::warn!("keygate: a header of an answer could not be edited");
             }

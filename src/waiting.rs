@@ -4,10 +4,9 @@ use std::cell::Cell;
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use keygate_core::grant::Edit;
 use keygate_core::request::Header;
 
-use crate::stream::State;
+use crate::stream::Progress;
 
 /// Most requests of one worker that wait at the same time. With the default timeout of a
 /// call that is room for some 3,000 cold requests a second, far more than warm up a cache.
@@ -25,10 +24,8 @@ pub struct Waiter {
     pub headers: Vec<Header>,
     /// The client's address.
     pub client: Option<IpAddr>,
-    /// Shared with the stream: what it may let pass.
-    pub state: Rc<Cell<State>>,
-    /// Shared with the stream: what is to be done to the answer of the upstream.
-    pub response_edits: Rc<Cell<Vec<Edit>>>,
+    /// Shared with the stream.
+    pub progress: Rc<Progress>,
     /// Its place in the room, once it waits.
     pub place: Option<Place>,
     /// How many questions were put on its account.

@@ -206,6 +206,7 @@ impl KeyCache {
 }
 
 impl KeyLookup for KeyCache {
+    #[inline]
     fn find(&self, hash: &KeyHash, now: UnixMillis) -> Knowledge {
         if !self.is_fresh(now) {
             return Knowledge::NotAsked;
@@ -225,6 +226,7 @@ impl KeyLookup for KeyCache {
 pub struct LastKnown<'a>(pub &'a KeyCache);
 
 impl KeyLookup for LastKnown<'_> {
+    #[inline]
     fn find(&self, hash: &KeyHash, now: UnixMillis) -> Knowledge {
         let Self(cache) = self;
         let found = cache.find(hash, now);

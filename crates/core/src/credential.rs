@@ -69,6 +69,7 @@ impl std::fmt::Debug for SecretText<'_> {
 /// [`Reason::DuplicateCredential`] for a second one anywhere, also an equal one;
 /// [`Reason::MalformedCredential`] for Basic that is no base64 of `user:password`
 /// and for anything beyond [`MAX_CREDENTIAL`].
+#[inline]
 pub fn find<'a>(
     carriers: &'a [Carrier],
     request: &Request<'a>,
@@ -113,11 +114,13 @@ pub fn find<'a>(
 }
 
 impl Carrier {
+    #[inline]
     fn is_authorization(&self) -> bool {
         matches!(self, Self::Bearer | Self::Basic)
     }
 
     /// The raw credential texts in this carrier, in order.
+    #[inline]
     fn occurrences<'a>(&'a self, request: &Request<'a>) -> Result<Vec<&'a [u8]>, Reason> {
         let with_scheme = |scheme| {
             let values = request.values("authorization");
@@ -139,6 +142,7 @@ impl Carrier {
 }
 
 /// The values of every cookie of this name, in order.
+#[inline]
 pub fn cookie_values<'a>(request: &Request<'a>, name: &str) -> impl Iterator<Item = &'a [u8]> {
     let pairs = request.values("cookie").flat_map(cookie_pairs);
     pairs.filter_map(move |pair| cookie_value(pair, name))
@@ -158,6 +162,7 @@ pub fn cookies_without(request: &Request<'_>, names: &[&str]) -> Option<Vec<u8>>
 }
 
 /// The scheme of `Authorization` is matched without case (RFC 9110 section 11.1).
+#[inline]
 fn strip_scheme<'a>(value: &'a [u8], scheme: &str) -> Option<&'a [u8]> {
     let (head, rest) = value.split_at_checked(scheme.len())?;
     if !head.eq_ignore_ascii_case(scheme.as_bytes()) {
@@ -179,10 +184,12 @@ fn decode_basic(text: &[u8]) -> Option<(Vec<u8>, Zeroizing<Vec<u8>>)> {
     Some((user.to_vec(), Zeroizing::new(password.to_vec())))
 }
 
+#[inline]
 fn cookie_pairs(header: &[u8]) -> impl Iterator<Item = &[u8]> {
     header.split(|&byte| byte == b';')
 }
 
+#[inline]
 fn cookie_value<'a>(pair: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let equals = pair.iter().position(|&byte| byte == b'=')?;
     let (found, rest) = pair.split_at_checked(equals)?;
@@ -194,6 +201,7 @@ fn cookie_value<'a>(pair: &'a [u8], name: &str) -> Option<&'a [u8]> {
 ///
 /// # Errors
 /// [`Reason::MalformedCredential`] for a broken triplet.
+#[inline]
 pub fn decode_token(text: &str) -> Result<Cow<'_, [u8]>, Reason> {
     crate::path::decode(text).map_err(|_| Reason::MalformedCredential)
 }

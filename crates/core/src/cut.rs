@@ -6,6 +6,7 @@
 use memchr::memchr;
 
 /// What stands before the first `at`, and behind it.
+#[inline]
 pub fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
     let place = memchr(at, text.as_bytes())?;
     let (before, rest) = text.split_at_checked(place)?;
@@ -13,6 +14,7 @@ pub fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
 }
 
 /// The parts of a text between the bytes `at`; an empty text has one.
+#[inline]
 pub fn parts(text: &str, at: u8) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {

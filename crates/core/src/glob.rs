@@ -83,6 +83,7 @@ impl PathGlob {
     }
 
     /// Whether a path in [`readable`] form matches. `path` starts with `/` and has no query.
+    #[inline]
     pub fn matches(&self, path: &str) -> bool {
         let path = path.strip_prefix('/').unwrap_or(path);
         // With many `**` a plain recursion would be exponential: walk with one
@@ -133,6 +134,7 @@ impl PathGlob {
     }
 }
 
+#[inline]
 fn split_segment(path: &str) -> (&str, Option<&str>) {
     match path.split_once('/') {
         Some((head, tail)) => (head, Some(tail)),
@@ -154,6 +156,7 @@ impl Segment {
         }
     }
 
+    #[inline]
     fn matches(&self, text: &str) -> bool {
         match self {
             Self::Literal(literal) => literal == text,
@@ -221,6 +224,7 @@ impl HostPattern {
     }
 
     /// Whether an `:authority` matches; its port and letter case do not matter.
+    #[inline]
     pub fn matches(&self, authority: &str) -> bool {
         let host = host_of(authority);
         match self {
@@ -236,6 +240,7 @@ impl HostPattern {
 }
 
 /// The host of an authority, without port and without the dot of a rooted name.
+#[inline]
 pub fn host_of(authority: &str) -> &str {
     let host = match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,

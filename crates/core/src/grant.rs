@@ -78,6 +78,7 @@ const KEY_IN_URL: [(&str, &str); 2] = [
 impl Grant {
     /// Lets a request pass: identity headers of the client go, then the credentials
     /// in `strips`, then comes what is known of the caller.
+    #[inline]
     pub fn new(
         request: &Request<'_>,
         headers: &IdentityHeaders,
@@ -135,6 +136,7 @@ impl Grant {
 
 /// The edits that take credentials out of the headers; all cookies go in one, since each
 /// starts from the request as it came.
+#[inline]
 fn strip_all<'a>(
     strips: &[Strip<'a>],
     own_cookies: impl Iterator<Item = &'a str>,
@@ -165,6 +167,7 @@ fn strip_all<'a>(
 
 /// Takes every credential out of the target, of a link and of an app key alike. What a path
 /// segment carried is out of it already.
+#[inline]
 fn strip_target(request: &Request<'_>, strips: &[Strip<'_>]) -> Option<Edit> {
     let mut cut: Option<Cow<'_, str>> = None;
     let mut names = Vec::new();

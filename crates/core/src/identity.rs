@@ -20,6 +20,7 @@ pub struct Identity {
 }
 
 impl From<&KnownKey> for Identity {
+    #[inline]
     fn from(key: &KnownKey) -> Self {
         Self {
             account: key.account.clone(),
@@ -34,6 +35,7 @@ impl Identity {
     /// The identity for other filters and the access log. In Envoy these are filter
     /// state under `wasm.` and the name. Scopes have a blank on either side, which none
     /// contains, so that a matcher for ` files:read ` finds that scope and no longer one.
+    #[inline]
     pub fn state(&self) -> Vec<(&'static str, String)> {
         let mut state = vec![("keygate_account", self.account.clone())];
         state.extend(self.key_id.clone().map(|id| ("keygate_key_id", id)));
@@ -78,6 +80,7 @@ impl Default for IdentityHeaders {
 
 impl IdentityHeaders {
     /// All of them.
+    #[inline]
     pub fn names(&self) -> [&str; 6] {
         [
             &self.account,
@@ -91,6 +94,7 @@ impl IdentityHeaders {
 
     /// Whether a client's header claims to be one of these, in any spelling: many
     /// servers read `_` as `-`.
+    #[inline]
     pub fn is_claimed_by(&self, name: &[u8]) -> bool {
         let head = name.get(..IDENTITY_PREFIX.len());
         head.is_some_and(|head| reads_as(head, IDENTITY_PREFIX))
@@ -98,6 +102,7 @@ impl IdentityHeaders {
     }
 
     /// The headers to set for an identity, in order.
+    #[inline]
     pub fn values<'a>(&'a self, identity: &'a Identity) -> Vec<(&'a str, &'a str)> {
         let mut values: Vec<(&str, &str)> = vec![(&self.account, &identity.account)];
         values.extend(
@@ -121,15 +126,22 @@ impl IdentityHeaders {
 // Six times for each header of a request: most differ in their length.
 #[inline]
 pub(crate) fn reads_as(name: &[u8], ours: &str) -> bool {
-    name.len() == ours.len() && bytes_read_as(name, ours.as_bytes())
+    let differs_at_once = || match (name.first(), ours.as_bytes().first()) {
+        (Some(one), Some(other)) => dashed(*one) != dashed(*other),
+        _ => false,
+    };
+    name.len() == ours.len() && !differs_at_once() && bytes_read_as(name, ours.as_bytes())
+}
+
+fn dashed(byte: u8) -> u8 {
+    match byte {
+        b'_' => b'-',
+        byte => byte.to_ascii_lowercase(),
+    }
 }
 
 #[inline(never)]
 fn bytes_read_as(name: &[u8], ours: &[u8]) -> bool {
-    let dashed = |byte: u8| match byte {
-        b'_' => b'-',
-        byte => byte.to_ascii_lowercase(),
-    };
     let mut pairs = name.iter().zip(ours);
     pairs.all(|(&one, &other)| dashed(one) == dashed(other))
 }

@@ -50,6 +50,7 @@ impl<V: Copy> Memo<V> {
 
     /// What a function gives for these parts, from memory where `still` says that it
     /// holds, else from `compute`. `None` is never kept: what strangers send takes no room.
+    #[inline]
     pub fn or_compute(
         &self,
         parts: &[&[u8]],
@@ -74,6 +75,7 @@ impl<V: Copy> Memo<V> {
     }
 
     /// Each part with its length, so that bytes which move to another part are another text.
+    #[inline]
     fn digest(&self, parts: &[&[u8]]) -> u128 {
         let mut hasher = SipHasher24::new_with_key(&self.key.0);
         for part in parts {

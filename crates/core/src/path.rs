@@ -33,6 +33,7 @@ impl<'a> Target<'a> {
     ///
     /// # Errors
     /// [`AmbiguousPath`], whatever is wrong.
+    #[inline]
     pub fn parse(target: &'a [u8]) -> Result<Self, AmbiguousPath> {
         // Spaces, controls and bytes from 0x7f on have no place in a request target.
         let clean = |byte: u8| byte.is_ascii_graphic() & (byte != b'#');
@@ -75,6 +76,7 @@ impl<'a> Target<'a> {
 /// Where the path of a target ends, and whether it is one that needs no second look, as
 /// nearly all are: it starts with `/`, no segment of it is empty or starts with a dot, and
 /// nothing in it is encoded or a parameter.
+#[inline]
 fn first_look(target: &[u8]) -> (usize, bool) {
     let mut is_plain = target.first() == Some(&b'/');
     let mut before = 0;
@@ -131,6 +133,7 @@ fn strip_any<'a>(text: &'a str, prefixes: &[&str]) -> Option<&'a str> {
 ///
 /// # Errors
 /// [`AmbiguousPath`] for a `%` without two hexadecimal digits.
+#[inline]
 pub fn decode(text: &str) -> Result<Cow<'_, [u8]>, AmbiguousPath> {
     if !text.contains('%') {
         return Ok(Cow::Borrowed(text.as_bytes()));
@@ -150,6 +153,7 @@ pub fn decode(text: &str) -> Result<Cow<'_, [u8]>, AmbiguousPath> {
 /// The form of RFC 3986 section 6.2.2: upper-case triplets, unreserved characters
 /// plain. Two spellings of one path have one canonical form; a text with a broken triplet
 /// is left as it is, since what is decoded could join with the broken one.
+#[inline]
 pub fn canonical(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
         return Cow::Borrowed(text);
@@ -165,6 +169,7 @@ pub fn canonical(text: &str) -> Cow<'_, str> {
 ///
 /// # Errors
 /// [`AmbiguousPath`] for a `%` without two hexadecimal digits, after what stands before it.
+#[inline]
 pub fn canonical_pieces(text: &str, mut out: impl FnMut(&[u8])) -> Result<(), AmbiguousPath> {
     let mut rest = text;
     while let Some((plain, after)) = cut(rest, b'%') {
@@ -187,6 +192,7 @@ pub fn canonical_pieces(text: &str, mut out: impl FnMut(&[u8])) -> Result<(), Am
 }
 
 /// RFC 3986 section 2.3.
+#[inline]
 pub(crate) fn is_unreserved(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || b"-._~".contains(&octet)
 }
@@ -198,6 +204,7 @@ pub(crate) fn upper_digit(value: u8) -> u8 {
 
 /// The form in which rules compare paths: everything is decoded but `%2F` and `%25`,
 /// so that no spelling of a path slips past a rule that another spelling meets.
+#[inline]
 pub fn readable(path: &str) -> Cow<'_, str> {
     if !path.contains('%') {
         return Cow::Borrowed(path);

@@ -66,6 +66,7 @@ pub enum Client<'a> {
 
 impl Client<'_> {
     /// The address, if there is one.
+    #[inline]
     pub fn address(self) -> Option<IpAddr> {
         match self {
             Self::Known(address) => address,
@@ -162,6 +163,7 @@ impl Policy {
     /// Decides one request. Pure: the same arguments give the same verdict.
     ///
     /// `headers` are all of the request, pseudo-headers among them.
+    #[inline]
     pub fn decide(&self, headers: &[Header], facts: &Facts<'_>) -> Verdict {
         let refuse = |reason| {
             let scheme = Scheme::None;
@@ -188,7 +190,10 @@ impl Policy {
         match (rule, self.unmatched) {
             (Some(rule), _) => {
                 let verdict = rule.decide(&request, &self.identity, facts);
-                self.vouch(verdict, &request, rule, facts.now)
+                match &self.assertion {
+                    Some(issuer) => self.vouch(issuer, verdict, &request, rule, facts.now),
+                    None => verdict,
+                }
             }
             (None, Unmatched::Allow) if request.target.has_encoded_slash => {
                 refuse(Reason::EncodedSlash)
@@ -206,6 +211,7 @@ impl Policy {
     ///
     /// # Errors
     /// As [`Request::read`], and [`PathToken::find`] for the segment.
+    #[inline]
     pub fn read<'a>(
         &self,
         headers: &'a [Header],
@@ -229,6 +235,7 @@ impl Policy {
     /// passes without.
     fn vouch(
         &self,
+        issuer: &Issuer,
         verdict: Verdict,
         request: &Request<'_>,
         rule: &Rule,
@@ -238,7 +245,7 @@ impl Policy {
             Verdict::Allow(grant) => grant,
             Verdict::Redeem(redemption) => {
                 let Redemption { grant, .. } = *redemption;
-                return match self.vouch(Verdict::Allow(grant), request, rule, now) {
+                return match self.vouch(issuer, Verdict::Allow(grant), request, rule, now) {
                     Verdict::Allow(grant) => Verdict::Redeem(Box::new(Redemption {
                         grant,
                         ..*redemption
@@ -248,8 +255,11 @@ impl Policy {
             }
             Verdict::Ask(_) | Verdict::Deny(_) | Verdict::Reply(_) => return verdict,
         };
-        let issuer = self.assertion.as_ref().filter(|it| it.is_for(&rule.name));
-        let (Some(issuer), Some(identity)) = (issuer, &grant.identity) else {
+        let Some(identity) = grant
+            .identity
+            .as_ref()
+            .filter(|_| issuer.is_for(&rule.name))
+        else {
             return Verdict::Allow(grant);
         };
         let Some(token) = issuer.sign(identity, request, now) else {

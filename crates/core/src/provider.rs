@@ -92,6 +92,7 @@ pub enum Conclusion {
 
 impl Finding<'_> {
     /// A refusal for which no genuine credential was seen.
+    #[inline]
     pub fn refused(reason: Reason, scheme: Scheme) -> Self {
         Self {
             response_edits: Vec::new(),
@@ -129,6 +130,7 @@ impl Provider {
     }
 
     /// Looks for this provider's credential in a request and checks it.
+    #[inline]
     pub fn check<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Finding<'a> {
         match self {
             Self::SignedUrl(links) => match links.check(request, facts) {
@@ -159,6 +161,7 @@ impl Provider {
 impl AppKeys {
     /// The hash of a key that one of our master secrets made. One that comes again costs
     /// a digest; that its master secret still counts is seen each time.
+    #[inline]
     fn recognise(&self, text: &[u8], now: UnixMillis) -> Result<KeyHash, Reason> {
         let mut reason = Reason::ForgedKey;
         let genuine = self.genuine.or_compute(
@@ -185,6 +188,7 @@ impl AppKeys {
     ///
     /// # Errors
     /// The reason for which it is no key.
+    #[inline]
     pub fn hashes(&self, text: &[u8], now: UnixMillis) -> Result<Hashes, Reason> {
         // What looks like one of our own is one, or forged: it is not asked about as if it
         // had come from elsewhere.
@@ -195,6 +199,7 @@ impl AppKeys {
         Ok(Hashes::Opaque(self.ring.candidates(&key, now)))
     }
 
+    #[inline]
     fn check<'a>(
         &'a self,
         request: &Request<'a>,
@@ -264,6 +269,7 @@ enum Gap {
 
 impl Hashes {
     /// The hashes.
+    #[inline]
     pub fn as_slice(&self) -> &[KeyHash] {
         match self {
             Self::Native(hash) => std::slice::from_ref(hash),
@@ -273,6 +279,7 @@ impl Hashes {
 
     /// The record of the one that is known. One is enough; that none is has to be known of
     /// each.
+    #[inline]
     fn known(&self, facts: &Facts<'_>) -> Result<Rc<KnownKey>, Gap> {
         let mut gap = Gap::Unknown;
         for hash in self.as_slice() {
@@ -290,6 +297,7 @@ impl Hashes {
 }
 
 /// What takes the credential of a carrier out of a request.
+#[inline]
 fn strip(carrier: &Carrier) -> Strip<'_> {
     match carrier {
         Carrier::Bearer | Carrier::Basic => Strip::Header("authorization"),

@@ -5,6 +5,7 @@ use crate::path::{Target, decode};
 
 /// The target without the parameters of these names, however they are spelled. All
 /// other bytes stay, but for a `?` that nothing would follow.
+#[inline]
 pub fn without(target: &Target<'_>, names: &[impl AsRef<str>]) -> String {
     let Some(query) = target.query else {
         return target.whole.to_owned();

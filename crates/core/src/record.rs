@@ -136,6 +136,7 @@ impl KnownKey {
     ///
     /// # Errors
     /// The reason why not.
+    #[inline]
     pub fn check(
         &self,
         user: Option<&[u8]>,
@@ -167,6 +168,7 @@ impl KnownKey {
     ///
     /// # Errors
     /// [`Reason::ReferrerNotAllowed`].
+    #[inline]
     pub fn check_referrer(&self, request: &Request<'_>) -> Result<(), Reason> {
         if self.allowed_referrers.is_empty() {
             return Ok(());

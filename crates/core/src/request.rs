@@ -23,6 +23,7 @@ pub struct Bytes {
 
 impl Bytes {
     /// `size` bytes of a buffer from `start` on, if there are so many.
+    #[inline]
     pub fn part(buffer: &Rc<Vec<u8>>, start: usize, size: usize) -> Option<Self> {
         let end = start.checked_add(size).filter(|end| *end <= buffer.len())?;
         Some(Self {
@@ -44,6 +45,7 @@ impl Deref for Bytes {
 }
 
 impl AsRef<[u8]> for Bytes {
+    #[inline]
     fn as_ref(&self) -> &[u8] {
         self
     }
@@ -86,6 +88,7 @@ impl From<String> for Bytes {
 }
 
 impl<T: AsRef<[u8]> + ?Sized> PartialEq<T> for Bytes {
+    #[inline]
     fn eq(&self, other: &T) -> bool {
         **self == *other.as_ref()
     }
@@ -122,6 +125,7 @@ impl<'a> Request<'a> {
     /// # Errors
     /// [`Reason::UnreadableRequest`] when method, path or host is missing, double
     /// or not ASCII; [`Reason::AmbiguousPath`] when the path can be read in two ways.
+    #[inline]
     pub fn read(headers: &'a [Header]) -> Result<Self, Reason> {
         let [method, authority, target] = pseudo_headers(headers)?;
         let (method, authority) = (visible(method)?, visible(authority)?);
@@ -143,6 +147,7 @@ impl<'a> Request<'a> {
     /// The method that a CORS preflight asks for, if this is one: OPTIONS with exactly one
     /// `origin` and one `access-control-request-method`, as the Fetch standard has it
     /// (section 4.8), and nothing that turns it into another method behind us.
+    #[inline]
     pub fn preflight(&self) -> Option<&'a str> {
         if self.method != "OPTIONS" {
             return None;
@@ -174,6 +179,7 @@ impl<'a> Request<'a> {
     }
 
     /// All values of a header; `name` is in lower case.
+    #[inline]
     pub fn values(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         values(self.headers, name.as_bytes())
     }
@@ -190,6 +196,7 @@ impl<'a> Request<'a> {
     }
 }
 
+#[inline]
 fn values<'a>(headers: &'a [Header], name: &[u8]) -> impl Iterator<Item = &'a [u8]> {
     headers
         .iter()
@@ -198,6 +205,7 @@ fn values<'a>(headers: &'a [Header], name: &[u8]) -> impl Iterator<Item = &'a [u
 }
 
 /// Method, authority and path, of each exactly one.
+#[inline]
 fn pseudo_headers(headers: &[Header]) -> Result<[&[u8]; 3], Reason> {
     let (mut method, mut authority, mut path) = (None, None, None);
     for (name, value) in headers.iter().filter(|it| it.0.first() == Some(&b':')) {
@@ -219,6 +227,7 @@ fn pseudo_headers(headers: &[Header]) -> Result<[&[u8]; 3], Reason> {
 }
 
 /// Visible ASCII, and some of it.
+#[inline]
 fn visible(value: &[u8]) -> Result<&str, Reason> {
     let is_visible = !value.is_empty() && value.iter().all(u8::is_ascii_graphic);
     let text = std::str::from_utf8(value).ok().filter(|_| is_visible);

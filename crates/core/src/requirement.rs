@@ -40,6 +40,7 @@ impl Requirement {
     }
 
     /// Whether the request brings what is required.
+    #[inline]
     pub fn check<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Finding<'a> {
         match self {
             Self::Nothing => Finding {
@@ -49,8 +50,14 @@ impl Requirement {
                 response_edits: Vec::new(),
             },
             Self::One(provider) => provider.check(request, facts),
-            Self::Any(some) => any(some.iter().map(|it| it.check(request, facts))),
-            Self::All(every) => all(every.iter().map(|it| it.check(request, facts))),
+            Self::Any(members) | Self::All(members) => {
+                let findings = members.iter().map(|it| it.check(request, facts));
+                let findings: Vec<_> = findings.collect();
+                match self {
+                    Self::Any(_) => any(findings),
+                    _ => all(findings),
+                }
+            }
         }
     }
 }
@@ -62,7 +69,7 @@ impl Requirement {
 /// most, and one that has a challenge more than one that has none. All are looked at: each may
 /// have seen a key. A link that works once is used only where nothing else is met, and a key
 /// passes unchecked only where nothing is met at all.
-fn any<'a>(findings: impl Iterator<Item = Finding<'a>>) -> Finding<'a> {
+fn any(findings: Vec<Finding<'_>>) -> Finding<'_> {
     let (mut strips, mut response_edits) = (Vec::new(), Vec::new());
     let (mut named, mut ask, mut nameless) = (None, None, None);
     let (mut for_once, mut unchecked, mut refused) = (None, None, None);
@@ -121,7 +128,7 @@ fn weight(refusal: Refusal) -> u8 {
 
 /// A refusal comes before a question: there is no use in asking. Of two links that work
 /// once only one could be used up.
-fn all<'a>(findings: impl Iterator<Item = Finding<'a>>) -> Finding<'a> {
+fn all(findings: Vec<Finding<'_>>) -> Finding<'_> {
     let (mut strips, mut response_edits) = (Vec::new(), Vec::new());
     let (mut identity, mut ask, mut refused) = (None, None, None);
     let mut is_unchecked = false;

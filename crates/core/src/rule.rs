@@ -87,6 +87,7 @@ impl Rule {
     /// Whether the rule is for this request, whose path in readable form is `path`. A
     /// preflight that it allows is for the method that is asked for, and has none of the
     /// headers.
+    #[inline]
     pub fn matches(&self, request: &Request<'_>, path: &str) -> bool {
         let method = self.preflight(request).unwrap_or(request.method);
         self.path.matches(path)
@@ -105,6 +106,7 @@ impl Rule {
     }
 
     /// Decides a request that the rule is for.
+    #[inline]
     pub fn decide(
         &self,
         request: &Request<'_>,
@@ -153,7 +155,9 @@ impl Rule {
                 let identity = identity.as_ref();
                 let mut grant = Grant::new(request, headers, outcome, &strips, identity);
                 // First, so that what is stricter about caches stands.
-                grant.response_edits.splice(..0, response_edits);
+                if !response_edits.is_empty() {
+                    grant.response_edits.splice(..0, response_edits);
+                }
                 match once {
                     Some(link) => self.redeem(link, grant, request),
                     None => Verdict::Allow(grant),
@@ -209,11 +213,13 @@ impl Rule {
     }
 
     /// The method that an allowed preflight asks for.
+    #[inline]
     fn preflight<'a>(&self, request: &Request<'a>) -> Option<&'a str> {
         self.allow_preflight.then(|| request.preflight())?
     }
 
     /// How a refusal for this method is to be put.
+    #[inline]
     pub fn voice(&self, method: &str) -> Voice<'_> {
         Voice {
             rule: &self.name,
@@ -226,6 +232,7 @@ impl Rule {
     }
 
     /// Whether the request brings what the rule requires.
+    #[inline]
     fn judge<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Finding<'a> {
         let mut finding = self.require.check(request, facts);
         let refused = |reason, scheme| Conclusion::Refused(Refusal { reason, scheme });
@@ -244,6 +251,7 @@ impl Rule {
         finding
     }
 
+    #[inline]
     fn lacks_scopes(&self, method: &str, identity: Option<&Identity>) -> bool {
         if self.scopes.is_empty() {
             return false;
@@ -253,6 +261,7 @@ impl Rule {
         !needed.is_some_and(|needed| needed.is_met_by(granted))
     }
 
+    #[inline]
     fn needed_scopes(&self, method: &str) -> Option<&Scopes> {
         let is_for =
             |it: &&NeededScopes| it.methods.is_empty() || it.methods.iter().any(|it| it == method);
@@ -262,6 +271,7 @@ impl Rule {
 
 impl HeaderMatch {
     /// Whether a request has it.
+    #[inline]
     pub fn matches(&self, request: &Request<'_>) -> bool {
         let mut values = request.values(&self.name);
         match &self.value {

@@ -130,6 +130,7 @@ impl<K> RingEntry<K> {
     }
 
     /// Whether the entry counts at `now`.
+    #[inline]
     pub fn is_current(&self, now: UnixMillis) -> bool {
         self.not_before.is_none_or(|from| from <= now)
             && self.not_after.is_none_or(|until| now < until)
@@ -142,6 +143,7 @@ pub struct KeyRing<K>(pub Vec<RingEntry<K>>);
 
 impl<K> KeyRing<K> {
     /// Those that count at `now`, in the order of the configuration.
+    #[inline]
     pub fn current(&self, now: UnixMillis) -> impl Iterator<Item = &RingEntry<K>> {
         self.0.iter().filter(move |entry| entry.is_current(now))
     }

@@ -35,6 +35,7 @@ pub struct Carried<'a> {
 
 impl<'a> Carried<'a> {
     /// What takes it out of the request. A path segment is out already.
+    #[inline]
     pub fn strip(&self) -> Option<Strip<'a>> {
         match self.carrier {
             Carrier::Query(name) => Some(Strip::Parameter(name)),
@@ -51,6 +52,7 @@ impl<'a> Carried<'a> {
 /// [`Reason::MissingCredential`] when there is none; [`Reason::DuplicateCredential`] for a
 /// second one anywhere, also an equal one; [`Reason::MalformedCredential`] for one that is
 /// no text or longer than [`MAX_TOKEN`].
+#[inline]
 pub fn find<'a>(carriers: &'a [Carrier], request: &Request<'a>) -> Result<Carried<'a>, Reason> {
     let mut found = None;
     for carrier in carriers {
@@ -128,6 +130,7 @@ impl Carrier {
 /// # Errors
 /// [`Reason::DuplicateCredential`] for a second, [`Reason::MalformedCredential`] for bytes
 /// that are no text.
+#[inline]
 pub fn only<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Result<Option<&'a str>, Reason> {
     let first = values.next();
     if values.next().is_some() {

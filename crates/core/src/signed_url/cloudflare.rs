@@ -32,7 +32,7 @@ use crate::secret::KeyRing;
 use crate::signed_url::carrier::only;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
-use crate::signed_url::{Covers, Format, Link, Strips, find_parameter};
+use crate::signed_url::{AnyFormat, Covers, Format, Link, Strips, find_parameter};
 use crate::time::{Millis, UnixMillis};
 
 /// Longest token: ten digits, a dash, and 44 characters of which each may be percent-encoded.
@@ -107,6 +107,11 @@ struct Token<'a> {
 }
 
 impl Format for Cloudflare {
+    fn into_any(self) -> AnyFormat {
+        AnyFormat::Cloudflare(self)
+    }
+
+    #[inline]
     fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason> {
         let token = self.find(request)?;
         let stamp = parse_stamp(token.stamp)?;
@@ -226,6 +231,7 @@ impl Cloudflare {
         Some(format!("{target}{separator}{parameter}={stamp}-{text}"))
     }
 
+    #[inline]
     fn find<'a>(&'a self, request: &Request<'a>) -> Result<Token<'a>, Reason> {
         let mut found = None;
         for carrier in &self.carriers {
@@ -238,6 +244,7 @@ impl Cloudflare {
         found.ok_or(Reason::MissingCredential)
     }
 
+    #[inline]
     fn decode_mac(&self, text: &str) -> Result<[u8; 32], Reason> {
         let text = decode_token(text)?;
         // Both engines refuse other alphabets, junk, wrong padding and trailing bits. The
@@ -253,6 +260,7 @@ impl Cloudflare {
     }
 
     /// What the MAC covers, if one of the secrets made it.
+    #[inline]
     fn signed<'a>(
         &self,
         request: &Request<'a>,
@@ -292,6 +300,7 @@ impl Cloudflare {
 }
 
 impl LinkCarrier {
+    #[inline]
     fn find<'a>(&'a self, request: &Request<'a>) -> Result<Option<Token<'a>>, Reason> {
         let whole = request.target.whole;
         let in_header = |stamp, mac, names: &[&'a String]| Token {
@@ -342,6 +351,7 @@ impl LinkCarrier {
 
 impl Stamp {
     /// The first instant at which a link with this stamp holds no more.
+    #[inline]
     pub fn end(self, stamp: UnixMillis) -> UnixMillis {
         match self {
             Self::Issued { ttl } => stamp.plus(ttl),
@@ -349,6 +359,7 @@ impl Stamp {
         }
     }
 
+    #[inline]
     fn check(self, stamp_secs: u64, now: UnixMillis, skew: Millis) -> Result<(), Reason> {
         let stamp = UnixMillis::from_secs(stamp_secs);
         match self {
@@ -364,6 +375,7 @@ impl Stamp {
 }
 
 /// Splits `<stamp>-<mac>`.
+#[inline]
 fn split_token(token: &str) -> Result<(&str, &str), Reason> {
     if token.len() > MAX_TOKEN {
         return Err(Reason::MalformedCredential);
@@ -373,6 +385,7 @@ fn split_token(token: &str) -> Result<(&str, &str), Reason> {
 
 /// Unix seconds in exactly ten digits, the first of which is not zero: a shorter or
 /// longer stamp would let digits of the path pass as digits of the time.
+#[inline]
 fn parse_stamp(text: &str) -> Result<u64, Reason> {
     let all_digits = text.bytes().all(|byte| byte.is_ascii_digit());
     if text.len() != 10 || !all_digits || text.starts_with('0') {

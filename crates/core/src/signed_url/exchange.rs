@@ -62,6 +62,7 @@ impl SignedUrl {
     ///
     /// # Errors
     /// As [`Format::verify`]; [`Reason::DuplicateCredential`] for two cookies of this name.
+    #[inline]
     pub fn check<'a>(
         &'a self,
         request: &Request<'a>,

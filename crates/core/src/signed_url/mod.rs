@@ -93,6 +93,7 @@ pub mod uri_signing;
 pub mod wildcard;
 
 use std::fmt;
+use std::ops::Deref;
 
 use arrayvec::ArrayVec;
 
@@ -110,13 +111,70 @@ use crate::time::UnixMillis;
 #[derive(Debug)]
 pub struct SignedUrl {
     /// How its links are made.
-    pub format: Box<dyn Format>,
+    pub format: AnyFormat,
     /// Whether a link is exchanged for a cookie, and for which.
     pub exchange: Option<exchange::Exchange>,
 }
 
+/// A format, whichever it is. The two that every build has are called by name, so that a
+/// check of their links is compiled where it is called.
+pub enum AnyFormat {
+    /// Our own.
+    Keygate(keygate::Keygate),
+    /// Cloudflare's.
+    Cloudflare(cloudflare::Cloudflare),
+    /// Any other.
+    Other(Box<dyn Format>),
+}
+
+impl AnyFormat {
+    /// As [`Format::verify`].
+    ///
+    /// # Errors
+    /// As [`Format::verify`].
+    #[inline]
+    pub fn verify<'a>(
+        &'a self,
+        request: &Request<'a>,
+        facts: &Facts<'_>,
+    ) -> Result<Link<'a>, Reason> {
+        match self {
+            Self::Keygate(it) => it.verify(request, facts),
+            Self::Cloudflare(it) => it.verify(request, facts),
+            Self::Other(it) => it.verify(request, facts),
+        }
+    }
+}
+
+impl Deref for AnyFormat {
+    type Target = dyn Format;
+
+    #[inline]
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::Keygate(it) => it,
+            Self::Cloudflare(it) => it,
+            Self::Other(it) => &**it,
+        }
+    }
+}
+
+impl fmt::Debug for AnyFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
 /// A format of signed URLs, configured.
 pub trait Format {
+    /// One of them all.
+    fn into_any(self) -> AnyFormat
+    where
+        Self: Sized + 'static,
+    {
+        AnyFormat::Other(Box::new(self))
+    }
+
     /// Checks the link of a request.
     ///
     /// # Errors
@@ -226,6 +284,7 @@ fn signer<'r, K>(
 
 impl<'a> Link<'a> {
     /// A link for the path of the request, until an instant.
+    #[inline]
     pub fn new(strips: impl IntoIterator<Item = Strip<'a>>, expires: Option<UnixMillis>) -> Self {
         Self {
             strips: strips.into_iter().take(8).collect(),

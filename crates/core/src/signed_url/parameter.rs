@@ -24,6 +24,7 @@ pub struct TokenParameter<'a> {
 /// [`Reason::DuplicateCredential`] when it stands twice, in whatever spelling;
 /// [`Reason::MalformedCredential`] when its name is percent-encoded or has no `=`:
 /// programs behind us could read it otherwise than we do.
+#[inline]
 pub fn find_parameter<'a>(
     target: &Target<'a>,
     name: &str,

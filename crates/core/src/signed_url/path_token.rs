@@ -34,10 +34,15 @@ impl<'a> PathToken<'a> {
     /// # Errors
     /// [`Reason::DuplicateCredential`] for a second one; [`Reason::MalformedCredential`]
     /// when its name is percent-encoded: programs behind us could read it otherwise.
+    #[inline]
     pub fn find(target: &Target<'a>, names: &[String]) -> Result<Option<Self>, Reason> {
-        if names.is_empty() {
-            return Ok(None);
+        match names {
+            [] => Ok(None),
+            names => Self::find_one(target, names),
         }
+    }
+
+    fn find_one(target: &Target<'a>, names: &[String]) -> Result<Option<Self>, Reason> {
         let mut found = None;
         let mut at = 0_usize;
         for segment in target.path.split('/') {

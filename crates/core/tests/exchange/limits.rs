@@ -286,7 +286,7 @@ fn the_cookie_of_a_link_without_an_end_has_one() {
     };
     let max_session = Millis::from_secs(600);
     let links = SignedUrl {
-        format: Box::new(Endless),
+        format: Endless.into_any(),
         exchange: Some(Exchange {
             tokens: Keygate {
                 keys: Keys::Hs256(KeyRing(vec![entry])),

@@ -103,7 +103,7 @@ macro_rules! formats {
                 let format = match format {
                     $($(#[$gate])? $name => {
                         let written = self.part(path, text)?;
-                        boxed(self.$module(path, &written))
+                        self.$module(path, &written).map(Format::into_any)
                     })*
                     _ => {
                         let message = format!("must be one of {}", FORMATS.join(", "));
@@ -240,8 +240,4 @@ impl Compiler<'_> {
         self.at_most(path, span, most);
         span.unwrap_or(default)
     }
-}
-
-fn boxed<F: Format + 'static>(format: Option<F>) -> Option<Box<dyn Format>> {
-    format.map(|it| Box::new(it) as Box<dyn Format>)
 }

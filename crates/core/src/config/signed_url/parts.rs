@@ -29,7 +29,6 @@ impl Compiler<'_> {
     }
 
     /// A ring of secrets under one hash.
-    #[inline(never)]
     pub(super) fn hmac_keys(
         &mut self,
         path: &str,
@@ -43,7 +42,6 @@ impl Compiler<'_> {
 
     /// A ring of secrets as they are.
     #[cfg(feature = "formats-cdn")]
-    #[inline(never)]
     pub(super) fn plain_ring(&mut self, path: &str, ring: &str) -> Option<KeyRing<Secret>> {
         self.ring_of(path, ring, |_, entry| Some(entry.key.clone()))
     }

@@ -79,6 +79,7 @@ impl<'a> Fields<'a> {
     ///
     /// # Errors
     /// [`FieldError`]: the token is malformed.
+    #[inline]
     pub fn parse(text: &'a str) -> Result<Self, FieldError> {
         let mut fields = Self {
             text,
@@ -114,11 +115,13 @@ impl<'a> Fields<'a> {
     }
 
     /// Whether a field stands there.
+    #[inline]
     pub fn has(&self, letter: char) -> bool {
         self.present & bit(letter) != 0
     }
 
     /// The values of a field that may stand several times, in their order.
+    #[inline]
     pub fn values(&self, letter: char) -> impl Iterator<Item = &'a str> + use<'a> {
         let mut rest = if self.has(letter) { self.text } else { "" };
         std::iter::from_fn(move || {
@@ -130,6 +133,7 @@ impl<'a> Fields<'a> {
         .map(|(_, value)| value)
     }
 
+    #[inline]
     fn take(&mut self, letter: char, value: &'a str) -> Option<()> {
         // All that a field can hold is visible ASCII.
         if !value.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -182,6 +186,7 @@ impl<'a> Fields<'a> {
         is_good.then_some(())
     }
 
+    #[inline]
     fn complete(self) -> Result<Self, FieldError> {
         if self.key_id.is_empty() {
             return Err(FieldError::Missing('k'));
@@ -200,6 +205,7 @@ impl<'a> Fields<'a> {
 }
 
 /// The first field of a text: letter, value, and what follows.
+#[inline]
 fn split(text: &str) -> Option<(char, &str, &str)> {
     let (&letter, _) = text.as_bytes().split_first()?;
     let rest = text.get(1..).filter(|_| letter.is_ascii_alphabetic())?;
@@ -212,17 +218,20 @@ fn split(text: &str) -> Option<(char, &str, &str)> {
 }
 
 /// The bit of a letter.
+#[inline]
 fn bit(letter: char) -> u32 {
     1_u32.wrapping_shl(u32::from(letter) & 31)
 }
 
 /// A number without sign and leading zero, greater than zero.
+#[inline]
 fn decimal(text: &str) -> Option<u64> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
     is_number.then(|| text.parse().ok())?
 }
 
 /// Unix seconds, at most ten digits.
+#[inline]
 fn seconds(text: &str) -> Option<UnixMillis> {
     let seconds = decimal(text).filter(|_| text.len() <= 10)?;
     Some(UnixMillis::from_secs(seconds))

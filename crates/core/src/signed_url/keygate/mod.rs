@@ -25,7 +25,7 @@ use crate::signed_url::carrier::{self, Carrier};
 use crate::signed_url::public_key::PublicKey;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
-use crate::signed_url::{Format, Link};
+use crate::signed_url::{AnyFormat, Format, Link};
 use crate::time::Millis;
 
 /// How links of one provider are checked and made.
@@ -97,6 +97,11 @@ impl Keys {
 }
 
 impl Format for Keygate {
+    fn into_any(self) -> AnyFormat {
+        AnyFormat::Keygate(self)
+    }
+
+    #[inline]
     fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason> {
         self.check(request, facts)
     }

@@ -35,6 +35,7 @@ pub struct Subject<'a> {
 /// # Errors
 /// [`AmbiguousPath`] when a signed part has a broken percent encoding: such a text has no
 /// canonical form.
+#[inline]
 pub fn write(
     algorithm: Algorithm,
     fields: &Fields<'_>,
@@ -89,6 +90,7 @@ enum Kept<'a> {
 }
 
 impl<'a> Kept<'a> {
+    #[inline]
     fn around(subject: &Subject<'a>) -> Self {
         let Some(query) = subject.query else {
             return Self::Around(None, None);
@@ -106,6 +108,7 @@ impl<'a> Kept<'a> {
     }
 
     /// Hands them out in canonical form.
+    #[inline]
     fn write(
         &self,
         fields: &Fields<'_>,
@@ -152,6 +155,7 @@ fn each(
 }
 
 /// The name of `name=value`, as it is spelled.
+#[inline]
 pub fn name_of(parameter: &str) -> &str {
     cut(parameter, b'=').map_or(parameter, |(name, _)| name)
 }
@@ -174,12 +178,14 @@ pub(super) fn means(pattern: &str, spelled: &str) -> bool {
     whole.is_ok() && is_so && wanted.is_empty()
 }
 
+#[inline]
 fn field(letter: &[u8; 1], value: &[u8], out: &mut impl FnMut(&[u8])) {
     head(letter, value.len(), out);
     out(value);
 }
 
 /// The letter, the length and the colon of a field.
+#[inline]
 fn head(letter: &[u8; 1], length: usize, out: &mut impl FnMut(&[u8])) {
     let mut digits = ArrayVec::<u8, 22>::new();
     digits.push(b':');
@@ -197,6 +203,7 @@ fn head(letter: &[u8; 1], length: usize, out: &mut impl FnMut(&[u8])) {
     out(&digits);
 }
 
+#[inline]
 fn lower(host: &str, out: &mut impl FnMut(&[u8])) {
     if !host.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return out(host.as_bytes());
@@ -206,6 +213,7 @@ fn lower(host: &str, out: &mut impl FnMut(&[u8])) {
     }
 }
 
+#[inline]
 fn add(length: &mut usize, piece: &[u8]) {
     *length = length.saturating_add(piece.len());
 }

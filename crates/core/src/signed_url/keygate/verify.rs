@@ -39,6 +39,7 @@ pub(super) struct Token {
 }
 
 impl Keygate {
+    #[inline]
     pub(super) fn check<'a>(
         &'a self,
         request: &Request<'a>,
@@ -72,6 +73,7 @@ impl Keygate {
         })
     }
 
+    #[inline]
     pub(super) fn decode(&self, found: &Carried<'_>) -> Result<Token, Reason> {
         if found.text.len() > MAX_TOKEN {
             return Err(Reason::MalformedCredential);
@@ -89,6 +91,7 @@ impl Keygate {
 
     /// Whether the request is what the link is for, where that is not in the signed text.
     /// It looks like a wrong signature, as it does for a link with the exact path.
+    #[inline]
     fn scope<'a>(
         &self,
         request: &Request<'a>,
@@ -118,6 +121,7 @@ impl Keygate {
     /// Whether the query has no other parameters than the token and the configuration
     /// permit. To some programs a `;` begins a parameter, too: none hides behind one in a
     /// parameter that is let pass for its name, and not for its signature.
+    #[inline]
     pub(super) fn has_query(
         &self,
         request: &Request<'_>,
@@ -146,6 +150,7 @@ impl Keygate {
         })
     }
 
+    #[inline]
     fn time(&self, fields: &Fields<'_>, now: UnixMillis) -> Result<(), Reason> {
         let (begin, end) = (fields.not_before, fields.expires);
         if begin.is_some_and(|begin| begin > now.plus(self.skew)) {
@@ -162,6 +167,7 @@ impl Keygate {
 }
 
 impl Token {
+    #[inline]
     pub(super) fn decode(text: &[u8], signature_length: usize) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?;
         let (fields, encoded) = cut(text.strip_prefix(VERSION)?, b'.')?;
@@ -179,6 +185,7 @@ impl Token {
         })
     }
 
+    #[inline]
     pub(super) fn signature(&self) -> &[u8] {
         self.signature.get(..self.length).unwrap_or_default()
     }
@@ -187,6 +194,7 @@ impl Token {
 impl Keys {
     /// Whether the key that the token names signed this. Another key is never tried: a
     /// token of an unknown one costs as much as one with a wrong signature.
+    #[inline]
     pub(super) fn signed(
         &self,
         fields: &Fields<'_>,
@@ -234,6 +242,7 @@ impl Keys {
     }
 }
 
+#[inline]
 fn hs256(key: &Hmac<Sha256>, fields: &Fields<'_>, subject: &Subject<'_>, signature: &[u8]) -> bool {
     let mut expected = key.clone();
     let mut room = ArrayVec::new();
@@ -244,6 +253,7 @@ fn hs256(key: &Hmac<Sha256>, fields: &Fields<'_>, subject: &Subject<'_>, signatu
 }
 
 /// Many small pieces cost a MAC more than what is in them: it gets them by the hundred.
+#[inline]
 fn gather(mac: &mut Hmac<Sha256>, room: &mut ArrayVec<u8, 256>, piece: &[u8]) {
     if room.try_extend_from_slice(piece).is_err() {
         mac.update(room);
@@ -263,6 +273,7 @@ fn eddsa(key: &PublicKey, fields: &Fields<'_>, subject: &Subject<'_>, signature:
 
 /// The entry that the token names, if it counts now; or any other, and that it is not the
 /// one.
+#[inline]
 fn pick<'r, K>(
     ring: &'r KeyRing<K>,
     fields: &Fields<'_>,
@@ -278,6 +289,7 @@ fn pick<'r, K>(
 /// # Errors
 /// [`Reason::WrongSignature`] when a signed header or cookie is missing,
 /// [`Reason::DuplicateCredential`] when it is there twice.
+#[inline]
 pub(super) fn subject<'a>(
     request: &Request<'a>,
     fields: &Fields<'_>,
@@ -310,6 +322,7 @@ pub(super) fn subject<'a>(
     Ok(subject)
 }
 
+#[inline]
 fn once<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Result<&'a [u8], Reason> {
     let first = values.next().ok_or(Reason::WrongSignature)?;
     match values.next() {
@@ -319,6 +332,7 @@ fn once<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Result<&'a [u8], Reas
 }
 
 /// Whether the client is where the link permits.
+#[inline]
 fn from_here(fields: &Fields<'_>, facts: &Facts<'_>) -> Result<(), Reason> {
     let mut ranges = fields.values('a').filter_map(address).peekable();
     if ranges.peek().is_none() {
