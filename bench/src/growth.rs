@@ -1,17 +1,22 @@
 //! How the key service and the workers' cache bear many keys: the cost of a lookup by the
-//! number of keys in the database, and how many requests of a Zipf mix the cache answers.
+//! number of keys in the database, how many requests of a Zipf mix the cache answers, what two
+//! workers cost beside one, and a thousand clients at an Envoy that knows no key.
+
+mod cold_start;
+mod workers;
 
 use std::error::Error;
 
 use keygate_core::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
 use keygate_core::secret::Secret;
-use keygate_tests::envoy::Envoy;
+use keygate_tests::envoy::{Envoy, EnvoyConfig};
 use keygate_tests::service::{APP_KEYS, Service};
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
 use crate::cpu::{self, Cores};
-use crate::load::{Request, Script};
+use crate::load::{self, Request, Script};
+use crate::measure::Plan;
 use crate::{credentials, subject};
 
 /// Keys in the database.
@@ -23,14 +28,20 @@ const COLD: u32 = 200_000;
 /// Keys that are in use, of those in the largest database.
 const IN_USE: u32 = 100_000;
 
-/// Requests of the mix, before it begins again.
+/// Requests of the mix that fill the cache, and as many others that are counted.
 const MIX: usize = 400_000;
 
 /// How unequal the use is: the key of rank r is used as 1/r to this power.
 const ZIPF: f64 = 1.0;
 
 /// Measures, and gives all of it as JSON.
-pub fn run(cores: Cores, seconds: u64) -> Result<Value, Box<dyn Error>> {
+///
+/// # Errors
+/// The database cannot be filled.
+pub fn run(cores: Cores, plan: &Plan) -> Result<Value, Box<dyn Error>> {
+    load::allow_many_files()?;
+    // As long in all as a variant of the edge.
+    let seconds = plan.seconds * plan.rounds.div_ceil(4) as u64;
     let mut keys = Generator::new();
     let cold: Vec<String> = keys.make(COLD).map(|it| it.text.to_string()).collect();
     let (mut lookups, mut stored, mut mix) = (Vec::new(), Vec::new(), Value::Null);
@@ -47,7 +58,12 @@ pub fn run(cores: Cores, seconds: u64) -> Result<Value, Box<dyn Error>> {
             mix = zipf_mix(&service, &stored[..IN_USE as usize], cores, seconds);
         }
     }
-    Ok(json!({ "lookups": lookups, "zipf_mix": mix }))
+    Ok(json!({
+        "lookups": lookups,
+        "zipf_mix": mix,
+        "workers": workers::run(cores, plan.rounds.div_ceil(2), plan.seconds),
+        "cold_start": cold_start::run(cores, plan.rounds.div_ceil(3))?
+    }))
 }
 
 /// Keys of our secret, always the same ones.
@@ -98,19 +114,30 @@ pub fn store(
     Ok(texts)
 }
 
-fn start(service: &Service, cores: Cores) -> Envoy {
-    let config = subject::keygate(credentials::edit_policy, service.port()).concurrency(1);
-    let envoy = Envoy::start(subject::with_secrets(config));
-    cpu::pin(
-        envoy.id().expect("an Envoy in a container is not measured"),
-        cores.proxies,
-    );
+/// An Envoy with so many workers. One alone is bound to a core; several run where there is time.
+fn start(config: EnvoyConfig, workers: u32, cores: Cores) -> Envoy {
+    let envoy = Envoy::start(config.concurrency(workers));
+    if workers == 1 {
+        cpu::pin(process(&envoy), cores.proxies);
+    }
     envoy
 }
 
-fn requests<'a>(keys: impl IntoIterator<Item = &'a String>) -> Script {
-    let bearer = |key| Request::with("/api/hello", "authorization", format!("Bearer {key}"));
-    Script::new(&keys.into_iter().map(bearer).collect::<Vec<_>>())
+fn keygate(service: &Service) -> EnvoyConfig {
+    subject::with_secrets(subject::keygate(credentials::edit_policy, service.port()))
+}
+
+fn process(envoy: &Envoy) -> u32 {
+    envoy.id().expect("an Envoy in a container is not measured")
+}
+
+/// A request with an app key.
+fn request(key: &String) -> Request {
+    Request::with("/api/hello", "authorization", format!("Bearer {key}"))
+}
+
+fn script<'a>(keys: impl IntoIterator<Item = &'a String>) -> Script {
+    Script::new(&keys.into_iter().map(request).collect::<Vec<_>>())
 }
 
 /// Keys that the service does not know, each of them once: the cache never helps.
@@ -121,8 +148,8 @@ fn unknown_keys(
     cores: Cores,
     seconds: u64,
 ) -> Value {
-    let envoy = start(service, cores);
-    let script = requests(keys);
+    let envoy = start(keygate(service), 1, cores);
+    let script = script(keys);
     let before = cpu::time(service.id());
     let counted = script.run(envoy.port(), seconds, cores.load);
     let spent = cpu::time(service.id()) - before;
@@ -146,17 +173,18 @@ fn unknown_keys(
 
 /// Known keys, some of them far more often than others.
 fn zipf_mix(service: &Service, keys: &[String], cores: Cores, seconds: u64) -> Value {
-    let envoy = start(service, cores);
+    let envoy = start(keygate(service), 1, cores);
     let mut random = fastrand::Rng::with_seed(4);
     let ranks = Zipf::new(keys.len());
-    let script = requests((0..MIX).map(|_| &keys[ranks.pick(random.f64())]));
-    // The cache fills up.
-    let warm = script.run(envoy.port(), 3 * seconds, cores.load);
+    let mut mix = || script((0..MIX).map(|_| &keys[ranks.pick(random.f64())]));
+    let (to_fill, to_count) = (mix(), mix());
+    let warm = to_fill.run(envoy.port(), 3 * seconds, cores.load);
     let before = callouts(&envoy);
-    let counted = script.run(envoy.port(), 3 * seconds, cores.load);
+    let counted = to_count.run(envoy.port(), 3 * seconds, cores.load);
     let asked = callouts(&envoy) - before;
     for it in [warm, counted] {
         assert_eq!(it.refused, 0, "a known key was refused");
+        assert!(it.requests < MIX as u64, "the mix has begun again");
     }
     let (requests, took) = (counted.requests as f64, counted.duration.as_secs_f64());
     json!({
@@ -167,10 +195,11 @@ fn zipf_mix(service: &Service, keys: &[String], cores: Cores, seconds: u64) -> V
     })
 }
 
-/// Questions to the key service so far; a poll of the change feed is one, too.
+/// Lookups at the key service so far, of up to a hundred keys each; no polls of the change feed.
 fn callouts(envoy: &Envoy) -> u64 {
-    let name = "cluster.keygate_keys.upstream_rq_total";
-    envoy.stat(name).unwrap_or(0)
+    let names = ["answered", "unavailable"];
+    let counted = names.map(|it| envoy.stat(&format!("wasmcustom.keygate_lookup.{it}")));
+    counted.into_iter().flatten().sum()
 }
 
 struct Zipf(Vec<f64>);
@@ -219,6 +248,10 @@ pub fn table(json: &Value) -> String {
         number(&mix["requests_per_second"]),
         number(&mix["callouts_per_second"]),
     );
+    out += "\n";
+    out += &workers::table(&json["workers"]);
+    out += "\n";
+    out += &cold_start::table(&json["cold_start"]);
     out
 }
 

@@ -3,9 +3,11 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::cpu;
 
@@ -144,6 +146,71 @@ pub fn at_rate(
     })
 }
 
+/// A thousand connections are as many files, here and in what is started after this: allows
+/// 20,000 of them, or as many as may be allowed.
+pub fn allow_many_files() -> io::Result<()> {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let current = maximum.map_or(Some(20_000), |it| Some(it.min(20_000)));
+    Ok(setrlimit(Resource::Nofile, Rlimit { current, maximum })?)
+}
+
+/// Clients with a connection each, which ask together.
+pub struct Crowd(Vec<Connection>);
+
+/// What the clients of a [`Crowd`] have seen.
+pub struct Burst {
+    /// How long it took until the last request was sent.
+    pub sent: Duration,
+    /// The status, or `None` where the connection broke before the answer was whole; and the
+    /// time from the instant before the first request was sent. In the order of the answers.
+    pub answers: Vec<(Option<u16>, Duration)>,
+}
+
+impl Crowd {
+    /// So many connections. The kernel takes them before the proxy does.
+    ///
+    /// # Panics
+    /// When nobody listens.
+    pub fn open(port: u16, clients: usize) -> Self {
+        Self((0..clients).map(|_| Connection::open(port)).collect())
+    }
+
+    /// Each client sends one request, as soon after the one before as a core can, and waits.
+    /// Spins on its core. The connections stay open until the last answer has come.
+    ///
+    /// # Panics
+    /// When an answer does not come.
+    pub fn ask(mut self, requests: &[Request], core: usize) -> Burst {
+        assert_eq!(requests.len(), self.0.len(), "a request for each client");
+        let requests: Vec<Vec<u8>> = requests.iter().map(Request::bytes).collect();
+        on_core(core, || {
+            let start = Instant::now();
+            for (client, request) in self.0.iter_mut().zip(&requests) {
+                client.send(request);
+            }
+            let sent = start.elapsed();
+            let mut answers = Vec::with_capacity(requests.len());
+            let mut waiting: Vec<_> = self.0.iter_mut().collect();
+            while !waiting.is_empty() {
+                waiting.retain_mut(|client| {
+                    let status = client.receive();
+                    if let Ok(None) = status {
+                        return true;
+                    }
+                    answers.push((status.ok().flatten(), start.elapsed()));
+                    false
+                });
+                assert!(
+                    start.elapsed() < PATIENCE,
+                    "{} clients have no answer",
+                    waiting.len()
+                );
+            }
+            Burst { sent, answers }
+        })
+    }
+}
+
 struct Client {
     idle: Vec<Connection>,
     busy: VecDeque<Connection>,
@@ -221,16 +288,24 @@ impl Connection {
 
     /// Reads what is there; the status when the answer is whole.
     fn answer(&mut self) -> Option<u16> {
+        let received = self.receive();
+        received.unwrap_or_else(|error| panic!("a connection has broken: {error}"))
+    }
+
+    /// The same, where a connection may break.
+    fn receive(&mut self) -> io::Result<Option<u16>> {
         let mut buffer = [0; 4096];
         match self.stream.read(&mut buffer) {
-            Ok(0) => panic!("the proxy has closed a connection"),
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
             Ok(read) => self.received.extend_from_slice(&buffer[..read]),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
-            Err(error) => panic!("a connection has broken: {error}"),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+            Err(error) => return Err(error),
         }
-        let status = whole(&self.received)?;
-        self.received.clear();
-        Some(status)
+        let status = whole(&self.received);
+        if status.is_some() {
+            self.received.clear();
+        }
+        Ok(status)
     }
 }
 

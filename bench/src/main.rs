@@ -61,9 +61,7 @@ fn edge(plan: Plan, cores: Cores) -> Result<(), Box<dyn Error>> {
 
 fn growth(plan: Plan, cores: Cores) -> Result<(), Box<dyn Error>> {
     let mut json = machine::describe(cores);
-    // As long in all as a variant of the edge.
-    let seconds = plan.seconds * plan.rounds.div_ceil(4) as u64;
-    json["growth"] = growth::run(cores, seconds)?;
+    json["growth"] = growth::run(cores, &plan)?;
     fs::write(target().join("growth.json"), format!("{json:#}\n"))?;
     let table = format!(
         "{}\n{}",

@@ -145,6 +145,47 @@ pub fn table(json: &Value) -> String {
     out
 }
 
+/// Median and quartiles of some rounds: `{"middle": 2.5, "spread": [1.75, 3.25]}`.
+pub fn figure(values: &[f64]) -> Value {
+    written(Figure::of(values))
+}
+
+/// The same of the ratios of one to the other, round by round.
+pub fn ratio(values: &[f64], others: &[f64]) -> Value {
+    written(Figure::of_ratios(values, others))
+}
+
+fn written(Figure { middle, spread }: Figure) -> Value {
+    json!({ "middle": middle, "spread": spread })
+}
+
+/// A [`figure`] in the JSON by its pointer, divided by a unit: `middle (first quartile – third)`.
+pub fn shown(json: &Value, pointer: &str, unit: f64) -> String {
+    let at = |name: &str| json.pointer(&format!("{pointer}/{name}"));
+    let number = |name| at(name).and_then(Value::as_f64).unwrap_or(f64::NAN) / unit;
+    let [middle, low, high] = ["middle", "spread/0", "spread/1"].map(number);
+    format!("{} ({} – {})", round(middle), round(low), round(high))
+}
+
+/// Three digits that count, with commas.
+pub fn round(value: f64) -> String {
+    let digits = match value.abs() {
+        it if it >= 100.0 => 0,
+        it if it >= 10.0 => 1,
+        _ => 2,
+    };
+    let text = format!("{value:.digits$}");
+    let (whole, fraction) = text.split_at(text.find('.').unwrap_or(text.len()));
+    let mut out = String::new();
+    for (place, digit) in whole.chars().enumerate() {
+        if place > 0 && (whole.len() - place) % 3 == 0 && digit.is_ascii_digit() {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out + fraction
+}
+
 /// The page with new text between `<!-- NAME:begin -->` and `<!-- NAME:end -->`.
 pub fn between_markers(page: &str, name: &str, text: &str) -> Result<String, String> {
     let (begin, end) = (
@@ -169,5 +210,12 @@ mod tests {
         assert_eq!(new, "a\n<!-- t:begin -->\nnew\n<!-- t:end -->\nz\n");
         assert_eq!(between_markers(&new, "t", "new\n").unwrap(), new);
         assert!(between_markers("a page without them", "t", "new\n").is_err());
+    }
+
+    #[test]
+    fn numbers_have_three_digits_that_count_and_commas() {
+        let numbers = [0.805, 12.34, 123.4, 1234.0, 800_000_000.0, -1234.0];
+        let texts = ["0.81", "12.3", "123", "1,234", "800,000,000", "-1,234"];
+        assert_eq!(numbers.map(round), texts);
     }
 }

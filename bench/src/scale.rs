@@ -12,13 +12,13 @@ use std::error::Error;
 
 use keygate_tests::service::{EDGE_TOKEN, Service};
 use rusqlite::{Connection, params};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
 
 use crate::growth;
-use crate::statistics::Figure;
+use crate::load;
 
 pub use derived::derived;
+pub use fleet::metric;
 pub use page::measured;
 
 /// Keys in the database.
@@ -35,7 +35,7 @@ const CACHED: u32 = 50_000;
 /// # Errors
 /// The database cannot be filled.
 pub fn run(rounds: usize, is_whole: bool) -> Result<Value, Box<dyn Error>> {
-    allow_many_files()?;
+    load::allow_many_files()?;
     let service = Service::start();
     service.stop();
     let texts = growth::store(&service, growth::Generator::new().make(CACHED))?;
@@ -55,19 +55,6 @@ pub fn run(rounds: usize, is_whole: bool) -> Result<Value, Box<dyn Error>> {
     eprintln!("bench: an Envoy");
     let edge = edge::run(&service, stored, &texts, rounds.div_ceil(3))?;
     Ok(json!({ "sizes": of_sizes, "fleet": fleet, "edge": edge }))
-}
-
-/// Median and quartiles.
-fn figure(values: &[f64]) -> Value {
-    let Figure { middle, spread } = Figure::of(values);
-    json!({ "middle": middle, "spread": spread })
-}
-
-/// A thousand connections are as many files, here and in the service that inherits this.
-fn allow_many_files() -> Result<(), Box<dyn Error>> {
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    let current = maximum.map_or(Some(20_000), |it| Some(it.min(20_000)));
-    Ok(setrlimit(Resource::Nofile, Rlimit { current, maximum })?)
 }
 
 /// Puts more keys into the database of a service that is stopped: rows as the service makes

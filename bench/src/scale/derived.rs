@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::edge::WORKERS;
-use super::page::{middle, round};
+use super::page::middle;
 use super::{CACHED, KEPT_CHANGES};
+use crate::report::round;
 
 /// The fleet of the question.
 const ENVOYS: f64 = 1_000.0;

@@ -12,10 +12,11 @@ use keygate_tests::service::Service;
 use keygate_tests::wait;
 use serde_json::{Value, json};
 
+use super::CACHED;
 use super::fleet::metric;
 use super::service::{Rows, revocation};
-use super::{CACHED, figure};
 use crate::cpu;
+use crate::report::figure;
 use crate::{credentials, subject};
 
 /// Workers of an Envoy.

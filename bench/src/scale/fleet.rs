@@ -9,9 +9,9 @@ use keygate_tests::wait;
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use serde_json::{Value, json};
 
-use super::figure;
 use super::service::{newest, poll};
 use crate::cpu;
+use crate::report::figure;
 
 /// Edges.
 pub const EDGES: usize = 1000;

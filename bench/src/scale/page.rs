@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use crate::report::{round, shown};
+
 /// What each call is, for a reader.
 const CALLS: [(&str, &str); 8] = [
     ("poll_0", "poll that is held, and ends without news"),
@@ -20,33 +22,6 @@ const CALLS: [(&str, &str); 8] = [
 pub fn middle(json: &Value, pointer: &str, unit: f64) -> f64 {
     let found = json.pointer(pointer).and_then(|it| it["middle"].as_f64());
     found.unwrap_or_else(|| panic!("no figure at {pointer}")) / unit
-}
-
-/// `middle (first quartile – third)`.
-fn shown(json: &Value, pointer: &str, unit: f64) -> String {
-    let at = |name: &str| json.pointer(&format!("{pointer}/{name}"));
-    let number = |name| at(name).and_then(Value::as_f64).unwrap_or(f64::NAN) / unit;
-    let [middle, low, high] = ["middle", "spread/0", "spread/1"].map(number);
-    format!("{} ({} – {})", round(middle), round(low), round(high))
-}
-
-/// Three digits that count, with commas.
-pub fn round(value: f64) -> String {
-    let digits = match value.abs() {
-        it if it >= 100.0 => 0,
-        it if it >= 10.0 => 1,
-        _ => 2,
-    };
-    let text = format!("{value:.digits$}");
-    let (whole, fraction) = text.split_at(text.find('.').unwrap_or(text.len()));
-    let mut out = String::new();
-    for (place, digit) in whole.chars().enumerate() {
-        if place > 0 && (whole.len() - place) % 3 == 0 && digit.is_ascii_digit() {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out + fraction
 }
 
 /// What was measured.
@@ -171,16 +146,4 @@ fn calls(scale: &Value, out: &mut String) {
         });
     }
     *out += "\n";
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_have_three_digits_that_count_and_commas() {
-        let numbers = [0.805, 12.34, 123.4, 1234.0, 800_000_000.0, -1234.0];
-        let texts = ["0.81", "12.3", "123", "1,234", "800,000,000", "-1,234"];
-        assert_eq!(numbers.map(round), texts);
-    }
 }

@@ -12,8 +12,9 @@ use keygate_tests::service::{ADMIN_TOKEN, Service};
 use rusqlite::OpenFlags;
 use serde_json::{Map, Value, json};
 
-use super::{edge_authorization, figure};
+use super::edge_authorization;
 use crate::cpu;
+use crate::report::figure;
 
 /// Calls of one kind in a round.
 const CALLS: usize = 100;
