@@ -26,7 +26,6 @@ pub fn describe(cores: Cores) -> Value {
             "keygate": first_line("git", &["-C", &repository().display().to_string(), "describe", "--always", "--dirty"]),
             "envoy": version(&first_line(&envoy, &["--version"])),
             "nginx": first_line("nginx", &["-v"]),
-            "wrk": first_line("wrk", &["-v"]).split(" [").next(),
             "rustc": first_line("rustc", &["-V"])
         },
         "module_bytes": module.map_or(0, |it| it.len())

@@ -68,7 +68,7 @@ fn rounded(value: f64, digits: i32) -> f64 {
 pub fn machine(json: &Value) -> String {
     let text = |pointer: &str| text(json, pointer);
     format!(
-        "{}: {}, {} cores, {}. Keygate {}, Envoy {}, {}, {}.\n",
+        "{}: {}, {} cores, {}. Keygate {}, Envoy {}, {}.\n",
         text("/date"),
         text("/machine/cpu"),
         text("/machine/cores"),
@@ -76,7 +76,6 @@ pub fn machine(json: &Value) -> String {
         text("/versions/keygate"),
         text("/versions/envoy"),
         text("/versions/nginx"),
-        text("/versions/wrk"),
     )
 }
 
