@@ -288,6 +288,8 @@ impl Root {
         }
         if let Some(service) = &worker.policy.key_service {
             self.follow(&worker, service, now);
+            // Who needs another answer asks at once.
+            worker.decide_due(now);
             self.send_lookups(&worker, service, now);
             self.send_uses(&worker, service);
         }

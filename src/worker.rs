@@ -24,9 +24,10 @@ use crate::waiting::{Room, Waiter};
 /// Most keys that are asked about on account of one request.
 const MAX_QUESTIONS_OF_ONE: u8 = 4;
 
-/// Most paused requests that are decided in one callback of the host. Each of them may make
-/// the host call the module again before that callback has ended, one call within the other:
-/// some three hundred fill the stack, and the virtual machine is gone.
+/// Most paused requests that are decided in one go, of which a callback of the host has two at
+/// most. Each of them may make the host call the module again before that callback has ended,
+/// one call within the other: some three hundred fill the stack, and the virtual machine is
+/// gone.
 const MAX_DECIDED_AT_ONCE: usize = 32;
 
 /// On what a paused request is decided.
@@ -151,7 +152,7 @@ impl Worker {
             if was_no_miss {
                 self.refund(&waiter, now);
             }
-            self.is_due(waiter, Ground::Answers(Rc::clone(&answers), at));
+            self.make_due(waiter, Ground::Answers(Rc::clone(&answers), at));
         }
     }
 
@@ -159,27 +160,27 @@ impl Worker {
     /// first of their hashes.
     pub fn give_up<'a>(&self, keys: impl IntoIterator<Item = &'a KeyHash>) {
         for waiter in keys.into_iter().flat_map(|it| self.take(it)) {
-            self.is_due(waiter, Ground::LastKnown);
+            self.make_due(waiter, Ground::LastKnown);
         }
     }
 
     /// It gave one that does not count, and may have meant to refuse the key.
     pub fn refuse(&self, first: &KeyHash) {
         for waiter in self.take(first) {
-            self.is_due(waiter, Ground::NoAnswer);
+            self.make_due(waiter, Ground::NoAnswer);
         }
     }
 
     /// It is known what becomes of a request.
     pub fn conclude(&self, waiter: Waiter, verdict: Verdict) {
-        self.is_due(waiter, Ground::Verdict(verdict));
+        self.make_due(waiter, Ground::Verdict(verdict));
     }
 
-    fn is_due(&self, waiter: Waiter, ground: Ground) {
+    fn make_due(&self, waiter: Waiter, ground: Ground) {
         self.due.borrow_mut().push_back((waiter, ground));
     }
 
-    /// Decides who is due, as many as one callback of the host may; then rings for the others.
+    /// Decides who is due, as many as may be in one go; then rings for the others.
     pub fn decide_due(&self, now: UnixMillis) {
         for _ in 0..MAX_DECIDED_AT_ONCE {
             let due = self.due.borrow_mut().pop_front();

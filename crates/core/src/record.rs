@@ -168,7 +168,6 @@ impl KnownKey {
     ///
     /// # Errors
     /// [`Reason::ReferrerNotAllowed`].
-    #[inline]
     pub fn check_referrer(&self, request: &Request<'_>) -> Result<(), Reason> {
         if self.allowed_referrers.is_empty() {
             return Ok(());

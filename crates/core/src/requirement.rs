@@ -52,10 +52,11 @@ impl Requirement {
             Self::One(provider) => provider.check(request, facts),
             Self::Any(members) | Self::All(members) => {
                 let findings = members.iter().map(|it| it.check(request, facts));
-                let findings: Vec<_> = findings.collect();
-                match self {
-                    Self::Any(_) => any(findings),
-                    _ => all(findings),
+                let findings = findings.collect();
+                if matches!(self, Self::Any(_)) {
+                    any(findings)
+                } else {
+                    all(findings)
                 }
             }
         }

@@ -219,7 +219,6 @@ impl Rule {
     }
 
     /// How a refusal for this method is to be put.
-    #[inline]
     pub fn voice(&self, method: &str) -> Voice<'_> {
         Voice {
             rule: &self.name,

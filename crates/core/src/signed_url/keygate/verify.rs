@@ -121,7 +121,6 @@ impl Keygate {
     /// Whether the query has no other parameters than the token and the configuration
     /// permit. To some programs a `;` begins a parameter, too: none hides behind one in a
     /// parameter that is let pass for its name, and not for its signature.
-    #[inline]
     pub(super) fn has_query(
         &self,
         request: &Request<'_>,
