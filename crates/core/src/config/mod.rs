@@ -184,6 +184,7 @@ impl<'a> Compiler<'a> {
 
     // Apart, and once: there are hundreds of calls.
     #[cold]
+    #[inline(never)]
     fn note(&mut self, path: &str, field: &str, message: &dyn fmt::Display) {
         let path = match field {
             "" => path.to_owned(),
@@ -524,11 +525,13 @@ impl<'a> Compiler<'a> {
 }
 
 /// The path of a member of what stands at `path`.
+#[inline(never)]
 fn member(path: &str, field: &str) -> String {
     format!("{path}.{field}")
 }
 
 /// The path of an item of the list at `path`.
+#[inline(never)]
 fn item(path: &str, index: usize) -> String {
     format!("{path}[{index}]")
 }

@@ -91,6 +91,7 @@ impl Compiler<'_> {
     }
 
     // Apart from its generic part, which exists for each kind of key.
+    #[inline(never)]
     fn secrets_of(&mut self, path: &str, name: &str) -> Option<Vec<RingEntry<Secret>>> {
         let found = self.secrets.get(name).cloned();
         self.used_rings.push(name.to_owned());
@@ -112,6 +113,7 @@ impl Compiler<'_> {
     }
 
     /// A ring of secrets for HMAC-SHA256.
+    #[inline(never)]
     pub(super) fn mac_ring(&mut self, path: &str, name: &str) -> Option<KeyRing<Hmac<Sha256>>> {
         self.ring_of(path, name, |_, entry| Some(mac(entry.key.expose())))
     }

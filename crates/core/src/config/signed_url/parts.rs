@@ -29,6 +29,7 @@ impl Compiler<'_> {
     }
 
     /// A ring of secrets under one hash.
+    #[inline(never)]
     pub(super) fn hmac_keys(
         &mut self,
         path: &str,
@@ -42,6 +43,7 @@ impl Compiler<'_> {
 
     /// A ring of secrets as they are.
     #[cfg(feature = "formats-cdn")]
+    #[inline(never)]
     pub(super) fn plain_ring(&mut self, path: &str, ring: &str) -> Option<KeyRing<Secret>> {
         self.ring_of(path, ring, |_, entry| Some(entry.key.clone()))
     }

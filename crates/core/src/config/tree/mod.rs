@@ -81,6 +81,7 @@ impl Tree {
 
     /// It is of another type than was expected.
     #[cold]
+    #[inline(never)]
     fn mismatch(&self, expected: &dyn fmt::Display) -> Error {
         let at = match self.value {
             Value::List(_) | Value::Map(_) => self.start,

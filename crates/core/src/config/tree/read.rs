@@ -61,6 +61,7 @@ impl Tree {
     ///
     /// # Errors
     /// The first that is wrong in the order of the text; then the first that is missing.
+    #[inline(never)]
     pub fn fields(&self, shape: &Shape, slots: &mut [&mut dyn Read]) -> Result<(), Error> {
         let Value::Map(members) = &self.value else {
             return Err(self.mismatch(&shape.expected));
@@ -96,6 +97,7 @@ impl Tree {
     ///
     /// # Errors
     /// When it is neither, or none of these names.
+    #[inline(never)]
     pub fn choice(&self, names: &'static [&'static str]) -> Result<Choice<'_>, Error> {
         let (name, held) = match &self.value {
             Value::Text(name) => (name, None),
@@ -120,6 +122,7 @@ impl Tree {
     ///
     /// # Errors
     /// As [`Tree::choice`] and [`Choice::alone`].
+    #[inline(never)]
     pub fn word(&self, names: &'static [&'static str]) -> Result<usize, Error> {
         let choice = self.choice(names)?;
         choice.alone()?;
@@ -162,6 +165,7 @@ impl Tree {
         }
     }
 
+    #[inline(never)]
     fn each(&self, take: &mut dyn FnMut(&Self) -> Result<(), Error>) -> Result<(), Error> {
         let Value::List(items) = &self.value else {
             return Err(self.mismatch(&"a sequence"));
@@ -172,6 +176,7 @@ impl Tree {
         Ok(())
     }
 
+    #[inline(never)]
     fn each_member(
         &self,
         take: &mut dyn FnMut(&str, &Self) -> Result<(), Error>,
@@ -190,6 +195,7 @@ impl Tree {
         Ok(())
     }
 
+    #[inline(never)]
     fn number(&self, most: u64, expected: &'static str) -> Result<u64, Error> {
         match self.value {
             Value::Unsigned(value) if value <= most => Ok(value),
@@ -206,6 +212,7 @@ impl Choice<'_> {
     ///
     /// # Errors
     /// When something is.
+    #[inline(never)]
     pub fn alone(&self) -> Result<(), Error> {
         match self.held {
             None => Ok(()),
@@ -220,6 +227,7 @@ impl Choice<'_> {
     ///
     /// # Errors
     /// When nothing is, or something wrong.
+    #[inline(never)]
     pub fn held(&self, slot: &mut dyn Read) -> Result<(), Error> {
         let Some(held) = self.held else {
             let message = "invalid type: unit variant, expected newtype variant";
