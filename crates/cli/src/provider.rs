@@ -110,7 +110,7 @@ impl Links {
         let rule = self.policy.rules.all().first();
         let providers = rule.map(|it| it.require.providers()).unwrap_or_default();
         match providers.first() {
-            Some(Provider::SignedUrl(links)) => Ok(&*links.format),
+            Some(Provider::SignedUrl(links)) => Ok(&links.format),
             _ => Err(CliError::Usage(
                 "the provider is none of signed URLs".to_owned(),
             )),

@@ -109,7 +109,7 @@ impl Sample {
         else {
             panic!("the rule requires a link");
         };
-        &*links.format
+        &links.format
     }
 }
 

@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn links(policy: &Policy) -> Result<&dyn Format, &'static str> {
     let rule = policy.rules.all().first().ok_or("no rule")?;
     match rule.require.providers().first() {
-        Some(Provider::SignedUrl(links)) => Ok(&*links.format),
+        Some(Provider::SignedUrl(links)) => Ok(&links.format),
         _ => Err("the rule requires no signed URL"),
     }
 }

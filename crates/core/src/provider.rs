@@ -16,7 +16,7 @@ use crate::referrer::{self, ReferrerPattern};
 use crate::request::Request;
 use crate::secret::KeyRing;
 use crate::session::Sessions;
-use crate::signed_url::SignedUrl;
+use crate::signed_url::{Format, SignedUrl};
 use crate::time::UnixMillis;
 
 /// One kind of credential, configured.

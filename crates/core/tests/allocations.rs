@@ -27,7 +27,7 @@ fn format(policy: &Policy) -> &dyn Format {
     let Provider::SignedUrl(links) = policy.rules.all()[0].require.providers()[0] else {
         panic!("the rule requires a link");
     };
-    &*links.format
+    &links.format
 }
 
 /// How often a good link asks for memory.

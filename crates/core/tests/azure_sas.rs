@@ -86,7 +86,7 @@ fn with_links<T>(policy: &Policy, f: impl FnOnce(&dyn keygate_core::signed_url::
     let Provider::SignedUrl(links) = policy.rules.all()[0].require.providers()[0] else {
         panic!("a signed URL");
     };
-    f(&*links.format)
+    f(&links.format)
 }
 
 fn signed(target: &str, change: impl FnOnce(&mut Order<'_>)) -> Result<String, SignError> {

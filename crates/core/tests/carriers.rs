@@ -15,6 +15,7 @@ use keygate_core::policy::{Policy, Verdict};
 use keygate_core::reason::Reason;
 use keygate_core::record::NoAnswer;
 use keygate_core::request::Header;
+use keygate_core::signed_url::Format as _;
 use keygate_core::time::UnixMillis;
 use serde_json::{Value, json};
 

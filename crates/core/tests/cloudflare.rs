@@ -13,6 +13,7 @@ use common::{get, judge, policy_of};
 use keygate_core::policy::Verdict;
 use keygate_core::reason::Reason;
 use keygate_core::record::NoAnswer;
+use keygate_core::signed_url::Format as _;
 use keygate_core::time::UnixMillis;
 use serde_json::{Value, json};
 

@@ -103,7 +103,7 @@ fn format(policy: &Policy) -> &dyn Format {
     let Provider::SignedUrl(links) = policy.rules.all()[0].require.providers()[0] else {
         panic!("a signed URL");
     };
-    &*links.format
+    &links.format
 }
 
 fn order<'a>(target: &'a str, key: &'a PrivateKey) -> Order<'a> {

@@ -21,6 +21,7 @@ use keygate_core::provider::Provider;
 use keygate_core::reason::Reason;
 use keygate_core::record::NothingKnown;
 use keygate_core::request::{Header, Request};
+use keygate_core::signed_url::Format as _;
 use keygate_core::signed_url::private_key::PrivateKey;
 use keygate_core::signed_url::sign::{Order, Scope};
 use keygate_core::signed_url::{Covers, SignedUrl};

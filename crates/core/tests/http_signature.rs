@@ -122,7 +122,7 @@ fn format(policy: &Policy) -> &dyn Format {
     let Provider::SignedUrl(links) = policy.rules.all()[0].require.providers()[0] else {
         panic!("a signed URL");
     };
-    &*links.format
+    &links.format
 }
 
 fn order<'a>(method: &'a str, headers: &'a [(&'a str, &'a str)]) -> Order<'a> {

@@ -17,6 +17,7 @@ use keygate_core::policy::Policy;
 use keygate_core::provider::Provider;
 use keygate_core::reason::Reason;
 use keygate_core::request::{Header, Request};
+use keygate_core::signed_url::Format as _;
 use keygate_core::signed_url::sign::{Order, Scope, SignError, Signed};
 use keygate_core::time::UnixMillis;
 use serde_json::{Value, json};

@@ -119,7 +119,7 @@ fn format(policy: &Policy) -> &dyn Format {
     let Provider::SignedUrl(links) = policy.rules.all()[1].require.providers()[0] else {
         panic!("a signed URL");
     };
-    &*links.format
+    &links.format
 }
 
 fn order<'a>(target: &'a str, key: Option<&'a PrivateKey>) -> Order<'a> {

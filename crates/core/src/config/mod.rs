@@ -34,10 +34,10 @@ use crate::policy::{KeyService, Policy, Unmatched};
 use crate::provider::Provider;
 use crate::rule::Rule;
 use crate::secret::{KeyRing, RingEntry, Secret};
-use crate::signed_url::SignedUrl;
 use crate::signed_url::cloudflare::Directory;
 use crate::signed_url::path_token::PARAMETER;
 use crate::signed_url::public_key::{PublicKey, Seen};
+use crate::signed_url::{Format, SignedUrl};
 use crate::time::{Millis, UnixMillis};
 
 /// One thing that is wrong with a configuration.

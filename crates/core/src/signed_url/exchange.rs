@@ -52,6 +52,10 @@ pub enum SameSite {
     None,
 }
 
+/// Whether the link of such a request holds. A check of a format is compiled once, where
+/// [`SignedUrl::check`] is: what is seldom done calls it through this.
+type Holds<'h> = dyn Fn(&Request<'_>, &Facts<'_>) -> bool + 'h;
+
 impl SignedUrl {
     /// Checks the link of a request or the cookie that stands for one, and says what else
     /// the answer to it carries.
@@ -83,7 +87,10 @@ impl SignedUrl {
             }
             Err(reason) => Err(reason),
             Ok(link) => {
-                let cookie = exchange.cookie_for(&link, &*self.format, request, facts);
+                let holds = |request: &Request<'_>, facts: &Facts<'_>| {
+                    self.format.verify(request, facts).is_ok()
+                };
+                let cookie = exchange.cookie_for(&link, &holds, request, facts);
                 let edits = cookie.map(edits).unwrap_or_default();
                 Ok((link, edits))
             }
@@ -137,7 +144,7 @@ impl Exchange {
     fn cookie_for(
         &self,
         link: &Link<'_>,
-        format: &dyn Format,
+        holds: &Holds<'_>,
         request: &Request<'_>,
         facts: &Facts<'_>,
     ) -> Option<String> {
@@ -150,12 +157,12 @@ impl Exchange {
             None => None,
             Some(identity) => Some(only_account(identity)?),
         };
-        if !holds_for_anyone(link, format, request, facts) {
+        if !holds_for_anyone(link, holds, request, facts) {
             return None;
         }
         // A link for a prefix whose query is signed opens its children with that query only.
         let is_widened = matches!(link.covers, Covers::Path);
-        let any_query = is_widened || holds_with_another_query(format, request, facts);
+        let any_query = is_widened || holds_with_another_query(holds, request, facts);
         if !any_query && has_query(link, request) {
             return None;
         }
@@ -238,7 +245,7 @@ fn only_account(identity: &Identity) -> Option<&str> {
 /// is bound to an address, a header or a cookie must not become a cookie that is not.
 fn holds_for_anyone(
     link: &Link<'_>,
-    format: &dyn Format,
+    holds: &Holds<'_>,
     request: &Request<'_>,
     facts: &Facts<'_>,
 ) -> bool {
@@ -270,17 +277,17 @@ fn holds_for_anyone(
         client: Client::Known(None),
         ..*facts
     };
-    format.verify(&bare, &facts).is_ok()
+    holds(&bare, &facts)
 }
 
 /// Whether the link also holds with a parameter more than it came with.
-fn holds_with_another_query(format: &dyn Format, request: &Request<'_>, facts: &Facts<'_>) -> bool {
+fn holds_with_another_query(holds: &Holds<'_>, request: &Request<'_>, facts: &Facts<'_>) -> bool {
     let path = request.target.path;
     let query = request.target.query.map(|it| format!("&{it}"));
     let other = format!("{path}?keygate-exchange={}", query.unwrap_or_default());
     Target::parse(other.as_bytes()).is_ok_and(|target| {
         let other = Request { target, ..*request };
-        format.verify(&other, facts).is_ok()
+        holds(&other, facts)
     })
 }
 

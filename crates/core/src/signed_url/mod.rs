@@ -93,7 +93,6 @@ pub mod uri_signing;
 pub mod wildcard;
 
 use std::fmt;
-use std::ops::Deref;
 
 use arrayvec::ArrayVec;
 
@@ -127,41 +126,62 @@ pub enum AnyFormat {
     Other(Box<dyn Format>),
 }
 
-impl AnyFormat {
-    /// As [`Format::verify`].
-    ///
-    /// # Errors
-    /// As [`Format::verify`].
-    #[inline]
-    pub fn verify<'a>(
-        &'a self,
-        request: &Request<'a>,
-        facts: &Facts<'_>,
-    ) -> Result<Link<'a>, Reason> {
-        match self {
-            Self::Keygate(it) => it.verify(request, facts),
-            Self::Cloudflare(it) => it.verify(request, facts),
-            Self::Other(it) => it.verify(request, facts),
+/// The same of whichever it is.
+macro_rules! each {
+    ($any:expr, $it:ident => $value:expr) => {
+        match $any {
+            AnyFormat::Keygate($it) => $value,
+            AnyFormat::Cloudflare($it) => $value,
+            AnyFormat::Other($it) => $value,
         }
+    };
+}
+
+impl Format for AnyFormat {
+    fn into_any(self) -> Self {
+        self
+    }
+
+    #[inline]
+    fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason> {
+        each!(self, it => it.verify(request, facts))
+    }
+
+    fn parameters(&self) -> Vec<&str> {
+        each!(self, it => it.parameters())
+    }
+
+    fn path_token(&self) -> Option<&str> {
+        each!(self, it => it.path_token())
+    }
+
+    fn path_parameter(&self) -> Option<&str> {
+        each!(self, it => it.path_parameter())
+    }
+
+    fn permits_query(&self, request: &Request<'_>) -> bool {
+        each!(self, it => it.permits_query(request))
+    }
+
+    fn has_identity(&self) -> bool {
+        each!(self, it => it.has_identity())
+    }
+
+    #[cfg(feature = "tools")]
+    fn sign(&self, order: &sign::Order<'_>) -> Result<sign::Signed, sign::SignError> {
+        each!(self, it => it.sign(order))
+    }
+
+    #[cfg(feature = "tools")]
+    fn explain(&self, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+        each!(self, it => it.explain(request, facts))
     }
 }
 
-impl Deref for AnyFormat {
-    type Target = dyn Format;
-
-    #[inline]
-    fn deref(&self) -> &Self::Target {
-        match self {
-            Self::Keygate(it) => it,
-            Self::Cloudflare(it) => it,
-            Self::Other(it) => &**it,
-        }
-    }
-}
-
+/// Without its fields: what shows them would be in the filter, where nobody looks.
 impl fmt::Debug for AnyFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
+        f.write_str("Format(..)")
     }
 }
 
@@ -218,13 +238,6 @@ pub trait Format {
     /// differs from what was signed: a line each. No secret, and no MAC that would be right.
     #[cfg(feature = "tools")]
     fn explain(&self, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String>;
-}
-
-/// Without its fields: what shows them would be in the filter, where nobody looks.
-impl fmt::Debug for dyn Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Format(..)")
-    }
 }
 
 /// A link that holds.

@@ -153,7 +153,7 @@ pub fn format_of(policy: &Policy, rule: usize) -> &dyn Format {
     let Provider::SignedUrl(links) = policy.rules.all()[rule].require.providers()[0] else {
         panic!("rule {rule} requires a signed URL first");
     };
-    &*links.format
+    &links.format
 }
 
 /// `Ok(:path for the upstream)` or why it was refused, for a client with an address.
