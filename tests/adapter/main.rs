@@ -30,6 +30,7 @@ fn policy() -> Value {
             { "name": "api", "match": { "path": "/api/**" }, "require": "key" },
             { "name": "beta", "match": { "path": "/beta/**" }, "require": "key", "mode": "simulate" }
         ],
+        "identity": { "filter_state": true },
         "unmatched": "deny"
     })
 }

@@ -18,8 +18,8 @@ enum Level {
     Headers,
     /// One header is set.
     Edit,
-    /// What Keygate does for a link: the clock, a counter, `:path` without the token, the
-    /// header with the result, and its filter state.
+    /// What Keygate does for a link: the clock, a counter, `:path` without the token, and the
+    /// header with the result.
     Link,
 }
 
@@ -30,12 +30,6 @@ unsafe extern "C" {
         map: u32,
         name: *const u8,
         name_size: usize,
-        value: *const u8,
-        value_size: usize,
-    ) -> u32;
-    fn proxy_set_property(
-        path: *const u8,
-        path_size: usize,
         value: *const u8,
         value_size: usize,
     ) -> u32;
@@ -110,11 +104,6 @@ extern "C" fn proxy_on_request_headers(_context: u32, _count: u32, _end: u32) ->
     }
     if level >= Level::Edit {
         set("x-keygate-result", "allow");
-    }
-    if level >= Level::Link {
-        let (name, value) = ("keygate_result", "allow");
-        // SAFETY: pointers and sizes are those of live texts.
-        unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) };
     }
     0
 }

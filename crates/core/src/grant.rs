@@ -58,7 +58,8 @@ pub enum Outcome {
 pub struct Grant {
     /// In the order in which they are to be made.
     pub edits: Vec<Edit>,
-    /// Names and values for other filters and the access log: filter state in Envoy.
+    /// Names and values for other filters and the access log, if the policy wants them: filter
+    /// state in Envoy.
     pub state: Vec<(&'static str, String)>,
     /// Who calls, if a credential says so.
     pub identity: Option<Identity>,
@@ -116,8 +117,11 @@ impl Grant {
         if let Some(result) = &result {
             set(&headers.result, result);
         }
-        let mut state: Vec<_> = identity.map(Identity::state).unwrap_or_default();
-        state.extend(result.map(|result| ("keygate_result", result)));
+        let mut state = Vec::new();
+        if headers.filter_state {
+            state = identity.map(Identity::state).unwrap_or_default();
+            state.extend(result.map(|result| ("keygate_result", result)));
+        }
         let is_in_url = strips.iter().any(|it| matches!(it, Strip::KeyParameter(_)));
         let is_used = is_in_url && matches!(outcome, Outcome::Verified | Outcome::Unchecked);
         Self {

@@ -59,6 +59,8 @@ pub struct IdentityHeaders {
     pub result: String,
     /// The identity as a signed token, if there is an [`Issuer`](crate::assertion::Issuer).
     pub assertion: String,
+    /// Whether other filters are told the same: see [`Identity::state`].
+    pub filter_state: bool,
     /// Cookies that are ours alone: whatever is decided, no upstream sees them.
     pub own_cookies: Vec<String>,
 }
@@ -73,6 +75,7 @@ impl Default for IdentityHeaders {
             metadata: named("metadata"),
             result: named("result"),
             assertion: named("assertion"),
+            filter_state: false,
             own_cookies: Vec::new(),
         }
     }

@@ -492,6 +492,7 @@ impl<'a> Compiler<'a> {
                 *header = self.identity_header(&format!("identity.{field}"), name);
             }
         }
+        headers.filter_state = written.filter_state;
         let names = headers.names();
         for (index, name) in names.iter().enumerate() {
             if names

@@ -36,7 +36,7 @@ form! {
         /// Bodies of refusals by name; a rule takes one by `deny`.
         #[serde(default)]
         pub responses: UniqueMap<Response>,
-        /// Names of the headers by which the upstream learns who calls.
+        /// How the upstream learns who calls.
         #[serde(default)]
         pub identity: Identity,
         /// Who vouches for the identity, for upstreams that must not trust headers.
@@ -47,7 +47,7 @@ form! {
 }
 
 form! {
-    /// Names of headers; those that are left out keep theirs.
+    /// Names of headers, those that are left out keep theirs; and who else is told.
     #[derive(Default)]
     pub struct Identity {
         /// Whose credential it is. Default: x-keygate-account.
@@ -60,6 +60,10 @@ form! {
         pub metadata: Option<String>,
         /// What was decided. Default: x-keygate-result.
         pub result: Option<String>,
+        /// Whether other filters find the same as filter state, `wasm.keygate_account` and so
+        /// on. Default: false.
+        #[serde(default)]
+        pub filter_state: bool,
     }
 }
 

@@ -36,6 +36,7 @@ pub fn demo() -> Value {
             rule("other", "/other/**"),
             rule("web", "/**"),
         ],
+        "identity": { "filter_state": true },
         "unmatched": "deny"
     })
 }

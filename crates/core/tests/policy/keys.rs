@@ -59,6 +59,22 @@ fn a_known_key_passes_with_its_identity_and_without_itself() {
 }
 
 #[test]
+fn other_filters_are_told_only_where_the_policy_says_so() {
+    let headers = get("/api/x", &[("authorization", &bearer())]);
+    for (identity, told) in [(json!({ "filter_state": true }), 4), (json!({}), 0)] {
+        let mut json = demo();
+        json["identity"] = identity;
+        let verdict = decide_on(&json, &headers, known(json!({})));
+        let Verdict::Allow(grant) = verdict else {
+            panic!("{verdict:?}");
+        };
+        assert_eq!(grant.state.len(), told);
+        let upstream = after(&headers, &grant.edits, "x-keygate-account");
+        assert_eq!(upstream.as_deref(), Some("alice"));
+    }
+}
+
+#[test]
 fn basic_needs_the_account_of_the_key_as_its_user() {
     use base64::Engine as _;
     let pair = format!("bob:{}", new_key().text.as_str());

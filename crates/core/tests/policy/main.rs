@@ -63,6 +63,7 @@ fn demo() -> Value {
             { "name": "repo", "match": { "path": "/repo/*", "hosts": ["example.com"] },
               "require": "nothing", "allow_encoded_slash": true }
         ],
+        "identity": { "filter_state": true },
         "unmatched": "deny",
         "responses": {
             "api": { "json": { "error": { "code": "{reason}", "request": "{request_id}" } } },
@@ -95,12 +96,25 @@ fn known(changes: Value) -> Knowledge {
 }
 
 fn decide(headers: &[Header], knowledge: Knowledge, client: Option<IpAddr>) -> Verdict {
+    decide_from(&demo(), headers, knowledge, client)
+}
+
+fn decide_on(json: &Value, headers: &[Header], knowledge: Knowledge) -> Verdict {
+    decide_from(json, headers, knowledge, None)
+}
+
+fn decide_from(
+    json: &Value,
+    headers: &[Header],
+    knowledge: Knowledge,
+    client: Option<IpAddr>,
+) -> Verdict {
     let answer = Answer {
         hash: new_key().hash,
         knowledge,
         others: &NothingKnown,
     };
-    policy(&demo(), SECRET).decide(headers, &facts(&answer, client, NOW))
+    policy(json, SECRET).decide(headers, &facts(&answer, client, NOW))
 }
 
 fn allowed(headers: &[Header], knowledge: Knowledge) -> Grant {
