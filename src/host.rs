@@ -314,14 +314,14 @@ pub fn resume() -> Outcome<()> {
 /// Answers the request of the current context in place of the upstream.
 pub fn reply(
     status: u16,
-    headers: &[(Cow<'_, str>, String)],
+    headers: &[(Cow<'_, str>, Cow<'_, str>)],
     body: &str,
     details: &str,
     grpc_status: Option<u8>,
 ) -> Outcome<()> {
     let headers: Vec<(&str, &str)> = headers
         .iter()
-        .map(|(name, value)| (name.as_ref(), value.as_str()))
+        .map(|(name, value)| (name.as_ref(), value.as_ref()))
         .collect();
     let headers = write_map(&headers);
     let grpc_status = grpc_status.map_or(-1, i32::from);

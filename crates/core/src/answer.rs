@@ -6,6 +6,7 @@ mod content;
 mod template;
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
 
 use crate::grant::Edit;
 use crate::path::Target;
@@ -40,6 +41,9 @@ pub struct Refusal {
     pub scheme: Scheme,
 }
 
+/// Names and values. Most are known when it is compiled.
+pub type Headers = Vec<(Cow<'static, str>, Cow<'static, str>)>;
+
 /// A local reply in place of the upstream's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denial {
@@ -48,7 +52,7 @@ pub struct Denial {
     /// The HTTP status.
     pub status: u16,
     /// Headers beyond the status.
-    pub headers: Vec<(Cow<'static, str>, String)>,
+    pub headers: Headers,
     /// The body.
     pub body: String,
     /// For a gRPC client, who reads it in place of the status.
@@ -124,7 +128,8 @@ impl Refusal {
             .filter(|_| !is_grpc)
             .map_or(self.status(), |reply| self.status_of(reply, headers));
         let request_id = visible(first(headers, b"x-request-id"));
-        let own_url = own_url(headers, voice);
+        let own_url = LazyCell::new(|| own_url(headers, voice));
+        let url = || own_url.as_deref().unwrap_or("/");
         let rule = if voice.rule.is_empty() {
             "-"
         } else {
@@ -136,7 +141,7 @@ impl Refusal {
             status,
             request_id: &request_id,
             rule,
-            url: own_url.as_deref().unwrap_or("/"),
+            url: &url,
         };
         let content = match reply.map(|it| &it.form) {
             // Envoy puts the body into grpc-message.
@@ -154,19 +159,21 @@ impl Refusal {
             .iter()
             .flat_map(|it| it.values(self, status, voice.needed_scopes))
         {
-            answer.push(("www-authenticate".into(), value));
+            answer.push(("www-authenticate".into(), value.into()));
         }
         if status == 503 || (status == 429 && public == PublicReason::RateLimited) {
-            answer.push(("retry-after".into(), "1".to_owned()));
+            answer.push(("retry-after".into(), "1".into()));
         }
         for (name, value) in reply.iter().flat_map(|it| &it.headers) {
             answer.retain(|(taken, _)| taken != name);
-            answer.push((name.clone().into(), fields.fill(value, String::push_str)));
+            let value = fields.fill(value, String::push_str);
+            answer.push((name.clone().into(), value.into()));
         }
-        let is_shorter = |it: &String| it.as_bytes() != first(headers, b":path");
-        let without_secrets = match own_url {
-            Some(url) => Some(url).filter(is_shorter),
-            None => may_hold_token(headers, voice).then(|| "/".to_owned()),
+        let path = first(headers, b":path");
+        let without_secrets = match may_hold_secret(path, voice).then_some(&*own_url) {
+            None => None,
+            Some(Some(url)) => Some(url.clone()).filter(|it| it.as_bytes() != path),
+            Some(None) => may_hold_token(path, voice).then(|| "/".to_owned()),
         };
         let code = self.reason.code();
         Denial {
@@ -248,10 +255,15 @@ fn own_url(headers: &[Header], voice: &Voice<'_>) -> Option<String> {
     Some(query::without(&target, voice.secret_parameters))
 }
 
+/// Whether there is a place for a credential in this path and query.
+fn may_hold_secret(path: &[u8], voice: &Voice<'_>) -> bool {
+    path.contains(&b'?') || !voice.path_tokens.is_empty()
+}
+
 /// Whether a path that nobody can read may hold a token, whose place in it nobody knows
 /// then: a name and its `=`, in any encoding, or in several.
-fn may_hold_token(headers: &[Header], voice: &Voice<'_>) -> bool {
-    let mut parts = first(headers, b":path").split(|&byte| byte == b'?');
+fn may_hold_token(path: &[u8], voice: &Voice<'_>) -> bool {
+    let mut parts = path.split(|&byte| byte == b'?');
     let path = parts.next().unwrap_or_default();
     let has_equals = path.contains(&b'=') || path.windows(2).any(|it| matches!(it, b"3d" | b"3D"));
     has_equals && !voice.path_tokens.is_empty()

@@ -1,11 +1,9 @@
 //! The body of a refusal in the form that the client prefers, and the headers of a body.
 
-use std::borrow::Cow;
-
 use arrayvec::ArrayVec;
 
-use super::accept;
 use super::template::{Bodies, Fields, Json, Write, escape_html};
+use super::{Headers, accept};
 use crate::json::Object;
 
 /// What goes out beside status and standard headers.
@@ -27,23 +25,21 @@ impl Content {
         }
     }
 
-    pub fn headers(&self) -> Vec<(Cow<'static, str>, String)> {
-        let mut headers: Vec<(Cow<'static, str>, String)> = Vec::new();
-        if !self.kind.is_empty() {
-            headers.push(("content-type".into(), self.kind.to_owned()));
-        }
-        headers.push(("cache-control".into(), "no-store".to_owned()));
-        headers.push(("x-content-type-options".into(), "nosniff".to_owned()));
-        if self.kind == HTML {
-            headers.push((
-                "content-security-policy".into(),
-                CONTENT_SECURITY.to_owned(),
-            ));
-        }
-        if self.is_negotiated {
-            headers.push(("vary".into(), "accept".to_owned()));
-        }
-        headers.extend(self.location.clone().map(|to| ("location".into(), to)));
+    pub fn headers(&self) -> Headers {
+        let is_page = self.kind == HTML;
+        let known = [
+            (!self.kind.is_empty()).then_some(("content-type", self.kind)),
+            Some(("cache-control", "no-store")),
+            Some(("x-content-type-options", "nosniff")),
+            is_page.then_some(("content-security-policy", CONTENT_SECURITY)),
+            self.is_negotiated.then_some(("vary", "accept")),
+        ];
+        // Room for what a credential is asked for with, too.
+        let mut headers = Vec::with_capacity(8);
+        let known = known.into_iter().flatten();
+        headers.extend(known.map(|(name, value)| (name.into(), value.into())));
+        let location = self.location.clone();
+        headers.extend(location.map(|to| ("location".into(), to.into())));
         headers
     }
 }

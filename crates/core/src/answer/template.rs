@@ -76,8 +76,8 @@ pub(super) struct Fields<'a> {
     pub status: u16,
     pub request_id: &'a str,
     pub rule: &'a str,
-    /// It is percent-encoded, so that it fits wherever it is put.
-    pub url: &'a str,
+    /// It is percent-encoded, so that it fits wherever it is put; and made where it is named.
+    pub url: &'a dyn Fn() -> &'a str,
 }
 
 /// Adds a text in the spelling of what it becomes part of.
@@ -92,7 +92,7 @@ impl Fields<'_> {
             "status" => write(to, &self.status.to_string()),
             "request_id" => write(to, self.request_id),
             "rule" => write(to, self.rule),
-            "url" => percent_encode(to, self.url),
+            "url" => percent_encode(to, (self.url)()),
             _ => return false,
         }
         true

@@ -49,7 +49,7 @@ fn header<'a>(denial: &'a Denial, name: &str) -> Option<&'a str> {
         .headers
         .iter()
         .find(|(candidate, _)| *candidate == name);
-    found.map(|(_, value)| value.as_str())
+    found.map(|(_, value)| &**value)
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn challenges(refusal: Refusal, status: Option<u16>, basic: bool) -> Vec<String>
     let answer = refusal.answer(&[], &voice);
     let all = answer.headers.into_iter();
     all.filter(|(name, _)| name == "www-authenticate")
-        .map(|(_, value)| value)
+        .map(|(_, value)| value.into_owned())
         .collect()
 }
 
@@ -263,7 +263,7 @@ fn a_header_of_ones_own_replaces_ours() {
         .collect();
     assert_eq!(
         policies,
-        [&("content-security-policy".into(), policy.to_owned())]
+        [&("content-security-policy".into(), policy.into())]
     );
 }
 

@@ -69,7 +69,11 @@ impl Login {
         // The login is another site: no credential in the query goes there.
         let parameters: Vec<&String> = asked.rule.secret_parameters.iter().collect();
         let location = self.location(&query::without(&asked.request.target, &parameters));
-        asked.challenge(302, vec![("location", location)], String::new())
+        asked.challenge(
+            302,
+            vec![("location".into(), location.into())],
+            String::new(),
+        )
     }
 }
 

@@ -7,9 +7,7 @@ mod page;
 mod seal;
 pub mod work;
 
-use std::borrow::Cow;
-
-use crate::answer::{Denial, Refusal, Scheme};
+use crate::answer::{Denial, Headers, Refusal, Scheme};
 use crate::grant::Strip;
 use crate::policy::Facts;
 use crate::reason::{PublicReason, Reason};
@@ -51,7 +49,7 @@ pub struct Reply {
     /// The HTTP status.
     pub status: u16,
     /// Headers beyond the status.
-    pub headers: Vec<(Cow<'static, str>, String)>,
+    pub headers: Headers,
     /// For `%RESPONSE_CODE_DETAILS%`: the code and the rule.
     pub details: String,
 }
@@ -135,17 +133,17 @@ impl Asked<'_> {
     }
 
     /// A challenge in place of the refusal.
-    fn challenge(&self, status: u16, headers: Vec<(&'static str, String)>, body: String) -> Step {
+    fn challenge(&self, status: u16, mut headers: Headers, body: String) -> Step {
         let reason = Reason::ChallengeRequired;
-        let common = [
-            ("cache-control", "no-store".to_owned()),
-            ("x-content-type-options", "nosniff".to_owned()),
-            ("vary", "accept".to_owned()),
-        ];
+        headers.extend([
+            ("cache-control".into(), "no-store".into()),
+            ("x-content-type-options".into(), "nosniff".into()),
+            ("vary".into(), "accept".into()),
+        ]);
         Step::Deny(Denial {
             reason,
             status,
-            headers: owned(common.into_iter().chain(headers)),
+            headers,
             body,
             details: self.details(reason),
             grpc_status: None,
@@ -164,10 +162,4 @@ impl Asked<'_> {
         let accept = self.request.text("accept").to_ascii_lowercase();
         matches!(self.request.method, "GET" | "HEAD") && accept.contains("text/html")
     }
-}
-
-fn owned(
-    headers: impl Iterator<Item = (&'static str, String)>,
-) -> Vec<(Cow<'static, str>, String)> {
-    headers.map(|(name, value)| (name.into(), value)).collect()
 }

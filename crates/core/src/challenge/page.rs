@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
+use crate::answer::Headers;
 use crate::request::Request;
 
 const PAGE: &str = include_str!("page.html");
@@ -24,10 +25,13 @@ static CONTENT_SECURITY: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// The headers that go with every such page.
-pub fn headers() -> Vec<(&'static str, String)> {
+pub fn headers() -> Headers {
     vec![
-        ("content-type", "text/html; charset=utf-8".to_owned()),
-        ("content-security-policy", CONTENT_SECURITY.clone()),
+        ("content-type".into(), "text/html; charset=utf-8".into()),
+        (
+            "content-security-policy".into(),
+            (&**CONTENT_SECURITY).into(),
+        ),
     ]
 }
 

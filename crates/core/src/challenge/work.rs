@@ -130,8 +130,8 @@ impl ProofOfWork {
             code: "challenge_solved",
             status: 204,
             headers: vec![
-                ("set-cookie".into(), cookie),
-                ("cache-control".into(), "no-store".to_owned()),
+                ("set-cookie".into(), cookie.into()),
+                ("cache-control".into(), "no-store".into()),
             ],
             details: format!("keygate_challenge_solved{{rule={}}}", asked.rule.name),
         })

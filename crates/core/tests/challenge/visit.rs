@@ -163,10 +163,7 @@ impl Visit {
     }
 }
 
-pub fn header<'a>(
-    headers: &'a [(std::borrow::Cow<'static, str>, String)],
-    name: &str,
-) -> Option<&'a str> {
+pub fn header<'a>(headers: &'a keygate_core::answer::Headers, name: &str) -> Option<&'a str> {
     let found = headers.iter().find(|(candidate, _)| *candidate == name);
     found.map(|(_, value)| value.as_str())
 }
