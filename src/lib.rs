@@ -18,3 +18,7 @@ mod trap;
 mod uses;
 mod waiting;
 mod worker;
+
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();

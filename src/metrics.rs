@@ -42,6 +42,7 @@ pub fn decision(verdict: &Verdict) {
 }
 
 /// Adds one to a counter. A host that cannot count stops no request.
+#[cold]
 pub fn count(name: &'static str) {
     add((name, ""));
 }
@@ -60,6 +61,7 @@ fn add(name: Name) {
 
 /// Tells the size of the virtual machine's memory, when it has grown. All workers write the
 /// same gauge: it shows the one that grew last.
+#[cold]
 pub fn memory() {
     let (id, told) = MEMORY.get();
     let Some(bytes) = host::memory().filter(|bytes| *bytes != told) else {
