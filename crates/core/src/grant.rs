@@ -1,6 +1,7 @@
 //! What an allowed request looks like to the upstream: a list of edits.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use crate::credential::{cookie_values, cookies_without};
 use crate::identity::{Identity, IdentityHeaders};
@@ -62,7 +63,7 @@ pub struct Grant {
     /// state in Envoy.
     pub state: Vec<(&'static str, String)>,
     /// Who calls, if a credential says so.
-    pub identity: Option<Identity>,
+    pub identity: Option<Rc<Identity>>,
     /// Edits of the answer of the upstream, in their order.
     pub response_edits: Vec<Edit>,
     /// Why.
@@ -85,9 +86,9 @@ impl Grant {
         headers: &IdentityHeaders,
         outcome: Outcome,
         strips: &[Strip<'_>],
-        identity: Option<&Identity>,
+        identity: Option<Rc<Identity>>,
     ) -> Self {
-        let mut edits = Vec::new();
+        let mut edits = Vec::with_capacity(8);
         let claimed = request.headers.iter().map(|(name, _)| &**name);
         for name in claimed.filter(|name| headers.is_claimed_by(name)) {
             let remove = Edit::Remove(String::from_utf8_lossy(name).into_owned());
@@ -119,7 +120,7 @@ impl Grant {
         }
         let mut state = Vec::new();
         if headers.filter_state {
-            state = identity.map(Identity::state).unwrap_or_default();
+            state = identity.as_deref().map(Identity::state).unwrap_or_default();
             state.extend(result.map(|result| ("keygate_result", result)));
         }
         let is_in_url = strips.iter().any(|it| matches!(it, Strip::KeyParameter(_)));
@@ -127,7 +128,7 @@ impl Grant {
         Self {
             edits,
             state,
-            identity: identity.cloned(),
+            identity,
             response_edits: KEY_IN_URL
                 .iter()
                 .filter(|_| is_used)

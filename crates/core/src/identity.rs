@@ -1,6 +1,6 @@
 //! Who calls, and how the upstream learns it.
 
-use crate::record::KnownKey;
+use crate::record::BLOCK;
 
 /// Every header that speaks of identity starts so, unless it is renamed. A client's
 /// own never arrives.
@@ -19,19 +19,17 @@ pub struct Identity {
     pub metadata: Option<String>,
 }
 
-impl From<&KnownKey> for Identity {
-    #[inline]
-    fn from(key: &KnownKey) -> Self {
-        Self {
-            account: key.account.clone(),
-            key_id: Some(key.id.clone()),
-            scopes: key.scopes.clone(),
-            metadata: Some(key.metadata.clone()),
-        }
-    }
-}
-
 impl Identity {
+    /// An upper bound of the memory that it takes, in bytes.
+    pub fn bytes(&self) -> usize {
+        let texts = [&self.account, &self.scopes].into_iter();
+        let texts = texts.chain(&self.key_id).chain(&self.metadata);
+        let texts = texts.map(|it| it.capacity().saturating_add(BLOCK));
+        texts
+            .chain([size_of::<Self>(), BLOCK, BLOCK])
+            .fold(0, usize::saturating_add)
+    }
+
     /// The identity for other filters and the access log. In Envoy these are filter
     /// state under `wasm.` and the name. Scopes have a blank on either side, which none
     /// contains, so that a matcher for ` files:read ` finds that scope and no longer one.

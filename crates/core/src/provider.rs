@@ -80,7 +80,7 @@ pub struct Finding<'a> {
 #[derive(Debug)]
 pub enum Conclusion {
     /// It is, and perhaps known by whom.
-    Met(Option<Identity>),
+    Met(Option<Rc<Identity>>),
     /// Nobody here knows this key: ask the key service.
     Ask(Lookup),
     /// A genuine key that cannot be looked up, and [`Outage::Allow`] holds. Whose it is, is
@@ -135,7 +135,7 @@ impl Provider {
         match self {
             Self::SignedUrl(links) => match links.check(request, facts) {
                 Ok((link, response_edits)) => Finding {
-                    conclusion: Conclusion::Met(link.identity),
+                    conclusion: Conclusion::Met(link.identity.map(Rc::new)),
                     strips: link.strips.to_vec(),
                     once: link.once,
                     response_edits,
@@ -147,7 +147,7 @@ impl Provider {
                 .unwrap_or_else(|reason| Finding::refused(reason, Scheme::AppKey)),
             Self::Session(sessions) => match sessions.check(facts.claims) {
                 Ok(identity) => Finding {
-                    conclusion: Conclusion::Met(Some(identity)),
+                    conclusion: Conclusion::Met(Some(Rc::new(identity))),
                     strips: sessions.carriers.iter().map(strip).collect(),
                     once: None,
                     response_edits: Vec::new(),
@@ -229,7 +229,7 @@ impl AppKeys {
         };
         Ok(concluded(match (hashes.known(facts), &hashes) {
             (Ok(known), _) => match usable(&known) {
-                Ok(()) => Conclusion::Met(Some(Identity::from(known.as_ref()))),
+                Ok(()) => Conclusion::Met(Some(Rc::clone(&known.identity))),
                 Err(reason) => refused(reason),
             },
             // It is nobody's here, and perhaps another's.

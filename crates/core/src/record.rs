@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ipnet::IpNet;
 
 use crate::app_key::KeyHash;
+use crate::identity::Identity;
 use crate::policy::Client;
 use crate::reason::Reason;
 use crate::referrer::{self, ReferrerPattern};
@@ -20,14 +21,8 @@ use crate::wire::{
 /// A record of the key service that was checked: every text fits into a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownKey {
-    /// Public id.
-    pub id: String,
-    /// Whose key it is.
-    pub account: String,
-    /// Scopes with a space between, as in RFC 6749 section 3.3.
-    pub scopes: String,
-    /// The metadata object as JSON in base64url without padding.
-    pub metadata: String,
+    /// Whose key it is, its public id, and all else that goes to the upstream.
+    pub identity: Rc<Identity>,
     status: Status,
     expires_at: Option<UnixMillis>,
     allowed_ips: Vec<IpNet>,
@@ -97,10 +92,12 @@ impl KnownKey {
         let referrers = record.allowed_referrers.iter();
         let referrers: Result<_, _> = referrers.map(|it| ReferrerPattern::parse(it)).collect();
         Ok(Self {
-            id: record.id.clone(),
-            account: record.account.clone(),
-            scopes: record.scopes.join(" "),
-            metadata: URL_SAFE_NO_PAD.encode(metadata),
+            identity: Rc::new(Identity {
+                account: record.account.clone(),
+                key_id: Some(record.id.clone()),
+                scopes: record.scopes.join(" "),
+                metadata: Some(URL_SAFE_NO_PAD.encode(metadata)),
+            }),
             status: record.status,
             expires_at: record.expires_at,
             allowed_ips: record.allowed_ips.clone(),
@@ -112,15 +109,13 @@ impl KnownKey {
 impl KnownKey {
     /// An upper bound of the memory that it takes, in bytes.
     pub fn bytes(&self) -> usize {
-        let texts = [&self.id, &self.account, &self.scopes, &self.metadata];
-        let texts = texts.iter().map(|it| it.capacity().saturating_add(BLOCK));
         let ips = self
             .allowed_ips
             .capacity()
             .saturating_mul(size_of::<IpNet>());
         let referrers = self.allowed_referrers.iter().map(ReferrerPattern::bytes);
-        texts
-            .chain([size_of::<Self>(), ips, BLOCK, BLOCK])
+        [size_of::<Self>(), self.identity.bytes(), ips, BLOCK, BLOCK]
+            .into_iter()
             .chain(referrers)
             .fold(0, usize::saturating_add)
     }
@@ -148,7 +143,7 @@ impl KnownKey {
             Status::Disabled => return Err(Reason::DisabledKey),
             Status::Revoked => return Err(Reason::RevokedKey),
         }
-        if user.is_some_and(|user| user != self.account.as_bytes()) {
+        if user.is_some_and(|user| user != self.identity.account.as_bytes()) {
             return Err(Reason::WrongAccount);
         }
         if self.expires_at.is_some_and(|end| end <= now) {
@@ -259,8 +254,11 @@ mod tests {
     #[test]
     fn a_record_becomes_header_values() {
         let key = known();
-        assert_eq!(key.scopes, "files:read files:write");
-        assert_eq!(key.metadata, "eyJwbGFuIjoicHJvIn0");
+        assert_eq!(key.identity.scopes, "files:read files:write");
+        assert_eq!(
+            key.identity.metadata.as_deref(),
+            Some("eyJwbGFuIjoicHJvIn0")
+        );
     }
 
     #[test]

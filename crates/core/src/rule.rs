@@ -124,7 +124,7 @@ impl Rule {
                 scheme: Scheme::None,
             });
         }
-        let allow = |outcome, strips: &[Strip<'_>], identity: Option<&Identity>| {
+        let allow = |outcome, strips: &[Strip<'_>], identity: Option<Rc<Identity>>| {
             Verdict::Allow(Grant::new(request, headers, outcome, strips, identity))
         };
         if matches!(self.mode, Mode::Off) {
@@ -152,7 +152,6 @@ impl Rule {
                     (_, Conclusion::Met(identity)) => (Outcome::Verified, identity),
                     (_, _) => (Outcome::Unchecked, None),
                 };
-                let identity = identity.as_ref();
                 let mut grant = Grant::new(request, headers, outcome, &strips, identity);
                 // First, so that what is stricter about caches stands.
                 if !response_edits.is_empty() {
@@ -243,7 +242,7 @@ impl Rule {
             // Its scopes are as unknown as its account.
             finding.conclusion = refused(Reason::KeyServiceUnavailable, Scheme::AppKey);
         } else if let Conclusion::Met(identity) = &finding.conclusion
-            && self.lacks_scopes(request.method, identity.as_ref())
+            && self.lacks_scopes(request.method, identity.as_deref())
         {
             finding.conclusion = refused(Reason::InsufficientScope, Scheme::AppKey);
         }

@@ -115,10 +115,7 @@ fn no_session_is_401_whatever_the_client_says_of_itself() {
             (denial.status, denial.reason),
             (401, Reason::MissingCredential)
         );
-        let challenge = (
-            "www-authenticate".into(),
-            "Bearer realm=\"keygate\"".to_owned(),
-        );
+        let challenge = ("www-authenticate".into(), "Bearer realm=\"keygate\"".into());
         assert!(denial.headers.contains(&challenge));
     }
 }

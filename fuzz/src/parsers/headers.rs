@@ -189,7 +189,7 @@ fn check(denial: &Denial, request: &[Header]) {
     let is_grpc = grpc.is_some_and(|it| matches!(it, [] | [b'+' | b';', ..]));
     assert_eq!(denial.grpc_status.is_some(), is_grpc);
     let kind = &of("content-type").unwrap().1;
-    match kind.as_str() {
+    match &**kind {
         "text/plain" => assert!(is_grpc),
         "application/problem+json" => {
             let _: serde_json::Value = serde_json::from_str(&denial.body).unwrap();

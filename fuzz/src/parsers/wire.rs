@@ -2,6 +2,7 @@
 //! are read as serde reads them, and what workers leave is written as it was read.
 
 use keygate_core::feed::{CatchUp, PollLease, SharedFeed};
+use keygate_core::identity::Identity;
 use keygate_core::record::KnownKey;
 use keygate_core::wire::{ChangesResponse, LinkUseResponse, LookupResponse, MAX_METADATA, Record};
 
@@ -59,15 +60,16 @@ fn lookup(data: &[u8], text: &str) {
         assert_eq!(shown(ours), shown(theirs));
         let (key, other) = (KnownKey::at_edge(ours), KnownKey::try_from(theirs));
         assert_eq!(key, other);
-        for text in key
-            .iter()
-            .flat_map(|it| [&it.account, &it.id, &it.metadata])
-        {
+        for text in key.iter().flat_map(|it| texts(&it.identity)).flatten() {
             // What a header can carry.
             assert!(text.bytes().all(|it| it.is_ascii_graphic()), "{text:?}");
             assert!(text.len() <= MAX_METADATA * 2);
         }
     }
+}
+
+fn texts(it: &Identity) -> [Option<&String>; 3] {
+    [Some(&it.account), it.key_id.as_ref(), it.metadata.as_ref()]
 }
 
 fn shown<T>(it: &Record<T>) -> String {

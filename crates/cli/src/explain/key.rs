@@ -63,13 +63,13 @@ fn said(knowledge: &Knowledge) -> String {
     match knowledge {
         Knowledge::Known(known) => format!(
             "the key service: account \"{}\", scopes \"{}\"",
-            known.account, known.scopes
+            known.identity.account, known.identity.scopes
         ),
         Knowledge::Unknown => "the key service: not known".to_owned(),
         Knowledge::NotAsked => "the key service: nothing is known here of this key".to_owned(),
         Knowledge::Outdated(Some(last)) => format!(
             "the key service: no answer; last known: account \"{}\"",
-            last.account
+            last.identity.account
         ),
         Knowledge::Unavailable(_) | Knowledge::Outdated(None) => {
             "the key service: no answer".to_owned()

@@ -165,7 +165,7 @@ impl Visit {
 
 pub fn header<'a>(headers: &'a keygate_core::answer::Headers, name: &str) -> Option<&'a str> {
     let found = headers.iter().find(|(candidate, _)| *candidate == name);
-    found.map(|(_, value)| value.as_str())
+    found.map(|(_, value)| &**value)
 }
 
 pub fn zeros(text: &str) -> u32 {

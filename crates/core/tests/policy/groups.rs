@@ -275,7 +275,7 @@ fn of_two_accounts_the_first_member_says_who_calls_whatever_the_cache_holds() {
         policy(&json, SECRET).decide(&headers, &facts)
     };
     let account = |verdict: Verdict| match verdict {
-        Verdict::Allow(grant) => grant.identity.unwrap().account,
+        Verdict::Allow(grant) => grant.identity.unwrap().account.clone(),
         other => panic!("{other:?}"),
     };
     let key_first = || json!(["key", "session"]);
