@@ -95,6 +95,7 @@ impl PathGlob {
         loop {
             match (pattern.split_first(), rest) {
                 (None, None) => return true,
+                (Some((Segment::AnyNumber, [])), _) => return true,
                 (Some((Segment::AnyNumber, after)), Some(path)) => {
                     retry = Some((after, path));
                     pattern = after;
@@ -105,8 +106,7 @@ impl PathGlob {
                     continue;
                 }
                 (Some((segment, after)), Some(path)) => {
-                    let (head, tail) = split_segment(path);
-                    if segment.matches(head) {
+                    if let Some(tail) = segment.strip_from(path) {
                         pattern = after;
                         rest = tail;
                         continue;
@@ -154,6 +154,22 @@ impl Segment {
             }
             _ => Ok(Self::Literal(readable(text).into_owned())),
         }
+    }
+
+    /// What follows the first segment of a path, if that matches; nothing does after the
+    /// last.
+    #[inline]
+    fn strip_from<'p>(&self, path: &'p str) -> Option<Option<&'p str>> {
+        // Most rules differ from a path in their first letters: its end is not looked for.
+        if let Self::Literal(literal) = self {
+            let rest = path.strip_prefix(literal.as_str())?;
+            return match rest {
+                "" => Some(None),
+                _ => rest.strip_prefix('/').map(Some),
+            };
+        }
+        let (head, tail) = split_segment(path);
+        self.matches(head).then_some(tail)
     }
 
     #[inline]
