@@ -170,7 +170,7 @@ impl Refusal {
             answer.push((name.clone().into(), value.into()));
         }
         let path = first(headers, b":path");
-        let without_secrets = match may_hold_secret(path, voice).then_some(&*own_url) {
+        let without_secrets = match may_hold_secret(path, voice).then(|| &*own_url) {
             None => None,
             Some(Some(url)) => Some(url.clone()).filter(|it| it.as_bytes() != path),
             Some(None) => may_hold_token(path, voice).then(|| "/".to_owned()),
@@ -183,7 +183,7 @@ impl Refusal {
             body: content.text,
             edits: without_secrets
                 .into_iter()
-                .map(|it| Edit::Set(":path".to_owned(), it.into_bytes()))
+                .map(|it| Edit::set(":path", it))
                 .collect(),
             grpc_status: is_grpc.then(|| public.grpc_status()),
             details: ["keygate_denied{reason=", code, ",rule=", rule, "}"].concat(),
@@ -257,7 +257,7 @@ fn own_url(headers: &[Header], voice: &Voice<'_>) -> Option<String> {
 
 /// Whether there is a place for a credential in this path and query.
 fn may_hold_secret(path: &[u8], voice: &Voice<'_>) -> bool {
-    path.contains(&b'?') || !voice.path_tokens.is_empty()
+    path.contains(&b'?') || PathToken::may_be_in(path, voice.path_tokens)
 }
 
 /// Whether a path that nobody can read may hold a token, whose place in it nobody knows

@@ -343,15 +343,37 @@ fn checksum(text: &[u8]) -> [u8; CRC] {
     base62::encode(u64::from(crc32(text)))
 }
 
-/// CRC-32 as in Ethernet and zip, bit by bit: a table would be larger than what it saves
-/// on these few bytes.
+/// CRC-32 as in Ethernet and zip, four bits at a time.
 fn crc32(text: &[u8]) -> u32 {
-    let crc = text.iter().fold(u32::MAX, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
-            (crc >> 1) ^ (0xedb8_8320 & 0_u32.wrapping_sub(crc & 1))
-        })
-    });
-    !crc
+    const STEPS: [u32; 16] = steps();
+    let step = |crc: u32| {
+        let known = STEPS.get((crc & 15) as usize).copied();
+        (crc >> 4) ^ known.unwrap_or_default()
+    };
+    !text
+        .iter()
+        .fold(u32::MAX, |crc, byte| step(step(crc ^ u32::from(*byte))))
+}
+
+/// What four bits make of the rest, by their value.
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "it runs when it is compiled"
+)]
+const fn steps() -> [u32; 16] {
+    let mut steps = [0; 16];
+    let mut bits = 0;
+    while bits < 16 {
+        let (mut crc, mut turn) = (bits as u32, 0);
+        while turn < 4 {
+            crc = (crc >> 1) ^ (0xedb8_8320 & 0_u32.wrapping_sub(crc & 1));
+            turn += 1;
+        }
+        steps[bits] = crc;
+        bits += 1;
+    }
+    steps
 }
 
 fn split_end(text: &[u8], length: usize) -> Option<(&[u8], &[u8])> {

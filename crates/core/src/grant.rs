@@ -10,15 +10,30 @@ use crate::query;
 use crate::reason::Reason;
 use crate::request::Request;
 
+/// The name of a header. Most are known when it is compiled.
+pub type Name = Cow<'static, str>;
+
 /// One change to the headers of a request or of its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Edit {
     /// Remove every header of this name.
-    Remove(String),
+    Remove(Name),
     /// Replace every header of this name (`:path` too) by one.
-    Set(String, Vec<u8>),
+    Set(Name, Cow<'static, [u8]>),
     /// Put one more beside those of this name.
-    Add(String, Vec<u8>),
+    Add(Name, Cow<'static, [u8]>),
+}
+
+impl Edit {
+    /// [`Self::Set`] with a text.
+    #[inline]
+    pub fn set(name: impl Into<Name>, value: impl Into<Cow<'static, str>>) -> Self {
+        let value = match value.into() {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        };
+        Self::Set(name.into(), value)
+    }
 }
 
 /// A credential that must not reach the upstream.
@@ -91,37 +106,35 @@ impl Grant {
         let mut edits = Vec::with_capacity(8);
         let claimed = request.headers.iter().map(|(name, _)| &**name);
         for name in claimed.filter(|name| headers.is_claimed_by(name)) {
-            let remove = Edit::Remove(String::from_utf8_lossy(name).into_owned());
+            let remove = Edit::Remove(String::from_utf8_lossy(name).into_owned().into());
             if !edits.contains(&remove) {
                 edits.push(remove);
             }
         }
         let own = headers.own_cookies.iter().map(String::as_str);
-        edits.extend(strip_all(strips, own, request));
+        strip_all(&mut edits, strips, own, request);
         edits.extend(strip_target(request, strips));
-        let mut set = |name: &str, value: &str| {
-            edits.push(Edit::Set(name.to_owned(), value.as_bytes().to_vec()));
-        };
-        for (name, value) in identity.iter().flat_map(|it| headers.values(it)) {
-            set(name, value);
-        }
-        let result = match outcome {
-            Outcome::Verified => Some("allow".to_owned()),
+        let known = identity.iter().flat_map(|it| headers.values(it));
+        edits.extend(known.map(|(name, value)| Edit::set(name.clone(), value.to_owned())));
+        let result: Option<Cow<'static, str>> = match outcome {
+            Outcome::Verified => Some("allow".into()),
             Outcome::Anonymous => None,
-            Outcome::Cleared => Some("cleared".to_owned()),
+            Outcome::Cleared => Some("cleared".into()),
             Outcome::Unchecked => {
                 let reason = Reason::KeyServiceUnavailable.code();
-                Some(format!("allow;reason={reason}"))
+                Some(["allow;reason=", reason].concat().into())
             }
-            Outcome::WouldDeny(reason) => Some(format!("would-deny;reason={}", reason.code())),
+            Outcome::WouldDeny(reason) => {
+                Some(["would-deny;reason=", reason.code()].concat().into())
+            }
         };
         if let Some(result) = &result {
-            set(&headers.result, result);
+            edits.push(Edit::set(headers.result.clone(), result.clone()));
         }
         let mut state = Vec::new();
         if headers.filter_state {
             state = identity.as_deref().map(Identity::state).unwrap_or_default();
-            state.extend(result.map(|result| ("keygate_result", result)));
+            state.extend(result.map(|result| ("keygate_result", result.into_owned())));
         }
         let is_in_url = strips.iter().any(|it| matches!(it, Strip::KeyParameter(_)));
         let is_used = is_in_url && matches!(outcome, Outcome::Verified | Outcome::Unchecked);
@@ -132,7 +145,7 @@ impl Grant {
             response_edits: KEY_IN_URL
                 .iter()
                 .filter(|_| is_used)
-                .map(|(name, value)| Edit::Set((*name).to_owned(), value.as_bytes().to_vec()))
+                .map(|&(name, value)| Edit::set(name, value))
                 .collect(),
             outcome,
         }
@@ -143,11 +156,11 @@ impl Grant {
 /// starts from the request as it came.
 #[inline]
 fn strip_all<'a>(
+    edits: &mut Vec<Edit>,
     strips: &[Strip<'a>],
     own_cookies: impl Iterator<Item = &'a str>,
     request: &Request<'_>,
-) -> Vec<Edit> {
-    let mut edits = Vec::new();
+) {
     let is_there = |name: &&str| cookie_values(request, name).next().is_some();
     let mut cookies: Vec<&str> = own_cookies.filter(is_there).collect();
     for strip in strips {
@@ -157,17 +170,26 @@ fn strip_all<'a>(
             | Strip::Segment(..)
             | Strip::Parameter(_)
             | Strip::KeyParameter(_) => {}
-            Strip::Header(name) => edits.push(Edit::Remove((*name).to_owned())),
+            Strip::Header(name) => edits.push(Edit::Remove(known_name(name))),
             Strip::Cookie(name) => cookies.push(*name),
         }
     }
     if !cookies.is_empty() && request.values("cookie").next().is_some() {
         edits.push(match cookies_without(request, &cookies) {
-            Some(rest) => Edit::Set("cookie".to_owned(), rest),
-            None => Edit::Remove("cookie".to_owned()),
+            Some(rest) => Edit::Set("cookie".into(), rest.into()),
+            None => Edit::Remove("cookie".into()),
         });
     }
-    edits
+}
+
+/// The header that nearly every key comes in needs no text of its own.
+#[inline]
+fn known_name(name: &str) -> Name {
+    const AUTHORIZATION: &str = "authorization";
+    match name == AUTHORIZATION {
+        true => AUTHORIZATION.into(),
+        false => name.to_owned().into(),
+    }
 }
 
 /// Takes every credential out of the target, of a link and of an app key alike. What a path
@@ -195,7 +217,7 @@ fn strip_target(request: &Request<'_>, strips: &[Strip<'_>]) -> Option<Edit> {
             Err(AmbiguousPath) => "/".to_owned(),
         },
     };
-    (kept != request.arrived).then(|| Edit::Set(":path".to_owned(), kept.into_bytes()))
+    (kept != request.arrived).then(|| Edit::set(":path", kept))
 }
 
 #[cfg(test)]
@@ -214,7 +236,7 @@ mod tests {
         let identity = IdentityHeaders::default();
         let grant = Grant::new(&request, &identity, Outcome::Anonymous, strips, None);
         grant.edits.into_iter().find_map(|edit| match edit {
-            Edit::Set(name, value) if name == ":path" => Some(value),
+            Edit::Set(name, value) if name == ":path" => Some(value.into_owned()),
             _ => None,
         })
     }

@@ -1,5 +1,6 @@
 //! Who calls, and how the upstream learns it.
 
+use crate::grant::Name;
 use crate::record::BLOCK;
 
 /// Every header that speaks of identity starts so, unless it is renamed. A client's
@@ -46,17 +47,17 @@ impl Identity {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityHeaders {
     /// [`Identity::account`].
-    pub account: String,
+    pub account: Name,
     /// [`Identity::key_id`].
-    pub key_id: String,
+    pub key_id: Name,
     /// [`Identity::scopes`].
-    pub scopes: String,
+    pub scopes: Name,
     /// [`Identity::metadata`].
-    pub metadata: String,
+    pub metadata: Name,
     /// What was decided: `allow`, `allow;reason=…`, or `would-deny;reason=…`.
-    pub result: String,
+    pub result: Name,
     /// The identity as a signed token, if there is an [`Issuer`](crate::assertion::Issuer).
-    pub assertion: String,
+    pub assertion: Name,
     /// Whether other filters are told the same: see [`Identity::state`].
     pub filter_state: bool,
     /// Cookies that are ours alone: whatever is decided, no upstream sees them.
@@ -65,14 +66,13 @@ pub struct IdentityHeaders {
 
 impl Default for IdentityHeaders {
     fn default() -> Self {
-        let named = |name| format!("{IDENTITY_PREFIX}{name}");
         Self {
-            account: named("account"),
-            key_id: named("key-id"),
-            scopes: named("scopes"),
-            metadata: named("metadata"),
-            result: named("result"),
-            assertion: named("assertion"),
+            account: "x-keygate-account".into(),
+            key_id: "x-keygate-key-id".into(),
+            scopes: "x-keygate-scopes".into(),
+            metadata: "x-keygate-metadata".into(),
+            result: "x-keygate-result".into(),
+            assertion: "x-keygate-assertion".into(),
             filter_state: false,
             own_cookies: Vec::new(),
         }
@@ -104,22 +104,18 @@ impl IdentityHeaders {
 
     /// The headers to set for an identity, in order.
     #[inline]
-    pub fn values<'a>(&'a self, identity: &'a Identity) -> Vec<(&'a str, &'a str)> {
-        let mut values: Vec<(&str, &str)> = vec![(&self.account, &identity.account)];
-        values.extend(
-            identity
-                .key_id
-                .as_deref()
-                .map(|id| (self.key_id.as_str(), id)),
-        );
-        values.push((&self.scopes, &identity.scopes));
-        values.extend(
-            identity
-                .metadata
-                .as_deref()
-                .map(|it| (self.metadata.as_str(), it)),
-        );
-        values
+    pub fn values<'a>(
+        &'a self,
+        identity: &'a Identity,
+    ) -> impl Iterator<Item = (&'a Name, &'a str)> {
+        let values = [
+            (&self.account, Some(&identity.account)),
+            (&self.key_id, identity.key_id.as_ref()),
+            (&self.scopes, Some(&identity.scopes)),
+            (&self.metadata, identity.metadata.as_ref()),
+        ];
+        let known = |(name, value): (&'a Name, Option<&'a String>)| Some((name, value?.as_str()));
+        values.into_iter().filter_map(known)
     }
 }
 
@@ -159,7 +155,7 @@ mod tests {
     #[test]
     fn a_name_is_claimed_in_every_spelling() {
         let headers = IdentityHeaders {
-            account: "x-user".to_owned(),
+            account: "x-user".into(),
             ..IdentityHeaders::default()
         };
         for claimed in [

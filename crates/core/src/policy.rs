@@ -269,7 +269,7 @@ impl Policy {
             return Verdict::Deny(refusal.answer(request.headers, &voice));
         };
         let name = self.identity.assertion.clone();
-        grant.edits.push(Edit::Set(name, token.into_bytes()));
+        grant.edits.push(Edit::set(name, token));
         Verdict::Allow(grant)
     }
 }

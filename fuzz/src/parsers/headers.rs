@@ -125,9 +125,9 @@ fn applied(mut headers: Vec<Header>, edits: &[Edit]) -> Vec<Header> {
             Edit::Remove(name) => headers.retain(|it| it.0 != name.as_bytes()),
             Edit::Set(name, value) => {
                 headers.retain(|it| it.0 != name.as_bytes());
-                headers.push((name.as_str().into(), value.clone().into()));
+                headers.push(((**name).into(), (**value).into()));
             }
-            Edit::Add(name, value) => headers.push((name.as_str().into(), value.clone().into())),
+            Edit::Add(name, value) => headers.push(((**name).into(), (**value).into())),
         }
     }
     headers

@@ -188,7 +188,7 @@ fn cookie() -> String {
         panic!("a signed link is refused");
     };
     let value = |edit: &Edit| match edit {
-        Edit::Add(name, value) if name == "set-cookie" => Some(value.clone()),
+        Edit::Add(name, value) if name == "set-cookie" => Some(value.to_vec()),
         _ => None,
     };
     let cookie = grant.response_edits.iter().find_map(value).unwrap();

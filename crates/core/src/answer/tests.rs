@@ -75,14 +75,20 @@ fn a_program_reads_problem_details_and_a_person_a_page() {
 fn a_template_keeps_its_structure_whatever_is_filled_in() {
     let template = bodies(Bodies {
         json: Some(blanks(serde_json::json!({
-            "error": { "code": "{reason}", "status": "{status}", "{reason}": ["at {request_id}"] }
+            "error": { "code": "{reason}", "status": "{status}", "{reason}": ["at {request_id}"],
+                "id": "{request_id}", "url": "{url}", "other": "{other}" }
         }))),
         ..Bodies::default()
     });
     let id = "a\"b{message}\\";
-    let answer = refusal(Reason::RevokedKey, Scheme::AppKey)
-        .answer(&headers(&[("x-request-id", id)]), &voice(Some(&template)));
+    let answer = refusal(Reason::RevokedKey, Scheme::AppKey).answer(
+        &headers(&[("x-request-id", id), (":path", "/a?b=c")]),
+        &voice(Some(&template)),
+    );
     let body: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(body["error"]["id"], id);
+    assert_eq!(body["error"]["url"], "%2Fa%3Fb%3Dc");
+    assert_eq!(body["error"]["other"], "{other}");
     assert_eq!(body["error"]["code"], "invalid_credential");
     assert_eq!(body["error"]["status"], 401);
     assert_eq!(body["error"]["{reason}"][0], format!("at {id}"));

@@ -61,7 +61,7 @@ impl Compiler<'_> {
         let Some(written) = written else {
             return (identity, None);
         };
-        identity.assertion = self.assertion_header(&written.header, &identity);
+        identity.assertion = self.assertion_header(&written.header, &identity).into();
         let ring = self.ring_of("assertion", &written.secrets, |this, entry| {
             let key = SigningKey::new(&entry.key, written.algorithm);
             let named = |error| format!("the secret \"{}\" {error}", entry.id);

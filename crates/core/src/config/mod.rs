@@ -489,7 +489,9 @@ impl<'a> Compiler<'a> {
         ];
         for (field, name, header) in given {
             if let Some(name) = name {
-                *header = self.identity_header(&format!("identity.{field}"), name);
+                *header = self
+                    .identity_header(&format!("identity.{field}"), name)
+                    .into();
             }
         }
         headers.filter_state = written.filter_state;

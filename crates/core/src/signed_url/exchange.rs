@@ -129,12 +129,10 @@ const FOR_CACHES_ALONE: [&str; 7] = [
 /// No shared cache may give the cookie to somebody else.
 fn edits(cookie: String) -> Vec<Edit> {
     let for_caches = FOR_CACHES_ALONE.iter();
-    let mut edits: Vec<Edit> = for_caches
-        .map(|name| Edit::Remove((*name).to_owned()))
-        .collect();
+    let mut edits: Vec<Edit> = for_caches.map(|&name| Edit::Remove(name.into())).collect();
     edits.extend([
-        Edit::Add("set-cookie".to_owned(), cookie.into_bytes()),
-        Edit::Set("cache-control".to_owned(), b"private, no-cache".to_vec()),
+        Edit::Add("set-cookie".into(), cookie.into_bytes().into()),
+        Edit::set("cache-control", "private, no-cache"),
     ]);
     edits
 }

@@ -36,10 +36,17 @@ impl<'a> PathToken<'a> {
     /// when its name is percent-encoded: programs behind us could read it otherwise.
     #[inline]
     pub fn find(target: &Target<'a>, names: &[String]) -> Result<Option<Self>, Reason> {
-        match names {
-            [] => Ok(None),
-            names => Self::find_one(target, names),
+        match Self::may_be_in(target.path.as_bytes(), names) {
+            true => Self::find_one(target, names),
+            false => Ok(None),
         }
+    }
+
+    /// Whether a path can hold one: none is without its `=`, or what stands for it. For bytes
+    /// that may be no path.
+    #[inline]
+    pub fn may_be_in(path: &[u8], names: &[String]) -> bool {
+        !names.is_empty() && path.iter().any(|byte| matches!(byte, b'=' | b'%'))
     }
 
     fn find_one(target: &Target<'a>, names: &[String]) -> Result<Option<Self>, Reason> {

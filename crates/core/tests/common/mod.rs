@@ -91,10 +91,10 @@ pub fn after(
         match edit {
             Edit::Remove(removed) if removed == name => values.clear(),
             Edit::Set(set, value) if set == name => {
-                values = vec![String::from_utf8(value.clone()).unwrap()];
+                values = vec![String::from_utf8(value.to_vec()).unwrap()];
             }
             Edit::Add(added, value) if added == name => {
-                values.push(String::from_utf8(value.clone()).unwrap());
+                values.push(String::from_utf8(value.to_vec()).unwrap());
             }
             Edit::Remove(_) | Edit::Set(..) | Edit::Add(..) => {}
         }

@@ -380,7 +380,7 @@ fn no_header_for_caches_alone_contradicts_the_answer_with_a_cookie() {
     )
     .unwrap();
     for name in ["cdn-cache-control", "surrogate-control", "x-accel-expires"] {
-        let removes = keygate_core::grant::Edit::Remove(name.to_owned());
+        let removes = keygate_core::grant::Edit::Remove(name.into());
         assert!(seen.response.contains(&removes), "{name}");
     }
 }

@@ -97,7 +97,7 @@ fn a_key_in_the_query_stays_out_of_caches_in_an_outage_as_well() {
     let grant = passes(&target, &[here], Knowledge::Outdated(None)).unwrap();
     let path = after(&get(&target, &[]), &grant.edits, ":path");
     assert_eq!(path.as_deref(), Some("/map/x?a=1"));
-    let no_store = Edit::Set("cache-control".into(), b"private, no-store".to_vec());
+    let no_store = Edit::Set("cache-control".into(), b"private, no-store".into());
     assert!(grant.response_edits.contains(&no_store));
     let elsewhere = ("referer", "https://evil.example/");
     let verdict = decide_on(
