@@ -118,7 +118,7 @@ impl Fields<'_> {
 
     /// Adds the value that a text of JSON names, quoted; whether it names one and has nothing
     /// beside it. The URL is encoded before it is quoted.
-    fn is_value(&self, to: &mut String, text: &str) -> bool {
+    fn quote_value(&self, to: &mut String, text: &str) -> bool {
         let name = text.strip_prefix('{').and_then(|it| it.strip_suffix('}'));
         name.is_some_and(|name| name != "url" && self.value(to, name, quote))
     }
@@ -128,7 +128,7 @@ impl Fields<'_> {
         match template {
             Json::Text(text) if text == "{status}" => to.push_str(&self.status.to_string()),
             // Nearly every text is one value, or none.
-            Json::Text(text) if self.is_value(to, text) => {}
+            Json::Text(text) if self.quote_value(to, text) => {}
             Json::Text(text) if !text.contains('{') => quote(to, text),
             Json::Text(text) => quote(to, &self.fill(text, String::push_str)),
             Json::List(items) => {
