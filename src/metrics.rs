@@ -12,9 +12,9 @@ use crate::host::{self, Metric};
 /// A name in two parts, so that nobody has to put it together for each request.
 type Name = (&'static str, &'static str);
 
-/// Where it stands: to compare that costs less than to compare texts, and of two of the same text
-/// the host makes one.
-type Place = (*const u8, *const u8);
+/// Where it stands, and how long it is: to compare that costs less than to compare texts, and of
+/// two of the same text the host makes one.
+type Place = (*const str, *const str);
 
 thread_local! {
     /// Once per virtual machine: every definition takes memory of the host that is
@@ -52,7 +52,7 @@ pub fn count(name: &'static str) {
 }
 
 fn add(name: Name) {
-    let place = (name.0.as_ptr(), name.1.as_ptr());
+    let place: Place = (name.0, name.1);
     let known = COUNTERS.with_borrow(|counters| counters.get(&place).copied());
     let counter = known.or_else(|| {
         let counter = host::define_metric(Metric::Counter, &[name.0, name.1].concat()).ok()?;
