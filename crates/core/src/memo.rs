@@ -1,32 +1,66 @@
-//! What was computed before: a genuine key that comes again costs no SHA-256.
+//! What was computed before: a credential that comes again costs no SHA-256.
 //!
 //! It remembers a pure function, so that a decision with it is the one without it. What
 //! depends on the time or the client is checked by whoever asks, each time.
 
 use std::cell::RefCell;
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::Hasher as _;
+use std::num::NonZeroU128;
 
-use lru::LruCache;
 use siphasher::sip128::{Hasher128 as _, SipHasher24};
+
+/// Values that stand beside each other: what is new takes the place of the one of them that
+/// was not asked for longest.
+const WAYS: usize = 4;
+
+/// A power of two, so that some bits of a digest are a place.
+const SETS: usize = 4096;
 
 /// A secret under which texts are told apart: SipHash-2-4 with 128 bits (Aumasson and
 /// Bernstein, 2012), a MAC. Who does not know the key finds no two texts of one digest.
 #[derive(Clone)]
 pub struct DigestKey([u8; 16]);
 
-/// The results of one function: at most as many as it was made for, the longest unused
-/// goes first. Of a text it keeps the digest alone.
-pub struct Memo<V> {
-    key: DigestKey,
-    most: usize,
-    held: RefCell<LruCache<u128, V, BuildHasherDefault<Low>>>,
+/// What stands for a text, since nobody finds another text of the same digest.
+pub trait Digest: Copy + Eq {
+    /// Some of its bits, which are spread as they are: no other hash is needed to find it in
+    /// a table.
+    fn spread(self) -> usize;
 }
+
+/// What stands for a text under a [`DigestKey`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keyed(NonZeroU128);
+
+/// The results of one function, by the digests of what they are of: at most 16,384, the
+/// longest unused of four goes first. It takes all of its memory with the first of them.
+pub struct Memo<V, D = Keyed>(RefCell<Vec<Set<V, D>>>);
+
+type Set<V, D> = [Option<(D, V)>; WAYS];
 
 impl DigestKey {
     /// From 16 bytes that no stranger knows.
     pub fn new(bytes: [u8; 16]) -> Self {
         Self(bytes)
+    }
+
+    /// Each part with its length, so that bytes which move to another part are another text.
+    #[inline]
+    pub fn digest<'p>(&self, parts: impl IntoIterator<Item = &'p [u8]>) -> Keyed {
+        let mut hasher = SipHasher24::new_with_key(&self.0);
+        for part in parts {
+            hasher.write(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+            hasher.write(part);
+        }
+        Keyed(NonZeroU128::new(hasher.finish128().as_u128()).unwrap_or(NonZeroU128::MIN))
+    }
+}
+
+impl Digest for Keyed {
+    #[inline]
+    fn spread(self) -> usize {
+        self.0.get() as usize
     }
 }
 
@@ -36,166 +70,128 @@ impl fmt::Debug for DigestKey {
     }
 }
 
-impl<V: Copy> Memo<V> {
-    /// Nothing yet, and never more than `most` results.
-    pub fn new(key: DigestKey, most: usize) -> Self {
-        // It would take the memory of all results at once if it knew their number.
-        let held = LruCache::unbounded_with_hasher(BuildHasherDefault::default());
-        Self {
-            key,
-            most,
-            held: RefCell::new(held),
-        }
+impl<V: Copy, D: Digest> Memo<V, D> {
+    /// What was kept for this digest, if it is there still.
+    #[inline]
+    pub fn get(&self, digest: D) -> Option<V> {
+        let mut sets = self.0.try_borrow_mut().ok()?;
+        let set = sets.get_mut(digest.spread() % SETS)?;
+        let is_it = |held: &Option<(D, V)>| held.is_some_and(|(it, _)| it == digest);
+        let at = set.iter().position(is_it)?;
+        set.get_mut(..=at)?.rotate_right(1);
+        set.first()?.map(|(_, value)| value)
     }
 
-    /// What a function gives for these parts, from memory where `still` says that it
-    /// holds, else from `compute`. `None` is never kept: what strangers send takes no room.
-    #[inline]
-    pub fn or_compute(
-        &self,
-        parts: &[&[u8]],
-        still: impl FnOnce(V) -> bool,
-        compute: impl FnOnce() -> Option<V>,
-    ) -> Option<V> {
-        let digest = self.digest(parts);
-        if let Ok(mut held) = self.held.try_borrow_mut()
-            && let Some(known) = held.get(&digest).copied()
-            && still(known)
-        {
-            return Some(known);
+    /// Keeps a value. What strangers can make up is not to be kept: it would take the room.
+    pub fn put(&self, digest: D, value: V) {
+        let Ok(mut sets) = self.0.try_borrow_mut() else {
+            return;
+        };
+        if sets.is_empty() {
+            *sets = vec![[None; WAYS]; SETS];
         }
-        let value = compute()?;
-        if let Ok(mut held) = self.held.try_borrow_mut() {
-            held.put(digest, value);
-            while held.len() > self.most {
-                held.pop_lru();
-            }
+        if let Some(set) = sets.get_mut(digest.spread() % SETS) {
+            let [a, b, c, _] = *set;
+            *set = [Some((digest, value)), a, b, c];
         }
-        Some(value)
-    }
-
-    /// Each part with its length, so that bytes which move to another part are another text.
-    #[inline]
-    fn digest(&self, parts: &[&[u8]]) -> u128 {
-        let mut hasher = SipHasher24::new_with_key(&self.key.0);
-        for part in parts {
-            hasher.write(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
-            hasher.write(part);
-        }
-        hasher.finish128().as_u128()
     }
 }
 
-impl<V> fmt::Debug for Memo<V> {
+impl<V, D> Default for Memo<V, D> {
+    fn default() -> Self {
+        Self(RefCell::default())
+    }
+}
+
+impl<V, D> fmt::Debug for Memo<V, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Memo(..)")
     }
 }
 
-/// The digest is spread as it is: no other hash is needed to find it in a table.
-#[derive(Default)]
-pub struct Low(u64);
-
-impl Hasher for Low {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u128(&mut self, digest: u128) {
-        #[expect(clippy::cast_possible_truncation, reason = "half of a digest is one")]
-        {
-            self.0 = digest as u64;
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
     use std::collections::HashSet;
-    use std::hash::BuildHasher as _;
 
     use super::*;
 
-    fn memo(most: usize) -> Memo<u8> {
-        Memo::new(DigestKey::new([7; 16]), most)
+    fn digest(parts: &[&[u8]]) -> Keyed {
+        DigestKey::new([7; 16]).digest(parts.iter().copied())
+    }
+
+    /// Some that have one place.
+    fn neighbours() -> impl Iterator<Item = Keyed> {
+        (1..).map(|number: u128| Keyed(NonZeroU128::new(number << 64).unwrap()))
     }
 
     #[test]
-    fn what_was_computed_once_is_not_computed_again() {
-        let (memo, computed) = (memo(2), Cell::new(0_u8));
-        let compute = || {
-            computed.set(computed.get().saturating_add(1));
-            Some(computed.get())
-        };
-        for _ in 0..3 {
-            assert_eq!(memo.or_compute(&[b"a"], |_| true, compute), Some(1));
-        }
-        assert_eq!(memo.or_compute(&[b"a"], |_| false, compute), Some(2));
-        assert_eq!(memo.or_compute(&[b"a"], |_| true, compute), Some(2));
+    fn what_was_kept_is_there_again() {
+        let memo = Memo::default();
+        assert_eq!(memo.get(digest(&[b"a"])), None);
+        memo.put(digest(&[b"a"]), 1_u8);
+        assert_eq!(memo.get(digest(&[b"a"])), Some(1));
+        assert_eq!(memo.get(digest(&[b"b"])), None);
+        memo.put(digest(&[b"a"]), 2);
+        assert_eq!(memo.get(digest(&[b"a"])), Some(2));
     }
 
     #[test]
     fn what_differs_in_any_part_is_another_text() {
-        let memo = memo(2);
-        assert_eq!(
-            memo.or_compute(&[b"ab", b"c"], |_| true, || Some(1)),
-            Some(1)
-        );
-        for other in [
-            &[&b"abc"[..]][..],
+        let all: [&[&[u8]]; 6] = [
+            &[b"ab", b"c"],
+            &[b"abc"],
             &[b"a", b"bc"],
             &[b"ab", b"d"],
             &[b"abc", b""],
             &[b"", b"ab", b"c"],
-        ] {
-            assert_eq!(memo.or_compute(other, |_| true, || None), None, "{other:?}");
+        ];
+        for (index, one) in all.iter().enumerate() {
+            for other in all.iter().skip(index.saturating_add(1)) {
+                assert_ne!(digest(one), digest(other), "{one:?} {other:?}");
+            }
+            let under_another = DigestKey::new([8; 16]).digest(one.iter().copied());
+            assert_ne!(digest(one), under_another);
         }
-        let under_another = Memo::new(DigestKey::new([8; 16]), 1);
-        let asked = Cell::new(false);
-        under_another.or_compute(
-            &[b"ab", b"c"],
-            |_| true,
-            || {
-                asked.set(true);
-                Some(1_u8)
-            },
-        );
-        assert!(asked.get());
     }
 
     #[test]
-    fn it_is_bounded_and_what_does_not_hold_takes_no_room() {
-        let memo = memo(2);
-        assert_eq!(memo.or_compute(&[b"a"], |_| true, || Some(1)), Some(1));
-        for number in 100..200_u8 {
-            assert_eq!(memo.or_compute(&[&[number]], |_| true, || None), None);
+    fn the_longest_unused_of_a_place_goes_and_the_others_stay() {
+        let memo = Memo::default();
+        let all: Vec<_> = neighbours().take(WAYS.saturating_add(1)).collect();
+        let [first, second, rest @ .., last] = all.as_slice() else {
+            panic!("there are five");
+        };
+        for one in all.iter().take(WAYS) {
+            memo.put(*one, ());
         }
-        assert_eq!(memo.or_compute(&[b"a"], |_| true, || None), Some(1));
-        for text in [b"b", b"c"] {
-            assert_eq!(memo.or_compute(&[text], |_| true, || Some(2)), Some(2));
+        assert_eq!(memo.get(*first), Some(()));
+        memo.put(*last, ());
+        assert_eq!(memo.get(*second), None);
+        for one in rest.iter().chain([first, last]) {
+            assert_eq!(memo.get(*one), Some(()), "{one:?}");
         }
-        assert_eq!(memo.or_compute(&[b"a"], |_| true, || None), None);
-        assert_eq!(memo.held.borrow().len(), 2);
+    }
+
+    #[test]
+    fn it_is_bounded() {
+        let memo = Memo::default();
+        for number in 0..100_000_u32 {
+            memo.put(digest(&[&number.to_le_bytes()]), number);
+        }
+        let is_there = |number: &u32| memo.get(digest(&[&number.to_le_bytes()])).is_some();
+        assert!((90_000..100_000).rev().take(1000).all(|it| is_there(&it)));
+        assert!((0..100_000).filter(is_there).count() <= WAYS.saturating_mul(SETS));
     }
 
     #[test]
     fn digests_are_spread_over_the_table() {
-        let memo = memo(1);
-        let hasher = BuildHasherDefault::<Low>::default();
-        let hashes = (0..=u8::MAX).map(|it| hasher.hash_one(memo.digest(&[&[it]])));
-        assert_eq!(hashes.collect::<HashSet<_>>().len(), 256);
+        let places = (0..=u8::MAX).map(|it| digest(&[&[it]]).spread() % SETS);
+        assert!(places.collect::<HashSet<_>>().len() > 230);
     }
 
     #[test]
     fn neither_key_nor_results_are_printed() {
         assert_eq!(format!("{:?}", DigestKey::new([7; 16])), "DigestKey(..)");
-        assert_eq!(format!("{:?}", memo(1)), "Memo(..)");
+        assert_eq!(format!("{:?}", Memo::<u8>::default()), "Memo(..)");
     }
 }

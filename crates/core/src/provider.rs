@@ -7,7 +7,7 @@ use crate::app_key::{AppKey, KeyHash, KeyRingId, MasterSecret, OpaqueKey, Prefix
 use crate::credential::{self, Carrier};
 use crate::grant::{Edit, Strip};
 use crate::identity::Identity;
-use crate::memo::Memo;
+use crate::memo::{DigestKey, Memo};
 use crate::once::OnceLink;
 use crate::policy::{Facts, Lookup};
 use crate::reason::Reason;
@@ -35,6 +35,8 @@ pub enum Provider {
 pub struct AppKeys {
     /// The master secrets that made the keys.
     pub ring: KeyRing<MasterSecret>,
+    /// Tells keys apart in `genuine`.
+    pub digest: DigestKey,
     /// The genuine keys of late, each with its secret.
     pub genuine: Rc<Memo<(KeyRingId, KeyHash)>>,
     /// The word in front of each key that we make.
@@ -163,18 +165,17 @@ impl AppKeys {
     /// a digest; that its master secret still counts is seen each time.
     #[inline]
     fn recognise(&self, text: &[u8], now: UnixMillis) -> Result<KeyHash, Reason> {
-        let mut reason = Reason::ForgedKey;
-        let genuine = self.genuine.or_compute(
-            &[text],
-            |(kid, _)| self.ring.counts(kid, now),
-            || {
-                let key = AppKey::parse(text, &self.prefix);
-                let key = key.inspect_err(|_| reason = Reason::MalformedCredential);
-                let key = key.ok()?;
-                Some((key.kid(), self.ring.authenticate(&key, now)?))
-            },
-        );
-        genuine.map(|(_, hash)| hash).ok_or(reason)
+        let digest = self.digest.digest([text]);
+        if let Some((kid, hash)) = self.genuine.get(digest)
+            && self.ring.counts(kid, now)
+        {
+            return Ok(hash);
+        }
+        let key = AppKey::parse(text, &self.prefix).map_err(|_| Reason::MalformedCredential)?;
+        let hash = self.ring.authenticate(&key, now);
+        let hash = hash.ok_or(Reason::ForgedKey)?;
+        self.genuine.put(digest, (key.kid(), hash));
+        Ok(hash)
     }
 
     fn parameters(&self) -> impl Iterator<Item = &str> {

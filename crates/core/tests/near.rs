@@ -8,6 +8,8 @@
 
 mod common;
 
+use std::rc::Rc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use common::{facts, get};
@@ -21,6 +23,7 @@ use keygate_core::signed_url::Format as _;
 use keygate_core::signed_url::cloudflare::{
     Alphabet, Cloudflare, Directory, LinkCarrier, NearMiss, Stamp,
 };
+use keygate_core::signed_url::mac_key::MacKey;
 use keygate_core::time::{Millis, UnixMillis};
 
 const NOW: UnixMillis = UnixMillis(1_700_000_100_000);
@@ -28,7 +31,7 @@ const NOW: UnixMillis = UnixMillis(1_700_000_100_000);
 fn links(directory: Option<Directory>) -> Cloudflare {
     let entry = |id: &str, not_after| RingEntry {
         id: id.to_owned(),
-        key: mac(id.as_bytes()),
+        key: MacKey::new(id.as_bytes(), &Rc::default()),
         not_before: None,
         not_after,
     };

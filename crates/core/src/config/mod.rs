@@ -29,6 +29,7 @@ use crate::answer::{Authenticate, Template};
 use crate::cache::CacheBounds;
 use crate::identity::{IDENTITY_PREFIX, IdentityHeaders};
 use crate::index::Rules;
+use crate::memo::Memo;
 use crate::miss_limit::MissLimit;
 use crate::policy::{KeyService, Policy, Unmatched};
 use crate::provider::Provider;
@@ -139,6 +140,8 @@ struct Compiler<'a> {
     secrets: LiteMap<String, KeyRing<Material>>,
     /// Signatures that held, over all providers.
     seen: Rc<Seen>,
+    /// MACs that held, over all providers.
+    held: Rc<Memo<()>>,
     /// `None` for one that is wrong: that is told once, and not again wherever it is named.
     providers: LiteMap<String, Option<Rc<Provider>>>,
     responses: LiteMap<String, Rc<Template>>,
@@ -162,6 +165,7 @@ impl<'a> Compiler<'a> {
             environment,
             secrets: LiteMap::new(),
             seen: Rc::default(),
+            held: Rc::default(),
             providers: LiteMap::new(),
             responses: LiteMap::new(),
             link_scopes: LiteMap::new(),

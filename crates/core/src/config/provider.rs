@@ -11,13 +11,9 @@ use super::{Compiler, Material, member, read_part, written};
 use crate::app_key::{KeyRingId, MAX_CANDIDATES, MasterSecret, Prefix, mac};
 use crate::credential::Carrier;
 use crate::identity::IDENTITY_PREFIX;
-use crate::memo::Memo;
 use crate::provider::{AppKeys, Provider};
 use crate::secret::{KeyRing, RingEntry, Secret};
 use crate::signed_url::public_key::{KeyKind, PublicKey};
-
-/// How many genuine keys a provider remembers: about a hundred bytes each.
-const GENUINE_KEYS: usize = 16_384;
 
 impl Compiler<'_> {
     pub(super) fn provider(&mut self, name: &str, text: &Tree, has_key_service: bool) {
@@ -228,7 +224,8 @@ impl Compiler<'_> {
         let ring = ring?;
         let digest = ring.0.first().map(|it| it.key.digest_key())?;
         Some(AppKeys {
-            genuine: Rc::new(Memo::new(digest, GENUINE_KEYS)),
+            digest,
+            genuine: Rc::default(),
             ring,
             prefix: prefix?,
             takes_native,

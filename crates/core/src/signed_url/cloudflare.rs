@@ -17,8 +17,8 @@ pub use near::NearMiss;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
+#[cfg(feature = "tools")]
+use hmac::Mac as _;
 
 use crate::credential::decode_token;
 use crate::grant::Strip;
@@ -30,6 +30,7 @@ use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::KeyRing;
 use crate::signed_url::carrier::only;
+use crate::signed_url::mac_key::MacKey;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 use crate::signed_url::{AnyFormat, Covers, Format, Link, Strips, find_parameter};
@@ -42,7 +43,7 @@ const MAX_TOKEN: usize = 11 + 3 * 44;
 #[derive(Clone, Debug)]
 pub struct Cloudflare {
     /// The secrets; the first signs.
-    pub ring: KeyRing<Hmac<Sha256>>,
+    pub ring: KeyRing<MacKey>,
     /// Where a token may stand; at least one.
     pub carriers: Vec<LinkCarrier>,
     /// How the MAC is written.
@@ -94,6 +95,9 @@ pub enum Stamp {
         max_lifetime: Millis,
     },
 }
+
+/// How a MAC is looked at.
+type Way = fn(&MacKey, &[&[u8]], &[u8]) -> bool;
 
 /// A token as found: what it signs, and what it says.
 struct Token<'a> {
@@ -215,7 +219,7 @@ impl Cloudflare {
         now: UnixMillis,
     ) -> Option<String> {
         let stamp = format!("{stamp_secs:010}");
-        let mut mac = self.ring.current(now).next()?.key.clone();
+        let mut mac = self.ring.current(now).next()?.key.mac();
         mac.update(message.as_bytes());
         mac.update(stamp.as_bytes());
         let mac = mac.finalize().into_bytes();
@@ -259,7 +263,8 @@ impl Cloudflare {
             .ok_or(Reason::MalformedCredential)
     }
 
-    /// What the MAC covers, if one of the secrets made it.
+    /// What the MAC covers, if one of the secrets made it: whichever that is, a link that
+    /// comes again costs no MAC.
     #[inline]
     fn signed<'a>(
         &self,
@@ -268,21 +273,22 @@ impl Cloudflare {
         mac: &[u8; 32],
         now: UnixMillis,
     ) -> Option<Covers<'a>> {
-        let signs = |parts: &[&str]| {
-            self.ring.current(now).any(|entry| {
-                let mut expected = entry.key.clone();
-                parts
-                    .iter()
-                    .for_each(|part| expected.update(part.as_bytes()));
-                expected.update(token.stamp.as_bytes());
-                expected.verify_slice(mac).is_ok()
-            })
+        // Where one MAC is all that may come of it, nobody has to ask twice.
+        let ways: &[Way] = match (self.ring.0.as_slice(), self.directory) {
+            ([_], None) => &[MacKey::holds],
+            _ => &[MacKey::recalls, MacKey::holds],
+        };
+        let stamp = token.stamp.as_bytes();
+        let signs = |way: Way, [path, query]: [&str; 2]| {
+            let text = [path.as_bytes(), query.as_bytes(), stamp];
+            let mut current = self.ring.current(now);
+            current.any(|entry| way(&entry.key, &text, mac))
         };
         let Some(directory) = self.directory else {
             // An equivalent spelling of the signed path is the signed path.
             let message = token.message;
-            let is_signed = signs(&[message])
-                || (message.contains('%') && signs(&[canonical(message).as_ref()]));
+            let is_of = |text| ways.iter().any(|way| signs(*way, [text, ""]));
+            let is_signed = is_of(message) || (message.contains('%') && is_of(&canonical(message)));
             return is_signed.then_some(Covers::Path);
         };
         if directory.is_lost_in(token.message_and_separator) {
@@ -293,8 +299,9 @@ impl Cloudflare {
         // signed too; with `lenSep` it is not. Signers exist for both.
         let queries = [token.message, token.message_and_separator]
             .map(|message| message.get(path.len()..).unwrap_or_default());
-        let mut directories = directory.of(path);
-        let found = directories.find(|it| queries.iter().any(|query| signs(&[it, query])));
+        let of = |way, it| queries.iter().any(|query| signs(way, [it, query]));
+        let mut ways = ways.iter();
+        let found = ways.find_map(|&way| directory.of(path).find(|it| of(way, it)));
         found.map(Covers::Prefix)
     }
 }

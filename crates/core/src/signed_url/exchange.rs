@@ -183,7 +183,8 @@ impl Exchange {
         let Keys::Hs256(ring) = &self.tokens.keys else {
             return None;
         };
-        let token = hs256(&terms, &place, ring.current(facts.now).next()?).ok()?;
+        let entry = ring.current(facts.now).next()?;
+        let token = hs256(&terms, &place, &entry.with(entry.key.mac())).ok()?;
         let path = attribute(prefix);
         let name = &self.cookie;
         let fits = name.len().saturating_add(token.len()) <= MAX_COOKIE && path.len() <= MAX_PATH;

@@ -48,6 +48,7 @@ pub mod keygate;
     feature = "formats-images"
 ))]
 pub mod lifetime;
+pub mod mac_key;
 #[cfg(feature = "formats-cdn")]
 pub mod md5_sum;
 #[cfg(feature = "tools")]

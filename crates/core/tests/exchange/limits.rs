@@ -271,16 +271,18 @@ impl Format for Endless {
 
 #[test]
 fn the_cookie_of_a_link_without_an_end_has_one() {
-    use hmac::{Hmac, KeyInit as _};
+    use std::rc::Rc;
+
     use keygate_core::record::NoAnswer;
     use keygate_core::secret::{KeyRing, RingEntry};
     use keygate_core::signed_url::exchange::{Exchange, SameSite};
     use keygate_core::signed_url::keygate::{Keygate, Keys};
+    use keygate_core::signed_url::mac_key::MacKey;
     use keygate_core::time::Millis;
 
     let entry = RingEntry {
         id: "c1".to_owned(),
-        key: Hmac::new_from_slice(COOKIES.as_bytes()).unwrap(),
+        key: MacKey::new(COOKIES.as_bytes(), &Rc::default()),
         not_before: None,
         not_after: None,
     };

@@ -5,6 +5,7 @@ use crate::config::form::form;
 use crate::config::tree::Elsewhere;
 use crate::config::{Compiler, member};
 use crate::signed_url::cloudflare::{Alphabet, Cloudflare, Directory, LinkCarrier, Stamp};
+use crate::signed_url::mac_key::MacKey;
 
 form! {
     /// A link that the application signs, in Cloudflare's format.
@@ -85,7 +86,9 @@ form! {
 impl Compiler<'_> {
     pub(super) fn cloudflare(&mut self, path: &str, written: &Written) -> Option<Cloudflare> {
         let at = |field: &str| member(path, field);
-        let ring = self.mac_ring(path, &written.secrets);
+        let ring = self.ring_of(path, &written.secrets, |this, entry| {
+            Some(MacKey::new(entry.key.expose(), &this.held))
+        });
         let carriers = self.link_carriers(path, written);
         let span = |this: &mut Self, field: &str, text: &Option<String>| {
             text.as_deref().and_then(|text| this.span(&at(field), text))

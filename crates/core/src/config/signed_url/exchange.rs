@@ -1,13 +1,13 @@
 //! `exchange`, which the providers of every format of links may have.
 
 use super::{DEFAULT_SKEW, MAX_LIFETIME};
-use crate::app_key::mac;
 use crate::config::form::form;
 use crate::config::tree::Tree;
 use crate::config::{Compiler, member};
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::exchange::{self, Exchange};
 use crate::signed_url::keygate::{Keygate, Keys};
+use crate::signed_url::mac_key::MacKey;
 
 form! {
     /// A valid link sets a cookie for what it covers, so that the children of a playlist load.
@@ -62,7 +62,7 @@ impl Compiler<'_> {
         let ring = self.ring_of(path, &written.secrets, |this, entry| {
             let at = format!("secrets.{}", written.secrets);
             this.long_enough(&at, entry);
-            Some(mac(entry.key.expose()))
+            Some(MacKey::new(entry.key.expose(), &this.held))
         });
         self.exchanges
             .push((member(path, "secrets"), written.secrets.clone()));

@@ -1,12 +1,12 @@
 //! `"format": "keygate"` from its written form.
 
 use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW, Place};
-use crate::app_key::mac;
 use crate::config::form::form;
 use crate::config::tree::Elsewhere;
 use crate::config::{Compiler, item, member};
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::keygate::{Keygate, Keys, ParameterName};
+use crate::signed_url::mac_key::MacKey;
 use crate::signed_url::public_key::KeyKind;
 
 form! {
@@ -61,7 +61,7 @@ impl Compiler<'_> {
                 let name = format!("secrets.{}", written.secrets);
                 let ring = self.ring_of(path, &written.secrets, |this, entry| {
                     this.long_enough(&name, entry);
-                    Some(mac(entry.key.expose()))
+                    Some(MacKey::new(entry.key.expose(), &this.held))
                 });
                 ring.map(Keys::Hs256)
             }

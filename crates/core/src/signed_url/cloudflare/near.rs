@@ -50,7 +50,7 @@ impl Cloudflare {
         });
         messages.chain(stamps).find_map(|(signed, message)| {
             let entry = self.ring.0.iter().find(|entry| {
-                let mut expected = entry.key.clone();
+                let mut expected = entry.key.mac();
                 expected.update(message.as_bytes());
                 expected.verify_slice(&mac).is_ok()
             })?;

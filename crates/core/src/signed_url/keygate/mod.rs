@@ -14,14 +14,12 @@ pub mod sign;
 pub mod text;
 mod verify;
 
-use hmac::Hmac;
-use sha2::Sha256;
-
 use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::KeyRing;
 use crate::signed_url::carrier::{self, Carrier};
+use crate::signed_url::mac_key::MacKey;
 use crate::signed_url::public_key::PublicKey;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
@@ -50,7 +48,7 @@ pub struct Keygate {
 #[derive(Clone, Debug)]
 pub enum Keys {
     /// Secrets; the first signs.
-    Hs256(KeyRing<Hmac<Sha256>>),
+    Hs256(KeyRing<MacKey>),
     /// Public keys of Ed25519: this provider cannot sign.
     EdDsa(KeyRing<PublicKey>),
 }

@@ -121,7 +121,7 @@ fn token(
             let entry = ring.current(order.now).next();
             let entry =
                 entry.ok_or_else(|| SignError::new("there is no secret that counts now"))?;
-            hs256(terms, place, entry).map_err(told)
+            hs256(terms, place, &entry.with(entry.key.mac())).map_err(told)
         }
         (Keys::EdDsa(ring), Some(private)) => {
             let probe: &[u8] = b"keygate-link-key-probe";

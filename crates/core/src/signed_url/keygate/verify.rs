@@ -18,6 +18,7 @@ use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::{KeyRing, RingEntry};
 use crate::signed_url::carrier::{self, Carried, Carrier};
+use crate::signed_url::mac_key::MacKey;
 use crate::signed_url::public_key::PublicKey;
 use crate::signed_url::{Covers, Link};
 use crate::time::UnixMillis;
@@ -242,24 +243,29 @@ impl Keys {
 }
 
 #[inline]
-fn hs256(key: &Hmac<Sha256>, fields: &Fields<'_>, subject: &Subject<'_>, signature: &[u8]) -> bool {
-    let mut expected = key.clone();
-    let mut room = ArrayVec::new();
-    let put = |piece: &[u8]| gather(&mut expected, &mut room, piece);
+fn hs256(key: &MacKey, fields: &Fields<'_>, subject: &Subject<'_>, signature: &[u8]) -> bool {
+    let mut room = ArrayVec::<u8, 512>::new();
+    let mut longer = None;
+    let put = |piece: &[u8]| {
+        if room.try_extend_from_slice(piece).is_err() {
+            spill(longer.get_or_insert_with(|| key.mac()), &mut room, piece);
+        }
+    };
     let written = text::write(Algorithm::Hs256, fields, subject, put);
-    expected.update(&room);
-    expected.verify_slice(signature).is_ok() && written.is_ok()
+    let holds = match longer {
+        None => key.holds(&[&room], signature),
+        Some(mac) => mac.chain_update(&room).verify_slice(signature).is_ok(),
+    };
+    holds && written.is_ok()
 }
 
-/// Many small pieces cost a MAC more than what is in them: it gets them by the hundred.
-#[inline]
-fn gather(mac: &mut Hmac<Sha256>, room: &mut ArrayVec<u8, 256>, piece: &[u8]) {
+/// A text with more than room for: the MAC takes what is there. It is not recalled.
+#[cold]
+fn spill(mac: &mut Hmac<Sha256>, room: &mut ArrayVec<u8, 512>, piece: &[u8]) {
+    mac.update(room);
+    room.clear();
     if room.try_extend_from_slice(piece).is_err() {
-        mac.update(room);
-        room.clear();
-        if room.try_extend_from_slice(piece).is_err() {
-            mac.update(piece);
-        }
+        mac.update(piece);
     }
 }
 

@@ -1,31 +1,29 @@
 //! What was checked already: a link that comes again costs no second check.
 
-use std::cell::RefCell;
 use std::fmt;
 
-use lru::LruCache;
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
-/// How many signatures are remembered, over all providers of a policy.
-const REMEMBERED: usize = 4096;
+use crate::memo::{Digest, Memo};
 
-/// Digests of signatures that held: at most 4096, the longest unused goes first.
+/// Digests of signatures that held, over all providers of a policy.
 ///
 /// It remembers a pure function, so that a decision with it is the one without it.
+#[derive(Default)]
 pub struct Seen {
-    held: RefCell<LruCache<[u8; 32], ()>>,
+    held: Memo<(), [u8; 32]>,
     /// How many checks were made.
     #[cfg(test)]
     pub(super) checks: std::cell::Cell<usize>,
 }
 
-impl Default for Seen {
-    fn default() -> Self {
-        Self {
-            held: RefCell::new(LruCache::unbounded()),
-            #[cfg(test)]
-            checks: std::cell::Cell::default(),
-        }
+/// SHA-256: there may be no secret to key another with.
+impl Digest for [u8; 32] {
+    fn spread(self) -> usize {
+        let (bits, _) = self
+            .split_first_chunk()
+            .unwrap_or((&[0; size_of::<usize>()], &[]));
+        usize::from_le_bytes(*bits)
     }
 }
 
@@ -67,30 +65,16 @@ impl Seen {
     /// What `check` says of the whole message, without asking it when it said yes before.
     pub(super) fn or_check(&self, claim: &Claim<'_>, check: impl FnOnce(&[u8]) -> bool) -> bool {
         let digest = claim.digest();
-        if self.knows(&digest) {
+        if self.held.get(digest).is_some() {
             return true;
         }
         #[cfg(test)]
         self.checks.set(self.checks.get().saturating_add(1));
         let holds = check(&claim.message.concat());
         if holds {
-            self.remember(digest);
+            self.held.put(digest, ());
         }
         holds
-    }
-
-    fn knows(&self, digest: &[u8; 32]) -> bool {
-        let mut all = self.held.try_borrow_mut();
-        all.as_mut().is_ok_and(|all| all.get(digest).is_some())
-    }
-
-    fn remember(&self, digest: [u8; 32]) {
-        if let Ok(mut all) = self.held.try_borrow_mut() {
-            all.put(digest, ());
-            while all.len() > REMEMBERED {
-                all.pop_lru();
-            }
-        }
     }
 }
 
@@ -120,13 +104,12 @@ mod tests {
     }
 
     #[test]
-    fn what_did_not_hold_is_checked_every_time_and_takes_no_room() {
+    fn what_did_not_hold_is_checked_every_time() {
         let seen = Seen::default();
         for _ in 0..3 {
             assert!(!seen.or_check(&claim(&[b"/a"], b"s"), |_| false));
         }
         assert_eq!(seen.checks.get(), 3);
-        assert_eq!(seen.held.borrow().len(), 0);
     }
 
     #[test]
@@ -147,24 +130,5 @@ mod tests {
             scheme: 2,
             ..claim(&[b"/ab"], b"sig")
         }));
-    }
-
-    #[test]
-    fn it_is_bounded_and_forgets_what_was_not_used_longest() {
-        let seen = Seen::default();
-        let check = |number: usize, is_asked: bool| {
-            let message = number.to_string();
-            let before = seen.checks.get();
-            assert!(seen.or_check(&claim(&[message.as_bytes()], b"s"), |_| true));
-            assert_eq!(seen.checks.get() > before, is_asked, "{number}");
-        };
-        for number in 0..REMEMBERED {
-            check(number, true);
-        }
-        check(0, false);
-        check(REMEMBERED, true);
-        assert_eq!(seen.held.borrow().len(), REMEMBERED);
-        check(0, false);
-        check(1, true);
     }
 }
