@@ -67,6 +67,7 @@ impl Row<'_> {
             "signed_url_keygate"
             | "signed_url_keygate_repeated"
             | "signed_url_cloudflare"
+            | "signed_url_cloudflare_repeated"
             | "app_key_warm"
             | "refused"
             | "forged_key"

@@ -20,8 +20,8 @@ use sha2::Sha256;
 
 use crate::load::HOST;
 
-/// How many different links and forged keys.
-pub const LINKS: u32 = 20_000;
+/// How many different links and forged keys: several times as many as a worker remembers.
+pub const LINKS: u32 = 100_000;
 
 /// How many different keys, users and sessions.
 pub const CALLERS: u32 = 1_000;

@@ -92,9 +92,15 @@ impl Ground {
             ),
             of(
                 "signed_url_keygate_repeated",
-                "Keygate: the same link again and again",
+                "Keygate: the same link of our own format again and again",
                 false,
                 get(&native[..1]),
+            ),
+            of(
+                "signed_url_cloudflare_repeated",
+                "Keygate: the same link in Cloudflare's format again and again",
+                false,
+                get(&cloudflare[..1]),
             ),
             of(
                 "signed_url_cloudflare",

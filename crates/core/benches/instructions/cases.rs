@@ -19,6 +19,8 @@ use keygate_core::wire::Incarnation;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
+use crate::TIMES;
+
 const SECRET: &str = "a secret of thirty-two bytes ...";
 const NOW: UnixMillis = UnixMillis(1_767_225_600_000);
 const HOST: &str = "example.com";
@@ -27,9 +29,11 @@ const HOST: &str = "example.com";
 pub type Case = Box<dyn FnMut()>;
 
 /// The cases whose counts stand in the baseline.
-pub const GUARDED: [&str; 7] = [
+pub const GUARDED: [&str; 9] = [
     "native_link",
+    "native_link_again",
     "cloudflare_link",
+    "cloudflare_link_again",
     "warm_key",
     "forged_key",
     "refused",
@@ -87,12 +91,14 @@ pub fn named(name: &str) -> Case {
     let (family, size) = name.split_once('/').unwrap_or((name, "0"));
     let size: usize = size.parse().unwrap();
     match family {
-        "native_link" => link("native", &native_link("/native/2026/11/a-film.ts"), 0),
-        "cloudflare_link" => link("cloudflare", &cloudflare_link("/cloudflare/a-film.ts"), 0),
-        "headers" => link("native", &native_link("/native/2026/11/a-film.ts"), size),
+        "native_link" => links(native_link, "/native/2026/11/", 0),
+        "native_link_again" => link(native_link, "/native/2026/11/", 0),
+        "cloudflare_link" => links(cloudflare_link, "/cloudflare/", 0),
+        "cloudflare_link_again" => link(cloudflare_link, "/cloudflare/", 0),
+        "headers" => links(native_link, "/native/2026/11/", size),
         "path" => {
-            let path = format!("/native/{}", "directory/".repeat(size / 10));
-            link("native", &native_link(&format!("{path}a-film.ts")), 0)
+            let directory = format!("/native/{}", "directory/".repeat(size / 10));
+            links(native_link, &directory, 0)
         }
         "junk_link" => denied(&format!("/native/a?kg={}", "A".repeat(size)), None),
         "junk_cloudflare" => denied(&format!("/cloudflare/a?verify={}", "9".repeat(size)), None),
@@ -159,21 +165,35 @@ fn headers(target: &str) -> Vec<Header> {
     .to_vec()
 }
 
-/// Decides again and again; what must come out is checked once, before anything is counted.
+/// Decides the same again and again.
 fn decide(
     policy: Policy,
     headers: Vec<Header>,
     keys: Box<dyn KeyLookup>,
     is_right: impl Fn(&Verdict) -> bool,
 ) -> Case {
-    let decide = move || {
+    decide_each(policy, vec![headers], keys, is_right)
+}
+
+/// Decides one after the other; what must come out is checked for the first, before anything
+/// is counted.
+fn decide_each(
+    policy: Policy,
+    requests: Vec<Vec<Header>>,
+    keys: Box<dyn KeyLookup>,
+    is_right: impl Fn(&Verdict) -> bool,
+) -> Case {
+    let mut next = 0;
+    let mut decide = move || {
+        let headers = &requests[next % requests.len()];
+        next += 1;
         let facts = Facts {
             client: keygate_core::policy::Client::Known(None),
             keys: &*keys,
             claims: &NoClaims,
             now: NOW,
         };
-        black_box(&policy).decide(black_box(&headers), &facts)
+        black_box(&policy).decide(black_box(headers), &facts)
     };
     let verdict = decide();
     assert!(is_right(&verdict), "{verdict:?}");
@@ -188,15 +208,29 @@ fn is_verified(verdict: &Verdict) -> bool {
     matches!(verdict, Verdict::Allow(grant) if grant.outcome == Outcome::Verified)
 }
 
-/// A link that holds, in a request of at least so many headers.
-fn link(name: &str, target: &str, least: usize) -> Case {
-    assert!(target.starts_with(&format!("/{name}/")));
-    let mut headers = headers(target);
-    for number in headers.len()..least {
-        let name = format!("x-of-the-application-{number}");
-        headers.push((name.into(), b"a value of some length".into()));
-    }
-    decide(policy(), headers, nobody(), is_verified)
+/// A link that holds and is known to, in a request of at least so many headers.
+fn link(sign: fn(&str) -> String, directory: &str, least: usize) -> Case {
+    let one = requests(sign, directory, least).swap_remove(0);
+    decide(policy(), one, nobody(), is_verified)
+}
+
+/// Links that hold and were not seen before.
+fn links(sign: fn(&str) -> String, directory: &str, least: usize) -> Case {
+    let all = requests(sign, directory, least);
+    decide_each(policy(), all, nobody(), is_verified)
+}
+
+/// As many as are decided in all, so that none comes twice.
+fn requests(sign: fn(&str) -> String, directory: &str, least: usize) -> Vec<Vec<Header>> {
+    let request = |number| {
+        let mut headers = headers(&sign(&format!("{directory}a-film-{number:02}.ts")));
+        for number in headers.len()..least {
+            let name = format!("x-of-the-application-{number}");
+            headers.push((name.into(), b"a value of some length".into()));
+        }
+        headers
+    };
+    (0..TIMES + 2).map(request).collect()
 }
 
 fn native_link(path: &str) -> String {
