@@ -1,12 +1,8 @@
 //! Links that work once: who remembers is the key service, for all workers and proxies.
 
-use std::cell::RefCell;
-use std::num::NonZeroUsize;
-
-use lru::LruCache;
-
 use crate::answer::Denial;
 use crate::grant::Grant;
+use crate::memo::{DigestKey, Keyed, Memo};
 use crate::time::UnixMillis;
 
 /// A link that works once, and holds otherwise.
@@ -20,29 +16,26 @@ pub struct OnceLink {
     pub is_for_head: bool,
 }
 
-/// How many used links a worker remembers.
-const REMEMBERED: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
-
 /// Links that a worker has seen used up: a second use costs no question. The one that was
 /// not asked for the longest goes first, and is asked about again.
-pub struct UsedLinks(RefCell<LruCache<String, ()>>);
-
-impl Default for UsedLinks {
-    fn default() -> Self {
-        Self(RefCell::new(LruCache::new(REMEMBERED)))
-    }
-}
+#[derive(Default)]
+pub struct UsedLinks(Memo<()>);
 
 impl UsedLinks {
     /// Remembers a link that is used up.
     pub fn remember(&self, link: &OnceLink) {
-        self.0.borrow_mut().put(link.id.clone(), ());
+        self.0.put(digest(link), ());
     }
 
     /// Whether a link is known to be used up. `false` says nothing.
     pub fn contains(&self, link: &OnceLink) -> bool {
-        self.0.borrow_mut().get(&link.id).is_some()
+        self.0.get(digest(link)).is_some()
     }
+}
+
+/// Under no secret: whoever signs a link gives it its id, and strangers give none.
+fn digest(link: &OnceLink) -> Keyed {
+    DigestKey::new([0; 16]).digest([link.id.as_bytes()])
 }
 
 /// A request that may pass if its link was not used before.
