@@ -10,6 +10,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use crc::{CRC_32_ISO_HDLC, Crc, Table};
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -338,42 +339,12 @@ pub fn mac(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
 }
 
+/// As in Ethernet and zip; a kilobyte of table, and a step for each byte.
+static CRC_32: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
+
 /// GitHub's convention for token checksums: CRC-32 in six base62 digits.
 fn checksum(text: &[u8]) -> [u8; CRC] {
-    base62::encode(u64::from(crc32(text)))
-}
-
-/// CRC-32 as in Ethernet and zip, four bits at a time.
-fn crc32(text: &[u8]) -> u32 {
-    const STEPS: [u32; 16] = steps();
-    let step = |crc: u32| {
-        let known = STEPS.get((crc & 15) as usize).copied();
-        (crc >> 4) ^ known.unwrap_or_default()
-    };
-    !text
-        .iter()
-        .fold(u32::MAX, |crc, byte| step(step(crc ^ u32::from(*byte))))
-}
-
-/// What four bits make of the rest, by their value.
-#[expect(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    reason = "it runs when it is compiled"
-)]
-const fn steps() -> [u32; 16] {
-    let mut steps = [0; 16];
-    let mut bits = 0;
-    while bits < 16 {
-        let (mut crc, mut turn) = (bits as u32, 0);
-        while turn < 4 {
-            crc = (crc >> 1) ^ (0xedb8_8320 & 0_u32.wrapping_sub(crc & 1));
-            turn += 1;
-        }
-        steps[bits] = crc;
-        bits += 1;
-    }
-    steps
+    base62::encode(u64::from(CRC_32.checksum(text)))
 }
 
 fn split_end(text: &[u8], length: usize) -> Option<(&[u8], &[u8])> {

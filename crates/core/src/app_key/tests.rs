@@ -133,10 +133,3 @@ proptest::proptest! {
         proptest::prop_assert!(ring(&["01"]).authenticate(&key, UnixMillis(0)).is_none());
     }
 }
-
-proptest::proptest! {
-    #[test]
-    fn the_checksum_is_that_of_a_library(bytes: Vec<u8>) {
-        proptest::prop_assert_eq!(crc32(&bytes), crc32fast::hash(&bytes));
-    }
-}
