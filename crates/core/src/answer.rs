@@ -2,6 +2,7 @@
 
 mod accept;
 mod authenticate;
+mod blanks;
 mod content;
 mod template;
 
@@ -17,9 +18,10 @@ use crate::scopes::Scopes;
 use crate::signed_url::path_token::PathToken;
 
 pub use authenticate::Authenticate;
+use blanks::Fields;
+pub use blanks::{Blanks, PLACEHOLDERS, Spelling};
 use content::Content;
-pub use template::{Bodies, Form, Json, PLACEHOLDERS, Reply, Template};
-use template::{Fields, percent_encode};
+pub use template::{Bodies, Form, Json, Reply, Template};
 
 /// What was asked for, which decides status and wording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +141,7 @@ impl Refusal {
             reason: public.code(),
             message: self.message(),
             status,
-            request_id: &request_id,
+            request_id,
             rule,
             url: &url,
         };
@@ -147,7 +149,7 @@ impl Refusal {
             // Envoy puts the body into grpc-message.
             _ if is_grpc => Content::of("text/plain", fields.message.to_owned()),
             Some(Form::Redirect(to)) => Content {
-                location: Some(fields.fill(to, percent_encode)),
+                location: Some(to.fill(&fields)),
                 ..Content::of("", String::new())
             },
             Some(Form::Bodies(bodies)) => fields.body(bodies, &accepted(headers)),
@@ -166,7 +168,7 @@ impl Refusal {
         }
         for (name, value) in reply.iter().flat_map(|it| &it.headers) {
             answer.retain(|(taken, _)| taken != name);
-            let value = fields.fill(value, String::push_str);
+            let value = value.fill(&fields);
             answer.push((name.clone().into(), value.into()));
         }
         let path = first(headers, b":path");
@@ -213,14 +215,10 @@ fn first<'a>(headers: &'a [Header], name: &[u8]) -> &'a [u8] {
 }
 
 /// A text that is safe to show, or nothing: visible ASCII of at most 128 characters.
-fn visible(value: &[u8]) -> String {
-    let shown = value.len() <= 128 && value.iter().all(u8::is_ascii_graphic);
-    let text = std::str::from_utf8(value).unwrap_or_default();
-    if shown {
-        text.to_owned()
-    } else {
-        String::new()
-    }
+fn visible(value: &[u8]) -> &str {
+    let is_shown = value.len() <= 128 && value.iter().all(u8::is_ascii_graphic);
+    let shown = if is_shown { value } else { &[] };
+    std::str::from_utf8(shown).unwrap_or_default()
 }
 
 /// As Envoy has it: gRPC-Web is not among them.
@@ -231,12 +229,11 @@ fn is_grpc(headers: &[Header]) -> bool {
 }
 
 /// All of `accept`; several are joined as RFC 9110 section 5.3 says.
-fn accepted(headers: &[Header]) -> String {
+fn accepted(headers: &[Header]) -> Cow<'_, str> {
     let values = headers.iter().filter(|(name, _)| name == b"accept");
-    let values: Vec<_> = values
-        .map(|(_, value)| String::from_utf8_lossy(value))
-        .collect();
-    values.join(",")
+    let mut values = values.map(|(_, value)| String::from_utf8_lossy(value));
+    let first = values.next().unwrap_or_default();
+    values.fold(first, |all, value| [&all, ",", &value].concat().into())
 }
 
 /// Path and query of the request, without credentials. `None` for an ambiguous path,

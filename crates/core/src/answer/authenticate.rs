@@ -1,5 +1,7 @@
 //! `www-authenticate`: how a client is told what to send (RFC 6750 section 3, RFC 7617).
 
+use arrayvec::ArrayVec;
+
 use super::{Refusal, Scheme};
 use crate::reason::PublicReason;
 use crate::scopes::Scopes;
@@ -31,14 +33,14 @@ impl Authenticate {
         refusal: Refusal,
         status: u16,
         needed: Option<&Scopes>,
-    ) -> Vec<String> {
+    ) -> ArrayVec<String, 2> {
         if status != refusal.status() && status != 401 {
-            return Vec::new();
+            return ArrayVec::new();
         }
-        let mut values: Vec<String> = self.bearer(refusal, needed).into_iter().collect();
+        let mut values: ArrayVec<String, 2> = self.bearer(refusal, needed).into_iter().collect();
         if status == 401 {
             if values.is_empty() {
-                values.push(format!("Bearer realm=\"{}\"", self.realm));
+                values.push(["Bearer realm=\"", &self.realm, "\""].concat());
             }
             if self.basic {
                 values.push(format!("Basic realm=\"{}\", charset=\"UTF-8\"", self.realm));
@@ -64,16 +66,16 @@ impl Authenticate {
         };
         let realm = &self.realm;
         Some(match error {
-            None => format!("Bearer realm=\"{realm}\""),
+            None => ["Bearer realm=\"", realm, "\""].concat(),
             Some(error) => {
                 let said = refusal.message();
                 let needed = needed.filter(|_| error == "insufficient_scope");
                 let scope = needed.map_or_else(String::new, |needed| {
-                    format!(", scope=\"{}\"", needed.names().join(" "))
+                    [", scope=\"", &needed.names().join(" "), "\""].concat()
                 });
-                format!(
-                    "Bearer realm=\"{realm}\", error=\"{error}\", error_description=\"{said}\"{scope}"
-                )
+                let parts = ["Bearer realm=\"", realm, "\", error=\"", error];
+                let said = ["\", error_description=\"", said, "\"", &scope];
+                [parts.concat(), said.concat()].concat()
             }
         })
     }

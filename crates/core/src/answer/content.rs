@@ -2,8 +2,8 @@
 
 use arrayvec::ArrayVec;
 
-use super::template::{Bodies, Fields, Json, Write, escape_html};
-use super::{Headers, accept};
+use super::blanks::Fields;
+use super::{Blanks, Bodies, Headers, Spelling, accept};
 use crate::json::Object;
 
 /// What goes out beside status and standard headers.
@@ -58,42 +58,21 @@ pub(super) const DEFAULT_PAGE: &str = "<!doctype html><html lang=\"en\"><meta ch
      padding:0 1rem}small{opacity:.6}</style>\
      <h1>{message}</h1><p><small>{status} · {request_id}</small></p></html>\n";
 
-/// A body before it is filled in.
-enum Source<'a> {
-    Json(&'a Json),
-    Text(&'a str, Write),
-}
-
-impl Source<'_> {
-    fn filled(&self, fields: &Fields<'_>) -> String {
-        match self {
-            Self::Json(value) => {
-                let mut filled = String::with_capacity(256);
-                fields.fill_json(&mut filled, value);
-                filled
-            }
-            Self::Text(text, write) => fields.fill(text, *write),
-        }
-    }
-}
-
 impl Fields<'_> {
     /// The one of these bodies that the client prefers.
-    pub fn body(&self, bodies: &Bodies, accept: &str) -> Content {
-        let mut offers = ArrayVec::<(&'static str, &[&str], Source<'_>), 3>::new();
-        let json = bodies.json.as_ref().map(Source::Json);
-        let page = bodies.html.as_ref();
-        let text = bodies.text.as_ref();
-        offers.extend(json.map(|it| (JSON, &["application/json"][..], it)));
-        offers.extend(page.map(|it| (HTML, &["text/html"][..], Source::Text(it, escape_html))));
-        offers.extend(text.map(|it| {
-            let source = Source::Text(it, String::push_str);
-            (TEXT, &["text/plain"][..], source)
-        }));
+    pub fn body<'b>(&self, bodies: &'b Bodies, accept: &str) -> Content {
+        let all = [
+            (JSON, &["application/json"][..], &bodies.json),
+            (HTML, &["text/html"], &bodies.html),
+            (TEXT, &["text/plain"], &bodies.text),
+        ];
+        let of =
+            |(kind, types, body): (_, _, &'b Option<Blanks>)| Some((kind, types, body.as_ref()?));
+        let offers: ArrayVec<_, 3> = all.into_iter().filter_map(of).collect();
         let types: ArrayVec<&[&str], 3> = offers.iter().map(|(_, types, _)| *types).collect();
         // The configuration refuses a response without a body.
         let content = match offers.get(accept::choose(accept, &types)) {
-            Some((kind, _, source)) => Content::of(kind, source.filled(self)),
+            Some((kind, _, body)) => Content::of(kind, body.fill(self)),
             None => Content::of(TEXT, String::new()),
         };
         Content {
@@ -106,7 +85,10 @@ impl Fields<'_> {
     pub fn default_body(&self, accept: &str) -> Content {
         let content = match accept::choose(accept, &[&[PROBLEM, JSON], &["text/html"]]) {
             0 => Content::of(PROBLEM, self.problem()),
-            _ => Content::of(HTML, self.fill(DEFAULT_PAGE, escape_html)),
+            _ => {
+                let page = Blanks::of(DEFAULT_PAGE, Spelling::Html);
+                Content::of(HTML, page.fill(self))
+            }
         };
         Content {
             is_negotiated: true,

@@ -37,9 +37,13 @@ fn reply(form: Form) -> Template {
     }
 }
 
+fn redirect(to: &str) -> Template {
+    reply(Form::Redirect(Blanks::of(to, Spelling::Url)))
+}
+
 fn html(page: &str) -> Template {
     bodies(Bodies {
-        html: Some(page.to_owned()),
+        html: Some(Blanks::of(page, Spelling::Html)),
         ..Bodies::default()
     })
 }
@@ -76,7 +80,8 @@ fn a_template_keeps_its_structure_whatever_is_filled_in() {
     let template = bodies(Bodies {
         json: Some(blanks(serde_json::json!({
             "error": { "code": "{reason}", "status": "{status}", "{reason}": ["at {request_id}"],
-                "id": "{request_id}", "url": "{url}", "other": "{other}" }
+                "id": "{request_id}", "url": "{url}", "other": "{other}",
+                "said \"\n": "\"\\\n{rule}\u{1}" }
         }))),
         ..Bodies::default()
     });
@@ -92,6 +97,28 @@ fn a_template_keeps_its_structure_whatever_is_filled_in() {
     assert_eq!(body["error"]["code"], "invalid_credential");
     assert_eq!(body["error"]["status"], 401);
     assert_eq!(body["error"]["{reason}"][0], format!("at {id}"));
+    assert_eq!(body["error"]["said \"\n"], "\"\\\nit\u{1}");
+}
+
+#[test]
+fn whatever_the_reason_is_the_answer_is_json() {
+    let template = bodies(Bodies {
+        json: Some(blanks(serde_json::json!([
+            "{reason}",
+            "{message}",
+            "{rule}"
+        ]))),
+        ..Bodies::default()
+    });
+    for reason in Reason::ALL {
+        for scheme in [Scheme::None, Scheme::AppKey, Scheme::SignedUrl] {
+            let refusal = refusal(reason, scheme);
+            let answer = refusal.answer(&[], &voice(Some(&template)));
+            let body: Value = serde_json::from_str(&answer.body).unwrap();
+            let expected = [reason.public().code(), refusal.message(), "it"];
+            assert_eq!(body, serde_json::json!(expected));
+        }
+    }
 }
 
 #[test]
@@ -189,7 +216,7 @@ fn a_status_of_ones_own_hides_the_challenge_and_a_401_always_has_one() {
 
 #[test]
 fn every_answer_stays_out_of_caches_and_is_read_as_what_it_is() {
-    let redirect = reply(Form::Redirect("/login".to_owned()));
+    let redirect = redirect("/login");
     for template in [None, Some(&redirect), Some(&html("<p>"))] {
         for reason in Reason::ALL {
             let answer = refusal(reason, Scheme::AppKey).answer(&[], &voice(template));
@@ -210,8 +237,8 @@ fn every_answer_stays_out_of_caches_and_is_read_as_what_it_is() {
 fn of_several_bodies_the_client_gets_the_one_it_prefers() {
     let template = bodies(Bodies {
         json: Some(blanks(serde_json::json!({ "code": "{reason}" }))),
-        html: Some("<p>{message}".to_owned()),
-        text: Some("{message}".to_owned()),
+        html: Some(Blanks::of("<p>{message}", Spelling::Html)),
+        text: Some(plain("{message}")),
     });
     for (accept, kind, body) in [
         ("*/*", JSON, "{\"code\":\"expired\"}"),
@@ -233,7 +260,7 @@ fn of_several_bodies_the_client_gets_the_one_it_prefers() {
 #[test]
 fn a_reason_can_have_an_answer_of_its_own() {
     let mut template = html("<p>{reason}");
-    template.reply.headers = vec![("x-support".to_owned(), "{rule}/{request_id}".to_owned())];
+    template.reply.headers = vec![("x-support".to_owned(), plain("{rule}/{request_id}"))];
     template.reasons = vec![(
         PublicReason::Expired,
         Reply {
@@ -261,7 +288,7 @@ fn a_reason_can_have_an_answer_of_its_own() {
 fn a_header_of_ones_own_replaces_ours() {
     let mut template = html("<p>");
     let policy = "default-src 'self'";
-    template.reply.headers = vec![("content-security-policy".to_owned(), policy.to_owned())];
+    template.reply.headers = vec![("content-security-policy".to_owned(), plain(policy))];
     let answer = refusal(Reason::Expired, Scheme::SignedUrl).answer(&[], &voice(Some(&template)));
     let all = answer.headers.iter();
     let policies: Vec<_> = all
@@ -276,7 +303,7 @@ fn a_header_of_ones_own_replaces_ours() {
 #[test]
 fn a_redirect_comes_back_to_this_site_and_to_no_other() {
     let to = "https://login.example/?reason={reason}&return_to={url}#{status}";
-    let template = reply(Form::Redirect(to.to_owned()));
+    let template = redirect(to);
     let secret = ["verify".to_owned(), "key".to_owned()];
     for (path, url) in [
         ("/a/b?c=d&e=%20", "%2Fa%2Fb%3Fc%3Dd%26e%3D%2520"),
@@ -315,7 +342,7 @@ fn a_redirect_comes_back_to_this_site_and_to_no_other() {
 
 #[test]
 fn grpc_gets_a_short_text_and_a_fitting_status() {
-    let redirect = reply(Form::Redirect("/login".to_owned()));
+    let redirect = redirect("/login");
     for (reason, number) in [
         (Reason::MissingCredential, 16),
         (Reason::ForgedKey, 16),
@@ -399,6 +426,10 @@ fn unknown_forged_revoked_and_disabled_are_answered_byte_for_byte_alike() {
     }
 }
 
-fn blanks(value: Value) -> Json {
-    serde_json::from_value(value).unwrap()
+fn blanks(value: Value) -> Blanks {
+    Blanks::json(&serde_json::from_value(value).unwrap())
+}
+
+fn plain(text: &str) -> Blanks {
+    Blanks::of(text, Spelling::Plain)
 }

@@ -1,7 +1,7 @@
 //! Responses from their written form.
 
 use super::{Compiler, item, member, written};
-use crate::answer::{Bodies, Form, Json, PLACEHOLDERS, Reply, Template};
+use crate::answer::{Blanks, Bodies, Form, Json, PLACEHOLDERS, Reply, Spelling, Template};
 use crate::reason::PublicReason;
 
 /// Headers that are the proxy's, or that say what only the filter knows.
@@ -81,12 +81,7 @@ impl Compiler<'_> {
 
     /// `None` when the response says nothing of its form, or something wrong.
     fn form(&mut self, path: &str, written: &written::Response) -> Option<Form> {
-        let bodies = Bodies {
-            json: written.json.clone(),
-            html: written.html.clone(),
-            text: written.text.clone(),
-        };
-        let has_body = bodies != Bodies::default();
+        let has_body = written.json.is_some() || written.html.is_some() || written.text.is_some();
         if let Some(to) = &written.redirect {
             let path = member(path, "redirect");
             if has_body {
@@ -94,15 +89,23 @@ impl Compiler<'_> {
             }
             self.blanks(&path, to);
             self.checked(&path, check_redirect(to))?;
-            return Some(Form::Redirect(to.clone()));
+            return Some(Form::Redirect(Blanks::of(to, Spelling::Url)));
         }
-        if let Some(value) = &bodies.json {
+        if let Some(value) = &written.json {
             self.placeholders(&member(path, "json"), value);
         }
-        if let Some(text) = &bodies.text {
+        if let Some(text) = &written.text {
             self.blanks(&member(path, "text"), text);
         }
-        has_body.then_some(Form::Bodies(bodies))
+        let of =
+            |text: &Option<String>, spelling| text.as_deref().map(|it| Blanks::of(it, spelling));
+        has_body.then(|| {
+            Form::Bodies(Bodies {
+                json: written.json.as_ref().map(Blanks::json),
+                html: of(&written.html, Spelling::Html),
+                text: of(&written.text, Spelling::Plain),
+            })
+        })
     }
 
     fn status(&mut self, path: &str, status: Option<u16>, form: &Form) -> Option<u16> {
@@ -120,8 +123,8 @@ impl Compiler<'_> {
         Some(status)
     }
 
-    fn headers(&mut self, path: &str, written: &written::Response) -> Vec<(String, String)> {
-        let mut headers: Vec<(String, String)> = Vec::new();
+    fn headers(&mut self, path: &str, written: &written::Response) -> Vec<(String, Blanks)> {
+        let mut headers: Vec<(String, Blanks)> = Vec::new();
         for (name, value) in &written.headers.0 {
             let path = format!("{path}.headers.{name}");
             let lower = name.to_ascii_lowercase();
@@ -145,7 +148,7 @@ impl Compiler<'_> {
                 self.wrong(&path, "must be visible ASCII, without spaces around it");
             }
             self.blanks(&path, value);
-            headers.push((lower, value.clone()));
+            headers.push((lower, Blanks::of(value, Spelling::Plain)));
         }
         headers
     }

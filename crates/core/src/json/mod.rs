@@ -4,7 +4,7 @@
 mod write;
 
 pub use write::Object;
-pub(crate) use write::quote;
+pub(crate) use write::{escape, quote};
 
 /// So many arrays and objects may stand within each other, as in serde_json.
 const MAX_DEPTH: usize = 127;

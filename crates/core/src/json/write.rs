@@ -60,6 +60,12 @@ impl Object {
 /// Adds a text with its quotes.
 pub(crate) fn quote(to: &mut String, text: &str) {
     to.push('"');
+    escape(to, text);
+    to.push('"');
+}
+
+/// Adds what stands between the quotes of a text.
+pub(crate) fn escape(to: &mut String, text: &str) {
     let mut rest = text;
     // Whole runs: hardly a character needs more than itself.
     while let Some(at) = rest.bytes().position(is_escaped)
@@ -68,19 +74,18 @@ pub(crate) fn quote(to: &mut String, text: &str) {
         to.push_str(run);
         let mut characters = after.chars();
         if let Some(character) = characters.next() {
-            escape(to, character);
+            escape_one(to, character);
         }
         rest = characters.as_str();
     }
     to.push_str(rest);
-    to.push('"');
 }
 
 fn is_escaped(byte: u8) -> bool {
     byte < b' ' || matches!(byte, b'"' | b'\\')
 }
 
-fn escape(to: &mut String, character: char) {
+fn escape_one(to: &mut String, character: char) {
     to.push('\\');
     match character {
         '\u{8}' => to.push('b'),

@@ -1,0 +1,215 @@
+//! Texts with blanks, taken apart once and filled in for each refusal.
+
+use super::Json;
+use crate::cut::cut;
+use crate::json;
+use crate::path::{is_unreserved, upper_digit};
+
+/// The names that may stand in braces.
+pub const PLACEHOLDERS: [&str; 6] = ["reason", "message", "status", "request_id", "rule", "url"];
+
+/// A text with blanks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Blanks {
+    spelling: Spelling,
+    /// What stands before each blank.
+    pieces: Vec<(String, Blank)>,
+    /// What stands behind the last.
+    rest: String,
+}
+
+/// How a value is spelled in what it becomes part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spelling {
+    /// As it is.
+    Plain,
+    /// For text and attributes of HTML.
+    Html,
+    /// For one value in a query.
+    Url,
+    /// For a text of JSON.
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Blank {
+    Reason,
+    Message,
+    Status,
+    RequestId,
+    Rule,
+    Url,
+}
+
+/// The values that a template may name.
+pub(super) struct Fields<'a> {
+    pub reason: &'static str,
+    pub message: &'static str,
+    pub status: u16,
+    pub request_id: &'a str,
+    pub rule: &'a str,
+    /// It is percent-encoded, so that it fits wherever it is put; and made where it is named.
+    pub url: &'a dyn Fn() -> &'a str,
+}
+
+impl Blanks {
+    /// A text, in which a `{name}` that is none of [`PLACEHOLDERS`] stays as it is.
+    pub fn of(text: &str, spelling: Spelling) -> Self {
+        let mut blanks = Self::new(spelling);
+        blanks.add(text);
+        blanks
+    }
+
+    /// JSON with blanks in its texts: its structure and the names of its members stay. The
+    /// text `{status}` becomes a number.
+    pub fn json(value: &Json) -> Self {
+        let mut blanks = Self::new(Spelling::Json);
+        blanks.add_json(value);
+        blanks
+    }
+
+    /// In one pass, so that a value with braces in it stays as it is.
+    pub(super) fn fill(&self, fields: &Fields<'_>) -> String {
+        let mut filled = String::with_capacity(256);
+        for (said, blank) in &self.pieces {
+            filled.push_str(said);
+            fields.write(*blank, self.spelling, &mut filled);
+        }
+        filled.push_str(&self.rest);
+        filled
+    }
+
+    fn new(spelling: Spelling) -> Self {
+        Self {
+            spelling,
+            pieces: Vec::new(),
+            rest: String::new(),
+        }
+    }
+
+    fn add(&mut self, text: &str) {
+        let mut text = text;
+        while let Some((before, after)) = cut(text, b'{') {
+            self.say(before);
+            let named = cut(after, b'}').and_then(|(name, tail)| Some((Blank::of(name)?, tail)));
+            text = match named {
+                Some((blank, tail)) => {
+                    self.leave(blank);
+                    tail
+                }
+                None => {
+                    self.say("{");
+                    after
+                }
+            };
+        }
+        self.say(text);
+    }
+
+    fn add_json(&mut self, value: &Json) {
+        match value {
+            Json::Text(text) if text == "{status}" => self.leave(Blank::Status),
+            Json::Text(text) => {
+                self.rest.push('"');
+                self.add(text);
+                self.rest.push('"');
+            }
+            Json::List(items) => {
+                self.rest.push('[');
+                for (place, item) in items.iter().enumerate() {
+                    if place > 0 {
+                        self.rest.push(',');
+                    }
+                    self.add_json(item);
+                }
+                self.rest.push(']');
+            }
+            Json::Object(members) => {
+                self.rest.push('{');
+                for (place, (name, value)) in members.iter().enumerate() {
+                    if place > 0 {
+                        self.rest.push(',');
+                    }
+                    json::quote(&mut self.rest, name);
+                    self.rest.push(':');
+                    self.add_json(value);
+                }
+                self.rest.push('}');
+            }
+            Json::Word(word) => self.rest.push_str(word),
+        }
+    }
+
+    fn say(&mut self, text: &str) {
+        match self.spelling {
+            Spelling::Json => json::escape(&mut self.rest, text),
+            Spelling::Plain | Spelling::Html | Spelling::Url => self.rest.push_str(text),
+        }
+    }
+
+    fn leave(&mut self, blank: Blank) {
+        self.pieces.push((std::mem::take(&mut self.rest), blank));
+    }
+}
+
+impl Blank {
+    fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "reason" => Self::Reason,
+            "message" => Self::Message,
+            "status" => Self::Status,
+            "request_id" => Self::RequestId,
+            "rule" => Self::Rule,
+            "url" => Self::Url,
+            _ => return None,
+        })
+    }
+}
+
+impl Fields<'_> {
+    fn write(&self, blank: Blank, spelling: Spelling, to: &mut String) {
+        let value = match blank {
+            Blank::Reason => self.reason,
+            Blank::Message => self.message,
+            Blank::Status => return to.push_str(&self.status.to_string()),
+            Blank::RequestId => self.request_id,
+            Blank::Rule => self.rule,
+            Blank::Url => return percent_encode(to, (self.url)()),
+        };
+        match (spelling, blank) {
+            // Our own words: there is nothing to escape.
+            (Spelling::Json, Blank::Reason | Blank::Message) | (Spelling::Plain, _) => {
+                to.push_str(value);
+            }
+            (Spelling::Json, _) => json::escape(to, value),
+            (Spelling::Html, _) => escape_html(to, value),
+            (Spelling::Url, _) => percent_encode(to, value),
+        }
+    }
+}
+
+fn escape_html(to: &mut String, text: &str) {
+    for character in text.chars() {
+        match character {
+            '&' => to.push_str("&amp;"),
+            '<' => to.push_str("&lt;"),
+            '>' => to.push_str("&gt;"),
+            '"' => to.push_str("&quot;"),
+            '\'' => to.push_str("&#39;"),
+            other => to.push(other),
+        }
+    }
+}
+
+/// All but the unreserved characters of RFC 3986 section 2.3.
+fn percent_encode(to: &mut String, text: &str) {
+    for byte in text.bytes() {
+        if is_unreserved(byte) {
+            to.push(char::from(byte));
+        } else {
+            let digits = [byte >> 4, byte & 15].map(upper_digit);
+            to.push('%');
+            to.extend(digits.map(char::from));
+        }
+    }
+}
