@@ -4,8 +4,11 @@
 mod assertion;
 mod challenge;
 mod form;
+mod identity;
+mod key_service;
 mod provider;
 mod response;
+mod rings;
 mod rule;
 #[cfg(feature = "schema")]
 mod schema;
@@ -15,7 +18,6 @@ mod tree;
 mod written;
 
 use std::fmt;
-use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 #[cfg(feature = "schema")]
@@ -26,15 +28,12 @@ use litemap::LiteMap;
 use tree::{Start, Tree};
 
 use crate::answer::{Authenticate, Template};
-use crate::cache::CacheBounds;
-use crate::identity::{IDENTITY_PREFIX, IdentityHeaders};
 use crate::index::Rules;
 use crate::memo::Memo;
-use crate::miss_limit::MissLimit;
-use crate::policy::{KeyService, Policy, Unmatched};
+use crate::policy::{Policy, Unmatched};
 use crate::provider::Provider;
 use crate::rule::Rule;
-use crate::secret::{KeyRing, RingEntry, Secret};
+use crate::secret::{KeyRing, Secret};
 use crate::signed_url::cloudflare::Directory;
 use crate::signed_url::path_token::PARAMETER;
 use crate::signed_url::public_key::{PublicKey, Seen};
@@ -264,105 +263,6 @@ impl<'a> Compiler<'a> {
         segments.map(str::to_owned).chain(parameters).collect()
     }
 
-    fn ring(&mut self, name: &str, written: &[written::RingSecret]) {
-        let path = format!("secrets.{name}");
-        if written.is_empty() {
-            self.wrong(&path, "must name at least one secret");
-        }
-        let mut entries: Vec<RingEntry<Material>> = Vec::new();
-        for (index, secret) in written.iter().enumerate() {
-            let path = item(&path, index);
-            if !is_name(&secret.id) {
-                self.wrong_in(&path, "id", NAME);
-            }
-            if entries.iter().any(|entry| entry.id == secret.id) {
-                self.wrong_in(&path, "id", "stands twice in this ring");
-            }
-            let not_before = self.instant(&member(&path, "not_before"), &secret.not_before);
-            let not_after = self.instant(&member(&path, "not_after"), &secret.not_after);
-            if let (Some(from), Some(until)) = (not_before, not_after)
-                && from >= until
-            {
-                self.wrong_in(&path, "not_after", "must be later than not_before");
-            }
-            let key = self.material(&path, secret);
-            if let Some(key) = key {
-                entries.push(RingEntry {
-                    id: secret.id.clone(),
-                    key,
-                    not_before,
-                    not_after,
-                });
-            }
-        }
-        self.secrets.insert(name.to_owned(), KeyRing(entries));
-    }
-
-    /// What a ring's entry holds: a secret, or a public key.
-    fn material(&mut self, path: &str, written: &written::RingSecret) -> Option<Material> {
-        let seen = Rc::clone(&self.seen);
-        match (&written.env, &written.public_key) {
-            (Some(variable), None) => {
-                let path = member(path, "env");
-                let secret = self.secret(&path, variable, written.encoding)?;
-                match std::str::from_utf8(secret.expose()) {
-                    Ok(text) if text.contains("PRIVATE KEY-----") => {
-                        let message =
-                            format!("{variable} holds a private key: give the public one");
-                        self.wrong(&path, message);
-                        None
-                    }
-                    Ok(text) if text.contains("-----BEGIN") => {
-                        let key = PublicKey::parse(text, &seen);
-                        let named = |error| format!("the value of {variable} {error}");
-                        self.checked(&path, key.map_err(named))
-                            .map(|it| Material::Public(Box::new(it)))
-                    }
-                    Ok(_) | Err(_) => Some(Material::Secret(secret)),
-                }
-            }
-            (None, Some(text)) => {
-                let path = member(path, "public_key");
-                let key = self.checked(&path, PublicKey::parse(text, &seen))?;
-                Some(Material::Public(Box::new(key)))
-            }
-            (Some(_), Some(_)) | (None, None) => {
-                self.wrong(path, "needs either env, for a secret, or public_key");
-                None
-            }
-        }
-    }
-
-    fn secret(
-        &mut self,
-        path: &str,
-        variable: &str,
-        encoding: crate::secret::Encoding,
-    ) -> Option<Secret> {
-        // A secret that was pasted in place of a name must not be printed.
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        let starts_well = !variable.starts_with(|first: char| first.is_ascii_digit());
-        if variable.is_empty() || !variable.bytes().all(fits) || !starts_well {
-            self.wrong(path, "must be the name of an environment variable");
-            return None;
-        }
-        let Some(text) = (self.environment)(variable) else {
-            self.wrong(
-                path,
-                format!(
-                    "the environment variable {variable} is not set where the filter runs \
-                     (Envoy hands on only what host_env_keys names)"
-                ),
-            );
-            return None;
-        };
-        let secret = Secret::decode(&text, encoding);
-        self.checked(
-            path,
-            secret.map_err(|error| format!("the value of {variable} {error}")),
-        )
-    }
-
     fn instant(&mut self, path: &str, text: &Option<String>) -> Option<UnixMillis> {
         let text = text.as_deref()?;
         self.checked(path, UnixMillis::parse(text))
@@ -377,157 +277,6 @@ impl<'a> Compiler<'a> {
         if span.is_some_and(|span| span > most) {
             self.wrong(path, format!("must be at most {} s", most.0 / 1000));
         }
-    }
-
-    fn key_service(&mut self, written: &written::KeyService) -> Option<KeyService> {
-        let at = |field: &str| member("key_service", field);
-        for (field, text) in [
-            ("cluster", &written.cluster),
-            ("authority", &written.authority),
-        ] {
-            if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-                self.wrong_in("key_service", field, "must be visible ASCII and not empty");
-            }
-        }
-        let timeout = self.span(&at("timeout"), &written.timeout);
-        let poll = self.span(&at("poll"), &written.poll);
-        let lease = self.span(&at("lease"), &written.lease);
-        if let (Some(poll), Some(lease)) = (poll, lease)
-            && lease <= poll
-        {
-            self.wrong_in(
-                "key_service",
-                "lease",
-                "must be longer than poll, or no cached key ever counts",
-            );
-        }
-        for (field, span, most) in [
-            ("timeout", timeout, Millis::from_secs(10)),
-            ("poll", poll, Millis::from_secs(60)),
-            ("lease", lease, Millis::from_secs(24 * 3600)),
-        ] {
-            self.at_most(&at(field), span, most);
-        }
-        let token = self.secret(&at("token_env"), &written.token_env, Default::default())?;
-        if !token.expose().iter().all(u8::is_ascii_graphic) {
-            self.wrong_in(
-                "key_service",
-                "token_env",
-                "the token must be visible ASCII: it goes into a header",
-            );
-        }
-        let cache = self.cache(&at("cache"), &written.cache);
-        let miss_limit = self.miss_limit(&at("miss_limit"), &written.miss_limit);
-        Some(KeyService {
-            cluster: written.cluster.clone(),
-            authority: written.authority.clone(),
-            token,
-            timeout: timeout?,
-            poll: poll?,
-            lease: lease?,
-            cache,
-            miss_limit,
-        })
-    }
-
-    fn cache(&mut self, path: &str, written: &written::Cache) -> CacheBounds {
-        let default = CacheBounds::default();
-        let entries = 1..=10_000_000;
-        let bytes = CacheBounds::MIN_BYTES..=1 << 30;
-        let written::Cache {
-            max_known,
-            max_unknown,
-            max_bytes,
-        } = *written;
-        CacheBounds {
-            max_known: self.within(path, "max_known", max_known, &entries, default.max_known),
-            max_unknown: self.within(
-                path,
-                "max_unknown",
-                max_unknown,
-                &entries,
-                default.max_unknown,
-            ),
-            max_bytes: self.within(path, "max_bytes", max_bytes, &bytes, default.max_bytes),
-        }
-    }
-
-    fn miss_limit(&mut self, path: &str, written: &written::MissLimit) -> MissLimit {
-        let default = MissLimit::default();
-        let tokens = 1..=MissLimit::MAX;
-        let written::MissLimit { per_second, burst } = *written;
-        MissLimit {
-            per_second: self.within(path, "per_second", per_second, &tokens, default.per_second),
-            burst: self.within(path, "burst", burst, &tokens, default.burst),
-        }
-    }
-
-    /// A number of this range, or what holds without one.
-    fn within<T: TryFrom<u64> + PartialOrd + Copy + fmt::Display>(
-        &mut self,
-        path: &str,
-        field: &str,
-        written: Option<u64>,
-        range: &RangeInclusive<T>,
-        default: T,
-    ) -> T {
-        let Some(number) = written else {
-            return default;
-        };
-        let fits = |it: &T| range.contains(it);
-        T::try_from(number).ok().filter(fits).unwrap_or_else(|| {
-            let (least, most) = (range.start(), range.end());
-            self.wrong_in(path, field, format!("must be {least} to {most}"));
-            default
-        })
-    }
-
-    fn identity(&mut self, written: &written::Identity) -> IdentityHeaders {
-        let mut headers = IdentityHeaders::default();
-        let given = [
-            ("account", &written.account, &mut headers.account),
-            ("key_id", &written.key_id, &mut headers.key_id),
-            ("scopes", &written.scopes, &mut headers.scopes),
-            ("metadata", &written.metadata, &mut headers.metadata),
-            ("result", &written.result, &mut headers.result),
-        ];
-        for (field, name, header) in given {
-            if let Some(name) = name {
-                *header = self
-                    .identity_header(&format!("identity.{field}"), name)
-                    .into();
-            }
-        }
-        headers.filter_state = written.filter_state;
-        let names = headers.names();
-        for (index, name) in names.iter().enumerate() {
-            if names
-                .iter()
-                .skip(index.saturating_add(1))
-                .any(|it| it == name)
-            {
-                self.wrong("identity", format!("\"{name}\" stands for two things"));
-            }
-        }
-        headers
-    }
-
-    /// Whatever a client sends under such a name is removed, so some are not to be had.
-    fn identity_header(&mut self, path: &str, name: &str) -> String {
-        let lower = name.to_ascii_lowercase();
-        let is_own = lower.starts_with(IDENTITY_PREFIX);
-        let is_plain = lower.starts_with("x-") || lower.contains('-');
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        let taken = [
-            "content-length",
-            "content-type",
-            "transfer-encoding",
-            "user-agent",
-        ];
-        if !lower.bytes().all(fits) || !(is_own || is_plain) || taken.contains(&lower.as_str()) {
-            self.wrong(path, "must be a header of its own, such as \"x-user\"");
-        }
-        lower
     }
 }
 

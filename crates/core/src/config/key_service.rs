@@ -1,0 +1,115 @@
+//! `"key_service"`: whom the filter asks, and what it keeps of the answers.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use super::{Compiler, member, written};
+use crate::cache::CacheBounds;
+use crate::miss_limit::MissLimit;
+use crate::policy::KeyService;
+use crate::time::Millis;
+
+impl Compiler<'_> {
+    pub(super) fn key_service(&mut self, written: &written::KeyService) -> Option<KeyService> {
+        let at = |field: &str| member("key_service", field);
+        for (field, text) in [
+            ("cluster", &written.cluster),
+            ("authority", &written.authority),
+        ] {
+            if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+                self.wrong_in("key_service", field, "must be visible ASCII and not empty");
+            }
+        }
+        let timeout = self.span(&at("timeout"), &written.timeout);
+        let poll = self.span(&at("poll"), &written.poll);
+        let lease = self.span(&at("lease"), &written.lease);
+        if let (Some(poll), Some(lease)) = (poll, lease)
+            && lease <= poll
+        {
+            self.wrong_in(
+                "key_service",
+                "lease",
+                "must be longer than poll, or no cached key ever counts",
+            );
+        }
+        for (field, span, most) in [
+            ("timeout", timeout, Millis::from_secs(10)),
+            ("poll", poll, Millis::from_secs(60)),
+            ("lease", lease, Millis::from_secs(24 * 3600)),
+        ] {
+            self.at_most(&at(field), span, most);
+        }
+        let token = self.secret(&at("token_env"), &written.token_env, Default::default())?;
+        if !token.expose().iter().all(u8::is_ascii_graphic) {
+            self.wrong_in(
+                "key_service",
+                "token_env",
+                "the token must be visible ASCII: it goes into a header",
+            );
+        }
+        let cache = self.cache(&at("cache"), &written.cache);
+        let miss_limit = self.miss_limit(&at("miss_limit"), &written.miss_limit);
+        Some(KeyService {
+            cluster: written.cluster.clone(),
+            authority: written.authority.clone(),
+            token,
+            timeout: timeout?,
+            poll: poll?,
+            lease: lease?,
+            cache,
+            miss_limit,
+        })
+    }
+
+    fn cache(&mut self, path: &str, written: &written::Cache) -> CacheBounds {
+        let default = CacheBounds::default();
+        let entries = 1..=10_000_000;
+        let bytes = CacheBounds::MIN_BYTES..=1 << 30;
+        let written::Cache {
+            max_known,
+            max_unknown,
+            max_bytes,
+        } = *written;
+        CacheBounds {
+            max_known: self.within(path, "max_known", max_known, &entries, default.max_known),
+            max_unknown: self.within(
+                path,
+                "max_unknown",
+                max_unknown,
+                &entries,
+                default.max_unknown,
+            ),
+            max_bytes: self.within(path, "max_bytes", max_bytes, &bytes, default.max_bytes),
+        }
+    }
+
+    fn miss_limit(&mut self, path: &str, written: &written::MissLimit) -> MissLimit {
+        let default = MissLimit::default();
+        let tokens = 1..=MissLimit::MAX;
+        let written::MissLimit { per_second, burst } = *written;
+        MissLimit {
+            per_second: self.within(path, "per_second", per_second, &tokens, default.per_second),
+            burst: self.within(path, "burst", burst, &tokens, default.burst),
+        }
+    }
+
+    /// A number of this range, or what holds without one.
+    fn within<T: TryFrom<u64> + PartialOrd + Copy + fmt::Display>(
+        &mut self,
+        path: &str,
+        field: &str,
+        written: Option<u64>,
+        range: &RangeInclusive<T>,
+        default: T,
+    ) -> T {
+        let Some(number) = written else {
+            return default;
+        };
+        let fits = |it: &T| range.contains(it);
+        T::try_from(number).ok().filter(fits).unwrap_or_else(|| {
+            let (least, most) = (range.start(), range.end());
+            self.wrong_in(path, field, format!("must be {least} to {most}"));
+            default
+        })
+    }
+}

@@ -1,0 +1,108 @@
+//! `"secrets"`: rings of what the environment holds, from their written form.
+
+use std::rc::Rc;
+
+use super::{Compiler, Material, NAME, is_name, item, member, written};
+use crate::secret::{Encoding, KeyRing, RingEntry, Secret};
+use crate::signed_url::public_key::PublicKey;
+
+impl Compiler<'_> {
+    pub(super) fn ring(&mut self, name: &str, written: &[written::RingSecret]) {
+        let path = format!("secrets.{name}");
+        if written.is_empty() {
+            self.wrong(&path, "must name at least one secret");
+        }
+        let mut entries: Vec<RingEntry<Material>> = Vec::new();
+        for (index, secret) in written.iter().enumerate() {
+            let path = item(&path, index);
+            if !is_name(&secret.id) {
+                self.wrong_in(&path, "id", NAME);
+            }
+            if entries.iter().any(|entry| entry.id == secret.id) {
+                self.wrong_in(&path, "id", "stands twice in this ring");
+            }
+            let not_before = self.instant(&member(&path, "not_before"), &secret.not_before);
+            let not_after = self.instant(&member(&path, "not_after"), &secret.not_after);
+            if let (Some(from), Some(until)) = (not_before, not_after)
+                && from >= until
+            {
+                self.wrong_in(&path, "not_after", "must be later than not_before");
+            }
+            let key = self.material(&path, secret);
+            if let Some(key) = key {
+                entries.push(RingEntry {
+                    id: secret.id.clone(),
+                    key,
+                    not_before,
+                    not_after,
+                });
+            }
+        }
+        self.secrets.insert(name.to_owned(), KeyRing(entries));
+    }
+
+    /// What a ring's entry holds: a secret, or a public key.
+    fn material(&mut self, path: &str, written: &written::RingSecret) -> Option<Material> {
+        let seen = Rc::clone(&self.seen);
+        match (&written.env, &written.public_key) {
+            (Some(variable), None) => {
+                let path = member(path, "env");
+                let secret = self.secret(&path, variable, written.encoding)?;
+                match std::str::from_utf8(secret.expose()) {
+                    Ok(text) if text.contains("PRIVATE KEY-----") => {
+                        let message =
+                            format!("{variable} holds a private key: give the public one");
+                        self.wrong(&path, message);
+                        None
+                    }
+                    Ok(text) if text.contains("-----BEGIN") => {
+                        let key = PublicKey::parse(text, &seen);
+                        let named = |error| format!("the value of {variable} {error}");
+                        self.checked(&path, key.map_err(named))
+                            .map(|it| Material::Public(Box::new(it)))
+                    }
+                    Ok(_) | Err(_) => Some(Material::Secret(secret)),
+                }
+            }
+            (None, Some(text)) => {
+                let path = member(path, "public_key");
+                let key = self.checked(&path, PublicKey::parse(text, &seen))?;
+                Some(Material::Public(Box::new(key)))
+            }
+            (Some(_), Some(_)) | (None, None) => {
+                self.wrong(path, "needs either env, for a secret, or public_key");
+                None
+            }
+        }
+    }
+
+    pub(super) fn secret(
+        &mut self,
+        path: &str,
+        variable: &str,
+        encoding: Encoding,
+    ) -> Option<Secret> {
+        // A secret that was pasted in place of a name must not be printed.
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let starts_well = !variable.starts_with(|first: char| first.is_ascii_digit());
+        if variable.is_empty() || !variable.bytes().all(fits) || !starts_well {
+            self.wrong(path, "must be the name of an environment variable");
+            return None;
+        }
+        let Some(text) = (self.environment)(variable) else {
+            self.wrong(
+                path,
+                format!(
+                    "the environment variable {variable} is not set where the filter runs \
+                     (Envoy hands on only what host_env_keys names)"
+                ),
+            );
+            return None;
+        };
+        let secret = Secret::decode(&text, encoding);
+        self.checked(
+            path,
+            secret.map_err(|error| format!("the value of {variable} {error}")),
+        )
+    }
+}
