@@ -7,7 +7,7 @@ use keygate_tests::{Stack, client};
 use serde_json::json;
 
 use crate::support::{
-    assert_never_trapped, call, counted, genuine_key, key_of, sign, upstream_header,
+    assert_never_trapped, call, counted, followed, genuine_key, key_of, sign, upstream_header,
 };
 
 #[test]
@@ -183,7 +183,12 @@ fn no_byte_of_a_body_passes_before_the_verdict() {
 #[test]
 fn clients_that_go_away_while_they_wait_harm_nobody() {
     let fake = slow_service(Duration::from_millis(200), "active");
-    let stack = Stack::builder().fake_service(&fake).concurrency(1).start();
+    let stack = Stack::builder()
+        .edit_policy(|policy| policy["key_service"]["timeout"] = json!("3s"))
+        .fake_service(&fake)
+        .concurrency(1)
+        .start();
+    followed(&stack, 1);
     let request = stack
         .get("/api/x")
         .header("authorization", format!("Bearer {}", genuine_key(9)));
