@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use crate::variant::UPSTREAM;
+
 const WIDTH: f64 = 860.0;
 const ROW: f64 = 34.0;
 const TOP: f64 = 74.0;
@@ -19,6 +21,8 @@ pub fn draw(json: &Value) -> String {
         .as_object()
         .into_iter()
         .flatten()
+        // What asks an upstream has another measure.
+        .filter(|(name, _)| !name.ends_with(UPSTREAM))
         .filter_map(|(name, it)| {
             Some(Row {
                 name,

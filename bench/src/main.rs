@@ -26,7 +26,7 @@ use serde_json::Value;
 
 use cpu::Cores;
 use measure::Plan;
-use variant::{Ground, NGINX, PLAIN, Variant};
+use variant::{Ground, PLAIN, Variant};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let plan = Plan::from_environment()?;
@@ -43,8 +43,15 @@ fn edge(plan: Plan, cores: Cores) -> Result<(), Box<dyn Error>> {
     let ground = Ground::start(cores);
     let mut variants = ground.variants();
     if let Some(names) = &plan.only {
-        let is_needed = |it: &Variant| [PLAIN, NGINX].contains(&it.name);
-        variants.retain(|it| is_needed(it) || names.iter().any(|name| name == it.name));
+        let is_asked_for = |it: &Variant| names.iter().any(|name| name == it.name);
+        // And what they are compared with.
+        let kin: Vec<_> = variants
+            .iter()
+            .filter(|it| is_asked_for(it))
+            .map(|it| it.kin)
+            .collect();
+        let is_needed = |it: &Variant| it.name == PLAIN || kin.contains(&Some(it.name));
+        variants.retain(|it| is_needed(it) || is_asked_for(it));
     }
     let results = measure::all(&ground, &variants, &plan, cores);
     drop(variants);

@@ -10,7 +10,7 @@ use crate::credentials::CALLERS;
 use crate::load::{self, HOST, Script};
 use crate::statistics::{Figure, median, quantile};
 use crate::subject::{self, PATIENCE, Subject};
-use crate::variant::{Ground, NGINX, PLAIN, Variant};
+use crate::variant::{Ground, PLAIN, Variant};
 
 /// Rounds that a published run has at the least, without the first.
 const WHOLE: usize = 15;
@@ -78,8 +78,8 @@ pub struct Costs {
     pub cpu: Figure,
     /// In the same round: its own by that of [`PLAIN`].
     pub ratio: Figure,
-    /// The same by [`NGINX`].
-    pub ratio_to_nginx: Figure,
+    /// The same by a plain proxy of its kind, by whose name.
+    pub ratio_to_kin: Option<(&'static str, Figure)>,
     /// With what the service has taken that the proxy asks.
     pub total_cpu: Option<Figure>,
     /// Answers per second, as many as go through.
@@ -110,18 +110,17 @@ pub fn all(ground: &Ground, variants: &[Variant], plan: &Plan, cores: Cores) -> 
     let memory: Vec<u64> = variants.iter().map(|it| it.proxy.memory()).collect();
     eprintln!("bench: start and memory");
     let place = |name| variants.iter().position(|it| it.name == name);
-    let (plain, nginx) = (
-        place(PLAIN).expect("it is there"),
-        place(NGINX).expect("it is there"),
-    );
+    let beside = |own: &Rounds, other| {
+        Figure::of_ratios(&own.cpu, &rounds[place(other).expect("it is there")].cpu)
+    };
     let costs = |(place, variant): (usize, &Variant)| {
         let own = &rounds[place];
         Costs {
             name: variant.name,
             title: variant.title.clone(),
             cpu: Figure::of(&own.cpu),
-            ratio: Figure::of_ratios(&own.cpu, &rounds[plain].cpu),
-            ratio_to_nginx: Figure::of_ratios(&own.cpu, &rounds[nginx].cpu),
+            ratio: beside(own, PLAIN),
+            ratio_to_kin: variant.kin.map(|kin| (kin, beside(own, kin))),
             total_cpu: variant.service.is_some().then(|| Figure::of(&own.total)),
             per_second: Figure::of(&own.per_second),
             latency: [0.5, 0.99, 0.999].map(|share| quantile(&own.latency, share)),

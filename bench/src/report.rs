@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::measure::{Plan, Results};
 use crate::statistics::Figure;
-use crate::variant::{NGINX, PLAIN};
+use crate::variant::PLAIN;
 
 /// All figures: the content of `edge.json`.
 pub fn json(results: &Results, machine: &Value, plan: &Plan) -> Value {
@@ -16,8 +16,8 @@ pub fn json(results: &Results, machine: &Value, plan: &Plan) -> Value {
     };
     let mut variants = Map::new();
     for costs in &results.variants {
-        let is_nginx = costs.name.starts_with("nginx");
-        let beside = memory_of(if is_nginx { NGINX } else { PLAIN });
+        let kin = costs.ratio_to_kin;
+        let beside = memory_of(kin.map_or(PLAIN, |(name, _)| name));
         let mut variant = json!({
             "title": costs.title,
             "cpu_us": rounded(costs.cpu.middle, 3),
@@ -35,9 +35,10 @@ pub fn json(results: &Results, machine: &Value, plan: &Plan) -> Value {
         if let Some(total) = costs.total_cpu {
             variant["total_cpu_us"] = json!(rounded(total.middle, 3));
         }
-        if is_nginx {
-            variant["cpu_ratio_to_nginx_plain"] = json!(rounded(costs.ratio_to_nginx.middle, 4));
-            variant["spread_to_nginx_plain"] = spread(costs.ratio_to_nginx, 4);
+        if let Some((name, ratio)) = kin {
+            variant["beside"] = json!({
+                "name": name, "cpu_ratio": rounded(ratio.middle, 4), "spread": spread(ratio, 4)
+            });
         }
         variants.insert(costs.name.to_owned(), variant);
     }
@@ -118,8 +119,13 @@ pub fn table(json: &Value) -> String {
             number("/cpu_ratio"),
             number("/spread/0"),
             number("/spread/1"),
-            match it.get("cpu_ratio_to_nginx_plain").and_then(Value::as_f64) {
-                Some(ratio) => format!("; beside plain nginx {ratio:.2}"),
+            match it.pointer("/beside/name").and_then(Value::as_str) {
+                Some(kin) => format!(
+                    "; beside `{kin}` {:.2} ({:.2} – {:.2})",
+                    number("/beside/cpu_ratio"),
+                    number("/beside/spread/0"),
+                    number("/beside/spread/1"),
+                ),
                 None => String::new(),
             },
             number("/requests_per_second"),

@@ -124,6 +124,16 @@ pub fn with_filters(filters: &[(&str, Value)]) -> EnvoyConfig {
     })
 }
 
+/// The same, and what passes goes to an upstream on this machine.
+pub fn with_upstream(config: EnvoyConfig, port: u16) -> EnvoyConfig {
+    config.upstream(port).change(|bootstrap| {
+        let manager = at(bootstrap, CONNECTION_MANAGER);
+        manager["route_config"]["virtual_hosts"][0]["routes"] = json!([{
+            "match": { "prefix": "/" }, "route": { "cluster": "upstream" }
+        }]);
+    })
+}
+
 /// With one more cluster, of one endpoint on this machine.
 pub fn with_cluster(config: EnvoyConfig, name: &str, port: u16) -> EnvoyConfig {
     config.change(|bootstrap| {

@@ -11,7 +11,11 @@ use crate::subject::{self, Subject};
 /// Beside what its own costs are counted.
 pub const PLAIN: &str = "plain";
 /// Beside what the costs of nginx's links are counted as well.
-pub const NGINX: &str = "nginx_plain";
+const NGINX: &str = "nginx_plain";
+/// How the names of those end that ask an upstream for each request.
+pub const UPSTREAM: &str = "_upstream";
+/// Beside what their costs are counted as well.
+const PLAIN_UPSTREAM: &str = "plain_upstream";
 
 /// One of those that are compared.
 pub struct Variant {
@@ -21,6 +25,8 @@ pub struct Variant {
     pub title: String,
     /// Whether all its requests are refused.
     pub refuses: bool,
+    /// The plain proxy of its kind, where that is not [`PLAIN`].
+    pub kin: Option<&'static str>,
     /// The proxy.
     pub proxy: Subject,
     /// What the proxy asks, if it asks something for each request.
@@ -33,6 +39,7 @@ pub struct Variant {
 pub struct Ground {
     cores: Cores,
     service: Service,
+    upstream: Subject,
     keys: Vec<String>,
 }
 
@@ -45,6 +52,7 @@ impl Ground {
         Self {
             cores,
             service,
+            upstream: Subject::nginx("return 200 \"ok\\n\";", cores.services),
             keys,
         }
     }
@@ -59,6 +67,7 @@ impl Ground {
         let mut all = self.of_envoy();
         all.extend(self.of_keygate());
         all.extend(self.of_nginx());
+        all.extend(self.with_upstream());
         all
     }
 
@@ -78,6 +87,7 @@ impl Ground {
             name,
             title: title.to_owned(),
             refuses,
+            kin: None,
             proxy: Subject::envoy(self.keygate(), 1, Some(self.cores.proxies)),
             service: None,
             requests,
@@ -140,6 +150,7 @@ impl Ground {
             name,
             title: title.to_owned(),
             refuses: false,
+            kin: None,
             proxy,
             service: None,
             requests,
@@ -229,6 +240,76 @@ impl Ground {
         ]
     }
 
+    /// Some of them again, where what passes is asked of an upstream.
+    fn with_upstream(&self) -> Vec<Variant> {
+        let hello = || vec![Request::get("/api/hello")];
+        let of = |name, title: &str, config, requests| Variant {
+            name,
+            title: format!("with an upstream: {title}"),
+            refuses: false,
+            kin: (name != PLAIN_UPSTREAM).then_some(PLAIN_UPSTREAM),
+            proxy: {
+                let config = subject::with_upstream(config, self.upstream.port());
+                Subject::envoy(config, 1, Some(self.cores.proxies))
+            },
+            service: None,
+            requests,
+        };
+        let links = |provider, directory| -> Vec<Request> {
+            let links = credentials::links(provider, directory);
+            links.iter().map(Request::get).collect()
+        };
+        let native = links("native-link", "/native");
+        let bearer =
+            |it: &String| Request::with("/api/hello", "authorization", format!("Bearer {it}"));
+        let keys = self.keys.iter().map(bearer).collect();
+        let sessions = credentials::sessions().iter().map(bearer).collect();
+        vec![
+            of(
+                PLAIN_UPSTREAM,
+                "Envoy without a filter",
+                subject::with_filters(&[]),
+                hello(),
+            ),
+            of(
+                "signed_url_keygate_repeated_upstream",
+                "Keygate: the same link of our own format again and again",
+                self.keygate(),
+                native[..1].to_vec(),
+            ),
+            of(
+                "signed_url_keygate_upstream",
+                "Keygate: a signed link of our own format",
+                self.keygate(),
+                native,
+            ),
+            of(
+                "signed_url_cloudflare_upstream",
+                "Keygate: a signed link in Cloudflare's format",
+                self.keygate(),
+                links("media-link", "/media"),
+            ),
+            of(
+                "app_key_warm_upstream",
+                "Keygate: an app key that the worker knows",
+                self.keygate(),
+                keys,
+            ),
+            of(
+                "simulate_upstream",
+                "Keygate: a rule that simulates, without a credential",
+                self.keygate(),
+                vec![Request::get("/beta/hello")],
+            ),
+            of(
+                "jwt_authn_upstream",
+                "Envoy's jwt_authn",
+                subject::with_filters(&[jwt_authn()]),
+                sessions,
+            ),
+        ]
+    }
+
     fn of_nginx(&self) -> Vec<Variant> {
         let links = credentials::nginx_links();
         let requests: Vec<Request> = links.iter().map(Request::get).collect();
@@ -236,6 +317,7 @@ impl Ground {
             name,
             title: title.to_owned(),
             refuses: false,
+            kin: (name != NGINX).then_some(NGINX),
             proxy: Subject::nginx(location, self.cores.proxies),
             service: None,
             requests,
