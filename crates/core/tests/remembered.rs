@@ -9,7 +9,7 @@
 
 mod common;
 
-use common::{get, judge_from, order, sign, signed_as};
+use common::{get, judge_from, order, policy_with_ring, sign, signed_as};
 use keygate_core::policy::Policy;
 use keygate_core::reason::Reason;
 use keygate_core::request::Header;
@@ -25,33 +25,18 @@ const HERE: &str = "192.0.2.1";
 
 /// An edge with a new secret and an old one, which ends before the links do.
 fn edge(provider: &Value) -> Policy {
-    policy(
+    policy_with_ring(
         provider,
         &json!([
-            { "id": "new", "env": "NEW" },
-            { "id": "old", "env": "OLD", "not_after": "2026-01-01T00:30:00Z" }
+            { "id": "new", "env": "SECRET_NEW" },
+            { "id": "old", "env": "SECRET_OLD", "not_after": "2026-01-01T00:30:00Z" }
         ]),
     )
 }
 
 /// Who still signs with the old one.
 fn late(provider: &Value) -> Policy {
-    policy(provider, &json!([{ "id": "old", "env": "OLD" }]))
-}
-
-fn policy(provider: &Value, ring: &Value) -> Policy {
-    let mut provider = provider.clone();
-    provider["type"] = json!("signed_url");
-    provider["secrets"] = json!("ring");
-    let policy = json!({
-        "version": 1,
-        "secrets": { "ring": ring },
-        "providers": { "it": provider },
-        "rules": [{ "name": "all", "match": { "path": "/**" }, "require": "it" }],
-        "unmatched": "deny"
-    });
-    let environment = |name: &str| Some(format!("the secret that is called {name}").into_bytes());
-    Policy::parse(policy.to_string().as_bytes(), &environment).unwrap()
+    policy_with_ring(provider, &json!([{ "id": "old", "env": "SECRET_OLD" }]))
 }
 
 /// A link from START to END; of a provider whose links cover directories, for `/video/`.

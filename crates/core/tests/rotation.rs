@@ -10,7 +10,7 @@
 
 mod common;
 
-use common::{get, judge};
+use common::{get, judge, policy_with_ring};
 use keygate_core::path::Target;
 use keygate_core::policy::Policy;
 use keygate_core::provider::Provider;
@@ -34,25 +34,9 @@ fn cloudflare() -> Value {
     json!({ "format": "cloudflare", "stamp": "expires", "max_lifetime": "7d" })
 }
 
-/// One ring of these entries, whose variables hold their own names.
-fn policy_with(format: &Value, ring: &Value) -> Policy {
-    let mut provider = format.clone();
-    provider["type"] = json!("signed_url");
-    provider["secrets"] = json!("ring");
-    let policy = json!({
-        "version": 1,
-        "secrets": { "ring": ring },
-        "providers": { "it": provider },
-        "rules": [{ "name": "all", "match": { "path": "/**" }, "require": "it" }],
-        "unmatched": "deny"
-    });
-    let environment = |name: &str| Some(format!("the secret of {name}").into_bytes());
-    Policy::parse(policy.to_string().as_bytes(), &environment).unwrap()
-}
-
 fn policy(format: &Value, ring: Ring<'_>) -> Policy {
     let entry = |id: &&str| json!({ "id": id, "env": format!("SECRET_{}", id.to_uppercase()) });
-    policy_with(format, &ring.iter().map(entry).collect())
+    policy_with_ring(format, &ring.iter().map(entry).collect())
 }
 
 /// A link that lives for `lifetime` seconds from `now`.
@@ -166,7 +150,7 @@ fn a_ring_can_say_beforehand_when_each_secret_counts() {
         { "id": "new", "env": "SECRET_NEW", "not_before": "2026-01-01T03:00:00Z" }
     ]);
     for format in [native(), cloudflare()] {
-        let edge = policy_with(&format, &ring);
+        let edge = policy_with_ring(&format, &ring);
         let at = |id: &str, hour: u64| {
             let now = START + hour * HOUR;
             let link = signed(&policy(&format, &[id]), now, 600);
@@ -216,8 +200,8 @@ fn each_of_sixteen_secrets_signs_links_that_hold() {
 fn a_native_link_names_its_secret_and_no_other_is_tried() {
     // Two rings whose entries have one secret under two names.
     let ring = |id: &str| json!([{ "id": id, "env": "SECRET_SAME" }]);
-    let link = signed(&policy_with(&native(), &ring("a")), START, HOUR);
-    let other = policy_with(&native(), &ring("b"));
+    let link = signed(&policy_with_ring(&native(), &ring("a")), START, HOUR);
+    let other = policy_with_ring(&native(), &ring("b"));
     let found = judge(&other, &get(&link, &[]), START);
     assert_eq!(found, Err(Reason::WrongSignature));
 }

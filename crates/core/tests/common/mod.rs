@@ -143,6 +143,22 @@ pub fn order(target: &str, now: UnixMillis) -> Order<'_> {
     }
 }
 
+/// A provider of links with a ring of these entries, whose variables hold their own names.
+pub fn policy_with_ring(format: &serde_json::Value, ring: &serde_json::Value) -> Policy {
+    let mut provider = format.clone();
+    provider["type"] = "signed_url".into();
+    provider["secrets"] = "ring".into();
+    let policy = serde_json::json!({
+        "version": 1,
+        "secrets": { "ring": ring },
+        "providers": { "it": provider },
+        "rules": [{ "name": "all", "match": { "path": "/**" }, "require": "it" }],
+        "unmatched": "deny"
+    });
+    let environment = |name: &str| Some(format!("the secret of {name}").into_bytes());
+    Policy::parse(policy.to_string().as_bytes(), &environment).unwrap()
+}
+
 /// What the one provider of a rule makes of an order.
 pub fn sign(policy: &Policy, rule: usize, order: &Order<'_>) -> Result<Signed, SignError> {
     format_of(policy, rule).sign(order)
