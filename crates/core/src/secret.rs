@@ -105,6 +105,28 @@ pub(crate) fn hex_digit(digit: u8) -> Option<u8> {
         .and_then(|value| u8::try_from(value).ok())
 }
 
+/// The public name of a key's value: 128 bits, the same wherever the same key is configured.
+///
+/// A key id names a key only within its ring, so anything that outlives a ring or is shared
+/// between rings is kept under the fingerprint instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fingerprint([u8; 16]);
+
+impl Fingerprint {
+    /// Takes the first half of a digest that cannot be inverted.
+    pub fn of(digest: &[u8; 32]) -> Self {
+        let (first, _) = digest.split_first_chunk().unwrap_or((&[0; 16], &[]));
+        Self(*first)
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    /// Writes 22 characters of base64url.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&URL_SAFE_NO_PAD.encode(self.0))
+    }
+}
+
 /// A value in a key ring, with its public id and the time in which it counts.
 #[derive(Clone, Debug)]
 pub struct RingEntry<K> {

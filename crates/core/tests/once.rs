@@ -79,7 +79,8 @@ fn redemption(verdict: Verdict) -> Redemption {
 fn a_get_uses_the_link_up_and_a_head_only_asks() {
     let headers = get(&link(), &[]);
     let found = redemption(decide(json!({ "require": "link" }), &headers));
-    assert_eq!(found.link.id, format!("k1.{ID}"));
+    assert!(found.link.id.ends_with(&format!(".{ID}")));
+    assert!(!found.link.id.starts_with("k1."), "that is but a name");
     assert_eq!(found.link.expires, NOW.plus(Millis::from_secs(600)));
     assert!(found.uses);
     assert_eq!(
@@ -94,6 +95,32 @@ fn a_get_uses_the_link_up_and_a_head_only_asks() {
     let mut head = headers;
     head[0].1 = b"HEAD".into();
     assert!(!redemption(decide(json!({ "require": "link" }), &head)).uses);
+}
+
+/// The id under which the key service keeps a link whose ring has this one secret.
+fn kept_id(key_id: &str, secret: &str) -> String {
+    let mut json = with_rule(json!({ "require": "link" }));
+    json["secrets"]["ring"][0]["id"] = json!(key_id);
+    let policy = policy(&json, secret);
+    let link = signed_as(&policy, 0, "/a", &|order: &mut Order<'_>| {
+        order.now = NOW;
+        order.expires = Some(NOW.plus(Millis::from_secs(600)));
+        order.once = Some(ID);
+    });
+    let verdict = policy.decide(&get(&link, &[]), &facts(&NothingKnown, None, NOW));
+    redemption(verdict).link.id
+}
+
+#[test]
+fn rings_with_the_same_key_id_and_link_id_share_no_use() {
+    let other = "another secret of at least 16 bytes";
+    assert_ne!(kept_id("k1", SECRET), kept_id("k1", other));
+}
+
+#[test]
+fn a_use_stays_known_when_the_same_secret_gets_another_id() {
+    assert_eq!(kept_id("k1", SECRET), kept_id("2027-01", SECRET));
+    assert!(!kept_id("k1", SECRET).contains(SECRET));
 }
 
 #[test]

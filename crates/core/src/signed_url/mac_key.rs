@@ -8,12 +8,14 @@ use sha2::Sha256;
 
 use crate::app_key::mac;
 use crate::memo::{DigestKey, Keyed, Memo};
+use crate::secret::Fingerprint;
 
 /// A secret under HMAC-SHA256 (RFC 2104), and what it made of late. It cannot be printed.
 #[derive(Clone)]
 pub struct MacKey {
     mac: Hmac<Sha256>,
     digest: DigestKey,
+    fingerprint: Fingerprint,
     held: Rc<Memo<()>>,
 }
 
@@ -21,15 +23,24 @@ impl MacKey {
     /// `held` is for all secrets of a policy: each has digests of its own.
     pub fn new(secret: &[u8], held: &Rc<Memo<()>>) -> Self {
         let mac = mac(secret);
-        // No text that is signed is this one: they begin with a path or a domain.
-        let of_its_own = mac.clone().chain_update(b"keygate/v1/link/digest");
-        let bytes: [u8; 32] = of_its_own.finalize().into_bytes().into();
-        let (digest, _) = bytes.split_first_chunk().unwrap_or((&[0; 16], &[]));
+        // Signed texts begin with a path or a domain, so none equals one of these labels.
+        let derive = |label: &[u8]| -> [u8; 32] {
+            let labelled = mac.clone().chain_update(label);
+            labelled.finalize().into_bytes().into()
+        };
+        let digest = derive(b"keygate/v1/link/digest");
+        let (digest, _) = digest.split_first_chunk().unwrap_or((&[0; 16], &[]));
         Self {
-            mac,
             digest: DigestKey::new(*digest),
+            fingerprint: Fingerprint::of(&derive(b"keygate/v1/link/fingerprint")),
+            mac,
             held: Rc::clone(held),
         }
+    }
+
+    /// Names the secret without revealing it.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
     }
 
     /// Begins a MAC.
@@ -101,6 +112,18 @@ mod tests {
         for wrong in [[&b"/a"[..], b"?c"], [b"/", b"?b"], [b"/a?b", b"c"]] {
             assert!(!one.holds(&wrong, &mac), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_the_secret_alone() {
+        let of = |secret: &[u8]| {
+            MacKey::new(secret, &Rc::default())
+                .fingerprint()
+                .to_string()
+        };
+        assert_eq!(of(b"one"), of(b"one"));
+        assert_ne!(of(b"one"), of(b"other"));
+        assert_eq!(of(b"one").len(), 22);
     }
 
     #[test]

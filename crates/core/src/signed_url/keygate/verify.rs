@@ -16,7 +16,7 @@ use crate::once::OnceLink;
 use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::request::Request;
-use crate::secret::{KeyRing, RingEntry};
+use crate::secret::{Fingerprint, KeyRing, RingEntry};
 use crate::signed_url::carrier::{self, Carried, Carrier};
 use crate::signed_url::mac_key::MacKey;
 use crate::signed_url::public_key::PublicKey;
@@ -65,11 +65,7 @@ impl Keygate {
                 ..Identity::default()
             }),
             covers,
-            once: fields.once.map(|once| OnceLink {
-                id: format!("{}.{once}", fields.key_id),
-                expires: fields.expires,
-                is_for_head: fields.method == Some("HEAD"),
-            }),
+            once: self.once(&fields, facts.now)?,
             ..Link::new(found.strip(), Some(fields.expires))
         })
     }
@@ -88,6 +84,21 @@ impl Keygate {
         };
         Token::decode(&decoded, self.keys.algorithm().signature_length())
             .ok_or(Reason::MalformedCredential)
+    }
+
+    /// What the key service keeps of a link that works once.
+    fn once(&self, fields: &Fields<'_>, now: UnixMillis) -> Result<Option<OnceLink>, Reason> {
+        let Some(once) = fields.once else {
+            return Ok(None);
+        };
+        // The key that signed it was found a moment ago.
+        let key = self.keys.fingerprint(fields.key_id, now);
+        let key = key.ok_or(Reason::WrongSignature)?;
+        Ok(Some(OnceLink {
+            id: format!("{key}.{once}"),
+            expires: fields.expires,
+            is_for_head: fields.method == Some("HEAD"),
+        }))
     }
 
     /// Whether the request is what the link is for, where that is not in the signed text.
@@ -209,6 +220,24 @@ impl Keys {
             Self::EdDsa(ring) => pick(ring, fields, now).is_some_and(|(entry, is_named)| {
                 eddsa(&entry.key, fields, subject, signature) && is_named
             }),
+        }
+    }
+
+    /// Names the value of the key that has this id and counts now.
+    fn fingerprint(&self, id: &str, now: UnixMillis) -> Option<Fingerprint> {
+        match self {
+            Self::Hs256(ring) => {
+                let mut current = ring.current(now);
+                current
+                    .find(|it| it.id == id)
+                    .map(|it| it.key.fingerprint())
+            }
+            Self::EdDsa(ring) => {
+                let mut current = ring.current(now);
+                current
+                    .find(|it| it.id == id)
+                    .map(|it| it.key.fingerprint())
+            }
         }
     }
 

@@ -22,6 +22,8 @@ use sha2::{Digest, Sha256};
 
 pub use seen::Seen;
 
+use crate::secret::Fingerprint;
+
 /// A public key, of the algorithm that its own form says. The configuration may hold it in
 /// plain sight.
 #[derive(Clone)]
@@ -113,6 +115,11 @@ impl PublicKey {
     /// Whether it is the same key.
     pub fn is(&self, other: &Self) -> bool {
         self.id == other.id
+    }
+
+    /// Names the key.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.id)
     }
 
     /// What it is for.
