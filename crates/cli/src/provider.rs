@@ -255,19 +255,14 @@ impl Args {
     }
 }
 
-/// A policy with this provider alone, and the rings that it names.
+/// A policy with this provider alone, and the rings that it names at any depth: an exchange
+/// and the salts of imgproxy name one, too.
 fn alone(secrets: &Value, provider: &Value) -> Value {
-    let named: Vec<&str> = provider
-        .as_object()
-        .into_iter()
-        .flatten()
-        .filter_map(|(_, it)| it.as_str())
-        .collect();
     let rings: Map<String, Value> = secrets
         .as_object()
         .into_iter()
         .flatten()
-        .filter(|(name, _)| named.contains(&name.as_str()))
+        .filter(|(name, _)| mentions(provider, name))
         .map(|(name, ring)| (name.clone(), ring.clone()))
         .collect();
     json!({
@@ -283,6 +278,16 @@ fn alone(secrets: &Value, provider: &Value) -> Value {
         }],
         "unmatched": "deny"
     })
+}
+
+/// Whether a value holds this text at any depth.
+fn mentions(value: &Value, name: &str) -> bool {
+    match value {
+        Value::String(text) => text == name,
+        Value::Array(items) => items.iter().any(|item| mentions(item, name)),
+        Value::Object(members) => members.values().any(|member| mentions(member, name)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 fn environment(name: &str) -> Option<Vec<u8>> {

@@ -46,3 +46,37 @@ fn every_command_of_the_page_about_links_runs() {
     }
     assert!(count >= 4, "only {count} commands were run");
 }
+
+#[test]
+fn the_example_of_an_exchange_signs_and_verifies() {
+    let page = include_str!("../../../../docs/signed-urls.md");
+    let (_, section) = page.split_once("**Exchange.**").unwrap();
+    let example = section.lines().skip_while(|line| !line.starts_with("    "));
+    let example: Vec<&str> = example
+        .map_while(|line| line.strip_prefix("    "))
+        .collect();
+    let links = r#"[ { "id": "l1", "env": "KEYGATE_MEDIA" } ]"#;
+    let example = example.join("\n").replace("[…]", links);
+    let policy = format!(
+        r#"{{ "version": 1, {example}, "unmatched": "deny",
+            "rules": [{{ "name": "all", "match": {{ "path": "/**" }}, "require": "link" }}] }}"#
+    );
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("policy.json"), policy).unwrap();
+    let run = |args: &[&str]| {
+        let done = keygate(&[args, &["--policy", "policy.json"]].concat())
+            .current_dir(dir.path())
+            .env("KEYGATE_MEDIA", "secret of the media, long enough")
+            .env("KEYGATE_COOKIES", "secret of the cookies, long enough")
+            .assert()
+            .success();
+        String::from_utf8(done.get_output().stdout.clone()).unwrap()
+    };
+    let link = run(&[
+        "sign",
+        "https://a.example/film/index.m3u8",
+        "--expires-in",
+        "1h",
+    ]);
+    assert!(run(&["verify", link.trim()]).starts_with("valid"));
+}

@@ -175,6 +175,7 @@ impl Tried<'_> {
         let done = keygate(&args)
             .env("KEYGATE_MEDIA", secret)
             .env("SALT", salt)
+            .env("COOKIES", self.secret())
             .assert();
         let output = done.get_output();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
@@ -253,5 +254,24 @@ fn what_sign_makes_of_each_format_verify_takes_and_nothing_else() {
             let refused = verify(url, &tried.other(), 1);
             assert!(refused.starts_with("refused: wrong_signature"), "{refused}");
         }
+    }
+}
+
+#[test]
+fn every_format_signs_and_verifies_with_an_exchange() {
+    let exchange = r#"exchange={"secrets":"cookies","max_session":"6h"}"#;
+    let more = ["--set", exchange, "--ring", "cookies=COOKIES"];
+    for row in ROWS.iter().filter(|row| FORMATS.contains(&row.format)) {
+        let both: Vec<&str> = row.both.iter().chain(&more).copied().collect();
+        let dir = tempfile::tempdir().unwrap();
+        let row = &Row {
+            both: Vec::leak(both),
+            ..*row
+        };
+        let tried = Tried { row, dir };
+        std::fs::write(tried.key_file(), row.secret).unwrap();
+        let at = [row.sign, &["--now", NOW, "--headers"]].concat();
+        let (out, err, code) = tried.run("sign", row.url, &at, tried.secret());
+        assert_eq!((code, err.as_str()), (0, ""), "{}: {out}", row.format);
     }
 }
