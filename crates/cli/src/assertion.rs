@@ -10,6 +10,7 @@ use keygate_service::Assertions;
 
 use crate::environment::required;
 use crate::error::CliError;
+use crate::secret::ENCODINGS;
 
 /// How far the clocks of edge and service may be apart.
 const SKEW: Millis = Millis::from_secs(5);
@@ -19,7 +20,7 @@ const SKEW: Millis = Millis::from_secs(5);
 #[command(next_help_heading = "Assertions: accounts that manage their own keys")]
 pub struct AssertionArgs {
     /// A secret of the edge's assertions: its id, the variable that holds it, its encoding
-    /// (utf8, hex or base64); may be given several times
+    /// (utf8, the default, hex, base64 or base64url); may be given several times
     #[arg(
         long,
         value_name = "ID=VARIABLE[:ENCODING]",
@@ -138,10 +139,10 @@ impl FromStr for RingSource {
         }
         let (variable, encoding) = match rest.split_once(':') {
             None => (rest, None),
-            Some((variable, "utf8")) => (variable, Some(Encoding::Utf8)),
-            Some((variable, "hex")) => (variable, Some(Encoding::Hex)),
-            Some((variable, "base64")) => (variable, Some(Encoding::Base64)),
-            Some(_) => return Err("the encoding must be utf8, hex or base64"),
+            Some((variable, encoding)) => match Encoding::parse(encoding) {
+                Some(encoding) => (variable, Some(encoding)),
+                None => return Err(ENCODINGS),
+            },
         };
         if variable.is_empty() {
             return Err("the name of the variable is missing");
@@ -165,6 +166,7 @@ mod tests {
             ("2026-11=VOUCH:utf8", Some(Encoding::Utf8)),
             ("2026-11=VOUCH:hex", Some(Encoding::Hex)),
             ("2026-11=VOUCH:base64", Some(Encoding::Base64)),
+            ("2026-11=VOUCH:base64url", Some(Encoding::Base64Url)),
         ] {
             let source: RingSource = text.parse().unwrap();
             let parts = (

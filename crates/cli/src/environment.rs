@@ -54,6 +54,7 @@ impl StandIns {
         match secret.and_then(|secret| secret["encoding"].as_str()) {
             Some("hex") => "30".repeat(32),
             Some("base64") => format!("{}MDA=", "MDAw".repeat(10)),
+            Some("base64url") => format!("{}MDA", "MDAw".repeat(10)),
             _ => "0".repeat(32),
         }
     }
@@ -75,13 +76,15 @@ mod tests {
         let stand_ins = StandIns::of(
             br#"{ "secrets": {
                 "a": [{ "id": "1", "env": "PLAIN" }, { "id": "2", "env": "HEX", "encoding": "hex" }],
-                "b": [{ "id": "1", "env": "BASE64", "encoding": "base64" }]
+                "b": [{ "id": "1", "env": "BASE64", "encoding": "base64" },
+                      { "id": "2", "env": "BASE64URL", "encoding": "base64url" }]
             } }"#,
         );
         for (name, encoding) in [
             ("PLAIN", Encoding::Utf8),
             ("HEX", Encoding::Hex),
             ("BASE64", Encoding::Base64),
+            ("BASE64URL", Encoding::Base64Url),
             ("TOKEN", Encoding::Utf8),
         ] {
             let secret = Secret::decode(&stand_ins.get(name).unwrap(), encoding).unwrap();

@@ -9,13 +9,14 @@ use std::path::PathBuf;
 use keygate_core::config::{FORMATS, Problem};
 use keygate_core::policy::Policy;
 use keygate_core::provider::Provider;
+use keygate_core::secret::Encoding;
 use keygate_core::signed_url::Format;
 use keygate_core::signed_url::private_key::PrivateKey;
 use serde_json::{Map, Value, json};
 
 use crate::check::read;
 use crate::error::CliError;
-use crate::secret::{Encoding, Key, Source};
+use crate::secret::{Key, Source};
 
 /// The variable under which the generated policy finds the secret that was given.
 const GIVEN: &str = "KEYGATE_GIVEN_SECRET";
@@ -33,7 +34,12 @@ pub struct Args {
     #[command(flatten)]
     source: Source,
     /// How the secret is written. Default: utf8
-    #[arg(long, value_enum, help_heading = "Secret", conflicts_with = "policy")]
+    #[arg(
+        long,
+        value_parser = encodings(),
+        help_heading = "Secret",
+        conflicts_with = "policy"
+    )]
     encoding: Option<Encoding>,
     /// The id of the secret, for formats whose links name it. Default: cli
     #[arg(
@@ -165,7 +171,7 @@ impl Args {
         let id = self.key_id.as_deref().unwrap_or("cli");
         let (entry, secret, place, private_key) = match self.source.key()? {
             Key::Secret(secret, place) => {
-                let encoding = self.encoding.unwrap_or(Encoding::Utf8).name();
+                let encoding = self.encoding.unwrap_or_default().name();
                 let entry = json!({ "id": id, "env": GIVEN, "encoding": encoding });
                 (entry, secret.expose().to_vec(), place, None)
             }
@@ -183,7 +189,7 @@ impl Args {
             let (name, variable) = ring.split_once('=').ok_or_else(|| {
                 CliError::Usage("--ring needs a name, a \"=\" and a variable".to_owned())
             })?;
-            let encoding = self.encoding.unwrap_or(Encoding::Utf8).name();
+            let encoding = self.encoding.unwrap_or_default().name();
             rings[name] = json!([{ "id": id, "env": variable, "encoding": encoding }]);
         }
         fields.insert("type".to_owned(), "signed_url".into());
@@ -253,6 +259,15 @@ impl Args {
             private_key: self.source.private_key()?,
         })
     }
+}
+
+/// Reads the name of an encoding.
+fn encodings() -> impl clap::builder::TypedValueParser<Value = Encoding> {
+    use clap::builder::TypedValueParser as _;
+
+    let names = Encoding::ALL.map(Encoding::name);
+    clap::builder::PossibleValuesParser::new(names)
+        .try_map(|name: String| Encoding::parse(&name).ok_or("unknown encoding"))
 }
 
 /// A policy with this provider alone, and the rings that it names at any depth: an exchange

@@ -3,7 +3,6 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum;
 use keygate_core::secret::Secret;
 use keygate_core::signed_url::private_key::PrivateKey;
 
@@ -13,6 +12,9 @@ use crate::error::CliError;
 
 /// The variable that is read when nothing else is said.
 const DEFAULT_VARIABLE: &str = "KEYGATE_MEDIA";
+
+/// What is wrong with the encoding of an `ID=VARIABLE:ENCODING`.
+pub const ENCODINGS: &str = "the encoding must be utf8, hex, base64 or base64url";
 
 /// Where the secret is; one of these.
 #[derive(clap::Args)]
@@ -37,31 +39,6 @@ pub struct Source {
     /// The public key to it, to verify only
     #[arg(long, value_name = "FILE")]
     public_key_file: Option<PathBuf>,
-}
-
-/// How a secret is written.
-#[derive(Clone, Copy, ValueEnum)]
-pub enum Encoding {
-    /// The text itself
-    Utf8,
-    /// Hexadecimal digits
-    Hex,
-    /// With + and / and padding
-    Base64,
-    /// With - and _
-    Base64url,
-}
-
-impl Encoding {
-    /// Its name in a policy.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Utf8 => "utf8",
-            Self::Hex => "hex",
-            Self::Base64 => "base64",
-            Self::Base64url => "base64url",
-        }
-    }
 }
 
 /// What signs or verifies.

@@ -13,12 +13,13 @@ use keygate_service::{ServiceConfig, Tokens, serve};
 use crate::assertion::AssertionArgs;
 use crate::environment::{required, required_text};
 use crate::error::CliError;
+use crate::secret::ENCODINGS;
 
 const EXAMPLES: &str = "\
 Examples:
   export KEYGATE_APP_KEYS=$(openssl rand -hex 32)
   export KEYGATE_ADMIN_TOKEN=$(openssl rand -hex 24) KEYGATE_EDGE_TOKEN=$(openssl rand -hex 24)
-  keygate serve --secret 01=KEYGATE_APP_KEYS:hex
+  keygate serve --secret 01=KEYGATE_APP_KEYS
 
 A variable of tokens may hold several, separated by commas: all are valid at once.
 SIGTERM and SIGINT stop the service after the requests in flight, 10 s at most.";
@@ -36,8 +37,8 @@ pub struct Args {
     /// The word in front of every key
     #[arg(long, default_value = "kg", value_parser = Prefix::parse)]
     prefix: Prefix,
-    /// The secret of new keys: its id inside them, the variable that holds it, its encoding
-    /// (utf8, hex or base64)
+    /// The secret of new keys: its id inside them, the variable that holds it, and its encoding
+    /// (utf8, the default, hex, base64 or base64url), which must be the one in the policy
     #[arg(
         long,
         value_name = "ID=VARIABLE[:ENCODING]",
@@ -119,10 +120,10 @@ impl FromStr for SecretSource {
             .ok_or("must be ID=VARIABLE[:ENCODING]")?;
         let (variable, encoding) = match rest.split_once(':') {
             None => (rest, Encoding::Utf8),
-            Some((variable, "utf8")) => (variable, Encoding::Utf8),
-            Some((variable, "hex")) => (variable, Encoding::Hex),
-            Some((variable, "base64")) => (variable, Encoding::Base64),
-            Some(_) => return Err("the encoding must be utf8, hex or base64".to_owned()),
+            Some((variable, encoding)) => match Encoding::parse(encoding) {
+                Some(encoding) => (variable, encoding),
+                None => return Err(ENCODINGS.to_owned()),
+            },
         };
         if variable.is_empty() {
             return Err("the name of the variable is missing".to_owned());
@@ -150,6 +151,7 @@ mod tests {
             ("01=KEYS:utf8", Encoding::Utf8),
             ("01=KEYS:hex", Encoding::Hex),
             ("01=KEYS:base64", Encoding::Base64),
+            ("01=KEYS:base64url", Encoding::Base64Url),
         ] {
             assert_eq!(parsed(text), ("01".to_owned(), "KEYS".to_owned(), encoding));
         }

@@ -94,6 +94,7 @@ fn body(
         );
         return;
     };
+    let policy = written;
     let written = &written["rules"][index];
     let mode = written["mode"].as_str().unwrap_or("block");
     page.line(
@@ -112,5 +113,6 @@ fn body(
             "holds %2F, and the rule has no allow_encoded_slash",
         );
     }
-    steps::requirement(page, &rule.require, &written["require"], request, facts, 0);
+    let required = (policy, &written["require"]);
+    steps::requirement(page, &rule.require, required, request, facts, 0);
 }

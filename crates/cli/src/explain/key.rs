@@ -1,14 +1,24 @@
 //! What was found of an app key, as far as it is public.
 
-use keygate_core::app_key::AppKey;
+use keygate_core::app_key::{AppKey, MasterSecret};
 use keygate_core::credential::{self, Carrier};
 use keygate_core::policy::Facts;
 use keygate_core::provider::AppKeys;
 use keygate_core::record::Knowledge;
 use keygate_core::request::Request;
+use keygate_core::secret::{Encoding, KeyRing, RingEntry, Secret};
+use serde_json::Value;
 
-/// The steps of the check, without its result.
-pub fn steps(keys: &AppKeys, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+use crate::environment::required;
+
+/// The steps of the check, without its result. `secrets` is the ring of the provider in the
+/// text of the policy.
+pub fn steps(
+    keys: &AppKeys,
+    secrets: &Value,
+    request: &Request<'_>,
+    facts: &Facts<'_>,
+) -> Vec<String> {
     let places: Vec<String> = keys.carriers.iter().map(place).collect();
     let found = match credential::find(&keys.carriers, request) {
         Ok(Some(found)) => found,
@@ -33,13 +43,42 @@ pub fn steps(keys: &AppKeys, request: &Request<'_>, facts: &Facts<'_>) -> Vec<St
             Some(entry) if !entry.is_current(facts.now) => {
                 format!("its tag: the secret \"{kid}\" does not count at this time")
             }
-            Some(_) => format!("its tag: not made with the secret \"{kid}\" that is given here"),
+            Some(entry) => other_encoding(secrets, entry, &key, facts).unwrap_or_else(|| {
+                format!("its tag: not made with the secret \"{kid}\" that is given here")
+            }),
         });
         return steps;
     };
     steps.push(format!("its tag holds: made with the secret \"{kid}\""));
     steps.push(said(&facts.keys.find(&hash, facts.now)));
     steps
+}
+
+/// Names the encoding in which the variable of a secret makes the tag of a key, where the
+/// policy reads it in another one: `keygate serve` and the edge disagree about it.
+fn other_encoding(
+    secrets: &Value,
+    entry: &RingEntry<MasterSecret>,
+    key: &AppKey<'_>,
+    facts: &Facts<'_>,
+) -> Option<String> {
+    let written = secrets.as_array()?.iter().find(|it| it["id"] == entry.id)?;
+    let variable = written["env"].as_str()?;
+    let text = required(variable).ok()?.into_encoded_bytes();
+    let makes_it = |encoding: &Encoding| {
+        let secret = Secret::decode(&text, *encoding).ok();
+        let master = secret.and_then(|secret| MasterSecret::derive(&secret).ok());
+        master.is_some_and(|master| {
+            let ring = KeyRing(vec![entry.with(master)]);
+            ring.authenticate(key, facts.now).is_some()
+        })
+    };
+    let made_as = Encoding::ALL.into_iter().find(makes_it)?.name();
+    let read_as = written["encoding"].as_str().unwrap_or("utf8");
+    Some(format!(
+        "its tag: made with {variable} read as {made_as}, and the policy reads it as {read_as}: \
+         give `keygate serve` and the policy the same encoding"
+    ))
 }
 
 /// The steps for a key from elsewhere, of which nothing is public.

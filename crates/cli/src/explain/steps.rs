@@ -10,11 +10,12 @@ use super::answer::Page;
 use super::key;
 use crate::reasons;
 
-/// Explains a requirement; `written` is the same in the policy's text, for its names.
+/// Explains a requirement. `written` is the same requirement in the text of the policy, for
+/// its names, and `policy` is that whole text.
 pub fn requirement(
     page: &mut Page,
     requirement: &Requirement,
-    written: &Value,
+    (policy, written): (&Value, &Value),
     request: &Request<'_>,
     facts: &Facts<'_>,
     depth: usize,
@@ -26,7 +27,7 @@ pub fn requirement(
         }
         Requirement::One(one) => {
             let name = written.as_str().unwrap_or("?");
-            provider(page, name, one, request, facts, depth);
+            provider(page, (policy, name), one, request, facts, depth);
             return;
         }
         Requirement::Any(some) => ("any", some),
@@ -35,7 +36,7 @@ pub fn requirement(
     page.line("require", depth, &format!("{word} of"));
     for (index, member) in members.iter().enumerate() {
         let written = &written[word][index];
-        self::requirement(page, member, written, request, facts, depth + 1);
+        self::requirement(page, member, (policy, written), request, facts, depth + 1);
     }
     let told = finding(&requirement.check(request, facts));
     page.line("", depth, &format!("{word}: {told}"));
@@ -43,7 +44,7 @@ pub fn requirement(
 
 fn provider(
     page: &mut Page,
-    name: &str,
+    (policy, name): (&Value, &str),
     provider: &Provider,
     request: &Request<'_>,
     facts: &Facts<'_>,
@@ -53,7 +54,11 @@ fn provider(
     let found = provider.check(request, facts);
     let steps = match provider {
         Provider::SignedUrl(links) => links.explain(request, facts),
-        Provider::AppKey(keys) => key::steps(keys, request, facts),
+        Provider::AppKey(keys) => {
+            let ring = policy["providers"][name]["secrets"].as_str();
+            let secrets = &policy["secrets"][ring.unwrap_or_default()];
+            key::steps(keys, secrets, request, facts)
+        }
         Provider::Session(_) => {
             vec!["what jwt_authn leaves in the metadata is not to be had here".to_owned()]
         }

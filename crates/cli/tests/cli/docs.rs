@@ -80,3 +80,76 @@ fn the_example_of_an_exchange_signs_and_verifies() {
     ]);
     assert!(run(&["verify", link.trim()]).starts_with("valid"));
 }
+
+/// Each text that names a variable: the pages, the examples, and the help of each command.
+fn texts() -> Vec<(String, String)> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut texts = Vec::new();
+    for place in ["README.md", "docs", "docs/formats", "envoy", "signers"] {
+        let place = root.join(place);
+        let files = match place.is_dir() {
+            true => std::fs::read_dir(&place)
+                .unwrap()
+                .map(|it| it.unwrap().path())
+                .collect(),
+            false => vec![place],
+        };
+        for file in files.iter().filter(|file| file.is_file()) {
+            texts.push((
+                file.display().to_string(),
+                std::fs::read_to_string(file).unwrap(),
+            ));
+        }
+    }
+    for command in ["serve", "sign", "verify", "check", "explain"] {
+        let done = keygate(&[command, "--help"]).assert().success();
+        let help = String::from_utf8(done.get_output().stdout.clone()).unwrap();
+        texts.push((format!("keygate {command} --help"), help));
+    }
+    texts
+}
+
+/// The variables that a text reads as secrets, each with the encoding that it names.
+fn encodings(text: &str) -> Vec<(&str, &str)> {
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices("KEYGATE_") {
+        let is_name =
+            |byte: char| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == '_';
+        let (before, rest) = text.split_at(at);
+        let (name, after) = rest.split_at(rest.find(|it| !is_name(it)).unwrap_or(rest.len()));
+        let named = |after: &str| {
+            let end = after.find(|it: char| !it.is_ascii_alphanumeric());
+            after.split_at(end.unwrap_or(after.len())).0.len()
+        };
+        // `--secret 01=VARIABLE:hex`, or a member of a ring.
+        let is_option = before.ends_with('=') && before.contains("--");
+        let encoding = match after.strip_prefix("\", \"encoding\": \"") {
+            Some(after) => after.split_at(named(after)).0,
+            None if before.ends_with("\"env\": \"") => "utf8",
+            None if is_option => match after.strip_prefix(':') {
+                Some(after) => after.split_at(named(after)).0,
+                None => "utf8",
+            },
+            None => continue,
+        };
+        found.push((name, encoding));
+    }
+    found
+}
+
+#[test]
+fn each_variable_is_written_with_one_encoding_everywhere() {
+    let texts = texts();
+    let mut known: std::collections::BTreeMap<&str, (&str, &str)> = Default::default();
+    for (place, text) in &texts {
+        for (name, encoding) in encodings(text) {
+            let (first, before) = *known.entry(name).or_insert((encoding, place));
+            assert_eq!(
+                first, encoding,
+                "{name}: {first} in {before}, {encoding} in {place}"
+            );
+        }
+    }
+    assert!(known.len() > 5, "{known:?}");
+    assert_eq!(known["KEYGATE_APP_KEYS"].0, "utf8");
+}

@@ -166,6 +166,28 @@ fn a_key_is_checked_here_and_the_service_is_said_to_be_asked() {
 }
 
 #[test]
+fn a_key_made_under_another_encoding_is_explained() {
+    let hex = "30".repeat(32);
+    let master = MasterSecret::derive(&Secret::new(vec![0x30; 32])).unwrap();
+    let kid = KeyRingId::parse("01").unwrap();
+    let made = master.generate(&Prefix::parse("kg").unwrap(), kid, &mut |bytes| {
+        bytes.fill(1)
+    });
+    let policy = Case::new(&demo_policy());
+    let policy = policy.policy.path().to_str().unwrap().to_owned();
+    let header = format!("X-Api-Key: {}", made.text.as_str());
+    let more = ["--policy", &policy, "--header", &header];
+    let done = keygate(&[&["explain", "--request", "GET /api/x"], &more[..], &AT].concat())
+        .env("KEYGATE_APP_KEYS", &hex)
+        .assert()
+        .code(1);
+    let printed = String::from_utf8_lossy(&done.get_output().stdout).into_owned();
+    let told = "made with KEYGATE_APP_KEYS read as hex, and the policy reads it as utf8";
+    says(&printed, &[told, "deny: 401 forged_key"]);
+    assert!(!printed.contains(&hex), "{printed}");
+}
+
+#[test]
 fn a_record_stands_for_the_answer_of_the_service() {
     let case = Case::new(&demo_policy());
     let headers = tempfile::NamedTempFile::new().unwrap();
