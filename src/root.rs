@@ -67,6 +67,9 @@ impl Root {
                 return None;
             }
         };
+        for warning in &policy.warnings {
+            log::warn!("keygate: configuration: {warning}");
+        }
         let mut lease = Millis(0);
         let (mut bounds, mut limit) = Default::default();
         let mut queue = None;

@@ -8,7 +8,7 @@ use keygate_core::secret::{Encoding, KeyRing, RingEntry, Secret};
 use keygate_core::time::Millis;
 use keygate_service::Assertions;
 
-use crate::environment::required;
+use crate::environment::{required, warn_of_padding};
 use crate::error::CliError;
 use crate::secret::ENCODINGS;
 
@@ -115,6 +115,9 @@ impl RingSource {
     fn read(&self, default: Encoding) -> Result<Secret, CliError> {
         let text = required(&self.variable)?;
         let encoding = self.encoding.unwrap_or(default);
+        if encoding == Encoding::Utf8 {
+            warn_of_padding(&self.variable, text.as_bytes());
+        }
         Secret::decode(text.as_bytes(), encoding).map_err(|error| self.wrong(&error))
     }
 

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 
+use keygate_core::secret::Secret;
 use serde_json::Value;
 
 use crate::error::CliError;
@@ -20,6 +21,17 @@ pub fn required_text(name: &str) -> Result<String, CliError> {
     required(name)?
         .into_string()
         .map_err(|_| CliError::Usage(format!("the environment variable {name} is not UTF-8")))
+}
+
+/// Warns of white space or quotes around the value of a variable: the edge and a signer that
+/// cut them off have another secret.
+pub fn warn_of_padding(name: &str, value: &[u8]) {
+    if Secret::looks_padded(value) {
+        eprintln!(
+            "keygate: warning: the value of {name} begins or ends with white space or a quote: \
+             is that part of the secret?"
+        );
+    }
 }
 
 /// The environment of a policy, in which every variable has a value.
@@ -69,7 +81,7 @@ impl StandIns {
 mod tests {
     use super::*;
     use keygate_core::assertion::{Algorithm, SigningKey};
-    use keygate_core::secret::{Encoding, Secret};
+    use keygate_core::secret::Encoding;
 
     #[test]
     fn a_stand_in_is_good_for_whatever_the_secret_is_for() {

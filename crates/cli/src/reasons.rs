@@ -15,6 +15,9 @@ pub fn explain(reason: Reason) -> &'static str {
             "no given secret signed this link for this request: compare the secret, the path and \
              query as the filter sees them, and what else the format signs"
         }
+        Reason::NoCurrentSecret => {
+            "no secret of its ring counts at this time: see not_before and not_after in the policy"
+        }
         Reason::NotYetValid => "the link was made in the future: compare the clocks",
         Reason::LifetimeTooLong => "the link ends later than max_lifetime allows",
         Reason::Expired => "it was valid once; its time is over",

@@ -11,7 +11,7 @@ use keygate_core::secret::{Encoding, Secret};
 use keygate_service::{ServiceConfig, Tokens, serve};
 
 use crate::assertion::AssertionArgs;
-use crate::environment::{required, required_text};
+use crate::environment::{required, required_text, warn_of_padding};
 use crate::error::CliError;
 use crate::secret::ENCODINGS;
 
@@ -87,7 +87,11 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
 }
 
 fn tokens(variable: &str) -> Result<Tokens, CliError> {
-    Tokens::parse(&required_text(variable)?)
+    let text = required_text(variable)?;
+    for token in text.split(',') {
+        warn_of_padding(variable, token.trim().as_bytes());
+    }
+    Tokens::parse(&text)
         .map_err(|error| CliError::Usage(format!("the environment variable {variable} {error}")))
 }
 
@@ -105,8 +109,12 @@ impl SecretSource {
         let wrong = |error: &dyn std::fmt::Display| {
             CliError::Usage(format!("the environment variable {name} {error}"))
         };
-        let secret = Secret::decode(required(name)?.as_bytes(), self.encoding)
-            .map_err(|error| wrong(&error))?;
+        let text = required(name)?;
+        if self.encoding == Encoding::Utf8 {
+            warn_of_padding(name, text.as_bytes());
+        }
+        let secret =
+            Secret::decode(text.as_bytes(), self.encoding).map_err(|error| wrong(&error))?;
         MasterSecret::derive(&secret).map_err(|error| wrong(&error))
     }
 }

@@ -10,8 +10,8 @@ use crate::policy::{Policy, Unmatched};
 use crate::provider::Provider;
 use crate::requirement::Requirement;
 use crate::rule::{Mode, Rule};
-use crate::secret::{Encoding, Secret};
-use crate::time::Millis;
+use crate::secret::{Encoding, RingEntry, Secret};
+use crate::time::{Millis, UnixMillis};
 
 /// What stays valid longer than a week is hardly a link for a while.
 const LONG_LINK: Millis = Millis::from_secs(7 * 24 * 3600);
@@ -44,7 +44,12 @@ pub enum Level {
 
 /// Remarks on a policy that was read from this text, in the order of the rules, then
 /// by field.
-pub fn lint(policy: &Policy, text: &[u8], environment: Environment<'_>) -> Vec<Remark> {
+pub fn lint(
+    policy: &Policy,
+    text: &[u8],
+    environment: Environment<'_>,
+    now: UnixMillis,
+) -> Vec<Remark> {
     let written: Value = serde_json::from_slice(text).unwrap_or_default();
     let mut remarks = Vec::new();
     rules(policy, &written, &mut remarks);
@@ -52,6 +57,9 @@ pub fn lint(policy: &Policy, text: &[u8], environment: Environment<'_>) -> Vec<R
         let message = "whatever no rule matches passes unchecked: is that meant?";
         remarks.push(warning("unmatched", message));
     }
+    let warnings = policy.warnings.iter();
+    remarks.extend(warnings.map(|it| warning(&it.path, &it.message)));
+    outdated_rings(&written, now, &mut remarks);
     unused(&written, &mut remarks);
     short_secrets(&written, environment, &mut remarks);
     long_times(&written, &mut remarks);
@@ -164,6 +172,31 @@ fn mentions(value: &Value, name: &str) -> usize {
             .map(|(_, it)| mentions(it, name))
             .sum(),
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    }
+}
+
+/// Rings of which no secret counts now: whatever is made under them is refused.
+fn outdated_rings(written: &Value, now: UnixMillis, remarks: &mut Vec<Remark>) {
+    for (name, ring) in members(field(written, "secrets")) {
+        let instant = |entry: &Value, bound| {
+            let text = field(entry, bound).as_str()?;
+            UnixMillis::parse(text).ok()
+        };
+        let counts = |entry: &Value| {
+            let entry = RingEntry {
+                id: String::new(),
+                key: (),
+                not_before: instant(entry, "not_before"),
+                not_after: instant(entry, "not_after"),
+            };
+            entry.is_current(now)
+        };
+        let entries = ring.as_array().map(Vec::as_slice).unwrap_or_default();
+        if !entries.iter().any(counts) {
+            let message = "no secret of this ring counts now: every credential made with it is \
+                           refused (no_current_secret)";
+            remarks.push(warning(&format!("secrets.{name}"), message));
+        }
     }
 }
 

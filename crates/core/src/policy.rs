@@ -8,6 +8,7 @@ use crate::app_key::KeyHash;
 use crate::assertion::Issuer;
 use crate::cache::CacheBounds;
 use crate::challenge::Reply;
+use crate::config::Problem;
 use crate::grant::{Edit, Grant, Outcome};
 use crate::identity::IdentityHeaders;
 use crate::index::Rules;
@@ -40,6 +41,9 @@ pub struct Policy {
     pub path_tokens: Rc<[String]>,
     /// Who vouches for it, towards an upstream that must not trust headers.
     pub assertion: Option<Issuer>,
+    /// What the configuration says and hardly means, to be logged once. No message holds a
+    /// secret.
+    pub warnings: Vec<Problem>,
 }
 
 /// What a decision draws on besides the request itself.

@@ -173,7 +173,7 @@ impl AppKeys {
         }
         let key = AppKey::parse(text, &self.prefix).map_err(|_| Reason::MalformedCredential)?;
         let hash = self.ring.authenticate(&key, now);
-        let hash = hash.ok_or(Reason::ForgedKey)?;
+        let hash = hash.ok_or_else(|| self.ring.reason(Reason::ForgedKey, now))?;
         self.genuine.put(digest, (key.kid(), hash));
         Ok(hash)
     }
@@ -234,7 +234,9 @@ impl AppKeys {
                 Err(reason) => refused(reason),
             },
             // It is nobody's here, and perhaps another's.
-            (Err(Gap::Unknown), Hashes::Opaque(_)) => return Err(Reason::UnknownKey),
+            (Err(Gap::Unknown), Hashes::Opaque(_)) => {
+                return Err(self.ring.reason(Reason::UnknownKey, facts.now));
+            }
             (Err(Gap::Unknown), Hashes::Native(_)) => refused(Reason::UnknownKey),
             (Err(Gap::Unavailable(reason)), _) => refused(reason),
             (Err(Gap::NotAsked(hashes)), of) => Conclusion::Ask(Lookup {

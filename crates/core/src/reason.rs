@@ -20,6 +20,8 @@ pub enum Reason {
     MalformedCredential,
     /// A signature that no current secret of the ring makes.
     WrongSignature,
+    /// A credential that no secret can have made: none of its ring counts now.
+    NoCurrentSecret,
     /// A signature from a future beyond the allowed skew.
     NotYetValid,
     /// A link that claims to live longer than allowed.
@@ -87,7 +89,7 @@ pub enum PublicReason {
 
 impl Reason {
     /// All reasons, for whoever defines a counter for each.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::UnreadableRequest,
         Self::AmbiguousPath,
         Self::EncodedSlash,
@@ -96,6 +98,7 @@ impl Reason {
         Self::DuplicateCredential,
         Self::MalformedCredential,
         Self::WrongSignature,
+        Self::NoCurrentSecret,
         Self::NotYetValid,
         Self::LifetimeTooLong,
         Self::Expired,
@@ -129,6 +132,7 @@ impl Reason {
             Self::DuplicateCredential => "duplicate_credential",
             Self::MalformedCredential => "malformed_credential",
             Self::WrongSignature => "wrong_signature",
+            Self::NoCurrentSecret => "no_current_secret",
             Self::NotYetValid => "not_yet_valid",
             Self::LifetimeTooLong => "lifetime_too_long",
             Self::Expired => "expired",
@@ -166,6 +170,7 @@ impl Reason {
             Self::MissingCredential => PublicReason::MissingCredential,
             Self::MalformedCredential
             | Self::WrongSignature
+            | Self::NoCurrentSecret
             | Self::NotYetValid
             | Self::LifetimeTooLong
             | Self::ForgedKey

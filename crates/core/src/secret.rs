@@ -7,6 +7,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use crate::reason::Reason;
 use crate::time::UnixMillis;
 
 /// Bytes that only cryptography may read: no `Display`, no `==`, zeroed on drop.
@@ -95,6 +96,13 @@ impl Secret {
             return Err(SecretError::Empty);
         }
         Ok(secret)
+    }
+
+    /// Whether a text begins or ends with white space or a quote, which few people mean to be
+    /// part of a secret: a line break of a file, or quotes that a shell or a parser kept.
+    pub fn looks_padded(text: &[u8]) -> bool {
+        let is_padding = |byte: &u8| byte.is_ascii_whitespace() || b"\"'".contains(byte);
+        text.first().is_some_and(is_padding) || text.last().is_some_and(is_padding)
     }
 
     /// The bytes, for a MAC or a key derivation and nothing else.
@@ -186,6 +194,23 @@ impl<K> RingEntry<K> {
 pub struct KeyRing<K>(pub Vec<RingEntry<K>>);
 
 impl<K> KeyRing<K> {
+    /// When each counts, without what verifies.
+    pub fn spans(&self) -> KeyRing<()> {
+        KeyRing(self.0.iter().map(|entry| entry.with(())).collect())
+    }
+
+    /// Gives `otherwise` as the reason of a refusal, unless no secret counts at `now`: then
+    /// nobody can have made a valid credential, and the operator has to know that.
+    #[cold]
+    pub fn reason(&self, otherwise: Reason, now: UnixMillis) -> Reason {
+        match (otherwise, self.current(now).next()) {
+            (Reason::WrongSignature | Reason::ForgedKey | Reason::UnknownKey, None) => {
+                Reason::NoCurrentSecret
+            }
+            (reason, _) => reason,
+        }
+    }
+
     /// Those that count at `now`, in the order of the configuration.
     #[inline]
     pub fn current(&self, now: UnixMillis) -> impl Iterator<Item = &RingEntry<K>> {

@@ -8,6 +8,7 @@
 
 use keygate_core::lint::{Level, lint};
 use keygate_core::policy::Policy;
+use keygate_core::time::UnixMillis;
 use serde_json::{Value, json};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -31,13 +32,19 @@ fn good() -> Value {
 }
 
 fn remarks(policy: &Value) -> Vec<String> {
+    remarks_at(policy, UnixMillis::from_secs(1_700_000_000))
+}
+
+fn remarks_at(policy: &Value, now: UnixMillis) -> Vec<String> {
     let environment = |name: &str| match name {
+        "PADDED" => Some(format!("{SECRET}\n").into_bytes()),
+        "QUOTED" => Some(format!("\"{SECRET}\"").into_bytes()),
         "SHORT" => Some(b"hunter2".to_vec()),
         _ => Some(SECRET.into()),
     };
     let text = policy.to_string();
     let parsed = Policy::parse(text.as_bytes(), &environment).unwrap();
-    let remarks = lint(&parsed, text.as_bytes(), &environment);
+    let remarks = lint(&parsed, text.as_bytes(), &environment, now);
     let line = |it: &keygate_core::lint::Remark| {
         let level = if it.level == Level::Note {
             "note: "
@@ -290,4 +297,43 @@ fn a_weak_hash_is_remarked() {
     let found = remarks(&policy);
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].contains("providers.link.allow_weak"), "{found:?}");
+}
+
+#[test]
+fn a_secret_with_white_space_or_quotes_around_it_is_remarked() {
+    for (place, path) in [
+        ("/secrets/media/0/env", "secrets.media[0].env"),
+        ("/secrets/keys/0/env", "secrets.keys[0].env"),
+        ("/key_service/token_env", "key_service.token_env"),
+    ] {
+        for name in ["PADDED", "QUOTED"] {
+            if name == "PADDED" && path.ends_with("token_env") {
+                continue; // A line break fits into no header: the policy is rejected.
+            }
+            let mut policy = good();
+            *policy.pointer_mut(place).unwrap() = name.into();
+            let told = format!(
+                "{path}: the value of {name} begins or ends with white space or a quote: \
+                 is that part of the secret?"
+            );
+            assert_eq!(remarks(&policy), [told]);
+        }
+    }
+}
+
+#[test]
+fn a_ring_is_remarked_while_no_secret_of_it_counts() {
+    let mut policy = good();
+    policy["secrets"]["media"][0]["not_after"] = "2026-01-01T00:00:00Z".into();
+    policy["secrets"]["keys"][0]["not_before"] = "2027-01-01T00:00:00Z".into();
+    let at = |day: &str| remarks_at(&policy, UnixMillis::parse(day).unwrap());
+    let told = |ring: &str| {
+        format!(
+            "secrets.{ring}: no secret of this ring counts now: every credential made with it \
+             is refused (no_current_secret)"
+        )
+    };
+    assert_eq!(at("2025-12-31T23:59:59Z"), [told("keys")]);
+    assert_eq!(at("2026-01-01T00:00:00Z"), [told("keys"), told("media")]);
+    assert_eq!(at("2027-01-01T00:00:00Z"), [told("media")]);
 }

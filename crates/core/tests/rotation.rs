@@ -269,3 +269,45 @@ fn ten_thousand_rings_cost_a_request_no_more_than_ten() {
     let (other, _) = decide(&large, 0);
     assert_eq!(other, Err(Reason::WrongSignature));
 }
+
+#[test]
+fn a_ring_without_a_current_secret_is_a_reason_of_its_own() {
+    let nginx = json!({ "format": "nginx", "template": "$secure_link_expires$uri ${secret}",
+        "allow_weak": true, "max_lifetime": "7d" });
+    let public = |reason: Reason| (reason.public(), reason.public().grpc_status());
+    for format in [native(), cloudflare(), nginx] {
+        let spanned = |bound: &str| {
+            let ring = json!([{ "id": "old", "env": "SECRET_OLD", bound: "2026-01-01T01:00:00Z" }]);
+            policy_with_ring(&format, &ring)
+        };
+        let link = signed(&policy(&format, &["old"]), START, 2 * HOUR);
+        let at = |policy: &Policy, link: &str, now| judge(policy, &get(link, &[]), now);
+        let (ends, begins) = (spanned("not_after"), spanned("not_before"));
+        assert!(at(&ends, &link, START + HOUR - 1).is_ok(), "{format}");
+        assert_eq!(
+            at(&ends, &link, START + HOUR),
+            Err(Reason::NoCurrentSecret),
+            "{format}"
+        );
+        assert_eq!(
+            at(&begins, &link, START),
+            Err(Reason::NoCurrentSecret),
+            "{format}"
+        );
+        let other = link.replacen("/a", "/b", 1);
+        assert_eq!(
+            at(&ends, &other, START),
+            Err(Reason::WrongSignature),
+            "{format}"
+        );
+        assert_eq!(
+            at(&ends, "/a", START + HOUR),
+            Err(Reason::MissingCredential),
+            "{format}"
+        );
+    }
+    assert_eq!(
+        public(Reason::NoCurrentSecret),
+        public(Reason::WrongSignature)
+    );
+}

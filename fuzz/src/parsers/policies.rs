@@ -4,6 +4,7 @@
 
 use keygate_core::config::Problem;
 use keygate_core::json;
+use keygate_core::time::UnixMillis;
 use serde_json::Value;
 
 use super::policy;
@@ -20,7 +21,12 @@ pub fn run(data: &[u8]) {
             let pretty = policy(&pretty).expect("with blanks it is refused");
             assert_eq!(shown(&again), shown(&read));
             assert_eq!(shown(&pretty), shown(&read));
-            let _ = keygate_core::lint::lint(&read, data, &|_| Some(super::SECRET.to_vec()));
+            let _ = keygate_core::lint::lint(
+                &read,
+                data,
+                &|_| Some(super::SECRET.to_vec()),
+                UnixMillis(0),
+            );
             unknown_members(&json);
         }
         (Ok(_), None) => panic!("no JSON is accepted"),

@@ -13,6 +13,7 @@ use keygate_core::policy::Policy;
 use crate::document::{Node, line_and_column};
 use crate::environment::StandIns;
 use crate::error::CliError;
+use crate::link::time_or_now;
 use crate::output;
 
 const EXAMPLES: &str = "\
@@ -58,7 +59,7 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
             return Ok(ExitCode::from(1));
         }
     };
-    let remarks = lint(&policy, text.as_bytes(), &environment);
+    let remarks = lint(&policy, text.as_bytes(), &environment, time_or_now(None)?);
     for remark in &remarks {
         let at = root.as_ref().map_or(0, |root| {
             let (steps, _) = root.resolve(&remark.path);

@@ -155,6 +155,22 @@ fn a_wrong_key_of_assertions_is_a_configuration_error_that_says_what_is_wrong() 
 }
 
 #[test]
+fn a_secret_with_white_space_or_quotes_around_it_is_warned_of() {
+    let (_dir, path) = database();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let told = |variable: &str, value: &str| {
+        let message = refusal(serve(&path, &address).env(variable, value));
+        assert!(!message.contains(value.trim()), "{message}");
+        message.contains(&format!("warning: the value of {variable} begins or ends"))
+    };
+    assert!(told("KEYGATE_APP_KEYS", &format!("{MASTER}\n")));
+    assert!(told("KEYGATE_APP_KEYS", &format!("'{MASTER}'")));
+    assert!(told("KEYGATE_EDGE_TOKEN", &format!("\"{EDGE}\"")));
+    assert!(!told("KEYGATE_EDGE_TOKEN", &format!("{EDGE}, {ADMIN}-2")));
+}
+
+#[test]
 fn the_log_contains_no_secret() {
     let (_dir, path) = database();
     let server = Server::start(&path);

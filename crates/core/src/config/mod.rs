@@ -155,6 +155,8 @@ struct Compiler<'a> {
     exchanges: Vec<(String, String)>,
     realm: String,
     problems: Vec<Problem>,
+    /// What is valid, and hardly meant.
+    warnings: Vec<Problem>,
 }
 
 impl<'a> Compiler<'a> {
@@ -173,6 +175,7 @@ impl<'a> Compiler<'a> {
             exchanges: Vec::new(),
             realm: Authenticate::default().realm,
             problems: Vec::new(),
+            warnings: Vec::new(),
         }
     }
 
@@ -244,6 +247,7 @@ impl<'a> Compiler<'a> {
             key_service,
             identity,
             assertion,
+            warnings: std::mem::take(&mut self.warnings),
         })
         .filter(|_| self.problems.is_empty())
     }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Compiler, Material, NAME, is_name, item, member, written};
+use super::{Compiler, Material, NAME, is_name, item, member, problem, written};
 use crate::secret::{Encoding, KeyRing, RingEntry, Secret};
 use crate::signed_url::public_key::PublicKey;
 
@@ -99,6 +99,13 @@ impl Compiler<'_> {
             );
             return None;
         };
+        if encoding == Encoding::Utf8 && Secret::looks_padded(&text) {
+            let message = format!(
+                "the value of {variable} begins or ends with white space or a quote: \
+                 is that part of the secret?"
+            );
+            self.warnings.push(problem(path, &message));
+        }
         let secret = Secret::decode(&text, encoding);
         self.checked(
             path,

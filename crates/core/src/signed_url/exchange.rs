@@ -13,6 +13,7 @@ use crate::policy::{Client, Facts};
 use crate::query;
 use crate::reason::Reason;
 use crate::request::{Header, Request};
+use crate::secret::KeyRing;
 use crate::signed_url::carrier::only;
 use crate::signed_url::keygate::sign::{Place, Terms, hs256};
 use crate::signed_url::keygate::{Keygate, Keys};
@@ -31,6 +32,8 @@ const MAX_PATH: usize = 1024;
 pub struct Exchange {
     /// Checks the cookie; the first secret of its ring signs.
     pub tokens: Keygate,
+    /// When the secrets of that ring count.
+    pub ring: KeyRing<()>,
     /// The name of the cookie.
     pub cookie: String,
     /// How long a cookie lives at most.
@@ -73,13 +76,15 @@ impl SignedUrl {
         facts: &Facts<'_>,
     ) -> Result<(Link<'a>, Vec<Edit>), Reason> {
         let by_link = self.format.verify(request, facts);
+        let by_link = by_link.map_err(|reason| self.ring.reason(reason, facts.now));
         let Some(exchange) = &self.exchange else {
             return Ok((by_link?, Vec::new()));
         };
         only(cookie_values(request, &exchange.cookie))?;
         match by_link {
             Err(Reason::MissingCredential) => {
-                let link = exchange.tokens.verify(request, facts)?;
+                let link = exchange.tokens.verify(request, facts);
+                let link = link.map_err(|reason| exchange.ring.reason(reason, facts.now))?;
                 match self.format.permits_query(request) {
                     true => Ok((link, Vec::new())),
                     false => Err(Reason::WrongSignature),

@@ -105,6 +105,7 @@ use crate::once::OnceLink;
 use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::request::Request;
+use crate::secret::KeyRing;
 use crate::time::UnixMillis;
 
 /// A provider of signed URLs, configured.
@@ -112,6 +113,8 @@ use crate::time::UnixMillis;
 pub struct SignedUrl {
     /// How its links are made.
     pub format: AnyFormat,
+    /// When the secrets of its ring count.
+    pub ring: KeyRing<()>,
     /// Whether a link is exchanged for a cookie, and for which.
     pub exchange: Option<exchange::Exchange>,
 }

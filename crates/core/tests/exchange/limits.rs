@@ -289,6 +289,7 @@ fn the_cookie_of_a_link_without_an_end_has_one() {
     let max_session = Millis::from_secs(600);
     let links = SignedUrl {
         format: Endless.into_any(),
+        ring: KeyRing(Vec::new()),
         exchange: Some(Exchange {
             tokens: Keygate {
                 keys: Keys::Hs256(KeyRing(vec![entry])),
@@ -298,6 +299,7 @@ fn the_cookie_of_a_link_without_an_end_has_one() {
                 query_ignore: Vec::new(),
                 query_allow: None,
             },
+            ring: KeyRing(Vec::new()),
             cookie: "it".to_owned(),
             max_session,
             same_site: SameSite::Strict,
@@ -385,4 +387,18 @@ fn no_header_for_caches_alone_contradicts_the_answer_with_a_cookie() {
         let removes = keygate_core::grant::Edit::Remove(name.into());
         assert!(seen.response.contains(&removes), "{name}");
     }
+}
+
+#[test]
+fn a_cookie_of_a_ring_without_a_current_secret_has_a_reason_of_its_own() {
+    let cookie = exchanged(&policy(|_| {}), "/video/");
+    let ended = policy(|it| {
+        it["secrets"]["cookies"] =
+            json!([{ "id": "c1", "env": "COOKIES", "not_after": "2025-01-01T00:00:00Z" }]);
+    });
+    let child = get("/video/y", &[("cookie", &cookie)]);
+    assert_eq!(
+        see(&ended, &child, NOW).unwrap_err(),
+        Reason::NoCurrentSecret
+    );
 }

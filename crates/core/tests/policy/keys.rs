@@ -245,6 +245,26 @@ fn a_key_seen_before_counts_no_longer_than_its_master_secret_and_lends_nothing_t
             "{index}"
         );
     }
-    assert_eq!(at(&key, 1_704_067_200), Err(Reason::ForgedKey));
+    assert_eq!(at(&key, 1_704_067_200), Err(Reason::NoCurrentSecret));
     assert_eq!(at(&key, 1_704_067_199), Ok(()));
+}
+
+#[test]
+fn a_key_of_a_ring_without_a_current_secret_has_a_reason_of_its_own() {
+    for accept in ["native", "opaque"] {
+        let mut json = demo();
+        json["secrets"]["app_keys"][0]["not_after"] = "2023-01-01T00:00:00Z".into();
+        json["providers"]["key"]["accept"] = json!([accept]);
+        let bearer = match accept {
+            "native" => bearer(),
+            _ => "Bearer a-key-from-elsewhere".to_owned(),
+        };
+        let headers = get("/api/x", &[("authorization", &bearer)]);
+        let denial = match decide_on(&json, &headers, Knowledge::NotAsked) {
+            Verdict::Deny(denial) => denial,
+            other => panic!("{accept}: {other:?}"),
+        };
+        assert_eq!(denial.reason, Reason::NoCurrentSecret, "{accept}");
+        assert_eq!(denial.status, 401);
+    }
 }

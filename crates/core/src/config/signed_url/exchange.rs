@@ -77,10 +77,11 @@ impl Compiler<'_> {
         let at = member(path, "max_session");
         let max_session = self.span(&at, &written.max_session);
         self.at_most(&at, max_session, MAX_LIFETIME);
-        let (keys, max_session) = (Keys::Hs256(ring?), max_session?);
+        let (ring, max_session) = (ring?, max_session?);
         Some(Exchange {
+            ring: ring.spans(),
             tokens: Keygate {
-                keys,
+                keys: Keys::Hs256(ring),
                 carriers: vec![Carrier::Cookie(cookie.clone())],
                 max_lifetime: max_session,
                 skew: DEFAULT_SKEW,

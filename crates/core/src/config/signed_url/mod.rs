@@ -99,6 +99,7 @@ macro_rules! formats {
                     self.wrong(&format!("{path}.exchange"), "stands twice");
                 }
                 let exchange = text.get("exchange").map(|it| self.exchange(path, it));
+                let ring = text.get("secrets").and_then(Tree::text).map(str::to_owned);
                 let text = &text.without("exchange");
                 let format = match format {
                     $($(#[$gate])? $name => {
@@ -113,6 +114,7 @@ macro_rules! formats {
                 };
                 Some(SignedUrl {
                     format: format?,
+                    ring: ring.and_then(|name| self.secrets.get(&name))?.spans(),
                     // A wrong one is a problem already, and leaves none.
                     exchange: exchange.flatten(),
                 })
