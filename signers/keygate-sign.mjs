@@ -22,7 +22,7 @@ export class SignError extends Error {}
  * Signs a link in the format `keygate`: resolves to the URL, or the bare token.
  *
  * `url` is absolute, or only path and query together with `anyHost`. `expires` and `notBefore`
- * are unix seconds. `secret` (text or Uint8Array) signs with HMAC-SHA256, `privateKey` (PEM of
+ * are unix seconds; a fraction is dropped. `secret` (text or Uint8Array) signs with HMAC-SHA256, `privateKey` (PEM of
  * PKCS #8, or a CryptoKey) with Ed25519. `headers` and `cookies` are pairs of name and value
  * that a request must have. `carrier` is "query", "path" (a segment `/~kg=TOKEN/`) or "token"
  * (the bare token, for a header or cookie); `name` that of the parameter or segment.
@@ -45,15 +45,15 @@ export async function sign(url, { keyId, secret, privateKey, expires, notBefore,
     need(path.startsWith(prefix), "prefix: the url is not below it");
     need(globs.length === 0, "globs: not together with prefix");
   }
-  need(!given(notBefore) || notBefore < expires, "notBefore: must be less than expires");
+  need(!given(notBefore) || Math.floor(notBefore) < Math.floor(expires), "notBefore: must be less than expires");
   for (const [field, list] of Object.entries({ globs, ignore, addresses, headers, cookies })) {
     need(list.length <= MOST[field], `${field}: at most ${MOST[field]}`);
   }
 
   const fields = encode([
     ["k", match(/^[A-Za-z0-9._-]{1,64}$/, keyId, "keyId")],
-    ["e", match(SECONDS, String(expires), "expires")],
-    given(notBefore) && ["n", match(SECONDS, String(notBefore), "notBefore")],
+    ["e", seconds(expires, "expires")],
+    given(notBefore) && ["n", seconds(notBefore, "notBefore")],
     method !== "GET" && ["m", match(/^[A-Z-]{1,32}$/, method, "method")],
     anyHost && ["h", "*"],
     given(prefix) && ["p", prefix],
@@ -97,7 +97,7 @@ export async function signCloudflare(url, { secret, stamp, alphabet = "standard"
   const { origin, target, path, query } = read(url, carrier, name);
   match(/^(query|token)$/, carrier, "carrier");
   match(/^(standard|url)$/, alphabet, "alphabet");
-  match(/^[1-9][0-9]{9}$/, String(stamp), "stamp");
+  stamp = match(/^.{10}$/, seconds(stamp, "stamp"), "stamp");
   const rest = given(query) ? `?${query}` : "";
   let message = path + rest;
   if (given(directory)) {
@@ -112,9 +112,10 @@ export async function signCloudflare(url, { secret, stamp, alphabet = "standard"
   return carry(`${stamp}-${text}`, carrier, name, origin, target);
 }
 
-/** The form of RFC 3986 section 6.2.2. */
+/** The canonical form: RFC 3986 section 6.2.2, and percent-encoded what no URI may hold. */
 export function canonical(text) {
-  return text.replace(/%[0-9A-Fa-f]{2}/g, (triplet) => {
+  const encoded = text.replace(/["<>^`{|}]/g, (it) => `%${it.charCodeAt(0).toString(16).toUpperCase()}`);
+  return encoded.replace(/%[0-9A-Fa-f]{2}/g, (triplet) => {
     const character = String.fromCharCode(parseInt(triplet.slice(1), 16));
     return /[A-Za-z0-9._~-]/.test(character) ? character : triplet.toUpperCase();
   });
@@ -127,7 +128,8 @@ function read(url, carrier, name) {
   const [, scheme, authority = "", target, rawPath, rawQuery] = parts;
   // Clients leave the port of the scheme out.
   const host = authority.replace(scheme === "https" ? /:443$/ : /:80$/, "").toLowerCase();
-  need(!/[^!-~]|#|%(?![0-9A-Fa-f]{2})/.test(rawQuery ?? ""), "url: wrong characters in the query");
+  visible(rawQuery ?? "", "url");
+  need(!/#|%(?![0-9A-Fa-f]{2})/.test(rawQuery ?? ""), "url: wrong characters in the query");
   const path = readPath(rawPath, "url");
   const query = rawQuery === undefined ? undefined : canonical(rawQuery);
   match(/^[A-Za-z0-9._~-]+$/, name, "name");
@@ -139,7 +141,8 @@ function read(url, carrier, name) {
 
 /** A path that can be read in one way only, in canonical form. */
 function readPath(path, field) {
-  match(/^\/[!-~]*$/, path, field);
+  visible(path, field);
+  match(/^\//, path, field);
   const result = canonical(path);
   // As a server reads it that decodes slashes.
   const plain = result.replaceAll("%2F", "/");
@@ -148,6 +151,11 @@ function readPath(path, field) {
     || /\/(\.{1,2}(\/|$)|\.{0,2}(;|%3B))/.test(plain) || !isText(result);
   need(!bad, `${field}: the path can be read in more than one way`);
   return result;
+}
+
+function visible(text, field) {
+  need(typeof text !== "string" || /^[!-~]*$/.test(text), `${field}: has a blank, or a character \
+that is not ASCII: percent-encode each part with encodeURIComponent(part)`);
 }
 
 function readGlob(text) {
@@ -168,7 +176,7 @@ function isText(path) {
 
 /** The query without the parameters that are not signed. */
 function withoutIgnored(query, ignore) {
-  const isIgnored = (name) => ignore.some((it) =>
+  const isIgnored = (name) => ignore.map(canonical).some((it) =>
     it.endsWith("*") ? name.startsWith(it.slice(0, -1)) : name === it);
   const parameters = given(query) ? query.split("&") : [];
   return parameters.filter((it) => !isIgnored(nameOf(it))).join("&");
@@ -212,6 +220,12 @@ const base64 = (bytes) => btoa(String.fromCharCode(...bytes));
 const base64url = (bytes) =>
   base64(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 const given = (value) => value !== undefined && value !== null;
+
+/** Unix seconds; `Date.now() / 1000` has a fraction, which is dropped. */
+function seconds(time, field) {
+  const whole = typeof time === "number" ? Math.floor(time) : time;
+  return match(SECONDS, String(whole), field);
+}
 
 function address(text) {
   const [, ip = "", bits = "0"] = /^([0-9A-Fa-f.:]+)(?:\/(0|[1-9]\d{0,2}))?$/.exec(text) ?? [];

@@ -34,9 +34,13 @@ die() {
 # match TEXT FORM FIELD: the text has this form, an extended regular expression.
 match() { [[ $1 =~ ^($2)$ ]] || die "$3: is not of the form $2"; }
 
-# canonical TEXT: RFC 3986 section 6.2.2.
+# canonical TEXT: RFC 3986 section 6.2.2, and percent-encoded what no URI may hold.
 canonical() {
-  local rest=$1 result='' digits octet
+  local rest=$1 result='' digits octet outside='"<>^`{|}' at
+  for ((at = 0; at < ${#outside}; at++)); do
+    printf -v octet '%%%02X' "'${outside:at:1}"
+    rest=${rest//"${outside:at:1}"/$octet}
+  done
   while [[ $rest == *%* ]]; do
     result+=${rest%%\%*}
     rest=${rest#*%}
@@ -52,9 +56,16 @@ canonical() {
   printf %s "$result$rest"
 }
 
+# visible TEXT FIELD: the text needs no percent encoding before it is signed.
+visible() {
+  [[ $1 != *[^!-~]* ]] || die "$2: has a blank, or a character that is not ASCII: percent-encode each part" \
+    "with jq -rn --arg part PART '\$part | @uri'"
+}
+
 # one_way PATH FIELD: prints the canonical form of a path that can be read in one way only.
 one_way() {
   local path=$1 plain next='%[89AB][0-9A-F]' text
+  visible "$path" "$2"
   plain=$(canonical "$path")
   text="[^%]|%[0-7][0-9A-F]|%(C[2-9A-F]|D[0-9A-F])$next|%E0%[AB][0-9A-F]$next"
   text+="|%E[1-9A-CEF]$next$next|%ED%[89][0-9A-F]$next|%F0%[9AB][0-9A-F]$next$next"
@@ -83,6 +94,7 @@ kept() {
     parameter=${query%%&*}
     query=${query#*&}
     for name in "$@"; do
+      name=$(canonical "$name")
       if [[ $name == *'*' && ${parameter%%=*} == "${name%'*'}"* ]] || [[ ${parameter%%=*} == "$name" ]]; then
         continue 2
       fi
@@ -253,10 +265,11 @@ case $format:$carrier in
 esac
 if [[ $format == cloudflare ]]; then : "${name:=verify}"; elif [[ $carrier == path ]]; then : "${name:=~kg}"; fi
 match "${name:=kg}" '[A-Za-z0-9._~-]+' name
+visible "$target" url
 path=$(one_way "${target%%\?*}" url) query='' separator='?'
 if [[ $target == *\?* ]]; then
   query=${target#*\?}
-  [[ $query != *[^!-~]* && $query != *'#'* ]] || die 'url: wrong characters in the query'
+  [[ $query != *'#'* ]] || die 'url: wrong characters in the query'
   [[ ${query//%[0-9A-Fa-f][0-9A-Fa-f]/} != *%* ]] || die 'url: has a broken percent encoding'
   query="?$(canonical "$query")" separator='&'
 fi

@@ -80,6 +80,7 @@ var (
 	doubled     = regexp.MustCompile(`\*\*[^/]|[^/]\*\*`)
 	urlForm     = regexp.MustCompile(`(?s)^(?:(https?)://([A-Za-z0-9._:\[\]-]+))?(/.*)$`)
 	nameForm    = regexp.MustCompile(`^[A-Za-z0-9._~-]+$`)
+	outsiders   = regexp.MustCompile("[\"<>^`{|}]")
 	triplets    = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 	unreserved  = regexp.MustCompile(`[A-Za-z0-9._~-]`)
 	visible     = regexp.MustCompile(`^[!-~]*$`)
@@ -227,6 +228,7 @@ func (f *failures) parse(text, carrier, name string) target {
 	}
 	path, query, found := strings.Cut(t.target, "?")
 	_, err := url.PathUnescape(query)
+	f.visible(t.target, "url")
 	f.need(err == nil, "url: has a broken percent encoding")
 	f.need(visible.MatchString(query) && !strings.Contains(query, "#"), "url: wrong characters in the query")
 	t.path = f.path(path, "url")
@@ -259,6 +261,7 @@ func (t target) carry(token, carrier, name string) string {
 
 // path gives the canonical form of a path that can be read in one way only.
 func (f *failures) path(path, field string) string {
+	f.visible(path, field)
 	result := canonical(path)
 	decoded, err := url.PathUnescape(path)
 	good := err == nil && utf8.ValidString(decoded) && visible.MatchString(path) &&
@@ -269,8 +272,14 @@ func (f *failures) path(path, field string) string {
 	return result
 }
 
-// canonical gives the form of RFC 3986 section 6.2.2.
+func (f *failures) visible(text, field string) {
+	f.need(visible.MatchString(text), "%s: has a blank, or a character that is not ASCII: percent-encode each part with url.PathEscape(part)", field)
+}
+
+// canonical gives the canonical form: RFC 3986 section 6.2.2, and percent-encoded what no URI
+// may hold.
 func canonical(text string) string {
+	text = outsiders.ReplaceAllStringFunc(text, func(it string) string { return fmt.Sprintf("%%%02X", it[0]) })
 	return triplets.ReplaceAllStringFunc(text, func(triplet string) string {
 		octet, _ := url.PathUnescape(triplet)
 		if unreserved.MatchString(octet) {
@@ -287,6 +296,7 @@ func kept(query string, ignore []string) string {
 		name, _, _ := strings.Cut(parameter, "=")
 		ignored := false
 		for _, it := range ignore {
+			it = canonical(it)
 			beginning := strings.TrimSuffix(it, "*")
 			ignored = ignored || name == it || (beginning != it && strings.HasPrefix(name, beginning))
 		}

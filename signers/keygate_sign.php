@@ -132,9 +132,10 @@ function signCloudflare(
     return carry("$stamp-$text", $carrier, $name, $origin, $target);
 }
 
-/** The form of RFC 3986 section 6.2.2. */
+/** The canonical form: RFC 3986 section 6.2.2, and percent-encoded what no URI may hold. */
 function canonical(string $text): string
 {
+    $text = preg_replace_callback('/["<>^`{|}]/', fn (array $it): string => rawurlencode($it[0]), $text);
     return preg_replace_callback('/%[0-9A-Fa-f]{2}/', function (array $found): string {
         $octet = rawurldecode($found[0]);
         return preg_match('/[A-Za-z0-9._~-]/', $octet) ? $octet : strtoupper($found[0]);
@@ -154,6 +155,7 @@ function parse(string $url, string $carrier, string $name): array
     // Clients leave the port of the scheme out.
     $host = strtolower(preg_replace($scheme === 'https' ? '/:443$/' : '/:80$/', '', $authority));
     [$path, $query] = explode('?', $target, 2) + [1 => null];
+    visible($target, 'url');
     $isGood = preg_match('/[^!-~]|#|%(?![0-9A-Fa-f]{2})/', $query ?? '') === 0;
     need($isGood, 'url: wrong characters or a broken percent encoding in the query');
     $path = readPath($path, 'url');
@@ -173,6 +175,7 @@ function parse(string $url, string $carrier, string $name): array
  */
 function readPath(string $path, string $field): string
 {
+    visible($path, $field);
     $result = canonical($path);
     // As a server reads it that decodes slashes.
     $plain = str_replace('%2F', '/', $result);
@@ -182,6 +185,14 @@ function readPath(string $path, string $field): string
         || preg_match('//u', rawurldecode($path)) !== 1;
     need(!$isBad, "$field: the path can be read in more than one way, or is none");
     return $result;
+}
+
+/** @internal */
+function visible(string $text, string $field): void
+{
+    $advice = 'percent-encode each part with rawurlencode($part)';
+    $isVisible = preg_match('/^[!-~]*$/D', $text) === 1;
+    need($isVisible, "$field: has a blank, or a character that is not ASCII: $advice");
 }
 
 /** @internal */
@@ -202,6 +213,7 @@ function withoutIgnored(?string $query, array $ignore): string
     $isKept = function (string $parameter) use ($ignore): bool {
         $name = explode('=', $parameter, 2)[0];
         foreach ($ignore as $it) {
+            $it = canonical($it);
             $isBeginning = str_ends_with($it, '*') && str_starts_with($name, substr($it, 0, -1));
             if ($name === $it || $isBeginning) {
                 return false;

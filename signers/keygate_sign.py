@@ -34,7 +34,7 @@ def sign(url, key_id, secret, expires, *, not_before=None, method="GET", any_hos
     """Signs a link in the format ``keygate`` and returns it.
 
     ``url`` is absolute, or only path and query together with ``any_host``. ``expires`` and
-    ``not_before`` are unix seconds. ``secret`` is text or bytes, or None with ``ed25519``.
+    ``not_before`` are unix seconds; a fraction is dropped. ``secret`` is text or bytes, or None with ``ed25519``.
     ``headers`` and ``cookies`` are pairs of name and value (or a dict) that the request
     must have. ``carrier`` is ``"query"``, ``"path"`` (a segment ``/~kg=TOKEN/``) or
     ``"token"``: the bare token, for a header or a cookie. ``name`` is that of the parameter
@@ -61,7 +61,7 @@ def sign(url, key_id, secret, expires, *, not_before=None, method="GET", any_hos
         _need(path.startswith(prefix), "prefix: the url is not below it")
         _need(not globs, "globs: not together with prefix")
     if not_before is not None:
-        _need(not_before < expires, "not_before: must be less than expires")
+        _need(int(not_before) < int(expires), "not_before: must be less than expires")
     limits = {"globs": 16, "ignore": 16, "addresses": 16, "headers": 8, "cookies": 8}
     for field, most in limits.items():
         _need(len(locals()[field]) <= most, f"{field}: at most {most}")
@@ -130,7 +130,9 @@ def sign_cloudflare(url, secret, stamp, *, alphabet="standard", name="verify",
 
 
 def canonical(text):
-    """The form of RFC 3986 section 6.2.2."""
+    """The canonical form: RFC 3986 section 6.2.2, and percent-encoded what no URI may hold."""
+    text = re.sub(r'["<>^`{|}]', lambda it: f"%{ord(it[0]):02X}", text)
+
     def triplet(match):
         octet = int(match[1], 16)
         return chr(octet) if octet in UNRESERVED else match[0].upper()
@@ -151,7 +153,7 @@ def _split(url):
 def _target(target):
     """Path and query (or None) in canonical form."""
     path, mark, query = target.partition("?")
-    _match(r"[!-~]*", query, "url")
+    _visible(query, "url")
     _need("#" not in query, "url: must not have a fragment")
     _need(not re.search(BROKEN, query), "url: has a broken percent encoding")
     return _path(path, "url"), canonical(query) if mark else None
@@ -159,7 +161,8 @@ def _target(target):
 
 def _path(path, field):
     """A path that can be read in one way only, in canonical form."""
-    _match(r"/[!-~]*", path, field)
+    _visible(path, field)
+    _match(r"/.*", path, field)
     result = canonical(path)
     # As a server reads it that decodes slashes.
     plain = result.replace("%2F", "/")
@@ -173,6 +176,12 @@ def _path(path, field):
         bad = True
     _need(not bad, f"{field}: the path can be read in more than one way")
     return result
+
+
+def _visible(text, field):
+    _need(re.fullmatch(r"[!-~]*", text),
+          f"{field}: has a blank, or a character that is not ASCII: percent-encode each part "
+          "with urllib.parse.quote(part, safe='')")
 
 
 def _glob(text):
@@ -192,7 +201,8 @@ def _absent(name, carrier, path, query):
 def _kept(query, ignore):
     """The query without the parameters that are not signed."""
     def is_ignored(name):
-        return any(name.startswith(it[:-1]) if it.endswith("*") else name == it for it in ignore)
+        return any(name.startswith(it[:-1]) if it.endswith("*") else name == it for it in names)
+    names = [canonical(it) for it in ignore]
     parameters = [] if query is None else query.split("&")
     return "&".join(it for it in parameters if not is_ignored(it.split("=", 1)[0]))
 
@@ -226,6 +236,9 @@ def _given(value):
 
 
 def _time(seconds, field):
+    """Unix seconds; ``time.time() + 60`` is a float, and its fraction is dropped."""
+    if isinstance(seconds, float) and 0 < seconds < 1e10:
+        seconds = int(seconds)
     return _match(r"[1-9][0-9]{0,9}", str(seconds), field)
 
 

@@ -187,3 +187,38 @@ fn every_signer_signs_cloudflare_links_of_both_kinds() {
         assert_eq!(get(&stack, &url).send().status, 403, "{signer}: {url}");
     }
 }
+
+#[test]
+fn characters_that_envoy_encodes_do_not_invalidate_a_link() {
+    let stack = stack();
+    let path = "/native/a|b{}^`\"<>%7c/~%7E%61'()c";
+    for signer in Signer::ALL {
+        let link = native(&stack, &format!("{path}?x=|{{}}^`\"<>"), &json!({}));
+        let url = signer.sign("keygate", &link).unwrap();
+        assert_holds(&stack, signer, &url, "c");
+        let link = json!({ "url": path.replace("native", "media"), "secret": MEDIA,
+            "stamp": now() });
+        let url = signer.sign("cloudflare", &link).unwrap();
+        assert_holds(&stack, signer, &url, "c");
+    }
+}
+
+#[test]
+fn the_command_line_reads_a_path_as_envoy_passes_it_on() {
+    let stack = Stack::builder()
+        .edit_policy(|policy| policy["unmatched"] = json!("allow"))
+        .start();
+    let characters = (b'!'..=b'~').map(char::from);
+    // What ends a path, what Envoy refuses, and what begins a triplet.
+    let characters = characters.filter(|it| !"?#\\%;".contains(*it));
+    let encoded = (0x21..=0x7e_u8).filter(|it| !b"/\\%;".contains(it));
+    let rows = characters
+        .map(|it| format!("/x/a{it}z?{it}"))
+        .chain(encoded.map(|it| format!("/x/a%{it:02x}z%{it:02X}?%{it:02x}")));
+    for target in rows {
+        let answer = stack.get(&target).send();
+        assert_eq!(answer.status, 200, "{target}: {}", answer.text());
+        let expected = keygate_core::path::as_envoy_sends(&target);
+        assert_eq!(stack.echo.last().path, expected, "{target}");
+    }
+}

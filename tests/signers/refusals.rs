@@ -135,6 +135,80 @@ fn no_signer_signs_a_field_that_is_not_of_its_form() {
 }
 
 #[test]
+fn all_signers_give_the_same_link_for_the_same_name() {
+    let names = [
+        "plain.jpg",
+        "a%20b.jpg",
+        "caf%C3%A9",
+        "caf%c3%a9",
+        "100%25",
+        "a+b",
+        "a%2Bb",
+        "a~b",
+        "a%7eb",
+        "it's",
+        "it%27s",
+        "a|b",
+        "a%7cb",
+        "{a}",
+        "a^b`c",
+        "\"a\"",
+        "<a>",
+        "a,b;c=d@e:f!g$h(i)*j",
+        "%61%2d%2E%5f",
+    ];
+    for name in names {
+        for url in [
+            format!("https://h/a/{name}"),
+            format!("https://h/a?x={name}"),
+        ] {
+            all_sign(&json!({ "url": url }));
+            let link = json!({ "url": url, "secret": "s", "stamp": 1_767_225_600 });
+            let signed = Signer::ALL.map(|it| it.sign("cloudflare", &link).unwrap());
+            assert!(signed.iter().all(|it| *it == signed[0]), "{signed:?}");
+        }
+        all_sign(&json!({ "url": format!("https://h/{name}/a"), "globs": [format!("/{name}/*")] }));
+        let prefix = format!("/{name}/");
+        all_sign(&json!({ "url": format!("https://h{prefix}a"), "prefix": prefix }));
+    }
+}
+
+#[test]
+fn a_signer_names_the_function_that_encodes_a_blank() {
+    let functions = [
+        (Signer::Php, "rawurlencode"),
+        (Signer::Python, "urllib.parse.quote"),
+        (Signer::JavaScript, "encodeURIComponent"),
+        (Signer::Go, "url.PathEscape"),
+        (Signer::Shell, "@uri"),
+    ];
+    for url in ["https://h/a b", "https://h/a?x=b c", "https://h/\u{e9}"] {
+        for (signer, function) in functions {
+            let link = with(json!({ "url": url }));
+            let error = signer.sign("keygate", &link).unwrap_err();
+            assert!(error.contains(function), "{signer} {url}: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_time_with_a_fraction_is_signed_without_it() {
+    let whole = all_sign(&json!({ "not_before": 1_767_225_000 }));
+    // The types of the others have no fractions.
+    for signer in [Signer::Python, Signer::JavaScript] {
+        let link = json!({ "expires": 1_767_225_600.9, "not_before": 1_767_225_000.2 });
+        let signed = signer.sign("keygate", &with(link)).unwrap();
+        assert_eq!(signed, whole, "{signer}");
+        let link = json!({ "url": "/a", "secret": "s", "stamp": 1_767_225_600.5 });
+        signer.sign("cloudflare", &link).unwrap();
+        for wrong in [json!(0.5), json!(1e10), json!(-1.5), json!(true)] {
+            let signed = signer.sign("keygate", &with(json!({ "expires": wrong })));
+            assert!(signed.is_err(), "{signer} {wrong}: {signed:?}");
+        }
+    }
+}
+
+#[test]
 fn no_signer_takes_a_text_for_a_switch_or_a_list() {
     for change in [
         json!({ "any_host": "false" }),

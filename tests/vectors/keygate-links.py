@@ -33,6 +33,7 @@ def canonical(text):
     def one(match):
         char = chr(int(match[0][1:], 16))
         return char if re.fullmatch(r"[A-Za-z0-9\-._~]", char) else match[0].upper()
+    text = re.sub('["<>^`{|}]', lambda it: f"%{ord(it[0]):02X}", text)
     return re.sub("%[0-9A-Fa-f]{2}", one, text)
 
 
@@ -67,7 +68,7 @@ def is_ignored(parameter, link):
     name = parameter.split("=", 1)[0]
     return any(
         name.startswith(it[:-1]) if it.endswith("*") else name == it
-        for it in link.get("ignore", [])
+        for it in map(canonical, link.get("ignore", []))
     )
 
 
@@ -161,6 +162,8 @@ VECTORS = [
     vector("over_encoded", path="/%76ideo/%63at%2Emp4", query="%71=%68d%7E"),
     vector("utf8", path="/%E6%98%A0%E7%94%BB/%F0%9F%90%88.mp4"),
     vector("reserved_stays", path="/a%40b%3Bc@d", query="x=%26%3D&y=+"),
+    vector("not_of_uris", path='/a|b{c}^`"<>%7c.mp4', query='x|={}^`"<>'),
+    vector("not_of_uris_prefix", path="/a%7cb/c", prefix="/a%7Cb/"),
     vector("any_query", query="w=100", any_query=True),
     vector("ignored", query="utm_source=mail&q=hd&ref=x&utm_medium", ignore=["utm_*", "ref"]),
     vector("ignored_over_encoded", query="utm%5Fsource=mail&q=hd", ignore=["utm_*"]),

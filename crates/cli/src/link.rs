@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use keygate_core::path::as_envoy_sends;
 use keygate_core::policy::{Client, Facts};
 use keygate_core::reason::Reason;
 use keygate_core::record::NothingKnown;
@@ -53,7 +54,8 @@ pub fn parse_time(text: &str) -> Result<UnixMillis, String> {
     }
 }
 
-/// The headers of a request with its pseudo-headers; over HTTPS, if the URL does not say.
+/// The pseudo-headers of a request as the filter sees them: Envoy has normalised the path.
+/// The scheme is HTTPS unless the URL says otherwise.
 pub fn headers(method: &str, url: &str, host: &str) -> Result<Vec<Header>, CliError> {
     let (origin, target) = split_url(url)?;
     let (scheme, host) = origin.split_once("://").unwrap_or(("https", host));
@@ -61,7 +63,7 @@ pub fn headers(method: &str, url: &str, host: &str) -> Result<Vec<Header>, CliEr
         (":method", method),
         (":scheme", scheme),
         (":authority", host),
-        (":path", target),
+        (":path", &as_envoy_sends(target)),
     ];
     Ok(pseudo
         .map(|(name, value)| (name.into(), value.into()))

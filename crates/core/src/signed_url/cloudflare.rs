@@ -23,8 +23,7 @@ use hmac::Mac as _;
 use crate::credential::decode_token;
 use crate::grant::Strip;
 #[cfg(feature = "tools")]
-use crate::path::Target;
-use crate::path::canonical;
+use crate::path::{Target, canonical};
 use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::request::Request;
@@ -33,7 +32,7 @@ use crate::signed_url::carrier::only;
 use crate::signed_url::mac_key::MacKey;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
-use crate::signed_url::{AnyFormat, Covers, Format, Link, Strips, find_parameter};
+use crate::signed_url::{AnyFormat, Covers, Format, Link, Strips, find_parameter, spelling};
 use crate::time::{Millis, UnixMillis};
 
 /// Longest token: ten digits, a dash, and 44 characters of which each may be percent-encoded.
@@ -189,7 +188,7 @@ impl Format for Cloudflare {
 impl Cloudflare {
     /// What is signed of a target that has no token yet: the canonical spelling, which every
     /// equivalent one comes down to, also that which a proxy on the way may make of it; or
-    /// a directory of it, as it stands there.
+    /// a directory of it in that spelling, and the query as it stands there.
     #[cfg(feature = "tools")]
     fn message(&self, order: &Order<'_>) -> Result<String, SignError> {
         let Target { whole, path, .. } = order.target;
@@ -205,7 +204,7 @@ impl Cloudflare {
             return Err(SignError::new(message));
         }
         let query = whole.get(path.len()..).unwrap_or_default();
-        Ok(format!("{prefix}{query}"))
+        Ok(format!("{}{query}", canonical(prefix)))
     }
 
     /// Appends a token to a target that has none yet. `None` when no secret counts at `now`.
@@ -287,9 +286,8 @@ impl Cloudflare {
         let Some(directory) = self.directory else {
             // An equivalent spelling of the signed path is the signed path.
             let message = token.message;
-            let is_of = |text| ways.iter().any(|way| signs(*way, [text, ""]));
-            let is_signed = is_of(message) || (message.contains('%') && is_of(&canonical(message)));
-            return is_signed.then_some(Covers::Path);
+            let is_of = |text: &str| ways.iter().any(|way| signs(*way, [text, ""]));
+            return spelling::is_signed(message, is_of).then_some(Covers::Path);
         };
         if directory.is_lost_in(token.message_and_separator) {
             return None;
@@ -299,9 +297,14 @@ impl Cloudflare {
         // signed too; with `lenSep` it is not. Signers exist for both.
         let queries = [token.message, token.message_and_separator]
             .map(|message| message.get(path.len()..).unwrap_or_default());
-        let of = |way, it| queries.iter().any(|query| signs(way, [it, query]));
+        let of = |way: Way, it: &str| queries.iter().any(|query| signs(way, [it, query]));
         let mut ways = ways.iter();
-        let found = ways.find_map(|&way| directory.of(path).find(|it| of(way, it)));
+        let is_of = |way: Way, directory: &str| {
+            of(way, directory)
+                || directory.contains('%')
+                    && spelling::each(directory).skip(1).any(|it| of(way, &it))
+        };
+        let found = ways.find_map(|&way| directory.of(path).find(|it| is_of(way, it)));
         found.map(Covers::Prefix)
     }
 }

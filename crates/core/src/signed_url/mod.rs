@@ -73,7 +73,6 @@ mod readings;
 pub mod s3;
 #[cfg(feature = "tools")]
 pub mod sign;
-#[cfg(any(feature = "formats-cdn", feature = "formats-images"))]
 pub mod spelling;
 #[cfg(any(feature = "formats-cdn", feature = "formats-images"))]
 pub mod ten_digits;

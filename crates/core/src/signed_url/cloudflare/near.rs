@@ -9,9 +9,10 @@ use hmac::Mac as _;
 
 use super::{Cloudflare, Stamp, Token};
 use crate::credential::decode_token;
-use crate::path::{canonical, decode};
+use crate::path::decode;
 use crate::request::Request;
 use crate::secret::hex_digit;
+use crate::signed_url::spelling;
 use crate::time::{Millis, UnixMillis};
 
 /// How far a stamp may be off to be found, in seconds.
@@ -102,9 +103,7 @@ impl Cloudflare {
         let mut candidates: Vec<(Option<String>, String)> = Vec::new();
         match self.directory {
             None => {
-                for right in [whole.to_owned(), canonical(whole).into_owned()] {
-                    candidates.push((None, right));
-                }
+                candidates.extend(spelling::each(whole).map(|it| (None, it.into_owned())));
             }
             Some(directory) => {
                 let what = "the whole path, not its directory";

@@ -25,7 +25,7 @@ use crate::secret::{KeyRing, RingEntry};
 use crate::signed_url::public_key::{KeyKind, PublicKey, Scheme};
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
-use crate::signed_url::{Covers, Format, Link, Strips};
+use crate::signed_url::{Covers, Format, Link, Strips, spelling};
 use crate::time::{Millis, UnixMillis};
 
 /// The parameters of a link; those of a cookie have `CloudFront-` in front.
@@ -180,8 +180,8 @@ impl CloudFront {
         entry.key.verify_as(scheme, &[text], &token.signature)
     }
 
-    /// What a canned policy may have been for this URL: as it arrives, and in its canonical
-    /// spelling.
+    /// The canned policies that a signer may have signed for this URL: with the URL as it
+    /// arrived, and with its next spelling.
     fn canned_texts(
         &self,
         request: &Request<'_>,
@@ -189,17 +189,15 @@ impl CloudFront {
         expires: &str,
     ) -> Result<Vec<Vec<u8>>, Reason> {
         let url = self.url(request, &token.strips);
-        // They would not stand for themselves in JSON.
-        if url.contains(['"', '\\']) {
-            return Err(Reason::MalformedCredential);
+        // A quote would need an escape in JSON, and no signer of CloudFront's writes one.
+        let is_plain = |it: &Cow<'_, str>| !it.contains(['"', '\\']);
+        // Each costs a check with a public key.
+        let spellings = spelling::each(&url).filter(is_plain).take(2);
+        let texts: Vec<_> = spellings.map(|it| canned(&it, expires)).collect();
+        match texts.is_empty() {
+            true => Err(Reason::MalformedCredential),
+            false => Ok(texts),
         }
-        let mut texts = vec![canned(&url, expires)];
-        if let Cow::Owned(canonical) = canonical(&url)
-            && canonical != url
-        {
-            texts.push(canned(&canonical, expires));
-        }
-        Ok(texts)
     }
 
     /// The URL of a request without the token, as a signer had it. What is not taken out of

@@ -7,12 +7,11 @@ use super::base64url::{Padding, decode};
 use super::prefix::UrlPrefix;
 use crate::credential::decode_token;
 use crate::grant::Strip;
-use crate::path::canonical;
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::signed_url::carrier::{self, Carrier};
 use crate::signed_url::lifetime::parse_seconds;
-use crate::signed_url::{Covers, Strips, find_parameter};
+use crate::signed_url::{Covers, Strips, find_parameter, spelling};
 use crate::time::UnixMillis;
 
 /// The parameter whose presence makes a request a signed one.
@@ -81,12 +80,8 @@ impl<'a> SignedRequest<'a> {
                 let mut read = Self::fields(found.text, '&', false, form)?;
                 let token = request.path_token.ok_or(Reason::MissingCredential)?;
                 let fields = read.messages.join("");
-                let both = [Cow::Borrowed(token.before), canonical(token.before)];
-                read.messages = origins
-                    .iter()
-                    .zip(&both)
-                    .map(|(origin, before)| format!("{origin}{before}{name}={fields}"))
-                    .collect();
+                let urls = urls(&origins, token.before).into_iter();
+                read.messages = urls.map(|url| format!("{url}{name}={fields}")).collect();
                 read.scope = Scope::Before(token.before);
                 Ok(read)
             }
@@ -123,14 +118,7 @@ impl<'a> SignedRequest<'a> {
                 expires.value,
                 key.value
             )],
-            None => {
-                let [arrived, lower] = origins;
-                let url = signature.before;
-                vec![
-                    format!("{arrived}{url}"),
-                    format!("{lower}{}", canonical(url)),
-                ]
-            }
+            None => urls(origins, signature.before),
         };
         let names = ["URLPrefix", "Expires", "KeyName", SIGNATURE];
         let skipped = usize::from(prefix.is_none());
@@ -215,6 +203,18 @@ pub fn origins(scheme: Scheme, request: &Request<'_>) -> [String; 2] {
     let arrived = format!("{scheme}://{}", request.authority);
     let lower = arrived.to_ascii_lowercase();
     [arrived, lower]
+}
+
+/// What a signer may have signed of a URL, the most likely first: as it arrived, then with
+/// the authority in lower case and the other spellings of the target.
+fn urls([arrived, lower]: &[String; 2], target: &str) -> Vec<String> {
+    let first = format!("{arrived}{target}");
+    let others = spelling::each(target).skip(1);
+    let mut others: Vec<String> = others.map(|it| format!("{lower}{it}")).collect();
+    if others.is_empty() && lower != arrived {
+        others.push(format!("{lower}{target}"));
+    }
+    [vec![first], others].concat()
 }
 
 /// A value of base64url, in which a client may have percent-encoded the `=`.

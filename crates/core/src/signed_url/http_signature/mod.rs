@@ -16,7 +16,6 @@ use sha2::Sha256;
 use self::base::{Seen, base};
 use self::fields::{Input, joined};
 use crate::grant::Strip;
-use crate::path::canonical;
 use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::request::Request;
@@ -25,7 +24,7 @@ use crate::signed_url::carrier::MAX_TOKEN;
 use crate::signed_url::public_key::{PublicKey, Scheme};
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
-use crate::signed_url::{Format, Link, signer};
+use crate::signed_url::{Format, Link, signer, spelling};
 use crate::time::{Millis, UnixMillis};
 
 /// The headers of a signature.
@@ -117,11 +116,11 @@ impl Format for HttpSignature {
             return Err(malformed);
         }
         let created = UnixMillis::from_secs(input.created.ok_or(malformed)?);
-        let whole = request.target.whole;
-        let mut is_signed = self.is_signed(&input, request, whole, &signature, facts.now)?;
-        let normal = canonical(whole);
-        if !is_signed && normal != whole {
-            is_signed = self.is_signed(&input, request, &normal, &signature, facts.now)?;
+        let mut is_signed = false;
+        // Each may cost a check with a public key.
+        for target in spelling::each(request.target.whole).take(2) {
+            is_signed =
+                is_signed || self.is_signed(&input, request, &target, &signature, facts.now)?;
         }
         if !is_signed {
             return Err(Reason::WrongSignature);

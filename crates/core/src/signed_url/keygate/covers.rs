@@ -1,6 +1,6 @@
 //! Which paths a link opens, by prefix or glob, without a copy of either.
 
-use crate::path::{is_unreserved, triplet};
+use crate::path::{is_outsider, is_unreserved, triplet};
 
 /// The beginning of a path that is this prefix, in the spelling of the path. Both are
 /// compared in canonical form. Since a prefix ends with `/`, so does what is returned.
@@ -135,6 +135,9 @@ impl Iterator for Units<'_> {
     fn next(&mut self) -> Option<Unit> {
         let (&byte, rest) = self.0.split_first()?;
         self.0 = rest;
+        if is_outsider(char::from(byte)) {
+            return Some(Unit::Encoded(byte));
+        }
         if byte != b'%' {
             return Some(Unit::Plain(byte));
         }
@@ -168,6 +171,8 @@ mod tests {
             ("/video/", "/Video/a", None),
             ("/video/", "/v%69deo/a", Some("/v%69deo/")),
             ("/caf%C3%A9/", "/caf%c3%a9/a", Some("/caf%c3%a9/")),
+            ("/a|b/", "/a%7Cb/c", Some("/a%7Cb/")),
+            ("/a%7cb/", "/a|b/c", Some("/a|b/")),
             ("/a%2Fb/", "/a/b/c", None),
             ("/a/b/", "/a/", None),
         ] {

@@ -5,7 +5,7 @@ use arrayvec::ArrayVec;
 use super::fields::Fields;
 use super::{Algorithm, ParameterName};
 use crate::cut::{cut, parts};
-use crate::path::{AmbiguousPath, canonical_pieces};
+use crate::path::{AmbiguousPath, canonical, canonical_pieces};
 
 /// The first line of every signed text, so that it is no other text of ours.
 pub const DOMAIN: &[u8] = b"keygate-link-v1\n";
@@ -163,6 +163,7 @@ pub fn name_of(parameter: &str) -> &str {
 /// Whether `pattern`, a name or the beginning of names and `*`, means a parameter whose
 /// name is spelled so.
 pub(super) fn means(pattern: &str, spelled: &str) -> bool {
+    let pattern = canonical(pattern);
     let (mut wanted, is_open) = match pattern.strip_suffix('*') {
         Some(beginning) => (beginning.as_bytes(), true),
         None => (pattern.as_bytes(), false),

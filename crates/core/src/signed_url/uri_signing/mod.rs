@@ -17,7 +17,7 @@ use self::claims::Claims;
 use self::jwt::Jwt;
 use crate::credential::decode_token;
 use crate::identity::Identity;
-use crate::path::canonical;
+use crate::path::{canonical, canonical_before_envoy};
 use crate::policy::Facts;
 use crate::query;
 use crate::reason::Reason;
@@ -123,7 +123,10 @@ impl Format for UriSigning {
         let claims = Claims::parse(&jwt.payload, &self.ignores)?;
         let is_ours = claims.is_from(&self.issuers) && claims.is_for(&self.audience);
         // Signed for another URI: a link that was never made for this one.
-        if !is_ours || !claims.opens(&self.uri(request))? {
+        let uri = self.uri(request);
+        let sent = canonical_before_envoy(&uri);
+        let opens = claims.opens(&uri)? || sent != uri && claims.opens(&sent)?;
+        if !is_ours || !opens {
             return Err(Reason::WrongSignature);
         }
         let end = claims.check_times(facts.now, self.skew, self.max_lifetime)?;
