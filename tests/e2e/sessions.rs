@@ -158,6 +158,25 @@ fn another_accounts_keys_are_not_there() {
 }
 
 #[test]
+fn a_key_passes_on_its_metadata_and_writes_none() {
+    let rig = Rig::start();
+    let own = json!({ "plan": "free" });
+    let scopes = json!(["keys:write"]);
+    let parent = json!({ "account": "alice", "scopes": scopes, "metadata": own });
+    let parent = rig.service.create_key(&parent);
+    let richer = json!({ "metadata": { "plan": "enterprise", "role": "admin" } });
+    let refused = rig.post("/keys", bearer(&parent.key), &richer);
+    assert_eq!(expect(&refused, 403)["code"], "beyond_own_rights");
+    let refused = rig.post("/keys", bearer(&alice()), &richer);
+    assert_eq!(expect(&refused, 403)["code"], "beyond_own_rights");
+    let child = rig.post("/keys", bearer(&parent.key), &json!({}));
+    let child = text(&expect(&child, 201), "key");
+    let answer = rig.get("/api/x", bearer(&child));
+    let told = URL_SAFE_NO_PAD.encode(own.to_string());
+    assert_eq!(upstream_header(&answer, "x-keygate-metadata"), [told]);
+}
+
+#[test]
 fn what_a_client_says_of_itself_is_no_identity() {
     let rig = Rig::start();
     let bobs = rig.service.create_key(&json!({ "account": "bob" }));

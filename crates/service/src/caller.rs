@@ -4,12 +4,15 @@
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use ipnet::IpNet;
 use keygate_core::assertion::{ASSERTION_HEADER, Assertion, Verifier};
 use keygate_core::time::UnixMillis;
+use serde_json::value::RawValue;
 
 use crate::auth::{Gate, Role};
 use crate::draft::Draft;
 use crate::key::{Key, Standing};
+use crate::metadata;
 use crate::problem::Problem;
 use crate::store::SqliteStore;
 
@@ -125,43 +128,95 @@ impl Admitted<'_> {
         key.filter(is_own).ok_or(Problem::NoSuchKey)
     }
 
-    /// An account makes no key that can do more than it may itself; and a key none that
-    /// can do more than that key, lives longer, or works elsewhere.
-    pub(crate) fn check_no_more(&self, draft: &Draft) -> Result<(), Problem> {
+    /// Limits a key that an account asks for. It can do no more than the session or the key
+    /// that asks; and where a key asks, it lives no longer, works nowhere else, and says the
+    /// same of its holder.
+    ///
+    /// Each field is named: one that is added does not compile until it is decided here.
+    pub(crate) fn limit(&self, draft: Draft) -> Result<Draft, Problem> {
         let Some(assertion) = self.account else {
-            return Ok(());
+            return Ok(draft);
         };
-        let of_parent = self.parent.as_ref().map(|it| &it.scopes);
-        for (at, scope) in draft.scopes.iter().enumerate() {
-            let is_missing = |scopes: &Vec<String>| !scopes.contains(scope);
-            if is_missing(&assertion.scopes) || of_parent.is_some_and(is_missing) {
-                let detail = "is not a scope of the session or key that asks";
-                return Err(Problem::beyond(format!("scopes[{at}]"), detail));
-            }
+        let parent = self.parent.as_ref();
+        let Draft {
+            account: _, // decided by `Self::account`
+            name: _,    // for people alone, and never sent to an upstream
+            scopes,
+            metadata,
+            allowed_ips,
+            allowed_referrers,
+            expires_at,
+        } = &draft;
+        check_scopes(scopes, assertion, parent)?;
+        let metadata = check_metadata(metadata.as_deref(), parent)?;
+        if let Some(parent) = parent {
+            check_places(allowed_ips, allowed_referrers, parent)?;
+            check_end(*expires_at, parent)?;
         }
-        let Some(parent) = &self.parent else {
-            return Ok(());
-        };
-        let is_page = |page| parent.allowed_referrers.contains(page);
-        if !parent.allowed_referrers.is_empty()
-            && (draft.allowed_referrers.is_empty() || !draft.allowed_referrers.iter().all(is_page))
-        {
-            let detail = "must be among those of the key that asks";
-            return Err(Problem::beyond("allowed_referrers", detail));
+        Ok(Draft { metadata, ..draft })
+    }
+}
+
+fn check_scopes(
+    scopes: &[String],
+    assertion: &Assertion,
+    parent: Option<&Key>,
+) -> Result<(), Problem> {
+    let of_parent = parent.map(|it| &it.scopes);
+    for (at, scope) in scopes.iter().enumerate() {
+        let is_missing = |scopes: &Vec<String>| !scopes.contains(scope);
+        if is_missing(&assertion.scopes) || of_parent.is_some_and(is_missing) {
+            let detail = "is not a scope of the session or key that asks";
+            return Err(Problem::beyond(format!("scopes[{at}]"), detail));
         }
-        if let Some(end) = parent.expires_at
-            && draft.expires_at.is_none_or(|at| at > end)
-        {
+    }
+    Ok(())
+}
+
+/// The upstream reads metadata as what the operator says of the holder, such as a plan: an
+/// account writes none, and a key passes on its own.
+fn check_metadata(
+    asked: Option<&RawValue>,
+    parent: Option<&Key>,
+) -> Result<Option<Box<RawValue>>, Problem> {
+    let inherited = parent.map(|parent| &*parent.metadata);
+    let own = inherited.map_or(metadata::EMPTY, RawValue::get);
+    let is_own = asked.is_none_or(|asked| metadata::is_equal(asked.get(), own));
+    if !is_own {
+        let detail = "is set by an admin alone: leave it out, and the key has that of the key \
+                      that asks";
+        return Err(Problem::beyond("metadata", detail));
+    }
+    Ok(inherited.map(RawValue::to_owned))
+}
+
+fn check_places(
+    allowed_ips: &[IpNet],
+    allowed_referrers: &[String],
+    parent: &Key,
+) -> Result<(), Problem> {
+    let is_page = |page| parent.allowed_referrers.contains(page);
+    if !parent.allowed_referrers.is_empty()
+        && (allowed_referrers.is_empty() || !allowed_referrers.iter().all(is_page))
+    {
+        let detail = "must be among those of the key that asks";
+        return Err(Problem::beyond("allowed_referrers", detail));
+    }
+    let inside = |net| parent.allowed_ips.iter().any(|it| it.contains(net));
+    if !parent.allowed_ips.is_empty() && (allowed_ips.is_empty() || !allowed_ips.iter().all(inside))
+    {
+        let detail = "must lie within those of the key that asks";
+        return Err(Problem::beyond("allowed_ips", detail));
+    }
+    Ok(())
+}
+
+fn check_end(expires_at: Option<UnixMillis>, parent: &Key) -> Result<(), Problem> {
+    match parent.expires_at {
+        Some(end) if expires_at.is_none_or(|at| at > end) => {
             let detail = format!("must not be later than that of the key that asks: {end}");
-            return Err(Problem::beyond("expires_at", detail));
+            Err(Problem::beyond("expires_at", detail))
         }
-        let inside = |net| parent.allowed_ips.iter().any(|it| it.contains(net));
-        if !parent.allowed_ips.is_empty()
-            && (draft.allowed_ips.is_empty() || !draft.allowed_ips.iter().all(inside))
-        {
-            let detail = "must lie within those of the key that asks";
-            return Err(Problem::beyond("allowed_ips", detail));
-        }
-        Ok(())
+        _ => Ok(()),
     }
 }

@@ -6,12 +6,11 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use keygate_core::referrer::ReferrerPattern;
 use keygate_core::time::{Millis, UnixMillis};
-use keygate_core::wire::{
-    MAX_ALLOWED_IPS, MAX_ALLOWED_REFERRERS, MAX_METADATA, MAX_NAME, MAX_SCOPES,
-};
+use keygate_core::wire::{MAX_ALLOWED_IPS, MAX_ALLOWED_REFERRERS, MAX_NAME, MAX_SCOPES};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::metadata;
 use crate::problem::Problem;
 
 /// 9999-12-31T23:59:59.999Z: RFC 3339 has no later year.
@@ -43,8 +42,9 @@ pub struct Draft {
     pub name: Option<String>,
     /// What it may do: up to 64 scope tokens, none twice.
     pub scopes: Vec<String>,
-    /// A JSON object of up to 4096 bytes, as it was sent.
-    pub metadata: Box<RawValue>,
+    /// A JSON object of up to 4096 bytes, as it was sent. Without it the key has that of the
+    /// key that asks for it, or none.
+    pub metadata: Option<Box<RawValue>>,
     /// From where it may be used: up to 64.
     pub allowed_ips: Vec<IpNet>,
     /// From which pages it may be used: up to 16 patterns that the edge can read.
@@ -65,11 +65,20 @@ impl CreateBody {
             account: account(self.account)?,
             name: self.name.map(name).transpose()?,
             scopes: scopes(self.scopes)?,
-            metadata: metadata(self.metadata)?,
+            metadata: self.metadata.map(metadata::check).transpose()?,
             expires_at: expiry(self.expires_at, self.expires_in, now)?,
             allowed_ips: allowed_ips(&self.allowed_ips)?,
             allowed_referrers: allowed_referrers(self.allowed_referrers)?,
         })
+    }
+}
+
+impl Draft {
+    /// The text of the metadata.
+    pub fn metadata(&self) -> &str {
+        self.metadata
+            .as_deref()
+            .map_or(metadata::EMPTY, RawValue::get)
     }
 }
 
@@ -120,20 +129,6 @@ fn scopes(scopes: Vec<String>) -> Result<Vec<String>, Problem> {
 /// RFC 6749 section 3.3: `scope-token = 1*( %x21 / %x23-5B / %x5D-7E )`.
 fn is_scope_byte(byte: u8) -> bool {
     byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'
-}
-
-fn metadata(text: Option<Box<RawValue>>) -> Result<Box<RawValue>, Problem> {
-    let Some(text) = text else {
-        return Ok(RawValue::from_string("{}".to_owned()).expect("{} is JSON"));
-    };
-    if text.get().len() > MAX_METADATA {
-        return Err(Problem::field("metadata", "must be at most 4096 bytes"));
-    }
-    // Raw JSON has not been read yet: reading it here also refuses what is nested too deep.
-    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text.get()).map_err(
-        |_| Problem::field("metadata", "must be a JSON object, nested 127 deep at most"),
-    )?;
-    Ok(text)
 }
 
 fn expiry(

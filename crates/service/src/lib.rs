@@ -18,6 +18,7 @@ pub mod caller;
 pub mod config;
 pub mod draft;
 pub mod key;
+mod metadata;
 pub mod metrics;
 pub mod problem;
 pub mod serve;

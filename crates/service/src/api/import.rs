@@ -229,7 +229,7 @@ fn differences(key: &Key, draft: &Draft) -> Option<String> {
         ("account", key.account == draft.account),
         ("name", key.name == draft.name),
         ("scopes", key.scopes == draft.scopes),
-        ("metadata", key.metadata.get() == draft.metadata.get()),
+        ("metadata", key.metadata.get() == draft.metadata()),
         ("expires_at", key.expires_at == draft.expires_at),
         ("allowed_ips", key.allowed_ips == draft.allowed_ips),
         (

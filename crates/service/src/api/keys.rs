@@ -44,8 +44,7 @@ pub(super) async fn create(
     let admitted = service.admit(&caller, WRITE_KEYS, now).await?;
     let account = body.account();
     *account = admitted.account(account.take())?;
-    let draft = body.check(now)?;
-    admitted.check_no_more(&draft)?;
+    let draft = admitted.limit(body.check(now)?)?;
     for _ in 0..TRIES {
         let fresh = service.generate()?;
         let new = NewKey {

@@ -192,7 +192,7 @@ fn insert(transaction: &Transaction<'_>, new: &NewKey, now: UnixMillis) -> rusql
             new.draft.account,
             new.draft.name,
             json(&new.draft.scopes)?,
-            new.draft.metadata.get(),
+            new.draft.metadata(),
             json(&new.draft.allowed_ips)?,
             sql_millis(now),
             new.draft.expires_at.map(sql_millis),

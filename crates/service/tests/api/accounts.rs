@@ -383,3 +383,35 @@ fn the_key_set_holds_public_keys_and_nothing_else() {
     send(&public, "GET", "/v1/keys", &token, "").expect(200);
     assert_eq!(send(&secret, "GET", "/v1/keys", &token, "").status, 401);
 }
+
+#[test]
+fn an_account_cannot_write_its_own_metadata() {
+    let service = start();
+    let beyond = (403, "beyond_own_rights".to_owned());
+    let create = |token: &str, body: &str| send(&service, "POST", "/v1/keys", token, body);
+    let session = session("alice");
+    for metadata in [r#"{"plan":"enterprise"}"#, r#"{"":null}"#] {
+        let body = format!(r#"{{"metadata":{metadata}}}"#);
+        assert_eq!(code(&create(&session, &body)), beyond, "{metadata}");
+    }
+    for body in ["{}", r#"{"metadata":{ }}"#] {
+        assert_eq!(create(&session, body).expect(201)["metadata"], json!({}));
+    }
+    let own = r#"{"plan":"free","seats":[1,2]}"#;
+    let parent = format!(r#"{{"account":"alice","scopes":["keys:write"],"metadata":{own}}}"#);
+    let parent = by_key(&service.create(&parent), "keys:write");
+    for metadata in [
+        r#"{"plan":"enterprise","role":"admin"}"#,
+        r#"{"plan":"free","seats":[2,1]}"#,
+        r#"{"plan":"free","seats":[1,2],"role":"admin"}"#,
+        r#"{"plan":"free"}"#,
+        "{}",
+    ] {
+        let body = format!(r#"{{"metadata":{metadata}}}"#);
+        assert_eq!(code(&create(&parent, &body)), beyond, "{metadata}");
+    }
+    let own: Value = serde_json::from_str(own).unwrap();
+    for body in ["{}", r#"{"metadata": {"seats": [1, 2], "plan": "free"}}"#] {
+        assert_eq!(create(&parent, body).expect(201)["metadata"], own, "{body}");
+    }
+}

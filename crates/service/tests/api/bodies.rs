@@ -182,3 +182,46 @@ fn a_wrong_lookup_is_named() {
         assert_eq!(answer.expect(400)["field"], field, "{body}");
     }
 }
+
+#[test]
+fn metadata_that_two_parsers_read_differently_is_rejected() {
+    let service = Running::start();
+    let wide = "9".repeat(400);
+    for (metadata, detail) in [
+        (
+            r#"{"plan":"free","plan":"pro"}"#,
+            "the member \"plan\" more than once",
+        ),
+        (
+            r#"{"a":[{"b":{"c":1,"c":1}}]}"#,
+            "the member \"c\" more than once",
+        ),
+        (r#"{"a":1,"\u0061":2}"#, "the member \"a\" more than once"),
+        (r#"{"a":"x\u0000y"}"#, "U+0000"),
+        (r#"{"a":[{"x\u0000":1}]}"#, "U+0000"),
+        (r#"{"a":1e999}"#, "beyond the range of f64"),
+        (r#"{"a":[-1e400]}"#, "beyond the range of f64"),
+        (&format!(r#"{{"a":{wide}}}"#), "beyond the range of f64"),
+        ("[1]", "must be a JSON object"),
+    ] {
+        let body = format!(r#"{{"account":"a","metadata":{metadata}}}"#);
+        let answer = service.post("/v1/keys", &body);
+        assert_eq!(
+            answer.problem(),
+            (400, "invalid_field".to_owned()),
+            "{metadata}"
+        );
+        assert!(
+            answer.text.replace("\\\"", "\"").contains(detail),
+            "{}",
+            answer.text
+        );
+    }
+    for metadata in [
+        "{}",
+        r#"{"a":{"a":1},"b":[{"a":1},{"a":2}],"n":1e308,"i":18446744073709551615}"#,
+    ] {
+        let body = format!(r#"{{"account":"a","metadata":{metadata}}}"#);
+        service.post("/v1/keys", &body).expect(201);
+    }
+}
