@@ -11,6 +11,7 @@ use keygate_core::request::{Header, Request};
 use keygate_core::session::NoClaims;
 use keygate_core::time::UnixMillis;
 
+use crate::edge::{self, Decided};
 use crate::error::CliError;
 use crate::provider::Links;
 
@@ -72,8 +73,10 @@ pub fn headers(method: &str, url: &str, host: &str) -> Result<Vec<Header>, CliEr
 
 /// What is known of a link that was checked.
 pub struct Checked {
-    /// What it says, or why it does not hold.
+    /// What it says, or why it is refused, by its provider alone.
     pub told: Result<Holds, Reason>,
+    /// What the filter does with the request, where the provider is of a policy.
+    pub decided: Option<Decided>,
     /// The steps of its format.
     pub steps: Vec<String>,
 }
@@ -102,16 +105,21 @@ pub fn check(
         claims: &NoClaims,
         now,
     };
+    let whole = links.whole.as_ref().and_then(|it| it.as_ref().ok());
+    let policy = whole.map_or(&links.policy, |it| &it.policy);
+    let decided = whole.map(|it| edge::decide(&it.policy, headers, &facts));
     let mut kept = String::new();
-    Ok(match links.policy.read(headers, &mut kept) {
-        Err(reason) => Checked {
-            told: Err(reason),
-            steps: Vec::new(),
-        },
-        Ok(request) => Checked {
-            told: holds(format, &request, &facts),
-            steps: format.explain(&request, &facts),
-        },
+    let (told, steps) = match policy.read(headers, &mut kept) {
+        Err(reason) => (Err(reason), Vec::new()),
+        Ok(request) => (
+            holds(format, &request, &facts),
+            format.explain(&request, &facts),
+        ),
+    };
+    Ok(Checked {
+        told,
+        decided,
+        steps,
     })
 }
 

@@ -4,7 +4,7 @@
 //! Either way it goes through [`Policy::parse`], so that what holds here holds in Envoy.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use keygate_core::config::{FORMATS, Problem};
 use keygate_core::policy::Policy;
@@ -14,8 +14,9 @@ use keygate_core::signed_url::Format;
 use keygate_core::signed_url::private_key::PrivateKey;
 use serde_json::{Map, Value, json};
 
-use crate::check::read;
+use crate::check::{misread, read};
 use crate::error::CliError;
+use crate::policy_file::PolicyFile;
 use crate::secret::{Key, Source};
 
 /// The variable under which the generated policy finds the secret that was given.
@@ -106,6 +107,8 @@ pub struct Args {
 pub struct Links {
     /// A policy in which one rule requires it for everything.
     pub policy: Policy,
+    /// The whole policy that the provider is of, or why Envoy would refuse that one.
+    pub whole: Option<Result<PolicyFile, CliError>>,
     /// What signs, when the provider holds public keys.
     pub private_key: Option<PrivateKey>,
 }
@@ -136,7 +139,7 @@ impl Args {
                         "{name} is in the policy: give no option for it"
                     )));
                 }
-                self.of_policy(&read(file)?)
+                self.of_policy(file, &read(file)?)
             }
             None => self.of_options(more),
         }
@@ -223,11 +226,12 @@ impl Args {
         })?;
         Ok(Links {
             policy,
+            whole: None,
             private_key,
         })
     }
 
-    fn of_policy(&self, text: &[u8]) -> Result<Links, CliError> {
+    fn of_policy(&self, file: &Path, text: &[u8]) -> Result<Links, CliError> {
         let usage = |message: String| CliError::Usage(message);
         if self.source.is_given() {
             return Err(usage(
@@ -235,8 +239,11 @@ impl Args {
                     .to_owned(),
             ));
         }
-        let written: Value = serde_json::from_slice(text)
-            .map_err(|error| usage(format!("the policy is no JSON: {error}")))?;
+        let written: Value = serde_json::from_slice(text).map_err(|error| {
+            let error = error.to_string();
+            let why = misread(text).map_or(error.as_str(), |it| it);
+            usage(format!("{} is not a policy: {why}", file.display()))
+        })?;
         let all = written["providers"].as_object().into_iter().flatten();
         let links: Vec<_> = all
             .filter(|(_, it)| it["type"] == "signed_url")
@@ -256,6 +263,7 @@ impl Args {
             .map_err(|problems| usage(format!("{} (see keygate check)", told(&problems))))?;
         Ok(Links {
             policy,
+            whole: Some(PolicyFile::parse(file, text)),
             private_key: self.source.private_key()?,
         })
     }

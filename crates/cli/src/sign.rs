@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use ipnet::IpNet;
 use keygate_core::path::Target;
+use keygate_core::reason::{PublicReason, Reason};
 use keygate_core::request::Header;
 use keygate_core::signed_url::find_parameter;
 use keygate_core::signed_url::sign::{Order, Scope, Signed};
@@ -186,12 +187,28 @@ fn warn(links: &Links, args: &Args, signed: &Signed, now: UnixMillis) -> Result<
     let client = args.address.first().map(IpNet::addr);
     let client = client.or(Some(IpAddr::from([127, 0, 0, 1])));
     let at = args.not_before.map_or(now, |it| it.max(now));
-    if let Err(reason) = check(links, &request, client, at)?.told {
+    let checked = check(links, &request, client, at)?;
+    if let Err(reason) = checked.told {
         let told = reasons::explain(reason);
         eprintln!(
             "warning: this provider would refuse it: {}: {told}",
             reason.code()
         );
+        return Ok(());
+    }
+    if let Some(Err(error)) = &links.whole {
+        eprintln!("warning: {error}");
+    }
+    // Whatever else a client brings, the policy refuses the path; of a path alone the host is
+    // not known, and so not the rule.
+    let is_known = signed.url.contains("://") && !signed.url.starts_with('/');
+    let decided = checked.decided.filter(|_| is_known);
+    let refused = decided.and_then(|it| Some((it.refused?, it.told)));
+    let is_of_path = |it: Reason| it.public() == PublicReason::AmbiguousRequest;
+    if let Some((reason, told)) = refused.filter(|(it, _)| is_of_path(*it) || *it == Reason::NoRule)
+    {
+        let why = reasons::explain(reason);
+        eprintln!("warning: the policy would refuse it: {told}: {why}");
     }
     Ok(())
 }

@@ -1,15 +1,16 @@
-//! `keygate verify`: whether a link holds, and why not.
+//! `keygate verify`: whether a link is valid and passes the filter, and why not.
 
 use std::net::IpAddr;
 use std::process::ExitCode;
 
 use keygate_core::time::UnixMillis;
 
+use crate::envoy;
 use crate::error::CliError;
 use crate::explain::request::add;
-use crate::link::{check, headers, parse_time, time_or_now};
+use crate::link::{Checked, check, headers, parse_time, time_or_now};
 use crate::output;
-use crate::provider;
+use crate::provider::{self, Links};
 use crate::reasons::explain;
 
 const EXAMPLES: &str = "\
@@ -18,8 +19,11 @@ Examples:
   keygate verify '/cat.mp4?verify=1700000000-…' --ttl 10m --now 2026-11-22T12:00:00Z
   keygate verify 'https://media.example.com/cat.mp4?kg=kg1.…' --policy policy.json --explain
 
-Exit code 0 when the link holds, 1 when it does not; the reason is printed, and what
-its format can say of it. No secret is printed, and no MAC that would be right.";
+With --policy, the whole policy decides the request, as the filter does: give the URL
+with its host, and with --method, --header, --cookie and --client what the rules ask for.
+Exit code 0 when the link is valid and the policy does not refuse the request, otherwise
+1; the reason is printed, and what the format knows about it. No secret is printed, and
+no MAC that would be right.";
 
 /// Check a signed URL or path.
 #[derive(clap::Args)]
@@ -62,10 +66,12 @@ pub struct Args {
     #[arg(long, value_name = "DURATION", help_heading = "Provider")]
     skew: Option<String>,
     #[command(flatten)]
+    envoy: envoy::Args,
+    #[command(flatten)]
     provider: provider::Args,
 }
 
-/// Prints whether the link holds.
+/// Prints whether the link is valid, and with a policy what the filter does.
 pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     let now = time_or_now(args.now)?;
     let links = args.provider.links(&[
@@ -79,28 +85,63 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     if !args.cookie.is_empty() {
         request.push(("cookie".into(), args.cookie.join("; ").into()));
     }
+    if let Some(Err(error)) = links.whole {
+        return Err(error);
+    }
     let checked = check(&links, &request, args.client, now)?;
-    let exit_code = match &checked.told {
+    print(args, &links, &checked)
+}
+
+/// Prints the answer of the filter first, then what else is known of the link.
+fn print(args: &Args, links: &Links, checked: &Checked) -> Result<ExitCode, CliError> {
+    let decided = checked.decided.as_ref();
+    let by_filter = decided.and_then(|it| it.refused);
+    let by_link = checked.told.as_ref().err().copied();
+    if let Some(reason) = by_filter.or(by_link) {
+        output::line(&format!("refused: {}: {}", reason.code(), explain(reason)))?;
+    }
+    match &checked.told {
         Ok(link) => {
             let end = link.until.map(|it| format!(", until {it}"));
-            output::line(&format!("valid{}", end.unwrap_or_default()))?;
+            let (before, after) = match by_filter {
+                Some(_) => (
+                    "  the link alone is valid",
+                    ", but the policy refuses the request",
+                ),
+                None => ("valid", ""),
+            };
+            output::line(&format!("{before}{}{after}", end.unwrap_or_default()))?;
             if let Some(prefix) = &link.prefix {
                 output::line(&format!("  opens all below {prefix}"))?;
             }
             if let Some(account) = &link.account {
                 output::line(&format!("  account \"{account}\""))?;
             }
-            ExitCode::SUCCESS
         }
-        Err(reason) => {
-            output::line(&format!("refused: {}: {}", reason.code(), explain(*reason)))?;
-            ExitCode::from(1)
+        Err(reason) if by_filter.is_some_and(|it| it != *reason) => {
+            output::line(&format!(
+                "  the link: {}: {}",
+                reason.code(),
+                explain(*reason)
+            ))?;
         }
-    };
+        Err(_) => {}
+    }
+    if let Some(decided) = decided {
+        output::line(&format!("  {}", decided.told))?;
+        if decided.takes_encoded_slash {
+            args.envoy.tell(|note| output::line(&format!("  {note}")))?;
+        }
+    }
     if args.explain || checked.told.is_err() {
         for step in &checked.steps {
             output::line(&format!("  {step}"))?;
         }
     }
-    Ok(exit_code)
+    let is_refused = by_filter.or(by_link).is_some();
+    // Without a secret of another provider the policy may refuse what the edge lets pass.
+    if let (true, Ok(_), Some(Ok(file))) = (is_refused, &checked.told, &links.whole) {
+        file.note_missing();
+    }
+    Ok(ExitCode::from(u8::from(is_refused)))
 }

@@ -12,6 +12,7 @@ use keygate_core::policy::Policy;
 
 use crate::document::{Node, line_and_column};
 use crate::environment::StandIns;
+use crate::envoy;
 use crate::error::CliError;
 use crate::link::time_or_now;
 use crate::output;
@@ -36,6 +37,8 @@ pub struct Args {
     /// Exit with 1 also when there are warnings
     #[arg(long)]
     deny_warnings: bool,
+    #[command(flatten)]
+    envoy: envoy::Args,
 }
 
 /// Prints the problems, or that there are none; then what is hardly meant.
@@ -75,11 +78,19 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
             "{file}:{line}:{column}: {level}: {path}: {message}"
         ))?;
     }
+    let allows = policy.rules.all().iter().find(|it| it.allow_encoded_slash);
+    let mut is_hidden = false;
+    if let Some(rule) = allows {
+        args.envoy.tell(|note| {
+            is_hidden |= note.starts_with("warning");
+            output::line(&format!("{note} (for rule \"{}\")", rule.name))
+        })?;
+    }
     output::line(&format!(
         "{file}: holds ({} rules)",
         policy.rules.all().len()
     ))?;
-    let has_warnings = remarks.iter().any(|it| it.level == Level::Warning);
+    let has_warnings = is_hidden || remarks.iter().any(|it| it.level == Level::Warning);
     Ok(ExitCode::from(u8::from(args.deny_warnings && has_warnings)))
 }
 
@@ -111,7 +122,7 @@ fn lines(
 
 /// For a text that is no JSON: its reader says where it stopped.
 fn unplaced(problem: &Problem, text: &str) -> String {
-    if let Some(hint) = wrapper(text) {
+    if let Some(hint) = misread(text.as_bytes()) {
         return format!("1:1: {hint}");
     }
     let message = problem.to_string();
@@ -135,6 +146,24 @@ fn wrapper(text: &str) -> Option<&'static str> {
         Some("this is a WasmPlugin: give what stands in it under spec.pluginConfig, as JSON")
     } else {
         None
+    }
+}
+
+/// What a text is that cannot be read as a policy, and what to give instead.
+pub fn misread(text: &[u8]) -> Option<&'static str> {
+    match text {
+        [0xef, 0xbb, 0xbf, ..] => Some(
+            "the file begins with a byte order mark (BOM), which JSON does not allow: save it as \
+             UTF-8 without one",
+        ),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            Some("the file is UTF-16, and JSON is UTF-8: save it as UTF-8 without a BOM")
+        }
+        _ if text.trim_ascii().is_empty() => Some(
+            "the file is empty: a policy is a JSON object with \"version\", \"rules\" and \
+             \"unmatched\" (README.md lists every field)",
+        ),
+        _ => wrapper(&String::from_utf8_lossy(text)),
     }
 }
 

@@ -9,7 +9,9 @@ use keygate_core::rule::Mode;
 use serde_json::Value;
 
 use super::{outcome, rules, steps};
-use crate::reasons;
+use crate::edge::{refused, takes_encoded_slash};
+use crate::error::CliError;
+use crate::{envoy, reasons};
 
 /// What is printed, and how the command ends.
 pub struct Explained {
@@ -35,11 +37,21 @@ pub fn explain(
     written: &Value,
     headers: &[Header],
     facts: &Facts<'_>,
-) -> Explained {
+    envoy: &envoy::Args,
+) -> Result<Explained, CliError> {
+    let verdict = policy.decide(headers, facts);
     let mut page = Page::default();
     let mut kept = String::new();
     match policy.read(headers, &mut kept) {
-        Ok(request) => body(&mut page, policy, written, &request, facts),
+        Ok(request) => {
+            body(&mut page, policy, written, &request, facts);
+            if takes_encoded_slash(&request, refused(&verdict)) {
+                envoy.tell(|note| {
+                    page.line("envoy", 0, note);
+                    Ok(())
+                })?;
+            }
+        }
         Err(reason) => {
             let why = reasons::explain(reason);
             page.line(
@@ -49,12 +61,11 @@ pub fn explain(
             );
         }
     }
-    let verdict = policy.decide(headers, facts);
     let exit_code = outcome::print(&mut page, &verdict);
-    Explained {
+    Ok(Explained {
         text: page.0.trim_end().to_owned(),
         exit_code,
-    }
+    })
 }
 
 fn body(

@@ -1,6 +1,6 @@
 //! `keygate explain`: what a policy says of a request, and why.
 //!
-//! The verdict is that of [`Policy::decide`], as in the filter. The steps before it ask
+//! The verdict is that of `Policy::decide`, as in the filter. The steps before it ask
 //! the same pieces again, one by one; nothing is decided here.
 
 mod answer;
@@ -15,16 +15,15 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use keygate_core::policy::{Client, Facts, Policy};
+use keygate_core::policy::{Client, Facts};
 use keygate_core::session::NoClaims;
 use keygate_core::time::UnixMillis;
-use serde_json::Value;
 
-use crate::check::read;
-use crate::environment::StandIns;
+use crate::envoy;
 use crate::error::CliError;
 use crate::link::{parse_time, time_or_now};
 use crate::output;
+use crate::policy_file::PolicyFile;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -68,24 +67,14 @@ pub struct Args {
     /// The key service does not know the app key
     #[arg(long)]
     unknown_key: bool,
+    #[command(flatten)]
+    envoy: envoy::Args,
 }
 
 /// Prints the steps and the verdict.
 pub fn run(args: &Args) -> Result<ExitCode, CliError> {
-    let text = read(&args.policy)?;
-    let stand_ins = StandIns::of(&text);
-    let policy = Policy::parse(&text, &|name| stand_ins.get(name)).map_err(|problems| {
-        let first = problems.first().map(ToString::to_string);
-        CliError::Usage(format!(
-            "{}: {} (see keygate check)",
-            args.policy.display(),
-            first.unwrap_or_default()
-        ))
-    })?;
-    for name in stand_ins.missing() {
-        eprintln!("note: {name} is not set here: nothing that it signed or made can hold");
-    }
-    let written: Value = serde_json::from_slice(&text).unwrap_or_default();
+    let file = PolicyFile::read(&args.policy)?;
+    file.note_missing();
     let headers = request::headers(&args.request, &args.host, &args.header)?;
     let keys = lookup::Given::new(args.key_record.as_deref(), args.unknown_key)?;
     let facts = Facts {
@@ -94,7 +83,7 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
         claims: &NoClaims,
         now: time_or_now(args.now)?,
     };
-    let explained = answer::explain(&policy, &written, &headers, &facts);
+    let explained = answer::explain(&file.policy, &file.written, &headers, &facts, &args.envoy)?;
     output::line(&explained.text)?;
     Ok(explained.exit_code)
 }

@@ -214,7 +214,9 @@ fn policy() -> tempfile::NamedTempFile {
         "store": { "type": "signed_url", "format": "s3", "secrets": "store",
           "region": "eu-west-1" }
       },
-      "rules": [{ "name": "all", "match": { "path": "/**" }, "require": "links" }],
+      "rules": [
+        { "name": "all", "match": { "path": "/**" }, "require": { "any": ["links", "store"] } }
+      ],
       "unmatched": "deny"
     }"#;
     std::fs::write(file.path(), text).unwrap();
@@ -243,7 +245,10 @@ fn the_provider_of_a_policy_signs_and_verifies_as_the_edge_does() {
         "{signed}{err}"
     );
     let (told, _) = run(&[&["verify", signed.trim()], &links[..]].concat(), 0);
-    assert_eq!(told, "valid, until 2023-11-14T22:23:20.000Z\n");
+    assert_eq!(
+        told,
+        "valid, until 2023-11-14T22:23:20.000Z\n  rule \"all\": the request passes\n"
+    );
     // Longer than this edge takes: signed, since another may, and told.
     let (_, err) = run(
         &[&["sign", url, "--expires-in", "2h"], &links[..]].concat(),

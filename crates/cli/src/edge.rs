@@ -1,0 +1,91 @@
+//! What the filter does with the request of a link: the whole policy decides, as in Envoy, not
+//! the provider alone.
+
+use keygate_core::grant::Outcome;
+use keygate_core::path::readable;
+use keygate_core::policy::{Facts, Policy, Verdict};
+use keygate_core::reason::Reason;
+use keygate_core::request::{Header, Request};
+use keygate_core::rule::Mode;
+
+/// The filter's answer to a request.
+pub struct Decided {
+    /// Why the filter refuses the request, if it does.
+    pub refused: Option<Reason>,
+    /// Whether the filter accepts `%2F` in the path, which Envoy may refuse before the filter.
+    pub takes_encoded_slash: bool,
+    /// What the filter does, and by which rule, in one line.
+    pub told: String,
+}
+
+/// Decides a request.
+pub fn decide(policy: &Policy, headers: &[Header], facts: &Facts<'_>) -> Decided {
+    let mut kept = String::new();
+    let request = policy.read(headers, &mut kept).ok();
+    let rule = request.as_ref().map(|it| place(policy, it));
+    let rule = rule.unwrap_or_else(|| "the request is refused before any rule".to_owned());
+    let verdict = policy.decide(headers, facts);
+    let refused = refused(&verdict);
+    Decided {
+        refused,
+        takes_encoded_slash: request.is_some_and(|it| takes_encoded_slash(&it, refused)),
+        told: format!("{rule}: {}", done(&verdict)),
+    }
+}
+
+/// Why a verdict refuses the request, if it does.
+pub fn refused(verdict: &Verdict) -> Option<Reason> {
+    match verdict {
+        Verdict::Deny(denial) => Some(denial.reason),
+        Verdict::Allow(_) | Verdict::Ask(_) | Verdict::Redeem(_) | Verdict::Reply(_) => None,
+    }
+}
+
+/// Whether the path holds `%2F` and is not refused for it.
+pub fn takes_encoded_slash(request: &Request<'_>, refused: Option<Reason>) -> bool {
+    request.target.has_encoded_slash && refused != Some(Reason::EncodedSlash)
+}
+
+/// The rule that the request meets.
+fn place(policy: &Policy, request: &Request<'_>) -> String {
+    let path = readable(request.target.path);
+    let (method, host) = (request.method, &request.authority);
+    match policy.rules.find(request, &path) {
+        Some(rule) => {
+            let mode = match rule.mode {
+                Mode::Block => "",
+                Mode::Challenge(_) => " (mode challenge)",
+                Mode::Simulate => " (mode simulate)",
+                Mode::Off => " (mode off)",
+            };
+            format!("rule \"{}\"{mode}", rule.name)
+        }
+        None => format!("no rule matches {method} {path} of {host}"),
+    }
+}
+
+fn done(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Allow(grant) => match grant.outcome {
+            Outcome::Verified => "the request passes".to_owned(),
+            Outcome::Cleared => "the request passes, by a solved challenge".to_owned(),
+            Outcome::Anonymous => "the request passes, and no credential is checked".to_owned(),
+            Outcome::Unchecked => {
+                "the request passes unchecked while the key service is away".to_owned()
+            }
+            Outcome::WouldDeny(reason) => {
+                let reason = reason.code();
+                format!("the request passes, since the rule does not enforce {reason}")
+            }
+        },
+        Verdict::Ask(_) => "the filter would ask the key service about the API key".to_owned(),
+        Verdict::Redeem(_) => {
+            "the link works once; the filter would ask the key service whether it was used"
+                .to_owned()
+        }
+        Verdict::Reply(reply) => format!("answered with {} {}", reply.status, reply.code),
+        Verdict::Deny(denial) => {
+            format!("refused with {} {}", denial.status, denial.reason.code())
+        }
+    }
+}

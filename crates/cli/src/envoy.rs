@@ -1,0 +1,94 @@
+//! What Envoy does with a path before Keygate sees it, by the one field that matters here:
+//! `path_with_escaped_slashes_action`.
+//!
+//! The file is Envoy's own configuration, in YAML or JSON. Only this field is looked for, by its
+//! name: a reader of YAML would have nothing more to say.
+
+use std::path::PathBuf;
+
+use crate::check::read;
+use crate::error::CliError;
+
+const FIELD: &str = "path_with_escaped_slashes_action";
+
+/// Where Envoy's configuration is.
+#[derive(clap::Args)]
+#[group(id = "envoy-options")]
+pub struct Args {
+    /// Envoy's own configuration (YAML or JSON), for what Envoy does with %2F before the filter
+    #[arg(long, value_name = "FILE")]
+    envoy: Option<PathBuf>,
+}
+
+impl Args {
+    /// Says what becomes of a path with `%2F` in front of the filter: nothing, if this Envoy
+    /// hands it on.
+    pub fn tell(&self, mut line: impl FnMut(&str) -> Result<(), CliError>) -> Result<(), CliError> {
+        let Some(file) = &self.envoy else {
+            return line(&format!(
+                "note: %2F reaches Keygate only if Envoy's {FIELD} is KEEP_UNCHANGED (see --envoy)"
+            ));
+        };
+        let text = read(file)?;
+        let text = String::from_utf8_lossy(&text);
+        for (number, action) in actions(&text) {
+            if let Some(told) = before_the_filter(action) {
+                let file = file.display();
+                line(&format!(
+                    "warning: {file}:{number}: {FIELD} is {action}: {told}. \
+                     allow_encoded_slash needs KEEP_UNCHANGED"
+                ))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Each value of the field, with its line. A listener without the field keeps `%2F`.
+fn actions(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = text.lines().zip(1..);
+    let lines = lines.filter(|(line, _)| !line.trim_start().starts_with('#'));
+    lines.flat_map(|(line, number)| {
+        let values = line.split(FIELD).skip(1);
+        let is_word = |it: char| it.is_ascii_alphanumeric() || it == '_';
+        let value = move |rest: &'_ str| -> Option<(usize, usize)> {
+            let start = rest.find(is_word)?;
+            let after = rest.get(start..)?;
+            let end = after.find(|it| !is_word(it)).unwrap_or(after.len());
+            Some((start, end))
+        };
+        values.filter_map(move |rest| {
+            let (start, length) = value(rest)?;
+            Some((number, rest.get(start..)?.get(..length)?))
+        })
+    })
+}
+
+fn before_the_filter(action: &str) -> Option<&'static str> {
+    match action {
+        "KEEP_UNCHANGED" | "IMPLEMENTATION_SPECIFIC_DEFAULT" => None,
+        "REJECT_REQUEST" => Some("Envoy answers 400 to a path with %2F, and Keygate never sees it"),
+        "UNESCAPE_AND_REDIRECT" => {
+            Some("Envoy redirects to the path with \"/\", and Keygate never sees %2F")
+        }
+        "UNESCAPE_AND_FORWARD" => {
+            Some("Envoy turns %2F into \"/\", and Keygate decides that other path")
+        }
+        _ => Some("Keygate does not know this value"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actions_are_found_in_yaml_and_json_but_not_in_comments() {
+        let text = "a:\n  path_with_escaped_slashes_action: REJECT_REQUEST # why\n\
+                    # path_with_escaped_slashes_action: KEEP_UNCHANGED\n\
+                    {\"path_with_escaped_slashes_action\":\"KEEP_UNCHANGED\",\n\
+                    path_with_escaped_slashes_action:";
+        let found: Vec<_> = actions(text).collect();
+        assert_eq!(found, [(2, "REJECT_REQUEST"), (4, "KEEP_UNCHANGED")]);
+    }
+}
