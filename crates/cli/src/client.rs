@@ -95,8 +95,12 @@ impl KeyService {
 
     fn judge(&self, answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<String, CliError> {
         let base = &self.base;
-        let unreachable =
-            |error| CliError::Service(format!("cannot reach the key service at {base}: {error}"));
+        let unreachable = |error| {
+            CliError::Service(format!(
+                "cannot reach the key service at {base}: {error} (start it with \
+                     `keygate serve`, or set KEYGATE_SERVICE to its URL)"
+            ))
+        };
         let mut answer = answer.map_err(unreachable)?;
         if !is_marked(answer.headers()) {
             let status = answer.status().as_u16();

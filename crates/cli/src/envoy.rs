@@ -20,27 +20,38 @@ pub struct Args {
     envoy: Option<PathBuf>,
 }
 
+/// Envoy's configuration, if it was given.
+pub struct Envoy(Option<(PathBuf, String)>);
+
 impl Args {
-    /// Says what becomes of a path with `%2F` in front of the filter: nothing, if this Envoy
-    /// hands it on.
-    pub fn tell(&self, mut line: impl FnMut(&str) -> Result<(), CliError>) -> Result<(), CliError> {
+    /// Reads the file.
+    pub fn read(&self) -> Result<Envoy, CliError> {
         let Some(file) = &self.envoy else {
-            return line(&format!(
-                "note: %2F reaches Keygate only if Envoy's {FIELD} is KEEP_UNCHANGED (see --envoy)"
-            ));
+            return Ok(Envoy(None));
         };
-        let text = read(file)?;
-        let text = String::from_utf8_lossy(&text);
-        for (number, action) in actions(&text) {
-            if let Some(told) = before_the_filter(action) {
-                let file = file.display();
-                line(&format!(
-                    "warning: {file}:{number}: {FIELD} is {action}: {told}. \
-                     allow_encoded_slash needs KEEP_UNCHANGED"
-                ))?;
-            }
-        }
-        Ok(())
+        let text = String::from_utf8_lossy(&read(file)?).into_owned();
+        Ok(Envoy(Some((file.clone(), text))))
+    }
+}
+
+impl Envoy {
+    /// Says what becomes of a path with `%2F` in front of the filter: nothing, if this Envoy
+    /// hands it on. A remark is a note, or a warning.
+    pub fn remarks(&self) -> Vec<String> {
+        let Some((file, text)) = &self.0 else {
+            return vec![format!(
+                "note: %2F reaches Keygate only if Envoy's {FIELD} is KEEP_UNCHANGED (see --envoy)"
+            )];
+        };
+        let file = file.display();
+        let told = actions(text).filter_map(|(number, action)| {
+            let told = before_the_filter(action)?;
+            Some(format!(
+                "warning: {file}:{number}: {FIELD} is {action}: {told}. \
+                 allow_encoded_slash needs KEEP_UNCHANGED"
+            ))
+        });
+        told.collect()
     }
 }
 

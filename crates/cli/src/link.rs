@@ -47,6 +47,12 @@ pub fn time_or_now(given: Option<UnixMillis>) -> Result<UnixMillis, CliError> {
         .ok_or_else(|| CliError::Usage("the clock of this machine is wrong".to_owned()))
 }
 
+/// An address of a client.
+pub fn parse_address(text: &str) -> Result<IpAddr, String> {
+    let address = text.parse();
+    address.map_err(|_| "must be an IP address, such as 192.0.2.7 or 2001:db8::7".to_owned())
+}
+
 /// Unix seconds, or RFC 3339.
 pub fn parse_time(text: &str) -> Result<UnixMillis, String> {
     match text.parse() {

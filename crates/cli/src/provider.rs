@@ -15,6 +15,7 @@ use keygate_core::signed_url::private_key::PrivateKey;
 use serde_json::{Map, Value, json};
 
 use crate::check::{misread, read};
+use crate::environment::required;
 use crate::error::CliError;
 use crate::policy_file::PolicyFile;
 use crate::secret::{Key, Source};
@@ -193,6 +194,7 @@ impl Args {
                 CliError::Usage("--ring needs a name, a \"=\" and a variable".to_owned())
             })?;
             let encoding = self.encoding.unwrap_or_default().name();
+            required(variable)?;
             rings[name] = json!([{ "id": id, "env": variable, "encoding": encoding }]);
         }
         fields.insert("type".to_owned(), "signed_url".into());
@@ -220,15 +222,42 @@ impl Args {
         }
         let policy = parsed.map_err(|problems| {
             let told = told(&problems).replace(&format!("the value of {GIVEN}"), &place);
-            CliError::Usage(format!(
-                "{told} (fields of the format {format} are given with --set FIELD=VALUE)"
-            ))
+            let of_secret = told.strip_prefix("secrets.given[0].env: ");
+            CliError::Usage(match of_secret {
+                Some(told) => told.replace(GIVEN, &place),
+                None => {
+                    format!(
+                        "{told} (fields of the format {format} are given with --set FIELD=VALUE)"
+                    )
+                }
+            })
         })?;
         Ok(Links {
             policy,
             whole: None,
             private_key,
         })
+    }
+
+    /// Why no provider of the policy is the one that was asked for.
+    fn no_provider(&self, policy: &Value, links: &[(&String, &Value)]) -> String {
+        let names: Vec<String> = links.iter().map(|(it, _)| format!("\"{it}\"")).collect();
+        match (&self.provider, names.as_slice()) {
+            (Some(name), _) => match policy["providers"][name.as_str()]["type"].as_str() {
+                Some(other) => format!(
+                    "the provider \"{name}\" is of the type {other}: links need one of signed_url"
+                ),
+                None => format!("the policy has no provider \"{name}\" of signed URLs"),
+            },
+            (None, []) => {
+                "the policy has no provider of signed URLs (\"type\": \"signed_url\")".to_owned()
+            }
+            (None, names) => format!(
+                "the policy has {} providers of signed URLs: name one with --provider: {}",
+                names.len(),
+                names.join(", ")
+            ),
+        }
     }
 
     fn of_policy(&self, file: &Path, text: &[u8]) -> Result<Links, CliError> {
@@ -250,13 +279,7 @@ impl Args {
             .filter(|(name, _)| self.provider.as_ref().is_none_or(|it| it == *name))
             .collect();
         let [(_, provider)] = links.as_slice() else {
-            return Err(usage(match &self.provider {
-                Some(name) => format!("the policy has no provider \"{name}\" of signed URLs"),
-                None => format!(
-                    "the policy has {} providers of signed URLs: name one with --provider",
-                    links.len()
-                ),
-            }));
+            return Err(usage(self.no_provider(&written, &links)));
         };
         let policy = alone(&written["secrets"], provider);
         let policy = Policy::parse(policy.to_string().as_bytes(), &environment)

@@ -90,8 +90,8 @@ impl Source {
     fn bytes(&self) -> Result<(Vec<u8>, String), CliError> {
         if let Some(secret) = &self.secret {
             eprintln!(
-                "warning: --secret stands in the list of processes and in the history of the \
-                 shell: better --secret-env, --secret-file or --secret-prompt"
+                "warning: other users can read --secret in the list of processes, and the shell \
+                 keeps it in its history: use --secret-env, --secret-file or --secret-prompt"
             );
             return Ok((secret.clone().into_bytes(), "--secret".to_owned()));
         }
@@ -110,13 +110,19 @@ impl Source {
             return Ok((secret.into_bytes(), "the prompt".to_owned()));
         }
         let variable = self.secret_env.as_deref().unwrap_or(DEFAULT_VARIABLE);
-        let value = required(variable)?.into_encoded_bytes();
+        let value = required(variable).map_err(|error| {
+            CliError::Usage(format!(
+                "{error}: set it, or name the secret with --secret-env, --secret-file or \
+                 --secret-prompt"
+            ))
+        })?;
+        let value = value.into_encoded_bytes();
         Ok((value, variable.to_owned()))
     }
 }
 
 fn text(bytes: Vec<u8>, file: &Path) -> Result<String, CliError> {
-    let message = || format!("{}: is no text", file.display());
+    let message = || format!("{} is not UTF-8 text", file.display());
     String::from_utf8(bytes).map_err(|_| CliError::Usage(message()))
 }
 

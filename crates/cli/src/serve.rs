@@ -29,7 +29,12 @@ SIGTERM and SIGINT stop the service after the requests in flight, 10 s at most."
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Where to listen; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8801")]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8801",
+        value_parser = parse_listen
+    )]
     listen: SocketAddr,
     /// The SQLite file; made if it does not exist
     #[arg(long, value_name = "FILE", default_value = "keygate.db")]
@@ -56,6 +61,11 @@ pub struct Args {
     edge_token_env: String,
     #[command(flatten)]
     assertions: AssertionArgs,
+}
+
+fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    let address = text.parse();
+    address.map_err(|_| "must be an IP address and a port, such as 127.0.0.1:8801".to_owned())
 }
 
 /// Serves until a signal.

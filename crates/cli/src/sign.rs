@@ -67,8 +67,8 @@ pub struct Args {
     /// The request must have this cookie; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_pair)]
     cookie: Vec<(String, String)>,
-    /// Whose the link is: the upstream is told
-    #[arg(long)]
+    /// The account of the link: the upstream is told
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     account: Option<String>,
     /// The link works once; without an id, a random one is made
     #[arg(long, value_name = "ID", num_args = 0..=1, require_equals = true, default_missing_value = "")]

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use keygate_core::time::UnixMillis;
 
-use crate::envoy;
+use crate::envoy::{self, Envoy};
 use crate::error::CliError;
 use crate::explain::request::add;
-use crate::link::{Checked, check, headers, parse_time, time_or_now};
+use crate::link::{Checked, check, headers, parse_address, parse_time, time_or_now};
 use crate::output;
 use crate::provider::{self, Links};
 use crate::reasons::explain;
@@ -42,10 +42,10 @@ pub struct Args {
     #[arg(long, value_name = "NAME: VALUE")]
     header: Vec<String>,
     /// A cookie of it; may be repeated
-    #[arg(long, value_name = "NAME=VALUE")]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_cookie)]
     cookie: Vec<String>,
     /// The address of the client
-    #[arg(long, value_name = "IP")]
+    #[arg(long, value_name = "IP", value_parser = parse_address)]
     client: Option<IpAddr>,
     /// Check as if it were this time (RFC 3339, or unix seconds)
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
@@ -74,6 +74,7 @@ pub struct Args {
 /// Prints whether the link is valid, and with a policy what the filter does.
 pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     let now = time_or_now(args.now)?;
+    let envoy = args.envoy.read()?;
     let links = args.provider.links(&[
         ("stamp", args.stamp.clone()),
         ("ttl", args.ttl.clone()),
@@ -89,11 +90,25 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
         return Err(error);
     }
     let checked = check(&links, &request, args.client, now)?;
-    print(args, &links, &checked)
+    print(args, &links, &checked, &envoy)
+}
+
+/// The text may hold a credential, so no message repeats it.
+fn parse_cookie(text: &str) -> Result<String, String> {
+    let name = text.split_once('=').map(|(name, _)| name);
+    match name.is_some_and(|name| !name.is_empty()) {
+        true => Ok(text.to_owned()),
+        false => Err("must be a name, a \"=\" and a value".to_owned()),
+    }
 }
 
 /// Prints the answer of the filter first, then what else is known of the link.
-fn print(args: &Args, links: &Links, checked: &Checked) -> Result<ExitCode, CliError> {
+fn print(
+    args: &Args,
+    links: &Links,
+    checked: &Checked,
+    envoy: &Envoy,
+) -> Result<ExitCode, CliError> {
     let decided = checked.decided.as_ref();
     let by_filter = decided.and_then(|it| it.refused);
     let by_link = checked.told.as_ref().err().copied();
@@ -130,7 +145,9 @@ fn print(args: &Args, links: &Links, checked: &Checked) -> Result<ExitCode, CliE
     if let Some(decided) = decided {
         output::line(&format!("  {}", decided.told))?;
         if decided.takes_encoded_slash {
-            args.envoy.tell(|note| output::line(&format!("  {note}")))?;
+            for note in envoy.remarks() {
+                output::line(&format!("  {note}"))?;
+            }
         }
     }
     if args.explain || checked.told.is_err() {

@@ -2,7 +2,7 @@
 
 mod collect;
 
-use std::io::Read as _;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -25,7 +25,11 @@ Examples:
 
 The file holds the JSON of the filter's configuration alone, not Envoy's around it
 (for that: envoy --mode validate). A variable that is not set here is taken as good.
-Exit code 0 when the configuration holds, 1 when it does not.";
+Exit code 0 when the configuration is valid, 1 when it is not.";
+
+/// The longest policy, secret, list of headers or key record that is read: far more than Envoy
+/// takes, and little enough to be read at once.
+const MAX_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Check a filter configuration; every wrong field is named, with line and column.
 #[derive(clap::Args)]
@@ -44,6 +48,11 @@ pub struct Args {
 /// Prints the problems, or that there are none; then what is hardly meant.
 pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     let text = read(&args.file)?;
+    if let Some(hint) = damaged(&text) {
+        output::line(&format!("{}:1:1: {hint}", args.file.display()))?;
+        return Ok(ExitCode::from(1));
+    }
+    let envoy = args.envoy.read()?;
     let stand_ins = StandIns::of(&text);
     let environment = |name: &str| stand_ins.get(name);
     let checked = Policy::parse(&text, &environment);
@@ -78,16 +87,16 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
             "{file}:{line}:{column}: {level}: {path}: {message}"
         ))?;
     }
-    let allows = policy.rules.all().iter().find(|it| it.allow_encoded_slash);
-    let mut is_hidden = false;
-    if let Some(rule) = allows {
-        args.envoy.tell(|note| {
-            is_hidden |= note.starts_with("warning");
-            output::line(&format!("{note} (for rule \"{}\")", rule.name))
-        })?;
+    let mut rules = policy.rules.all().iter();
+    let allows = rules.find(|rule| rule.allow_encoded_slash);
+    let notes = allows.map(|_| envoy.remarks()).unwrap_or_default();
+    for note in &notes {
+        let rule = allows.map_or("", |rule| &rule.name);
+        output::line(&format!("{note} (for rule \"{rule}\")"))?;
     }
+    let is_hidden = notes.iter().any(|note| note.starts_with("warning"));
     output::line(&format!(
-        "{file}: holds ({} rules)",
+        "{file}: valid ({} rules)",
         policy.rules.all().len()
     ))?;
     let has_warnings = is_hidden || remarks.iter().any(|it| it.level == Level::Warning);
@@ -151,6 +160,12 @@ fn wrapper(text: &str) -> Option<&'static str> {
 
 /// What a text is that cannot be read as a policy, and what to give instead.
 pub fn misread(text: &[u8]) -> Option<&'static str> {
+    damaged(text).or_else(|| wrapper(&String::from_utf8_lossy(text)))
+}
+
+/// Why no policy can be in these bytes.
+fn damaged(text: &[u8]) -> Option<&'static str> {
+    let start = text.trim_ascii_start();
     match text {
         [0xef, 0xbb, 0xbf, ..] => Some(
             "the file begins with a byte order mark (BOM), which JSON does not allow: save it as \
@@ -163,17 +178,32 @@ pub fn misread(text: &[u8]) -> Option<&'static str> {
             "the file is empty: a policy is a JSON object with \"version\", \"rules\" and \
              \"unmatched\" (README.md lists every field)",
         ),
-        _ => wrapper(&String::from_utf8_lossy(text)),
+        _ if start.starts_with(b"//") || start.starts_with(b"/*") => {
+            Some("the file begins with a comment, which JSON does not allow: remove every comment")
+        }
+        _ if std::str::from_utf8(text).is_err() => {
+            Some("the file is not UTF-8: save it as UTF-8 without a BOM")
+        }
+        _ => None,
     }
 }
 
-/// The bytes of a file, or of standard input for "-".
+/// The bytes of a file, or of standard input for "-"; at most [`MAX_BYTES`].
 pub fn read(file: &Path) -> Result<Vec<u8>, CliError> {
-    let bytes = if file == Path::new("-") {
-        let mut bytes = Vec::new();
-        std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
-    } else {
-        std::fs::read(file)
+    let mut bytes = Vec::new();
+    let mut read = |from: &mut dyn Read| from.take(MAX_BYTES + 1).read_to_end(&mut bytes);
+    let done = match file == Path::new("-") {
+        true => read(&mut std::io::stdin()),
+        false => std::fs::File::open(file).and_then(|mut file| read(&mut file)),
     };
-    bytes.map_err(|error| CliError::Usage(format!("cannot read {}: {error}", file.display())))
+    let cannot = |why: &dyn std::fmt::Display| {
+        CliError::Usage(format!("cannot read {}: {why}", file.display()))
+    };
+    match done {
+        Ok(length) if length as u64 > MAX_BYTES => {
+            Err(cannot(&format!("it has more than {MAX_BYTES} bytes")))
+        }
+        Ok(_) => Ok(bytes),
+        Err(error) => Err(cannot(&error)),
+    }
 }

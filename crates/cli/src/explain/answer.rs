@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::{outcome, rules, steps};
 use crate::edge::{refused, takes_encoded_slash};
-use crate::error::CliError;
-use crate::{envoy, reasons};
+use crate::envoy::Envoy;
+use crate::reasons;
 
 /// What is printed, and how the command ends.
 pub struct Explained {
@@ -37,8 +37,8 @@ pub fn explain(
     written: &Value,
     headers: &[Header],
     facts: &Facts<'_>,
-    envoy: &envoy::Args,
-) -> Result<Explained, CliError> {
+    envoy: &Envoy,
+) -> Explained {
     let verdict = policy.decide(headers, facts);
     let mut page = Page::default();
     let mut kept = String::new();
@@ -46,10 +46,9 @@ pub fn explain(
         Ok(request) => {
             body(&mut page, policy, written, &request, facts);
             if takes_encoded_slash(&request, refused(&verdict)) {
-                envoy.tell(|note| {
-                    page.line("envoy", 0, note);
-                    Ok(())
-                })?;
+                for note in envoy.remarks() {
+                    page.line("envoy", 0, &note);
+                }
             }
         }
         Err(reason) => {
@@ -62,10 +61,10 @@ pub fn explain(
         }
     }
     let exit_code = outcome::print(&mut page, &verdict);
-    Ok(Explained {
+    Explained {
         text: page.0.trim_end().to_owned(),
         exit_code,
-    })
+    }
 }
 
 fn body(

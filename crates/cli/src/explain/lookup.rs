@@ -33,7 +33,11 @@ impl Given {
                 knowledge,
             });
         };
-        let wrong = |error: String| CliError::Usage(format!("{}: {error}", file.display()));
+        let wrong = |error: String| {
+            // A place in a text that nobody wrote.
+            let why = error.split(" at line ").next().unwrap_or_default();
+            CliError::Usage(format!("{} is not a key record: {why}", file.display()))
+        };
         let text = read(file)?;
         let mut json: Value = serde_json::from_slice(&text).map_err(|it| wrong(it.to_string()))?;
         let members = json.as_object_mut();

@@ -21,7 +21,7 @@ use keygate_core::time::UnixMillis;
 
 use crate::envoy;
 use crate::error::CliError;
-use crate::link::{parse_time, time_or_now};
+use crate::link::{parse_address, parse_time, time_or_now};
 use crate::output;
 use crate::policy_file::PolicyFile;
 
@@ -55,7 +55,7 @@ pub struct Args {
     #[arg(long, value_name = "HOST", default_value = "localhost")]
     host: String,
     /// The address of the client
-    #[arg(long, value_name = "IP")]
+    #[arg(long, value_name = "IP", value_parser = parse_address)]
     client: Option<IpAddr>,
     /// Decide as if it were this time (RFC 3339, or unix seconds)
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
@@ -74,16 +74,17 @@ pub struct Args {
 /// Prints the steps and the verdict.
 pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     let file = PolicyFile::read(&args.policy)?;
-    file.note_missing();
     let headers = request::headers(&args.request, &args.host, &args.header)?;
     let keys = lookup::Given::new(args.key_record.as_deref(), args.unknown_key)?;
+    let envoy = args.envoy.read()?;
+    file.note_missing();
     let facts = Facts {
         client: Client::Known(args.client),
         keys: &keys,
         claims: &NoClaims,
         now: time_or_now(args.now)?,
     };
-    let explained = answer::explain(&file.policy, &file.written, &headers, &facts, &args.envoy)?;
+    let explained = answer::explain(&file.policy, &file.written, &headers, &facts, &envoy);
     output::line(&explained.text)?;
     Ok(explained.exit_code)
 }

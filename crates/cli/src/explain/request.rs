@@ -10,8 +10,19 @@ use crate::link;
 
 /// All headers of a request: its pseudo-headers, and those that were given.
 pub fn headers(request: &str, host: &str, given: &[String]) -> Result<Vec<Header>, CliError> {
-    let (method, url) = request.split_once(' ').unwrap_or(("GET", request));
-    let mut headers = link::headers(method, url.trim(), host)?;
+    let mut words = request.split_ascii_whitespace();
+    let (method, url) = match (words.next(), words.next(), words.next()) {
+        (Some(method), Some(url), None) => (method, url),
+        (Some(url), None, None) if url.contains('/') => ("GET", url),
+        _ => {
+            return Err(CliError::Usage(
+                "--request must be a method and a path or URL, such as 'GET /media/cat.jpg': \
+                 percent-encode a space in the path as %20"
+                    .to_owned(),
+            ));
+        }
+    };
+    let mut headers = link::headers(method, url, host)?;
     add(&mut headers, given)?;
     Ok(headers)
 }

@@ -28,7 +28,7 @@ fn the_policy_of_the_demo_holds_with_one_note() {
     let (lines, notes) = check(&demo_policy(), &["--deny-warnings"], 0);
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(lines[0].contains("note: rules[3].mode: is left on"));
-    assert_eq!(lines[1], " holds (4 rules)");
+    assert_eq!(lines[1], " valid (4 rules)");
     assert!(notes.contains("KEYGATE_MEDIA is not set here"), "{notes}");
 }
 

@@ -8,6 +8,7 @@ mod formats;
 mod import;
 mod keys;
 mod links;
+mod newcomer;
 mod one_truth;
 mod schema;
 mod secrets;

@@ -92,7 +92,7 @@ fn a_secret_in_an_argument_is_taken_with_a_warning() {
     assert_eq!(output.stdout, link().as_bytes());
     let warning = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
-        warning.starts_with("warning: --secret stands in"),
+        warning.starts_with("warning: other users can read --secret "),
         "{warning}"
     );
     assert!(!warning.contains(SECRET), "{warning}");

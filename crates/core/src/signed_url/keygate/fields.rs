@@ -51,6 +51,16 @@ pub struct Fields<'a> {
     pub once: Option<&'a str>,
 }
 
+/// What the value of a field must be.
+fn rule_of(letter: char) -> &'static str {
+    match letter {
+        'p' => "a prefix starts and ends with \"/\"",
+        'g' => "a glob starts with \"/\"",
+        'm' => "a method is 1 to 24 of A to Z and -",
+        _ => "see docs/signed-urls.md",
+    }
+}
+
 /// Why a text is no list of fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FieldError {
@@ -58,10 +68,10 @@ pub enum FieldError {
     #[error("the fields are not of the form letter, length, \":\", value")]
     Form,
     /// The value is not what this field holds.
-    #[error("the field {0} is not of its form")]
+    #[error("the field {0} has an invalid value: {rule}", rule = rule_of(*.0))]
     Value(char),
     /// An unknown field, one out of order, or one too many.
-    #[error("the field {0} is unknown, out of order, or stands too often")]
+    #[error("the field {0} is unknown, out of order, or given more than once")]
     Place(char),
     /// A field that each token has.
     #[error("the field {0} is missing")]

@@ -1,0 +1,166 @@
+//! Mistakes of a first hour: each ends with code 1 or 2 and a message that says what to do.
+
+use std::path::Path;
+
+use crate::support::{demo_policy, keygate};
+
+const SECRET: &str = "a secret of thirty-two bytes, ok";
+const REQUEST: &str = "GET https://h.example/media/a";
+
+/// What is printed, to both.
+#[track_caller]
+fn refused(dir: &Path, args: &[&str], code: i32) -> String {
+    let done = keygate(args).current_dir(dir).assert().code(code);
+    let output = done.get_output();
+    let all = [&output.stdout[..], &output.stderr[..]].concat();
+    String::from_utf8(all).unwrap()
+}
+
+#[test]
+fn a_file_that_is_not_a_policy_is_named_for_what_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let policy = demo_policy();
+    let utf16: Vec<u8> = [0xfeff_u16]
+        .into_iter()
+        .chain(policy.encode_utf16())
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let bom = [b"\xef\xbb\xbf", policy.as_bytes()].concat();
+    let comment = [b"// the policy\n", policy.as_bytes()].concat();
+    let cases: [(&[u8], &str); 6] = [
+        (b"", "the file is empty: a policy is a JSON object"),
+        (b" \r\n", "the file is empty"),
+        (&bom, "byte order mark (BOM)"),
+        (&utf16, "the file is UTF-16"),
+        (&comment, "begins with a comment"),
+        (b"{ \"version\": \"\xff\" }", "the file is not UTF-8"),
+    ];
+    for (text, told) in cases {
+        std::fs::write(dir.path().join("p.json"), text).unwrap();
+        let check = refused(dir.path(), &["check", "p.json"], 1);
+        assert!(
+            check.starts_with("p.json:1:1: ") && check.contains(told),
+            "{check}"
+        );
+        let explain = ["explain", "--policy", "p.json", "--request", REQUEST];
+        let verify = ["verify", "https://h.example/a", "--policy", "p.json"];
+        for args in [&explain[..], &verify] {
+            let printed = refused(dir.path(), args, 2);
+            assert!(
+                printed.contains(told) && printed.contains("p.json"),
+                "{printed}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_policy_with_windows_line_ends_is_valid() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = demo_policy().replace('\n', "\r\n");
+    std::fs::write(dir.path().join("p.json"), text).unwrap();
+    let printed = refused(dir.path(), &["check", "p.json"], 0);
+    assert!(printed.contains("p.json: valid ("), "{printed}");
+}
+
+#[test]
+fn a_file_without_an_end_is_not_read_to_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let endless = "/dev/zero";
+    let commands: [&[&str]; 3] = [
+        &["check", endless],
+        &["explain", "--policy", endless, "--request", REQUEST],
+        &["sign", "/a", "--secret-file", endless],
+    ];
+    for args in commands {
+        let printed = refused(dir.path(), args, 2);
+        let told = "cannot read /dev/zero: it has more than 8388608 bytes";
+        assert!(printed.contains(told), "{printed}");
+    }
+}
+
+#[test]
+fn a_wrong_option_says_what_a_right_one_is() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("p.json"), demo_policy()).unwrap();
+    std::fs::write(dir.path().join("list.json"), "{}").unwrap();
+    let explain = ["explain", "--policy", "p.json", "--request"];
+    let sign = ["sign", "/a", "--policy"];
+    let given = ["sign", "/a", "--secret-env", "SECRET"];
+    let keygate_format = ["--format", "keygate", "--expires-in", "1h"];
+    let given_format = [&given[..], &keygate_format].concat();
+    let with = |first: &[&'static str], more: &[&'static str]| [first, more].concat();
+    let cases = [
+        (
+            with(&explain, &["GET"]),
+            "a method and a path or URL, such as 'GET /media/cat.jpg'",
+        ),
+        (with(&explain, &["GET /a b"]), "percent-encode a space"),
+        (
+            with(&explain, &[REQUEST, "--client", "1.2.3"]),
+            "such as 192.0.2.7",
+        ),
+        (
+            with(&explain, &[REQUEST, "--envoy", "none.yaml"]),
+            "cannot read none.yaml",
+        ),
+        (
+            with(&explain, &[REQUEST, "--key-record", "list.json"]),
+            "list.json is not a key record: missing field `id`\n",
+        ),
+        (
+            with(&sign, &["p.json", "--provider", "app-key"]),
+            "is of the type app_key",
+        ),
+        (
+            with(&sign, &["list.json"]),
+            "has no provider of signed URLs",
+        ),
+        (
+            with(&["sign", "/a"], &[]),
+            "KEYGATE_MEDIA is not set: set it, or name the secret",
+        ),
+        (
+            with(&given, &["--set", "parameter=p", "--ring", "salt=UNSET"]),
+            "keygate: the environment variable UNSET is not set\n",
+        ),
+        (
+            with(&given, &["--encoding", "hex"]),
+            "keygate: SECRET is not valid hex\n",
+        ),
+        (
+            with(&given_format, &["--prefix", "a"]),
+            "a prefix starts and ends with \"/\"",
+        ),
+        (
+            with(&given_format, &["--account", ""]),
+            "a value is required",
+        ),
+        (
+            with(&["verify", "/a"], &["--cookie", "x"]),
+            "must be a name, a \"=\" and a value",
+        ),
+        (
+            with(&["serve"], &["--listen", "8801"]),
+            "such as 127.0.0.1:8801",
+        ),
+        (
+            with(&["keys", "list"], &["--service", "http://127.0.0.1:1"]),
+            "start it with `keygate serve`",
+        ),
+    ];
+    for (args, told) in cases {
+        let done = keygate(&args)
+            .current_dir(dir.path())
+            .env("SECRET", SECRET)
+            .assert();
+        let output = done.get_output();
+        let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            matches!(output.status.code(), Some(2 | 3)),
+            "{args:?}: {printed}"
+        );
+        assert!(printed.contains(told), "{args:?}: {printed}");
+        assert!(!printed.contains(SECRET), "{args:?}: {printed}");
+    }
+}
