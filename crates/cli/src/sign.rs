@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::process::ExitCode;
 
 use ipnet::IpNet;
+use keygate_core::address::range;
 use keygate_core::path::Target;
 use keygate_core::reason::{PublicReason, Reason};
 use keygate_core::request::Header;
@@ -233,9 +234,7 @@ fn borrowed(pairs: &[(String, String)]) -> Vec<(&str, &str)> {
 
 /// A network, or an address alone.
 fn parse_network(text: &str) -> Result<IpNet, String> {
-    let alone = || text.parse::<IpAddr>().map(IpNet::from).ok();
-    let network = text.parse().ok().or_else(alone);
-    network.ok_or_else(|| "must be an address or a range such as 192.0.2.0/24".to_owned())
+    range(text).ok_or_else(|| "must be an address or a range such as 192.0.2.0/24".to_owned())
 }
 
 /// The text may hold a credential, so no message repeats it.

@@ -4,6 +4,7 @@
 //! what is known of keys, and `now`. Start at [`policy::Policy::decide`]; what may
 //! stand in a configuration is read by [`config`]; each way to refuse is in [`reason`].
 
+pub mod address;
 pub mod answer;
 pub mod app_key;
 pub mod assertion;

@@ -100,7 +100,11 @@ impl KnownKey {
             }),
             status: record.status,
             expires_at: record.expires_at,
-            allowed_ips: record.allowed_ips.clone(),
+            allowed_ips: record
+                .allowed_ips
+                .iter()
+                .map(|it| crate::address::canonical(*it))
+                .collect(),
             allowed_referrers: referrers.map_err(|_| UnusableRecord("allowed_referrers"))?,
         })
     }
@@ -249,6 +253,21 @@ mod tests {
 
     fn known() -> Rc<KnownKey> {
         Rc::new(KnownKey::try_from(&record()).unwrap())
+    }
+
+    #[test]
+    fn an_ipv4_mapped_range_of_a_key_admits_the_ipv4_client() {
+        let mut record = record();
+        record.allowed_ips = vec!["::ffff:10.0.0.0/104".parse().unwrap()];
+        let known = KnownKey::try_from(&record).unwrap();
+        for (client, expected) in [
+            ("10.1.2.3", Ok(())),
+            ("::ffff:10.1.2.3", Ok(())),
+            ("11.1.2.3", Err(Reason::AddressNotAllowed)),
+        ] {
+            let client = Client::Known(client.parse().ok());
+            assert_eq!(known.check(None, client, UnixMillis(0)), expected);
+        }
     }
 
     #[test]

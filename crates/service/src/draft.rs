@@ -1,9 +1,9 @@
 //! A key that is wanted: as written in the body, and as checked.
 
 use std::collections::HashSet;
-use std::net::IpAddr;
 
 use ipnet::IpNet;
+use keygate_core::address;
 use keygate_core::referrer::ReferrerPattern;
 use keygate_core::time::{Millis, UnixMillis};
 use keygate_core::wire::{MAX_ALLOWED_IPS, MAX_ALLOWED_REFERRERS, MAX_NAME, MAX_SCOPES};
@@ -185,12 +185,10 @@ fn allowed_referrers(texts: Vec<String>) -> Result<Vec<String>, Problem> {
 
 /// An address, or a range without host bits: `10.0.0.7/8` is more likely a slip than a wish.
 fn range(text: &str) -> Result<IpNet, &'static str> {
-    if let Ok(address) = text.parse::<IpAddr>() {
-        return Ok(address.into());
-    }
-    let net: IpNet = text
-        .parse()
-        .map_err(|_| "must be an IP address or a CIDR range, such as \"10.0.0.0/8\"")?;
+    let net = address::range(text).ok_or(
+        "must be an IP address or a CIDR range, such as \"10.0.0.0/8\"; a range of IPv4-mapped \
+         addresses needs a prefix of at least 96 bits",
+    )?;
     if net.addr() != net.network() {
         return Err("must be a CIDR range whose host bits are zero");
     }

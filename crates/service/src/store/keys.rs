@@ -1,5 +1,6 @@
 //! Keys: insert, read, page, revoke.
 
+use keygate_core::address;
 use keygate_core::app_key::KeyHash;
 use keygate_core::time::UnixMillis;
 use rusqlite::types::Type;
@@ -277,7 +278,10 @@ pub(super) fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
         name: row.get(3)?,
         scopes: from_json(row, 4)?,
         metadata: RawValue::from_string(row.get(5)?).map_err(|error| corrupt(5, error))?,
-        allowed_ips: from_json(row, 6)?,
+        allowed_ips: from_json::<Vec<_>>(row, 6)?
+            .into_iter()
+            .map(address::canonical)
+            .collect(),
         created_at: millis(row, 7)?.ok_or_else(|| corrupt(7, "no time"))?,
         expires_at: millis(row, 8)?,
         revoked: revoked.transpose()?,

@@ -48,6 +48,8 @@ fn every_wrong_field_of_a_new_key_is_named() {
         ("allowed_ips[0]", json!(["10.0.0.0/33"])),
         ("allowed_ips[1]", json!(["::1", "localhost"])),
         ("allowed_ips[0]", json!(["10.0.0.7/8"])),
+        ("allowed_ips[0]", json!(["::ffff:10.0.0.0/95"])),
+        ("allowed_ips[0]", json!(["::ffff:10.0.0.7/104"])),
         ("allowed_referrers", json!("https://a.example")),
         ("allowed_referrers", json!(vec!["https://a.example"; 17])),
         ("allowed_referrers[0]", json!(["https://*"])),

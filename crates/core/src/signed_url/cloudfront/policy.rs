@@ -1,9 +1,8 @@
 //! The policy of a link: one statement, for one resource, until a time.
 
-use std::net::IpAddr;
-
 use ipnet::IpNet;
 
+use crate::address::range;
 use crate::json::Value;
 use crate::policy::Client;
 use crate::reason::Reason;
@@ -46,11 +45,7 @@ impl Document {
         let names = ["DateLessThan", "DateGreaterThan", "IpAddress"];
         let [less, greater, address] = condition?.closed(names)?;
         let seconds = |time| only(time, "AWS:EpochTime")?.number();
-        let range = |address| {
-            let text = only(address, "AWS:SourceIp")?.text()?;
-            let net = text.parse::<IpNet>().ok();
-            net.or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
-        };
+        let range = |address| range(&only(address, "AWS:SourceIp")?.text()?);
         // Missing, or of the right form.
         Some(Self {
             resource: match resource {

@@ -1,10 +1,9 @@
 //! The text of a token: fields joined by `~`, each once, the signature last.
 
-use std::net::IpAddr;
-
 use ipnet::IpNet;
 
 use super::Keys;
+use crate::address::range;
 use crate::policy::Client;
 use crate::reason::Reason;
 use crate::signed_url::google::base64url::{Padding, decode};
@@ -170,10 +169,6 @@ pub(super) fn is_header_name(name: &str) -> bool {
 fn ip_ranges(text: &str) -> Result<Vec<Option<IpNet>>, Reason> {
     let bytes = decode(text, Padding::Never).ok_or(Reason::MalformedCredential)?;
     let text = String::from_utf8(bytes).map_err(|_| Reason::MalformedCredential)?;
-    let range = |it: &str| {
-        let net = it.parse::<IpNet>().ok();
-        net.or_else(|| it.parse::<IpAddr>().ok().map(IpNet::from))
-    };
     let ranges: Vec<Option<IpNet>> = text.split(',').map(range).collect();
     if ranges.len() > MAX_RANGES {
         return Err(Reason::MalformedCredential);

@@ -1,9 +1,6 @@
 //! The fields of a token: letter, length, `:` and value, in one order.
 
-use std::net::IpAddr;
-
-use ipnet::IpNet;
-
+use crate::address::range;
 use crate::time::UnixMillis;
 
 /// The letters in their order, and how often each may stand.
@@ -188,7 +185,7 @@ impl<'a> Fields<'a> {
             }
             'g' => is_glob(value),
             'i' => is_parameter(value),
-            'a' => address(value).is_some(),
+            'a' => range(value).is_some(),
             'r' => is_header(value),
             'c' => is_cookie(value),
             _ => false,
@@ -270,14 +267,6 @@ fn is_glob(text: &str) -> bool {
 fn is_parameter(text: &str) -> bool {
     let name = text.strip_suffix('*').unwrap_or(text);
     !text.is_empty() && !name.contains(['*', '&', '=', '#'])
-}
-
-/// An address, or a range as in RFC 4632.
-pub(super) fn address(text: &str) -> Option<IpNet> {
-    match text.parse::<IpAddr>() {
-        Ok(address) => Some(IpNet::from(address.to_canonical())),
-        Err(_) => text.parse().ok(),
-    }
 }
 
 /// RFC 9110 section 5.6.2, in lower case.

@@ -6,9 +6,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 
-use super::fields::{Fields, address};
+use super::fields::Fields;
 use super::text::{self, Subject, name_of};
 use super::{Algorithm, Keygate, Keys, covers};
+use crate::address::range;
 use crate::credential::{cookie_values, decode_token};
 use crate::cut::{cut, parts};
 use crate::identity::Identity;
@@ -368,7 +369,7 @@ fn once<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Result<&'a [u8], Reas
 /// Whether the client is where the link permits.
 #[inline]
 fn from_here(fields: &Fields<'_>, facts: &Facts<'_>) -> Result<(), Reason> {
-    let mut ranges = fields.values('a').filter_map(address).peekable();
+    let mut ranges = fields.values('a').filter_map(range).peekable();
     if ranges.peek().is_none() {
         return Ok(());
     }

@@ -1,7 +1,5 @@
 //! The claims of a token, and what each asks for (RFC 9246 section 2.1).
 
-use std::net::IpAddr;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ipnet::IpNet;
@@ -9,6 +7,7 @@ use regex_lite::RegexBuilder;
 use sha2::{Digest as _, Sha256};
 
 use super::Ignores;
+use crate::address::range;
 use crate::json::{self, Value};
 use crate::policy::Client;
 use crate::reason::Reason;
@@ -202,11 +201,6 @@ impl Claims {
             false => Err(Reason::AddressNotAllowed),
         }
     }
-}
-
-fn range(text: &str) -> Option<IpNet> {
-    let net = text.parse::<IpNet>().ok();
-    net.or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
 impl Container {
