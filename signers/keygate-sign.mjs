@@ -72,7 +72,8 @@ export async function sign(url, { keyId, secret, privateKey, expires, notBefore,
     !given(prefix) && globs.length === 0 && ["P", path],
     !anyQuery && ["Q", withoutIgnored(query, ignore)],
     ...headers.map(([, value]) => ["R", fieldValue(value, "headers")]),
-    ...cookies.map(([, value]) => ["C", fieldValue(value, "cookies")]),
+    // One pair of double quotes is no part of a cookie's value (RFC 6265 section 4.1.1).
+    ...cookies.map(([, value]) => ["C", fieldValue(value, "cookies").replace(/^"(.*)"$/s, "$1")]),
   ]);
   need(given(secret) !== given(privateKey), "give either secret or privateKey");
   const algorithm = encode([["A", given(secret) ? "HS256" : "EdDSA"]]);
@@ -232,6 +233,8 @@ function address(text) {
   const url = ip.includes(":") ? `http://[${ip}]/` : `http://${ip}/`;
   const isWhole = URL.canParse(url) && (ip.includes(":") || new URL(url).hostname === ip);
   need(isWhole && bits <= (ip.includes(":") ? 128 : 32), `addresses: ${text} is none`);
+  const isMapped = /^\[::ffff:[^:]+:[^:]+\]$/.test(new URL(url).hostname) && text.includes("/");
+  need(!isMapped || bits >= 96, "addresses: a range of IPv4-mapped addresses needs at least 96 bits");
   return text;
 }
 

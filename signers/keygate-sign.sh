@@ -156,6 +156,9 @@ address() {
   if [[ $1 == */* ]]; then
     match "${1#*/}" '0|[1-9][0-9]{0,2}' addresses
     ((${1#*/} <= most)) || die "addresses: $1 is none"
+    if [[ $1 =~ ^(::|(0+:){5})[fF]{4}: ]] && ((${1#*/} < 96)); then
+      die 'addresses: a range of IPv4-mapped addresses needs at least 96 bits'
+    fi
   fi
 }
 
@@ -197,7 +200,12 @@ sign() {
   [[ ${prefix-} || ${#globs[@]} -gt 0 ]] || request+=$(field P "$path")
   [[ ${any_query-} ]] || request+=$(field Q "$(kept "${query#\?}" "${ignore[@]}")")
   for it in "${headers[@]}"; do request+=$(field R "${it#* }" "$value"); done
-  for it in "${cookies[@]}"; do request+=$(field C "${it#* }" "$value"); done
+  # One pair of double quotes is no part of a cookie's value (RFC 6265 section 4.1.1).
+  for it in "${cookies[@]}"; do
+    it=${it#* }
+    if [[ $it == '"'*'"' ]]; then it=${it:1:-1}; fi
+    request+=$(field C "$it" "$value")
+  done
 
   [[ -z ${KEYGATE_PRIVATE_KEY-} ]] || algorithm=EdDSA
   [[ -z ${KEYGATE_PRIVATE_KEY-} || -z ${KEYGATE_SECRET-} ]] || die 'give either KEYGATE_SECRET or KEYGATE_PRIVATE_KEY'

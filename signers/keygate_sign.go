@@ -150,6 +150,12 @@ func (l Link) Sign() (string, error) {
 	}
 	headers, headerValues := unzip(l.Headers)
 	cookies, cookieValues := unzip(l.Cookies)
+	for i, value := range cookieValues {
+		// One pair of double quotes is no part of it (RFC 6265 section 4.1.1).
+		if len(value) > 1 && strings.HasPrefix(value, `"`) && strings.HasSuffix(value, `"`) {
+			cookieValues[i] = value[1 : len(value)-1]
+		}
+	}
 	token := f.encode(
 		field{"k", []string{l.KeyID}},
 		field{"e", []string{fmt.Sprint(l.Expires)}},
@@ -333,8 +339,9 @@ func (f *failures) address(text string) {
 	if address, err := netip.ParseAddr(text); err == nil && address.Zone() == "" {
 		bits = fmt.Sprintf("/%d", address.BitLen())
 	}
-	_, err := netip.ParsePrefix(text + bits)
+	prefix, err := netip.ParsePrefix(text + bits)
 	f.need(err == nil, "addresses: %q is none", text)
+	f.need(!prefix.Addr().Is4In6() || prefix.Bits() >= 96, "addresses: a range of IPv4-mapped addresses needs at least 96 bits")
 }
 
 func when(condition bool, value string) []string {

@@ -89,7 +89,8 @@ function sign(
         . encode('P', $prefix !== null || $globs !== [] ? [] : [$path])
         . encode('Q', $anyQuery ? [] : [withoutIgnored($query, $ignore)])
         . encode('R', $headers, $value)
-        . encode('C', $cookies, $value);
+        // One pair of double quotes is no part of a cookie's value (RFC 6265 section 4.1.1).
+        . encode('C', preg_replace('/^"(.*)"$/Ds', '$1', $cookies), $value);
     $signature = $privateKey === null ? hmac($secret, $text) : ed25519($privateKey, $text);
     $token = 'kg1.' . base64Url($fields) . '.' . base64Url($signature);
     need(strlen($token) <= 4096, 'the token is longer than 4096 characters');
@@ -285,6 +286,9 @@ function address(string $text): string
     $most = str_contains($address, ':') ? 128 : 32;
     $isOne = filter_var($address, FILTER_VALIDATE_IP) && preg_match('/^(0|[1-9]\d{0,2})$/D', $bits);
     need($isOne && (int) $bits <= $most, "addresses: $text is none");
+    $mapped = str_starts_with(inet_pton($address), str_repeat("\0", 10) . "\xff\xff");
+    $isNarrow = !$mapped || $address === $text || (int) $bits >= 96;
+    need($isNarrow, 'addresses: a range of IPv4-mapped addresses needs at least 96 bits');
     return $text;
 }
 

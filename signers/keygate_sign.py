@@ -86,7 +86,8 @@ def sign(url, key_id, secret, expires, *, not_before=None, method="GET", any_hos
     of_request += [] if prefix is not None or globs else [("P", path)]
     of_request += [] if any_query else [("Q", _kept(query, ignore))]
     of_request += [("R", _value(it, "headers")) for _, it in headers]
-    of_request += [("C", _value(it, "cookies")) for _, it in cookies]
+    # One pair of double quotes is no part of a cookie's value (RFC 6265 section 4.1.1).
+    of_request += [("C", re.sub(r'(?s)^"(.*)"$', r"\1", _value(it, "cookies"))) for _, it in cookies]
 
     algorithm = [("A", "HS256" if ed25519 is None else "EdDSA")]
     token_fields = _encode(fields)
@@ -244,9 +245,12 @@ def _time(seconds, field):
 
 def _address(text):
     try:
-        ipaddress.ip_network(text, strict=False)
+        network = ipaddress.ip_interface(text)
     except ValueError as error:
         raise SignError(f"addresses: {error}") from None
+    mapped = getattr(network.ip, "ipv4_mapped", None)
+    _need(mapped is None or network.network.prefixlen >= 96,
+          "addresses: a range of IPv4-mapped addresses needs at least 96 bits")
     return _match(r"[0-9A-Fa-f.:]+(/(0|[1-9][0-9]*))?", text, "addresses")
 
 

@@ -117,6 +117,7 @@ fn no_signer_signs_a_field_that_is_not_of_its_form() {
         json!({ "addresses": ["192.0.2.256"] }),
         json!({ "addresses": ["192.0.2.0/33"] }),
         json!({ "addresses": ["2001:db8::/129"] }),
+        json!({ "addresses": ["::ffff:10.0.0.0/95"] }),
         json!({ "addresses": ["1:2:3"] }),
         json!({ "addresses": ["fe80::1%eth0"] }),
         json!({ "addresses": vec!["::1"; 17] }),

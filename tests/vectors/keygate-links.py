@@ -81,9 +81,10 @@ def signed_text(link, fields):
     if not link.get("any_query"):
         parameters = canonical(link["query"]).split("&") if link["query"] else []
         out += field("Q", "&".join(it for it in parameters if not is_ignored(it, link)))
-    for letter, name in (("R", "headers"), ("C", "cookies")):
-        for pair in link.get(name, []):
-            out += field(letter, pair[1])
+    for pair in link.get("headers", []):
+        out += field("R", pair[1])
+    for pair in link.get("cookies", []):
+        out += field("C", re.sub('^"(.*)"$', r"\1", pair[1]))
     return out
 
 
@@ -178,6 +179,8 @@ VECTORS = [
     vector("header", headers=[["user-agent", "tv/1.0 (x)"]]),
     vector("headers", headers=[["x-b", "2"], ["x-a", "1"]]),
     vector("cookie", cookies=[["sid", "s-1=="]]),
+    vector("cookie_quoted", cookies=[["sid", '"s-1"']]),
+    vector("address_mapped", addresses=["::ffff:192.0.2.0/120"], client="192.0.2.7"),
     vector("account", account="alice@example.com"),
     vector("carrier_path", carrier="path", name="~kg", query="q=hd"),
     vector("carrier_header", carrier="header", name="x-link", query="q=hd"),

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::reason::Reason;
 use crate::request::Request;
-use crate::signed_url::find_parameter;
+use crate::signed_url::find_token;
 
 /// Longest credential that is looked at; a longer one is malformed.
 pub const MAX_CREDENTIAL: usize = 8 * 1024;
@@ -76,7 +76,8 @@ pub fn find<'a>(
 ) -> Result<Option<Found<'a>>, Reason> {
     let mut found: Option<(&'a Carrier, &'a [u8])> = None;
     for carrier in carriers {
-        for text in carrier.occurrences(request)? {
+        let texts = carrier.occurrences(request)?;
+        for text in texts.into_iter().filter(|it| !carrier.is_empty(it)) {
             if found.replace((carrier, text)).is_some() {
                 return Err(Reason::DuplicateCredential);
             }
@@ -84,7 +85,7 @@ pub fn find<'a>(
     }
     // `Authorization: Bearer A` beside `Authorization: Digest B`: one of the two is not ours.
     let uses_authorization = carriers.iter().any(Carrier::is_authorization);
-    if uses_authorization && request.values("authorization").nth(1).is_some() {
+    if uses_authorization && authorizations(request).nth(1).is_some() {
         return Err(Reason::DuplicateCredential);
     }
     let Some((carrier, text)) = found else {
@@ -119,11 +120,18 @@ impl Carrier {
         matches!(self, Self::Bearer | Self::Basic)
     }
 
+    /// Whether a text holds no credential: it is empty, or Basic without a password.
+    fn is_empty(&self, text: &[u8]) -> bool {
+        text.is_empty()
+            || matches!(self, Self::Basic)
+                && decode_basic(text).is_some_and(|(_, password)| password.is_empty())
+    }
+
     /// The raw credential texts in this carrier, in order.
     #[inline]
     fn occurrences<'a>(&'a self, request: &Request<'a>) -> Result<Vec<&'a [u8]>, Reason> {
         let with_scheme = |scheme| {
-            let values = request.values("authorization");
+            let values = authorizations(request);
             values
                 .filter_map(|value| strip_scheme(value, scheme))
                 .collect()
@@ -134,14 +142,38 @@ impl Carrier {
             Self::Header(name) => request.values(name).collect(),
             Self::Cookie(name) => cookie_values(request, name).collect(),
             Self::Query(name) => {
-                let found = find_parameter(&request.target, name)?;
+                let found = find_token(&request.target, name)?;
                 found.map(|it| it.value.as_bytes()).into_iter().collect()
             }
         })
     }
 }
 
-/// The values of every cookie of this name, in order.
+/// The values of `authorization` that are not empty. Envoy joins several by a comma: one
+/// beside empty ones is taken alone.
+#[inline]
+fn authorizations<'a>(request: &Request<'a>) -> impl Iterator<Item = &'a [u8]> {
+    let values = request.values("authorization").map(<[u8]>::trim_ascii);
+    let values = values.map(|value| {
+        let mut parts = value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+        let mut whole = parts.clone().filter(|part| !is_bare(part));
+        match (value.contains(&b','), whole.next(), whole.next()) {
+            (true, Some(only), None) => only,
+            (true, None, _) => parts.next().unwrap_or_default(),
+            _ => value,
+        }
+    });
+    values.filter(|value| !is_bare(value))
+}
+
+/// Nothing, or a scheme of ours with nothing behind it.
+fn is_bare(value: &[u8]) -> bool {
+    let is = |scheme: &str| value.eq_ignore_ascii_case(scheme.as_bytes());
+    value.is_empty() || is("bearer") || is("basic")
+}
+
+/// The values of every cookie of this name, in order. One pair of double quotes around a
+/// value is not part of it (RFC 6265 section 4.1.1).
 #[inline]
 pub fn cookie_values<'a>(request: &Request<'a>, name: &str) -> impl Iterator<Item = &'a [u8]> {
     let pairs = request.values("cookie").flat_map(cookie_pairs);
@@ -195,6 +227,16 @@ fn cookie_value<'a>(pair: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let (found, rest) = pair.split_at_checked(equals)?;
     (found.trim_ascii() == name.as_bytes())
         .then(|| rest.strip_prefix(b"=").map(<[u8]>::trim_ascii))?
+        .map(unquoted)
+}
+
+/// A value without one pair of double quotes around it.
+#[inline]
+pub(crate) fn unquoted(value: &[u8]) -> &[u8] {
+    let inner = value
+        .strip_prefix(b"\"")
+        .and_then(|it| it.strip_suffix(b"\""));
+    inner.unwrap_or(value)
 }
 
 /// Percent-decodes the text of a token; `+` stays `+`.
@@ -274,7 +316,7 @@ mod tests {
 
     #[test]
     fn two_credentials_are_refused_wherever_they_stand() {
-        let rows: [&[(&str, &[u8])]; 9] = [
+        let rows: [&[(&str, &[u8])]; 8] = [
             &[("authorization", b"Bearer KEY,Bearer KEY")],
             &[("authorization", b"Basic YWxpY2U6S0VZ, Digest x")],
             &[("authorization", b"Bearer KEY"), ("x-api-key", b"KEY")],
@@ -286,7 +328,6 @@ mod tests {
                 ("authorization", b"Bearer KEY"),
                 ("authorization", b"Digest KEY"),
             ],
-            &[("x-api-key", b"KEY"), ("x-api-key", b"")],
             &[("cookie", b"app_key=KEY; app_key=KEY")],
             &[("cookie", b"app_key=KEY"), ("cookie", b"app_key=KEY2")],
             &[("cookie", b"app_key=KEY"), ("x-api-key", b"KEY")],
@@ -297,8 +338,48 @@ mod tests {
     }
 
     #[test]
-    fn a_scheme_without_a_credential_is_an_empty_one() {
-        assert_eq!(found(&[("authorization", b"Bearer")]), Ok(Some(Vec::new())));
+    fn an_empty_value_is_no_credential_and_hides_none() {
+        let key = ("x-api-key", &b"KEY"[..]);
+        let empty: [(&str, &[u8]); 12] = [
+            ("authorization", b""),
+            ("authorization", b"Bearer"),
+            ("authorization", b"Bearer "),
+            ("authorization", b"basic"),
+            ("authorization", b","),
+            ("authorization", b"Bearer, "),
+            // "alice:"
+            ("authorization", b"Basic YWxpY2U6"),
+            ("x-api-key", b""),
+            ("cookie", b"app_key="),
+            ("cookie", b"app_key=\"\""),
+            ("cookie", b"app_key= ; app_key="),
+            ("cookie", b""),
+        ];
+        for row in empty {
+            assert_eq!(found(&[row]), Ok(None), "{row:?}");
+            for both in [[row, key], [key, row]] {
+                assert_eq!(found(&both), Ok(Some(b"KEY".to_vec())), "{row:?}");
+            }
+        }
+        // As Envoy joins two headers, one of them empty.
+        for joined in [&b"Bearer KEY,"[..], b",Bearer KEY", b"Bearer, Bearer KEY"] {
+            let found = found(&[("authorization", joined)]);
+            assert_eq!(found, Ok(Some(b"KEY".to_vec())), "{joined:?}");
+        }
+    }
+
+    #[test]
+    fn double_quotes_around_a_cookie_are_not_part_of_it() {
+        for (cookie, expected) in [
+            (&b"app_key=\"KEY\""[..], &b"KEY"[..]),
+            (b"app_key= \"KEY\" ", b"KEY"),
+            (b"app_key=\"\"KEY\"\"", b"\"KEY\""),
+            (b"app_key=\"KEY", b"\"KEY"),
+            (b"app_key=KEY\"", b"KEY\""),
+            (b"app_key=\"", b"\""),
+        ] {
+            assert_eq!(found(&[("cookie", cookie)]), Ok(Some(expected.to_vec())));
+        }
     }
 
     #[test]

@@ -81,6 +81,32 @@ fn each(token: &str) -> [Vec<Header>; 4] {
 }
 
 #[test]
+fn an_empty_value_is_no_link_and_hides_none() {
+    let policy = all();
+    let token = token();
+    let empty = [("x-link", ""), ("cookie", "link="), ("cookie", "link=\"\"")];
+    for more in empty {
+        let seen = upstream(&policy, &get("/a/b?x=1&kg=", &[more]));
+        assert_eq!(seen, Err(Reason::MissingCredential), "{more:?}");
+        for target in [
+            format!("/a/b?x=1&kg={token}"),
+            format!("/a/b?x=1&kg=&kg={token}"),
+            format!("/a/b?kg&x=1&kg={token}&kg="),
+        ] {
+            let [path, ..] = upstream(&policy, &get(&target, &[more])).unwrap();
+            assert_eq!(path.as_deref(), Some("/a/b?x=1"), "{target} {more:?}");
+        }
+    }
+}
+
+#[test]
+fn a_link_in_a_quoted_cookie_is_that_link() {
+    let cookie = format!("a=\"b\"; link=\"{}\"", token());
+    let seen = upstream(&all(), &get("/a/b?x=1", &[("cookie", &cookie)])).unwrap();
+    assert_eq!(seen[2].as_deref(), Some("a=\"b\""));
+}
+
+#[test]
 fn a_link_holds_from_each_place_and_leaves_nothing_of_its_token() {
     let policy = all();
     for headers in each(&token()) {
@@ -114,7 +140,7 @@ fn a_link_holds_from_no_place_that_is_not_configured() {
 fn two_tokens_at_once_are_refused_in_every_pair_of_places_also_equal_ones() {
     let policy = all();
     let good = token();
-    for other in [good.as_str(), "nonsense", ""] {
+    for other in [good.as_str(), "nonsense"] {
         let (query, path) = (format!("&kg={other}"), format!("/~kg={other}"));
         let cookie = format!("link={other}");
         let (header, cookie) = (("x-link", other), ("cookie", cookie.as_str()));

@@ -318,7 +318,7 @@ fn a_cookie_is_strict_stripped_and_alone() {
             good.split_once(':').unwrap().1.to_owned(),
             Reason::MalformedCredential,
         ),
-        (String::new(), Reason::MalformedCredential),
+        (String::new(), Reason::MissingCredential),
         (good.replace("my-key", "new-key"), Reason::WrongSignature),
         (
             format!("{good}; Cloud-CDN-Cookie={good}"),

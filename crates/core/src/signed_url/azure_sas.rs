@@ -23,7 +23,7 @@ use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::KeyRing;
-use crate::signed_url::{Covers, Format, Link, Strips, find_parameter};
+use crate::signed_url::{Covers, Format, Link, Strips, find_parameter, find_token};
 use crate::time::{Millis, UnixMillis};
 use value::{in_range, parse_range, parse_time, text};
 
@@ -171,11 +171,15 @@ impl<'a> Token<'a> {
     fn find(request: &Request<'a>) -> Result<Self, Reason> {
         let mut strips = Strips::new();
         for name in TOKEN {
-            if find_parameter(&request.target, name)?.is_some() {
+            let found = match name {
+                "sig" => find_token(&request.target, name)?,
+                name => find_parameter(&request.target, name)?,
+            };
+            if found.is_some() {
                 strips.push(Strip::Parameter(name));
             }
         }
-        if find_parameter(&request.target, "sig")?.is_none() {
+        if find_token(&request.target, "sig")?.is_none() {
             return Err(Reason::MissingCredential);
         }
         // What is not signed could be anything, also the name of another operation.
@@ -204,7 +208,7 @@ impl<'a> Token<'a> {
             "c" => Resource::Container,
             _ => return Err(Reason::MalformedCredential),
         };
-        let sig = find_parameter(&request.target, "sig")?.map(|it| it.value);
+        let sig = find_token(&request.target, "sig")?.map(|it| it.value);
         let token = Self {
             permissions: needed("sp")?,
             start: optional("st")?,

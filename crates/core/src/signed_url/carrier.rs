@@ -4,7 +4,7 @@ use crate::credential::cookie_values;
 use crate::grant::Strip;
 use crate::reason::Reason;
 use crate::request::Request;
-use crate::signed_url::find_parameter;
+use crate::signed_url::find_token;
 
 /// Longest token that is looked at; a longer one is malformed.
 pub const MAX_TOKEN: usize = 8 * 1024;
@@ -109,20 +109,29 @@ impl Carrier {
     fn text<'a>(&self, request: &Request<'a>) -> Result<Option<&'a str>, Reason> {
         match self {
             Self::Query(name) => {
-                let found = find_parameter(&request.target, name)?;
+                let found = find_token(&request.target, name)?;
                 Ok(found.map(|it| it.value))
             }
-            Self::Header(name) => only(request.values(name)),
-            Self::Cookie(name) => only(cookie_values(request, name)),
+            Self::Header(name) => only_token(request.values(name)),
+            Self::Cookie(name) => only_token(cookie_values(request, name)),
             Self::Path(name) | Self::PathParameter(name) => {
                 let is_parameter = matches!(self, Self::PathParameter(_));
                 let token = request
                     .path_token
                     .filter(|it| it.name == name.as_str() && it.is_parameter == is_parameter);
-                Ok(token.map(|it| it.value))
+                Ok(token.map(|it| it.value).filter(|it| !it.is_empty()))
             }
         }
     }
+}
+
+/// The one token among the values: an empty value is none.
+///
+/// # Errors
+/// As [`only`].
+#[inline]
+pub fn only_token<'a>(values: impl Iterator<Item = &'a [u8]>) -> Result<Option<&'a str>, Reason> {
+    only(values.filter(|it| !it.is_empty()))
 }
 
 /// The one value, if there is one.

@@ -14,7 +14,7 @@ use crate::query;
 use crate::reason::Reason;
 use crate::request::{Header, Request};
 use crate::secret::KeyRing;
-use crate::signed_url::carrier::only;
+use crate::signed_url::carrier::only_token;
 use crate::signed_url::keygate::sign::{Place, Terms, hs256};
 use crate::signed_url::keygate::{Keygate, Keys};
 use crate::signed_url::{Covers, Format, Link, SignedUrl};
@@ -80,7 +80,7 @@ impl SignedUrl {
         let Some(exchange) = &self.exchange else {
             return Ok((by_link?, Vec::new()));
         };
-        only(cookie_values(request, &exchange.cookie))?;
+        only_token(cookie_values(request, &exchange.cookie))?;
         match by_link {
             Err(Reason::MissingCredential) => {
                 let link = exchange.tokens.verify(request, facts);

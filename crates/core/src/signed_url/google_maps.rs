@@ -18,7 +18,7 @@ use crate::secret::KeyRing;
 use crate::signed_url::hmac_key::HmacKey;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
-use crate::signed_url::{Format, Link, TokenParameter, find_parameter, spelling};
+use crate::signed_url::{Format, Link, TokenParameter, find_token, spelling};
 #[cfg(feature = "tools")]
 use crate::signed_url::{near, told};
 
@@ -94,7 +94,7 @@ impl Format for GoogleMaps {
 
 /// The signature, and what is in front of it.
 fn find<'a>(request: &Request<'a>) -> Result<(TokenParameter<'a>, Vec<u8>), Reason> {
-    let found = find_parameter(&request.target, SIGNATURE)?;
+    let found = find_token(&request.target, SIGNATURE)?;
     let found = found.ok_or(Reason::MissingCredential)?;
     let mac = URL_SAFE.decode(decode_token(found.value)?).ok();
     let mac = mac.filter(|it| it.len() == 20);

@@ -20,7 +20,7 @@ use crate::signed_url::lifetime::Lifetime;
 use crate::signed_url::md5_sum::{is_equal, md5};
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
-use crate::signed_url::{Format, Link, find_parameter, spelling, ten_digits};
+use crate::signed_url::{Format, Link, find_parameter, find_token, spelling, ten_digits};
 #[cfg(feature = "tools")]
 use crate::signed_url::{near, told};
 use crate::time::UnixMillis;
@@ -153,7 +153,7 @@ impl Keycdn {
     }
 
     fn find<'a>(&'a self, request: &Request<'a>) -> Result<Token<'a>, Reason> {
-        let token = find_parameter(&request.target, "token")?;
+        let token = find_token(&request.target, "token")?;
         let token = token.ok_or(Reason::MissingCredential)?;
         let sum = URL_SAFE_NO_PAD.decode(token.value).ok();
         let sum = sum.and_then(|it| it.try_into().ok());

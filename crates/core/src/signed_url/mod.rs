@@ -96,7 +96,7 @@ use std::fmt;
 
 use arrayvec::ArrayVec;
 
-pub use parameter::{TokenParameter, find_parameter};
+pub use parameter::{TokenParameter, find_parameter, find_token};
 
 use crate::grant::Strip;
 use crate::identity::Identity;

@@ -26,7 +26,7 @@ use crate::signed_url::lifetime::Lifetime;
 use crate::signed_url::md5_sum::{is_equal, md5};
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
-use crate::signed_url::{Format, Link, find_parameter, first_segment, ten_digits};
+use crate::signed_url::{Format, Link, find_parameter, find_token, first_segment, ten_digits};
 #[cfg(feature = "tools")]
 use crate::signed_url::{hmac_key::hex, ten_digits::write, told};
 use crate::time::{Millis, UnixMillis};
@@ -164,7 +164,7 @@ impl Nginx {
     fn find<'a>(&'a self, request: &Request<'a>) -> Result<Token<'a>, Reason> {
         match &self.mode {
             Mode::SecureLink { md5, expires, .. } => {
-                let token = find_parameter(&request.target, md5)?;
+                let token = find_token(&request.target, md5)?;
                 let token = token.ok_or(Reason::MissingCredential)?.value;
                 let sum = URL_SAFE_NO_PAD.decode(token).ok();
                 let sum = sum.and_then(|it| it.try_into().ok());

@@ -29,6 +29,27 @@ pub fn find_parameter<'a>(
     target: &Target<'a>,
     name: &str,
 ) -> Result<Option<TokenParameter<'a>>, Reason> {
+    find(target, name, false)
+}
+
+/// Finds the one query parameter of this name that holds a credential: an empty one is none.
+///
+/// # Errors
+/// As [`find_parameter`], of parameters that are not empty.
+#[inline]
+pub fn find_token<'a>(
+    target: &Target<'a>,
+    name: &str,
+) -> Result<Option<TokenParameter<'a>>, Reason> {
+    find(target, name, true)
+}
+
+#[inline]
+fn find<'a>(
+    target: &Target<'a>,
+    name: &str,
+    skips_empty: bool,
+) -> Result<Option<TokenParameter<'a>>, Reason> {
     let Some(query) = target.query else {
         return Ok(None);
     };
@@ -40,7 +61,8 @@ pub fn find_parameter<'a>(
             Some((spelled, value)) => (spelled, Some(value)),
             None => (parameter, None),
         };
-        let is_ours = decode(spelled).is_ok_and(|decoded| decoded == name.as_bytes());
+        let is_ours = !(skips_empty && value.is_none_or(str::is_empty))
+            && decode(spelled).is_ok_and(|decoded| decoded == name.as_bytes());
         if is_ours && found.replace((at, spelled, value, end)).is_some() {
             return Err(Reason::DuplicateCredential);
         }
@@ -64,6 +86,20 @@ pub fn find_parameter<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_empty_parameter_is_no_token_and_hides_none() {
+        for (target, expected) in [
+            ("/a?verify=", None),
+            ("/a?verify", None),
+            ("/a?verify=&verify=T", Some("T")),
+            ("/a?verify=T&verify", Some("T")),
+        ] {
+            let target = Target::parse(target.as_bytes()).unwrap();
+            let found = find_token(&target, "verify").unwrap();
+            assert_eq!(found.map(|it| it.value), expected, "{target:?}");
+        }
+    }
 
     fn find(target: &str) -> Result<Option<(String, String, bool)>, Reason> {
         let target = Target::parse(target.as_bytes()).unwrap();

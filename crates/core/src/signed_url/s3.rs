@@ -24,7 +24,7 @@ use crate::request::Request;
 use crate::secret::{KeyRing, Secret, hex_digit};
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
-use crate::signed_url::{Format, Link, Strips, carrier, find_parameter};
+use crate::signed_url::{Format, Link, Strips, carrier, find_parameter, find_token};
 use crate::time::{Millis, UnixMillis};
 use canonical::{Parts, string_to_sign};
 
@@ -261,7 +261,10 @@ impl<'a> Token<'a> {
         let mut values = Vec::new();
         let mut strips = Strips::new();
         for name in PARAMETERS {
-            let found = find_parameter(&request.target, name)?;
+            let found = match name {
+                SIGNATURE => find_token(&request.target, name)?,
+                name => find_parameter(&request.target, name)?,
+            };
             if found.is_some() {
                 strips.push(Strip::Parameter(name));
             }

@@ -11,7 +11,7 @@ use crate::reason::Reason;
 use crate::request::Request;
 use crate::signed_url::carrier::{self, Carrier};
 use crate::signed_url::lifetime::parse_seconds;
-use crate::signed_url::{Covers, Strips, find_parameter, spelling};
+use crate::signed_url::{Covers, Strips, find_parameter, find_token, spelling};
 use crate::time::UnixMillis;
 
 /// The parameter whose presence makes a request a signed one.
@@ -95,7 +95,7 @@ impl<'a> SignedRequest<'a> {
         let prefix = find_parameter(target, "URLPrefix")?;
         let expires = find_parameter(target, "Expires")?.ok_or(malformed)?;
         let key = find_parameter(target, "KeyName")?.ok_or(malformed)?;
-        let signature = find_parameter(target, SIGNATURE)?.ok_or(malformed)?;
+        let signature = find_token(target, SIGNATURE)?.ok_or(malformed)?;
         // Side by side and in Google's order: each begins where the one before it ends.
         let rows = [prefix, Some(expires), Some(key), Some(signature)];
         let mut end = None;

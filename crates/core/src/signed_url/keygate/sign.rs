@@ -12,6 +12,7 @@ use super::covers;
 use super::fields::{FieldError, Fields};
 use super::text::{self, Subject};
 use super::verify::{MAX_TOKEN, VERSION};
+use crate::credential::unquoted;
 use crate::path::AmbiguousPath;
 use crate::secret::RingEntry;
 
@@ -184,7 +185,11 @@ fn signed_text(
         query: place.query,
         token_parameter: None,
         headers: terms.headers.iter().map(|(_, it)| it.as_bytes()).collect(),
-        cookies: terms.cookies.iter().map(|(_, it)| it.as_bytes()).collect(),
+        cookies: terms
+            .cookies
+            .iter()
+            .map(|(_, it)| unquoted(it.as_bytes()))
+            .collect(),
     };
     Ok(text::write(algorithm, &fields, &subject, out)?)
 }

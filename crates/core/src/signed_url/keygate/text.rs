@@ -100,7 +100,13 @@ impl<'a> Kept<'a> {
             let end = at.saturating_add(parameter.len());
             if subject.token_parameter == Some(name_of(parameter)) {
                 let before = at.checked_sub(1).and_then(|end| query.get(..end));
-                return Self::Around(before, query.get(end.saturating_add(1)..));
+                let after = query.get(end.saturating_add(1)..);
+                // An empty one beside it is no token, and is not signed either.
+                let mut others = after.iter().flat_map(|it| parts(it, b'&'));
+                if others.any(|it| subject.token_parameter == Some(name_of(it))) {
+                    return Self::Each;
+                }
+                return Self::Around(before, after);
             }
             at = end.saturating_add(1);
         }
