@@ -79,13 +79,17 @@ impl Stream {
         })
     }
 
-    fn decide(&self) -> State {
+    fn decide(&self, end_of_stream: bool) -> State {
         let Some(worker) = &self.worker else {
             return refuse(&[], Reason::HostFailure);
         };
-        let (Ok(headers), Ok(now)) = (host::headers(Map::HttpRequestHeaders), host::now()) else {
+        let (Ok(mut headers), Ok(now)) = (host::headers(Map::HttpRequestHeaders), host::now())
+        else {
             return refuse(&[], Reason::HostFailure);
         };
+        if !end_of_stream {
+            tell_body(&mut headers);
+        }
         let waiter = Waiter {
             context: self.context,
             headers,
@@ -113,6 +117,17 @@ fn redeem(worker: &Worker, waiter: Waiter, redemption: Box<Redemption>, now: Uni
     match worker.redeem(waiter, redemption, now) {
         Ok(()) => State::Waiting,
         Err((waiter, denial)) => enforce_for(&waiter, Verdict::Deny(*denial)),
+    }
+}
+
+/// Adds `transfer-encoding` for the decision where a body follows without a length, as over
+/// HTTP/2: HTTP/1.1 would say it so. What the upstream gets is not changed.
+fn tell_body(headers: &mut Vec<Header>) {
+    let mut names = headers.iter().map(|(name, _)| name);
+    // An upgraded connection has no body.
+    let told = ["content-length", "transfer-encoding", "upgrade"];
+    if !names.any(|name| told.iter().any(|it| name == it)) {
+        headers.push(("transfer-encoding".into(), "chunked".into()));
     }
 }
 
@@ -237,10 +252,10 @@ impl Stream {
         }
     }
 
-    pub fn on_http_request_headers(&self, _count: usize, _end_of_stream: bool) -> Action {
+    pub fn on_http_request_headers(&self, _count: usize, end_of_stream: bool) -> Action {
         #[cfg(feature = "trap")]
         crate::trap::at_request();
-        self.progress.state.set(self.decide());
+        self.progress.state.set(self.decide(end_of_stream));
         self.gate()
     }
 

@@ -11,6 +11,7 @@ mod demo;
 mod exchange;
 mod faults;
 mod feed;
+mod formats;
 mod harness;
 mod hls;
 mod hostile;

@@ -23,7 +23,10 @@ pub fn explain(reason: Reason) -> &'static str {
         Reason::Expired => "it was valid once; its time is over",
         Reason::LinkUsed => "it works once, and was used",
         Reason::Prefetch => "it works once, and a prefetch does not use it up",
-        Reason::AmbiguousPath => "the path can be read in more than one way",
+        Reason::AmbiguousPath => {
+            "the path can be read in more than one way (\"..\", \"//\", \"%5C\", an encoding of an \
+             encoding), or is not UTF-8 when it is decoded"
+        }
         Reason::EncodedSlash => "the path holds %2F, and the rule does not allow it",
         Reason::UnreadableRequest => "method, path or host is missing, double or not ASCII",
         Reason::NoRule => "no rule matches, and unmatched is \"deny\"",

@@ -273,6 +273,11 @@ fn weak_links(written: &Value, remarks: &mut Vec<Remark>) {
             let message = "this format is weak: take another one as soon as the signer can";
             remarks.push(warning(&format!("{path}.allow_weak"), message));
         }
+        if *field(provider, "format") == "cloudflare" && *field(provider, "message") == "path" {
+            let message = "the query is not signed: a client may add, change and remove every \
+                           parameter, and all but the token reach the upstream";
+            remarks.push(warning(&format!("{path}.message"), message));
+        }
         if let Some(why) = never_ends(provider) {
             let message = format!("such links never expire: {why}");
             remarks.push(warning(&format!("{path}.format"), &message));

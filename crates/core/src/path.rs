@@ -35,6 +35,17 @@ impl<'a> Target<'a> {
     /// [`AmbiguousPath`], whatever is wrong.
     #[inline]
     pub fn parse(target: &'a [u8]) -> Result<Self, AmbiguousPath> {
+        Self::parse_beside(target, &[])
+    }
+
+    /// Parses a `:path` as [`Target::parse`] does, except in segments that begin with one of
+    /// these names and `=`: they hold a token, which is taken out, and a value of it may be
+    /// percent-encoded twice.
+    ///
+    /// # Errors
+    /// As [`Target::parse`].
+    #[inline]
+    pub fn parse_beside(target: &'a [u8], tokens: &[String]) -> Result<Self, AmbiguousPath> {
         // Spaces, controls and bytes from 0x7f on have no place in a request target.
         let clean = |byte: u8| byte.is_ascii_graphic() & (byte != b'#');
         // Without a way out in the midst, many bytes are looked at in one step.
@@ -62,7 +73,10 @@ impl<'a> Target<'a> {
         }
         let has_encoded_slash = match &decoded {
             Cow::Borrowed(_) => false,
-            Cow::Owned(bytes) => examine_decoded(path, bytes)?,
+            Cow::Owned(bytes) => {
+                examine_twice_encoded(path, tokens)?;
+                examine_decoded(path, bytes)?
+            }
         };
         Ok(Self {
             whole: text,
@@ -92,16 +106,26 @@ fn first_look(target: &[u8]) -> (usize, bool) {
     (target.len(), is_plain)
 }
 
+/// Refuses a path in which a second decoder would find something else, but for its tokens.
+fn examine_twice_encoded(path: &str, tokens: &[String]) -> Result<(), AmbiguousPath> {
+    let is_token = |segment: &str| {
+        let name = cut(segment, b'=').map(|(name, _)| name);
+        name.is_some_and(|name| tokens.iter().any(|it| it == name))
+    };
+    for segment in path.split('/').filter(|it| it.contains('%')) {
+        if !is_token(segment) && decode(segment)?.windows(3).any(is_triplet) {
+            return Err(AmbiguousPath);
+        }
+    }
+    Ok(())
+}
+
 /// Whether a percent-decoded path holds slashes that were encoded; refuses
 /// everything that becomes dangerous by decoding.
 fn examine_decoded(path: &str, decoded: &[u8]) -> Result<bool, AmbiguousPath> {
     // Overlong forms and stray bytes: no two decoders agree on them.
     let text = std::str::from_utf8(decoded).map_err(|_| AmbiguousPath)?;
     if text.chars().any(char::is_control) || text.contains('\\') {
-        return Err(AmbiguousPath);
-    }
-    // A second decoder would find something else.
-    if text.as_bytes().windows(3).any(is_triplet) {
         return Err(AmbiguousPath);
     }
     let slashes = |text: &str| text.bytes().filter(|&byte| byte == b'/').count();
@@ -416,6 +440,26 @@ mod tests {
         for target in [&b"/caf\xe9"[..], b"/a\0", b"/a\x7f", b"/a\tb", b"/a?\xff"] {
             assert_eq!(Target::parse(target), Err(AmbiguousPath), "{target:?}");
         }
+    }
+
+    #[test]
+    fn only_the_segment_of_a_token_may_be_encoded_twice() {
+        let tokens = ["bcdn_token".to_owned()];
+        let parse = |target: &str| Target::parse_beside(target.as_bytes(), &tokens).is_ok();
+        assert!(parse(
+            "/bcdn_token=T&token_path=%2Fa%2520b%2F&expires=1/a%20b/c"
+        ));
+        for target in [
+            "/bcdn_token=T/a%2520b",
+            "/xbcdn_token=T%2520/a",
+            "/bcdn_token%3DT%2520/a",
+            "/bcdn_token=T%00/a",
+            "/bcdn_token=T%zz/a",
+            "/bcdn_token=T%2F..%2Fb/a",
+        ] {
+            assert!(!parse(target), "{target}");
+        }
+        assert!(Target::parse(b"/bcdn_token=T%2520/a").is_err());
     }
 
     #[test]

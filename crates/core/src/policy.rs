@@ -221,7 +221,7 @@ impl Policy {
         headers: &'a [Header],
         kept: &'a mut String,
     ) -> Result<Request<'a>, Reason> {
-        let request = Request::read(headers)?;
+        let request = Request::read_beside(headers, &self.path_tokens)?;
         let Some(token) = PathToken::find(&request.target, &self.path_tokens)? else {
             return Ok(request);
         };

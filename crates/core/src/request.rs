@@ -129,13 +129,23 @@ impl<'a> Request<'a> {
     /// or not ASCII; [`Reason::AmbiguousPath`] when the path can be read in two ways.
     #[inline]
     pub fn read(headers: &'a [Header]) -> Result<Self, Reason> {
+        Self::read_beside(headers, &[])
+    }
+
+    /// Reads the headers of one request whose path may hold one of these tokens: see
+    /// [`Target::parse_beside`].
+    ///
+    /// # Errors
+    /// As [`Request::read`].
+    #[inline]
+    pub fn read_beside(headers: &'a [Header], tokens: &[String]) -> Result<Self, Reason> {
         let [method, authority, target] = pseudo_headers(headers)?;
         let (method, authority) = (visible(method)?, visible(authority)?);
         // Two `host` headers arrive as one value with a comma in it.
         if authority.contains([',', '/', '\\', '@', '?', '#']) {
             return Err(Reason::UnreadableRequest);
         }
-        let target = Target::parse(target).map_err(|_| Reason::AmbiguousPath)?;
+        let target = Target::parse_beside(target, tokens).map_err(|_| Reason::AmbiguousPath)?;
         Ok(Self {
             method,
             authority,

@@ -192,6 +192,63 @@ fn a_token_path_opens_its_directory_and_no_other() {
     assert!(judged(&format!("/{segment}/abc/x.ts?v=1")).is_err());
 }
 
+/// A link in the directory form, as `token.py`, `token.js` and `url_signing.php` of BunnyWay's
+/// repository BunnyCDN.TokenAuthentication (version 2, July 2026) make it: the values are
+/// signed as they are given, and percent-encoded into the segment.
+fn in_directory(token_path: &str, more: &[(&str, &str)], path: &str) -> String {
+    use base64::Engine as _;
+    use hmac::{Hmac, KeyInit as _, Mac as _};
+    let encode = |text: &str| -> String {
+        let keeps = |it: u8| it.is_ascii_alphanumeric() || b"-._~".contains(&it);
+        let byte = |it: u8| match keeps(it) {
+            true => char::from(it).to_string(),
+            false => format!("%{it:02X}"),
+        };
+        text.bytes().map(byte).collect()
+    };
+    let mut parameters = vec![("token_path", token_path)];
+    parameters.extend(more);
+    parameters.sort_unstable();
+    let pair = |(name, value): &(&str, &str)| format!("{name}={value}");
+    let signed: Vec<String> = parameters.iter().map(pair).collect();
+    let message = format!("{token_path}{END}{}", signed.join("&"));
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+    mac.update(message.as_bytes());
+    let mac = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes());
+    let pair = |(name, value): &(&str, &str)| format!("&{name}={}", encode(value));
+    let sent: String = parameters.iter().map(pair).collect();
+    format!("/bcdn_token=HS256-{mac}{sent}&expires={END}{path}")
+}
+
+#[test]
+fn a_value_in_the_segment_may_have_an_encoding_of_its_own() {
+    let link = in_directory("/my%20videos/", &[], "/my%20videos/a.m3u8");
+    assert!(link.contains("token_path=%2Fmy%2520videos%2F"), "{link}");
+    assert_eq!(judged(&link).as_deref(), Ok("/my%20videos/a.m3u8"));
+    let child = link.replace("a.m3u8", "b/1.ts?x");
+    // Whatever else stands in the query is signed.
+    assert_eq!(judged(&child), Err(Reason::WrongSignature));
+    let child = link.replace("a.m3u8", "b/1.ts");
+    assert_eq!(judged(&child).as_deref(), Ok("/my%20videos/b/1.ts"));
+    for (from, to, reason) in [
+        ("/my%20videos/a", "/my%2520videos/a", Reason::AmbiguousPath),
+        ("/my%20videos/a", "/other/a", Reason::WrongSignature),
+        ("%2520", "%252e%252e%252f", Reason::WrongSignature),
+        ("%2520", "%00", Reason::AmbiguousPath),
+    ] {
+        let forged = link.replace(from, to);
+        assert_eq!(judged(&forged), Err(reason), "{forged}");
+    }
+}
+
+#[test]
+fn parameters_in_the_segment_do_not_reach_the_upstream() {
+    let link = in_directory("/a/", &[("width", "300")], "/a/b.jpg");
+    assert_eq!(judged(&link).as_deref(), Ok("/a/b.jpg"));
+    let wider = link.replace("width=300", "width=301");
+    assert_eq!(judged(&wider), Err(Reason::WrongSignature));
+}
+
 #[test]
 fn other_parameters_are_signed_unless_the_link_says_that_they_are_not() {
     let token = "HS256-1lwWBD_c1IAGSj1UKPoxreu8ePDQ-Z9FoWLcRn_RRH0";

@@ -251,12 +251,7 @@ fn parts_twice_disguised_or_missing_are_refused() {
             "{name}"
         );
     }
-    for more in [
-        "&Policy=e30_",
-        "&Hash-Algorithm=SHA1",
-        "&Hash-Algorithm=",
-        "&%45xpires=1",
-    ] {
+    for more in ["&Policy=e30_", "&Hash-Algorithm=SHA1", "&%45xpires=1"] {
         assert!(
             judge(&policy, &format!("{link}{more}"), NOW).is_err(),
             "{more}"
@@ -408,12 +403,18 @@ fn cookies_open_what_a_link_opens_and_others_stay() {
         let twice = format!("{cookies}; CloudFront-Signature=x");
         let refused = judge_from(&policy, &with_cookies("/hls/a.m3u8", &twice), NOW, "");
         assert_eq!(refused, Err(Reason::DuplicateCredential));
-        // A link and cookies at once.
-        let both = with_cookies(&link(&policy, "/hls/a.m3u8"), &cookies);
-        assert_eq!(
-            judge_from(&policy, &both, NOW, ""),
-            Err(Reason::DuplicateCredential)
-        );
+        // A link beside cookies decides alone, as CloudFront has it, and both are taken out.
+        let good = link(&policy, "/hls/a.m3u8");
+        let wrong = good.replace("=K1", "=K2");
+        for (link, cookies, expected) in [
+            (&good, &cookies, Ok(["/hls/a.m3u8", "a=b; c=d"])),
+            (&good, &twice, Ok(["/hls/a.m3u8", "a=b; c=d"])),
+            (&wrong, &cookies, Err(Reason::WrongSignature)),
+        ] {
+            let judged = judge_from(&policy, &with_cookies(link, cookies), NOW, "");
+            let expected = expected.map(|it| it.map(str::to_owned).to_vec());
+            assert_eq!(judged, expected, "{link} {cookies}");
+        }
         let query_only = ours(json!({ "from": ["query"] }));
         let refused = judge_from(&query_only, &with_cookies("/hls/a.m3u8", &cookies), NOW, "");
         assert_eq!(refused, Err(Reason::MissingCredential));
@@ -601,6 +602,14 @@ fn explain_names_the_field_that_differs() {
     says(&good.replace("/a?b=1&", "/c?"), "cannot be told");
     let weak = link(&ours(json!({ "hash": "sha1", "allow_weak": true })), "/a");
     says(&weak, "it was signed with SHA1");
+    // First, since it is the most frequent cause; also of a link that names its hash.
+    for link in [weak.clone(), format!("{weak}&Hash-Algorithm=SHA1")] {
+        let told = explain(&link);
+        assert!(
+            told.starts_with("what differs: it was signed with SHA1, and this provider takes"),
+            "{told}"
+        );
+    }
     says(
         &custom("/a", &statement("https://example.com/b", "")),
         "it is for https://example.com/b, and this is https://example.com/a",
@@ -655,4 +664,35 @@ fn wrong_configurations_are_named_by_their_field() {
         );
     }
     assert_eq!(problems(&document(&provider(json!({})))), "");
+}
+
+#[test]
+fn the_first_example_of_the_page_takes_the_link_of_an_aws_sdk() {
+    let page = include_str!("../../../docs/formats/cloudfront.md");
+    let example = page.split("```").nth(1).unwrap();
+    let example = example.strip_prefix("json\n").unwrap();
+    let mut policy_json: Value = serde_json::from_str(&format!("{{{example}}}")).unwrap();
+    // Made by botocore's `CloudFrontSigner`, and equally by @aws-sdk/cloudfront-signer.
+    let known = include_str!("../../../tests/vectors/signed-urls.json");
+    let known: Value = serde_json::from_str(known).unwrap();
+    let mut known = known["vectors"].as_array().unwrap().iter();
+    let vector = known
+        .find(|it| it["id"] == "cloudfront/canned_sha1")
+        .unwrap();
+    policy_json["secrets"]["cdn"][0]["public_key"] = vector["secret"]["public_key_pem"].clone();
+    policy_json["version"] = json!(1);
+    policy_json["unmatched"] = json!("deny");
+    policy_json["rules"] = json!([{ "name": "all", "match": { "path": "/**" }, "require": "cdn" }]);
+    let link = vector["expected"].as_str().unwrap();
+    let host = "d111111abcdef8.cloudfront.net";
+    let target = link.strip_prefix(&format!("https://{host}")).unwrap();
+    let headers: Vec<Header> = [(":method", "GET"), (":path", target), (":authority", host)]
+        .map(|(name, value)| (name.into(), value.into()))
+        .into();
+    let now = vector["now_valid"].as_u64().unwrap();
+    let judged = judge_from(&policy(&policy_json, ""), &headers, now, "");
+    assert_eq!(
+        judged.unwrap()[0],
+        "/images/image.jpg?color=red&size=medium"
+    );
 }

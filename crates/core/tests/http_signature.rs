@@ -101,6 +101,7 @@ fn post(lines: &str, input: &str) -> Vec<Header> {
         "POST",
         "/a?b=1",
         &[
+            ("content-length", "9"),
             digest,
             ("signature-input", &input),
             ("signature", &signature),
@@ -200,6 +201,47 @@ fn what_is_covered_cannot_be_changed() {
     let mut more = good.clone();
     more.push((b"content-digest".into(), b"sha-256=:AQ==:".into()));
     assert_eq!(judge(&policy, &more, NOW), Err(Reason::WrongSignature));
+}
+
+#[test]
+fn content_digest_is_required_only_where_a_body_may_follow() {
+    let policy = ours(&json!({}));
+    for (method, length, expected) in [
+        ("DELETE", None, Ok(())),
+        ("POST", None, Ok(())),
+        ("POST", Some(("content-length", "0")), Ok(())),
+        ("PROPFIND", None, Ok(())),
+        (
+            "DELETE",
+            Some(("content-length", "2")),
+            Err(Reason::MalformedCredential),
+        ),
+        (
+            "GET",
+            Some(("content-length", "2")),
+            Err(Reason::MalformedCredential),
+        ),
+        (
+            "POST",
+            Some(("transfer-encoding", "chunked")),
+            Err(Reason::MalformedCredential),
+        ),
+    ] {
+        let lines = format!("\"@method\": {method}\n\"@target-uri\": https://example.com/a?b=1\n");
+        let covered = format!(r#"("@method" "@target-uri");created={NOW}"#);
+        let (input, signature) = signed(&lines, &covered);
+        let mut more = vec![
+            ("signature-input", input.as_str()),
+            ("signature", &signature),
+        ];
+        more.extend(length);
+        let headers = request(method, "/a?b=1", &more);
+        assert_eq!(
+            judge(&policy, &headers, NOW),
+            expected,
+            "{method} {length:?}"
+        );
+    }
 }
 
 #[test]
@@ -459,9 +501,11 @@ fn what_is_signed_here_holds_here() {
         assert_eq!(judge(&policy, &changed, NOW), Err(Reason::WrongSignature));
     }
     let policy = ours(&json!({}));
-    assert!(format(&policy).sign(&order("GET", &[])).is_ok());
+    for method in ["GET", "POST", "DELETE"] {
+        assert!(format(&policy).sign(&order(method, &[])).is_ok());
+    }
     for wrong in [
-        order("POST", &[]),
+        order("POST", &[("content-length", "9")]),
         order("GET", &[("X-Tenant", "a")]),
         Order {
             origin: "",

@@ -74,6 +74,25 @@ fn maps() -> Policy {
 }
 
 #[test]
+fn an_encoded_colon_in_the_options_of_imgproxy_is_a_plain_one() {
+    let policy = imgproxy(json!({}));
+    let target = "/rs:fit:300:400/exp:1893456000/aHR0cDovL2V4YW1wbGU.png";
+    let link = sign(&policy, 0, &order(target, UnixMillis::from_secs(NOW)))
+        .unwrap()
+        .url;
+    for sent in [
+        link.clone(),
+        link.replace(':', "%3A"),
+        link.replacen(':', "%3a", 2),
+    ] {
+        let judged = judge(&policy, &get(&sent, &[]), NOW);
+        assert_eq!(judged.as_deref(), Ok(sent.as_str()));
+        let late = judge(&policy, &get(&sent, &[]), END + 1);
+        assert_eq!(late, Err(Reason::Expired), "{sent}");
+    }
+}
+
+#[test]
 fn the_path_of_imgproxy_is_forwarded_as_it_came_or_as_unsafe() {
     let keep = judge(&imgproxy(json!({})), &get(IMGPROXY, &[]), NOW);
     assert_eq!(keep.as_deref(), Ok(IMGPROXY));

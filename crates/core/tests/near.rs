@@ -21,7 +21,7 @@ use keygate_core::request::Request;
 use keygate_core::secret::{KeyRing, RingEntry};
 use keygate_core::signed_url::Format as _;
 use keygate_core::signed_url::cloudflare::{
-    Alphabet, Cloudflare, Directory, LinkCarrier, NearMiss, Stamp,
+    Alphabet, Cloudflare, Directory, LinkCarrier, NearMiss, Signs, Stamp,
 };
 use keygate_core::signed_url::mac_key::MacKey;
 use keygate_core::time::{Millis, UnixMillis};
@@ -47,6 +47,7 @@ fn links(directory: Option<Directory>) -> Cloudflare {
         },
         skew: Millis::from_secs(30),
         directory,
+        signs: Signs::Uri,
     }
 }
 

@@ -34,7 +34,6 @@ use crate::policy::{Policy, Unmatched};
 use crate::provider::Provider;
 use crate::rule::Rule;
 use crate::secret::{KeyRing, Secret};
-use crate::signed_url::cloudflare::Directory;
 use crate::signed_url::path_token::PARAMETER;
 use crate::signed_url::public_key::{PublicKey, Seen};
 use crate::signed_url::{Format, SignedUrl};
@@ -146,7 +145,7 @@ struct Compiler<'a> {
     responses: LiteMap<String, Rc<Template>>,
     /// What the links of each ring in Cloudflare's format cover, and whether their stamp is
     /// their end.
-    link_scopes: LiteMap<String, (Option<Directory>, bool)>,
+    link_scopes: LiteMap<String, signed_url::LinkScope>,
     /// The ring of every use, in the order of uses.
     used_rings: Vec<String>,
     /// The names of path segments that carry tokens, of all providers.

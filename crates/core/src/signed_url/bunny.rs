@@ -118,7 +118,9 @@ impl Format for Bunny {
 
 impl Bunny {
     fn find<'a>(&self, request: &Request<'a>) -> Result<Token<'a>, Reason> {
-        let segment = request.path_token.filter(|it| it.name == SEGMENT);
+        let segment = request
+            .path_token
+            .filter(|it| it.name == SEGMENT && !it.value.is_empty());
         let parameters = Parameters::read(segment.map(|it| it.value), request.target.query)?;
         let text = parameters
             .value("token")

@@ -28,11 +28,11 @@ use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::KeyRing;
-use crate::signed_url::carrier::only;
+use crate::signed_url::carrier::only_token;
 use crate::signed_url::mac_key::MacKey;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
-use crate::signed_url::{AnyFormat, Covers, Format, Link, Strips, find_parameter, spelling};
+use crate::signed_url::{AnyFormat, Covers, Format, Link, Strips, find_token, spelling};
 use crate::time::{Millis, UnixMillis};
 
 /// Longest token: ten digits, a dash, and 44 characters of which each may be percent-encoded.
@@ -53,6 +53,17 @@ pub struct Cloudflare {
     pub skew: Millis,
     /// The link covers a directory instead of one path.
     pub directory: Option<Directory>,
+    /// What of the target is signed.
+    pub signs: Signs,
+}
+
+/// What of a target is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signs {
+    /// Path and query, `http.request.uri`.
+    Uri,
+    /// The path alone, `http.request.uri.path`: the link is valid with every query.
+    Path,
 }
 
 /// Where a token may stand.
@@ -191,7 +202,11 @@ impl Cloudflare {
     /// a directory of it in that spelling, and the query as it stands there.
     #[cfg(feature = "tools")]
     fn message(&self, order: &Order<'_>) -> Result<String, SignError> {
-        let Target { whole, path, .. } = order.target;
+        let Target { path, .. } = order.target;
+        let whole = match self.signs {
+            Signs::Uri => order.target.whole,
+            Signs::Path => path,
+        };
         let Some(directory) = self.directory else {
             return Ok(canonical(whole).into_owned());
         };
@@ -238,7 +253,7 @@ impl Cloudflare {
     fn find<'a>(&'a self, request: &Request<'a>) -> Result<Token<'a>, Reason> {
         let mut found = None;
         for carrier in &self.carriers {
-            if let Some(token) = carrier.find(request)?
+            if let Some(token) = carrier.find(request, self.signs)?
                 && found.replace(token).is_some()
             {
                 return Err(Reason::DuplicateCredential);
@@ -311,8 +326,16 @@ impl Cloudflare {
 
 impl LinkCarrier {
     #[inline]
-    fn find<'a>(&'a self, request: &Request<'a>) -> Result<Option<Token<'a>>, Reason> {
-        let whole = request.target.whole;
+    fn find<'a>(
+        &'a self,
+        request: &Request<'a>,
+        signs: Signs,
+    ) -> Result<Option<Token<'a>>, Reason> {
+        let path = request.target.path;
+        let whole = match signs {
+            Signs::Uri => request.target.whole,
+            Signs::Path => path,
+        };
         let in_header = |stamp, mac, names: &[&'a String]| Token {
             message: whole,
             message_and_separator: whole,
@@ -322,31 +345,39 @@ impl LinkCarrier {
         };
         match self {
             Self::Parameter(name) => {
-                let Some(parameter) = find_parameter(&request.target, name)? else {
+                let Some(parameter) = find_token(&request.target, name)? else {
                     return Ok(None);
                 };
-                // What follows the token is not signed, so nothing may follow.
-                if !parameter.is_last {
-                    return Err(Reason::MalformedCredential);
-                }
+                let (message, message_and_separator, strip) = match signs {
+                    Signs::Path => (path, path, Strip::Parameter(name)),
+                    // What follows the token is not signed, so nothing may follow.
+                    Signs::Uri if !parameter.is_last => return Err(Reason::MalformedCredential),
+                    Signs::Uri => {
+                        let strip = Strip::Target(parameter.before);
+                        (parameter.before, parameter.through_name, strip)
+                    }
+                };
                 let (stamp, mac) = split_token(parameter.value)?;
                 Ok(Some(Token {
-                    message: parameter.before,
-                    message_and_separator: parameter.through_name,
+                    message,
+                    message_and_separator,
                     stamp,
                     mac,
-                    strips: [Strip::Target(parameter.before)].into_iter().collect(),
+                    strips: [strip].into_iter().collect(),
                 }))
             }
             Self::Header(name) => {
-                let Some(value) = only(request.values(name))? else {
+                let Some(value) = only_token(request.values(name))? else {
                     return Ok(None);
                 };
                 let (stamp, mac) = split_token(value)?;
                 Ok(Some(in_header(stamp, mac, &[name])))
             }
             Self::Headers { timestamp, mac } => {
-                let found = (only(request.values(timestamp))?, only(request.values(mac))?);
+                let found = (
+                    only_token(request.values(timestamp))?,
+                    only_token(request.values(mac))?,
+                );
                 match found {
                     (None, None) => Ok(None),
                     (Some(stamp), Some(value)) => {

@@ -66,7 +66,9 @@ impl Format for Imgproxy {
             keys.any(|it| is_signed(&it.key, path, &mac))
         };
         // A query is not signed, and imgproxy reads none.
-        if request.target.query.is_some() || !spelling::is_signed(found.rest, signs) {
+        let is_signed = spelling::is_signed(found.rest, signs)
+            || plain_colons(found.rest).is_some_and(|it| signs(&it));
+        if request.target.query.is_some() || !is_signed {
             return Err(Reason::WrongSignature);
         }
         let expires = expires?;
@@ -131,11 +133,12 @@ impl Format for Imgproxy {
             if request.target.query.is_some() {
                 steps.push("what differs: there is a query, which nothing signs".to_owned());
             }
-            let right = [found.rest.to_owned(), canonical(found.rest).into_owned()];
+            let right = spelling::each(found.rest).map(std::borrow::Cow::into_owned);
+            let right = right.chain(plain_colons(found.rest));
             let near = near::targets(found.rest)
                 .into_iter()
                 .map(|(what, it)| (Some(what.to_owned()), it));
-            let guesses: Vec<_> = right.map(|it| (None, it)).into_iter().chain(near).collect();
+            let guesses: Vec<_> = right.map(|it| (None, it)).chain(near).collect();
             let signs = |key: &Hmac<Sha256>, it: &String| is_signed(key, it, &mac);
             steps.extend(told::found(&self.ring, facts.now, &guesses, signs));
         }
@@ -154,6 +157,16 @@ fn decode(segment: &str) -> Result<Vec<u8>, Reason> {
     let mac = URL_SAFE_NO_PAD.decode(segment).ok();
     mac.filter(|it| it.len() == 32)
         .ok_or(Reason::MalformedCredential)
+}
+
+/// The path with `:` for each `%3A` in its options, if there is one. imgproxy signs and reads
+/// it so ("some proxies may encode `:` in options"); the options end at `/plain/`.
+fn plain_colons(path: &str) -> Option<String> {
+    let path = canonical(path);
+    let (options, source) = path.split_at_checked(path.find("/plain/").unwrap_or(path.len()))?;
+    options
+        .contains("%3A")
+        .then(|| format!("{}{source}", options.replace("%3A", ":")))
 }
 
 /// When a path ends by its option `expires` or `exp`. Options are the first segments, as
@@ -199,6 +212,18 @@ mod tests {
             ),
         ] {
             assert_eq!(expires(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn an_encoded_colon_is_plain_in_the_options_only() {
+        for (path, expected) in [
+            ("/rs%3Afit%3a300/aHR0", Some("/rs:fit:300/aHR0")),
+            ("/rs%3Afit/plain/s3%3Ax", Some("/rs:fit/plain/s3%3Ax")),
+            ("/rs:fit/plain/s3%3Ax", None),
+            ("/rs:fit/aHR0", None),
+        ] {
+            assert_eq!(plain_colons(path).as_deref(), expected, "{path}");
         }
     }
 

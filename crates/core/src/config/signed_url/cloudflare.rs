@@ -4,7 +4,7 @@ use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
 use crate::config::form::form;
 use crate::config::tree::Elsewhere;
 use crate::config::{Compiler, member};
-use crate::signed_url::cloudflare::{Alphabet, Cloudflare, Directory, LinkCarrier, Stamp};
+use crate::signed_url::cloudflare::{Alphabet, Cloudflare, Directory, LinkCarrier, Signs, Stamp};
 use crate::signed_url::mac_key::MacKey;
 
 form! {
@@ -46,6 +46,21 @@ form! {
         /// The link covers a directory of any length, its last slash included. Default: false.
         #[serde(default)]
         directory: bool,
+        /// What the MAC covers. Default: uri. With path, a link is valid with every query.
+        #[serde(default)]
+        message: Message,
+    }
+}
+
+form! {
+    /// What of a URL the MAC covers.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum Message {
+        /// Path and query, `http.request.uri`.
+        #[default]
+        Uri = "uri",
+        /// The path alone, `http.request.uri.path`.
+        Path = "path",
     }
 }
 
@@ -83,6 +98,9 @@ form! {
     }
 }
 
+/// What the links of a ring must agree on, since their MACs cannot tell it.
+pub(in crate::config) type LinkScope = (Option<Directory>, bool, Signs);
+
 impl Compiler<'_> {
     pub(super) fn cloudflare(&mut self, path: &str, written: &Written) -> Option<Cloudflare> {
         let at = |field: &str| member(path, field);
@@ -106,7 +124,11 @@ impl Compiler<'_> {
             (None, false) => None,
         };
         let is_end = matches!(written.stamp, StampMeaning::Expires);
-        self.one_scope_a_ring(path, &written.secrets, (directory, is_end));
+        let signs = match written.message {
+            Message::Uri => Signs::Uri,
+            Message::Path => Signs::Path,
+        };
+        self.one_scope_a_ring(path, &written.secrets, (directory, is_end, signs));
         let (needed, other) = match written.stamp {
             StampMeaning::Issued => ("ttl", "max_lifetime"),
             StampMeaning::Expires => ("max_lifetime", "ttl"),
@@ -156,21 +178,30 @@ impl Compiler<'_> {
             stamp,
             skew,
             directory,
+            signs,
         })
     }
 
     /// A link for the path `/a/` and one for the directory `/a/` have the same MAC, and so
-    /// have one that begins and one that ends at the same time: a ring that served both
-    /// would turn the one into the other, and let a link live anew when it has ended.
-    fn one_scope_a_ring(&mut self, path: &str, ring: &str, scope: (Option<Directory>, bool)) {
+    /// have one that begins and one that ends at the same time, and one for a path without a
+    /// query and one for that path with every query: a ring that served both would turn the
+    /// one into the other.
+    fn one_scope_a_ring(&mut self, path: &str, ring: &str, scope: LinkScope) {
         let used = *self.link_scopes.entry(ring.to_owned()).or_insert(scope);
-        let (directory, is_end) = scope;
+        let (directory, is_end, signs) = scope;
         if used.0 != directory {
             self.wrong_in(
                 path,
                 "secrets",
                 "this ring is used with another directory or directory_length already: \
                  take one of its own",
+            );
+        }
+        if used.2 != signs {
+            self.wrong_in(
+                path,
+                "secrets",
+                "this ring is used with another message already: take one of its own",
             );
         }
         if used.1 != is_end {

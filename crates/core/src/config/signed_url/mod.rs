@@ -46,6 +46,7 @@ use super::tree::Tree;
 use super::{Compiler, item, member};
 use crate::secret::{RingEntry, Secret};
 use crate::signed_url::carrier::Carrier;
+pub(in crate::config) use cloudflare::LinkScope;
 #[cfg(feature = "schema")]
 pub use exchange::Written as Exchange;
 

@@ -35,6 +35,10 @@ impl<'a> Parameters<'a> {
             }
             let (spelled, value) = part.split_once('=').unwrap_or((part, ""));
             let name = text(spelled)?;
+            // Without a value it is no token.
+            if name == "token" && value.is_empty() {
+                continue;
+            }
             let is_own = OWN.contains(&name.as_ref()) || name == SEGMENT;
             if is_own && name != spelled {
                 return Err(Reason::MalformedCredential);

@@ -7,12 +7,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use hmac::Mac as _;
 
-use super::{Cloudflare, Stamp, Token};
+use super::{Cloudflare, Signs, Stamp, Token};
 use crate::credential::decode_token;
 use crate::path::decode;
+use crate::query;
 use crate::request::Request;
 use crate::secret::hex_digit;
-use crate::signed_url::spelling;
+use crate::signed_url::{Format as _, spelling};
 use crate::time::{Millis, UnixMillis};
 
 /// How far a stamp may be off to be found, in seconds.
@@ -62,6 +63,13 @@ impl Cloudflare {
                 signed,
             })
         })
+    }
+
+    /// Where the path alone should be signed: the path and its query without the token.
+    fn with_query(&self, request: &Request<'_>) -> Option<String> {
+        let names = self.parameters();
+        let is_path = self.signs == Signs::Path && request.target.query.is_some();
+        is_path.then(|| query::without(&request.target, &names))
     }
 
     /// The MAC, however it is written.
@@ -127,7 +135,9 @@ impl Cloudflare {
             );
         }
         if !query.is_empty() {
-            may_be("the path without the query", path.to_owned());
+            may_be("the path without the query (see message)", path.to_owned());
+        } else if let Some(signed) = self.with_query(request) {
+            may_be("the path and its query (see message)", signed);
         }
         may_be(
             "the path without its first slash",

@@ -24,11 +24,33 @@ pub fn lines(links: &CloudFront, request: &Request<'_>, facts: &Facts<'_>) -> Ve
                 steps.push(format!("{place}: a token of the key \"{}\"", token.key_id));
                 steps.extend(said(links, &token, request, facts));
             }
-            Err(reason) => steps.push(format!("{place}: {}", reason.code())),
+            Err(reason) => {
+                steps.push(format!("{place}: {}", reason.code()));
+                let other = links.hash.other();
+                if let Ok(Some(_)) = Token::find(*carrier, request, other) {
+                    steps.push(another_hash(links, other));
+                }
+            }
         }
     }
     steps.push(ring(&links.ring, facts.now));
+    // The most frequent cause: the SDKs of AWS sign with SHA-1 unless they are told otherwise.
+    let other = another_hash(links, links.hash.other());
+    steps.sort_by_key(|step| *step != other);
     steps
+}
+
+/// What to say of a link that was signed with another hash than the configuration has.
+fn another_hash(links: &CloudFront, other: Hash) -> String {
+    let advice = match other {
+        Hash::Sha1 => {
+            "the default of the SDKs of AWS: sign with Hash-Algorithm=SHA256, or set \
+             \"hash\": \"sha1\" and \"allow_weak\": true"
+        }
+        Hash::Sha256 => "set \"hash\": \"sha256\"",
+    };
+    let (was, takes) = (other.name(), links.hash.name());
+    format!("what differs: it was signed with {was}, and this provider takes {takes}; {advice}")
 }
 
 fn said(
@@ -115,7 +137,7 @@ fn who(
                     ));
                 }
                 if hash != links.hash {
-                    told.push(format!("what differs: it was signed with {}", hash.name()));
+                    told.push(another_hash(links, hash));
                 }
                 return told;
             }

@@ -15,6 +15,7 @@ use std::borrow::Cow;
 
 use self::policy::{Document, canned};
 use self::token::{Says, Token};
+use crate::credential::cookie_values;
 use crate::grant::Strip;
 use crate::path::canonical;
 use crate::policy::Facts;
@@ -150,15 +151,22 @@ impl Format for CloudFront {
 
 impl CloudFront {
     fn find<'a>(&self, request: &Request<'a>) -> Result<Token<'a>, Reason> {
-        let mut found = None;
-        for carrier in &self.carriers {
-            if let Some(token) = Token::find(*carrier, request, self.hash)?
-                && found.replace(token).is_some()
-            {
-                return Err(Reason::DuplicateCredential);
-            }
+        let takes = |carrier| self.carriers.contains(&carrier);
+        let find = |carrier| match takes(carrier) {
+            true => Token::find(carrier, request, self.hash),
+            false => Ok(None),
+        };
+        // A link decides alone, whatever the cookies beside it are, as CloudFront has it.
+        let Some(mut link) = find(Carrier::Query)? else {
+            return find(Carrier::Cookies)?.ok_or(Reason::MissingCredential);
+        };
+        if takes(Carrier::Cookies) {
+            let is_there = |name: &&str| cookie_values(request, name).next().is_some();
+            let cookies = COOKIES.into_iter().filter(is_there).map(Strip::Cookie);
+            let room = link.strips.remaining_capacity();
+            link.strips.extend(cookies.take(room));
         }
-        found.ok_or(Reason::MissingCredential)
+        Ok(link)
     }
 
     /// An unknown id costs a check as a known one does, and looks like a wrong signature.
@@ -236,6 +244,15 @@ impl CloudFront {
 }
 
 impl Hash {
+    /// The one that the configuration does not have.
+    #[cfg(feature = "tools")]
+    fn other(self) -> Self {
+        match self {
+            Self::Sha1 => Self::Sha256,
+            Self::Sha256 => Self::Sha1,
+        }
+    }
+
     /// As the link says it.
     pub fn name(self) -> &'static str {
         match self {

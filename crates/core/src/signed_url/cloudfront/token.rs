@@ -10,8 +10,8 @@ use crate::credential::{cookie_values, decode_token};
 use crate::grant::Strip;
 use crate::reason::Reason;
 use crate::request::Request;
-use crate::signed_url::carrier::{MAX_TOKEN, only};
-use crate::signed_url::{Strips, find_parameter};
+use crate::signed_url::carrier::{MAX_TOKEN, only_token};
+use crate::signed_url::{Strips, find_token};
 
 /// A token as found.
 pub struct Token<'a> {
@@ -113,7 +113,7 @@ fn look<'a>(
     };
     match carrier {
         Carrier::Query => {
-            let Some(found) = find_parameter(&request.target, name)? else {
+            let Some(found) = find_token(&request.target, name)? else {
                 return Ok(None);
             };
             let text = match decode_token(found.value)? {
@@ -126,7 +126,7 @@ fn look<'a>(
             Ok(Some((text, Strip::Parameter(name))))
         }
         Carrier::Cookies => {
-            let text = only(cookie_values(request, name))?;
+            let text = only_token(cookie_values(request, name))?;
             Ok(text.map(|it| (Cow::Borrowed(it), Strip::Cookie(name))))
         }
     }

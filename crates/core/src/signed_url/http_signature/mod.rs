@@ -162,10 +162,13 @@ type Both<'a> = (
 );
 
 fn headers<'a>(request: &Request<'a>) -> Result<Both<'a>, Reason> {
-    let both = (
-        joined(request.values(INPUT))?,
-        joined(request.values(SIGNATURE))?,
-    );
+    // An empty header holds no signature.
+    let values = |name| {
+        request
+            .values(name)
+            .filter(|it| !it.trim_ascii().is_empty())
+    };
+    let both = (joined(values(INPUT))?, joined(values(SIGNATURE))?);
     let is_long =
         |it: &Option<std::borrow::Cow<'_, str>>| it.as_ref().is_some_and(|it| it.len() > MAX_TOKEN);
     match is_long(&both.0) || is_long(&both.1) {
@@ -224,10 +227,9 @@ fn is_covered(input: &Input<'_>, name: &str) -> bool {
     }
 }
 
-/// Whatever the method, something that says a length has one.
+/// Whether a body may follow, whatever the method (RFC 9112 section 6): a length says so. The
+/// filter adds `transfer-encoding` to a request over HTTP/2 whose body has no length.
 fn may_have_body(request: &Request<'_>) -> bool {
     let has = |name: &str| request.values(name).any(|it| it != b"0");
-    !["GET", "HEAD", "OPTIONS"].contains(&request.method)
-        || has("content-length")
-        || has("transfer-encoding")
+    has("content-length") || has("transfer-encoding")
 }
