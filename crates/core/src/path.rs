@@ -219,7 +219,6 @@ pub fn canonical_pieces(text: &str, mut out: impl FnMut(&[u8])) -> Result<(), Am
 /// The target as a normalising Envoy (`normalize_path`) passes it on: in the path,
 /// unreserved characters are plain and characters that no URI may hold are percent-encoded.
 /// The case of other triplets and the query stay as the client sent them.
-#[cfg(feature = "tools")]
 pub fn as_envoy_sends(target: &str) -> Cow<'_, str> {
     let (path, query) = match target.find('?') {
         Some(at) => target.split_at(at),
