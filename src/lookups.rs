@@ -1,8 +1,9 @@
-//! Who waits for which key: one question for each hash, however many ask.
+//! The requests that wait for a key: one question for each key, however many requests wait.
 
 use std::rc::Rc;
 
 use keygate_core::app_key::KeyHash;
+use keygate_core::cache::name;
 use keygate_core::policy::Lookup;
 use keygate_core::time::{Millis, UnixMillis};
 use keygate_core::wire::MAX_LOOKUP;
@@ -23,7 +24,7 @@ const MAX_ATTEMPTS: u8 = 2;
 /// The table of one root context.
 #[derive(Default)]
 pub struct Lookups {
-    /// By the first of its hashes.
+    /// By the name of its hashes.
     questions: LiteMap<KeyHash, Question>,
     calls: LiteMap<u32, Asked>,
 }
@@ -49,17 +50,17 @@ struct Question {
 impl Lookups {
     /// Whether somebody waits for this key already: one more costs no question.
     pub fn is_asked(&self, lookup: &Lookup) -> bool {
-        let first = lookup.hashes.first();
-        first.is_some_and(|it| self.questions.contains_key(it))
+        self.questions.contains_key(&name(&lookup.hashes))
     }
 
     /// Adds a request to those that wait for a key; gives it back when too many do.
     pub fn join(&mut self, lookup: Lookup, waiter: Waiter, now: UnixMillis) -> Result<(), Waiter> {
         let is_full = self.questions.len() >= MAX_QUESTIONS && !self.is_asked(&lookup);
-        let Some(&first) = lookup.hashes.first().filter(|_| !is_full) else {
+        if is_full {
             return Err(waiter);
-        };
-        let question = self.questions.entry(first).or_insert_with(|| Question {
+        }
+        let name = name(&lookup.hashes);
+        let question = self.questions.entry(name).or_insert_with(|| Question {
             hashes: lookup.hashes.into(),
             waiters: Vec::new(),
             since: now,
@@ -105,16 +106,16 @@ impl Lookups {
         self.calls.remove(&token)
     }
 
-    /// Takes those who wait for a key, by the first of its hashes.
-    pub fn settle(&mut self, first: &KeyHash) -> Vec<Waiter> {
-        let question = self.questions.remove(first);
+    /// Takes the requests that wait for a key.
+    pub fn settle(&mut self, hashes: &[KeyHash]) -> Vec<Waiter> {
+        let question = self.questions.remove(&name(hashes));
         question.map_or_else(Vec::new, |question| question.waiters)
     }
 
     /// Puts a question once more. `false` when it was put often enough.
     #[must_use]
-    pub fn ask_again(&mut self, first: &KeyHash) -> bool {
-        match self.questions.get_mut(first) {
+    pub fn ask_again(&mut self, hashes: &[KeyHash]) -> bool {
+        match self.questions.get_mut(&name(hashes)) {
             Some(question) if question.attempts < MAX_ATTEMPTS => {
                 question.is_sent = false;
                 true
@@ -123,15 +124,15 @@ impl Lookups {
         }
     }
 
-    /// Questions, by the first of their hashes, that have waited for longer than any call may
-    /// take: their answer was lost. Calls that are as old are forgotten.
-    pub fn overdue(&mut self, patience: Millis, now: UnixMillis) -> Vec<KeyHash> {
+    /// Questions that have waited for longer than any call may take: their answer was lost.
+    /// Calls that are as old are forgotten.
+    pub fn overdue(&mut self, patience: Millis, now: UnixMillis) -> Vec<Rc<[KeyHash]>> {
         let is_late = |since: UnixMillis| since.0.abs_diff(now.0) > patience.0;
         self.calls.retain(|_, asked| !is_late(asked.at));
         self.questions
-            .iter()
-            .filter(|(_, question)| is_late(question.since))
-            .map(|(hash, _)| *hash)
+            .values()
+            .filter(|question| is_late(question.since))
+            .map(|question| Rc::clone(&question.hashes))
             .collect()
     }
 }

@@ -7,13 +7,12 @@
 
 use std::rc::Rc;
 
-use keygate_core::app_key::KeyHash;
 use keygate_core::cache::{KeyCache, Seed};
 use keygate_core::feed::Position;
 use keygate_core::miss_limit::{MAX_ADDRESSES, MissLimiter};
 use keygate_core::once::Redemption;
 use keygate_core::policy::{KeyService, Policy};
-use keygate_core::record::{Found, Knowledge, KnownKey};
+use keygate_core::record::{Knowledge, KnownKey};
 use keygate_core::time::{Millis, UnixMillis};
 use keygate_core::wire::{
     ChangesResponse, LINK_USES_PATH, LOOKUPS_PATH, LinkUseRequest, LinkUseResponse, LookupRequest,
@@ -114,7 +113,7 @@ impl Root {
                 }
                 Err(_) => {
                     count("keygate_lookup.unavailable");
-                    worker.give_up(firsts(&questions));
+                    worker.give_up(&questions);
                 }
             }
         }
@@ -148,33 +147,27 @@ impl Root {
     fn read_lookup(&self, worker: &Worker, asked: &Asked, size: usize, now: UnixMillis) {
         let Some(answer) = read_answer(size, LookupResponse::read) else {
             count("keygate_lookup.unavailable");
-            worker.give_up(firsts(&asked.questions));
+            worker.give_up(&asked.questions);
             return;
         };
         count("keygate_lookup.answered");
         let is_current = asked.generation == worker.cache.generation();
         let at = Position::of_lookup(&answer);
         for hashes in &asked.questions {
-            let Some(first) = hashes.first() else {
-                continue;
-            };
-            let Ok(known) = KnownKey::among(&answer.records, hashes) else {
+            let Ok(found) = KnownKey::among(&answer.records, hashes) else {
                 log::warn!("keygate: the key service sent a record that is not usable");
-                worker.refuse(first);
+                worker.refuse(hashes);
                 continue;
             };
-            let insert = |(hash, known): &Found| worker.cache.insert(*hash, known.clone(), at);
-            if !is_current || !known.iter().all(insert) {
-                if !worker.lookups.borrow_mut().ask_again(first) {
-                    worker.refuse(first);
+            let known = found.as_ref().map(|(_, known)| Rc::clone(known));
+            if !is_current || !worker.cache.insert(hashes, found, at) {
+                if !worker.lookups.borrow_mut().ask_again(hashes) {
+                    worker.refuse(hashes);
                 }
                 continue;
             }
-            let known = known.into_iter().map(|(hash, known)| {
-                let knowledge = known.map_or(Knowledge::Unknown, Knowledge::Known);
-                (hash, knowledge)
-            });
-            worker.settle(known.collect(), now);
+            let knowledge = known.map_or(Knowledge::Unknown, Knowledge::Known);
+            worker.settle(hashes, &knowledge, now);
         }
     }
 
@@ -223,11 +216,6 @@ impl Root {
         ];
         host::call(&service.cluster, &headers, body, timeout)
     }
-}
-
-/// The names of questions: the first hash of each.
-fn firsts(questions: &[Rc<[KeyHash]>]) -> impl Iterator<Item = &KeyHash> {
-    questions.iter().filter_map(|it| it.first())
 }
 
 /// What the key service said; `None` for anything that is not its own 200. Envoy's

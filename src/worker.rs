@@ -12,7 +12,7 @@ use keygate_core::miss_limit::MissLimiter;
 use keygate_core::once::{Redemption, UsedLinks};
 use keygate_core::policy::{Lookup, Policy, Verdict};
 use keygate_core::reason::Reason;
-use keygate_core::record::{Answer, KeyLookup, Knowledge, NoAnswer};
+use keygate_core::record::{Answer, Knowledge, NoAnswer};
 use keygate_core::time::UnixMillis;
 
 use crate::host;
@@ -33,7 +33,7 @@ const MAX_DECIDED_AT_ONCE: usize = 32;
 /// On what a paused request is decided.
 enum Ground {
     /// What the key service said of its key, and how far the feed was followed then.
-    Answers(Rc<[(KeyHash, Knowledge)]>, Option<Position>),
+    Answer(Rc<[KeyHash]>, Knowledge, Option<Position>),
     /// Nothing: here an outage policy holds.
     LastKnown,
     /// Nothing, and none holds.
@@ -140,33 +140,29 @@ impl Worker {
         self.lookups.borrow_mut().leave(context);
     }
 
-    /// All requests that wait for a key are due, on what is now known of its hashes.
-    pub fn settle(&self, answers: Vec<(KeyHash, Knowledge)>, now: UnixMillis) {
-        let Some(&(first, _)) = answers.first() else {
-            return;
-        };
-        let is_known = |(_, it): &(KeyHash, Knowledge)| matches!(it, Knowledge::Known(_));
-        let was_no_miss = answers.iter().any(is_known);
-        let (answers, at) = (Rc::from(answers), self.cache.position());
-        for waiter in self.take(&first) {
+    /// All requests that wait for a key are due, on what is now known of it.
+    pub fn settle(&self, hashes: &Rc<[KeyHash]>, knowledge: &Knowledge, now: UnixMillis) {
+        let was_no_miss = matches!(knowledge, Knowledge::Known(_));
+        let at = self.cache.position();
+        for waiter in self.take(hashes) {
             if was_no_miss {
                 self.refund(&waiter, now);
             }
-            self.make_due(waiter, Ground::Answers(Rc::clone(&answers), at));
+            let ground = Ground::Answer(Rc::clone(hashes), knowledge.clone(), at);
+            self.make_due(waiter, ground);
         }
     }
 
-    /// The key service gave no answer: here an outage policy holds. Keys are named by the
-    /// first of their hashes.
-    pub fn give_up<'a>(&self, keys: impl IntoIterator<Item = &'a KeyHash>) {
-        for waiter in keys.into_iter().flat_map(|it| self.take(it)) {
+    /// The key service gave no answer about these keys: here an outage policy holds.
+    pub fn give_up(&self, keys: &[Rc<[KeyHash]>]) {
+        for waiter in keys.iter().flat_map(|hashes| self.take(hashes)) {
             self.make_due(waiter, Ground::LastKnown);
         }
     }
 
     /// It gave one that does not count, and may have meant to refuse the key.
-    pub fn refuse(&self, first: &KeyHash) {
-        for waiter in self.take(first) {
+    pub fn refuse(&self, hashes: &[KeyHash]) {
+        for waiter in self.take(hashes) {
             self.make_due(waiter, Ground::NoAnswer);
         }
     }
@@ -188,11 +184,16 @@ impl Worker {
                 return;
             };
             match ground {
-                Ground::Answers(answers, at) if at == self.cache.position() => {
-                    self.settle_one(waiter, &answers, &self.cache, now);
+                Ground::Answer(hashes, knowledge, at) if at == self.cache.position() => {
+                    let answer = Answer {
+                        hashes: &hashes,
+                        knowledge,
+                        others: &self.cache,
+                    };
+                    settle(self, waiter, &answer, now);
                 }
                 // The feed has told more since, perhaps of this key.
-                Ground::Answers(..) => settle(self, waiter, &self.cache, now),
+                Ground::Answer(..) => settle(self, waiter, &self.cache, now),
                 Ground::LastKnown => settle(self, waiter, &LastKnown(&self.cache), now),
                 Ground::NoAnswer => {
                     settle(self, waiter, &NoAnswer(Reason::KeyServiceUnavailable), now);
@@ -207,26 +208,8 @@ impl Worker {
         }
     }
 
-    fn settle_one(
-        &self,
-        waiter: Waiter,
-        answers: &[(KeyHash, Knowledge)],
-        others: &dyn KeyLookup,
-        now: UnixMillis,
-    ) {
-        let Some(((hash, knowledge), rest)) = answers.split_first() else {
-            return settle(self, waiter, others, now);
-        };
-        let answer = Answer {
-            hash: *hash,
-            knowledge: knowledge.clone(),
-            others,
-        };
-        self.settle_one(waiter, rest, &answer, now);
-    }
-
-    fn take(&self, first: &KeyHash) -> Vec<Waiter> {
-        self.lookups.borrow_mut().settle(first)
+    fn take(&self, hashes: &[KeyHash]) -> Vec<Waiter> {
+        self.lookups.borrow_mut().settle(hashes)
     }
 
     /// Gives the client its token back: what it asked about was no miss.

@@ -1,12 +1,18 @@
-//! Keys from elsewhere: imported, carried, and made up by whoever floods.
+//! Keys from elsewhere: imported, presented, and made up in a flood.
 
 use std::net::Ipv4Addr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use keygate_core::app_key::{KeyDigest, KeyHash, MasterSecret, OpaqueKey};
+use keygate_core::secret::Secret;
 use keygate_tests::client::{Connection, Request};
-use keygate_tests::{Stack, StackBuilder};
+use keygate_tests::service::APP_KEYS;
+use keygate_tests::{Stack, StackBuilder, wait};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::support::{call, code, counted, followed, key_of, upstream_header};
 
@@ -31,6 +37,17 @@ fn import(stack: &Stack, count: u32) {
         |number| json!({ "key": imported(number), "account": "alice", "scopes": ["files:read"] }),
     );
     stack.service().import(&keys.collect::<Vec<_>>());
+}
+
+/// The SHA-256 digest of an imported key, in hexadecimal.
+fn digest(number: u32) -> String {
+    let digest = Sha256::digest(imported(number));
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn import_digest(stack: &Stack, digest: &str) {
+    let item = json!({ "sha256": digest, "account": "alice", "scopes": ["files:read"] });
+    stack.service().import(&[item]);
 }
 
 fn with_key(stack: &Stack, key: &str) -> Request {
@@ -61,6 +78,80 @@ fn an_imported_key_passes_after_one_callout_whichever_secret_hashed_it() {
     let forged = native.replace("kg_01", "kg_02");
     assert_eq!(call(&stack, "/api/x", &forged).status, 401);
     assert_eq!(counted(&stack, "keygate_lookup.answered"), 2);
+}
+
+#[test]
+fn a_key_imported_as_a_digest_passes_and_the_digest_does_not() {
+    let stack = stack(&json!({})).start();
+    followed(&stack, 1);
+    let (hex, base64) = (digest(0), STANDARD.encode(Sha256::digest(imported(1))));
+    import_digest(&stack, &hex);
+    import_digest(&stack, &base64);
+    for _ in 0..3 {
+        for number in [0, 1] {
+            let answer = call(&stack, "/api/x", &imported(number));
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            assert_eq!(upstream_header(&answer, "x-keygate-account"), ["alice"]);
+        }
+    }
+    assert_eq!(counted(&stack, "keygate_lookup.answered"), 2);
+    for credential in [&hex, &hex.to_uppercase(), &base64] {
+        assert_eq!(call(&stack, "/api/x", credential).status, 401);
+    }
+    // Nor does what the database holds.
+    let stored: KeyHash = {
+        let database = rusqlite::Connection::open(stack.service().database()).unwrap();
+        let row = database.query_row("SELECT hash FROM keys", [], |row| row.get(0));
+        KeyHash(row.unwrap())
+    };
+    assert_eq!(call(&stack, "/api/x", &stored.to_string()).status, 401);
+}
+
+#[test]
+fn a_key_imported_by_an_earlier_version_still_passes() {
+    let stack = stack(&json!({})).start();
+    followed(&stack, 1);
+    import(&stack, 1);
+    let key = imported(0);
+    let key = OpaqueKey::parse(key.as_bytes()).unwrap();
+    let master = MasterSecret::derive(&Secret::new(APP_KEYS.into())).unwrap();
+    let by_digest = master.hash_digest(&KeyDigest::of(&key));
+    let by_text = master.hash_text(&key);
+    let database = rusqlite::Connection::open(stack.service().database()).unwrap();
+    let changed = database.execute(
+        "UPDATE keys SET hash = ?1 WHERE hash = ?2",
+        [&by_text.0[..], &by_digest.0[..]],
+    );
+    assert_eq!(changed, Ok(1));
+    for _ in 0..3 {
+        assert_eq!(call(&stack, "/api/x", &imported(0)).status, 200);
+    }
+    assert_eq!(counted(&stack, "keygate_lookup.answered"), 1);
+}
+
+#[test]
+fn an_unknown_key_is_one_cached_miss_until_it_is_imported() {
+    // The ring has two secrets, so that the key has four hashes.
+    let stack = stack(&json!({ "per_second": 1, "burst": 1 })).start();
+    followed(&stack, 1);
+    for _ in 0..5 {
+        assert_eq!(call(&stack, "/api/x", &imported(0)).status, 401);
+    }
+    assert_eq!(counted(&stack, "keygate_lookup.answered"), 1);
+    import_digest(&stack, &digest(0));
+    wait::until("the imported key", Duration::from_secs(5), || {
+        (call(&stack, "/api/x", &imported(0)).status == 200).then_some(())
+    });
+    assert_eq!(counted(&stack, "keygate_lookup.answered"), 2);
+    let id = {
+        let database = rusqlite::Connection::open(stack.service().database()).unwrap();
+        let row = database.query_row("SELECT id FROM keys", [], |row| row.get::<_, String>(0));
+        row.unwrap()
+    };
+    stack.service().revoke(&id);
+    wait::until("the revocation", Duration::from_secs(5), || {
+        (call(&stack, "/api/x", &imported(0)).status == 401).then_some(())
+    });
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! double click selects the whole key. The tag is keyed (a stranger cannot make
 //! one); the CRC-32 is not, and is there for secret scanners.
 
+mod digest;
 mod opaque;
 
 use std::fmt;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+pub use digest::{KeyDigest, MalformedDigest, looks_like_digest};
 pub use opaque::{MAX_CANDIDATES, MAX_OPAQUE, MIN_OPAQUE, MalformedOpaqueKey, OpaqueKey};
 
 use crate::base62;
@@ -43,6 +45,7 @@ pub struct Prefix(String);
 pub struct MasterSecret {
     tag: Hmac<Sha256>,
     pepper: Hmac<Sha256>,
+    digest_pepper: Hmac<Sha256>,
     digest: DigestKey,
 }
 
@@ -136,7 +139,7 @@ impl fmt::Display for KeyRingId {
 }
 
 impl MasterSecret {
-    /// Derives the tag key and the pepper.
+    /// Derives the tag key and the peppers.
     ///
     /// # Errors
     /// [`AppKeyError::Short`] under 32 bytes.
@@ -148,6 +151,7 @@ impl MasterSecret {
         Ok(Self {
             tag: derived_mac(&master, b"keygate/v1/app-key/tag"),
             pepper: derived_mac(&master, b"keygate/v1/app-key/pepper"),
+            digest_pepper: derived_mac(&master, b"keygate/v1/app-key/sha256"),
             digest: derived_digest(&master, b"keygate/v1/app-key/digest"),
         })
     }

@@ -11,7 +11,7 @@ pub use bounded::Seed;
 use crate::app_key::KeyHash;
 use crate::feed::Position;
 use crate::reason::Reason;
-use crate::record::{KeyLookup, Knowledge, KnownKey};
+use crate::record::{Found, KeyLookup, Knowledge, KnownKey};
 use crate::time::{Millis, UnixMillis};
 
 /// The cache of one worker. Known and unknown keys have bounds of their own, so
@@ -21,10 +21,14 @@ use crate::time::{Millis, UnixMillis};
 /// once, displaces a key only when more of them than fit come between two of its uses,
 /// and then costs it one lookup: strangers have no such keys.
 pub struct KeyCache {
+    /// By the hash under which the key service stores the key.
     known: RefCell<Bounded<(Rc<KnownKey>, Epoch)>>,
+    /// By the [`name`] of all hashes under which the key could be stored.
     unknown: RefCell<Bounded<Epoch>>,
-    /// What has changed, and was not asked about since: it may have been revoked.
-    changed: RefCell<Bounded<Epoch>>,
+    /// The latest change of each hash.
+    changed: RefCell<Bounded<Change>>,
+    /// The latest change that went out of `changed` for want of room.
+    forgotten: Cell<Epoch>,
     lease: Millis,
     state: RefCell<Feed>,
     generation: Cell<u64>,
@@ -32,6 +36,14 @@ pub struct KeyCache {
 
 /// Sequence number of the newest change that an answer of the key service contains.
 type Epoch = u64;
+
+/// A change of the feed.
+#[derive(Clone, Copy, Debug)]
+struct Change {
+    epoch: Epoch,
+    /// The key was asked about after it changed. Otherwise it may have been revoked.
+    is_asked_since: bool,
+}
 
 /// How far this worker has followed the change feed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,6 +96,7 @@ impl KeyCache {
             known: RefCell::new(Bounded::new(max_known, for_known, seed)),
             unknown: RefCell::new(Bounded::new(max_unknown, for_unknown, of_unknown)),
             changed: RefCell::new(Bounded::new(max_unknown, for_unknown, of_unknown.derive())),
+            forgotten: Cell::new(0),
             lease,
             state: RefCell::default(),
             generation: Cell::new(0),
@@ -101,35 +114,58 @@ impl KeyCache {
         self.generation.get()
     }
 
-    /// Keeps what the key service said of a hash as of `at`. `false` when the feed has
-    /// passed that epoch: the answer may be older than a revocation.
+    /// Keeps what the key service said of a key as of `at`, in one entry, however many hashes
+    /// it was asked about. `false` when the feed has passed that epoch: the answer may be older
+    /// than a revocation.
     #[must_use]
-    pub fn insert(&self, hash: KeyHash, key: Option<Rc<KnownKey>>, at: Position) -> bool {
+    pub fn insert(&self, hashes: &[KeyHash], found: Option<Found>, at: Position) -> bool {
         let epoch = at.epoch;
-        // Before the feed of this incarnation is followed nothing would revoke it: it counts
-        // for who waits, and is not kept.
+        // Before the feed of this incarnation is followed nothing would revoke the key: the
+        // answer counts for the requests that wait, and is not kept.
         let Some(seen) = self
             .position()
             .filter(|it| it.incarnation == at.incarnation)
         else {
             return true;
         };
-        let held = self.known.borrow().peek(&hash).map(|(_, asked)| *asked);
-        if epoch < seen.epoch || held.is_some_and(|held| epoch < held) {
+        let mut known = self.known.borrow_mut();
+        let held = |hash| known.peek(hash).map(|(_, asked)| *asked);
+        if epoch < seen.epoch || hashes.iter().filter_map(held).any(|held| epoch < held) {
             return false;
         }
-        self.changed.borrow_mut().pop(&hash);
-        match key {
-            Some(key) => {
-                self.unknown.borrow_mut().pop(&hash);
-                self.known.borrow_mut().put(hash, (key, epoch));
+        for hash in hashes {
+            known.pop(hash);
+            self.settle_change(hash, epoch);
+        }
+        let mut unknown = self.unknown.borrow_mut();
+        match found {
+            Some((hash, key)) => {
+                unknown.pop(&name(hashes));
+                known.put(hash, (key, epoch));
             }
-            None => {
-                self.known.borrow_mut().pop(&hash);
-                self.unknown.borrow_mut().put(hash, epoch);
-            }
+            None => unknown.put(name(hashes), epoch),
         }
         true
+    }
+
+    /// Notes that a hash was asked about as of `epoch`, which is not before its last change. A
+    /// later change is left over from another life of the database, with other numbers.
+    fn settle_change(&self, hash: &KeyHash, epoch: Epoch) {
+        if let Some(change) = self.changed.borrow_mut().peek_mut(hash) {
+            change.epoch = change.epoch.min(epoch);
+            change.is_asked_since = true;
+        }
+    }
+
+    /// Whether no hash of a key has changed since the key was asked about. Entries of a key with
+    /// one hash need no such question: the feed drops them by this hash.
+    fn is_current(&self, hashes: &[KeyHash], asked: Epoch) -> bool {
+        if hashes.len() == 1 {
+            return true;
+        }
+        let changed = self.changed.borrow();
+        let has_changed = |hash| changed.peek(hash).is_some_and(|it| asked < it.epoch);
+        self.forgotten.get() <= asked && !hashes.iter().any(has_changed)
     }
 
     /// Takes an answer of the feed that was asked for at `asked_at`: drops what changed
@@ -151,9 +187,13 @@ impl KeyCache {
             if is_older(unknown.peek(hash).copied()) {
                 unknown.pop(hash);
             }
-            if !known.contains(hash) && !unknown.contains(hash) {
-                self.changed.borrow_mut().put(*hash, to.epoch);
-            }
+            let change = Change {
+                epoch: to.epoch,
+                is_asked_since: known.contains(hash) || unknown.contains(hash),
+            };
+            let forget = |it: &Change| self.forgotten.set(self.forgotten.get().max(it.epoch));
+            let mut changed = self.changed.borrow_mut();
+            changed.put_displacing(*hash, change, forget);
         }
         let mut state = self.state.borrow_mut();
         state.position = Some(to);
@@ -167,6 +207,8 @@ impl KeyCache {
     pub fn reset(&self, to: Position, asked_at: UnixMillis) {
         self.known.borrow_mut().clear();
         self.unknown.borrow_mut().clear();
+        // Numbers may begin anew, and nothing is left that a forgotten change concerns.
+        self.forgotten.set(0);
         self.begin_generation();
         let mut state = self.state.borrow_mut();
         state.position = Some(to);
@@ -207,18 +249,36 @@ impl KeyCache {
 
 impl KeyLookup for KeyCache {
     #[inline]
-    fn find(&self, hash: &KeyHash, now: UnixMillis) -> Knowledge {
+    fn find(&self, hashes: &[KeyHash], now: UnixMillis) -> Knowledge {
         if !self.is_fresh(now) {
             return Knowledge::NotAsked;
         }
-        if let Some((key, _)) = self.known.borrow_mut().get(hash) {
-            return Knowledge::Known(Rc::clone(key));
+        let mut known = self.known.borrow_mut();
+        for hash in hashes {
+            if let Some((key, asked)) = known.get(hash) {
+                return match self.is_current(hashes, *asked) {
+                    true => Knowledge::Known(Rc::clone(key)),
+                    false => Knowledge::NotAsked,
+                };
+            }
         }
-        match self.unknown.borrow_mut().get(hash) {
-            Some(_) => Knowledge::Unknown,
-            None => Knowledge::NotAsked,
+        match self.unknown.borrow_mut().get(&name(hashes)) {
+            Some(asked) if self.is_current(hashes, *asked) => Knowledge::Unknown,
+            Some(_) | None => Knowledge::NotAsked,
         }
     }
+}
+
+/// One name for all hashes of a key: the hash itself if there is only one, else their exclusive
+/// or. Hashes are MACs under secrets, so a client cannot find others with the same name.
+pub fn name(hashes: &[KeyHash]) -> KeyHash {
+    let mut name = [0; 32];
+    for KeyHash(hash) in hashes {
+        for (byte, more) in name.iter_mut().zip(hash) {
+            *byte ^= more;
+        }
+    }
+    KeyHash(name)
 }
 
 /// What is known while the key service is away: what the cache holds, and beyond its lease
@@ -227,265 +287,22 @@ pub struct LastKnown<'a>(pub &'a KeyCache);
 
 impl KeyLookup for LastKnown<'_> {
     #[inline]
-    fn find(&self, hash: &KeyHash, now: UnixMillis) -> Knowledge {
+    fn find(&self, hashes: &[KeyHash], now: UnixMillis) -> Knowledge {
         let Self(cache) = self;
-        let found = cache.find(hash, now);
+        let found = cache.find(hashes, now);
         if found != Knowledge::NotAsked {
             return found;
         }
-        if let Some((key, _)) = cache.known.borrow().peek(hash) {
-            return Knowledge::Outdated(Some(Rc::clone(key)));
+        let changed = cache.changed.borrow();
+        let may_be_revoked = |hash| changed.peek(hash).is_some_and(|it| !it.is_asked_since);
+        if hashes.iter().any(may_be_revoked) || cache.unknown.borrow().contains(&name(hashes)) {
+            return Knowledge::Unavailable(Reason::KeyServiceUnavailable);
         }
-        let is_doubtful =
-            cache.unknown.borrow().contains(hash) || cache.changed.borrow().contains(hash);
-        match is_doubtful {
-            true => Knowledge::Unavailable(Reason::KeyServiceUnavailable),
-            false => Knowledge::Outdated(None),
-        }
+        let known = cache.known.borrow();
+        let last = hashes.iter().find_map(|hash| known.peek(hash));
+        Knowledge::Outdated(last.map(|(key, _)| Rc::clone(key)))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::wire::Incarnation;
-
-    fn hash(byte: u8) -> KeyHash {
-        KeyHash([byte; 32])
-    }
-
-    fn at(epoch: u64) -> Position {
-        Position {
-            incarnation: Incarnation([1; 16]),
-            epoch,
-        }
-    }
-
-    /// A place in the life that follows that of [`at`].
-    fn later(epoch: u64) -> Position {
-        Position {
-            incarnation: Incarnation([2; 16]),
-            epoch,
-        }
-    }
-
-    fn known() -> Rc<KnownKey> {
-        let record = serde_json::json!({
-            "hash": hash(1), "id": "AbCdEfGhIj", "account": "alice", "status": "active",
-            "metadata": {}
-        });
-        let record = serde_json::from_value(record).unwrap();
-        Rc::new(KnownKey::try_from(&record).unwrap())
-    }
-
-    fn empty() -> KeyCache {
-        let bounds = CacheBounds {
-            max_known: 2,
-            max_unknown: 2,
-            ..CacheBounds::default()
-        };
-        KeyCache::new(bounds, Seed([1, 2]), Millis(60))
-    }
-
-    fn cache() -> KeyCache {
-        let cache = empty();
-        cache.follow(&[], at(5), true, UnixMillis(100));
-        cache
-    }
-
-    #[test]
-    fn a_cached_key_counts_only_while_the_lease_is_fresh() {
-        let cache = cache();
-        assert!(cache.insert(hash(1), Some(known()), at(5)));
-        let found = |now| cache.find(&hash(1), UnixMillis(now));
-        assert_eq!(found(159), Knowledge::Known(known()));
-        assert_eq!(found(160), Knowledge::NotAsked);
-        cache.follow(&[], at(5), false, UnixMillis(150));
-        assert_eq!(
-            found(160),
-            Knowledge::NotAsked,
-            "a partial answer renews nothing"
-        );
-        cache.follow(&[], at(5), true, UnixMillis(150));
-        assert_eq!(found(160), Knowledge::Known(known()));
-    }
-
-    #[test]
-    fn an_answer_older_than_the_feed_cannot_resurrect_a_key() {
-        let cache = cache();
-        cache.follow(&[hash(1)], at(6), true, UnixMillis(100));
-        assert!(!cache.insert(hash(1), Some(known()), at(5)));
-        assert_eq!(cache.find(&hash(1), UnixMillis(100)), Knowledge::NotAsked);
-    }
-
-    #[test]
-    fn what_changed_is_dropped_whether_known_or_unknown() {
-        let cache = cache();
-        assert!(cache.insert(hash(1), Some(known()), at(5)));
-        assert!(cache.insert(hash(2), None, at(5)));
-        assert_eq!(cache.find(&hash(2), UnixMillis(100)), Knowledge::Unknown);
-        cache.follow(&[hash(1), hash(2)], at(7), true, UnixMillis(100));
-        for byte in [1, 2] {
-            assert_eq!(
-                cache.find(&hash(byte), UnixMillis(100)),
-                Knowledge::NotAsked
-            );
-        }
-        assert!(cache.insert(hash(1), Some(known()), at(7)));
-        cache.reset(at(3), UnixMillis(100));
-        assert_eq!(cache.position(), Some(at(3)));
-        assert_eq!(cache.find(&hash(1), UnixMillis(100)), Knowledge::NotAsked);
-    }
-
-    #[test]
-    fn what_was_asked_for_after_a_change_survives_the_news_of_it() {
-        let cache = cache();
-        assert!(cache.insert(hash(1), Some(known()), at(7)));
-        cache.follow(&[hash(1)], at(7), true, UnixMillis(100));
-        assert_eq!(
-            cache.find(&hash(1), UnixMillis(100)),
-            Knowledge::Known(known())
-        );
-        cache.follow(&[hash(1)], at(8), true, UnixMillis(100));
-        assert_eq!(cache.find(&hash(1), UnixMillis(100)), Knowledge::NotAsked);
-    }
-
-    #[test]
-    fn before_the_feed_is_followed_nothing_is_kept() {
-        let cache = empty();
-        assert!(cache.insert(hash(1), Some(known()), at(5)));
-        cache.follow(&[], at(6), true, UnixMillis(100));
-        assert_eq!(cache.find(&hash(1), UnixMillis(100)), Knowledge::NotAsked);
-    }
-
-    #[test]
-    fn a_clock_that_is_set_back_neither_stretches_the_lease_nor_ends_it() {
-        let cache = cache();
-        assert!(cache.insert(hash(1), Some(known()), at(5)));
-        let is_known = |now| cache.find(&hash(1), UnixMillis(now)) == Knowledge::Known(known());
-        // Fifty of the sixty have gone, then the clock is set back by seventy-five.
-        assert!(is_known(150));
-        assert!(is_known(75));
-        assert!(is_known(84));
-        assert!(!is_known(85));
-        assert!(!is_known(155), "what has ended does not begin again");
-        cache.follow(&[], at(5), true, UnixMillis(155));
-        assert!(is_known(156));
-    }
-
-    #[test]
-    fn a_poll_from_before_the_clock_was_set_back_renews_nothing_for_good() {
-        let cache = cache();
-        assert!(cache.insert(hash(1), Some(known()), at(5)));
-        let is_known = |now| cache.find(&hash(1), UnixMillis(now)) == Knowledge::Known(known());
-        assert!(!is_known(99));
-        assert!(!is_known(100), "the clock is back where it was");
-        cache.follow(&[], at(5), true, UnixMillis(101));
-        assert!(is_known(102));
-    }
-
-    #[test]
-    fn a_clock_that_is_set_forward_ends_the_lease_until_the_next_poll() {
-        let cache = cache();
-        assert!(cache.insert(hash(1), Some(known()), at(5)));
-        let is_known = |now| cache.find(&hash(1), UnixMillis(now)) == Knowledge::Known(known());
-        assert!(!is_known(9_000));
-        cache.follow(&[], at(5), true, UnixMillis(9_000));
-        assert!(is_known(9_001));
-    }
-
-    #[test]
-    fn an_answer_of_another_incarnation_counts_for_who_waits_and_is_not_kept() {
-        let cache = cache();
-        assert!(cache.insert(hash(1), Some(known()), later(9)));
-        assert!(cache.insert(hash(2), None, later(9)));
-        for byte in [1, 2] {
-            let found = cache.find(&hash(byte), UnixMillis(100));
-            assert_eq!(found, Knowledge::NotAsked);
-        }
-    }
-
-    #[test]
-    fn an_incarnation_that_goes_on_keeps_what_the_feed_had_confirmed_and_no_more() {
-        let cache = cache();
-        assert!(cache.insert(hash(1), Some(known()), at(5)));
-        // Ahead of the feed: the old life may have ended before, and took this with it.
-        assert!(cache.insert(hash(2), Some(known()), at(9)));
-        assert!(cache.insert(hash(3), None, at(9)));
-        let before = cache.generation();
-        cache.follow(&[], later(7), true, UnixMillis(100));
-        let find = |byte| cache.find(&hash(byte), UnixMillis(100));
-        assert_eq!(find(1), Knowledge::Known(known()));
-        assert_eq!(
-            (find(2), find(3)),
-            (Knowledge::NotAsked, Knowledge::NotAsked)
-        );
-        assert_ne!(
-            cache.generation(),
-            before,
-            "what was asked for before is old"
-        );
-        assert!(cache.insert(hash(2), Some(known()), later(7)));
-        cache.follow(&[hash(1), hash(2)], later(8), true, UnixMillis(100));
-        assert_eq!(
-            (find(1), find(2)),
-            (Knowledge::NotAsked, Knowledge::NotAsked)
-        );
-    }
-
-    #[test]
-    fn a_reset_begins_a_generation() {
-        let cache = cache();
-        let before = cache.generation();
-        assert!(cache.insert(hash(2), None, at(5)));
-        cache.reset(at(3), UnixMillis(100));
-        assert_ne!(cache.generation(), before);
-        assert_eq!(cache.find(&hash(2), UnixMillis(100)), Knowledge::NotAsked);
-    }
-
-    #[test]
-    fn a_late_answer_does_not_replace_a_newer_one() {
-        let cache = cache();
-        assert!(cache.insert(hash(1), Some(known()), at(7)));
-        assert!(!cache.insert(hash(1), None, at(6)));
-        assert_eq!(
-            cache.find(&hash(1), UnixMillis(100)),
-            Knowledge::Known(known())
-        );
-    }
-
-    #[test]
-    fn in_an_outage_the_last_that_was_known_speaks() {
-        let cache = cache();
-        let away = LastKnown(&cache);
-        let doubt = Knowledge::Unavailable(Reason::KeyServiceUnavailable);
-        assert!(cache.insert(hash(1), Some(known()), at(5)));
-        assert!(cache.insert(hash(2), None, at(5)));
-        let find = |byte, now| away.find(&hash(byte), UnixMillis(now));
-        assert_eq!(find(1, 159), Knowledge::Known(known()));
-        assert_eq!(find(2, 159), Knowledge::Unknown);
-        assert_eq!(find(3, 159), Knowledge::Outdated(None));
-        assert_eq!(find(1, 160), Knowledge::Outdated(Some(known())));
-        assert_eq!(find(2, 160), doubt, "unknown when it was last asked about");
-        cache.follow(&[hash(1), hash(4)], at(6), true, UnixMillis(100));
-        assert_eq!(find(1, 100), doubt, "it may have been revoked");
-        assert_eq!(find(4, 100), doubt);
-        assert!(cache.insert(hash(1), Some(known()), at(6)));
-        assert_eq!(find(1, 160), Knowledge::Outdated(Some(known())));
-    }
-
-    #[test]
-    fn a_flood_of_unknown_keys_pushes_out_no_known_one() {
-        let cache = cache();
-        assert!(cache.insert(hash(1), Some(known()), at(5)));
-        for byte in 2..200 {
-            assert!(cache.insert(hash(byte), None, at(5)));
-        }
-        assert_eq!(
-            cache.find(&hash(1), UnixMillis(100)),
-            Knowledge::Known(known())
-        );
-        assert_eq!(cache.find(&hash(2), UnixMillis(100)), Knowledge::NotAsked);
-        assert_eq!(cache.find(&hash(199), UnixMillis(100)), Knowledge::Unknown);
-    }
-}
+mod tests;

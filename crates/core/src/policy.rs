@@ -112,8 +112,7 @@ pub struct KeyService {
 /// A question to the key service: which key is this?
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lookup {
-    /// The hash under which it is stored; or those under one of which it may be, each of
-    /// another secret.
+    /// The hash under which the key is stored, or every hash under which it may be.
     pub hashes: Vec<KeyHash>,
     /// Anybody can make such a key up: the question counts against the client's
     /// [`MissLimit`].

@@ -197,7 +197,11 @@ impl AppKeys {
             return self.recognise(text, now).map(Hashes::Native);
         }
         let key = OpaqueKey::parse(text).map_err(|_| Reason::MalformedCredential)?;
-        Ok(Hashes::Opaque(self.ring.candidates(&key, now)))
+        let candidates = self.ring.candidates(&key, now);
+        if candidates.is_empty() {
+            return Err(self.ring.reason(Reason::UnknownKey, now));
+        }
+        Ok(Hashes::Opaque(candidates))
     }
 
     #[inline]
@@ -228,46 +232,39 @@ impl AppKeys {
             let usable = known.check(found.user.as_deref(), facts.client, facts.now);
             usable.and_then(|()| known.check_referrer(request))
         };
-        Ok(concluded(match (hashes.known(facts), &hashes) {
-            (Ok(known), _) => match usable(&known) {
+        let known = facts.keys.find(hashes.as_slice(), facts.now);
+        Ok(concluded(match (known, hashes) {
+            (Knowledge::Known(known), _) => match usable(&known) {
                 Ok(()) => Conclusion::Met(Some(Rc::clone(&known.identity))),
                 Err(reason) => refused(reason),
             },
-            // It is nobody's here, and perhaps another's.
-            (Err(Gap::Unknown), Hashes::Opaque(_)) => {
-                return Err(self.ring.reason(Reason::UnknownKey, facts.now));
-            }
-            (Err(Gap::Unknown), Hashes::Native(_)) => refused(Reason::UnknownKey),
-            (Err(Gap::Unavailable(reason)), _) => refused(reason),
-            (Err(Gap::NotAsked(hashes)), of) => Conclusion::Ask(Lookup {
+            // No key of ours: it may be a credential for the upstream.
+            (Knowledge::Unknown, Hashes::Opaque(_)) => return Err(Reason::UnknownKey),
+            (Knowledge::Unknown, Hashes::Native(_)) => refused(Reason::UnknownKey),
+            (Knowledge::Unavailable(reason), _) => refused(reason),
+            (Knowledge::NotAsked, Hashes::Native(hash)) => Conclusion::Ask(Lookup::of(hash)),
+            (Knowledge::NotAsked, Hashes::Opaque(hashes)) => Conclusion::Ask(Lookup {
                 hashes,
-                is_opaque: matches!(of, Hashes::Opaque(_)),
+                is_opaque: true,
             }),
-            (Err(Gap::Outdated(last)), Hashes::Native(_)) if self.outage == Outage::Allow => {
+            (Knowledge::Outdated(last), Hashes::Native(_)) if self.outage == Outage::Allow => {
                 match last.map_or(Ok(()), |known| usable(&known)) {
                     Ok(()) => Conclusion::Unchecked,
                     Err(reason) => refused(reason),
                 }
             }
-            (Err(Gap::Outdated(_)), _) => refused(Reason::KeyServiceUnavailable),
+            (Knowledge::Outdated(_), _) => refused(Reason::KeyServiceUnavailable),
         }))
     }
 }
 
-/// What a key may be stored under.
+/// The hashes under which a key may be stored.
 pub enum Hashes {
-    /// One of our secrets has made it, and hashed it.
+    /// The hash of a native key, under the secret that it names.
     Native(KeyHash),
-    /// It comes from elsewhere, and any of our secrets may have hashed it.
+    /// The hashes of a key from elsewhere: any secret of the ring may have hashed it, as a text
+    /// or as a digest.
     Opaque(Vec<KeyHash>),
-}
-
-/// Why nothing is known of a key.
-enum Gap {
-    Unknown,
-    Unavailable(Reason),
-    Outdated(Option<Rc<KnownKey>>),
-    NotAsked(Vec<KeyHash>),
 }
 
 impl Hashes {
@@ -278,24 +275,6 @@ impl Hashes {
             Self::Native(hash) => std::slice::from_ref(hash),
             Self::Opaque(candidates) => candidates,
         }
-    }
-
-    /// The record of the one that is known. One is enough; that none is has to be known of
-    /// each.
-    #[inline]
-    fn known(&self, facts: &Facts<'_>) -> Result<Rc<KnownKey>, Gap> {
-        let mut gap = Gap::Unknown;
-        for hash in self.as_slice() {
-            match (facts.keys.find(hash, facts.now), &mut gap) {
-                (Knowledge::Known(known), _) => return Ok(known),
-                (Knowledge::Unknown, _) | (_, Gap::Unavailable(_)) => {}
-                (Knowledge::Unavailable(reason), gap) => *gap = Gap::Unavailable(reason),
-                (Knowledge::Outdated(last), gap) => *gap = Gap::Outdated(last),
-                (Knowledge::NotAsked, Gap::NotAsked(hashes)) => hashes.push(*hash),
-                (Knowledge::NotAsked, gap) => *gap = Gap::NotAsked(vec![*hash]),
-            }
-        }
-        Err(gap)
     }
 }
 

@@ -32,8 +32,8 @@ pub struct KnownKey {
 /// What an allocator adds to a block of memory, and what it rounds up.
 pub(crate) const BLOCK: usize = 12;
 
-/// What the key service said of a hash: `None` for one that it does not know.
-pub type Found = (KeyHash, Option<Rc<KnownKey>>);
+/// A key that the key service knows, and the hash under which it is stored.
+pub type Found = (KeyHash, Rc<KnownKey>);
 
 /// The record holds something that must not reach a header.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,20 +57,27 @@ impl KnownKey {
         Self::checked(record, &record.metadata)
     }
 
-    /// What an answer of the key service says of each of these hashes.
+    /// The key among these records that is stored under one of its possible hashes; `None` if
+    /// the key service knows none of them.
+    ///
+    /// A key may have been imported twice, as a text and as a digest. Then a revoked or
+    /// disabled record decides.
     ///
     /// # Errors
-    /// [`UnusableRecord`] for one of them.
+    /// [`UnusableRecord`] for a record of one of these hashes.
     pub fn among(
         records: &[Record<String>],
         hashes: &[KeyHash],
-    ) -> Result<Vec<Found>, UnusableRecord> {
-        let known = |hash: &KeyHash| {
-            let record = records.iter().find(|it| it.hash == *hash);
-            let known = record.map(Self::at_edge).transpose()?;
-            Ok((*hash, known.map(Rc::new)))
+    ) -> Result<Option<Found>, UnusableRecord> {
+        let of_hash = |hash: &KeyHash| records.iter().find(|it| it.hash == *hash);
+        let mut of_key = hashes.iter().filter_map(of_hash);
+        let first = of_key.clone().next();
+        let dead = of_key.find(|it| it.status != Status::Active);
+        let found = |record: &Record<String>| {
+            let known = Self::at_edge(record)?;
+            Ok((record.hash, Rc::new(known)))
         };
-        hashes.iter().map(known).collect()
+        dead.or(first).map(found).transpose()
     }
 
     fn checked<T>(record: &Record<T>, metadata: &str) -> Result<Self, UnusableRecord> {
@@ -175,14 +182,14 @@ impl KnownKey {
     }
 }
 
-/// What is known of one hash.
+/// What is known of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Knowledge {
     /// A key with this record.
     Known(Rc<KnownKey>),
     /// The key service knows no such key.
     Unknown,
-    /// Nobody has asked, or it is too long ago.
+    /// The key service was not asked, or too long ago.
     NotAsked,
     /// The question cannot be answered, for this reason, and no outage policy makes up for it.
     Unavailable(Reason),
@@ -190,28 +197,29 @@ pub enum Knowledge {
     Outdated(Option<Rc<KnownKey>>),
 }
 
-/// Whoever can say what is known of a key.
+/// A source of what is known of keys.
 pub trait KeyLookup {
-    /// What is known of this hash at `now`.
-    fn find(&self, hash: &KeyHash, now: UnixMillis) -> Knowledge;
+    /// What is known at `now` of the key that is stored under one of these hashes. A native
+    /// key has one, a key from elsewhere as many as there are ways to have imported it.
+    fn find(&self, hashes: &[KeyHash], now: UnixMillis) -> Knowledge;
 }
 
 /// One fresh answer, in front of what was known before.
 pub struct Answer<'a> {
-    /// The hash that was asked about.
-    pub hash: KeyHash,
+    /// The hashes that were asked about.
+    pub hashes: &'a [KeyHash],
     /// What the key service said.
     pub knowledge: Knowledge,
-    /// Who is asked about any other.
+    /// Asked about any other key.
     pub others: &'a dyn KeyLookup,
 }
 
 impl KeyLookup for Answer<'_> {
-    fn find(&self, hash: &KeyHash, now: UnixMillis) -> Knowledge {
-        if *hash == self.hash {
+    fn find(&self, hashes: &[KeyHash], now: UnixMillis) -> Knowledge {
+        if hashes == self.hashes {
             self.knowledge.clone()
         } else {
-            self.others.find(hash, now)
+            self.others.find(hashes, now)
         }
     }
 }
@@ -220,7 +228,7 @@ impl KeyLookup for Answer<'_> {
 pub struct NothingKnown;
 
 impl KeyLookup for NothingKnown {
-    fn find(&self, _hash: &KeyHash, _now: UnixMillis) -> Knowledge {
+    fn find(&self, _hashes: &[KeyHash], _now: UnixMillis) -> Knowledge {
         Knowledge::NotAsked
     }
 }
@@ -229,7 +237,7 @@ impl KeyLookup for NothingKnown {
 pub struct NoAnswer(pub Reason);
 
 impl KeyLookup for NoAnswer {
-    fn find(&self, _hash: &KeyHash, _now: UnixMillis) -> Knowledge {
+    fn find(&self, _hashes: &[KeyHash], _now: UnixMillis) -> Knowledge {
         Knowledge::Unavailable(self.0)
     }
 }
@@ -278,6 +286,35 @@ mod tests {
             key.identity.metadata.as_deref(),
             Some("eyJwbGFuIjoicHJvIn0")
         );
+    }
+
+    #[test]
+    fn a_key_is_found_under_any_of_its_hashes_and_a_dead_record_decides() {
+        let record = |byte: u8, status| Record {
+            hash: hash(byte),
+            id: format!("key-{byte}"),
+            account: "alice".to_owned(),
+            status,
+            expires_at: None,
+            scopes: Vec::new(),
+            allowed_ips: Vec::new(),
+            allowed_referrers: Vec::new(),
+            metadata: "{}".to_owned(),
+        };
+        let active = |byte| record(byte, Status::Active);
+        let revoked = |byte| record(byte, Status::Revoked);
+        for (records, found) in [
+            (vec![], None),
+            (vec![active(3)], None),
+            (vec![active(1)], Some(1)),
+            (vec![active(3), active(2)], Some(2)),
+            (vec![active(2), active(1)], Some(1)),
+            (vec![active(1), revoked(2)], Some(2)),
+            (vec![active(2), revoked(1)], Some(1)),
+        ] {
+            let among = KnownKey::among(&records, &[hash(1), hash(2)]).unwrap();
+            assert_eq!(among.map(|(it, _)| it), found.map(hash), "{records:?}");
+        }
     }
 
     #[test]

@@ -69,7 +69,7 @@ fn decide(headers: &[Header], referrers: &Value) -> Verdict {
     });
     let record = serde_json::from_value(record).unwrap();
     let answer = Answer {
-        hash: new_key().hash,
+        hashes: &[new_key().hash],
         knowledge: Knowledge::Known(Rc::new(KnownKey::try_from(&record).unwrap())),
         others: &NothingKnown,
     };

@@ -117,7 +117,7 @@ fn outcome(policy: &Policy, line: &str) -> String {
         _ => Knowledge::Known(Rc::new(KnownKey::try_from(&record).unwrap())),
     };
     let answer = Answer {
-        hash: key.hash,
+        hashes: &[key.hash],
         knowledge,
         others: &NothingKnown,
     };

@@ -182,7 +182,7 @@ fn whoever_has_another_credential_keeps_the_link() {
                          "metadata": {} });
     let known = KnownKey::try_from(&serde_json::from_value(record).unwrap()).unwrap();
     let answer = Answer {
-        hash: key.hash,
+        hashes: &[key.hash],
         knowledge: Knowledge::Known(known.into()),
         others: &NothingKnown,
     };
@@ -230,7 +230,7 @@ fn no_outage_lets_a_link_pass_that_works_once() {
         bytes.fill(5)
     });
     let away = Answer {
-        hash: key.hash,
+        hashes: &[key.hash],
         knowledge: Knowledge::Outdated(None),
         others: &NothingKnown,
     };

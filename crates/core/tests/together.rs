@@ -78,7 +78,7 @@ fn decide(rules: Value, headers: &[Header], has_session: bool) -> Verdict {
         "status": "active", "metadata": {} });
     let record = serde_json::from_value(record).unwrap();
     let answer = Answer {
-        hash: new_key().hash,
+        hashes: &[new_key().hash],
         knowledge: Knowledge::Known(Rc::new(KnownKey::try_from(&record).unwrap())),
         others: &NothingKnown,
     };

@@ -24,8 +24,8 @@ struct Known {
 }
 
 impl KeyLookup for Known {
-    fn find(&self, hash: &KeyHash, _: UnixMillis) -> Knowledge {
-        self.asked.borrow_mut().push(*hash);
+    fn find(&self, hashes: &[KeyHash], _: UnixMillis) -> Knowledge {
+        self.asked.borrow_mut().extend(hashes);
         Knowledge::Known(Rc::clone(&self.key))
     }
 }

@@ -4,6 +4,7 @@ use keygate_core::app_key::{AppKey, MasterSecret};
 use keygate_core::credential::{self, Carrier};
 use keygate_core::policy::Facts;
 use keygate_core::provider::AppKeys;
+use keygate_core::reason::Reason;
 use keygate_core::record::Knowledge;
 use keygate_core::request::Request;
 use keygate_core::secret::{Encoding, KeyRing, RingEntry, Secret};
@@ -50,7 +51,7 @@ pub fn steps(
         return steps;
     };
     steps.push(format!("its tag holds: made with the secret \"{kid}\""));
-    steps.push(said(&facts.keys.find(&hash, facts.now)));
+    steps.push(said(&facts.keys.find(&[hash], facts.now)));
     steps
 }
 
@@ -83,19 +84,18 @@ fn other_encoding(
 
 /// The steps for a key from elsewhere, of which nothing is public.
 fn opaque(keys: &AppKeys, text: &[u8], facts: &Facts<'_>) -> Vec<String> {
-    let Ok(hashes) = keys.hashes(text, facts.now) else {
-        return vec!["its form: not 16 to 512 visible ASCII characters".to_owned()];
+    let hashes = match keys.hashes(text, facts.now) {
+        Ok(hashes) => hashes,
+        Err(Reason::NoCurrentSecret) => {
+            return vec!["its hash: no secret of the ring counts at this time".to_owned()];
+        }
+        Err(_) => return vec!["its form: not 16 to 512 visible ASCII characters".to_owned()],
     };
-    let hashes = hashes.as_slice();
-    let knowledge = hashes.iter().map(|it| facts.keys.find(it, facts.now));
-    let known = knowledge.max_by_key(|it| matches!(it, Knowledge::Known(_)));
-    let held = format!(
-        "its form holds: a key from elsewhere, under {} secret(s) of the ring",
-        hashes.len()
-    );
-    std::iter::once(held)
-        .chain(known.as_ref().map(said))
-        .collect()
+    let secrets = keys.ring.current(facts.now).count();
+    vec![
+        format!("its form holds: a key from elsewhere, under {secrets} secret(s) of the ring"),
+        said(&facts.keys.find(hashes.as_slice(), facts.now)),
+    ]
 }
 
 fn said(knowledge: &Knowledge) -> String {

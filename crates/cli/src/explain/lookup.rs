@@ -58,8 +58,8 @@ impl Given {
 }
 
 impl KeyLookup for Given {
-    fn find(&self, hash: &KeyHash, _now: UnixMillis) -> Knowledge {
-        if self.hash.is_none_or(|of| of == *hash) {
+    fn find(&self, hashes: &[KeyHash], _now: UnixMillis) -> Knowledge {
+        if self.hash.is_none_or(|of| hashes.contains(&of)) {
             self.knowledge.clone()
         } else {
             Knowledge::NotAsked

@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use keygate_core::app_key::{KeyDigest, OpaqueKey, looks_like_digest};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use zeroize::Zeroizing;
 
 use crate::check::read;
 use crate::client::{KeyService, ServiceArgs};
@@ -19,12 +21,16 @@ Examples:
 
 Each line is a JSON object:
   {\"key\":\"legacy:alice:0123456789abcdef\",\"account\":\"alice\",\"scopes\":[\"files:read\"]}
-with key and account, and perhaps name, scopes, metadata, expires_at, allowed_ips and
-allowed_referrers, as the key service takes them. A key has 16 to 512 visible ASCII characters.
+with key and account, and optionally name, scopes, metadata, expires_at, allowed_ips and
+allowed_referrers, as for a new key. A key has 16 to 512 visible ASCII characters.
 
-All lines are checked before the first key is stored: if one is wrong, nothing is imported, and
-every wrong line is named. The same file may be imported again: what is there stays as it is.
-The edge takes such keys where a provider accepts \"opaque\" ones.";
+If the other system kept only the SHA-256 digest of each key, give sha256 instead of key, as
+64 hexadecimal digits or in base64. The clients go on using the keys that they have:
+  {\"sha256\":\"fdfd50d146914da2931c6053c7569b8211ff2883740786de35d9fd3ca9269d48\",\"account\":\"alice\"}
+
+All lines are checked before the first key is stored. If any line is wrong, the command names
+every wrong line and imports nothing. You can import the same file again: keys that exist
+already stay as they are. The edge accepts such keys if a provider accepts \"opaque\" keys.";
 
 /// Import keys that were made elsewhere, from JSON lines.
 #[derive(clap::Args)]
@@ -34,10 +40,13 @@ pub struct Args {
     service: ServiceArgs,
     /// The file, or "-" for standard input
     file: PathBuf,
-    /// Check all of it and import nothing
+    /// Check the whole file and import nothing
     #[arg(long)]
     dry_run: bool,
-    /// Print what became of each line as JSON, one a line
+    /// Import keys that look like digests as keys (each becomes a working key as it is written)
+    #[arg(long)]
+    digests_are_keys: bool,
+    /// Print the result of each line as JSON, one per line
     #[arg(long)]
     json: bool,
 }
@@ -50,12 +59,24 @@ const MAX_BATCH: usize = 100;
 struct Line<'a> {
     number: usize,
     json: &'a RawValue,
+    /// Whether its key looks like a digest; `None` if it has no key.
+    looks_like_digest: Option<bool>,
 }
 
 #[derive(Serialize)]
 struct Request<'a> {
     keys: Vec<&'a RawValue>,
     dry_run: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    digests_are_keys: bool,
+}
+
+/// What to do with the lines.
+#[derive(Clone, Copy)]
+struct Mode {
+    dry_run: bool,
+    /// What looks like a digest is a key: the caller says so, or other keys of the file do not.
+    digests_are_keys: bool,
 }
 
 #[derive(Deserialize)]
@@ -81,8 +102,16 @@ struct Outcome {
 pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     let bytes = read(&args.file)?;
     let lines = lines(&bytes)?;
+    let digests = digests(&lines);
+    if digests == Digests::All && !args.digests_are_keys {
+        return Err(CliError::Usage(ALL_DIGESTS.to_owned()));
+    }
+    let mode = |dry_run| Mode {
+        dry_run,
+        digests_are_keys: digests != Digests::None,
+    };
     let service = KeyService::new(&args.service)?;
-    let (rehearsed, end) = send(&service, &lines, true);
+    let (rehearsed, end) = send(&service, &lines, mode(true));
     end?;
     let wrong: Vec<String> = rehearsed.iter().filter_map(Outcome::complaint).collect();
     if !wrong.is_empty() {
@@ -93,7 +122,7 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     if args.dry_run {
         return report(&rehearsed, args.json).map(|()| ExitCode::SUCCESS);
     }
-    let (done, end) = send(&service, &lines, false);
+    let (done, end) = send(&service, &lines, mode(false));
     report(&done, args.json)?;
     end.map_err(|error| {
         let after = done.last().map_or(0, |it| it.line);
@@ -102,7 +131,7 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
              what is there already stays as it is"
         ))
     })?;
-    // Somebody else has stored one of them since.
+    // Another import has stored one of them since.
     let wrong: Vec<String> = done.iter().filter_map(Outcome::complaint).collect();
     complain(&wrong);
     match wrong.len() {
@@ -115,7 +144,7 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
 fn lines(bytes: &[u8]) -> Result<Vec<Line<'_>>, CliError> {
     let mut lines = Vec::new();
     let mut wrong = Vec::new();
-    let mut seen: HashMap<String, usize> = HashMap::new();
+    let mut seen: HashMap<KeyDigest, usize> = HashMap::new();
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     for (at, text) in bytes.split(|&byte| byte == b'\n').enumerate() {
         let (number, text) = (at + 1, text.trim_ascii());
@@ -124,11 +153,14 @@ fn lines(bytes: &[u8]) -> Result<Vec<Line<'_>>, CliError> {
         }
         match line(text) {
             Ok((key, json)) => {
-                lines.push(Line { number, json });
-                let first = key.and_then(|key| seen.insert(key, number));
-                wrong.extend(
-                    first.map(|it| format!("line {number}: the key stands on line {it} already")),
-                );
+                lines.push(Line {
+                    number,
+                    json,
+                    looks_like_digest: key.looks_like_digest,
+                });
+                let first = key.digest.and_then(|it| seen.insert(it, number));
+                let again = |it| format!("line {number}: the same key is on line {it} already");
+                wrong.extend(first.map(again));
             }
             Err(error) => wrong.push(format!("line {number}: {error}")),
         }
@@ -143,8 +175,15 @@ fn lines(bytes: &[u8]) -> Result<Vec<Line<'_>>, CliError> {
     Err(CliError::Usage("nothing was imported".to_owned()))
 }
 
-/// A line and its key. No message repeats anything of it.
-fn line(text: &[u8]) -> Result<(Option<String>, &RawValue), String> {
+/// What a line says of its key. A wrong line says nothing: the key service names what is wrong.
+#[derive(Default)]
+struct LineKey {
+    digest: Option<KeyDigest>,
+    looks_like_digest: Option<bool>,
+}
+
+/// A line and its key. No message repeats any part of it.
+fn line(text: &[u8]) -> Result<(LineKey, &RawValue), String> {
     if text.len() > MAX_BATCH_BYTES {
         return Err(format!("is longer than {MAX_BATCH_BYTES} bytes"));
     }
@@ -155,16 +194,53 @@ fn line(text: &[u8]) -> Result<(Option<String>, &RawValue), String> {
     let wrong = |error: serde_json::Error| format!("is not JSON: at column {}", error.column());
     let json: &RawValue = serde_json::from_str(text).map_err(wrong)?;
     let members: HashMap<String, &RawValue> = serde_json::from_str(text).map_err(wrong)?;
-    let key = members.get("key");
-    let key = key.and_then(|it| serde_json::from_str(it.get()).ok());
+    let member = |name| -> Option<Zeroizing<String>> {
+        let text = members.get(name)?;
+        serde_json::from_str(text.get()).ok()
+    };
+    if let Some(key) = member("key") {
+        let opaque = OpaqueKey::parse(key.as_bytes()).ok();
+        let key = LineKey {
+            digest: opaque.map(|it| KeyDigest::of(&it)),
+            looks_like_digest: Some(looks_like_digest(key.as_bytes())),
+        };
+        return Ok((key, json));
+    }
+    let digest = member("sha256").and_then(|it| KeyDigest::parse(it.as_bytes()).ok());
+    let key = LineKey {
+        digest,
+        ..LineKey::default()
+    };
     Ok((key, json))
 }
+
+/// How many keys of a file look like digests.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Digests {
+    None,
+    Some,
+    All,
+}
+
+fn digests(lines: &[Line<'_>]) -> Digests {
+    let keys = || lines.iter().filter_map(|it| it.looks_like_digest);
+    match (keys().any(|it| it), keys().all(|it| it)) {
+        (false, _) => Digests::None,
+        (true, false) => Digests::Some,
+        (true, true) => Digests::All,
+    }
+}
+
+const ALL_DIGESTS: &str = "\
+every key in this file looks like a digest, and each digest would become a working key; nothing \
+was imported. If these are SHA-256 digests of keys, name the member \"sha256\" instead of \"key\". \
+If these are the keys themselves, add --digests-are-keys";
 
 /// What became of the lines that were sent, and how it ended.
 fn send(
     service: &KeyService,
     lines: &[Line<'_>],
-    dry_run: bool,
+    mode: Mode,
 ) -> (Vec<Outcome>, Result<(), CliError>) {
     let mut outcomes = Vec::new();
     let mut rest = lines;
@@ -172,7 +248,12 @@ fn send(
         let (batch, after) = rest.split_at(batch(rest));
         rest = after;
         let keys = batch.iter().map(|it| it.json).collect();
-        let answer = service.post("/v1/keys/import", &Request { keys, dry_run });
+        let request = Request {
+            keys,
+            dry_run: mode.dry_run,
+            digests_are_keys: mode.digests_are_keys,
+        };
+        let answer = service.post("/v1/keys/import", &request);
         let answer = answer.and_then(|it| service.read::<Answer>(&it));
         let results = match answer {
             Ok(answer) if answer.results.len() == batch.len() => answer.results,

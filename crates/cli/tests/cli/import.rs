@@ -66,7 +66,7 @@ fn one_wrong_line_is_named_and_nothing_is_imported() {
             "line 2: is not a JSON object",
             2,
         ),
-        (GOOD, "line 2: the key stands on line 1 already", 2),
+        (GOOD, "line 2: the same key is on line 1 already", 2),
         (
             "{\"key\":\"short\",\"account\":\"bob\"}",
             "line 2: key: must be 16 to 512",
@@ -79,7 +79,7 @@ fn one_wrong_line_is_named_and_nothing_is_imported() {
         ),
         (
             "{\"key\":\"legacy:bob:0123456789abcdef\",\"user\":\"bob\"}",
-            "line 2: has a field that is not known",
+            "line 2: has an unknown field",
             1,
         ),
         (
@@ -118,4 +118,59 @@ fn a_key_that_belongs_to_another_stops_the_import_of_the_others() {
         "{error}"
     );
     assert_eq!(server.output(&["keys", "list"]).lines().count(), 2);
+}
+
+const DIGEST: &str = "fdfd50d146914da2931c6053c7569b8211ff2883740786de35d9fd3ca9269d48";
+
+#[test]
+fn a_file_of_digests_is_refused_as_keys_unless_told_otherwise() {
+    let (directory, path) = database();
+    let server = Server::start(&path);
+    // More than one request of the key service takes.
+    let keys: String = (0..150)
+        .map(|number| format!("{{\"key\":\"{number:064x}\",\"account\":\"bob\"}}\n"))
+        .collect();
+    let all = file(&directory, &keys);
+    for arguments in [vec![], vec!["--dry-run"]] {
+        let (code, told, error) = import(
+            &server,
+            &[&[all.to_str().unwrap()], &arguments[..]].concat(),
+        );
+        assert_eq!((code, told.as_str()), (2, ""), "{error}");
+        for word in ["looks like a digest", "\"sha256\"", "--digests-are-keys"] {
+            assert!(error.contains(word), "{error}");
+        }
+    }
+    assert_eq!(server.output(&["keys", "list"]).lines().count(), 1);
+    let (code, told, error) = import(&server, &[all.to_str().unwrap(), "--digests-are-keys"]);
+    assert_eq!(code, 0, "{error}");
+    assert_eq!(told, "150 imported, 0 unchanged\n");
+    // One other key says that the others are random keys of the same form.
+    let some = file(&directory, &format!("{keys}{GOOD}\n"));
+    let (code, told, error) = import(&server, &[some.to_str().unwrap()]);
+    assert_eq!(code, 0, "{error}");
+    assert_eq!(told, "1 imported, 150 unchanged\n");
+}
+
+#[test]
+fn a_key_and_its_digest_are_one_key_in_a_file_and_in_the_service() {
+    let (directory, path) = database();
+    let server = Server::start(&path);
+    let digest = format!("{{\"sha256\":\"{DIGEST}\",\"account\":\"alice\",\"scopes\":[\"a\"]}}");
+    let both = file(&directory, &format!("{digest}\n{GOOD}\n"));
+    let (code, _, error) = import(&server, &[both.to_str().unwrap()]);
+    assert_eq!(code, 2, "{error}");
+    assert!(
+        error.contains("line 2: the same key is on line 1 already"),
+        "{error}"
+    );
+    for (line, told) in [
+        (digest.as_str(), "1 imported, 0 unchanged\n"),
+        (GOOD, "0 imported, 1 unchanged\n"),
+        (digest.as_str(), "0 imported, 1 unchanged\n"),
+    ] {
+        let one = file(&directory, line);
+        let (code, output, error) = import(&server, &[one.to_str().unwrap()]);
+        assert_eq!((code, output.as_str()), (0, told), "{error}");
+    }
 }

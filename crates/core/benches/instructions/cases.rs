@@ -307,11 +307,12 @@ fn warm_key(count: usize) -> Case {
         Rc::new(KnownKey::try_from(&record).unwrap())
     };
     let one = known(generated.hash);
-    assert!(cache.insert(generated.hash, Some(Rc::clone(&one)), begin));
+    let insert = |hash| cache.insert(&[hash], Some((hash, Rc::clone(&one))), begin);
+    assert!(insert(generated.hash));
     for number in 1..count {
         let mut hash = [0; 32];
         hash[..8].copy_from_slice(&number.to_le_bytes());
-        assert!(cache.insert(KeyHash(hash), Some(Rc::clone(&one)), begin));
+        assert!(insert(KeyHash(hash)));
     }
     let mut headers = headers("/api/a");
     headers.push((b"authorization".into(), format!("Bearer {text}").into()));

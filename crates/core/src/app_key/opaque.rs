@@ -1,7 +1,9 @@
 //! Keys that were made elsewhere: any text. Nothing in it can be checked here, so each
-//! that is not known costs a question.
+//! unknown key costs a question to the key service.
 
-use super::{KeyHash, MasterSecret};
+use hmac::Mac as _;
+
+use super::{KeyDigest, KeyHash, MasterSecret};
 use crate::secret::KeyRing;
 use crate::time::UnixMillis;
 
@@ -16,7 +18,7 @@ pub const MAX_CANDIDATES: usize = 8;
 
 /// 16 to 512 characters of visible ASCII.
 #[derive(Clone, Copy)]
-pub struct OpaqueKey<'a>(&'a [u8]);
+pub struct OpaqueKey<'a>(pub(super) &'a [u8]);
 
 /// The text is no such key.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,16 +47,28 @@ impl<'a> OpaqueKey<'a> {
 }
 
 impl MasterSecret {
-    /// The hash under which a key from elsewhere is stored and looked up.
-    pub fn hash_opaque(&self, key: &OpaqueKey<'_>) -> KeyHash {
+    /// The hash of a key from elsewhere, computed from the key's SHA-256 digest. Imported keys
+    /// are stored and looked up under it, whether the import named the key or its digest.
+    pub fn hash_digest(&self, digest: &KeyDigest) -> KeyHash {
+        let mut mac = self.digest_pepper.clone();
+        mac.update(&digest.0);
+        KeyHash(mac.finalize().into_bytes().into())
+    }
+
+    /// The hash under which earlier versions stored a key from elsewhere.
+    pub fn hash_text(&self, key: &OpaqueKey<'_>) -> KeyHash {
         self.hash(key.0)
     }
 }
 
 impl KeyRing<MasterSecret> {
-    /// Every hash under which a key may be stored: it does not say which secret hashed it.
+    /// Every hash under which a key from elsewhere may be stored: two for each current secret,
+    /// since the key does not name the secret or how it was imported.
     pub fn candidates(&self, key: &OpaqueKey<'_>, now: UnixMillis) -> Vec<KeyHash> {
+        let digest = KeyDigest::of(key);
         let current = self.current(now).take(MAX_CANDIDATES);
-        current.map(|entry| entry.key.hash_opaque(key)).collect()
+        current
+            .flat_map(|entry| [entry.key.hash_digest(&digest), entry.key.hash_text(key)])
+            .collect()
     }
 }

@@ -76,6 +76,27 @@ fn the_known_answers_hold() {
     }
 }
 
+/// Computed by the same independent program from the words of docs/app-keys.md.
+#[test]
+fn the_known_answers_for_imported_keys_match() {
+    let vectors: serde_json::Value =
+        serde_json::from_str(include_str!("../../../../tests/vectors/app-keys.json")).unwrap();
+    let vectors = vectors["imported"].as_array().unwrap();
+    assert!(!vectors.is_empty());
+    for vector in vectors {
+        let field = |name: &str| vector[name].as_str().unwrap();
+        let master = MasterSecret::derive(&Secret::new(field("secret").into())).unwrap();
+        let key = OpaqueKey::parse(field("key").as_bytes()).unwrap();
+        let digest = KeyDigest::of(&key);
+        for text in [field("sha256"), field("sha256_base64")] {
+            assert_eq!(KeyDigest::parse(text.as_bytes()), Ok(digest));
+        }
+        assert_eq!(master.hash_digest(&digest).to_string(), field("hash"));
+        let earlier = master.hash_text(&key).to_string();
+        assert_eq!(earlier, field("hash_of_earlier_versions"));
+    }
+}
+
 #[test]
 fn every_changed_byte_is_noticed_locally() {
     let genuine = generate("01").text.to_string();

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use lru::LruCache;
 use siphasher::sip::SipHasher13;
 
-use super::Epoch;
+use super::{Change, Epoch};
 use crate::app_key::KeyHash;
 use crate::record::{BLOCK, KnownKey};
 
@@ -57,6 +57,12 @@ impl Weight for Epoch {
     }
 }
 
+impl Weight for Change {
+    fn bytes_behind(&self) -> usize {
+        0
+    }
+}
+
 impl Weight for (Rc<KnownKey>, Epoch) {
     fn bytes_behind(&self) -> usize {
         const COUNTS: usize = 2 * size_of::<usize>() + BLOCK;
@@ -93,6 +99,12 @@ impl<V: Weight> Bounded<V> {
         self.entries.peek(hash)
     }
 
+    /// The value, to change it in place; it does not count as used, and must not change its
+    /// weight.
+    pub(super) fn peek_mut(&mut self, hash: &KeyHash) -> Option<&mut V> {
+        self.entries.peek_mut(hash)
+    }
+
     pub(super) fn contains(&self, hash: &KeyHash) -> bool {
         self.entries.contains(hash)
     }
@@ -105,10 +117,17 @@ impl<V: Weight> Bounded<V> {
         }
     }
 
-    pub(super) fn put(&mut self, hash: KeyHash, value: V) {
+    /// Keeps a value. Calls `displaced` with each value that goes for want of room.
+    pub(super) fn put_displacing(
+        &mut self,
+        hash: KeyHash,
+        value: V,
+        mut displaced: impl FnMut(&V),
+    ) {
         self.pop(&hash);
         let cost = cost(&value);
         if cost > self.max_bytes {
+            displaced(&value);
             return;
         }
         while self.entries.len() >= self.max_entries
@@ -118,9 +137,14 @@ impl<V: Weight> Bounded<V> {
                 break;
             };
             self.bytes = self.bytes.saturating_sub(self::cost(&oldest));
+            displaced(&oldest);
         }
         self.bytes = self.bytes.saturating_add(cost);
         self.entries.put(hash, value);
+    }
+
+    pub(super) fn put(&mut self, hash: KeyHash, value: V) {
+        self.put_displacing(hash, value, |_| ());
     }
 
     pub(super) fn pop(&mut self, hash: &KeyHash) {

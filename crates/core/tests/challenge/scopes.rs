@@ -55,7 +55,7 @@ fn a_key_without_the_scope_is_told_so_and_offered_no_challenge() {
         "status": "active", "scopes": ["reader"], "metadata": {} });
     let record = serde_json::from_value(record).unwrap();
     let keys = Answer {
-        hash: key.hash,
+        hashes: &[key.hash],
         knowledge: Knowledge::Known(Rc::new(KnownKey::try_from(&record).unwrap())),
         others: &NothingKnown,
     };

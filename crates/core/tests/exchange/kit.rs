@@ -150,9 +150,9 @@ pub fn exchanged(policy: &Policy, covered: &str) -> String {
 pub struct Known(pub &'static str);
 
 impl KeyLookup for Known {
-    fn find(&self, hash: &KeyHash, _: UnixMillis) -> Knowledge {
+    fn find(&self, hashes: &[KeyHash], _: UnixMillis) -> Knowledge {
         let record: Record = serde_json::from_value(json!({
-            "id": "k", "hash": hash, "account": self.0, "metadata": {},
+            "id": "k", "hash": hashes[0], "account": self.0, "metadata": {},
             "status": "active"
         }))
         .unwrap();

@@ -124,7 +124,7 @@ fn a_duplicate_is_final_also_behind_another_bad_credential_and_before_a_good_one
             json!({ "type": "app_key", "secrets": "app_keys", "from": [{ "cookie": "c" }] });
         json["rules"][5]["require"] = json!({ "any": any });
         let answer = Answer {
-            hash: new_key().hash,
+            hashes: &[new_key().hash],
             knowledge: known(json!({})),
             others: &NothingKnown,
         };
@@ -148,7 +148,7 @@ fn identity_headers_may_have_other_names() {
     ];
     let headers = get("/api/x", &more);
     let answer = Answer {
-        hash: new_key().hash,
+        hashes: &[new_key().hash],
         knowledge: known(json!({})),
         others: &NothingKnown,
     };
@@ -198,7 +198,7 @@ fn no_genuine_key_reaches_the_upstream_in_any_carrier_group_mode_or_outage() {
             for knowledge in &states {
                 let policy = many_carriers(json!({ group: ["a", "b", "c", "d"] }), mode);
                 let answer = Answer {
-                    hash: new_key().hash,
+                    hashes: &[new_key().hash],
                     knowledge: knowledge.clone(),
                     others: &NothingKnown,
                 };
@@ -234,7 +234,7 @@ fn an_ambiguous_member_of_any_is_final_whatever_the_order() {
     for order in [json!(["a", "b"]), json!(["b", "a"])] {
         let policy = many_carriers(json!({ "any": order }), "block");
         let answer = Answer {
-            hash: new_key().hash,
+            hashes: &[new_key().hash],
             knowledge: known(json!({})),
             others: &NothingKnown,
         };
@@ -264,7 +264,7 @@ fn of_two_accounts_the_first_member_says_who_calls_whatever_the_cache_holds() {
         let mut json = json.clone();
         json["rules"][2]["require"] = json!({ "any": any });
         let answer = Answer {
-            hash: new_key().hash,
+            hashes: &[new_key().hash],
             knowledge,
             others: &NothingKnown,
         };

@@ -221,7 +221,7 @@ fn a_key_seen_before_counts_no_longer_than_its_master_secret_and_lends_nothing_t
     let key = bearer();
     let at = |text: &str, now: u64| {
         let answer = Answer {
-            hash: new_key().hash,
+            hashes: &[new_key().hash],
             knowledge: known(json!({})),
             others: &NothingKnown,
         };

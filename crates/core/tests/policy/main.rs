@@ -110,7 +110,7 @@ fn decide_from(
     client: Option<IpAddr>,
 ) -> Verdict {
     let answer = Answer {
-        hash: new_key().hash,
+        hashes: &[new_key().hash],
         knowledge,
         others: &NothingKnown,
     };
@@ -150,7 +150,7 @@ proptest::proptest! {
         let mut request = get("/", &[]);
         request[1].1 = if raw { target.into() } else { rule.into() };
         request.extend(headers.into_iter().map(|(name, value)| (name.to_lowercase().into(), value.into())));
-        let answer = Answer { hash: KeyHash([0; 32]), knowledge: Knowledge::Unknown, others: &NothingKnown };
+        let answer = Answer { hashes: &[KeyHash([0; 32])], knowledge: Knowledge::Unknown, others: &NothingKnown };
         let verdict = policy(&demo(), SECRET).decide(&request, &facts(&answer, None, NOW));
         // Only the rules without a requirement let a stranger pass.
         if let Verdict::Allow(grant) = verdict {

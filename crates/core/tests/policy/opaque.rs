@@ -1,6 +1,6 @@
 //! Keys from elsewhere: which texts are asked about, and under which hashes.
 
-use keygate_core::app_key::OpaqueKey;
+use keygate_core::app_key::{KeyDigest, OpaqueKey};
 use keygate_core::record::{KeyLookup, NoAnswer};
 
 use super::*;
@@ -17,10 +17,13 @@ fn with(ids: &[&str], accept: &Value) -> Policy {
     Policy::parse(json.to_string().as_bytes(), &environment).unwrap()
 }
 
-fn hash_under(id: &str, key: &str) -> KeyHash {
+/// The hashes of a key under one secret, as a digest and as a text.
+fn hashes_under(id: &str, key: &str) -> [KeyHash; 2] {
     let secret = Secret::new(format!("{SECRET}SECRET_{id}").into_bytes());
+    let master = MasterSecret::derive(&secret).unwrap();
     let key = OpaqueKey::parse(key.as_bytes()).unwrap();
-    MasterSecret::derive(&secret).unwrap().hash_opaque(&key)
+    let digest = KeyDigest::of(&key);
+    [master.hash_digest(&digest), master.hash_text(&key)]
 }
 
 fn ask(policy: &Policy, key: &str, keys: &dyn KeyLookup) -> Verdict {
@@ -36,52 +39,61 @@ fn refusal(verdict: Verdict) -> (Reason, u16) {
     }
 }
 
-/// What is known of each of some hashes; of any other, nothing.
-struct Some_(Vec<(KeyHash, Knowledge)>);
-
-impl KeyLookup for Some_ {
-    fn find(&self, hash: &KeyHash, _now: UnixMillis) -> Knowledge {
-        let found = self.0.iter().find(|(it, _)| it == hash);
-        found.map_or(Knowledge::NotAsked, |(_, knowledge)| knowledge.clone())
-    }
-}
-
 #[test]
-fn a_key_from_elsewhere_is_asked_about_under_every_secret_of_the_ring_at_once() {
+fn an_opaque_key_is_asked_about_under_every_hash_at_once() {
     let policy = with(&["01", "02"], &json!(["opaque"]));
     let verdict = ask(&policy, IMPORTED, &NothingKnown);
-    let hashes = vec![hash_under("01", IMPORTED), hash_under("02", IMPORTED)];
+    let hashes = ["01", "02"].map(|id| hashes_under(id, IMPORTED)).concat();
     let is_opaque = true;
     assert_eq!(verdict, Verdict::Ask(Lookup { hashes, is_opaque }));
 }
 
 #[test]
-fn one_hash_that_is_known_is_enough_and_each_has_to_be_unknown() {
-    let policy = with(&["01", "02"], &json!(["opaque"]));
-    let [first, second] = ["01", "02"].map(|id| hash_under(id, IMPORTED));
-    let is_known = |keys: Vec<_>| ask(&policy, IMPORTED, &Some_(keys));
-    let alice = || known(json!({}));
-    for keys in [
-        vec![(second, alice())],
-        vec![(first, Knowledge::Unknown), (second, alice())],
-        vec![(first, alice()), (second, Knowledge::Unknown)],
-    ] {
-        assert!(matches!(is_known(keys), Verdict::Allow(_)));
+fn no_hash_of_an_opaque_key_is_that_of_another_text() {
+    let [by_digest, by_text] = hashes_under("01", IMPORTED);
+    let digest = KeyDigest::of(&OpaqueKey::parse(IMPORTED.as_bytes()).unwrap());
+    let hex = "fdfd50d146914da2931c6053c7569b8211ff2883740786de35d9fd3ca9269d48";
+    assert_eq!(KeyDigest::parse(hex.as_bytes()), Ok(digest));
+    // The digest is not a credential for the key whose digest it is.
+    let of_digest = hashes_under("01", hex);
+    for hash in [by_digest, by_text] {
+        assert!(!of_digest.contains(&hash));
     }
-    let only_second = Lookup {
-        hashes: vec![second],
-        is_opaque: true,
+    assert_ne!(by_digest, by_text);
+}
+
+#[test]
+fn one_answer_about_all_hashes_of_a_key_decides() {
+    let policy = with(&["01", "02"], &json!(["opaque"]));
+    let hashes = ["01", "02"].map(|id| hashes_under(id, IMPORTED)).concat();
+    let on = |knowledge| {
+        let answer = Answer {
+            hashes: &hashes,
+            knowledge,
+            others: &NothingKnown,
+        };
+        ask(&policy, IMPORTED, &answer)
     };
-    let verdict = is_known(vec![(first, Knowledge::Unknown)]);
-    assert_eq!(verdict, Verdict::Ask(only_second));
-    let unknown = is_known(vec![
-        (first, Knowledge::Unknown),
-        (second, Knowledge::Unknown),
-    ]);
-    assert_eq!(refusal(unknown), (Reason::UnknownKey, 401));
-    let away = Knowledge::Unavailable(Reason::KeyServiceUnavailable);
-    let half = is_known(vec![(first, Knowledge::Unknown), (second, away)]);
-    assert_eq!(refusal(half), (Reason::KeyServiceUnavailable, 503));
+    assert!(matches!(on(known(json!({}))), Verdict::Allow(_)));
+    for (knowledge, refused) in [
+        (Knowledge::Unknown, (Reason::UnknownKey, 401)),
+        (
+            known(json!({ "status": "revoked" })),
+            (Reason::RevokedKey, 401),
+        ),
+        (
+            Knowledge::Unavailable(Reason::KeyServiceUnavailable),
+            (Reason::KeyServiceUnavailable, 503),
+        ),
+    ] {
+        assert_eq!(refusal(on(knowledge)), refused);
+    }
+    let of_half = Answer {
+        hashes: &hashes[..2],
+        knowledge: Knowledge::Unknown,
+        others: &NothingKnown,
+    };
+    assert!(matches!(ask(&policy, IMPORTED, &of_half), Verdict::Ask(_)));
 }
 
 #[test]
@@ -154,7 +166,11 @@ fn in_simulate_a_key_that_is_nobodys_here_reaches_whoever_may_know_it() {
     let authorization = format!("Bearer {IMPORTED}");
     let headers = get("/beta/x", &[("authorization", &authorization)]);
     let removes = |knowledge| {
-        let keys = Some_(vec![(hash_under("01", IMPORTED), knowledge)]);
+        let keys = Answer {
+            hashes: &hashes_under("01", IMPORTED),
+            knowledge,
+            others: &NothingKnown,
+        };
         match policy.decide(&headers, &facts(&keys, None, NOW)) {
             Verdict::Allow(grant) => grant.edits.contains(&Edit::Remove("authorization".into())),
             other => panic!("{other:?}"),

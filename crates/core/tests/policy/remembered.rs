@@ -39,9 +39,15 @@ fn key(changes: Value) -> Rc<KnownKey> {
     }
 }
 
+/// Keeps what was said of a key with one hash.
+fn insert(cache: &KeyCache, number: usize, key: Option<Rc<KnownKey>>, at: Position) -> bool {
+    let found = key.map(|key| (hash(number), key));
+    cache.insert(&[hash(number)], found, at)
+}
+
 /// How many of so many are still remembered.
 fn remembered(cache: &KeyCache, many: usize) -> usize {
-    let is_there = |it: &usize| cache.find(&hash(*it), NOW) != Knowledge::NotAsked;
+    let is_there = |it: &usize| cache.find(&[hash(*it)], NOW) != Knowledge::NotAsked;
     (0..many).filter(is_there).count()
 }
 
@@ -50,7 +56,7 @@ fn known_keys_take_seven_eighths_of_the_memory_that_the_policy_grants_and_no_mor
     let cache = cache();
     let large = key(json!({ "metadata": { "n": "x".repeat(4000) } }));
     for number in 0..500 {
-        assert!(cache.insert(hash(number), Some(Rc::clone(&large)), at(1, 5)));
+        assert!(insert(&cache, number, Some(Rc::clone(&large)), at(1, 5)));
     }
     let bytes = remembered(&cache, 500) * large.bytes();
     let most = MAX_BYTES / 8 * 7;
@@ -61,7 +67,7 @@ fn known_keys_take_seven_eighths_of_the_memory_that_the_policy_grants_and_no_mor
 fn strangers_fill_no_more_than_a_sixteenth_of_it() {
     let cache = cache();
     for number in 0..50_000 {
-        assert!(cache.insert(hash(number), None, at(1, 5)));
+        assert!(insert(&cache, number, None, at(1, 5)));
     }
     let bytes = remembered(&cache, 50_000) * size_of::<KeyHash>();
     let most = MAX_BYTES / 16;
@@ -72,20 +78,20 @@ fn strangers_fill_no_more_than_a_sixteenth_of_it() {
 fn two_answers_as_of_the_same_change_both_count() {
     let cache = cache();
     for _ in 0..2 {
-        assert!(cache.insert(hash(1), Some(key(json!({}))), at(1, 6)));
+        assert!(insert(&cache, 1, Some(key(json!({}))), at(1, 6)));
     }
 }
 
 #[test]
 fn what_was_confirmed_long_before_the_database_was_restored_is_not_asked_again() {
     let cache = cache();
-    assert!(cache.insert(hash(1), Some(key(json!({}))), at(1, 5)));
-    assert!(cache.insert(hash(2), None, at(1, 5)));
+    assert!(insert(&cache, 1, Some(key(json!({}))), at(1, 5)));
+    assert!(insert(&cache, 2, None, at(1, 5)));
     cache.follow(&[], at(1, 7), true, NOW);
-    assert!(cache.insert(hash(3), None, at(1, 7)));
+    assert!(insert(&cache, 3, None, at(1, 7)));
     cache.follow(&[], at(2, 7), true, NOW);
     for number in 1..=3 {
-        let found = cache.find(&hash(number), NOW);
+        let found = cache.find(&[hash(number)], NOW);
         assert_ne!(found, Knowledge::NotAsked, "{number}");
     }
 }
@@ -98,12 +104,12 @@ fn a_key_that_was_asked_about_after_its_last_change_is_not_doubted_once_it_is_di
     };
     let cache = KeyCache::new(bounds, Seed([1, 2]), Millis::from_secs(60));
     cache.follow(&[], at(1, 5), true, NOW);
-    assert!(cache.insert(hash(1), Some(key(json!({}))), at(1, 7)));
+    assert!(insert(&cache, 1, Some(key(json!({}))), at(1, 7)));
     cache.follow(&[hash(1), hash(4)], at(1, 7), true, NOW);
     for number in 2..=3 {
-        assert!(cache.insert(hash(number), Some(key(json!({}))), at(1, 7)));
+        assert!(insert(&cache, number, Some(key(json!({}))), at(1, 7)));
     }
-    let find = |number| LastKnown(&cache).find(&hash(number), NOW);
+    let find = |number| LastKnown(&cache).find(&[hash(number)], NOW);
     assert_eq!(find(1), Knowledge::Outdated(None));
     assert!(matches!(find(4), Knowledge::Unavailable(_)));
 }

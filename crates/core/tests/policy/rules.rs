@@ -117,7 +117,7 @@ fn with_scopes(method: &str, scopes: &[&str], policy: &Policy) -> Verdict {
     headers[0].1 = method.into();
     let knowledge = known(json!({ "scopes": scopes }));
     let answer = Answer {
-        hash: new_key().hash,
+        hashes: &[new_key().hash],
         knowledge,
         others: &NothingKnown,
     };

@@ -1,5 +1,6 @@
-//! Keys that were made elsewhere, each with all that is known of it. A key is read, hashed
-//! and forgotten: no answer repeats one, nor what may be one that stands in a wrong place.
+//! Keys that were made elsewhere, each with all that is known of it. A key or its digest is
+//! read, hashed and forgotten: no answer repeats one, nor any other value of an item, which may
+//! be a key in the wrong place.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::{Extension, Json};
-use keygate_core::app_key::OpaqueKey;
+use keygate_core::app_key::{KeyDigest, KeyHash, OpaqueKey, looks_like_digest};
 use keygate_core::base62;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -24,8 +25,9 @@ use crate::store::{Import, Imported, NewKey};
 const MAX_KEYS: usize = 100;
 
 /// The fields of a key to import. The end is an instant, so that the same again is the same.
-const FIELDS: [&str; 8] = [
+const FIELDS: [&str; 9] = [
     "key",
+    "sha256",
     "account",
     "name",
     "scopes",
@@ -38,7 +40,8 @@ const FIELDS: [&str; 8] = [
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Item {
-    key: Zeroizing<String>,
+    key: Option<Zeroizing<String>>,
+    sha256: Option<Zeroizing<String>>,
     account: Option<String>,
     name: Option<String>,
     #[serde(default)]
@@ -81,12 +84,17 @@ pub(super) async fn import(
     let Caller::Admin = caller else {
         return Err(Problem::WrongRole);
     };
-    let (items, dry_run) = read(&body)?;
+    let request = read(&body)?;
+    let items: Vec<_> = request.keys.iter().map(|it| item(it)).collect();
+    if !request.digests_are_keys {
+        refuse_digests(&items)?;
+    }
+    let dry_run = request.dry_run;
     let now = service.now();
     let mut accepted = Vec::new();
     let mut refused = Vec::new();
     for item in items {
-        match service.read_item(item) {
+        match item.and_then(|it| service.check_item(it)) {
             Ok(import) => {
                 refused.push(None);
                 accepted.push(import);
@@ -116,15 +124,30 @@ pub(super) async fn import(
     Ok(Json(Results { results }))
 }
 
-/// The keys, still unread, and whether this is a rehearsal.
-fn read(body: &HashMap<String, Box<RawValue>>) -> Result<(Vec<&RawValue>, bool), Problem> {
-    if body.keys().any(|it| !["keys", "dry_run"].contains(&&**it)) {
-        let message = "has a field that is not known here; known are keys and dry_run";
+/// The body of a request.
+struct Request<'a> {
+    /// The items, still unread.
+    keys: Vec<&'a RawValue>,
+    /// Check everything and store nothing.
+    dry_run: bool,
+    /// The caller knows that the keys look like digests: they are keys.
+    digests_are_keys: bool,
+}
+
+fn read(body: &HashMap<String, Box<RawValue>>) -> Result<Request<'_>, Problem> {
+    const KNOWN: [&str; 3] = ["keys", "dry_run", "digests_are_keys"];
+    if body.keys().any(|it| !KNOWN.contains(&&**it)) {
+        let message = "has an unknown field; known are keys, dry_run and digests_are_keys";
         return Err(Problem::Body(message.to_owned()));
     }
-    let dry_run = body.get("dry_run").map(|it| serde_json::from_str(it.get()));
-    let dry_run = dry_run.transpose();
-    let dry_run = dry_run.map_err(|_| Problem::field("dry_run", "must be true or false"))?;
+    let flag = |name| -> Result<bool, Problem> {
+        let flag = body
+            .get(name)
+            .map(|it| serde_json::from_str::<bool>(it.get()));
+        let flag = flag.transpose();
+        let flag = flag.map_err(|_| Problem::field(name, "must be true or false"))?;
+        Ok(flag.unwrap_or(false))
+    };
     let keys = body.get("keys");
     let keys = keys.ok_or_else(|| Problem::field("keys", "is required"))?;
     let keys: Vec<&RawValue> = serde_json::from_str(keys.get())
@@ -132,25 +155,45 @@ fn read(body: &HashMap<String, Box<RawValue>>) -> Result<(Vec<&RawValue>, bool),
     if !(1..=MAX_KEYS).contains(&keys.len()) {
         return Err(Problem::field("keys", "must be 1 to 100"));
     }
-    Ok((keys, dry_run.unwrap_or(false)))
+    Ok(Request {
+        keys,
+        dry_run: flag("dry_run")?,
+        digests_are_keys: flag("digests_are_keys")?,
+    })
+}
+
+fn item(text: &RawValue) -> Result<Item, Problem> {
+    // serde would also take a list, field by field.
+    if !text.get().starts_with('{') {
+        return Err(Problem::field("", "must be a JSON object"));
+    }
+    let mut json = serde_json::Deserializer::from_str(text.get());
+    serde_path_to_error::deserialize(&mut json).map_err(wrong_field)
+}
+
+/// Refuses a request in which every key looks like a digest. Imported as keys, the digests of
+/// another system would become working keys, and its database a list of credentials.
+fn refuse_digests(items: &[Result<Item, Problem>]) -> Result<(), Problem> {
+    let keys = items.iter().flatten().filter_map(|it| it.key.as_ref());
+    let mut keys = keys.map(|it| looks_like_digest(it.as_bytes())).peekable();
+    if keys.peek().is_none() || !keys.all(|it| it) {
+        return Ok(());
+    }
+    let detail = "every key looks like a digest, and each would become a working key: give \
+                  SHA-256 digests as sha256, or set digests_are_keys to true if these are the keys";
+    Err(Problem::field("keys", detail))
 }
 
 impl Service {
-    fn read_item(&self, text: &RawValue) -> Result<Import, Problem> {
-        // serde would also take a list, field by field.
-        if !text.get().starts_with('{') {
-            return Err(Problem::field("", "must be a JSON object"));
-        }
-        let mut json = serde_json::Deserializer::from_str(text.get());
-        let item: Item = serde_path_to_error::deserialize(&mut json).map_err(wrong_field)?;
-        let key = OpaqueKey::parse(item.key.as_bytes())
-            .map_err(|error| Problem::field("key", error.to_string()))?;
-        if self.prefix.is_of(item.key.as_bytes()) {
-            let detail = "begins with the prefix of the keys that this service makes: an edge \
-                          would take it for one of them, and for forged";
-            return Err(Problem::field("key", detail));
-        }
-        let candidates: Vec<_> = self.masters().map(|it| it.hash_opaque(&key)).collect();
+    fn check_item(&self, item: Item) -> Result<Import, Problem> {
+        let candidates = match (&item.key, &item.sha256) {
+            (Some(key), None) => self.hashes_of_key(key.as_bytes())?,
+            (None, Some(digest)) => self.hashes_of_digest(digest.as_bytes())?,
+            (Some(_), Some(_)) => {
+                return Err(Problem::field("sha256", "cannot be combined with key"));
+            }
+            (None, None) => return Err(Problem::field("key", "key or sha256 is required")),
+        };
         let hash = *candidates.first().ok_or(Problem::Internal)?;
         let body = CreateBody {
             account: item.account,
@@ -172,6 +215,30 @@ impl Service {
         Ok(Import { candidates, new })
     }
 
+    /// The hashes under which a key may be stored already, the one for a new key first.
+    fn hashes_of_key(&self, text: &[u8]) -> Result<Vec<KeyHash>, Problem> {
+        let key = OpaqueKey::parse(text);
+        let key = key.map_err(|error| Problem::field("key", error.to_string()))?;
+        if self.prefix.is_of(text) {
+            let detail = "begins with the prefix of native keys, so an edge would refuse it as \
+                          forged";
+            return Err(Problem::field("key", detail));
+        }
+        let digest = KeyDigest::of(&key);
+        let by_digest = self.masters().map(|it| it.hash_digest(&digest));
+        // Earlier versions stored the hash of the text.
+        let by_text = self.masters().map(|it| it.hash_text(&key));
+        Ok(by_digest.chain(by_text).collect())
+    }
+
+    /// The hashes under which a key with this digest may be stored already, the one for a new
+    /// key first.
+    fn hashes_of_digest(&self, text: &[u8]) -> Result<Vec<KeyHash>, Problem> {
+        let digest = KeyDigest::parse(text);
+        let digest = digest.map_err(|error| Problem::field("sha256", error.to_string()))?;
+        Ok(self.masters().map(|it| it.hash_digest(&digest)).collect())
+    }
+
     fn new_id(&self) -> Result<String, Problem> {
         let id = self.draw(|fill| base62::random::<10>(fill))?;
         Ok(id.iter().copied().map(char::from).collect())
@@ -185,7 +252,7 @@ fn wrong_field(error: serde_path_to_error::Error<serde_json::Error>) -> Problem 
     let message = error.into_inner().to_string();
     for (start, detail) in [
         ("missing field `", "is required"),
-        ("duplicate field `", "stands twice"),
+        ("duplicate field `", "is given more than once"),
     ] {
         let named = message.strip_prefix(start);
         if let Some(field) = named.and_then(|it| it.split('`').next()) {
@@ -195,17 +262,14 @@ fn wrong_field(error: serde_path_to_error::Error<serde_json::Error>) -> Problem 
     let first = path.split(['.', '[']).next().unwrap_or_default();
     if !FIELDS.contains(&first) {
         let known = FIELDS.join(", ");
-        return Problem::field(
-            "",
-            format!("has a field that is not known; known are {known}"),
-        );
+        return Problem::field("", format!("has an unknown field; known are {known}"));
     }
     match message.split_once(", expected ") {
         Some((_, expected)) => {
             let expected = expected.split(" at line ").next().unwrap_or_default();
             Problem::field(path, format!("must be {expected}"))
         }
-        None => Problem::field(path, "is not of the right form"),
+        None => Problem::field(path, "has the wrong type"),
     }
 }
 

@@ -1,9 +1,10 @@
 //! Keys from elsewhere: stored as hashes, each once, and never repeated.
 
-use keygate_core::app_key::{MasterSecret, OpaqueKey};
+use keygate_core::app_key::{KeyDigest, MasterSecret, OpaqueKey};
 use keygate_core::secret::Secret;
 use keygate_service::Ambient;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::support::{ADMIN, Answer, EDGE, Running, text};
 
@@ -18,10 +19,16 @@ fn results(service: &Running, body: &Value) -> Vec<Value> {
     answer["results"].as_array().unwrap().clone()
 }
 
+const DIGEST: &str = "fdfd50d146914da2931c6053c7569b8211ff2883740786de35d9fd3ca9269d48";
+const BASE64: &str = "/f1Q0UaRTaKTHGBTx1abghH/KIN0B4beNdn9PKkmnUg=";
+
+fn master(secret: u8) -> MasterSecret {
+    MasterSecret::derive(&Secret::new(vec![secret; 32])).unwrap()
+}
+
 fn hash_under(secret: u8, key: &str) -> String {
-    let master = MasterSecret::derive(&Secret::new(vec![secret; 32])).unwrap();
-    let key = OpaqueKey::parse(key.as_bytes()).unwrap();
-    master.hash_opaque(&key).to_string()
+    let digest = KeyDigest::of(&OpaqueKey::parse(key.as_bytes()).unwrap());
+    master(secret).hash_digest(&digest).to_string()
 }
 
 #[test]
@@ -162,6 +169,93 @@ fn a_key_that_was_imported_under_an_earlier_secret_is_the_same_key() {
 }
 
 #[test]
+fn a_digest_imports_the_key_of_which_it_is() {
+    for digest in [DIGEST, &DIGEST.to_uppercase(), BASE64] {
+        let service = Running::start();
+        let body = json!({ "keys": [{ "sha256": digest, "account": "alice" }] });
+        let done = results(&service, &body);
+        assert_eq!(done[0]["result"], "imported", "{digest}");
+        let found = service.lookup(&[hash_under(7, KEY)]);
+        assert_eq!(found["records"][0]["account"], "alice");
+        let text = json!({ "keys": [{ "key": KEY, "account": "alice" }] });
+        for body in [&body, &text] {
+            let again = results(&service, body);
+            assert_eq!(
+                again[0],
+                json!({ "result": "unchanged", "id": done[0]["id"] })
+            );
+        }
+    }
+}
+
+#[test]
+fn an_item_has_a_key_or_a_digest_and_not_both() {
+    let service = Running::start();
+    let done = results(
+        &service,
+        &json!({ "keys": [
+            { "key": KEY, "sha256": DIGEST, "account": "alice" },
+            { "account": "alice" },
+            { "sha256": &DIGEST[1..], "account": "alice" },
+            { "sha256": KEY, "account": "alice" },
+            { "sha256": 7, "account": "alice" },
+        ] }),
+    );
+    let refused = ["sha256", "key", "sha256", "sha256", "sha256"];
+    for (outcome, field) in done.iter().zip(refused) {
+        assert_eq!(outcome["result"], "refused");
+        assert_eq!(outcome["field"], field, "{outcome}");
+    }
+}
+
+#[test]
+fn keys_that_all_look_like_digests_are_refused_unless_told_otherwise() {
+    let service = Running::start();
+    for digest in [DIGEST, BASE64, &DIGEST[..32], &DIGEST[..40]] {
+        let alone = json!({ "keys": [{ "key": digest, "account": "alice" }] });
+        let (status, text) = {
+            let answer = import(&service, &alone);
+            (answer.status, answer.text)
+        };
+        assert_eq!(status, 400, "{digest}");
+        assert!(
+            text.contains("digests_are_keys") && text.contains("sha256"),
+            "{text}"
+        );
+        assert!(!text.contains(digest), "{text}");
+    }
+    assert_eq!(service.get("/v1/keys").expect(200)["keys"], json!([]));
+    let item = json!({ "key": DIGEST, "account": "alice" });
+    let told = json!({ "keys": [item], "digests_are_keys": true });
+    assert_eq!(results(&service, &told)[0]["result"], "imported");
+    let mixed = json!({ "keys": [item, { "key": KEY, "account": "alice" }] });
+    let mixed = results(&service, &mixed);
+    assert_eq!(mixed[0]["result"], "unchanged");
+    assert_eq!(mixed[1]["result"], "imported");
+    let wrong = json!({ "keys": [item], "digests_are_keys": "yes" });
+    assert_eq!(import(&service, &wrong).status, 400);
+}
+
+#[test]
+fn a_key_imported_by_an_earlier_version_is_the_same_key() {
+    let service = Running::start();
+    let body = json!({ "keys": [{ "key": KEY, "account": "alice" }] });
+    let id = results(&service, &body)[0]["id"].clone();
+    // As earlier versions stored it: under the hash of the text.
+    let key = OpaqueKey::parse(KEY.as_bytes()).unwrap();
+    let by_text = master(7).hash_text(&key);
+    let raw = rusqlite::Connection::open(&service.database).unwrap();
+    raw.execute("UPDATE keys SET hash = ?1", [&by_text.0[..]])
+        .unwrap();
+    assert_eq!(
+        results(&service, &body),
+        [json!({ "result": "unchanged", "id": id })]
+    );
+    let found = service.lookup(&[hash_under(7, KEY), by_text.to_string()]);
+    assert_eq!(found["records"][0]["id"], id);
+}
+
+#[test]
 fn only_an_admin_imports_and_no_more_than_a_hundred_at_once() {
     let service = Running::start();
     let item = json!({ "key": KEY, "account": "alice" });
@@ -196,13 +290,26 @@ fn whatever_is_wrong_no_answer_and_no_file_repeats_a_key() {
         json!({ "keys": KEY }),
         json!({ "keys": [{ "key": KEY, "account": "alice" }], "dry_run": KEY }),
         json!({ KEY: "alice" }),
+        json!({ "keys": [{ "sha256": DIGEST, "account": "alice" }] }),
+        json!({ "keys": [{ "sha256": DIGEST, "account": "bob" }] }),
+        json!({ "keys": [{ "sha256": [DIGEST], "account": "alice" }] }),
+        json!({ "keys": [{ "sha256": KEY, "account": "alice" }] }),
+        json!({ "keys": [{ "sha256": KEY, "key": KEY, "account": "alice" }] }),
+        json!({ "keys": [{ "key": DIGEST, "account": "alice" }] }),
+        json!({ "keys": [{ "key": KEY, "account": "alice" }], "digests_are_keys": KEY }),
     ] {
         let answer = import(&service, &body);
-        assert!(!answer.text.contains(&KEY[13..]), "{body}: {}", answer.text);
+        for secret in [&KEY[13..], &DIGEST[..16]] {
+            assert!(!answer.text.contains(secret), "{body}: {}", answer.text);
+        }
     }
+    let digest = Sha256::digest(KEY);
+    let secrets = [&KEY.as_bytes()[13..], DIGEST.as_bytes(), &digest[..]];
     for suffix in ["", "-wal"] {
         let path = format!("{}{suffix}", service.database.display());
         let bytes = std::fs::read(path).unwrap_or_default();
-        assert!(!bytes.windows(16).any(|it| it == &KEY.as_bytes()[13..]));
+        for secret in secrets {
+            assert!(!bytes.windows(secret.len()).any(|it| it == secret));
+        }
     }
 }
