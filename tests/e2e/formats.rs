@@ -85,8 +85,8 @@ fn content_digest_is_asked_for_with_a_body_alone() {
     for (method, body, expected) in [
         ("DELETE", None, 200),
         ("POST", None, 200),
-        ("POST", Some("a body"), 400),
-        ("GET", Some("a body"), 400),
+        ("POST", Some("a body"), 403),
+        ("GET", Some("a body"), 403),
     ] {
         let signed = sign(&url, &[&options[..], &[method]].concat());
         let mut request = keygate_tests::client::request(method, stack.envoy.port(), "/signed/a");
@@ -105,6 +105,8 @@ fn content_digest_is_asked_for_with_a_body_alone() {
             answer.text()
         );
     }
+    let malformed = "wasmcustom.keygate_decision.deny.malformed_credential";
+    assert_eq!(stack.envoy.stat(malformed), Some(2));
 }
 
 #[test]

@@ -193,7 +193,8 @@ fn characters_that_envoy_encodes_do_not_invalidate_a_link() {
     let stack = stack();
     let path = "/native/a|b{}^`\"<>%7c/~%7E%61'()c";
     for signer in Signer::ALL {
-        let link = native(&stack, &format!("{path}?x=|{{}}^`\"<>"), &json!({}));
+        // Not "\"<>" as well: the upstream of these tests takes none of them in a query.
+        let link = native(&stack, &format!("{path}?x=|{{}}^`"), &json!({}));
         let url = signer.sign("keygate", &link).unwrap();
         assert_holds(&stack, signer, &url, "c");
         let link = json!({ "url": path.replace("native", "media"), "secret": MEDIA,
@@ -213,7 +214,8 @@ fn the_command_line_reads_a_path_as_envoy_passes_it_on() {
     let characters = characters.filter(|it| !"?#\\%;".contains(*it));
     let encoded = (0x21..=0x7e_u8).filter(|it| !b"/\\%;".contains(it));
     let rows = characters
-        .map(|it| format!("/x/a{it}z?{it}"))
+        // The upstream of these tests takes none of these in a query.
+        .map(|it| format!("/x/a{it}z?{}", if "\"<>".contains(it) { 'x' } else { it }))
         .chain(encoded.map(|it| format!("/x/a%{it:02x}z%{it:02X}?%{it:02x}")));
     for target in rows {
         let answer = stack.get(&target).send();
