@@ -138,7 +138,7 @@ fn each_way_to_be_refused_has_its_status() {
             Reason::Overloaded,
         ),
         (Some(&forged), active(), 401, Reason::MalformedCredential),
-        (Some("Bearer"), active(), 401, Reason::MalformedCredential),
+        (Some("Bearer"), active(), 401, Reason::MissingCredential),
         (
             Some("Bearer eyJhbGciOiJub25lIn0.e30."),
             active(),
