@@ -496,7 +496,7 @@ fn a_key_that_leaves_the_ring_opens_nothing_that_it_opened_before() {
     let link = link(&policy, "/a");
     let leaves = 1_700_001_000;
     assert!(judge(&policy, &link, leaves - 1).is_ok());
-    assert_eq!(judge(&policy, &link, leaves), Err(Reason::WrongSignature));
+    assert_eq!(judge(&policy, &link, leaves), Err(Reason::NoCurrentSecret));
 }
 
 #[test]

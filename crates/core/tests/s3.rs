@@ -212,13 +212,19 @@ fn an_unknown_or_retired_access_key_is_a_wrong_signature() {
 /// The first entry of the ring stands in for a key that is not there: it must not count.
 #[test]
 fn the_secret_of_another_access_key_does_not_count() {
-    for entry in [
-        json!({ "id": "AKIAOTHER", "env": "SECRET" }),
-        json!({ "id": KEY, "env": "SECRET", "not_after": "2013-05-24T00:00:00Z" }),
+    for (entry, reason) in [
+        (
+            json!({ "id": "AKIAOTHER", "env": "SECRET" }),
+            Reason::WrongSignature,
+        ),
+        (
+            json!({ "id": KEY, "env": "SECRET", "not_after": "2013-05-24T00:00:00Z" }),
+            Reason::NoCurrentSecret,
+        ),
     ] {
         let policy = policy_with(&json!([entry]), &json!({})).unwrap();
         let judged = judge(&policy, &request(LINK, &[]), NOW);
-        assert_eq!(judged, Err(Reason::WrongSignature), "{entry}");
+        assert_eq!(judged, Err(reason), "{entry}");
     }
 }
 

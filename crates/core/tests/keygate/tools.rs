@@ -309,7 +309,7 @@ fn a_key_that_does_not_count_now_is_said_to_be_why_and_no_other() {
         assert!(!explained(&open, &headers, None, END).contains(told));
         json["secrets"]["ring"][0]["not_after"] = json!("2025-12-31T23:00:00Z");
         let closed = crate::common::policy(&json, SECRET);
-        assert_eq!(judge(&closed, &headers), Err(Reason::WrongSignature));
+        assert_eq!(judge(&closed, &headers), Err(Reason::NoCurrentSecret));
         assert!(explained(&closed, &headers, None, NOW).contains(told));
     }
 }
