@@ -240,7 +240,8 @@ impl KeyCache {
         self.generation.set(self.generation.get().wrapping_add(1));
     }
 
-    fn is_fresh(&self, now: UnixMillis) -> bool {
+    /// Whether the lease runs: outside it no cached key counts.
+    pub fn is_fresh(&self, now: UnixMillis) -> bool {
         self.observe(now);
         let renewed = self.state.borrow().renewed;
         renewed.is_some_and(|at| now < at.plus(self.lease))

@@ -3,7 +3,10 @@
 use crate::answer::Denial;
 use crate::grant::Grant;
 use crate::memo::{DigestKey, Keyed, Memo};
-use crate::time::UnixMillis;
+use crate::time::{Millis, UnixMillis};
+
+/// How long an unused link is taken for unused without another call.
+const UNUSED_FOR: Millis = Millis::from_secs(1);
 
 /// A link that works once, and holds otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +34,25 @@ impl UsedLinks {
     /// Whether a link is known to be used up. `false` says nothing.
     pub fn contains(&self, link: &OnceLink) -> bool {
         self.0.get(digest(link)).is_some()
+    }
+}
+
+/// Links that the key service has just called unused. Requests that use nothing up need no
+/// other call for a second; another worker may use the link up meanwhile.
+#[derive(Default)]
+pub struct UnusedLinks(Memo<UnixMillis>);
+
+impl UnusedLinks {
+    /// Remembers a link that was unused at `asked_at`, when the key service was asked.
+    pub fn remember(&self, link: &OnceLink, asked_at: UnixMillis) {
+        self.0.put(digest(link), asked_at);
+    }
+
+    /// Whether a link was unused within the last second. `false` says nothing.
+    pub fn contains(&self, link: &OnceLink, now: UnixMillis) -> bool {
+        // An instant ahead is from before the clock was set back.
+        let is_recent = |at: UnixMillis| at <= now && now < at.plus(UNUSED_FOR);
+        self.0.get(digest(link)).is_some_and(is_recent)
     }
 }
 

@@ -12,7 +12,7 @@ mod common;
 
 use common::{after, facts, get, policy, signed_as};
 use keygate_core::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
-use keygate_core::once::{OnceLink, Redemption, UsedLinks};
+use keygate_core::once::{OnceLink, Redemption, UnusedLinks, UsedLinks};
 use keygate_core::policy::Verdict;
 use keygate_core::reason::Reason;
 use keygate_core::record::{Answer, Knowledge, KnownKey, NothingKnown};
@@ -280,6 +280,22 @@ fn a_worker_remembers_so_many_used_links_and_no_more() {
     assert!(links.contains(&link(0)) && !links.contains(&link(1)));
     (1..=100_000).for_each(|it| links.remember(&link(it)));
     assert!(!links.contains(&link(0)) && links.contains(&link(100_000)));
+}
+
+#[test]
+fn an_unused_link_counts_as_unused_for_a_second() {
+    let links = UnusedLinks::default();
+    let link = OnceLink {
+        id: "k1.a".to_owned(),
+        expires: NOW,
+        is_for_head: false,
+    };
+    let at = |millis: u64| UnixMillis(NOW.0 + millis);
+    assert!(!links.contains(&link, NOW));
+    links.remember(&link, NOW);
+    assert!(links.contains(&link, at(0)) && links.contains(&link, at(999)));
+    assert!(!links.contains(&link, at(1000)));
+    assert!(!links.contains(&link, UnixMillis(NOW.0 - 1)), "set back");
 }
 
 #[test]
