@@ -230,7 +230,9 @@ fn gauge(envoy: &Envoy) -> f64 {
     bytes.expect("the filter says so") as f64
 }
 
+/// Of lookups and polls together.
 fn stat(envoy: &Envoy, name: &str) -> u64 {
-    let name = format!("cluster.keygate_keys.{name}");
-    envoy.stat(&name).unwrap_or(0)
+    let of = |cluster| envoy.stat(&format!("cluster.{cluster}.{name}"));
+    let both = ["keygate_keys", "keygate_polls"].map(|it| of(it).unwrap_or(0));
+    both.iter().sum()
 }

@@ -91,8 +91,10 @@ pub enum Unmatched {
 /// How to reach the key service.
 #[derive(Clone, Debug)]
 pub struct KeyService {
-    /// Name of an Envoy cluster.
+    /// Name of the Envoy cluster for lookups and uses of links.
     pub cluster: String,
+    /// Name of the Envoy cluster for polls of the change feed.
+    pub poll_cluster: String,
     /// `:authority` of the calls.
     pub authority: String,
     /// The edge token.

@@ -92,6 +92,7 @@ fn each_wrong_field_is_refused_by_its_path() {
         ("/secrets/keys/0/env", json!("SHORT"), "secrets.keys: the secret \"01\" holds fewer than 32 bytes"),
         ("/key_service", remove.clone(), "key_service: must be given"),
         ("/key_service/cluster", json!(""), "key_service.cluster: must be visible"),
+        ("/key_service/poll_cluster", json!("a b"), "key_service.poll_cluster: must be visible"),
         ("/key_service/authority", json!("a b"), "key_service.authority: must be visible"),
         ("/key_service/token_env", json!("MISSING"), "key_service.token_env: the environment variable MISSING"),
         ("/key_service/token_env", json!("SPACED"), "key_service.token_env: the token must be visible ASCII"),

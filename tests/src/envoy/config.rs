@@ -18,6 +18,9 @@ const ENDPOINT_PORT: &str =
 const ENDPOINT_ADDRESS: &str =
     "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address/address";
 
+/// The clusters of the key service in our files: lookups and uses of links, and polls.
+const KEY_SERVICE: [&str; 2] = ["keygate_keys", "keygate_polls"];
+
 /// `envoy/envoy.yaml` with a test's changes.
 pub struct EnvoyConfig {
     pub(super) concurrency: u32,
@@ -108,10 +111,23 @@ impl EnvoyConfig {
         self.cluster_at("upstream", port)
     }
 
-    /// Where the key service listens on 127.0.0.1.
+    /// Where the key service listens on 127.0.0.1, for every cluster of the filter's calls.
     #[must_use]
     pub fn key_service(self, port: u16) -> Self {
-        self.cluster_at("keygate_keys", port)
+        KEY_SERVICE
+            .into_iter()
+            .fold(self, |config, name| match config.has_cluster(name) {
+                true => config.cluster_at(name, port),
+                false => config,
+            })
+    }
+
+    /// Which address the key service has, in place of 127.0.0.1.
+    #[must_use]
+    pub fn key_service_address(self, address: IpAddr) -> Self {
+        KEY_SERVICE
+            .into_iter()
+            .fold(self, |config, name| config.cluster_address(name, address))
     }
 
     /// Whether there is such a cluster.

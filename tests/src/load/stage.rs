@@ -127,7 +127,7 @@ impl Stage {
             .edit_policy(|policy| promise(policy, &bounds))
             .envoy(|envoy| envoy.change(|bootstrap| idle(bootstrap, bounds.idle)))
             .envoy(|envoy| match address {
-                Some(address) => envoy.cluster_address("keygate_keys", address),
+                Some(address) => envoy.key_service_address(address),
                 None => envoy,
             })
             .envoy(change)

@@ -12,8 +12,10 @@ use crate::time::Millis;
 impl Compiler<'_> {
     pub(super) fn key_service(&mut self, written: &written::KeyService) -> Option<KeyService> {
         let at = |field: &str| member("key_service", field);
+        let poll_cluster = written.poll_cluster.as_ref().unwrap_or(&written.cluster);
         for (field, text) in [
             ("cluster", &written.cluster),
+            ("poll_cluster", poll_cluster),
             ("authority", &written.authority),
         ] {
             if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -51,6 +53,7 @@ impl Compiler<'_> {
         let miss_limit = self.miss_limit(&at("miss_limit"), &written.miss_limit);
         Some(KeyService {
             cluster: written.cluster.clone(),
+            poll_cluster: poll_cluster.clone(),
             authority: written.authority.clone(),
             token,
             timeout: timeout?,

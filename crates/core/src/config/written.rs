@@ -95,6 +95,10 @@ form! {
         /// The name of the cluster in Envoy.
         #[schemars(length(min = 1))]
         pub cluster: String,
+        /// The name of another cluster of the same key service, for polls of the change feed: then
+        /// no other call can take their place. Default: cluster.
+        #[schemars(length(min = 1))]
+        pub poll_cluster: Option<String>,
         /// What the calls carry as `:authority`.
         #[schemars(length(min = 1))]
         pub authority: String,
