@@ -21,6 +21,7 @@ pub mod key;
 mod metadata;
 pub mod metrics;
 pub mod problem;
+mod refusals;
 pub mod serve;
 pub mod store;
 

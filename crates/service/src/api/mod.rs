@@ -32,6 +32,7 @@ use crate::caller::{Assertions, Caller};
 use crate::config::ServiceConfig;
 use crate::metrics::Metrics;
 use crate::problem::{MAX_BODY, Problem};
+use crate::refusals::Refusals;
 use crate::store::SqliteStore;
 
 /// After this a request is given up, be it a slow client or a locked database.
@@ -51,6 +52,7 @@ pub struct Service {
     assertions: Option<Assertions>,
     ambient: Ambient,
     metrics: Metrics,
+    refusals: Refusals,
     waiting: Waiting,
 }
 
@@ -70,6 +72,7 @@ impl Service {
             assertions: config.assertions.clone(),
             ambient,
             metrics: Metrics::new(),
+            refusals: Refusals::default(),
             waiting: Waiting::new(HELD_POLLS),
         })
     }
@@ -120,7 +123,12 @@ async fn identify(
     let caller = Caller::identify(&service.gate, assertions, request.headers(), service.now());
     let caller = match caller {
         Ok(caller) => caller,
-        Err(problem) => return problem.into_response(),
+        Err(problem) => {
+            if matches!(problem, Problem::InvalidToken | Problem::WrongRole) {
+                service.refusals.note(Role::Admin, &problem, service.now());
+            }
+            return problem.into_response();
+        }
     };
     // Behind an assertion may stand a browser's cookie. Another site can make a browser send
     // it, but not with this content type: that takes a preflight, which nobody here answers.
@@ -136,7 +144,10 @@ async fn identify(
 async fn edge_only(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
     match service.gate.admit(request.headers(), Role::Edge) {
         Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
+        Err(problem) => {
+            service.refusals.note(Role::Edge, &problem, service.now());
+            problem.into_response()
+        }
     }
 }
 
