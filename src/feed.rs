@@ -7,6 +7,7 @@ use keygate_core::policy::KeyService;
 use keygate_core::time::{Millis, UnixMillis};
 use keygate_core::wire::{CHANGES_PATH, ChangesResponse};
 
+use crate::faults::{Fault, Faults};
 use crate::host::{self, HostError};
 use crate::metrics::count;
 
@@ -21,8 +22,22 @@ pub struct Follower {
     due: Option<UnixMillis>,
     /// Whether the last call failed, so that the log says it once.
     is_failing: bool,
+    /// Whether this worker holds the poll lease: it logs for all of them.
+    polls: bool,
+    lease: Lease,
     /// The generation that the cache has followed, and the version it was read from.
     followed: Option<(u64, u32)>,
+}
+
+/// What was logged of the lease of cached keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lease {
+    /// Nothing: it has not begun.
+    NotBegun,
+    /// Nothing: it runs.
+    Runs,
+    /// That it has ended.
+    Ended,
 }
 
 /// A call that is under way.
@@ -46,23 +61,31 @@ impl Follower {
             call: None,
             due: None,
             is_failing: false,
+            polls: false,
+            lease: Lease::NotBegun,
             followed: None,
         })
     }
 
     /// The poll that is due, if it is this worker's turn.
-    pub fn poll_due(&mut self, service: &KeyService, now: UnixMillis) -> Option<PollDue> {
+    pub fn poll_due(
+        &mut self,
+        service: &KeyService,
+        faults: &Faults,
+        now: UnixMillis,
+    ) -> Option<PollDue> {
         // The clock may be set back: what lies too far ahead is as lost as what is past.
         let Millis(patience) = service.patience();
         let patience = patience.saturating_add(service.wait().0);
         let lost = |it: &mut Poll| it.at.0.abs_diff(now.0) > patience;
         if self.call.take_if(lost).is_some() {
+            faults.note(Fault::TimedOut, &service.poll_cluster, now);
             self.failed();
         }
         // Also while a poll is held: whoever ticks is alive.
-        let is_mine = self.hold_lease(now);
+        self.polls = self.hold_lease(now);
         let is_due = |due: UnixMillis| due <= now || due > now.plus(service.poll);
-        if !is_mine || self.call.is_some() || !self.due.is_none_or(is_due) {
+        if !self.polls || self.call.is_some() || !self.due.is_none_or(is_due) {
             return None;
         }
         self.due = Some(now.plus(service.poll));
@@ -111,18 +134,41 @@ impl Follower {
         }
     }
 
-    /// A poll failed.
+    /// A poll failed. [`Faults`] logs why.
     pub fn failed(&mut self) {
         count("keygate_poll.unavailable");
-        if !std::mem::replace(&mut self.is_failing, true) {
-            log::warn!(
-                "keygate: the key service does not answer; known keys count until the lease ends"
-            );
-        }
+        self.is_failing = true;
     }
 
     /// Takes over what the polling worker has published.
     pub fn follow(&mut self, cache: &KeyCache, now: UnixMillis) {
+        self.take_over(cache, now);
+        self.watch_lease(cache, now);
+    }
+
+    /// Logs the end of the lease once for all workers, and its renewal. Where another worker
+    /// begins to poll after the end, it says so again.
+    fn watch_lease(&mut self, cache: &KeyCache, now: UnixMillis) {
+        match (cache.is_fresh(now), self.lease) {
+            (true, Lease::Ended) => {
+                count("keygate_lease.renewed");
+                log::info!("keygate: the lease is renewed: cached keys count again");
+                self.lease = Lease::Runs;
+            }
+            (true, Lease::NotBegun | Lease::Runs) => self.lease = Lease::Runs,
+            (false, Lease::Runs) if self.polls => {
+                count("keygate_lease.ended");
+                log::warn!(
+                    "keygate: the lease has ended: cached keys do not count until the key \
+                     service answers a poll of the change feed"
+                );
+                self.lease = Lease::Ended;
+            }
+            (false, _) => {}
+        }
+    }
+
+    fn take_over(&mut self, cache: &KeyCache, now: UnixMillis) {
         cache.observe(now);
         let Some((feed, version)) = self.shared() else {
             return;

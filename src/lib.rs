@@ -3,10 +3,12 @@
 //! `root` lives once per worker: configuration, lookups, the change feed; `worker` is what it
 //! shares with its streams. `stream` lives once per request: headers in, verdict out.
 //! `waiting` is who waits, `lookups` and `uses` are the tables of what for, `claims` reads
-//! what another filter has verified, `metrics` what is counted, and `host` has all that the
+//! what another filter has verified, `faults` how a call to the key service fails, `metrics`
+//! what is counted, and `host` has all that the
 //! two say to each other: its calls and ours. What is allowed is decided in the core alone.
 
 mod claims;
+mod faults;
 mod feed;
 mod host;
 mod lookups;

@@ -10,19 +10,20 @@ use std::rc::Rc;
 use keygate_core::cache::{KeyCache, Seed};
 use keygate_core::feed::Position;
 use keygate_core::miss_limit::{MAX_ADDRESSES, MissLimiter};
-use keygate_core::once::Redemption;
 use keygate_core::policy::{KeyService, Policy};
 use keygate_core::record::{Knowledge, KnownKey};
 use keygate_core::time::{Millis, UnixMillis};
 use keygate_core::wire::{
     ChangesResponse, LINK_USES_PATH, LOOKUPS_PATH, LinkUseRequest, LinkUseResponse, LookupRequest,
-    LookupResponse, MAX_ANSWER, SERVICE_MARKER,
+    LookupResponse,
 };
 
+use crate::faults::{Fault, read_answer};
 use crate::feed::Follower;
-use crate::host::{self, HostError, Map};
+use crate::host;
 use crate::lookups::Asked;
 use crate::metrics::{count, memory};
+use crate::uses::{Call, Question};
 use crate::worker::Worker;
 
 /// How often the root context looks whether there is something to do.
@@ -101,8 +102,7 @@ impl Root {
                 hashes: hashes.collect(),
             };
             let body = request.write();
-            let (body, timeout) = (Some(body.as_bytes()), service.timeout);
-            match self.call(service, "POST", LOOKUPS_PATH, body, timeout) {
+            match self.ask(service, LOOKUPS_PATH, &body) {
                 Ok(token) => {
                     let asked = Asked {
                         questions,
@@ -111,7 +111,8 @@ impl Root {
                     };
                     worker.lookups.borrow_mut().sent(token, asked);
                 }
-                Err(_) => {
+                Err(fault) => {
+                    worker.faults.note(fault, &service.cluster, now);
                     count("keygate_lookup.unavailable");
                     worker.give_up(&questions);
                 }
@@ -119,33 +120,37 @@ impl Root {
         }
     }
 
-    /// Asks about every link that someone waits with, in a call of its own.
-    fn send_uses(&self, worker: &Worker, service: &KeyService) {
+    /// Asks about the links that requests wait with, each in a call of its own, a few at a time.
+    fn send_uses(&self, worker: &Worker, service: &KeyService, now: UnixMillis) {
         loop {
-            let Some(one) = worker.uses.borrow_mut().next() else {
+            let Some(question) = worker.uses.borrow_mut().next() else {
                 return;
             };
-            let Redemption { link, uses, .. } = one.redemption.as_ref();
+            let Question { link, uses } = &question;
             let request = LinkUseRequest {
                 id: link.id.clone(),
                 expires_at: link.expires,
                 peek: !uses,
             };
-            let body = request.write();
-            let (body, timeout) = (Some(body.as_bytes()), service.timeout);
-            match self.call(service, "POST", LINK_USES_PATH, body, timeout) {
-                Ok(token) => worker.uses.borrow_mut().sent(token, one),
-                Err(_) => {
+            match self.ask(service, LINK_USES_PATH, &request.write()) {
+                Ok(token) => worker.uses.borrow_mut().sent(token, question, now),
+                Err(fault) => {
+                    worker.faults.note(fault, &service.cluster, now);
                     count("keygate_link_use.unavailable");
-                    let (waiter, verdict) = one.settle(None);
-                    worker.conclude(waiter, verdict);
+                    worker.settle_link(&question, None);
                 }
             }
         }
     }
 
-    fn read_lookup(&self, worker: &Worker, asked: &Asked, size: usize, now: UnixMillis) {
-        let Some(answer) = read_answer(size, LookupResponse::read) else {
+    fn read_lookup(
+        &self,
+        worker: &Worker,
+        asked: &Asked,
+        answer: Result<LookupResponse<String>, Fault>,
+        now: UnixMillis,
+    ) {
+        let Ok(answer) = answer else {
             count("keygate_lookup.unavailable");
             worker.give_up(&asked.questions);
             return;
@@ -171,38 +176,78 @@ impl Root {
         }
     }
 
+    /// Takes the answer about a link.
+    fn read_use(&self, worker: &Worker, call: &Call, answer: Result<LinkUseResponse, Fault>) {
+        let Call { question, at } = call;
+        let first = answer.ok().map(|it| it.first);
+        count(match first {
+            Some(_) => "keygate_link_use.answered",
+            None => "keygate_link_use.unavailable",
+        });
+        match (first, question.uses) {
+            (Some(true), false) => worker.unused_links.remember(&question.link, *at),
+            (Some(_), _) => worker.used_links.remember(&question.link),
+            (None, _) => {}
+        }
+        worker.settle_link(question, first);
+    }
+
+    /// Ends the wait for answers that were lost.
+    fn give_up_overdue(&self, worker: &Worker, service: &KeyService, now: UnixMillis) {
+        let patience = service.patience();
+        let keys = worker.lookups.borrow_mut().overdue(patience, now);
+        let links = worker.uses.borrow_mut().overdue(patience, now);
+        if !keys.is_empty() || links.lost_calls > 0 {
+            worker.faults.note(Fault::TimedOut, &service.cluster, now);
+        }
+        worker.give_up(&keys);
+        for (waiter, verdict) in links.waiters {
+            worker.conclude(waiter, verdict);
+        }
+    }
+
     /// Polls the change feed when it is this worker's turn, and follows what was published.
     fn follow(&mut self, worker: &Worker, service: &KeyService, now: UnixMillis) {
         let Some(follower) = &mut self.follower else {
             return;
         };
-        let due = follower.poll_due(service, now);
+        let due = follower.poll_due(service, &worker.faults, now);
         follower.follow(&worker.cache, now);
         let Some(due) = due else {
             return;
         };
         let (path, timeout) = due.call(service);
-        let call = self.call(service, "GET", &path, None, timeout);
+        let cluster = &service.poll_cluster;
+        let call = self.call(service, cluster, ("GET", &path), None, timeout);
         if let Some(follower) = &mut self.follower {
             match call {
                 Ok(token) => follower.sent(&due, token, now),
-                Err(_) => follower.failed(),
+                Err(fault) => {
+                    worker.faults.note(fault, cluster, now);
+                    follower.failed();
+                }
             }
         }
+    }
+
+    /// Sends a question for which requests wait.
+    fn ask(&self, service: &KeyService, path: &str, body: &str) -> Result<u32, Fault> {
+        let (body, timeout) = (Some(body.as_bytes()), service.timeout);
+        self.call(service, &service.cluster, ("POST", path), body, timeout)
     }
 
     /// Calls the key service. One retry where the request cannot have arrived.
     fn call(
         &self,
         service: &KeyService,
-        method: &str,
-        path: &str,
+        cluster: &str,
+        (method, path): (&str, &str),
         body: Option<&[u8]>,
         timeout: Millis,
-    ) -> Result<u32, HostError> {
+    ) -> Result<u32, Fault> {
         // Settling a request has made its context the current one; the answer to a call
         // goes to whose context is current when it is made.
-        host::enter(self.context)?;
+        host::enter(self.context).map_err(Fault::NotSent)?;
         let token = String::from_utf8_lossy(service.token.expose());
         let authorization = format!("Bearer {token}");
         let headers = [
@@ -214,22 +259,8 @@ impl Root {
             ("x-envoy-retry-on", "connect-failure,refused-stream"),
             ("x-envoy-max-retries", "1"),
         ];
-        host::call(&service.cluster, &headers, body, timeout)
+        host::call(cluster, &headers, body, timeout).map_err(Fault::NotSent)
     }
-}
-
-/// What the key service said; `None` for anything that is not its own 200. Envoy's
-/// answers in its place (503, 504) look like others', hence the marker.
-fn read_answer<T>(size: usize, read: fn(&[u8]) -> Option<T>) -> Option<T> {
-    let headers = host::headers(Map::HttpCallResponseHeaders).ok()?;
-    let has = |name: &str, value: &str| {
-        let mut values = headers.iter().filter(|(it, _)| it == name.as_bytes());
-        values.next().is_some_and(|(_, it)| it == value.as_bytes()) && values.next().is_none()
-    };
-    if !has(":status", "200") || !has(SERVICE_MARKER.0, SERVICE_MARKER.1) || size > MAX_ANSWER {
-        return None;
-    }
-    read(&host::callout_body(size).ok()?)
 }
 
 /// What the host calls.
@@ -253,6 +284,10 @@ impl Root {
         let (Some(worker), Ok(now)) = (self.worker.clone(), host::now()) else {
             return;
         };
+        let Some(service) = &worker.policy.key_service else {
+            return;
+        };
+        let note = |fault: &Fault, cluster: &str| worker.faults.note(*fault, cluster, now);
         // Out of its table before anybody is resumed, who may end and look into it.
         let used = worker.uses.borrow_mut().answered(token);
         let asked = worker.lookups.borrow_mut().answered(token);
@@ -260,30 +295,26 @@ impl Root {
         let poll = follower.as_mut().and_then(|it| it.is_poll(token));
         if let (Some(poll), Some(follower)) = (poll, follower) {
             match read_answer(size, ChangesResponse::read) {
-                Some(answer) => follower.publish(&poll, &answer),
-                None => follower.failed(),
+                Ok(answer) => follower.publish(&poll, &answer),
+                Err(fault) => {
+                    note(&fault, &service.poll_cluster);
+                    follower.failed();
+                }
             }
-        } else if let Some(one) = used {
-            let first = read_answer(size, LinkUseResponse::read).map(|it| it.first);
-            count(match first {
-                Some(_) => "keygate_link_use.answered",
-                None => "keygate_link_use.unavailable",
-            });
-            if first == Some(false) || first.is_some() && one.redemption.uses {
-                worker.used_links.remember(&one.redemption.link);
-            }
-            let (waiter, verdict) = one.settle(first);
-            worker.conclude(waiter, verdict);
+        } else if let Some(call) = used {
+            let answer = read_answer(size, LinkUseResponse::read);
+            let answer = answer.inspect_err(|fault| note(fault, &service.cluster));
+            self.read_use(&worker, &call, answer);
         } else if let Some(asked) = asked {
-            self.read_lookup(&worker, &asked, size, now);
+            let answer = read_answer(size, LookupResponse::read);
+            let answer = answer.inspect_err(|fault| note(fault, &service.cluster));
+            self.read_lookup(&worker, &asked, answer, now);
         }
-        if let Some(service) = &worker.policy.key_service {
-            self.follow(&worker, service, now);
-            // Who needs another answer asks at once.
-            worker.decide_due(now);
-            self.send_lookups(&worker, service, now);
-            self.send_uses(&worker, service);
-        }
+        self.follow(&worker, service, now);
+        // Requests that need another answer ask at once.
+        worker.decide_due(now);
+        self.send_lookups(&worker, service, now);
+        self.send_uses(&worker, service, now);
         worker.decide_due(now);
     }
 
@@ -304,14 +335,8 @@ impl Root {
         }
         self.follow(&worker, service, now);
         self.send_lookups(&worker, service, now);
-        let overdue = worker.lookups.borrow_mut().overdue(service.patience(), now);
-        worker.give_up(&overdue);
-        self.send_uses(&worker, service);
-        let overdue = worker.uses.borrow_mut().overdue(service.patience(), now);
-        for one in overdue {
-            let (waiter, verdict) = one.settle(None);
-            worker.conclude(waiter, verdict);
-        }
+        self.give_up_overdue(&worker, service, now);
+        self.send_uses(&worker, service, now);
         worker.decide_due(now);
     }
 
@@ -322,7 +347,7 @@ impl Root {
         };
         if let Some(service) = &worker.policy.key_service {
             self.send_lookups(&worker, service, now);
-            self.send_uses(&worker, service);
+            self.send_uses(&worker, service, now);
         }
         worker.decide_due(now);
     }

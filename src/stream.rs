@@ -116,7 +116,7 @@ impl Stream {
 fn redeem(worker: &Worker, waiter: Waiter, redemption: Box<Redemption>, now: UnixMillis) -> State {
     match worker.redeem(waiter, redemption, now) {
         Ok(()) => State::Waiting,
-        Err((waiter, denial)) => enforce_for(&waiter, Verdict::Deny(*denial)),
+        Err((waiter, verdict)) => enforce_for(&waiter, *verdict),
     }
 }
 
@@ -156,8 +156,8 @@ pub fn settle(worker: &Worker, waiter: Waiter, keys: &dyn KeyLookup, now: UnixMi
             }
         }
         Verdict::Redeem(redemption) => {
-            if let Err((waiter, denial)) = worker.redeem(waiter, redemption, now) {
-                conclude(&waiter, Verdict::Deny(*denial));
+            if let Err((waiter, verdict)) = worker.redeem(waiter, redemption, now) {
+                conclude(&waiter, *verdict);
             }
         }
         verdict => conclude(&waiter, verdict),

@@ -4,21 +4,22 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use keygate_core::answer::Denial;
 use keygate_core::app_key::KeyHash;
 use keygate_core::cache::{KeyCache, LastKnown};
 use keygate_core::feed::Position;
 use keygate_core::miss_limit::MissLimiter;
-use keygate_core::once::{Redemption, UsedLinks};
+use keygate_core::once::{Redemption, UnusedLinks, UsedLinks};
 use keygate_core::policy::{Lookup, Policy, Verdict};
 use keygate_core::reason::Reason;
 use keygate_core::record::{Answer, Knowledge, NoAnswer};
 use keygate_core::time::UnixMillis;
 
+use crate::faults::Faults;
 use crate::host;
 use crate::lookups::Lookups;
+use crate::metrics::count;
 use crate::stream::{conclude, settle};
-use crate::uses::Uses;
+use crate::uses::{Question, Use, Uses};
 use crate::waiting::{Room, Waiter};
 
 /// Most keys that are asked about on account of one request.
@@ -56,6 +57,10 @@ pub struct Worker {
     pub uses: RefCell<Uses>,
     /// Links that need not be asked about any more.
     pub used_links: UsedLinks,
+    /// Links about which a request that uses nothing up need not ask.
+    pub unused_links: UnusedLinks,
+    /// How calls to the key service have failed.
+    pub faults: Faults,
     /// Who waits no longer for an answer, and on what each is to be decided.
     due: RefCell<VecDeque<(Waiter, Ground)>>,
     room: Rc<Room>,
@@ -72,6 +77,8 @@ impl Worker {
             lookups: RefCell::default(),
             uses: RefCell::default(),
             used_links: UsedLinks::default(),
+            unused_links: UnusedLinks::default(),
+            faults: Faults::default(),
             due: RefCell::default(),
             room: Rc::default(),
             queue,
@@ -110,22 +117,38 @@ impl Worker {
         Ok(())
     }
 
-    /// Lets a request wait until its link is used up; gives it back with the answer when
-    /// there is nothing to wait for.
+    /// Lets a request wait until its link is used up; gives it back with the verdict when
+    /// there is nothing to wait for, or no room.
     pub fn redeem(
         &self,
         mut waiter: Waiter,
         redemption: Box<Redemption>,
         now: UnixMillis,
-    ) -> Result<(), (Waiter, Box<Denial>)> {
-        if self.used_links.contains(&redemption.link) {
-            return Err((waiter, Box::new(redemption.used)));
-        }
-        let queue = self.queue.filter(|_| self.room.enter(&mut waiter));
-        let Some(queue) = queue else {
-            return Err((waiter, Box::new(redemption.unavailable)));
+    ) -> Result<(), (Waiter, Box<Verdict>)> {
+        let settled = |one: Use, first| {
+            let (waiter, verdict) = one.settle(first);
+            Err((waiter, Box::new(verdict)))
         };
-        self.uses.borrow_mut().join(waiter, redemption, now);
+        let has_room = self.room.enter(&mut waiter);
+        let one = Use::new(waiter, redemption, now);
+        let link = one.link();
+        if self.used_links.contains(link) {
+            return settled(one, Some(false));
+        }
+        if !one.uses() && self.unused_links.contains(link, now) {
+            return settled(one, Some(true));
+        }
+        let Some(queue) = self.queue else {
+            return settled(one, None);
+        };
+        let joined = match has_room {
+            true => self.uses.borrow_mut().join(one),
+            false => Err(one),
+        };
+        if let Err(one) = joined {
+            count("keygate_link_use.overloaded");
+            return settled(one, None);
+        }
         // If the bell does not ring, the next tick finds it.
         let _ = host::ring(queue);
         Ok(())
@@ -164,6 +187,14 @@ impl Worker {
     pub fn refuse(&self, hashes: &[KeyHash]) {
         for waiter in self.take(hashes) {
             self.make_due(waiter, Ground::NoAnswer);
+        }
+    }
+
+    /// All requests that wait with a link are due, on what the key service said of it.
+    pub fn settle_link(&self, question: &Question, first: Option<bool>) {
+        let settled = self.uses.borrow_mut().settle(question, first);
+        for (waiter, verdict) in settled {
+            self.conclude(waiter, verdict);
         }
     }
 

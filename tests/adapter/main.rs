@@ -2,6 +2,7 @@
 //! to do at will: answers held back, host calls that fail, callbacks that get lost.
 #![allow(clippy::arithmetic_side_effects, reason = "a test may panic")]
 
+mod faults;
 mod feed;
 mod gate;
 mod host;

@@ -3,9 +3,9 @@
 use hmac::{Hmac, KeyInit as _};
 use keygate_core::secret::RingEntry;
 use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::host::{Fault, Worker};
+use crate::host::{Call, Fault, Worker};
 use crate::{ENV, GENUINE, header, only_call, policy, status};
 
 const USES: &str = "/v1/links/uses";
@@ -19,12 +19,24 @@ fn start() -> Worker {
     Worker::start(&policy.to_string()).unwrap()
 }
 
-/// The path without the token, and a request that waits.
+/// A `GET` with the link that most tests use.
 fn send(worker: &Worker) -> u32 {
+    send_as(worker, "GET", 1)
+}
+
+/// A request that waits, with the link of this number.
+fn send_as(worker: &Worker, method: &str, link: u32) -> u32 {
+    let (request, passes) = arrive(worker, method, link);
+    assert!(!passes);
+    request
+}
+
+fn arrive(worker: &Worker, method: &str, link: u32) -> (u32, bool) {
+    let id = format!("0123456789abcdef{link}");
     let terms = Terms {
         // Ten minutes from the beginning of the host's time.
         expires_secs: 1_700_000_600,
-        once: Some("0123456789abcdef"),
+        once: Some(&id),
         ..Terms::default()
     };
     let place = Place {
@@ -39,18 +51,36 @@ fn send(worker: &Worker) -> u32 {
         not_after: None,
     };
     let path = format!("/once?kg={}", hs256(&terms, &place, &entry).unwrap());
-    let (request, passes) = worker.request(&[
-        (":method", b"GET"),
+    worker.request(&[
+        (":method", method.as_bytes()),
         (":path", path.as_bytes()),
         (":authority", b"example.com"),
-    ]);
-    assert!(!passes);
-    request
+    ])
 }
 
 fn answer(worker: &Worker, first: bool) {
+    answer_call(worker, &only_call(worker, USES), first);
+}
+
+fn answer_call(worker: &Worker, call: &Call, first: bool) {
     let body = json!({ "first": first }).to_string();
-    worker.answer(&only_call(worker, USES), &GENUINE, body.as_bytes());
+    worker.answer(call, &GENUINE, body.as_bytes());
+}
+
+/// Whether a call only asks.
+fn peeks(call: &Call) -> bool {
+    let body: Value = serde_json::from_slice(&call.body).unwrap();
+    body["peek"].as_bool().unwrap()
+}
+
+/// Lets the worker decide everything that is due: a few requests in each turn.
+fn decide_all(worker: &Worker) {
+    (0..20).for_each(|_| worker.turn());
+}
+
+fn resumed(worker: &Worker, requests: &[u32]) -> usize {
+    let resumed = |request: &&u32| worker.exchange(**request).is_resumed;
+    requests.iter().filter(resumed).count()
 }
 
 #[test]
@@ -58,19 +88,160 @@ fn nothing_passes_before_the_link_is_used_up() {
     let worker = start();
     let (first, second) = (send(&worker), send(&worker));
     worker.turn();
-    let calls = worker.calls(USES);
-    assert_eq!(calls.len(), 2);
     assert!(!worker.body(first), "a body waits, too");
-    for (call, is_first) in calls.iter().zip([true, false]) {
-        let body = json!({ "first": is_first }).to_string();
-        worker.answer(call, &GENUINE, body.as_bytes());
-    }
+    answer(&worker, true);
     assert!(worker.exchange(first).is_resumed);
     assert_eq!(
         header(&worker.exchange(first), ":path").as_deref(),
         Some("/once")
     );
     assert_eq!(status(&worker, second), Some(403));
+    assert_eq!(worker.calls(USES).len(), 0);
+}
+
+#[test]
+fn of_many_requests_with_one_link_one_passes_after_one_call() {
+    let worker = start();
+    let requests: Vec<u32> = (0..200).map(|_| send(&worker)).collect();
+    worker.turn();
+    let late = send(&worker);
+    worker.turn();
+    answer(&worker, true);
+    decide_all(&worker);
+    assert_eq!(worker.calls(USES).len(), 0);
+    assert_eq!(resumed(&worker, &requests), 1);
+    assert!(worker.exchange(requests[0]).is_resumed);
+    for refused in requests[1..].iter().chain([&late]) {
+        assert_eq!(status(&worker, *refused), Some(403));
+    }
+}
+
+#[test]
+fn many_heads_with_one_unused_link_make_one_call_a_second() {
+    let worker = start();
+    let requests: Vec<u32> = (0..200).map(|_| send_as(&worker, "HEAD", 1)).collect();
+    worker.turn();
+    assert!(peeks(&only_call(&worker, USES)));
+    answer(&worker, true);
+    decide_all(&worker);
+    assert_eq!(resumed(&worker, &requests), 200);
+    worker.tick(900);
+    for _ in 0..10 {
+        assert!(arrive(&worker, "HEAD", 1).1, "known to be unused");
+    }
+    worker.turn();
+    assert_eq!(worker.calls(USES).len(), 0);
+    worker.tick(100);
+    let after_a_second = send_as(&worker, "HEAD", 1);
+    worker.turn();
+    answer(&worker, false);
+    assert_eq!(status(&worker, after_a_second), Some(403));
+}
+
+#[test]
+fn a_link_that_was_just_unused_is_refused_once_it_is_used_up() {
+    let worker = start();
+    send_as(&worker, "HEAD", 1);
+    worker.turn();
+    answer(&worker, true);
+    let get = send(&worker);
+    worker.turn();
+    assert!(!peeks(&only_call(&worker, USES)));
+    answer(&worker, true);
+    assert!(worker.exchange(get).is_resumed);
+    let (head, _) = arrive(&worker, "HEAD", 1);
+    assert_eq!(status(&worker, head), Some(403));
+}
+
+#[test]
+fn a_get_that_arrives_during_a_peek_gets_a_call_of_its_own() {
+    let worker = start();
+    let head = send_as(&worker, "HEAD", 1);
+    worker.turn();
+    let (first, second) = (send(&worker), send(&worker));
+    worker.turn();
+    assert!(peeks(&only_call(&worker, USES)), "one call for each link");
+    answer(&worker, true);
+    assert!(worker.exchange(head).is_resumed);
+    assert_eq!(resumed(&worker, &[first, second]), 0);
+    assert!(!peeks(&only_call(&worker, USES)));
+    answer(&worker, true);
+    assert!(worker.exchange(first).is_resumed);
+    assert_eq!(status(&worker, second), Some(403));
+    // Of a link that is used up already, the peek says so to both.
+    send_as(&worker, "HEAD", 2);
+    worker.turn();
+    let get = send_as(&worker, "GET", 2);
+    answer(&worker, false);
+    assert_eq!(status(&worker, get), Some(403));
+    assert_eq!(worker.calls(USES).len(), 0);
+}
+
+#[test]
+fn at_most_eight_calls_about_links_are_under_way() {
+    let worker = start();
+    let requests: Vec<u32> = (0..20).map(|link| send_as(&worker, "GET", link)).collect();
+    worker.turn();
+    for left in (1..=20).rev() {
+        worker.turn();
+        let calls = worker.calls(USES);
+        assert_eq!(calls.len(), 8.min(left), "{left} links are left");
+        answer_call(&worker, &calls[0], true);
+    }
+    assert_eq!(resumed(&worker, &requests), 20);
+}
+
+#[test]
+fn a_link_that_waits_in_the_queue_is_given_up_in_time() {
+    let worker = start();
+    let requests: Vec<u32> = (0..20).map(|link| send_as(&worker, "GET", link)).collect();
+    worker.turn();
+    worker.tick(60_000);
+    for request in requests {
+        assert_eq!(status(&worker, request), Some(503));
+    }
+    // None of the lost calls takes a place any more.
+    let again = send_as(&worker, "GET", 30);
+    worker.turn();
+    let calls = worker.calls(USES);
+    answer_call(&worker, calls.last().unwrap(), true);
+    assert!(worker.exchange(again).is_resumed);
+}
+
+#[test]
+fn requests_that_wait_with_links_are_bounded_in_all_and_for_each() {
+    let worker = start();
+    let of_one: Vec<u32> = (0..256).map(|_| send_as(&worker, "HEAD", 1)).collect();
+    let one_more = send_as(&worker, "HEAD", 1);
+    assert_eq!(status(&worker, one_more), Some(503));
+    let others: Vec<u32> = (2..258).map(|it| send_as(&worker, "HEAD", it)).collect();
+    let one_more = send_as(&worker, "HEAD", 300);
+    assert_eq!(status(&worker, one_more), Some(503));
+    assert_eq!(worker.counter("keygate_link_use.overloaded"), 2);
+    worker.turn();
+    while let Some(call) = worker.calls(USES).first() {
+        answer_call(&worker, call, true);
+        worker.turn();
+    }
+    decide_all(&worker);
+    assert_eq!(resumed(&worker, &of_one), 256);
+    assert_eq!(resumed(&worker, &others), 256);
+}
+
+#[test]
+fn clients_that_leave_before_their_turn_cost_no_call() {
+    let worker = start();
+    let stuck: Vec<u32> = (0..8).map(|link| send_as(&worker, "GET", link)).collect();
+    worker.turn();
+    for link in 100..200 {
+        let gone = send_as(&worker, "GET", link);
+        worker.disconnect(gone);
+    }
+    for call in worker.calls(USES) {
+        answer_call(&worker, &call, true);
+    }
+    assert_eq!(resumed(&worker, &stuck), 8);
+    assert_eq!(worker.calls(USES).len(), 0);
 }
 
 #[test]
@@ -89,19 +260,13 @@ fn an_answer_that_is_lost_fails_or_comes_late_lets_nothing_pass() {
 }
 
 #[test]
-fn a_client_that_goes_away_is_no_outage_of_the_lookups() {
+fn the_next_request_gets_the_link_of_a_client_that_left() {
     let worker = start();
     let gone = send(&worker);
     let stays = send(&worker);
     worker.turn();
     worker.disconnect(gone);
-    for call in worker.calls(USES) {
-        worker.answer(
-            &call,
-            &GENUINE,
-            json!({ "first": true }).to_string().as_bytes(),
-        );
-    }
+    answer(&worker, true);
     assert!(worker.exchange(stays).is_resumed);
     assert_eq!(worker.counter("keygate_lookup.unavailable"), 0);
     assert_eq!(worker.counter("keygate_lookup.answered"), 0);

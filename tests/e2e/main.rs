@@ -16,6 +16,7 @@ mod harness;
 mod hls;
 mod hostile;
 mod identity;
+mod key_service;
 mod links;
 mod login;
 mod memory;

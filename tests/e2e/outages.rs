@@ -233,7 +233,6 @@ fn a_key_that_is_known_to_be_revoked_stays_refused_in_an_outage() {
 fn a_full_circuit_breaker_is_unavailable_at_once() {
     let fake = FakeService::start();
     fake.set("/v1/lookups", Answer::Never);
-    fake.set("/v1/changes", Answer::Never);
     let stack = builder()
         .fake_service(&fake)
         .concurrency(1)
@@ -243,18 +242,16 @@ fn a_full_circuit_breaker_is_unavailable_at_once() {
             "max_pending_requests": 1, "max_connections": 1 }] });
     });
     let stack = stack.start();
-    // The poll of the change feed takes the only place there is.
-    wait::until("the poll", Duration::from_secs(5), || {
-        (!fake.asked("/v1/changes").is_empty()).then_some(())
-    });
-    // Whose poll it is decides whether one lookup may still wait for its connection: the main
-    // thread, which has connections of its own, polls as well as a worker.
     std::thread::scope(|scope| {
+        // One lookup takes the only connection, and another waits for it.
         let first = scope.spawn(|| call(&stack, "/api/x", &genuine_key(2)));
+        wait::until("the first lookup", Duration::from_secs(5), || {
+            (!fake.asked("/v1/lookups").is_empty()).then_some(())
+        });
+        let second = scope.spawn(|| call(&stack, "/api/x", &genuine_key(3)));
         wait::until("all places to be taken", Duration::from_secs(5), || {
             let waiting = "cluster.keygate_keys.upstream_rq_pending_active";
-            let is_taken = stack.envoy.stat(waiting) == Some(1) || first.is_finished();
-            is_taken.then_some(())
+            (stack.envoy.stat(waiting) == Some(1)).then_some(())
         });
         let refused = call(&stack, "/api/x", &genuine_key(1));
         assert_eq!(refused.status, 503);
@@ -263,6 +260,13 @@ fn a_full_circuit_breaker_is_unavailable_at_once() {
         let result = upstream_header(&allowed, "x-keygate-result");
         assert_eq!(result, ["allow;reason=key_service_unavailable"]);
         assert!(allowed.took < Duration::from_secs(3), "{:?}", allowed.took);
-        assert_eq!(first.join().expect("an answer").status, 503);
+        assert_eq!(counted(&stack, "keygate_key_service.not_sent"), 2);
+        let line = "the circuit breaker of the cluster keygate_keys is open";
+        stack.envoy.wait_for_log(line);
+        for waited in [first, second] {
+            assert_eq!(waited.join().expect("an answer").status, 503);
+        }
     });
+    // The feed has a cluster of its own.
+    assert_eq!(counted(&stack, "keygate_poll.unavailable"), 0);
 }

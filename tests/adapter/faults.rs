@@ -1,0 +1,140 @@
+//! How a call to the key service fails: what is counted and what the log says.
+
+use serde_json::json;
+
+use crate::host::{Fault, Worker};
+use crate::{GENUINE, HeaderText, answer_poll, key, only_call, policy, polled, send, start_polled};
+
+const MARKED: HeaderText = ("x-keygate-service", b"1");
+
+/// A cold key, and the answer to the lookup.
+fn look_up(worker: &Worker, number: u8, answer: &[HeaderText]) {
+    send(worker, "/api/x", Some(&key(number)));
+    worker.turn();
+    worker.answer(&only_call(worker, "/v1/lookups"), answer, b"");
+}
+
+fn lines(worker: &Worker, text: &str) -> usize {
+    worker.log().lines().filter(|it| it.contains(text)).count()
+}
+
+#[test]
+fn each_way_to_fail_has_a_counter_and_a_line() {
+    let rows: [(&[HeaderText], &str, &str); 9] = [
+        (&[(":status", b"503")], "unreachable", "cannot be reached"),
+        (&[], "unreachable", "cannot be reached"),
+        (
+            &[(":status", b"504")],
+            "timed_out",
+            "did not answer in time",
+        ),
+        (
+            &[(":status", b"401"), MARKED],
+            "token_refused",
+            "refused the edge token with 401",
+        ),
+        (
+            &[(":status", b"403"), MARKED],
+            "token_refused",
+            "refused the edge token with 403",
+        ),
+        // Another server may answer so: it says nothing about the token.
+        (
+            &[(":status", b"401")],
+            "unusable",
+            "status 401 did not come from the key service",
+        ),
+        (
+            &[(":status", b"503"), MARKED],
+            "unusable",
+            "unusable answer with status 503",
+        ),
+        (
+            &[(":status", b"200")],
+            "unusable",
+            "status 200 did not come from the key service",
+        ),
+        (&GENUINE, "unusable", "unusable answer with status 200"),
+    ];
+    for (answer, counter, line) in rows {
+        let worker = start_polled();
+        look_up(&worker, 1, answer);
+        let counter = format!("keygate_key_service.{counter}");
+        assert_eq!(worker.counter(&counter), 1, "{answer:?}");
+        assert_eq!(lines(&worker, line), 1, "{}", worker.log());
+        assert_eq!(worker.counter("keygate_lookup.unavailable"), 1);
+    }
+}
+
+#[test]
+fn a_call_that_is_not_sent_or_lost_is_counted_and_logged() {
+    let worker = start_polled();
+    send(&worker, "/api/x", Some(&key(1)));
+    worker.turn();
+    worker.tick(60_000);
+    assert!(worker.counter("keygate_key_service.timed_out") > 0);
+    assert_eq!(lines(&worker, "did not answer in time"), 1);
+    worker.fail(Fault::Call);
+    send(&worker, "/api/x", Some(&key(2)));
+    worker.turn();
+    assert!(worker.counter("keygate_key_service.not_sent") > 0);
+    assert_eq!(lines(&worker, "Envoy did not send a call"), 1);
+}
+
+#[test]
+fn each_fault_is_logged_once_a_minute() {
+    let worker = start_polled();
+    let away: &[HeaderText] = &[(":status", b"503")];
+    for number in 1..=20 {
+        look_up(&worker, number, away);
+    }
+    assert_eq!(worker.counter("keygate_key_service.unreachable"), 20);
+    assert_eq!(lines(&worker, "cannot be reached"), 1);
+    look_up(&worker, 21, &[(":status", b"504")]);
+    assert_eq!(lines(&worker, "did not answer in time"), 1, "another fault");
+    worker.tick(60_000);
+    look_up(&worker, 22, away);
+    assert_eq!(lines(&worker, "cannot be reached"), 2);
+}
+
+#[test]
+fn the_end_of_the_lease_is_logged_once_and_so_is_its_renewal() {
+    let mut policy = policy();
+    policy["key_service"]["lease"] = json!("10s");
+    let worker = polled(&policy);
+    let other = worker.beside(&policy.to_string());
+    let empty = json!({ "epoch": 10, "reset": false, "more": false, "changed": [] });
+    other.tick(10);
+    for _ in 0..20 {
+        worker.tick(1_000);
+        other.tick(0);
+        for call in worker.calls("/v1/changes") {
+            worker.answer(&call, &[(":status", b"503")], b"");
+        }
+    }
+    assert_eq!(lines(&worker, "the lease has ended"), 1, "{}", worker.log());
+    assert_eq!(worker.counter("keygate_lease.ended"), 1);
+    worker.tick(1_000);
+    answer_poll(&worker, &empty);
+    other.tick(10);
+    worker.tick(10);
+    assert_eq!(
+        lines(&worker, "the lease is renewed"),
+        1,
+        "{}",
+        worker.log()
+    );
+    assert_eq!(worker.counter("keygate_lease.renewed"), 1);
+}
+
+#[test]
+fn polls_go_to_a_cluster_of_their_own_where_one_is_named() {
+    let mut policy = policy();
+    policy["key_service"]["poll_cluster"] = json!("polls");
+    let worker = Worker::start(&policy.to_string()).unwrap();
+    worker.tick(10);
+    assert_eq!(only_call(&worker, "/v1/changes").cluster, "polls");
+    send(&worker, "/api/x", Some(&key(1)));
+    worker.turn();
+    assert_eq!(only_call(&worker, "/v1/lookups").cluster, "keys");
+}
