@@ -114,6 +114,7 @@ fn identity_in_trailers_does_not_arrive() {
     let trailers = [
         ("x-keygate-account", "root"),
         ("x_keygate_scopes", "a"),
+        ("x.keygate.account", "root"),
         ("x-sum", "1"),
     ];
     assert!(worker.trailers_of(request, &trailers));

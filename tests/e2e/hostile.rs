@@ -107,6 +107,8 @@ fn identity_headers_of_a_client_never_arrive_in_any_mode() {
             .header("X-Keygate-Account", "root2")
             .header("x_keygate_account", "root")
             .header("x-keygate_scopes", "admin")
+            .header("X.Keygate.Account", "root")
+            .header("x!keygate~account", "root")
             .header("x-keygate-anything", "1")
             .send();
         assert_eq!(passed.status, 200, "{target}");
@@ -122,6 +124,37 @@ fn identity_headers_of_a_client_never_arrive_in_any_mode() {
         .header("x-keygate-account", "root")
         .send();
     assert_eq!(upstream_header(&passed, "x-keygate-account"), ["alice"]);
+}
+
+#[test]
+fn an_upgrade_cannot_hide_the_identity_from_the_upstream() {
+    let stack = Stack::builder()
+        .envoy(|envoy| {
+            envoy.change(|bootstrap| {
+                bootstrap["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]
+                    ["typed_config"]["upgrade_configs"] = json!([{ "upgrade_type": "websocket" }]);
+            })
+        })
+        .start();
+    let key = key_of(&stack, "alice").key;
+    let upgrade = |connection: &str| {
+        stack
+            .get("/api/x")
+            .header("authorization", format!("Bearer {key}"))
+            .header("connection", connection)
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+            .send();
+        stack.echo.last()
+    };
+    // Envoy forwards `connection` with an upgrade: a proxy behind it would obey.
+    let plain = upgrade("Upgrade, x-unknown");
+    assert_eq!(plain.values("connection"), ["Upgrade, x-unknown"]);
+    let named = upgrade("Upgrade, X-Keygate-Account, x.keygate_scopes");
+    assert_eq!(named.values("connection"), ["Upgrade"]);
+    assert_eq!(named.values("upgrade"), ["websocket"]);
+    assert_eq!(named.values("x-keygate-account"), ["alice"]);
 }
 
 /// A key service that answers a lookup only after a while.

@@ -111,6 +111,7 @@ impl Grant {
                 edits.push(remove);
             }
         }
+        edits.extend(strip_connection(request, headers));
         let own = headers.own_cookies.iter().map(String::as_str);
         strip_all(&mut edits, strips, own, request);
         edits.extend(strip_target(request, strips));
@@ -150,6 +151,23 @@ impl Grant {
             outcome,
         }
     }
+}
+
+/// The edits that keep a client from naming an identity header in `connection`. Envoy forwards
+/// that header with an upgrade only.
+#[inline]
+fn strip_connection<'a>(
+    request: &'a Request<'_>,
+    headers: &'a IdentityHeaders,
+) -> impl Iterator<Item = Edit> + 'a {
+    let names = ["connection", "proxy-connection"].into_iter();
+    names.filter_map(|name| {
+        let kept = headers.connection_without_claims(request.values(name))?;
+        Some(match kept.is_empty() {
+            true => Edit::Remove(name.into()),
+            false => Edit::Set(name.into(), kept.into()),
+        })
+    })
 }
 
 /// The edits that take credentials out of the headers; all cookies go in one, since each

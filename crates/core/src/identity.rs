@@ -93,13 +93,31 @@ impl IdentityHeaders {
         ]
     }
 
-    /// Whether a client's header claims to be one of these, in any spelling: many
-    /// servers read `_` as `-`.
+    /// Whether a client's header claims to be one of these, in any spelling: see
+    /// [`reads_as`].
     #[inline]
     pub fn is_claimed_by(&self, name: &[u8]) -> bool {
-        let head = name.get(..IDENTITY_PREFIX.len());
-        head.is_some_and(|head| reads_as(head, IDENTITY_PREFIX))
-            || self.names().iter().any(|ours| reads_as(name, ours))
+        has_identity_prefix(name) || self.names().iter().any(|ours| reads_as(name, ours))
+    }
+
+    /// The value of a header such as `connection` without the names of these headers; `None`
+    /// if it has none of them. A proxy behind this one removes every header that it names
+    /// (RFC 9110 section 7.6.1), and so would hide the identity from the application.
+    pub fn connection_without_claims<'a>(
+        &self,
+        values: impl Iterator<Item = &'a [u8]> + Clone,
+    ) -> Option<Vec<u8>> {
+        let options = values.flat_map(|it| it.split(|&byte| byte == b','));
+        let options = options.map(<[u8]>::trim_ascii);
+        // A lenient reader may separate names by blanks alone.
+        let is_claim = |option: &[u8]| {
+            let mut words = option.split(u8::is_ascii_whitespace);
+            words.any(|it| self.is_claimed_by(it))
+        };
+        options.clone().any(is_claim).then(|| {
+            let kept: Vec<&[u8]> = options.filter(|it| !is_claim(it)).collect();
+            kept.join(&b", "[..])
+        })
     }
 
     /// The headers to set for an identity, in order.
@@ -119,13 +137,24 @@ impl IdentityHeaders {
     }
 }
 
-/// Whether two names of headers are one to a server that reads `_` as `-`.
+/// Whether a header's name begins with [`IDENTITY_PREFIX`], in any spelling.
+#[inline]
+pub(crate) fn has_identity_prefix(name: &[u8]) -> bool {
+    let head = name.get(..IDENTITY_PREFIX.len());
+    head.is_some_and(|head| reads_as(head, IDENTITY_PREFIX))
+}
+
+/// Whether an upstream may read two names of headers as one.
+///
+/// CGI (RFC 3875 section 4.1.18), PHP, WSGI and Rack put headers into variables, in which
+/// only letters and digits keep their meaning. Some of them read every other character as
+/// `_`, so all characters that are neither letter nor digit compare as one here.
 // Six times for each header of a request: most differ in their length, and of those that begin
 // with `x-` most differ right behind it.
 #[inline]
 pub(crate) fn reads_as(name: &[u8], ours: &str) -> bool {
     let differs_at = |place: usize| match (name.get(place), ours.as_bytes().get(place)) {
-        (Some(one), Some(other)) => dashed(*one) != dashed(*other),
+        (Some(one), Some(other)) => folded(*one) != folded(*other),
         _ => false,
     };
     name.len() == ours.len()
@@ -135,40 +164,97 @@ pub(crate) fn reads_as(name: &[u8], ours: &str) -> bool {
 }
 
 #[inline]
-fn dashed(byte: u8) -> u8 {
-    match byte {
-        b'_' => b'-',
-        byte => byte.to_ascii_lowercase(),
+fn folded(byte: u8) -> u8 {
+    match byte.is_ascii_alphanumeric() {
+        true => byte.to_ascii_lowercase(),
+        false => b'-',
     }
 }
 
 #[inline(never)]
 fn bytes_read_as(name: &[u8], ours: &[u8]) -> bool {
     let mut pairs = name.iter().zip(ours);
-    pairs.all(|(&one, &other)| dashed(one) == dashed(other))
+    pairs.all(|(&one, &other)| folded(one) == folded(other))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Characters of a header's name that are neither letter nor digit: RFC 9110 section
+    /// 5.6.2.
+    const OTHERS: &[u8] = b"!#$%&'*+-.^_`|~";
+
     #[test]
     fn a_name_is_claimed_in_every_spelling() {
         let headers = IdentityHeaders {
             account: "x-user".into(),
+            assertion: "x-signed-user".into(),
             ..IdentityHeaders::default()
         };
-        for claimed in [
+        let ours = [
             "x-user",
-            "X_User",
+            "X-Signed-User",
             "x-keygate-account",
-            "x_keygate_new",
+            "x-keygate-new",
             "X-KEYGATE-",
-        ] {
-            assert!(headers.is_claimed_by(claimed.as_bytes()), "{claimed}");
+        ];
+        for (name, &first) in ours
+            .iter()
+            .flat_map(|it| OTHERS.iter().map(move |o| (it, o)))
+        {
+            for &second in OTHERS {
+                let mut others = [first, second].into_iter().cycle();
+                let bytes = name.bytes();
+                let spelled: Vec<u8> = bytes
+                    .map(|it| {
+                        if it == b'-' {
+                            others.next().unwrap()
+                        } else {
+                            it
+                        }
+                    })
+                    .collect();
+                assert!(headers.is_claimed_by(&spelled), "{spelled:?}");
+            }
         }
-        for free in ["x-users", "x-use", "x-keygate", "keygate-account", ""] {
+        for free in [
+            "x-users",
+            "x-use",
+            "x-keygate",
+            "keygate-account",
+            "xauser",
+            "xkeygate-account",
+            "x-keygate9account",
+            "",
+        ] {
             assert!(!headers.is_claimed_by(free.as_bytes()), "{free}");
+        }
+    }
+
+    #[test]
+    fn connection_names_no_identity_header() {
+        let headers = IdentityHeaders {
+            account: "x-user".into(),
+            ..IdentityHeaders::default()
+        };
+        let kept = |values: &[&str]| {
+            let values = values.iter().map(|it| it.as_bytes());
+            let kept = headers.connection_without_claims(values);
+            kept.map(|it| String::from_utf8(it).unwrap())
+        };
+        for clean in [&["Upgrade"][..], &["upgrade, keep-alive", "x-users"], &[]] {
+            assert_eq!(kept(clean), None, "{clean:?}");
+        }
+        for (values, expected) in [
+            (&["Upgrade, x-user"][..], "Upgrade"),
+            (&["X.User ,upgrade"], "upgrade"),
+            (&["upgrade,\tx_keygate_result\t, te"], "upgrade, te"),
+            (&["x-keygate-new", "upgrade"], "upgrade"),
+            (&["upgrade x-keygate-account"], ""),
+            (&["x-user"], ""),
+        ] {
+            assert_eq!(kept(values).as_deref(), Some(expected), "{values:?}");
         }
     }
 }

@@ -192,7 +192,7 @@ impl<'a> Request<'a> {
 
     /// All values of a header; `name` is in lower case.
     #[inline]
-    pub fn values(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+    pub fn values(&self, name: &str) -> impl Iterator<Item = &'a [u8]> + Clone {
         values(self.headers, name.as_bytes())
     }
 
@@ -209,7 +209,7 @@ impl<'a> Request<'a> {
 }
 
 #[inline]
-fn values<'a>(headers: &'a [Header], name: &[u8]) -> impl Iterator<Item = &'a [u8]> {
+fn values<'a>(headers: &'a [Header], name: &[u8]) -> impl Iterator<Item = &'a [u8]> + Clone {
     headers
         .iter()
         .filter(move |(candidate, _)| candidate.eq_ignore_ascii_case(name))

@@ -10,7 +10,7 @@ use super::written::KeyForm;
 use super::{Compiler, Material, member, read_part, written};
 use crate::app_key::{KeyRingId, MAX_CANDIDATES, MasterSecret, Prefix, mac};
 use crate::credential::Carrier;
-use crate::identity::IDENTITY_PREFIX;
+use crate::identity::has_identity_prefix;
 use crate::provider::{AppKeys, Provider};
 use crate::secret::{KeyRing, RingEntry, Secret};
 use crate::signed_url::public_key::{KeyKind, PublicKey};
@@ -165,7 +165,7 @@ impl Compiler<'_> {
             "content-type",
             "transfer-encoding",
         ];
-        if lower.starts_with(IDENTITY_PREFIX) || taken.contains(&lower.as_str()) {
+        if has_identity_prefix(lower.as_bytes()) || taken.contains(&lower.as_str()) {
             self.wrong(path, "this header cannot carry a credential");
         }
         lower

@@ -9,6 +9,8 @@ fn identity_headers_of_a_client_never_arrive() {
         ("x-keygate-account", "root"),
         ("x_keygate_account", "root"),
         ("X-Keygate_Scopes", "admin"),
+        ("X.Keygate.Account", "root"),
+        ("x!keygate~account", "root"),
         ("x-keygate-anything", "1"),
     ];
     let unprotected = "x-keygat";
@@ -25,6 +27,26 @@ fn identity_headers_of_a_client_never_arrive() {
             after(&headers, &grant.edits, unprotected).as_deref(),
             Some("mine")
         );
+    }
+}
+
+#[test]
+fn an_upgrade_cannot_hide_the_identity_by_naming_it_in_connection() {
+    for target in ["/healthz", "/beta/x", "/off/x"] {
+        let headers = get(
+            target,
+            &[
+                ("connection", "Upgrade, X-Keygate-Result"),
+                ("connection", "x.keygate.account"),
+                ("proxy-connection", "x_keygate_scopes"),
+                ("upgrade", "websocket"),
+            ],
+        );
+        let grant = allowed(&headers, known(json!({})));
+        let left = |name| after(&headers, &grant.edits, name);
+        assert_eq!(left("connection").as_deref(), Some("Upgrade"), "{target}");
+        assert_eq!(left("proxy-connection"), None, "{target}");
+        assert_eq!(left("upgrade").as_deref(), Some("websocket"), "{target}");
     }
 }
 
