@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use keygate_core::signed_url::keygate::sign::Terms;
 use keygate_tests::fake_service::{FakeService, json as answer};
 use keygate_tests::{Stack, client};
 use serde_json::json;
 
 use crate::support::{
-    assert_never_trapped, call, counted, followed, genuine_key, key_of, sign, upstream_header,
+    assert_never_trapped, call, counted, followed, genuine_key, key_of, native, now, sign,
+    upstream_header,
 };
 
 #[test]
@@ -124,6 +126,77 @@ fn identity_headers_of_a_client_never_arrive_in_any_mode() {
         .header("x-keygate-account", "root")
         .send();
     assert_eq!(upstream_header(&passed, "x-keygate-account"), ["alice"]);
+}
+
+#[test]
+fn no_credential_passes_on_whatever_its_rule_asks_for() {
+    let stack = Stack::builder()
+        .edit_policy(|policy| {
+            policy["unmatched"] = json!("allow");
+            policy["providers"]["native"] = json!({
+                "type": "signed_url", "format": "keygate", "secrets": "media",
+                "max_lifetime": "7d", "from": [{ "query": "kg" }, { "header": "x-link" }]
+            });
+            policy["providers"]["session"] =
+                json!({ "type": "jwt", "strip": [{ "cookie": "session" }] });
+            policy["rules"].as_array_mut().unwrap().extend([
+                json!({ "name": "off", "match": { "path": "/off/**" }, "require": "app-key",
+                        "mode": "off" }),
+                json!({ "name": "links", "match": { "path": "/links/**" }, "require": "native",
+                        "mode": "simulate" }),
+            ]);
+        })
+        .start();
+    let key = key_of(&stack, "alice").key;
+    let terms = Terms {
+        expires_secs: now() + 600,
+        ..Terms::default()
+    };
+    let token = native(&terms, "media.example", "/film");
+    let good = sign("/media/a", &[]);
+    for (name, value) in [
+        ("authorization", format!("Bearer {key}")),
+        ("authorization", format!("Bearer\t{key}")),
+        ("authorization", format!("Bearer {key},Bearer {key}")),
+        ("x-api-key", key.clone()),
+        ("x.api.key", key.clone()),
+        ("cookie", format!("app_key=\"{key}\"; app_key={key}")),
+        ("x-link", token.clone()),
+        ("cookie", "session=secret-session".to_owned()),
+    ] {
+        for target in [
+            "/healthz",
+            "/elsewhere",
+            "/off/x",
+            "/beta/x",
+            "/links/x",
+            &good,
+        ] {
+            let passed = stack.get(target).header(name, &value).send();
+            assert_eq!(passed.status, 200, "{target} {name}: {value}");
+            let text = passed.text();
+            for secret in [&*key, &token, "secret-session"] {
+                assert!(!text.contains(secret), "{target} {name}: {text}");
+            }
+        }
+    }
+    for (target, expected) in [
+        (format!("/healthz?a=1&kg={token}"), "/healthz?a=1"),
+        (format!("/links/x?kg=wrong&a=1;kg={token}"), "/links/x?a=1"),
+        (
+            "/healthz?token=reset&verify=1&kg=10".to_owned(),
+            "/healthz?token=reset&verify=1&kg=10",
+        ),
+    ] {
+        assert_eq!(stack.get(&target).send().status, 200, "{target}");
+        assert_eq!(stack.echo.last().path, expected);
+    }
+    // What others have to say to the upstream stays.
+    stack
+        .get("/healthz")
+        .header("authorization", "Basic YTpi")
+        .send();
+    assert_eq!(stack.echo.last().values("authorization"), ["Basic YTpi"]);
 }
 
 #[test]

@@ -76,7 +76,7 @@ pub struct Voice<'a> {
     pub authenticate: Option<&'a Authenticate>,
     /// What the method needs, for a credential that lacks it.
     pub needed_scopes: Option<&'a Scopes>,
-    /// Parameters of the query that hold credentials: no answer repeats them.
+    /// Parameters that hold credentials of any rule: no answer repeats them.
     pub secret_parameters: &'a [String],
     /// Names of the path segments that carry tokens: neither does it repeat those.
     pub path_tokens: &'a [String],
@@ -249,12 +249,14 @@ fn own_url(headers: &[Header], voice: &Voice<'_>) -> Option<String> {
         Some(kept) => Target::parse(kept.as_bytes()).ok()?,
         None => target,
     };
-    Some(query::without(&target, voice.secret_parameters))
+    Some(query::without_secrets(&target, voice.secret_parameters))
 }
 
 /// Whether there is a place for a credential in this path and query.
 fn may_hold_secret(path: &[u8], voice: &Voice<'_>) -> bool {
-    path.contains(&b'?') || PathToken::may_be_in(path, voice.path_tokens)
+    path.contains(&b'?')
+        || PathToken::may_be_in(path, voice.path_tokens)
+        || query::may_have_parameters(path)
 }
 
 /// Whether a path that nobody can read may hold a token, whose place in it nobody knows

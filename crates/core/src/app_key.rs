@@ -110,6 +110,17 @@ impl Prefix {
         }
     }
 
+    /// Finds the texts that have the form and the checksum of one of our keys, wherever they
+    /// are in a longer text. Each byte is looked at a fixed number of times.
+    pub fn find_in<'a>(&self, text: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        const BEHIND: usize = 1 + KID + ID + 1 + SECRET + TAG + CRC;
+        memchr::memchr_iter(b'_', text).filter_map(move |at| {
+            let start = at.checked_sub(self.0.len())?;
+            let key = text.get(start..at.checked_add(BEHIND)?)?;
+            AppKey::parse(key, self).is_ok().then_some(key)
+        })
+    }
+
     /// Whether a text begins as the keys that we make: it is one of them, or forged.
     pub fn is_of(&self, text: &[u8]) -> bool {
         let rest = text.strip_prefix(self.0.as_bytes());

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use zeroize::Zeroizing;
 
 use crate::reason::Reason;
@@ -115,8 +117,9 @@ pub fn find<'a>(
 }
 
 impl Carrier {
+    /// Whether it is the header `authorization`.
     #[inline]
-    fn is_authorization(&self) -> bool {
+    pub(crate) fn is_authorization(&self) -> bool {
         matches!(self, Self::Bearer | Self::Basic)
     }
 
@@ -148,6 +151,25 @@ impl Carrier {
         })
     }
 }
+
+/// The passwords that a value of `authorization` may hold for a reader that is more lenient
+/// than [`find`]: behind any separator, with or without padding.
+pub(crate) fn lenient_passwords(value: &[u8]) -> impl Iterator<Item = Zeroizing<Vec<u8>>> {
+    let is_separator = |byte: &u8| matches!(byte, b' ' | b'\t' | b',' | b'"');
+    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
+    let words = value.split(is_separator);
+    // A shorter word holds no key of ours. Seen before any memory is asked for.
+    let words = words.filter(move |it| it.len() >= 80 && it.iter().all(is_base64));
+    words.filter_map(|it| LENIENT.decode(it).ok().map(Zeroizing::new))
+}
+
+/// RFC 4648 section 4, whatever is at the end.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// The values of `authorization` that are not empty. Envoy joins several by a comma: one
 /// beside empty ones is taken alone.

@@ -228,10 +228,10 @@ fn strip_target(request: &Request<'_>, strips: &[Strip<'_>]) -> Option<Edit> {
     }
     let kept = match &cut {
         None if names.is_empty() && request.target.whole == request.arrived => return None,
-        None => query::without(&request.target, &names),
+        None => query::without_hidden(&request.target, &names),
         // A part of an unambiguous target is one, too; should it not be, nothing is kept.
         Some(cut) => match Target::parse(cut.as_bytes()) {
-            Ok(target) => query::without(&target, &names),
+            Ok(target) => query::without_hidden(&target, &names),
             Err(AmbiguousPath) => "/".to_owned(),
         },
     };

@@ -10,6 +10,7 @@ pub mod app_key;
 pub mod assertion;
 pub mod base62;
 pub mod cache;
+pub mod carriers;
 pub mod challenge;
 pub mod config;
 pub mod credential;

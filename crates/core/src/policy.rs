@@ -7,6 +7,7 @@ use crate::answer::{Denial, Refusal, Scheme, Voice};
 use crate::app_key::KeyHash;
 use crate::assertion::Issuer;
 use crate::cache::CacheBounds;
+use crate::carriers::Carriers;
 use crate::challenge::Reply;
 use crate::config::Problem;
 use crate::grant::{Edit, Grant, Outcome};
@@ -39,6 +40,8 @@ pub struct Policy {
     /// Names of path segments, and with `;` in front of their parameters, that carry
     /// tokens: see [`crate::signed_url::path_token`].
     pub path_tokens: Rc<[String]>,
+    /// Where credentials may stand: none passes on, whichever rule a request matched.
+    pub carriers: Carriers,
     /// Who vouches for it, towards an upstream that must not trust headers.
     pub assertion: Option<Issuer>,
     /// What the configuration says and hardly means, to be logged once. No message holds a
@@ -174,6 +177,7 @@ impl Policy {
             let scheme = Scheme::None;
             let voice = Voice {
                 path_tokens: &self.path_tokens,
+                secret_parameters: &self.carriers.parameters,
                 ..Voice::default()
             };
             Verdict::Deny(Refusal { reason, scheme }.answer(headers, &voice))
@@ -194,7 +198,7 @@ impl Policy {
         }
         match (rule, self.unmatched) {
             (Some(rule), _) => {
-                let verdict = rule.decide(&request, &self.identity, facts);
+                let verdict = rule.decide(&request, &self.identity, &self.carriers, facts);
                 match &self.assertion {
                     Some(issuer) => self.vouch(issuer, verdict, &request, rule, facts.now),
                     None => verdict,
@@ -205,7 +209,9 @@ impl Policy {
             }
             (None, Unmatched::Allow) => {
                 let outcome = Outcome::Anonymous;
-                Verdict::Allow(Grant::new(&request, &self.identity, outcome, &[], None))
+                let mut strips = Vec::new();
+                self.carriers.strip(&[], &request, facts, &mut strips);
+                Verdict::Allow(Grant::new(&request, &self.identity, outcome, &strips, None))
             }
             (None, Unmatched::Deny) => refuse(Reason::NoRule),
         }

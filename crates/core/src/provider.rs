@@ -164,7 +164,7 @@ impl AppKeys {
     /// The hash of a key that one of our master secrets made. One that comes again costs
     /// a digest; that its master secret still counts is seen each time.
     #[inline]
-    fn recognise(&self, text: &[u8], now: UnixMillis) -> Result<KeyHash, Reason> {
+    pub(crate) fn recognise(&self, text: &[u8], now: UnixMillis) -> Result<KeyHash, Reason> {
         let digest = self.digest.digest([text]);
         if let Some((kid, hash)) = self.genuine.get(digest)
             && self.ring.counts(kid, now)

@@ -3,13 +3,15 @@
 use std::rc::Rc;
 
 use crate::answer::{Authenticate, Refusal, Scheme, Template, Voice};
+use crate::carriers::Carriers;
 use crate::challenge::{Challenge, Step};
+use crate::credential::Carrier;
 use crate::glob::{HostPattern, PathGlob};
 use crate::grant::{Grant, Outcome, Strip};
 use crate::identity::{Identity, IdentityHeaders};
 use crate::once::{OnceLink, Redemption};
 use crate::policy::{Facts, Verdict};
-use crate::provider::{Conclusion, Finding};
+use crate::provider::{Conclusion, Finding, Provider};
 use crate::reason::Reason;
 use crate::referrer::{self, ReferrerPattern};
 use crate::request::Request;
@@ -46,8 +48,10 @@ pub struct Rule {
     pub deny: Option<Rc<Template>>,
     /// What a 401 asks for.
     pub authenticate: Authenticate,
-    /// Parameters of the query that hold its credentials: no answer repeats them.
-    pub secret_parameters: Vec<String>,
+    /// Where the links and sessions stand that it names: what is there does not pass on.
+    pub carriers: Vec<Carrier>,
+    /// Parameters that hold credentials of any rule: no answer repeats them.
+    pub secret_parameters: Rc<[String]>,
     /// Names of the path segments that hold credentials of any rule: the same.
     pub path_tokens: Rc<[String]>,
 }
@@ -107,10 +111,11 @@ impl Rule {
 
     /// Decides a request that the rule is for.
     #[inline]
-    pub fn decide(
-        &self,
-        request: &Request<'_>,
+    pub fn decide<'a>(
+        &'a self,
+        request: &Request<'a>,
         headers: &IdentityHeaders,
+        carriers: &'a Carriers,
         facts: &Facts<'_>,
     ) -> Verdict {
         let deny = |refusal: Refusal| {
@@ -124,17 +129,24 @@ impl Rule {
                 scheme: Scheme::None,
             });
         }
-        let allow = |outcome, strips: &[Strip<'_>], identity: Option<Rc<Identity>>| {
-            Verdict::Allow(Grant::new(request, headers, outcome, strips, identity))
+        let grant = |outcome, mut strips: Vec<Strip<'a>>, identity: Option<Rc<Identity>>| {
+            carriers.strip(&self.carriers, request, facts, &mut strips);
+            Grant::new(request, headers, outcome, &strips, identity)
         };
+        let allow = |outcome, strips: Vec<Strip<'a>>| Verdict::Allow(grant(outcome, strips, None));
         if matches!(self.mode, Mode::Off) {
-            return allow(Outcome::Anonymous, &[], None);
+            return allow(Outcome::Anonymous, Vec::new());
         }
         if self.preflight(request).is_some() {
             // No browser sends a credential with it; what is genuine stays here all the same.
             let mut strips = self.require.check(request, facts).strips;
-            strips.extend(self.secret_parameters.iter().map(|it| Strip::Parameter(it)));
-            return allow(Outcome::Anonymous, &strips, None);
+            let providers = self.require.providers().into_iter();
+            strips.extend(
+                providers
+                    .flat_map(Provider::parameters)
+                    .map(Strip::Parameter),
+            );
+            return allow(Outcome::Anonymous, strips);
         }
         let Finding {
             conclusion,
@@ -152,7 +164,7 @@ impl Rule {
                     (_, Conclusion::Met(identity)) => (Outcome::Verified, identity),
                     (_, _) => (Outcome::Unchecked, None),
                 };
-                let mut grant = Grant::new(request, headers, outcome, &strips, identity);
+                let mut grant = grant(outcome, strips, identity);
                 // First, so that what is stricter about caches stands.
                 if !response_edits.is_empty() {
                     grant.response_edits.splice(..0, response_edits);
@@ -171,7 +183,7 @@ impl Rule {
                 deny(refusal)
             }
             Conclusion::Refused(refusal) => match &self.mode {
-                Mode::Simulate => allow(Outcome::WouldDeny(refusal.reason), &strips, None),
+                Mode::Simulate => allow(Outcome::WouldDeny(refusal.reason), strips),
                 Mode::Challenge(challenge) => match challenge.meet(refusal, request, facts, self) {
                     // Who is cleared has no scopes: a key that lacks one is not to be left out.
                     Step::Clear if !self.scopes.is_empty() => deny(Refusal {
@@ -180,7 +192,7 @@ impl Rule {
                     }),
                     Step::Clear => {
                         strips.extend(challenge.strips(request));
-                        allow(Outcome::Cleared, &strips, None)
+                        allow(Outcome::Cleared, strips)
                     }
                     Step::Reply(reply) => Verdict::Reply(reply),
                     Step::Deny(denial) => Verdict::Deny(denial),

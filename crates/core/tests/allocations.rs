@@ -125,6 +125,40 @@ fn a_native_link_is_checked_with_one_allocation() {
 }
 
 #[test]
+fn a_request_without_a_credential_is_searched_without_an_allocation() {
+    let open = json!({
+        "version": 1,
+        "rules": [{ "name": "open", "match": { "path": "/**" }, "require": "nothing" }],
+        "unmatched": "deny"
+    });
+    let mut guarded = open.clone();
+    guarded["secrets"] = json!({ "ring": [{ "id": "01", "env": "SECRET" }] });
+    guarded["key_service"] = json!({ "cluster": "k", "authority": "k", "token_env": "TOKEN" });
+    guarded["providers"] = json!({
+        "key": { "type": "app_key", "secrets": "ring", "query_referrers": ["example.com"],
+                 "from": ["bearer", "basic", { "header": "x-api-key" }, { "cookie": "app_key" },
+                          { "query": "key" }] },
+        "link": { "type": "signed_url", "format": "keygate", "secrets": "ring",
+                  "max_lifetime": "7d", "from": [{ "query": "kg" }, { "cookie": "link" }] },
+        "session": { "type": "jwt", "strip": ["authorization", { "cookie": "session" }] }
+    });
+    let more = [
+        ("cookie", "theme=dark; a=1"),
+        ("authorization", "Digest username=\"a_b\""),
+        ("accept", "text/html"),
+    ];
+    let headers = get("/a/b?c=d&e=f", &more);
+    let counts = [open, guarded].map(|json| {
+        let policy = common::policy(&json, SECRET);
+        let keys = NoAnswer(Reason::KeyServiceUnavailable);
+        let facts = facts(&keys, None, UnixMillis::from_secs(NOW));
+        let counted = allocation_counter::measure(|| drop(policy.decide(&headers, &facts)));
+        counted.count_total
+    });
+    assert_eq!(counts[0], counts[1]);
+}
+
+#[test]
 fn a_link_of_cloudflares_form_is_checked_with_one_allocation_at_most() {
     for (base64, most) in [("standard", 1), ("url", 0)] {
         let provider = json!({

@@ -134,13 +134,15 @@ fn the_token_of_a_session_is_stripped_where_the_policy_says_so() {
     let header = |name| upstream(&policy, &headers, true, name);
     assert_eq!(header("cookie").as_deref(), Some("theme=dark"));
     assert_eq!((header("x-t"), header("authorization")), (None, None));
-    let headers = get(
-        "/other",
-        &[("cookie", "a=token"), ("authorization", "Bearer t")],
-    );
-    let header = |name| upstream(&policy, &headers, true, name);
-    assert_eq!(header("cookie").as_deref(), Some("a=token"));
-    assert_eq!(header("authorization").as_deref(), Some("Bearer t"));
+    // Also under the rules of others; `authorization` only for a session that is verified.
+    for (path, is_there) in [("/other", true), ("/open", true), ("/open", false)] {
+        let more = [("cookie", "a=token; c=1"), ("authorization", "Bearer t")];
+        let headers = get(path, &more);
+        let header = |name| upstream(&policy, &headers, is_there, name);
+        assert_eq!(header("cookie").as_deref(), Some("c=1"), "{path}");
+        let kept = (!is_there).then_some("Bearer t");
+        assert_eq!(header("authorization").as_deref(), kept, "{path}");
+    }
 }
 
 #[test]

@@ -66,9 +66,9 @@ impl Login {
         if !asked.is_browser() {
             return asked.refuse_for(Reason::ChallengeRequired);
         }
-        // The login is another site: no credential in the query goes there.
-        let parameters: Vec<&String> = asked.rule.secret_parameters.iter().collect();
-        let location = self.location(&query::without(&asked.request.target, &parameters));
+        // The login is another site: no credential in the target goes there.
+        let secrets = &asked.rule.secret_parameters;
+        let location = self.location(&query::without_secrets(&asked.request.target, secrets));
         asked.challenge(
             302,
             vec![("location".into(), location.into())],

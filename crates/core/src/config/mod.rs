@@ -28,6 +28,7 @@ use litemap::LiteMap;
 use tree::{Start, Tree};
 
 use crate::answer::{Authenticate, Template};
+use crate::carriers::Carriers;
 use crate::index::Rules;
 use crate::memo::Memo;
 use crate::policy::{Policy, Unmatched};
@@ -150,6 +151,8 @@ struct Compiler<'a> {
     used_rings: Vec<String>,
     /// The names of path segments that carry tokens, of all providers.
     path_tokens: Rc<[String]>,
+    /// Where the credentials of all providers stand.
+    carriers: Carriers,
     /// Path and ring of every exchange of links.
     exchanges: Vec<(String, String)>,
     realm: String,
@@ -171,6 +174,7 @@ impl<'a> Compiler<'a> {
             link_scopes: LiteMap::new(),
             used_rings: Vec::new(),
             path_tokens: Rc::default(),
+            carriers: Carriers::default(),
             exchanges: Vec::new(),
             realm: Authenticate::default().realm,
             problems: Vec::new(),
@@ -221,6 +225,7 @@ impl<'a> Compiler<'a> {
             }
         }
         self.path_tokens = self.find_path_tokens();
+        self.carriers = Carriers::of(self.providers.values().flatten());
         for (name, response) in &written.responses.0 {
             self.response(name, response);
         }
@@ -238,6 +243,7 @@ impl<'a> Compiler<'a> {
         identity.own_cookies = exchanges.map(|it| it.cookie.clone()).collect();
         Some(Policy {
             path_tokens: Rc::clone(&self.path_tokens),
+            carriers: std::mem::take(&mut self.carriers),
             rules: Rules::new(rules),
             unmatched: match written.unmatched {
                 written::Unmatched::Deny => Unmatched::Deny,

@@ -6,6 +6,7 @@ use litemap::LiteMap;
 
 use super::{Compiler, NAME, is_name, item, member, written};
 use crate::answer::Authenticate;
+use crate::carriers::by_name;
 use crate::glob::{HostPattern, PathGlob};
 use crate::provider::{AppKeys, Outage, Provider};
 use crate::referrer::ReferrerPattern;
@@ -56,8 +57,7 @@ impl Compiler<'_> {
         }
         let require = require?;
         let providers = require.providers();
-        let parameters = providers.iter().flat_map(|it| it.parameters());
-        let secret_parameters = parameters.map(str::to_owned).collect();
+        let carriers = providers.iter().flat_map(|it| by_name(it)).collect();
         let authenticate = Authenticate {
             realm: self.realm.clone(),
             basic: providers.iter().any(|it| it.challenges_basic()),
@@ -76,7 +76,8 @@ impl Compiler<'_> {
             allow_preflight: written.preflight == Some(written::Preflight::Allow),
             deny: deny.flatten(),
             authenticate,
-            secret_parameters,
+            carriers,
+            secret_parameters: Rc::clone(&self.carriers.parameters),
             path_tokens: Rc::clone(&self.path_tokens),
         })
     }

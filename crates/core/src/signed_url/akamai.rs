@@ -62,6 +62,10 @@ impl Format for Akamai {
         Err(refused)
     }
 
+    fn carriers(&self) -> Vec<Carrier> {
+        carrier::all(self.parameters(), &self.carriers)
+    }
+
     fn parameters(&self) -> Vec<&str> {
         carrier::parameters(&self.carriers)
     }

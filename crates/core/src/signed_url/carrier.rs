@@ -80,6 +80,19 @@ pub fn parameters(carriers: &[Carrier]) -> Vec<&str> {
     names.collect()
 }
 
+/// These carriers and the parameters of the query that go with them.
+pub fn all(parameters: Vec<&str>, carriers: &[Carrier]) -> Vec<Carrier> {
+    let names = parameters.into_iter();
+    let mut all: Vec<Carrier> = names.map(|it| Carrier::Query(it.to_owned())).collect();
+    let others = carriers.iter();
+    all.extend(
+        others
+            .filter(|it| matches!(it, Carrier::Header(_) | Carrier::Cookie(_)))
+            .cloned(),
+    );
+    all
+}
+
 /// The name of the path segment among the carriers.
 pub fn path_token(carriers: &[Carrier]) -> Option<&str> {
     let mut all = carriers.iter();

@@ -28,7 +28,7 @@ use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::KeyRing;
-use crate::signed_url::carrier::only_token;
+use crate::signed_url::carrier::{Carrier, only_token};
 use crate::signed_url::mac_key::MacKey;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
@@ -141,6 +141,17 @@ impl Format for Cloudflare {
             covers,
             once: None,
         })
+    }
+
+    fn carriers(&self) -> Vec<Carrier> {
+        let carriers = self.carriers.iter().flat_map(|carrier| match carrier {
+            LinkCarrier::Parameter(name) => vec![Carrier::Query(name.clone())],
+            LinkCarrier::Header(name) => vec![Carrier::Header(name.clone())],
+            LinkCarrier::Headers { timestamp, mac } => [timestamp, mac]
+                .map(|it| Carrier::Header(it.clone()))
+                .into(),
+        });
+        carriers.collect()
     }
 
     fn parameters(&self) -> Vec<&str> {

@@ -62,6 +62,10 @@ impl Format for Fastly {
         Ok(Link::new(token.strip, Some(expires)))
     }
 
+    fn carriers(&self) -> Vec<Carrier> {
+        carrier::all(self.parameters(), &self.carriers)
+    }
+
     fn parameters(&self) -> Vec<&str> {
         carrier::parameters(&self.carriers)
     }

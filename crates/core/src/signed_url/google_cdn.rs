@@ -57,6 +57,10 @@ impl Format for GoogleCdn {
         })
     }
 
+    fn carriers(&self) -> Vec<Carrier> {
+        carrier::all(self.parameters(), &self.carriers)
+    }
+
     fn parameters(&self) -> Vec<&str> {
         match carrier::parameters(&self.carriers).is_empty() {
             true => Vec::new(),

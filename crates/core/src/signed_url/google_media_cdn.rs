@@ -77,6 +77,10 @@ impl Format for GoogleMediaCdn {
         }
     }
 
+    fn carriers(&self) -> Vec<Carrier> {
+        carrier::all(self.parameters(), &self.carriers)
+    }
+
     fn parameters(&self) -> Vec<&str> {
         let own = carrier::parameters(&self.carriers);
         match self.mode {

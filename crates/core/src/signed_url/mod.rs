@@ -98,6 +98,7 @@ use arrayvec::ArrayVec;
 
 pub use parameter::{TokenParameter, find_parameter, find_token};
 
+use self::carrier::Carrier;
 use crate::grant::Strip;
 use crate::identity::Identity;
 use crate::once::OnceLink;
@@ -154,6 +155,10 @@ impl Format for AnyFormat {
         each!(self, it => it.parameters())
     }
 
+    fn carriers(&self) -> Vec<Carrier> {
+        each!(self, it => it.carriers())
+    }
+
     fn path_token(&self) -> Option<&str> {
         each!(self, it => it.path_token())
     }
@@ -207,6 +212,13 @@ pub trait Format {
 
     /// The parameters of the query in which its tokens stand.
     fn parameters(&self) -> Vec<&str>;
+
+    /// Every parameter of the query, header and cookie in which its tokens stand. What is in
+    /// a path segment, is taken out before: see [`path_token`].
+    fn carriers(&self) -> Vec<Carrier> {
+        let names = self.parameters().into_iter();
+        names.map(|it| Carrier::Query(it.to_owned())).collect()
+    }
 
     /// The name of the path segments in which its tokens stand: see [`path_token`].
     fn path_token(&self) -> Option<&str> {

@@ -36,8 +36,12 @@ fn simulate_also_passes_while_the_key_service_is_away() {
 }
 
 #[test]
-fn off_neither_looks_nor_strips() {
+fn off_requires_nothing_and_keeps_only_our_own_keys_back() {
     let headers = get("/off/x", &[("authorization", &bearer())]);
+    let grant = allowed(&headers, Knowledge::Unknown);
+    let removed = vec![Edit::Remove("authorization".into())];
+    assert_eq!((grant.outcome, grant.edits), (Outcome::Anonymous, removed));
+    let headers = get("/off/x", &[("authorization", "Bearer foreign")]);
     let grant = allowed(&headers, Knowledge::Unknown);
     assert_eq!((grant.outcome, grant.edits), (Outcome::Anonymous, vec![]));
 }

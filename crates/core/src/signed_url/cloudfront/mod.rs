@@ -26,7 +26,7 @@ use crate::secret::{KeyRing, RingEntry};
 use crate::signed_url::public_key::{KeyKind, PublicKey, Scheme};
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
-use crate::signed_url::{Covers, Format, Link, Strips, spelling};
+use crate::signed_url::{Covers, Format, Link, Strips, carrier as places, spelling};
 use crate::time::{Millis, UnixMillis};
 
 /// The parameters of a link; those of a cookie have `CloudFront-` in front.
@@ -129,6 +129,14 @@ impl Format for CloudFront {
             covers: covers.map_or(Covers::Path, Covers::Prefix),
             ..Link::new(token.strips, Some(end))
         })
+    }
+
+    fn carriers(&self) -> Vec<places::Carrier> {
+        let carriers = self.carriers.iter().flat_map(|carrier| match carrier {
+            Carrier::Query => PARAMETERS.map(|it| places::Carrier::Query(it.to_owned())),
+            Carrier::Cookies => COOKIES.map(|it| places::Carrier::Cookie(it.to_owned())),
+        });
+        carriers.collect()
     }
 
     fn parameters(&self) -> Vec<&str> {

@@ -20,7 +20,7 @@ use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::KeyRing;
-use crate::signed_url::carrier::MAX_TOKEN;
+use crate::signed_url::carrier::{Carrier, MAX_TOKEN};
 use crate::signed_url::public_key::{PublicKey, Scheme};
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
@@ -138,6 +138,12 @@ impl Format for HttpSignature {
         }
         let strips = [Strip::Header(INPUT), Strip::Header(SIGNATURE)];
         Ok(Link::new(strips, Some(end)))
+    }
+
+    fn carriers(&self) -> Vec<Carrier> {
+        [INPUT, SIGNATURE]
+            .map(|it| Carrier::Header(it.to_owned()))
+            .into()
     }
 
     fn parameters(&self) -> Vec<&str> {

@@ -14,6 +14,8 @@ pub mod sign;
 pub mod text;
 mod verify;
 
+pub use verify::VERSION;
+
 use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::request::Request;
@@ -102,6 +104,10 @@ impl Format for Keygate {
     #[inline]
     fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason> {
         self.check(request, facts)
+    }
+
+    fn carriers(&self) -> Vec<Carrier> {
+        carrier::all(self.parameters(), &self.carriers)
     }
 
     fn parameters(&self) -> Vec<&str> {

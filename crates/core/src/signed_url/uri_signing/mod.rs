@@ -140,6 +140,10 @@ impl Format for UriSigning {
         })
     }
 
+    fn carriers(&self) -> Vec<Carrier> {
+        carrier::all(self.parameters(), &self.carriers)
+    }
+
     fn parameters(&self) -> Vec<&str> {
         carrier::parameters(&self.carriers)
     }
