@@ -28,7 +28,10 @@ pub fn explain(reason: Reason) -> &'static str {
              encoding), or is not UTF-8 when it is decoded"
         }
         Reason::EncodedSlash => "the path holds %2F, and the rule does not allow it",
-        Reason::UnreadableRequest => "method, path or host is missing, double or not ASCII",
+        Reason::UnreadableRequest => {
+            "the method, the path or the host is missing, duplicate or malformed. A host is a name or \
+             [IPv6], then nothing or a port; a method is 1 to 24 of A to Z and -"
+        }
         Reason::NoRule => "no rule matches, and unmatched is \"deny\"",
         Reason::ForgedKey => "none of the secrets that count made this key",
         Reason::UnknownKey => "the key service does not know it",

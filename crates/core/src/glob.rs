@@ -1,6 +1,9 @@
 //! Path globs and host patterns, compared segment by segment.
 
 mod cover;
+mod host;
+
+pub use host::{HostPattern, filed};
 
 use crate::path::readable;
 
@@ -20,15 +23,6 @@ enum Segment {
     Pieces(Vec<String>),
     AnyOne,
     AnyNumber,
-}
-
-/// A host as in `:authority`, without its port: exact, or `*.` and a suffix.
-#[derive(Clone, Debug)]
-pub enum HostPattern {
-    /// This host only, in lower case.
-    Exact(String),
-    /// Any host that ends with this text, which starts with a dot.
-    Under(String),
 }
 
 /// What is wrong with a pattern.
@@ -204,67 +198,6 @@ fn pieces_match(pieces: &[String], text: &str) -> bool {
     true
 }
 
-impl HostPattern {
-    /// Compiles a host pattern.
-    ///
-    /// # Errors
-    /// [`PatternError::Host`].
-    pub fn parse(text: &str) -> Result<Self, PatternError> {
-        let lower = text.to_ascii_lowercase();
-        let (name, under) = match lower.strip_prefix("*.") {
-            Some(name) => (name, true),
-            None => (lower.as_str(), false),
-        };
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.[]:".contains(&byte);
-        let is_ipv6 = name.starts_with('[') && name.ends_with(']') && !under;
-        if name.is_empty()
-            || name.starts_with('.')
-            || !name.bytes().all(fits)
-            || (name.contains([':', '[', ']']) && !is_ipv6)
-        {
-            return Err(PatternError::Host);
-        }
-        Ok(if under {
-            Self::Under(format!(".{name}"))
-        } else {
-            Self::Exact(name.to_owned())
-        })
-    }
-
-    /// The one host that it is for, if there is but one.
-    pub fn exact(&self) -> Option<&str> {
-        match self {
-            Self::Exact(name) => Some(name),
-            Self::Under(_) => None,
-        }
-    }
-
-    /// Whether an `:authority` matches; its port and letter case do not matter.
-    #[inline]
-    pub fn matches(&self, authority: &str) -> bool {
-        let host = host_of(authority);
-        match self {
-            Self::Exact(name) => host.eq_ignore_ascii_case(name),
-            Self::Under(suffix) => host
-                .len()
-                .checked_sub(suffix.len())
-                .filter(|&at| at > 0)
-                .and_then(|at| host.get(at..))
-                .is_some_and(|end| end.eq_ignore_ascii_case(suffix)),
-        }
-    }
-}
-
-/// The host of an authority, without port and without the dot of a rooted name.
-#[inline]
-pub fn host_of(authority: &str) -> &str {
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => authority,
-    };
-    host.strip_suffix('.').unwrap_or(host)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -322,33 +255,6 @@ mod tests {
             ("/a**", PatternError::DoubleStar),
         ] {
             assert_eq!(PathGlob::parse(glob).unwrap_err(), error, "{glob}");
-        }
-    }
-
-    #[test]
-    fn hosts_match_without_port_and_case() {
-        let exact = HostPattern::parse("Beta.example.com").unwrap();
-        for (authority, expected) in [
-            ("beta.example.com", true),
-            ("BETA.example.com:8443", true),
-            ("beta.example.com.", true),
-            ("a.beta.example.com", false),
-            ("beta.example.com.evil", false),
-        ] {
-            assert_eq!(exact.matches(authority), expected, "{authority}");
-        }
-        let under = HostPattern::parse("*.example.com").unwrap();
-        for (authority, expected) in [
-            ("a.example.com:1", true),
-            ("a.b.example.com", true),
-            ("example.com", false),
-            ("evilexample.com", false),
-        ] {
-            assert_eq!(under.matches(authority), expected, "{authority}");
-        }
-        assert!(HostPattern::parse("[::1]").unwrap().matches("[::1]:80"));
-        for wrong in ["", "*", "*.", "http://a", "a:80", "a/b", "a*"] {
-            assert!(HostPattern::parse(wrong).is_err(), "{wrong}");
         }
     }
 

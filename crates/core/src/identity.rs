@@ -2,6 +2,7 @@
 
 use crate::grant::Name;
 use crate::record::BLOCK;
+use crate::request::overrides_method;
 
 /// Every header that speaks of identity starts so, unless it is renamed. A client's
 /// own never arrives.
@@ -60,6 +61,9 @@ pub struct IdentityHeaders {
     pub assertion: Name,
     /// Whether other filters are told the same: see [`Identity::state`].
     pub filter_state: bool,
+    /// Whether a rule reads the method. No header that names another one reaches an upstream
+    /// then: see [`overrides_method`].
+    pub reads_method: bool,
     /// Cookies that are ours alone: whatever is decided, no upstream sees them.
     pub own_cookies: Vec<String>,
 }
@@ -74,6 +78,7 @@ impl Default for IdentityHeaders {
             result: "x-keygate-result".into(),
             assertion: "x-keygate-assertion".into(),
             filter_state: false,
+            reads_method: false,
             own_cookies: Vec::new(),
         }
     }
@@ -93,11 +98,13 @@ impl IdentityHeaders {
         ]
     }
 
-    /// Whether a client's header claims to be one of these, in any spelling: see
-    /// [`reads_as`].
+    /// Whether a client's header must not reach the upstream: it claims to be one of these,
+    /// in any spelling (see [`reads_as`]), or another method where a rule reads the method.
     #[inline]
     pub fn is_claimed_by(&self, name: &[u8]) -> bool {
-        has_identity_prefix(name) || self.names().iter().any(|ours| reads_as(name, ours))
+        has_identity_prefix(name)
+            || self.names().iter().any(|ours| reads_as(name, ours))
+            || (self.reads_method && overrides_method(name))
     }
 
     /// The value of a header such as `connection` without the names of these headers; `None`

@@ -9,7 +9,8 @@ use std::hash::BuildHasherDefault;
 
 use siphasher::sip::SipHasher13;
 
-use crate::glob::host_of;
+use crate::authority::Authority;
+use crate::glob::filed;
 use crate::request::Request;
 use crate::rule::Rule;
 
@@ -75,14 +76,13 @@ impl Rules {
 
     /// Positions of the rules that are filed where this request looks, rising.
     #[inline]
-    fn candidates(&self, authority: &str, path: &str) -> Vec<usize> {
-        let host = host_of(authority);
-        // Where no rule names a host, nobody looks for one.
+    fn candidates(&self, authority: Authority<'_>, path: &str) -> Vec<usize> {
+        // Without rules for hosts there is nothing to look up under one.
         let mut key = String::new();
+        let mut host = 0;
         if self.has_hosts {
-            key.reserve(host.len().saturating_add(path.len()));
-            key.push_str(host);
-            key.make_ascii_lowercase();
+            key = filed(authority);
+            host = key.len();
             key.push_str(path);
         }
         let slashes = path.bytes().enumerate().filter(|(_, byte)| *byte == b'/');
@@ -90,7 +90,7 @@ impl Rules {
         let ends = std::iter::once(0).chain(ends).chain([path.len()]);
         let mut found = Vec::new();
         for end in ends.take(self.max_segments.saturating_add(1)) {
-            let of_host = key.get(..host.len().saturating_add(end));
+            let of_host = key.get(..host.saturating_add(end));
             for key in [of_host, path.get(..end)].into_iter().flatten() {
                 for position in self.filed.get(key).into_iter().flatten() {
                     if let Err(at) = found.binary_search(position) {
@@ -144,16 +144,20 @@ mod tests {
         .to_vec()
     }
 
+    fn candidates(rules: &Rules, authority: &str, path: &str) -> Vec<usize> {
+        rules.candidates(Authority::parse(authority).unwrap(), path)
+    }
+
     #[test]
     fn ten_thousand_rules_leave_one_to_try() {
         for many in [100, 10_000] {
             let by_path = (0..many).map(|n| rule(&format!("/tenant-{n}/files/**"), &[]));
             let rules = Rules::new(by_path.collect());
-            let found = rules.candidates("h", "/tenant-77/files/a/b/c");
+            let found = candidates(&rules, "h", "/tenant-77/files/a/b/c");
             assert_eq!(found, [77]);
             let by_host = (0..many).map(|n| rule("/**", &[&format!("t{n}.example.com")]));
             let rules = Rules::new(by_host.collect());
-            assert_eq!(rules.candidates("T77.example.com:8443", "/a"), [77]);
+            assert_eq!(candidates(&rules, "T77.example.com:8443", "/a"), [77]);
         }
     }
 
@@ -161,7 +165,7 @@ mod tests {
     fn a_long_path_is_looked_up_no_deeper_than_the_rules_are() {
         let rules = Rules::new(vec![rule("/a/b/**", &[]), rule("/**", &[])]);
         let path = "/a".repeat(30_000);
-        assert_eq!(rules.candidates("h", &path), [1]);
+        assert_eq!(candidates(&rules, "h", &path), [1]);
         assert_eq!(rules.max_segments, 2);
     }
 

@@ -8,6 +8,7 @@ pub mod address;
 pub mod answer;
 pub mod app_key;
 pub mod assertion;
+pub mod authority;
 pub mod base62;
 pub mod cache;
 pub mod carriers;

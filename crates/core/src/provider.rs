@@ -114,6 +114,14 @@ impl Provider {
         }
     }
 
+    /// Whether one of its credentials may be valid for one method and not for another.
+    pub fn reads_method(&self) -> bool {
+        match self {
+            Self::SignedUrl(links) => links.exchange.is_some() || links.format.reads_method(),
+            Self::AppKey(_) | Self::Session(_) => false,
+        }
+    }
+
     /// The parameters of the query in which its credentials stand.
     pub fn parameters(&self) -> Vec<&str> {
         match self {

@@ -4,7 +4,7 @@
 /// Why a request is refused. The name is stable: dashboards and scripts know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reason {
-    /// The request lacks method, path or host, or has one of them twice.
+    /// The method, the path or the host of the request is missing, duplicate or malformed.
     UnreadableRequest,
     /// The path can be read in more than one way.
     AmbiguousPath,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::rc::Rc;
 
+use crate::authority::Authority;
 use crate::identity::reads_as;
 use crate::path::Target;
 use crate::reason::Reason;
@@ -107,10 +108,10 @@ impl fmt::Debug for Bytes {
 /// One request. Made by [`Request::read`], so its path is unambiguous.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// `:method`.
+    /// `:method`: see [`is_method`].
     pub method: &'a str,
-    /// `:authority`, possibly with a port.
-    pub authority: &'a str,
+    /// `:authority`, parsed.
+    pub authority: Authority<'a>,
     /// `:path` without a token that a path segment carries, split.
     pub target: Target<'a>,
     /// `:path` as it arrived.
@@ -125,8 +126,8 @@ impl<'a> Request<'a> {
     /// Reads the headers of one request.
     ///
     /// # Errors
-    /// [`Reason::UnreadableRequest`] when method, path or host is missing, double
-    /// or not ASCII; [`Reason::AmbiguousPath`] when the path can be read in two ways.
+    /// [`Reason::UnreadableRequest`] when method, path or host is missing, duplicate or
+    /// malformed; [`Reason::AmbiguousPath`] when the path can be read in two ways.
     #[inline]
     pub fn read(headers: &'a [Header]) -> Result<Self, Reason> {
         Self::read_beside(headers, &[])
@@ -140,11 +141,11 @@ impl<'a> Request<'a> {
     #[inline]
     pub fn read_beside(headers: &'a [Header], tokens: &[String]) -> Result<Self, Reason> {
         let [method, authority, target] = pseudo_headers(headers)?;
-        let (method, authority) = (visible(method)?, visible(authority)?);
-        // Two `host` headers arrive as one value with a comma in it.
-        if authority.contains([',', '/', '\\', '@', '?', '#']) {
+        let (method, authority) = (text(method)?, text(authority)?);
+        if !is_method(method) {
             return Err(Reason::UnreadableRequest);
         }
+        let authority = Authority::parse(authority).map_err(|_| Reason::UnreadableRequest)?;
         let target = Target::parse_beside(target, tokens).map_err(|_| Reason::AmbiguousPath)?;
         Ok(Self {
             method,
@@ -154,6 +155,19 @@ impl<'a> Request<'a> {
             path_token: None,
             headers,
         })
+    }
+
+    /// The authority as signers write it: without the default port of `:scheme`.
+    #[inline]
+    pub fn signed_authority(&self) -> &'a str {
+        match self.authority.port() {
+            None => self.authority.as_str(),
+            Some(_) => {
+                let scheme = self.values(":scheme").next().unwrap_or_default();
+                let scheme = std::str::from_utf8(scheme).unwrap_or_default();
+                self.authority.without_default_port(scheme)
+            }
+        }
     }
 
     /// The method that a CORS preflight asks for, if this is one: OPTIONS with exactly one
@@ -171,14 +185,8 @@ impl<'a> Request<'a> {
             let is_one = !first.is_empty() && first.bytes().all(|it| it.is_ascii_graphic());
             (is_one && !first.contains(',') && values.next().is_none()).then_some(first)
         };
-        let overrides = [
-            "x-http-method-override",
-            "x-http-method",
-            "x-method-override",
-        ];
-        let is_override = |name: &[u8]| overrides.iter().any(|it| reads_as(name, it));
-        let is_plain = !self.headers.iter().any(|(name, _)| is_override(name));
-        let wanted = one("access-control-request-method")?;
+        let is_plain = !self.headers.iter().any(|(name, _)| overrides_method(name));
+        let wanted = one("access-control-request-method").filter(|it| is_method(it))?;
         (is_plain && one("origin").is_some()).then_some(wanted)
     }
 
@@ -238,13 +246,33 @@ fn pseudo_headers(headers: &[Header]) -> Result<[&[u8]; 3], Reason> {
     }
 }
 
-/// Visible ASCII, and some of it.
 #[inline]
-fn visible(value: &[u8]) -> Result<&str, Reason> {
-    let is_visible = !value.is_empty() && value.iter().all(u8::is_ascii_graphic);
-    let text = std::str::from_utf8(value).ok().filter(|_| is_visible);
-    text.ok_or(Reason::UnreadableRequest)
+fn text(value: &[u8]) -> Result<&str, Reason> {
+    std::str::from_utf8(value).map_err(|_| Reason::UnreadableRequest)
 }
+
+/// Whether a text is a method: 1 to 24 of `A` to `Z` and `-`. Methods are case-sensitive (RFC
+/// 9110 section 9.1), but not every server compares them so.
+#[inline]
+pub fn is_method(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_uppercase() || byte == b'-';
+    (1..=24).contains(&text.len()) && text.bytes().all(fits)
+}
+
+/// Whether a header tells some servers to act on another method than that of the request, in
+/// any spelling of its name.
+#[inline]
+pub fn overrides_method(name: &[u8]) -> bool {
+    // Most headers begin with another letter.
+    let is_near = name.first().is_some_and(|it| matches!(it, b'x' | b'X'));
+    is_near && OVERRIDES.iter().any(|it| reads_as(name, it))
+}
+
+const OVERRIDES: [&str; 3] = [
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+];
 
 #[cfg(test)]
 mod tests {
@@ -274,7 +302,7 @@ mod tests {
 
     #[test]
     fn an_authority_that_is_no_host_is_unreadable() {
-        for authority in ["a,b", "user@h", "h/x", "h#x", "h?x", "h\\x", "a b", ""] {
+        for authority in ["a,b", "user@h", "h/x", "h#x", "h:x", "h\\x", "a b", ""] {
             let list = [
                 (":method", &b"GET"[..]),
                 (":path", b"/a"),
@@ -294,7 +322,7 @@ mod tests {
             (b"OPTIONS", &[origin, wanted], Some("PUT")),
             (b"OPTIONS", &[wanted, ("origin", b"null")], Some("PUT")),
             (b"GET", &[origin, wanted], None),
-            (b"options", &[origin, wanted], None),
+            (b"OPTIONS", &[origin, (wanted.0, b"patch")], None),
             (b"OPTIONS", &[origin], None),
             (b"OPTIONS", &[wanted], None),
             (b"OPTIONS", &[origin, origin, wanted], None),

@@ -102,11 +102,19 @@ impl Rule {
     }
 
     /// The hosts under which an index files the rule; `""` stands for all others.
-    pub fn filed_hosts(&self) -> Vec<&str> {
-        let exact: Option<Vec<&str>> = self.hosts.iter().map(HostPattern::exact).collect();
+    pub fn filed_hosts(&self) -> Vec<String> {
+        let exact: Option<Vec<String>> = self.hosts.iter().map(HostPattern::exact).collect();
         exact
             .filter(|it| !it.is_empty())
-            .unwrap_or_else(|| vec![""])
+            .unwrap_or_else(|| vec![String::new()])
+    }
+
+    /// Whether the rule lets one method do what it refuses another.
+    pub fn reads_method(&self) -> bool {
+        let by_scope = self.scopes.iter().any(|needed| !needed.methods.is_empty());
+        let providers = self.require.providers();
+        let by_provider = providers.iter().any(|provider| provider.reads_method());
+        !self.methods.is_empty() || self.allow_preflight || by_scope || by_provider
     }
 
     /// Decides a request that the rule is for.

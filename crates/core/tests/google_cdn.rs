@@ -493,3 +493,22 @@ proptest::proptest! {
         let _ = judge_headers(&policy, &headers, NOW);
     }
 }
+
+#[test]
+fn the_default_port_of_the_scheme_is_no_part_of_the_host() {
+    let links = exact("/a", "my-key");
+    let prefixed = format!("/a?{}", prefix("https://example.com/", '&'));
+    for (host, holds) in [
+        ("example.com:443", true),
+        ("EXAMPLE.com:443", true),
+        ("example.com:80", false),
+        ("example.com:8443", false),
+    ] {
+        for link in [&links, &prefixed] {
+            let mut headers = get(link, &[]);
+            headers[2].1 = host.into();
+            let found = judge_headers(&policy_with(json!({})), &headers, NOW);
+            assert_eq!(found.is_ok(), holds, "{host} {link}");
+        }
+    }
+}

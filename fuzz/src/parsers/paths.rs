@@ -1,6 +1,7 @@
 //! An input is a glob, a host pattern, a target and an authority, each in a line. What is
 //! accepted means one thing, and patterns match what their definition says.
 
+use keygate_core::authority::Authority;
 use keygate_core::glob::{HostPattern, PathGlob};
 use keygate_core::path::{Target, canonical, decode, readable, without_parameters};
 
@@ -29,14 +30,24 @@ pub fn run(data: &[u8]) {
     let Ok(authority) = std::str::from_utf8(authority) else {
         return;
     };
+    let Ok(parsed) = Authority::parse(authority) else {
+        return;
+    };
+    has_one_host(authority, parsed);
     if let Ok(compiled) = HostPattern::parse(pattern) {
-        let expected = is_host(pattern, authority);
-        assert_eq!(
-            compiled.matches(authority),
-            expected,
-            "{pattern} {authority}"
-        );
+        let expected = is_host(pattern, parsed.host());
+        assert_eq!(compiled.matches(parsed), expected, "{pattern} {authority}");
     }
+}
+
+/// An accepted authority cut at its first or its last colon has the same host.
+fn has_one_host(text: &str, parsed: Authority<'_>) {
+    let bare = |host: &str| host.strip_suffix('.').unwrap_or(host).to_owned();
+    let hosts = match parsed.address() {
+        Some(_) => [text.find(']'), text.rfind(']')].map(|at| text[..=at.unwrap()].to_owned()),
+        None => [text.find(':'), text.rfind(':')].map(|at| bare(at.map_or(text, |at| &text[..at]))),
+    };
+    assert_eq!(hosts, [parsed.host(), parsed.host()], "{text}");
 }
 
 /// Every spelling of an accepted path is accepted, read alike, and stays where it is.
@@ -105,15 +116,15 @@ fn is_like(pieces: &[&str], text: &str) -> bool {
 }
 
 /// The definition of a host pattern.
-fn is_host(pattern: &str, authority: &str) -> bool {
-    let mut host = authority.to_ascii_lowercase();
-    if let Some(at) = host.rfind(':')
-        && host[at + 1..].chars().all(|it| it.is_ascii_digit())
-    {
-        host.truncate(at);
+fn is_host(pattern: &str, host: &str) -> bool {
+    let address = |text: &str| text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    if let (Some(one), Some(other)) = (address(pattern), address(host)) {
+        let (one, other): (std::net::Ipv6Addr, std::net::Ipv6Addr) = (one, other);
+        return one == other;
     }
-    let host = host.strip_suffix('.').unwrap_or(&host);
+    let host = host.to_ascii_lowercase();
     let pattern = pattern.to_ascii_lowercase();
+    let pattern = pattern.strip_suffix('.').unwrap_or(&pattern);
     match pattern.strip_prefix('*') {
         Some(suffix) => host.len() > suffix.len() && host.ends_with(suffix),
         None => host == pattern,

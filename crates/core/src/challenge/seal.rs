@@ -94,7 +94,7 @@ impl Binding {
             user_agent.update(value);
         }
         Self {
-            host: request.authority.to_ascii_lowercase(),
+            host: request.authority.as_str().to_ascii_lowercase(),
             rule: rule.to_owned(),
             client: network(client),
             user_agent: user_agent.finalize().into(),

@@ -241,6 +241,7 @@ impl<'a> Compiler<'a> {
         self.exchange_rings();
         let exchanges = self.links().filter_map(|it| it.exchange.as_ref());
         identity.own_cookies = exchanges.map(|it| it.cookie.clone()).collect();
+        identity.reads_method = rules.iter().any(Rule::reads_method);
         Some(Policy {
             path_tokens: Rc::clone(&self.path_tokens),
             carriers: std::mem::take(&mut self.carriers),

@@ -10,6 +10,7 @@ use crate::carriers::by_name;
 use crate::glob::{HostPattern, PathGlob};
 use crate::provider::{AppKeys, Outage, Provider};
 use crate::referrer::ReferrerPattern;
+use crate::request::is_method;
 use crate::requirement::Requirement;
 use crate::rule::{HeaderMatch, NeededScopes, Rule};
 use crate::scopes::Scopes;
@@ -90,13 +91,10 @@ impl Compiler<'_> {
             self.wrong(path, "is empty: leave it out to match every method");
         }
         for (index, method) in methods.iter().enumerate() {
-            let is_upper = method
-                .bytes()
-                .all(|byte| byte.is_ascii_uppercase() || byte == b'-');
-            if method.is_empty() || !is_upper {
+            if !is_method(method) {
                 self.wrong(
                     &item(path, index),
-                    "must be a method in upper case, such as \"GET\"",
+                    "must be a method in upper case, such as \"GET\", of at most 24 characters",
                 );
             }
         }

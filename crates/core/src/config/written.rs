@@ -216,7 +216,7 @@ form! {
         #[schemars(extend("pattern" = "^/[^?#]*$"))]
         pub path: String,
         /// Methods in upper case. Default: all.
-        #[schemars(length(min = 1), inner(regex(pattern = "^[A-Z-]+$")))]
+        #[schemars(length(min = 1), inner(regex(pattern = "^[A-Z-]{1,24}$")))]
         pub methods: Option<Vec<String>>,
         /// Hosts without port: `a.example`, or `*.example` for all below. Default: all.
         #[schemars(length(min = 1))]
@@ -241,7 +241,7 @@ form! {
     /// What scopes some methods need.
     pub struct NeededScopes {
         /// The methods, in upper case. Default: all.
-        #[schemars(length(min = 1), inner(regex(pattern = "^[A-Z-]+$")))]
+        #[schemars(length(min = 1), inner(regex(pattern = "^[A-Z-]{1,24}$")))]
         pub methods: Option<Vec<String>>,
         /// Such as `files:read AND (admin OR audit:*)`.
         #[schemars(length(min = 1))]

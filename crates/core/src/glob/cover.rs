@@ -69,7 +69,10 @@ impl HostPattern {
     pub fn covers(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Exact(ours), Self::Exact(theirs)) => ours == theirs,
-            (Self::Exact(_), Self::Under(_)) => false,
+            (Self::Address(ours), Self::Address(theirs)) => ours == theirs,
+            (Self::Address(_), _) | (_, Self::Address(_)) | (Self::Exact(_), Self::Under(_)) => {
+                false
+            }
             (Self::Under(ours), Self::Exact(theirs)) => {
                 theirs.len() > ours.len() && theirs.ends_with(ours.as_str())
             }

@@ -123,6 +123,10 @@ impl Format for AzureSas {
         TOKEN.to_vec()
     }
 
+    fn reads_method(&self) -> bool {
+        true
+    }
+
     #[cfg(feature = "tools")]
     fn sign(
         &self,

@@ -181,7 +181,7 @@ impl Exchange {
             ..Terms::default()
         };
         let place = Place {
-            host: request.authority,
+            host: request.signed_authority(),
             path: request.target.path,
             query: None,
         };

@@ -68,6 +68,10 @@ impl Format for GoogleCdn {
         }
     }
 
+    fn reads_method(&self) -> bool {
+        true
+    }
+
     #[cfg(feature = "tools")]
     fn sign(&self, order: &Order<'_>) -> Result<Signed, SignError> {
         let signer = |message: &dyn Fn(&str) -> String| {

@@ -75,7 +75,7 @@ impl Format for GoogleMaps {
                 found.before.to_owned(),
                 canonical(found.before).into_owned(),
             ];
-            let host = request.authority;
+            let host = request.authority.as_str();
             let urls = ["https", "http"].map(|it| {
                 let what = Some("the whole URL and not the path".to_owned());
                 (what, format!("{it}://{host}{}", found.before))

@@ -175,6 +175,10 @@ impl Format for AnyFormat {
         each!(self, it => it.has_identity())
     }
 
+    fn reads_method(&self) -> bool {
+        each!(self, it => it.reads_method())
+    }
+
     #[cfg(feature = "tools")]
     fn sign(&self, order: &sign::Order<'_>) -> Result<sign::Signed, sign::SignError> {
         each!(self, it => it.sign(order))
@@ -239,6 +243,11 @@ pub trait Format {
 
     /// Whether its links say whose they are.
     fn has_identity(&self) -> bool {
+        false
+    }
+
+    /// Whether a link may be valid for one method and not for another.
+    fn reads_method(&self) -> bool {
         false
     }
 

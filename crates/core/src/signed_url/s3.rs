@@ -127,6 +127,10 @@ impl Format for S3 {
         PARAMETERS.to_vec()
     }
 
+    fn reads_method(&self) -> bool {
+        true
+    }
+
     #[cfg(feature = "tools")]
     fn sign(&self, order: &Order<'_>) -> Result<Signed, SignError> {
         order.only("s3", &["expires", "headers", "security_token"])?;

@@ -2,6 +2,7 @@
 
 use ipnet::IpNet;
 
+use crate::authority::Authority;
 use crate::path::Target;
 use crate::signed_url::private_key::PrivateKey;
 use crate::time::UnixMillis;
@@ -77,7 +78,7 @@ impl SignError {
     }
 }
 
-impl Order<'_> {
+impl<'a> Order<'a> {
     /// Refuses what a format does not know, by the names of the fields of this order that
     /// it does: `not_before`, `expires`, `prefix`, `globs`, `addresses`, `headers`,
     /// `cookies`, `account`, `once`, and the names of options.
@@ -116,14 +117,20 @@ impl Order<'_> {
 
     /// The authority of the origin, such as `example.com`, as clients send it: without the
     /// default port of its scheme. Empty without an origin.
-    pub fn authority(&self) -> &str {
+    pub fn authority(&self) -> &'a str {
         let (scheme, authority) = self.origin.split_once("://").unwrap_or(("", self.origin));
-        let port = match scheme {
-            "https" => ":443",
-            "http" => ":80",
-            _ => return authority,
-        };
-        authority.strip_suffix(port).unwrap_or(authority)
+        let parsed = Authority::parse(authority);
+        parsed.map_or(authority, |it| it.without_default_port(scheme))
+    }
+
+    /// The authority of the origin, where a format cannot do without it.
+    ///
+    /// # Errors
+    /// An origin that no request can have.
+    pub fn parsed_authority(&self) -> Result<Authority<'a>, SignError> {
+        let (_, authority) = self.origin.split_once("://").unwrap_or(("", self.origin));
+        let parsed = Authority::parse(authority);
+        parsed.map_err(|error| SignError::new(format!("the host of the URL {error}")))
     }
 
     /// The URL with `name=value&…` behind its query.

@@ -107,6 +107,28 @@ fn the_host_is_signed_unless_the_link_says_otherwise() {
 }
 
 #[test]
+fn the_default_port_of_the_scheme_is_no_part_of_the_host() {
+    for (host, scheme, holds) in [
+        ("example.com:80", Some("http"), true),
+        ("example.com:443", Some("https"), true),
+        ("EXAMPLE.com:80", None, true),
+        ("example.com:443", None, true),
+        ("example.com:443", Some("http"), false),
+        ("example.com:80", Some("https"), false),
+        ("example.com:8080", Some("http"), false),
+    ] {
+        let more = scheme.map(|it| (":scheme", it));
+        let more: Vec<_> = more.into_iter().collect();
+        let request = request("GET", host, &link(&terms(), "/a"), &more);
+        assert_eq!(
+            judge(&policy(), &request).is_ok(),
+            holds,
+            "{host} {scheme:?}"
+        );
+    }
+}
+
+#[test]
 fn a_prefix_opens_what_is_below_it() {
     let terms = Terms {
         prefix: Some("/video/"),

@@ -8,6 +8,7 @@
 )]
 
 mod answers;
+mod authority;
 mod carriers;
 #[path = "../common/mod.rs"]
 mod common;

@@ -166,7 +166,7 @@ impl Cloudflare {
             "the ? or & and the name of the parameter too",
             token.message_and_separator.to_owned(),
         );
-        let host = request.authority;
+        let host = request.authority.as_str();
         may_be("the host and the path", format!("{host}{whole}"));
         for scheme in ["https", "http"] {
             may_be(

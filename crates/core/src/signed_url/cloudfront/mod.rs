@@ -15,6 +15,7 @@ use std::borrow::Cow;
 
 use self::policy::{Document, canned};
 use self::token::{Says, Token};
+use crate::authority::Authority;
 use crate::credential::cookie_values;
 use crate::grant::Strip;
 use crate::path::canonical;
@@ -229,9 +230,8 @@ impl CloudFront {
 
     /// Scheme and host in lower case, without the port that goes without saying (RFC 3986
     /// sections 6.2.2.1 and 6.2.3).
-    fn origin(&self, authority: &str) -> String {
-        let port = if self.scheme == "http" { ":80" } else { ":443" };
-        let host = authority.strip_suffix(port).unwrap_or(authority);
+    fn origin(&self, authority: Authority<'_>) -> String {
+        let host = authority.without_default_port(&self.scheme);
         format!("{}://{}", self.scheme, host.to_ascii_lowercase())
     }
 

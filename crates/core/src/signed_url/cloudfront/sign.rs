@@ -53,7 +53,7 @@ pub fn sign(links: &CloudFront, order: &Order<'_>) -> Result<Signed, SignError> 
         );
         return Err(error(&message));
     }
-    let origin = links.origin(order.authority());
+    let origin = links.origin(order.parsed_authority()?);
     let url = format!("{origin}{}", canonical(order.target.whole));
     if url.contains('\\') {
         return Err(error(

@@ -96,7 +96,7 @@ fn candidates(
         .saturating_sub(1);
     let (url, fields) = message.split_at_checked(at).unwrap_or_default();
     let fields = fields.get(1..).unwrap_or_default();
-    let host = request.authority;
+    let host = request.authority.as_str();
     let origin = format!("{}://{host}", scheme.of(request).unwrap_or_default());
     let target = url.strip_prefix(&origin).unwrap_or_default().to_owned();
     let spelled = |target: &str| canonical(target).into_owned();

@@ -4,6 +4,7 @@
 //! Here it ends where a segment of the path does.
 
 use super::base64url::{Padding, decode};
+use crate::authority::Authority;
 use crate::path::{Target, canonical};
 use crate::reason::Reason;
 use crate::signed_url::{Covers, wildcard};
@@ -12,6 +13,7 @@ use crate::signed_url::{Covers, wildcard};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UrlPrefix {
     scheme: &'static str,
+    /// In lower case, without the default port of the scheme.
     authority: String,
     /// Canonical; empty, or it starts with `/`.
     path: String,
@@ -32,15 +34,15 @@ impl UrlPrefix {
                 Some((scheme, rest))
             })?;
             let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+            let authority = Authority::parse(authority).ok()?;
             let is_path = path.is_empty() || Target::parse(path.as_bytes()).is_ok();
-            if authority.is_empty() || !authority.bytes().all(is_host) || !is_path {
+            if !is_path {
                 return None;
             }
             // A prefix is no request: `?` in it would begin a query.
             (!path.contains('?')).then(|| Self {
                 scheme,
-                authority: authority.to_ascii_lowercase(),
+                authority: authority.without_default_port(scheme).to_ascii_lowercase(),
                 path: canonical(path).into_owned(),
             })
         };
@@ -48,7 +50,13 @@ impl UrlPrefix {
     }
 
     /// What it opens for a URL, if it does.
-    pub fn covers<'a>(&self, scheme: &str, authority: &str, path: &'a str) -> Option<Covers<'a>> {
+    pub fn covers<'a>(
+        &self,
+        scheme: &str,
+        authority: Authority<'_>,
+        path: &'a str,
+    ) -> Option<Covers<'a>> {
+        let authority = authority.without_default_port(scheme);
         if self.scheme != scheme || !self.authority.eq_ignore_ascii_case(authority) {
             return None;
         }
@@ -82,6 +90,7 @@ mod tests {
 
     #[test]
     fn a_prefix_ends_where_a_segment_does() {
+        let host = Authority::parse("h").unwrap();
         for (url, path, covers) in [
             (
                 "https://h/videos/",
@@ -106,10 +115,11 @@ mod tests {
             ("https://h/videos/", "/videos", None),
             ("http://h/videos/", "/videos/a", None),
             ("https://hh/", "/a", None),
-            ("https://h:443/", "/a", None),
+            ("https://h:443/", "/a", Some(Covers::Prefix("/"))),
+            ("https://h:80/", "/a", None),
         ] {
             assert_eq!(
-                parse(url).unwrap().covers("https", "h", path),
+                parse(url).unwrap().covers("https", host, path),
                 covers,
                 "{url} {path}"
             );
@@ -145,7 +155,7 @@ mod tests {
         fn no_text_of_a_stranger_can_panic(text: String, url: String, path: String) {
             let _ = UrlPrefix::parse(&text, Padding::Either);
             if let Ok(prefix) = parse(&format!("https://h/{url}")) {
-                let _ = prefix.covers("https", "h", &path);
+                let _ = prefix.covers("https", Authority::parse("h").unwrap(), &path);
             }
         }
     }

@@ -196,13 +196,16 @@ impl Form {
     }
 }
 
-/// Scheme and authority as they arrived, and with the authority in lower case.
+/// Scheme and authority as they arrived, and as URLs are normalized (RFC 3986 section 6.2):
+/// in lower case, without the default port of the scheme.
 pub fn origins(scheme: Scheme, request: &Request<'_>) -> [String; 2] {
     // Nobody signs a URL without a scheme.
     let scheme = scheme.of(request).unwrap_or_default();
-    let arrived = format!("{scheme}://{}", request.authority);
-    let lower = arrived.to_ascii_lowercase();
-    [arrived, lower]
+    let normal = request.authority.without_default_port(scheme);
+    [
+        format!("{scheme}://{}", request.authority),
+        format!("{scheme}://{}", normal.to_ascii_lowercase()),
+    ]
 }
 
 /// What a signer may have signed of a URL, the most likely first: as it arrived, then with

@@ -69,7 +69,7 @@ fn value<'a>(
         name => match joined(seen.request.values(name))? {
             Some(value) => value,
             // The proxy hands it on as the authority.
-            None if name == "host" => Cow::Borrowed(seen.request.authority),
+            None if name == "host" => Cow::Borrowed(seen.request.authority.as_str()),
             None => return Err(Reason::WrongSignature),
         },
     })
@@ -77,13 +77,10 @@ fn value<'a>(
 
 /// In lower case, without the port that goes without saying (RFC 9421 section 2.2.3).
 fn authority(seen: &Seen<'_>) -> String {
-    let port = match seen.scheme {
-        "http" => ":80",
-        _ => ":443",
-    };
     let authority = seen.request.authority;
-    let host = authority.strip_suffix(port).unwrap_or(authority);
-    host.to_ascii_lowercase()
+    authority
+        .without_default_port(seen.scheme)
+        .to_ascii_lowercase()
 }
 
 /// The parameters of a query, sorted: their names, encoded anew, and the values as they

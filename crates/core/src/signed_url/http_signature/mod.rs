@@ -150,6 +150,10 @@ impl Format for HttpSignature {
         Vec::new()
     }
 
+    fn reads_method(&self) -> bool {
+        true
+    }
+
     #[cfg(feature = "tools")]
     fn sign(&self, order: &Order<'_>) -> Result<Signed, SignError> {
         sign::sign(self, order)

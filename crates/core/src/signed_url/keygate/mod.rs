@@ -126,6 +126,10 @@ impl Format for Keygate {
         true
     }
 
+    fn reads_method(&self) -> bool {
+        true
+    }
+
     #[cfg(feature = "tools")]
     fn sign(&self, order: &Order<'_>) -> Result<Signed, SignError> {
         order::sign(self, order)

@@ -76,26 +76,12 @@ pub(super) fn sign(links: &Keygate, order: &Order<'_>) -> Result<Signed, SignErr
         once: order.once,
     };
     let place = Place {
-        host: host(order),
+        host: order.authority(),
         path: order.target.path,
         query: order.target.query,
     };
     let token = token(links, order, &terms, &place)?;
     put(links, order, &token)
-}
-
-/// The host as clients send it: without the port that its scheme implies.
-fn host<'a>(order: &Order<'a>) -> &'a str {
-    let authority = order
-        .origin
-        .split_once("://")
-        .map_or(order.origin, |(_, it)| it);
-    let port = if order.origin.starts_with("https://") {
-        ":443"
-    } else {
-        ":80"
-    };
-    authority.strip_suffix(port).unwrap_or(authority)
 }
 
 /// An option that is `*` or not given.

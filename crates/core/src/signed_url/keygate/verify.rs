@@ -331,7 +331,7 @@ pub(super) fn subject<'a>(
     carrier: &'a Carrier,
 ) -> Result<Subject<'a>, Reason> {
     let mut subject = Subject {
-        host: request.authority,
+        host: request.signed_authority(),
         path: request.target.path,
         query: request.target.query,
         token_parameter: match carrier {

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 
 use super::{PARAMETERS, SIGNATURE, UNSIGNED};
+use crate::authority::Authority;
 use crate::path::decode;
 use crate::reason::Reason;
 use crate::request::Request;
@@ -36,7 +37,7 @@ impl Parts {
         let mut headers = Vec::new();
         for name in names {
             let value = match name.as_str() {
-                "host" => request.authority,
+                "host" => request.authority.as_str(),
                 name => only(request.values(name))?.ok_or(Reason::WrongSignature)?,
             };
             headers.push((name.clone(), header_value(value)));
@@ -80,15 +81,12 @@ impl Parts {
     pub fn with_plain_host(&self) -> Option<Self> {
         let mut other = self.clone();
         let (_, host) = other.headers.iter_mut().find(|(name, _)| name == "host")?;
-        let lower = host.to_ascii_lowercase();
-        let plain = lower
-            .strip_suffix(":443")
-            .or(lower.strip_suffix(":80"))
-            .unwrap_or(&lower);
-        if plain == host {
+        let plain = Authority::parse(host).ok()?.without_default_port("");
+        let plain = plain.to_ascii_lowercase();
+        if plain == *host {
             return None;
         }
-        *host = plain.to_owned();
+        *host = plain;
         Some(other)
     }
 }

@@ -111,7 +111,7 @@ fn candidates(right: &Parts, request: &Request<'_>) -> Vec<(Option<&'static str>
     };
     let raw = request.target.path;
     let plain = decode(raw).map(|it| String::from_utf8_lossy(&it).into_owned());
-    let host = request.authority;
+    let host = request.authority.as_str();
     let (name, _) = host.rsplit_once(':').unwrap_or((host, ""));
     let (bucket, rest) = name.split_once('.').unwrap_or((name, ""));
     let slashless = right.path.trim_end_matches('/').to_owned();

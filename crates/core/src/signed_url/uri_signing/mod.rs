@@ -15,6 +15,7 @@ use sha2::Sha256;
 
 use self::claims::Claims;
 use self::jwt::Jwt;
+use crate::authority::Authority;
 use crate::credential::decode_token;
 use crate::identity::Identity;
 use crate::path::{canonical, canonical_before_envoy};
@@ -179,12 +180,8 @@ impl UriSigning {
         format!("{origin}{}", canonical(&target))
     }
 
-    fn origin(&self, authority: &str) -> String {
-        let port = match self.scheme.as_str() {
-            "http" => ":80",
-            _ => ":443",
-        };
-        let host = authority.strip_suffix(port).unwrap_or(authority);
+    fn origin(&self, authority: Authority<'_>) -> String {
+        let host = authority.without_default_port(&self.scheme);
         format!("{}://{}", self.scheme, host.to_ascii_lowercase())
     }
 }

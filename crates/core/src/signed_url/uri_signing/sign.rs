@@ -78,7 +78,7 @@ fn claims(links: &UriSigning, order: &Order<'_>) -> Result<Value, SignError> {
     let expires = order
         .expires
         .ok_or_else(|| SignError::new("the link must say when it ends"))?;
-    let origin = links.origin(order.authority());
+    let origin = links.origin(order.parsed_authority()?);
     let container = match order.scope {
         Scope::Path => {
             let uri = format!("{origin}{}", canonical(order.target.whole));
