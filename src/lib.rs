@@ -4,7 +4,7 @@
 //! shares with its streams. `stream` lives once per request: headers in, verdict out.
 //! `waiting` is who waits, `lookups` and `uses` are the tables of what for, `claims` reads
 //! what another filter has verified, `faults` how a call to the key service fails, `metrics`
-//! what is counted, and `host` has all that the
+//! what is counted, `warnings` what an operator must set right, and `host` has all that the
 //! two say to each other: its calls and ours. What is allowed is decided in the core alone.
 
 mod claims;
@@ -19,6 +19,7 @@ mod stream;
 mod trap;
 mod uses;
 mod waiting;
+mod warnings;
 mod worker;
 
 #[cfg(target_arch = "wasm32")]

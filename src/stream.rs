@@ -16,6 +16,7 @@ use crate::claims::VerifiedClaims;
 use crate::host::{self, Action, HostError, Map};
 use crate::metrics;
 use crate::waiting::Waiter;
+use crate::warnings;
 use crate::worker::Worker;
 
 /// How far the decision about a request has come.
@@ -194,6 +195,9 @@ fn enforce(verdict: &Verdict, headers: &[Header]) -> State {
             Err(_) => refuse(headers, Reason::HostFailure),
         },
         Verdict::Deny(it) => {
+            if it.reason == Reason::NotNormalized {
+                warnings::not_normalized();
+            }
             if carry_out(Map::HttpRequestHeaders, &it.edits).is_err() {
                 log::warn!("keygate: a credential stays in the path of a refused request");
             }

@@ -8,6 +8,7 @@ mod cache;
 mod challenge;
 mod configuration;
 mod demo;
+mod edge;
 mod exchange;
 mod faults;
 mod feed;

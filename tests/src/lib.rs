@@ -11,6 +11,7 @@ pub mod envoy;
 pub mod fake_service;
 pub mod faults;
 pub mod ffmpeg;
+pub mod h2;
 mod launch;
 pub mod leaks;
 pub mod load;

@@ -320,7 +320,8 @@ fn alone(secrets: &Value, provider: &Value) -> Value {
             "name": "all",
             "match": { "path": "/**" },
             "require": "it",
-            "allow_encoded_slash": true
+            "allow_encoded_slash": true,
+            "allow_path_parameters": true
         }],
         "unmatched": "deny"
     })

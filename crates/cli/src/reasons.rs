@@ -27,7 +27,18 @@ pub fn explain(reason: Reason) -> &'static str {
             "the path can be read in more than one way (\"..\", \"//\", \"%5C\", an encoding of an \
              encoding), or is not UTF-8 when it is decoded"
         }
-        Reason::EncodedSlash => "the path holds %2F, and the rule does not allow it",
+        Reason::EncodedSlash => {
+            "the path holds %2F, and the rule does not allow it: see allow_encoded_slash"
+        }
+        Reason::PathParameter => {
+            "the path holds a parameter behind \";\" or %3B, and the rule does not allow it: see \
+             allow_path_parameters"
+        }
+        Reason::NotNormalized => {
+            "the path holds a letter, a digit or one of -._~ percent-encoded. An Envoy that \
+             normalizes paths never sends that: set normalize_path: true"
+        }
+        Reason::PathTooLong => "the path has more than 8192 bytes or 256 segments",
         Reason::UnreadableRequest => {
             "the method, the path or the host is missing, duplicate or malformed. A host is a name or \
              [IPv6], then nothing or a port; a method is 1 to 24 of A to Z and -"

@@ -10,7 +10,7 @@ use std::hash::BuildHasherDefault;
 use siphasher::sip::SipHasher13;
 
 use crate::authority::Authority;
-use crate::glob::filed;
+use crate::glob::{SplitPath, filed};
 use crate::request::Request;
 use crate::rule::Rule;
 
@@ -65,13 +65,15 @@ impl Rules {
     /// The first rule for this request, whose path in readable form is `path`.
     #[inline]
     pub fn find(&self, request: &Request<'_>, path: &str) -> Option<&Rule> {
+        let split = SplitPath::new(path);
         if self.list.len() <= FEW {
-            return self.list.iter().find(|rule| rule.matches(request, path));
+            let mut rules = self.list.iter();
+            return rules.find(|rule| rule.matches_split(request, &split));
         }
         self.candidates(request.authority, path)
             .into_iter()
             .filter_map(|position| self.list.get(position))
-            .find(|rule| rule.matches(request, path))
+            .find(|rule| rule.matches_split(request, &split))
     }
 
     /// Positions of the rules that are filed where this request looks, rising.
@@ -121,6 +123,7 @@ mod tests {
             methods: Vec::new(),
             headers: Vec::new(),
             allow_encoded_slash: false,
+            allow_path_parameters: false,
             require: Requirement::Nothing,
             allowed_referrers: Vec::new(),
             allow_preflight: false,

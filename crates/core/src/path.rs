@@ -3,6 +3,10 @@
 //! Whatever normalisation Envoy does, a path that two programs could read in two
 //! ways never reaches a rule or a MAC. The table of attacks is in docs/attacks.md.
 
+mod readings;
+
+pub use readings::readings;
+
 use std::borrow::Cow;
 
 use crate::cut::cut;
@@ -19,6 +23,8 @@ pub struct Target<'a> {
     pub query: Option<&'a str>,
     /// The path holds `%2F`: fine only where a rule says so.
     pub has_encoded_slash: bool,
+    /// The path holds `;` or `%3B`: fine only where a rule says so.
+    pub has_parameters: bool,
 }
 
 /// The target could be read in more than one way.
@@ -62,6 +68,7 @@ impl<'a> Target<'a> {
                 path,
                 query,
                 has_encoded_slash: false,
+                has_parameters: false,
             });
         }
         if !path.starts_with('/') || path.contains("//") || path.contains('\\') {
@@ -83,6 +90,7 @@ impl<'a> Target<'a> {
             path,
             query,
             has_encoded_slash,
+            has_parameters: decoded.contains(&b';'),
         })
     }
 }
@@ -344,14 +352,30 @@ pub fn readable(path: &str) -> Cow<'_, str> {
     String::from_utf8(readable).map_or_else(|_| canonical(path), Cow::Owned)
 }
 
-/// A path without the parameters that some servers cut off each segment: `/a;v=1/b` is
-/// `/a/b` to them.
-pub fn without_parameters(path: &str) -> String {
-    let names = path
-        .split('/')
-        .map(|segment| segment.split(';').next().unwrap_or(segment));
-    names.collect::<Vec<_>>().join("/")
+/// Whether a path holds an unreserved character that is percent-encoded: no proxy that
+/// normalizes paths hands one on (RFC 3986 section 6.2.2.2).
+pub fn has_encoded_unreserved(path: &str) -> bool {
+    let triplets = path.split('%').skip(1);
+    let mut octets = triplets.filter_map(|rest| triplet(&mut rest.bytes()));
+    octets.any(is_unreserved)
 }
+
+/// Whether a path is within the bounds of what is compared with rules. `%2F` counts as a slash.
+#[inline]
+pub fn is_short(path: &[u8]) -> bool {
+    if path.len() <= MAX_SEGMENTS {
+        return true;
+    }
+    let slashes = path.iter().filter(|byte| **byte == b'/').count();
+    let encoded = path.windows(3).filter(|it| it.eq_ignore_ascii_case(b"%2f"));
+    path.len() <= MAX_PATH && slashes.saturating_add(encoded.count()) <= MAX_SEGMENTS
+}
+
+/// The longest path, in bytes.
+const MAX_PATH: usize = 8192;
+
+/// The most segments of a path.
+const MAX_SEGMENTS: usize = 256;
 
 fn is_triplet(bytes: &[u8]) -> bool {
     matches!(bytes, [b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
@@ -522,7 +546,41 @@ mod tests {
         ] {
             assert_eq!(readable(path), expected);
         }
-        assert_eq!(without_parameters("/a;v=1/b;c;d/e"), "/a/b/e");
+    }
+
+    #[test]
+    fn an_encoded_unreserved_character_is_found() {
+        for path in [
+            "/%6beys", "/a%2e", "/a%2D", "/a%5f", "/a%7E", "/%40%39", "/%41",
+        ] {
+            assert!(has_encoded_unreserved(path), "{path}");
+        }
+        for path in [
+            "/keys",
+            "/%40a",
+            "/%c3%a9",
+            "/100%25",
+            "/a%2Fb",
+            "/a%20b%7C",
+            "/%",
+        ] {
+            assert!(!has_encoded_unreserved(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_has_bounds() {
+        let long = |bytes: usize| format!("/{}", "a".repeat(bytes - 1));
+        for (path, expected) in [
+            (long(8192), true),
+            (long(8193), false),
+            ("/a".repeat(256), true),
+            ("/a".repeat(257), false),
+            ("/a".repeat(100) + &"%2fa".repeat(156), true),
+            ("/a".repeat(100) + &"%2Fa".repeat(157), false),
+        ] {
+            assert_eq!(is_short(path.as_bytes()), expected, "{}", path.len());
+        }
     }
 
     proptest::proptest! {

@@ -15,7 +15,7 @@ use crate::identity::IdentityHeaders;
 use crate::index::Rules;
 use crate::miss_limit::MissLimit;
 use crate::once::Redemption;
-use crate::path::{Target, readable, without_parameters};
+use crate::path::{Target, readable, readings};
 use crate::reason::Reason;
 use crate::record::KeyLookup;
 use crate::request::{Header, Request};
@@ -35,6 +35,10 @@ pub struct Policy {
     pub unmatched: Unmatched,
     /// Whom to ask about keys; present when a provider needs it.
     pub key_service: Option<KeyService>,
+    /// Whether `%2F` may be in the path of a request that no rule matches.
+    pub allow_encoded_slash: bool,
+    /// Whether parameters behind `;` may be in the path of a request that no rule matches.
+    pub allow_path_parameters: bool,
     /// How the upstream learns who calls.
     pub identity: IdentityHeaders,
     /// Names of path segments, and with `;` in front of their parameters, that carry
@@ -187,15 +191,10 @@ impl Policy {
             Ok(request) => request,
             Err(reason) => return refuse(reason),
         };
-        let path = readable(request.target.path);
-        let rule = self.rules.find(&request, &path);
-        // Servers that cut parameters off must not see what another rule protects.
-        if path.contains(';') {
-            let other = self.rules.find(&request, &without_parameters(&path));
-            if other.map(std::ptr::from_ref) != rule.map(std::ptr::from_ref) {
-                return refuse(Reason::AmbiguousPath);
-            }
-        }
+        let rule = match self.rule_for(&request) {
+            Ok(rule) => rule,
+            Err(reason) => return refuse(reason),
+        };
         match (rule, self.unmatched) {
             (Some(rule), _) => {
                 let verdict = rule.decide(&request, &self.identity, &self.carriers, facts);
@@ -204,9 +203,6 @@ impl Policy {
                     None => verdict,
                 }
             }
-            (None, Unmatched::Allow) if request.target.has_encoded_slash => {
-                refuse(Reason::EncodedSlash)
-            }
             (None, Unmatched::Allow) => {
                 let outcome = Outcome::Anonymous;
                 let mut strips = Vec::new();
@@ -214,6 +210,52 @@ impl Policy {
                 Verdict::Allow(Grant::new(&request, &self.identity, outcome, &strips, None))
             }
             (None, Unmatched::Deny) => refuse(Reason::NoRule),
+        }
+    }
+
+    /// The first rule for a request, if there is one.
+    ///
+    /// # Errors
+    /// [`Reason::AmbiguousPath`] where two readings of the path meet different rules: the server
+    /// behind may choose the other. Without a rule also [`Reason::EncodedSlash`] and
+    /// [`Reason::PathParameter`].
+    #[inline]
+    pub fn rule_for(&self, request: &Request<'_>) -> Result<Option<&Rule>, Reason> {
+        let rule = self.rules.find(request, &readable(request.target.path));
+        let target = &request.target;
+        match target.has_encoded_slash || target.has_parameters {
+            true => self.agreed(request, rule),
+            false => Ok(rule),
+        }
+    }
+
+    /// The rule that all readings of a path meet. Where `%2F` is refused anyway, nothing is
+    /// compared: a client could ask for a lot of work.
+    fn agreed<'r>(
+        &self,
+        request: &Request<'_>,
+        rule: Option<&'r Rule>,
+    ) -> Result<Option<&'r Rule>, Reason> {
+        let target = &request.target;
+        match (rule, self.unmatched) {
+            (Some(rule), _) if target.has_encoded_slash && !rule.allow_encoded_slash => {
+                return Ok(Some(rule));
+            }
+            (None, Unmatched::Allow) if target.has_encoded_slash && !self.allow_encoded_slash => {
+                return Err(Reason::EncodedSlash);
+            }
+            (_, _) => {}
+        }
+        let first = rule.map(std::ptr::from_ref);
+        for reading in readings(target.path).iter().skip(1) {
+            if self.rules.find(request, reading).map(std::ptr::from_ref) != first {
+                return Err(Reason::AmbiguousPath);
+            }
+        }
+        let refuses = target.has_parameters && !self.allow_path_parameters;
+        match (rule, self.unmatched) {
+            (None, Unmatched::Allow) if refuses => Err(Reason::PathParameter),
+            (_, _) => Ok(rule),
         }
     }
 

@@ -10,6 +10,12 @@ pub enum Reason {
     AmbiguousPath,
     /// `%2F` in the path of a rule that does not allow it.
     EncodedSlash,
+    /// A parameter behind `;` in the path of a rule that does not allow it.
+    PathParameter,
+    /// An unreserved character of the path is percent-encoded: the proxy does not normalize.
+    NotNormalized,
+    /// The path has too many bytes or segments.
+    PathTooLong,
     /// No rule matches.
     NoRule,
     /// No credential at all.
@@ -89,10 +95,13 @@ pub enum PublicReason {
 
 impl Reason {
     /// All reasons, for whoever defines a counter for each.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 32] = [
         Self::UnreadableRequest,
         Self::AmbiguousPath,
         Self::EncodedSlash,
+        Self::PathParameter,
+        Self::NotNormalized,
+        Self::PathTooLong,
         Self::NoRule,
         Self::MissingCredential,
         Self::DuplicateCredential,
@@ -127,6 +136,9 @@ impl Reason {
             Self::UnreadableRequest => "unreadable_request",
             Self::AmbiguousPath => "ambiguous_path",
             Self::EncodedSlash => "encoded_slash",
+            Self::PathParameter => "path_parameter",
+            Self::NotNormalized => "not_normalized",
+            Self::PathTooLong => "path_too_long",
             Self::NoRule => "no_rule",
             Self::MissingCredential => "missing_credential",
             Self::DuplicateCredential => "duplicate_credential",
@@ -162,6 +174,9 @@ impl Reason {
             Self::UnreadableRequest
             | Self::AmbiguousPath
             | Self::EncodedSlash
+            | Self::PathParameter
+            | Self::NotNormalized
+            | Self::PathTooLong
             | Self::DuplicateCredential => PublicReason::AmbiguousRequest,
             Self::NoRule | Self::AddressNotAllowed | Self::ReferrerNotAllowed | Self::Prefetch => {
                 PublicReason::NotAllowedHere

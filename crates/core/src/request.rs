@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use crate::authority::Authority;
 use crate::identity::reads_as;
-use crate::path::Target;
+use crate::path::{Target, has_encoded_unreserved, is_short};
 use crate::reason::Reason;
 use crate::signed_url::path_token::PathToken;
 
@@ -127,7 +127,8 @@ impl<'a> Request<'a> {
     ///
     /// # Errors
     /// [`Reason::UnreadableRequest`] when method, path or host is missing, duplicate or
-    /// malformed; [`Reason::AmbiguousPath`] when the path can be read in two ways.
+    /// malformed; [`Reason::PathTooLong`], and [`Reason::AmbiguousPath`] when the path can be
+    /// read in two ways; [`Reason::NotNormalized`] when the proxy does not normalize paths.
     #[inline]
     pub fn read(headers: &'a [Header]) -> Result<Self, Reason> {
         Self::read_beside(headers, &[])
@@ -146,7 +147,14 @@ impl<'a> Request<'a> {
             return Err(Reason::UnreadableRequest);
         }
         let authority = Authority::parse(authority).map_err(|_| Reason::UnreadableRequest)?;
+        let path = target.split(|byte| *byte == b'?').next();
+        if !path.is_some_and(is_short) {
+            return Err(Reason::PathTooLong);
+        }
         let target = Target::parse_beside(target, tokens).map_err(|_| Reason::AmbiguousPath)?;
+        if has_encoded_unreserved(target.path) {
+            return Err(Reason::NotNormalized);
+        }
         Ok(Self {
             method,
             authority,

@@ -6,10 +6,11 @@ use crate::answer::{Authenticate, Refusal, Scheme, Template, Voice};
 use crate::carriers::Carriers;
 use crate::challenge::{Challenge, Step};
 use crate::credential::Carrier;
-use crate::glob::{HostPattern, PathGlob};
+use crate::glob::{HostPattern, PathGlob, SplitPath};
 use crate::grant::{Grant, Outcome, Strip};
 use crate::identity::{Identity, IdentityHeaders};
 use crate::once::{OnceLink, Redemption};
+use crate::path::Target;
 use crate::policy::{Facts, Verdict};
 use crate::provider::{Conclusion, Finding, Provider};
 use crate::reason::Reason;
@@ -31,8 +32,10 @@ pub struct Rule {
     pub methods: Vec<String>,
     /// Headers that a request must have; empty means none.
     pub headers: Vec<HeaderMatch>,
-    /// Whether `%2F` may stand in the path.
+    /// Whether `%2F` may be in the path.
     pub allow_encoded_slash: bool,
+    /// Whether parameters behind `;` may be in the path.
+    pub allow_path_parameters: bool,
     /// From which pages a request may come; empty means from any, and from none.
     pub allowed_referrers: Vec<ReferrerPattern>,
     /// What a request must bring.
@@ -93,8 +96,14 @@ impl Rule {
     /// headers.
     #[inline]
     pub fn matches(&self, request: &Request<'_>, path: &str) -> bool {
+        self.matches_split(request, &SplitPath::new(path))
+    }
+
+    /// The same for a path that other rules are compared with, too.
+    #[inline]
+    pub fn matches_split(&self, request: &Request<'_>, path: &SplitPath<'_>) -> bool {
         let method = self.preflight(request).unwrap_or(request.method);
-        self.path.matches(path)
+        self.path.matches_split(path)
             && (self.methods.is_empty() || self.methods.iter().any(|it| it == method))
             && (self.hosts.is_empty() || self.hosts.iter().any(|it| it.matches(request.authority)))
             && (self.preflight(request).is_some()
@@ -129,16 +138,18 @@ impl Rule {
         let deny = |refusal: Refusal| {
             Verdict::Deny(refusal.answer(request.headers, &self.voice(request.method)))
         };
-        // What can be read in two ways is refused in every mode: another reader may
-        // find what another rule protects.
-        if request.target.has_encoded_slash && !self.allow_encoded_slash {
-            return deny(Refusal {
-                reason: Reason::EncodedSlash,
-                scheme: Scheme::None,
-            });
+        if let Some(reason) = self.refuses_spelling(&request.target) {
+            let scheme = Scheme::None;
+            return deny(Refusal { reason, scheme });
         }
+        // Left over in `simulate` and `off`, where it passes.
+        let has_parameters = request.target.has_parameters && !self.allow_path_parameters;
         let grant = |outcome, mut strips: Vec<Strip<'a>>, identity: Option<Rc<Identity>>| {
             carriers.strip(&self.carriers, request, facts, &mut strips);
+            let (outcome, identity) = match has_parameters {
+                true => (Outcome::WouldDeny(Reason::PathParameter), None),
+                false => (outcome, identity),
+            };
             Grant::new(request, headers, outcome, &strips, identity)
         };
         let allow = |outcome, strips: Vec<Strip<'a>>| Verdict::Allow(grant(outcome, strips, None));
@@ -229,6 +240,19 @@ impl Rule {
             used: deny(Reason::LinkUsed),
             unavailable: deny(Reason::KeyServiceUnavailable),
         }))
+    }
+
+    /// Why the rule refuses how a path is spelled, whatever else the request brings.
+    ///
+    /// `%2F` is refused in every mode. A parameter passes in `simulate` and `off`, and is
+    /// counted.
+    pub fn refuses_spelling(&self, target: &Target<'_>) -> Option<Reason> {
+        let is_enforced = !matches!(self.mode, Mode::Simulate | Mode::Off);
+        if target.has_encoded_slash && !self.allow_encoded_slash {
+            return Some(Reason::EncodedSlash);
+        }
+        let refuses = target.has_parameters && !self.allow_path_parameters && is_enforced;
+        refuses.then_some(Reason::PathParameter)
     }
 
     /// The method that an allowed preflight asks for.

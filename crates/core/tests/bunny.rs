@@ -171,7 +171,7 @@ fn a_token_path_opens_its_directory_and_no_other() {
         ("/abc/300kb.jpg", true),
         ("/abc/d/e.ts", true),
         ("/abc", true),
-        ("/%61bc/x", true),
+        ("/abc/%c3%a9", true),
         ("/abcd/x", false),
         ("/x", false),
     ] {
@@ -275,7 +275,7 @@ fn what_is_signed_here_is_verified_here() {
         (vec![("countries_blocked", "RU")], None, false),
     ] {
         let policy = policy(json!({ "bind_address": bound }));
-        let mut order = order("/a%20b/%C3%BC-%7e.ts?b=2&a=%2f%26", now);
+        let mut order = order("/a%20b/%C3%BC-~.ts?b=2&a=%2f%26", now);
         assert!(sign(&policy, 0, &order).is_err(), "no end was given");
         order.expires = Some(UnixMillis::from_secs(END));
         order.options = &options;
@@ -286,7 +286,7 @@ fn what_is_signed_here_is_verified_here() {
         let judged = judge_from(&policy, &get(&url, &[("x-country", "CA")]), CLIENT, NOW);
         let forwarded = judged.unwrap_or_else(|it| panic!("{url}: {}", it.code()));
         assert!(
-            forwarded.starts_with("/a%20b/%C3%BC-%7e.ts?b=2&a=%2f%26"),
+            forwarded.starts_with("/a%20b/%C3%BC-~.ts?b=2&a=%2f%26"),
             "{forwarded}"
         );
         assert!(!forwarded.contains("HS256"), "{forwarded}");

@@ -50,7 +50,7 @@ fn a_link_for_a_prefix_sets_a_cookie_that_opens_its_children() {
         "/video/a/seg-1.ts",
         "/video/a/b/c.m4s",
         "/video/a/",
-        "/v%69deo/a/x",
+        "/video/a/caf%c3%a9",
     ] {
         let headers = get(child, &[("cookie", &cookie)]);
         let seen = see(&policy, &headers, NOW + 60).unwrap();

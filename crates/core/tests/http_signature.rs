@@ -129,7 +129,7 @@ fn format(policy: &Policy) -> &dyn Format {
 fn order<'a>(method: &'a str, headers: &'a [(&'a str, &'a str)]) -> Order<'a> {
     Order {
         origin: "https://example.com",
-        target: Target::parse(b"/a%7e?b=1").unwrap(),
+        target: Target::parse(b"/a~?b=1").unwrap(),
         method,
         now: UnixMillis::from_secs(NOW),
         not_before: None,
@@ -186,11 +186,7 @@ fn what_is_covered_cannot_be_changed() {
             "{name}"
         );
     }
-    for (name, value) in [
-        (":authority", "EXAMPLE.com:443"),
-        (":path", "/%61?b=1"),
-        (":path", "/a?b=%31"),
-    ] {
+    for (name, value) in [(":authority", "EXAMPLE.com:443"), (":path", "/a?b=%31")] {
         assert_eq!(
             judge(&policy, &with(&good, name, value), NOW),
             Ok(()),
@@ -490,8 +486,8 @@ fn what_is_signed_here_holds_here() {
             ..order("POST", &extra)
         };
         let signed = format(&policy).sign(&order).unwrap();
-        assert_eq!(signed.url, "https://example.com/a%7e?b=1");
-        let mut headers = request("POST", "/a%7e?b=1", &extra);
+        assert_eq!(signed.url, "https://example.com/a~?b=1");
+        let mut headers = request("POST", "/a~?b=1", &extra);
         for (name, value) in &signed.headers {
             headers.push((name.clone().into(), value.clone().into()));
         }

@@ -143,9 +143,6 @@ fn only_the_whole_signature_of_imgproxy_counts() {
         let refused = judge(&imgproxy(json!({})), &get(&target, &[]), NOW);
         assert_eq!(refused, Err(reason), "{target}");
     }
-    let spelled = IMGPROXY.replace("fill", "f%69ll");
-    let forwarded = judge(&imgproxy(json!({})), &get(&spelled, &[]), NOW);
-    assert_eq!(forwarded, Ok(spelled));
 }
 
 #[test]

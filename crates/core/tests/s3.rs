@@ -121,16 +121,15 @@ fn the_token_is_taken_out_and_all_else_stays_as_it_came() {
 
 #[test]
 fn an_equivalent_spelling_is_the_same_link_and_a_plus_is_no_blank() {
-    let url = format!("https://{HOST}/a(b)/c%7ed?v=%20%2B");
+    let url = format!("https://{HOST}/a(b)/c~d?v=%20%2B");
     let made = signed(&url, |_| {}).unwrap();
     let target = target_of(&made);
     for (from, to, holds) in [
         ("a(b)", "a%28b%29", true),
-        ("%7ed", "~d", true),
         ("%2B", "%2b", true),
         ("%2B", "+", false),
         ("%20", "+", false),
-        ("c%7ed", "c%257ed", false),
+        ("c~d", "c%257ed", false),
     ] {
         let judged = judged(&target.replacen(from, to, 1), NOW);
         assert_eq!(judged.is_ok(), holds, "{from} as {to}: {judged:?}");

@@ -104,7 +104,8 @@ fn body(
         );
         return;
     };
-    let policy = written;
+    let ambiguous = policy.rule_for(request).is_err();
+    let all = written;
     let written = &written["rules"][index];
     let mode = written["mode"].as_str().unwrap_or("block");
     page.line(
@@ -116,13 +117,13 @@ fn body(
         page.line("require", 0, "nothing is checked in this mode");
         return;
     }
-    if request.target.has_encoded_slash && !rule.allow_encoded_slash {
-        page.line(
-            "path",
-            0,
-            "holds %2F, and the rule has no allow_encoded_slash",
-        );
+    if ambiguous {
+        let told = "another reading of it, with parameters cut off or %2F as a slash, meets \
+                    another rule";
+        page.line("path", 0, told);
+    } else if let Some(reason) = rule.refuses_spelling(&request.target) {
+        page.line("path", 0, reasons::explain(reason));
     }
-    let required = (policy, &written["require"]);
+    let required = (all, &written["require"]);
     steps::requirement(page, &rule.require, required, request, facts, 0);
 }

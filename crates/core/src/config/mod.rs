@@ -156,6 +156,9 @@ struct Compiler<'a> {
     /// Path and ring of every exchange of links.
     exchanges: Vec<(String, String)>,
     realm: String,
+    /// What a rule allows that does not say.
+    allow_encoded_slash: bool,
+    allow_path_parameters: bool,
     problems: Vec<Problem>,
     /// What is valid, and hardly meant.
     warnings: Vec<Problem>,
@@ -177,6 +180,8 @@ impl<'a> Compiler<'a> {
             carriers: Carriers::default(),
             exchanges: Vec::new(),
             realm: Authenticate::default().realm,
+            allow_encoded_slash: false,
+            allow_path_parameters: false,
             problems: Vec::new(),
             warnings: Vec::new(),
         }
@@ -231,6 +236,8 @@ impl<'a> Compiler<'a> {
         }
         let mut names = LiteMap::new();
         self.realm(written.realm.as_deref());
+        self.allow_encoded_slash = written.allow_encoded_slash;
+        self.allow_path_parameters = written.allow_path_parameters;
         let mut rules: Vec<Rule> = Vec::new();
         for (index, rule) in written.rules.iter().enumerate() {
             let rule = self.rule(&format!("rules[{index}]"), rule, &mut names, &rules);
@@ -251,6 +258,8 @@ impl<'a> Compiler<'a> {
                 written::Unmatched::Allow => Unmatched::Allow,
             },
             key_service,
+            allow_encoded_slash: written.allow_encoded_slash,
+            allow_path_parameters: written.allow_path_parameters,
             identity,
             assertion,
             warnings: std::mem::take(&mut self.warnings),

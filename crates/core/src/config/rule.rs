@@ -69,7 +69,12 @@ impl Compiler<'_> {
             path: glob?,
             methods,
             headers,
-            allow_encoded_slash: written.allow_encoded_slash,
+            allow_encoded_slash: written
+                .allow_encoded_slash
+                .unwrap_or(self.allow_encoded_slash),
+            allow_path_parameters: written
+                .allow_path_parameters
+                .unwrap_or(self.allow_path_parameters),
             require,
             scopes,
             mode: mode?,

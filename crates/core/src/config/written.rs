@@ -43,6 +43,13 @@ form! {
         pub assertion: Option<super::assertion::Assertion>,
         /// What a 401 says is protected. Default: keygate.
         pub realm: Option<String>,
+        /// Whether `%2F` may be in a path, unless a rule says otherwise. Default: false.
+        #[serde(default)]
+        pub allow_encoded_slash: bool,
+        /// Whether parameters behind `;` may be in a path, unless a rule says otherwise.
+        /// Default: false.
+        #[serde(default)]
+        pub allow_path_parameters: bool,
     }
 }
 
@@ -187,9 +194,11 @@ form! {
         pub challenge: Option<Challenge>,
         /// The response for a refusal. Default: as the client prefers.
         pub deny: Option<String>,
-        /// Whether `%2F` may stand in the path. Default: false.
-        #[serde(default)]
-        pub allow_encoded_slash: bool,
+        /// Whether `%2F` may be in the path. Default: as the policy says.
+        pub allow_encoded_slash: Option<bool>,
+        /// Whether parameters behind `;` may be in the path, such as `;jsessionid=1`. Default: as
+        /// the policy says.
+        pub allow_path_parameters: Option<bool>,
         /// Whether a CORS preflight passes without a credential. Default: it does not.
         pub preflight: Option<Preflight>,
         /// From which pages a request may come, such as https://app.example.com. Default: any.

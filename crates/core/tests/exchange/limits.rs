@@ -193,9 +193,9 @@ fn a_link_for_another_method_is_not_exchanged() {
 
 #[test]
 fn the_cookie_has_the_path_as_the_client_spells_it() {
-    let policy = policy(|_| {});
+    let policy = policy(|policy| policy["allow_path_parameters"] = json!(true));
     for (covered, target, path) in [
-        ("/video/", "/v%69deo/x", "/v%69deo/"),
+        ("/video/", "/video/x", "/video/"),
         ("/caf%C3%A9/", "/caf%c3%a9/x", "/caf%c3%a9/"),
         // A semicolon would end the attribute and begin one that the path has chosen.
         (

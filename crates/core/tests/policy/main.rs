@@ -18,6 +18,7 @@ mod keys;
 mod opaque;
 mod outage;
 mod pace;
+mod readings;
 mod remembered;
 mod rules;
 
@@ -62,7 +63,7 @@ fn demo() -> Value {
             { "name": "off", "match": { "path": "/off/**" }, "require": "key", "mode": "off" },
             { "name": "either", "match": { "path": "/either/**" }, "require": { "any": ["link", "key"] } },
             { "name": "both", "match": { "path": "/both/**" }, "require": { "all": ["link", "key"] } },
-            { "name": "repo", "match": { "path": "/repo/*", "hosts": ["example.com"] },
+            { "name": "repo", "match": { "path": "/repo/**", "hosts": ["example.com"] },
               "require": "nothing", "allow_encoded_slash": true }
         ],
         "identity": { "filter_state": true },

@@ -213,6 +213,7 @@ fn no_spelling_of_a_path_slips_past_the_rule_that_protects_it() {
         let behind = json!({ "name": "rest", "match": { "path": "/**" }, "require": "nothing" });
         json["rules"].as_array_mut().unwrap().push(behind);
         json["unmatched"] = open;
+        json["allow_path_parameters"] = json!(true);
         let policy = policy(&json, SECRET);
         for target in [
             "/@api/x",

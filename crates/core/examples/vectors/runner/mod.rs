@@ -72,6 +72,7 @@ impl Case {
         let (host, target) = rest.split_at(slash);
         let host = if host.is_empty() { "example.com" } else { host };
         let target = if target.is_empty() { "/" } else { target };
+        let target = &normalized(target);
         let mut case = Self {
             provider,
             ring: json!([{ "id": "vector", "env": "SECRET" }]),
@@ -128,6 +129,7 @@ impl Case {
             "secrets": secrets,
             "providers": { "it": provider },
             "rules": [{ "name": "all", "match": { "path": "/**" }, "require": "it" }],
+            "allow_path_parameters": true,
             "unmatched": "deny"
         });
         let environment = |name: &str| {
@@ -190,6 +192,27 @@ impl Case {
         }
         all
     }
+}
+
+/// A target as an Envoy that normalizes paths hands it on: no unreserved character of its path
+/// is percent-encoded.
+fn normalized(target: &str) -> String {
+    let (path, query) = target.split_at(target.find('?').unwrap_or(target.len()));
+    let mut pieces = path.split('%');
+    let mut normal = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let octet = piece
+            .get(..2)
+            .and_then(|it| u8::from_str_radix(it, 16).ok());
+        match octet.map(char::from) {
+            Some(it) if it.is_ascii_alphanumeric() || "-._~".contains(it) => {
+                normal.push(it);
+                normal.push_str(&piece[2..]);
+            }
+            _ => normal.push_str(&format!("%{piece}")),
+        }
+    }
+    normal + query
 }
 
 /// The known answers in the tree.
