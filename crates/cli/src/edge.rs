@@ -50,8 +50,11 @@ pub fn takes_encoded_slash(request: &Request<'_>, refused: Option<Reason>) -> bo
 fn place(policy: &Policy, request: &Request<'_>) -> String {
     let path = readable(request.target.path);
     let (method, host) = (request.method, &request.authority);
-    match policy.rules.find(request, &path) {
-        Some(rule) => {
+    match policy.rule_for(request) {
+        Err(Reason::AmbiguousPath) => {
+            format!("{path} has readings that meet different rules (see keygate explain)")
+        }
+        Ok(Some(rule)) => {
             let mode = match rule.mode {
                 Mode::Block => "",
                 Mode::Challenge(_) => " (mode challenge)",
@@ -60,7 +63,7 @@ fn place(policy: &Policy, request: &Request<'_>) -> String {
             };
             format!("rule \"{}\"{mode}", rule.name)
         }
-        None => format!("no rule matches {method} {path} of {host}"),
+        Ok(None) | Err(_) => format!("no rule matches {method} {path} of {host}"),
     }
 }
 

@@ -5,27 +5,29 @@ use keygate_core::reason::Reason;
 /// What a person can do about it. Never a secret, and never the MAC that would be right.
 pub fn explain(reason: Reason) -> &'static str {
     match reason {
-        Reason::MissingCredential => "no credential stands where one may stand",
-        Reason::DuplicateCredential => "a credential stands twice, or there are two",
+        Reason::MissingCredential => "the request has no credential where one is expected",
+        Reason::DuplicateCredential => {
+            "the request has a credential more than once, or two of them"
+        }
         Reason::MalformedCredential => {
-            "it is not of the form that it should have. A link: as its format says, with each \
-             part once and in its place. A key: prefix, length and checksum"
+            "the credential is malformed. A link needs each part of its format once and in its \
+             place. A key needs its prefix, length and checksum"
         }
         Reason::WrongSignature => {
             "no given secret signed this link for this request: compare the secret, the path and \
              query as the filter sees them, and what else the format signs"
         }
         Reason::NoCurrentSecret => {
-            "no secret of its ring counts at this time: see not_before and not_after in the policy"
+            "no secret of its ring is valid at this time: see not_before and not_after in the policy"
         }
         Reason::NotYetValid => "the link was made in the future: compare the clocks",
         Reason::LifetimeTooLong => "the link ends later than max_lifetime allows",
-        Reason::Expired => "it was valid once; its time is over",
-        Reason::LinkUsed => "it works once, and was used",
+        Reason::Expired => "it has expired",
+        Reason::LinkUsed => "it works once, and was already used",
         Reason::Prefetch => "it works once, and a prefetch does not use it up",
         Reason::AmbiguousPath => {
-            "the path can be read in more than one way (\"..\", \"//\", \"%5C\", an encoding of an \
-             encoding), or is not UTF-8 when it is decoded"
+            "the path can be read in more than one way: dot segments, \"//\", \"\\\", double \
+             encoding, not UTF-8 when decoded, or readings that meet different rules"
         }
         Reason::EncodedSlash => {
             "the path holds %2F, and the rule does not allow it: see allow_encoded_slash"
@@ -44,19 +46,21 @@ pub fn explain(reason: Reason) -> &'static str {
              [IPv6], then nothing or a port; a method is 1 to 24 of A to Z and -"
         }
         Reason::NoRule => "no rule matches, and unmatched is \"deny\"",
-        Reason::ForgedKey => "none of the secrets that count made this key",
+        Reason::ForgedKey => "no valid secret of the ring made this key",
         Reason::UnknownKey => "the key service does not know it",
         Reason::RevokedKey => "it was revoked",
         Reason::DisabledKey => "it is switched off",
         Reason::WrongAccount => "the user name of Basic is not the account of the key",
-        Reason::AddressNotAllowed => "the client's address is none from which it may be used",
-        Reason::InsufficientScope => "it counts, but lacks the scopes that the method needs",
+        Reason::AddressNotAllowed => "the credential does not allow the address of the client",
+        Reason::InsufficientScope => {
+            "the credential is valid, but lacks the scopes that the method needs"
+        }
         Reason::ReferrerNotAllowed => {
-            "the page that it comes from is not among allowed_referrers or query_referrers"
+            "the page that the request comes from is not among allowed_referrers or query_referrers"
         }
         Reason::ChallengeRequired => "a browser has to pass a challenge first",
-        Reason::ChallengeFailed => "the solution of the challenge does not hold for this client",
-        Reason::NoSigningKey => "no secret counts now with which to sign the assertion",
+        Reason::ChallengeFailed => "the solution of the challenge is invalid for this client",
+        Reason::NoSigningKey => "no secret for the assertion is valid at this time",
         Reason::KeyServiceUnavailable => "the key service gave no usable answer",
         Reason::TooManyMisses => {
             "too many keys from this address were unknown to the key service: see miss_limit"

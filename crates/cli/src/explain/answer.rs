@@ -81,6 +81,7 @@ fn body(
         request.method, request.authority, facts.now
     );
     page.line("request", 0, &told);
+    let spelled = policy.rule_for(request);
     let rules = policy.rules.all();
     let found = rules.iter().position(|rule| rule.matches(request, &path));
     let before = rules.iter().take(found.unwrap_or(rules.len()));
@@ -102,10 +103,12 @@ fn body(
             0,
             &format!("none matches, and unmatched is \"{unmatched}\""),
         );
+        if let Err(reason) = spelled {
+            rules::spelling(page, policy, request, reason);
+        }
         return;
     };
-    let ambiguous = policy.rule_for(request).is_err();
-    let all = written;
+    let whole = written;
     let written = &written["rules"][index];
     let mode = written["mode"].as_str().unwrap_or("block");
     page.line(
@@ -113,17 +116,13 @@ fn body(
         0,
         &format!("{index} \"{}\" matches; mode {mode}", rule.name),
     );
+    if let Some(reason) = rule.refuses_spelling(&request.target).or(spelled.err()) {
+        rules::spelling(page, policy, request, reason);
+    }
     if matches!(rule.mode, Mode::Off) {
         page.line("require", 0, "nothing is checked in this mode");
         return;
     }
-    if ambiguous {
-        let told = "another reading of it, with parameters cut off or %2F as a slash, meets \
-                    another rule";
-        page.line("path", 0, told);
-    } else if let Some(reason) = rule.refuses_spelling(&request.target) {
-        page.line("path", 0, reasons::explain(reason));
-    }
-    let required = (all, &written["require"]);
+    let required = (whole, &written["require"]);
     steps::requirement(page, &rule.require, required, request, facts, 0);
 }

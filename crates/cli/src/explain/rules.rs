@@ -1,8 +1,33 @@
-//! Why a rule is not for a request.
+//! Why a rule is not for a request, and which rules the readings of its path meet.
 
+use keygate_core::path::readings;
+use keygate_core::policy::Policy;
+use keygate_core::reason::Reason;
 use keygate_core::request::Request;
 use keygate_core::rule::Rule;
 use serde_json::Value;
+
+use super::answer::Page;
+use crate::reasons;
+
+/// Says why the spelling of the path is refused; where readings meet different rules, which.
+pub fn spelling(page: &mut Page, policy: &Policy, request: &Request<'_>, reason: Reason) {
+    page.line("path", 0, reasons::explain(reason));
+    if reason != Reason::AmbiguousPath {
+        return;
+    }
+    for reading in readings(request.target.path) {
+        let rule = policy.rules.find(request, &reading);
+        let rule = rule.map_or("no rule".to_owned(), |rule| {
+            format!("rule \"{}\"", rule.name)
+        });
+        page.line(
+            "",
+            0,
+            &format!("a server may read {reading}, which meets {rule}"),
+        );
+    }
+}
 
 /// The conditions that do not hold, as they are written.
 pub fn why_not(rule: &Rule, written: &Value, request: &Request<'_>, path: &str) -> String {

@@ -1,5 +1,6 @@
 //! `keygate explain`, `keygate verify --policy` and the filter's own decision agree.
 
+use keygate_core::path::as_envoy_sends;
 use keygate_core::policy::{Client, Facts, Policy, Verdict};
 use keygate_core::record::NothingKnown;
 use keygate_core::session::NoClaims;
@@ -25,7 +26,7 @@ const POLICY: &str = r#"{
     { "name": "plain", "match": { "path": "/plain/**", "methods": ["GET"] }, "require": "link" },
     { "name": "narrow", "match": { "path": "/wide/admin/**" }, "require": "key" },
     { "name": "wide", "match": { "path": "/wide/**" }, "require": "link",
-      "allow_encoded_slash": true },
+      "allow_encoded_slash": true, "allow_path_parameters": true },
     { "name": "trial", "match": { "path": "/trial/**" }, "require": "link", "mode": "simulate" },
     { "name": "off", "match": { "path": "/off/**" }, "require": "link", "mode": "off" },
     { "name": "both", "match": { "path": "/both/**" }, "require": { "all": ["link", "key"] } },
@@ -40,6 +41,7 @@ const CASES: &[(&str, &str, &str, bool, &str)] = &[
     ("GET", "h.example", "/plain/a", false, "pass"),
     ("GET", "h.example", "/plain/a", true, "wrong_signature"),
     ("DELETE", "h.example", "/plain/a", false, "no_rule"),
+    ("get", "h.example", "/plain/a", false, "unreadable_request"),
     (
         "GET",
         "admin.example",
@@ -47,9 +49,27 @@ const CASES: &[(&str, &str, &str, bool, &str)] = &[
         false,
         "missing_credential",
     ),
+    (
+        "GET",
+        "admin.example:x",
+        "/plain/a",
+        false,
+        "unreadable_request",
+    ),
     ("GET", "h.example", "/plain/a%2Fb", false, "encoded_slash"),
+    ("GET", "h.example", "/plain/a;v=1", false, "path_parameter"),
+    ("GET", "h.example", "/plain/a%3Bv", false, "path_parameter"),
+    ("GET", "h.example", "/plain/%61", false, "pass"),
     ("GET", "h.example", "/wide/a%2Fb", false, "pass"),
     ("GET", "h.example", "/wide/a%2Fb", true, "wrong_signature"),
+    ("GET", "h.example", "/wide/a;v=1", false, "pass"),
+    (
+        "GET",
+        "h.example",
+        "/wide/admin%2Fb",
+        false,
+        "ambiguous_path",
+    ),
     (
         "GET",
         "h.example",
@@ -105,7 +125,7 @@ impl Place {
     }
 }
 
-/// The code of the core's refusal, or `pass`.
+/// The code of the core's refusal of what Envoy sends to the filter, or `pass`.
 fn decided(policy: &str, method: &str, host: &str, target: &str) -> &'static str {
     let environment = |name: &str| {
         let value = if name == "KEYGATE_MEDIA" {
@@ -120,7 +140,7 @@ fn decided(policy: &str, method: &str, host: &str, target: &str) -> &'static str
         (":method", method),
         (":scheme", "https"),
         (":authority", host),
-        (":path", target),
+        (":path", &as_envoy_sends(target)),
     ]
     .map(|(name, value)| (name.into(), value.into()));
     let facts = Facts {
@@ -212,6 +232,7 @@ fn sign_warns_where_the_policy_refuses_the_path() {
     for (url, told) in [
         ("https://h.example/plain/a%2Fb", "400 encoded_slash"),
         ("https://h.example/nowhere", "403 no_rule"),
+        ("https://h.example/wide/admin%2Fb", "400 ambiguous_path"),
     ] {
         let err = sign(url);
         assert!(
@@ -282,4 +303,17 @@ fn an_envoy_that_refuses_encoded_slashes_first_is_named() {
         "--deny-warnings",
     ];
     assert_eq!(place.run(&deny).2, 1);
+}
+
+#[test]
+fn explain_names_the_rule_of_each_reading_of_a_path() {
+    let place = Place::new(POLICY);
+    let request = "GET https://h.example/wide/admin%2Fb";
+    let (out, _, _) = place.run(&["explain", "--policy", "policy.json", "--request", request]);
+    for told in [
+        "a server may read /wide/admin%2Fb, which meets rule \"wide\"",
+        "a server may read /wide/admin/b, which meets rule \"narrow\"",
+    ] {
+        assert!(out.contains(told), "{out}");
+    }
 }
