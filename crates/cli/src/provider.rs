@@ -122,7 +122,7 @@ impl Links {
         match providers.first() {
             Some(Provider::SignedUrl(links)) => Ok(&links.format),
             _ => Err(CliError::Usage(
-                "the provider is none of signed URLs".to_owned(),
+                "the provider is not of the type signed_url".to_owned(),
             )),
         }
     }

@@ -35,13 +35,13 @@ pub struct Args {
     /// The method of the request
     #[arg(long, default_value = "GET")]
     method: String,
-    /// Its host, when the URL holds none
+    /// The host of the request, if the URL has none
     #[arg(long, value_name = "HOST", default_value = "localhost")]
     host: String,
-    /// A header of it, or "@" and a file of headers; may be repeated
+    /// A header of the request, or "@" and a file of headers; may be repeated
     #[arg(long, value_name = "NAME: VALUE")]
     header: Vec<String>,
-    /// A cookie of it; may be repeated
+    /// A cookie of the request; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_cookie)]
     cookie: Vec<String>,
     /// The address of the client
@@ -50,7 +50,7 @@ pub struct Args {
     /// Check as if it were this time (RFC 3339, or unix seconds)
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     now: Option<UnixMillis>,
-    /// Print what its format can say of it, also of a link that holds
+    /// Print what the format knows about the link, also if the link is valid
     #[arg(long)]
     explain: bool,
     /// The same as --set stamp=…: what the time in the link means, issued or expires

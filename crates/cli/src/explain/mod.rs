@@ -48,10 +48,10 @@ pub struct Args {
     /// The request: a method and a path or URL
     #[arg(long, value_name = "METHOD URL")]
     request: String,
-    /// A header of it, or "@" and a file of headers; may be repeated
+    /// A header of the request, or "@" and a file of headers; may be repeated
     #[arg(long, value_name = "NAME: VALUE")]
     header: Vec<String>,
-    /// Its host, when the request holds none
+    /// The host of the request, if the URL has none
     #[arg(long, value_name = "HOST", default_value = "localhost")]
     host: String,
     /// The address of the client
@@ -60,8 +60,8 @@ pub struct Args {
     /// Decide as if it were this time (RFC 3339, or unix seconds)
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     now: Option<UnixMillis>,
-    /// What the key service says of the app key: a record of a lookup, as JSON. Without
-    /// "hash" in it, it is taken to be of whatever key stands in the request
+    /// The answer of the key service about the app key: a record of a lookup, as JSON. Without
+    /// "hash", the record is for any key in the request
     #[arg(long, value_name = "FILE", conflicts_with = "unknown_key")]
     key_record: Option<PathBuf>,
     /// The key service does not know the app key
