@@ -317,3 +317,42 @@ fn explain_names_the_rule_of_each_reading_of_a_path() {
         assert!(out.contains(told), "{out}");
     }
 }
+
+#[test]
+fn a_link_that_works_once_is_valid_and_its_use_is_not_known() {
+    let own = r#""own": { "type": "signed_url", "format": "keygate", "secrets": "media",
+      "max_lifetime": "1d" },"#;
+    let policy = POLICY.replace("\"providers\": {", &format!("\"providers\": {{ {own}"));
+    let policy = policy.replace("\"require\": \"nothing\"", "\"require\": \"own\"");
+    let place = Place::new(&policy);
+    let from = [
+        "--policy",
+        "policy.json",
+        "--provider",
+        "own",
+        "--now",
+        "1700000000",
+    ];
+    let sign = [
+        "sign",
+        "https://h.example/open/a",
+        "--expires-in",
+        "1h",
+        "--once",
+    ];
+    let (link, err, code) = place.run(&[&sign[..], &from].concat());
+    assert_eq!(code, 0, "{err}");
+    let (told, _, code) = place.run(&[&["verify", link.trim()], &from[..]].concat());
+    assert!(told.starts_with("valid, until ") && code == 0, "{told}");
+    assert!(
+        told.contains("rule \"open\": the link works once; the filter would ask"),
+        "{told}"
+    );
+    let request = format!("GET {}", link.trim());
+    let explain = ["explain", "--policy", "policy.json", "--now", "1700000000"];
+    let (out, _, code) = place.run(&[&explain[..], &["--request", &request]].concat());
+    assert!(
+        out.contains("undecided: the link works once") && code == 3,
+        "{out}"
+    );
+}
