@@ -7,9 +7,8 @@
 
 use std::rc::Rc;
 
-use keygate_core::cache::{KeyCache, Seed};
+use keygate_core::cache::{CacheBounds, KeyCache, Seed};
 use keygate_core::feed::Position;
-use keygate_core::miss_limit::{MAX_ADDRESSES, MissLimiter};
 use keygate_core::policy::{KeyService, Policy};
 use keygate_core::record::{Knowledge, KnownKey};
 use keygate_core::time::{Millis, UnixMillis};
@@ -71,10 +70,10 @@ impl Root {
             log::warn!("keygate: configuration: {warning}");
         }
         let mut lease = Millis(0);
-        let (mut bounds, mut limit) = Default::default();
+        let mut bounds = CacheBounds::default();
         let mut queue = None;
         if let Some(service) = &policy.key_service {
-            (lease, bounds, limit) = (service.lease, service.cache, service.miss_limit);
+            (lease, bounds) = (service.lease, service.cache);
             // A name of its own for each configuration: the host calls only the context
             // that registered a name last, and an older configuration may still drain.
             let name = format!("keygate.{:016x}", host::random().ok()?);
@@ -84,9 +83,8 @@ impl Root {
             self.ticks_fast = true;
         }
         let seed = Seed([host::random().ok()?, host::random().ok()?]);
-        let misses = MissLimiter::new(limit, MAX_ADDRESSES, seed.derive());
         let cache = KeyCache::new(bounds, seed, lease);
-        self.worker = Some(Rc::new(Worker::new(policy, cache, misses, queue)));
+        self.worker = Some(Rc::new(Worker::new(policy, cache, seed.derive(), queue)));
         Some(())
     }
 

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use keygate_core::answer::{Refusal, Scheme, Voice};
+use keygate_core::checks::Checks;
 use keygate_core::grant::{Edit, Grant};
 use keygate_core::once::Redemption;
 use keygate_core::policy::{Client, Facts, Verdict};
@@ -99,6 +100,7 @@ impl Stream {
             place: None,
             questions: 0,
             has_paid: false,
+            failed_checks: Cell::new(0),
         };
         match judge(worker, &waiter, &worker.cache, now) {
             Verdict::Ask(lookup) => match worker.ask(lookup, waiter, now) {
@@ -134,6 +136,7 @@ fn tell_body(headers: &mut Vec<Header>) {
 
 fn judge(worker: &Worker, waiter: &Waiter, keys: &dyn KeyLookup, now: UnixMillis) -> Verdict {
     let facts = Facts {
+        checks: Checks::new(&waiter.failed_checks, &worker.signatures),
         client: Client::Asked(&host::client_address),
         keys,
         claims: &VerifiedClaims,

@@ -32,6 +32,8 @@ pub struct Waiter {
     pub questions: u8,
     /// Whether the last of them cost the client a token of the miss limit.
     pub has_paid: bool,
+    /// How many public-key checks failed on its account.
+    pub failed_checks: Cell<u8>,
 }
 
 /// How many requests of a worker wait, for whatever, and what they keep.

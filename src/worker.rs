@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use keygate_core::app_key::KeyHash;
-use keygate_core::cache::{KeyCache, LastKnown};
+use keygate_core::cache::{KeyCache, LastKnown, Seed};
+use keygate_core::failure_limit::{FailureLimit, FailureLimiter, MAX_NETWORKS};
 use keygate_core::feed::Position;
-use keygate_core::miss_limit::MissLimiter;
 use keygate_core::once::{Redemption, UnusedLinks, UsedLinks};
 use keygate_core::policy::{Lookup, Policy, Verdict};
 use keygate_core::reason::Reason;
@@ -49,8 +49,10 @@ pub struct Worker {
     pub policy: Policy,
     /// What is known of keys.
     pub cache: KeyCache,
-    /// How many unknown keys each client may present.
-    misses: RefCell<MissLimiter>,
+    /// How many public-key signatures may turn out wrong.
+    pub signatures: RefCell<FailureLimiter>,
+    /// How many unknown keys clients may present.
+    misses: RefCell<FailureLimiter>,
     /// Who waits for which key.
     pub lookups: RefCell<Lookups>,
     /// Who waits with which link.
@@ -69,11 +71,14 @@ pub struct Worker {
 
 impl Worker {
     /// Nobody waits yet. `queue` is the bell of the root context.
-    pub fn new(policy: Policy, cache: KeyCache, misses: MissLimiter, queue: Option<u32>) -> Self {
+    pub fn new(policy: Policy, cache: KeyCache, seed: Seed, queue: Option<u32>) -> Self {
+        let misses = policy.key_service.as_ref().map(|it| it.miss_limit);
+        let limiter = |limit| RefCell::new(FailureLimiter::new(limit, MAX_NETWORKS, seed));
         Self {
+            signatures: limiter(policy.signature_limit),
+            misses: limiter(misses.unwrap_or(FailureLimit::MISSES)),
             policy,
             cache,
-            misses: RefCell::new(misses),
             lookups: RefCell::default(),
             uses: RefCell::default(),
             used_links: UsedLinks::default(),
@@ -103,7 +108,8 @@ impl Worker {
         waiter.has_paid = lookup.is_opaque && !self.lookups.borrow().is_asked(&lookup);
         if waiter.has_paid {
             waiter.client = host::client_address();
-            if !self.misses.borrow_mut().take(waiter.client, now) {
+            if !self.misses.borrow_mut().admit(waiter.client, now) {
+                waiter.has_paid = false;
                 return Err((waiter, Reason::TooManyMisses));
             }
         }
@@ -168,8 +174,9 @@ impl Worker {
         let was_no_miss = matches!(knowledge, Knowledge::Known(_));
         let at = self.cache.position();
         for waiter in self.take(hashes) {
-            if was_no_miss {
-                self.refund(&waiter, now);
+            match was_no_miss {
+                true => self.refund(&waiter, now),
+                false => self.count_miss(&waiter, now),
             }
             let ground = Ground::Answer(Rc::clone(hashes), knowledge.clone(), at);
             self.make_due(waiter, ground);
@@ -243,10 +250,17 @@ impl Worker {
         self.lookups.borrow_mut().settle(hashes)
     }
 
+    /// Counts an unknown key against the client whose request asked about it.
+    fn count_miss(&self, waiter: &Waiter, now: UnixMillis) {
+        if waiter.has_paid {
+            self.misses.borrow_mut().failed(waiter.client, now);
+        }
+    }
+
     /// Gives the client its token back: what it asked about was no miss.
     fn refund(&self, waiter: &Waiter, now: UnixMillis) {
         if waiter.has_paid {
-            self.misses.borrow_mut().give_back(waiter.client, now);
+            self.misses.borrow_mut().succeeded(waiter.client, now);
         }
     }
 }

@@ -4,6 +4,7 @@
 mod answers;
 mod app_keys;
 mod attacks;
+mod budgets;
 mod cache;
 mod challenge;
 mod configuration;

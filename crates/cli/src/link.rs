@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use keygate_core::checks::Checks;
 use keygate_core::path::as_envoy_sends;
 use keygate_core::policy::{Client, Facts};
 use keygate_core::reason::Reason;
@@ -106,6 +107,7 @@ pub fn check(
 ) -> Result<Checked, CliError> {
     let format = links.format()?;
     let facts = Facts {
+        checks: Checks::default(),
         client: Client::Known(client),
         keys: &NothingKnown,
         claims: &NoClaims,

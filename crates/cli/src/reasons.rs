@@ -63,7 +63,13 @@ pub fn explain(reason: Reason) -> &'static str {
         Reason::NoSigningKey => "no secret for the assertion is valid at this time",
         Reason::KeyServiceUnavailable => "the key service gave no usable answer",
         Reason::TooManyMisses => {
-            "too many keys from this address were unknown to the key service: see miss_limit"
+            "too many keys from this address were unknown to the key service: see miss_limit; \
+             if all clients seem to have one address, set xff_num_trusted_hops in Envoy"
+        }
+        Reason::TooManyFailures => {
+            "too many signatures from this address were wrong, so this one was not checked: see \
+             signature_limit; if all clients seem to have one address, set xff_num_trusted_hops \
+             in Envoy"
         }
         Reason::Overloaded => "too many requests already wait for the key service",
         Reason::HostFailure => "the proxy did not do what it was asked to",

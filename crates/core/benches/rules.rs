@@ -8,6 +8,7 @@
 )]
 
 use divan::{Bencher, black_box};
+use keygate_core::checks::Checks;
 use keygate_core::policy::{Facts, Policy};
 use keygate_core::reason::Reason;
 use keygate_core::record::NoAnswer;
@@ -48,6 +49,7 @@ fn decide(bencher: Bencher, rules: usize, by_host: bool) {
         .map(|(name, value)| (name.into(), value.into()))
         .to_vec();
     let facts = Facts {
+        checks: Checks::default(),
         client: keygate_core::policy::Client::Known(None),
         keys: &NoAnswer(Reason::KeyServiceUnavailable),
         claims: &NoClaims,

@@ -15,6 +15,7 @@ use std::time::Instant;
 
 use divan::{Bencher, black_box};
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use keygate_core::checks::Checks;
 use keygate_core::policy::{Facts, Policy};
 use keygate_core::provider::Provider;
 use keygate_core::reason::Reason;
@@ -151,6 +152,7 @@ fn mac_of(text: &[u8]) -> [u8; 32] {
 
 fn with_facts<R>(then: impl FnOnce(&Facts<'_>) -> R) -> R {
     then(&Facts {
+        checks: Checks::default(),
         client: keygate_core::policy::Client::Known(None),
         keys: &NoAnswer(Reason::KeyServiceUnavailable),
         claims: &NoClaims,

@@ -9,11 +9,12 @@ use crate::assertion::Issuer;
 use crate::cache::CacheBounds;
 use crate::carriers::Carriers;
 use crate::challenge::Reply;
+use crate::checks::Checks;
 use crate::config::Problem;
+use crate::failure_limit::FailureLimit;
 use crate::grant::{Edit, Grant, Outcome};
 use crate::identity::IdentityHeaders;
 use crate::index::Rules;
-use crate::miss_limit::MissLimit;
 use crate::once::Redemption;
 use crate::path::{Target, readable, readings};
 use crate::reason::Reason;
@@ -51,6 +52,8 @@ pub struct Policy {
     /// What the configuration says and hardly means, to be logged once. No message holds a
     /// secret.
     pub warnings: Vec<Problem>,
+    /// How many public-key signatures may turn out wrong at a worker.
+    pub signature_limit: FailureLimit,
 }
 
 /// What a decision draws on besides the request itself.
@@ -62,6 +65,8 @@ pub struct Facts<'a> {
     pub keys: &'a dyn KeyLookup,
     /// What a session claims.
     pub claims: &'a dyn Claims,
+    /// What its public-key checks may cost.
+    pub checks: Checks<'a>,
     /// The time.
     pub now: UnixMillis,
 }
@@ -114,8 +119,8 @@ pub struct KeyService {
     pub lease: Millis,
     /// How many keys a worker remembers.
     pub cache: CacheBounds,
-    /// How many unknown keys a client may present to a worker.
-    pub miss_limit: MissLimit,
+    /// How many unknown keys clients may present to a worker.
+    pub miss_limit: FailureLimit,
 }
 
 /// A question to the key service: which key is this?
@@ -124,7 +129,7 @@ pub struct Lookup {
     /// The hash under which the key is stored, or every hash under which it may be.
     pub hashes: Vec<KeyHash>,
     /// Anybody can make such a key up: the question counts against the client's
-    /// [`MissLimit`].
+    /// [`KeyService::miss_limit`].
     pub is_opaque: bool,
 }
 

@@ -62,8 +62,13 @@ pub enum Reason {
     KeyServiceUnavailable,
     /// Too many requests already wait for the key service.
     Overloaded,
-    /// Too many keys from this address were unknown to the key service.
+    /// Too many keys from this address, its network or all clients were unknown to the key
+    /// service: this one was not looked up.
     TooManyMisses,
+    /// Too many public-key signatures from this address, its network or all clients were
+    /// wrong: this one was not checked. Behind another proxy, all clients share one address
+    /// unless `xff_num_trusted_hops` is set.
+    TooManyFailures,
     /// The identity cannot be vouched for: no secret of the ring counts now.
     NoSigningKey,
     /// The proxy did not do what the filter asked of it.
@@ -95,7 +100,7 @@ pub enum PublicReason {
 
 impl Reason {
     /// All reasons, for whoever defines a counter for each.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::UnreadableRequest,
         Self::AmbiguousPath,
         Self::EncodedSlash,
@@ -126,6 +131,7 @@ impl Reason {
         Self::KeyServiceUnavailable,
         Self::Overloaded,
         Self::TooManyMisses,
+        Self::TooManyFailures,
         Self::NoSigningKey,
         Self::HostFailure,
     ];
@@ -163,6 +169,7 @@ impl Reason {
             Self::KeyServiceUnavailable => "key_service_unavailable",
             Self::Overloaded => "overloaded",
             Self::TooManyMisses => "too_many_misses",
+            Self::TooManyFailures => "too_many_failures",
             Self::NoSigningKey => "no_signing_key",
             Self::HostFailure => "host_failure",
         }
@@ -195,7 +202,7 @@ impl Reason {
             | Self::WrongAccount => PublicReason::InvalidCredential,
             Self::Expired | Self::LinkUsed => PublicReason::Expired,
             Self::ChallengeRequired | Self::ChallengeFailed => PublicReason::ChallengeRequired,
-            Self::TooManyMisses => PublicReason::RateLimited,
+            Self::TooManyMisses | Self::TooManyFailures => PublicReason::RateLimited,
             Self::KeyServiceUnavailable
             | Self::Overloaded
             | Self::NoSigningKey

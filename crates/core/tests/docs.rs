@@ -13,6 +13,7 @@ use std::rc::Rc;
 
 use common::{facts, get, policy};
 use keygate_core::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
+use keygate_core::checks::Checks;
 use keygate_core::grant::Outcome;
 use keygate_core::policy::{Facts, Policy, Verdict};
 use keygate_core::record::{Answer, Knowledge, KnownKey, NothingKnown};
@@ -122,6 +123,7 @@ fn outcome(policy: &Policy, line: &str) -> String {
         others: &NothingKnown,
     };
     let facts = Facts {
+        checks: Checks::default(),
         claims: &session,
         ..facts(&answer, Some([127, 0, 0, 1].into()), NOW)
     };

@@ -50,6 +50,9 @@ fn parse(more: Value) -> Result<Policy, Vec<String>> {
         "version": 1,
         "secrets": {
             "secrets": [{ "id": "new", "env": "NEW" }, { "id": "old", "env": "KEY" }],
+            "endless": (1..4).map(|it| json!({
+                "id": it.to_string(), "public_key": seed(it).public_key()
+            })).collect::<Vec<_>>(),
             "public": [
                 { "id": "new", "public_key": seed(2).public_key() },
                 { "id": "my-key", "public_key": seed(1).public_key() },
@@ -479,6 +482,10 @@ fn a_wrong_configuration_names_the_field() {
         (json!({ "mode": "both" }), "providers.it.mode"),
         (json!({ "algorithm": "ed25519" }), "secrets.secrets"),
         (json!({ "secrets": "public" }), "secrets.public"),
+        (
+            json!({ "algorithm": "ed25519", "secrets": "endless" }),
+            "providers.it.secrets",
+        ),
         (json!({ "max_lifetime": null }), "providers.it.max_lifetime"),
         (
             json!({ "from": [{ "path": "a" }, { "path": "b" }] }),

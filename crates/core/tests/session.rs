@@ -11,6 +11,7 @@ mod common;
 
 use common::{after, get, policy};
 use keygate_core::assertion::{Algorithm, SigningKey, Verifier};
+use keygate_core::checks::Checks;
 use keygate_core::policy::{Facts, Policy, Verdict};
 use keygate_core::reason::Reason;
 use keygate_core::record::NoAnswer;
@@ -66,6 +67,7 @@ impl Claims for Session {
 
 fn decide(policy: &Policy, headers: &[Header], has_session: bool) -> Verdict {
     let facts = Facts {
+        checks: Checks::default(),
         client: keygate_core::policy::Client::Known(None),
         keys: &NoAnswer(Reason::KeyServiceUnavailable),
         claims: &Session(has_session),

@@ -13,6 +13,7 @@ use std::rc::Rc;
 
 use common::{after, facts, get, policy, signed};
 use keygate_core::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
+use keygate_core::checks::Checks;
 use keygate_core::policy::{Facts, Verdict};
 use keygate_core::reason::Reason;
 use keygate_core::record::{Answer, Knowledge, KnownKey, NothingKnown};
@@ -83,6 +84,7 @@ fn decide(rules: Value, headers: &[Header], has_session: bool) -> Verdict {
         others: &NothingKnown,
     };
     let facts = Facts {
+        checks: Checks::default(),
         claims: &Session(has_session),
         ..facts(&answer, Some([10, 0, 0, 1].into()), NOW)
     };

@@ -2,6 +2,7 @@
 //! line. Whatever a client sends, the answer has the form that the template has.
 
 use keygate_core::answer::PLACEHOLDERS;
+use keygate_core::checks::Checks;
 use keygate_core::policy::{Client, Facts, Verdict};
 use keygate_core::record::NothingKnown;
 use keygate_core::request::Header;
@@ -44,6 +45,7 @@ pub fn run(data: &[u8]) {
         .map(|(name, value)| (name.into(), value.into()))
         .into();
         let facts = Facts {
+            checks: Checks::default(),
             client: Client::Known(None),
             keys: &NothingKnown,
             claims: &NoClaims,

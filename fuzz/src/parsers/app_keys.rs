@@ -5,6 +5,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use keygate_core::app_key::{AppKey, MasterSecret, NewAppKey, Prefix};
+use keygate_core::checks::Checks;
 use keygate_core::policy::{Client, Facts, Policy, Verdict};
 use keygate_core::record::NothingKnown;
 use keygate_core::request::Header;
@@ -84,6 +85,7 @@ impl Edge {
         let carrier = carrier % self.policies.len();
         let headers = headers(carrier, &key);
         let facts = Facts {
+            checks: Checks::default(),
             client: Client::Known(None),
             keys: &NothingKnown,
             claims: &NoClaims,

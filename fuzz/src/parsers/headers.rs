@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use keygate_core::answer::Denial;
 use keygate_core::app_key::KeyHash;
+use keygate_core::checks::Checks;
 use keygate_core::grant::Edit;
 use keygate_core::policy::{Client, Facts, Policy, Verdict};
 use keygate_core::record::{KeyLookup, Knowledge, KnownKey};
@@ -71,6 +72,7 @@ pub fn run(data: &[u8]) {
         asked: RefCell::default(),
     };
     let facts = Facts {
+        checks: Checks::default(),
         client: Client::Known(Some([192, 0, 2, 1].into())),
         keys: &known,
         claims: &NoClaims,

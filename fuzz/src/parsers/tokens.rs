@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use keygate_core::assertion::{Algorithm, SigningKey, Verifier};
+use keygate_core::checks::Checks;
 use keygate_core::grant::Edit;
 use keygate_core::policy::{Client, Facts, Policy, Verdict};
 use keygate_core::record::NothingKnown;
@@ -126,6 +127,7 @@ fn decide(path: &str, cookie: &[u8], more: &[(&str, &[u8])]) -> Verdict {
     let headers = pseudo.iter().chain(more);
     let headers: Vec<Header> = headers.map(|it| (it.0.into(), it.1.into())).collect();
     let facts = Facts {
+        checks: Checks::default(),
         client: Client::Known(Some([192, 0, 2, 1].into())),
         keys: &NothingKnown,
         claims: &NoClaims,

@@ -15,6 +15,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use keygate_core::checks::Checks;
 use keygate_core::policy::{Client, Facts};
 use keygate_core::session::NoClaims;
 use keygate_core::time::UnixMillis;
@@ -79,6 +80,7 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     let envoy = args.envoy.read()?;
     file.note_missing();
     let facts = Facts {
+        checks: Checks::default(),
         client: Client::Known(args.client),
         keys: &keys,
         claims: &NoClaims,

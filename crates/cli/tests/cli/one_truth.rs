@@ -144,6 +144,7 @@ fn decided(policy: &str, method: &str, host: &str, target: &str) -> &'static str
     ]
     .map(|(name, value)| (name.into(), value.into()));
     let facts = Facts {
+        checks: keygate_core::checks::Checks::default(),
         client: Client::Known(None),
         keys: &NothingKnown,
         claims: &NoClaims,

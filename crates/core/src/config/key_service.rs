@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use super::{Compiler, member, written};
 use crate::cache::CacheBounds;
-use crate::miss_limit::MissLimit;
+use crate::failure_limit::FailureLimit;
 use crate::policy::KeyService;
 use crate::time::Millis;
 
@@ -50,7 +50,8 @@ impl Compiler<'_> {
             );
         }
         let cache = self.cache(&at("cache"), &written.cache);
-        let miss_limit = self.miss_limit(&at("miss_limit"), &written.miss_limit);
+        let miss_limit =
+            self.failure_limit(&at("miss_limit"), &written.miss_limit, FailureLimit::MISSES);
         Some(KeyService {
             cluster: written.cluster.clone(),
             poll_cluster: poll_cluster.clone(),
@@ -86,13 +87,27 @@ impl Compiler<'_> {
         }
     }
 
-    fn miss_limit(&mut self, path: &str, written: &written::MissLimit) -> MissLimit {
-        let default = MissLimit::default();
-        let tokens = 1..=MissLimit::MAX;
-        let written::MissLimit { per_second, burst } = *written;
-        MissLimit {
-            per_second: self.within(path, "per_second", per_second, &tokens, default.per_second),
-            burst: self.within(path, "burst", burst, &tokens, default.burst),
+    /// Reads a limit of failures; what is not given is as in `default`, and follows a larger
+    /// `per_second`.
+    pub(super) fn failure_limit(
+        &mut self,
+        path: &str,
+        written: &written::FailureLimit,
+        default: FailureLimit,
+    ) -> FailureLimit {
+        let range = 1..=FailureLimit::MAX;
+        let mut number = |field, written, default| {
+            let default = FailureLimit::MAX.min(default);
+            self.within(path, field, written, &range, default)
+        };
+        let per_second = number("per_second", written.per_second, default.per_second);
+        let prefix = per_second.saturating_mul(4).max(default.per_second_48);
+        let worker = per_second.saturating_mul(10).max(default.per_second_worker);
+        FailureLimit {
+            per_second,
+            burst: number("burst", written.burst, default.burst),
+            per_second_48: number("per_second_48", written.per_second_48, prefix),
+            per_second_worker: number("per_second_worker", written.per_second_worker, worker),
         }
     }
 

@@ -29,6 +29,7 @@ use tree::{Start, Tree};
 
 use crate::answer::{Authenticate, Template};
 use crate::carriers::Carriers;
+use crate::failure_limit::FailureLimit;
 use crate::index::Rules;
 use crate::memo::Memo;
 use crate::policy::{Policy, Unmatched};
@@ -223,6 +224,11 @@ impl<'a> Compiler<'a> {
             .key_service
             .as_ref()
             .and_then(|it| self.key_service(it));
+        let signature_limit = self.failure_limit(
+            "signature_limit",
+            &written.signature_limit,
+            FailureLimit::CHECKS,
+        );
         let providers = tree.get("providers");
         for (name, _) in &written.providers.0 {
             if let Some(provider) = providers.and_then(|it| it.get(name)) {
@@ -263,6 +269,7 @@ impl<'a> Compiler<'a> {
             identity,
             assertion,
             warnings: std::mem::take(&mut self.warnings),
+            signature_limit,
         })
         .filter(|_| self.problems.is_empty())
     }

@@ -50,6 +50,9 @@ form! {
         /// Default: false.
         #[serde(default)]
         pub allow_path_parameters: bool,
+        /// How many public-key signatures of links and requests may turn out wrong.
+        #[serde(default)]
+        pub signature_limit: FailureLimit,
     }
 }
 
@@ -126,9 +129,9 @@ form! {
         /// How many keys each worker remembers.
         #[serde(default)]
         pub cache: Cache,
-        /// How many imported keys that turn out unknown one client may present to a worker.
+        /// How many imported keys that turn out unknown clients may present to a worker.
         #[serde(default)]
-        pub miss_limit: MissLimit,
+        pub miss_limit: FailureLimit,
     }
 }
 
@@ -149,15 +152,24 @@ form! {
 }
 
 form! {
-    /// A bucket of tokens for each client address, or /64 of IPv6.
+    /// How many checks of clients may fail at one worker: beyond that the answer is 429.
     #[derive(Default)]
-    pub struct MissLimit {
-        /// How many come back each second. Default: 5.
+    pub struct FailureLimit {
+        /// Failures each second of one IPv4 address or IPv6 /64. Default: 5.
         #[schemars(range(min = 1, max = 1_000_000))]
         pub per_second: Option<u64>,
-        /// How many there are at first, and at most. Default: 100.
+        /// Failures of one IPv4 address or IPv6 /64 at once. Default: 100 for `miss_limit`, 20
+        /// for `signature_limit`.
         #[schemars(range(min = 1, max = 1_000_000))]
         pub burst: Option<u64>,
+        /// Failures each second of one IPv6 /48. Default: 20, or 4 times `per_second` if that is
+        /// more.
+        #[schemars(range(min = 1, max = 1_000_000))]
+        pub per_second_48: Option<u64>,
+        /// Failures each second of all clients. Half of it is kept for addresses without a
+        /// failure in the last minute. Default: 50, or 10 times `per_second` if that is more.
+        #[schemars(range(min = 1, max = 1_000_000))]
+        pub per_second_worker: Option<u64>,
     }
 }
 

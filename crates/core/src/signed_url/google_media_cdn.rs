@@ -23,11 +23,12 @@ use crate::signed_url::google::base64url::Padding;
 use crate::signed_url::google::request::{Form, SignedRequest};
 use crate::signed_url::hmac_key::{HmacHash, HmacKey};
 use crate::signed_url::lifetime::Lifetime;
-use crate::signed_url::public_key::PublicKey;
+use crate::signed_url::public_key::{self, Claim, PublicKey, first_true};
 use crate::signed_url::readings::readings;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
 use crate::signed_url::{Covers, Format, Link, wildcard};
+use crate::time::UnixMillis;
 use token::{Scope, Token};
 
 /// An Ed25519 signature. Google's own signers write it with padding and without.
@@ -114,28 +115,42 @@ impl GoogleMediaCdn {
     ) -> Result<Link<'a>, Reason> {
         let carried = carrier::find(&self.carriers, request)?;
         let mut refused = Reason::MalformedCredential;
-        for reading in readings(carried.text) {
-            let Ok(token) = Token::parse(&reading, &self.keys) else {
+        let readings = readings(carried.text);
+        let mut candidates = Vec::new();
+        for reading in &readings {
+            let Ok(token) = Token::parse(reading, &self.keys) else {
                 continue;
             };
             refused = Reason::WrongSignature;
-            let messages = signed::messages(&token, request);
-            if !self.keys.sign_any(&messages, &token.signature, facts) {
+            // Before a signature that costs a public-key operation; a MAC costs little.
+            if matches!(self.keys, Keys::Ed25519(_))
+                && let Err(reason) = self.time(&token, facts.now)
+            {
+                refused = reason;
                 continue;
             }
-            let covers = self.covers(&token, request);
-            let covers = covers.ok_or(Reason::WrongSignature)?;
-            self.lifetime
-                .check(token.starts, token.expires, facts.now)?;
-            if !token.is_from(facts.client) {
-                return Err(Reason::AddressNotAllowed);
-            }
-            return Ok(Link {
-                covers,
-                ..Link::new(carried.strip(), Some(token.expires))
-            });
+            let messages = signed::messages(&token, request);
+            candidates.push((token, messages));
         }
-        Err(refused)
+        if candidates.is_empty() {
+            return Err(refused);
+        }
+        let signed = self.keys.find_signed(&candidates, facts)?;
+        let (token, _) = candidates.get(signed).ok_or(Reason::WrongSignature)?;
+        let covers = self.covers(token, request);
+        let covers = covers.ok_or(Reason::WrongSignature)?;
+        self.time(token, facts.now)?;
+        if !token.is_from(facts.client) {
+            return Err(Reason::AddressNotAllowed);
+        }
+        Ok(Link {
+            covers,
+            ..Link::new(carried.strip(), Some(token.expires))
+        })
+    }
+
+    fn time(&self, token: &Token<'_>, now: UnixMillis) -> Result<(), Reason> {
+        self.lifetime.check(token.starts, token.expires, now)
     }
 
     /// What a token opens for this request; `None` when it does not open it.
@@ -157,12 +172,11 @@ impl GoogleMediaCdn {
         facts: &Facts<'_>,
     ) -> Result<Link<'a>, Reason> {
         let found = SignedRequest::find(&self.carriers, self.scheme, FORM, request)?;
-        if !self.keys.sign_named(&found, facts) {
-            return Err(Reason::WrongSignature);
-        }
+        // Before the signature, which costs a public-key operation.
+        self.lifetime.check(None, found.expires, facts.now)?;
+        self.keys.check_named(&found, facts)?;
         let covers = found.covers(self.scheme, request);
         let covers = covers.ok_or(Reason::WrongSignature)?;
-        self.lifetime.check(None, found.expires, facts.now)?;
         Ok(Link {
             covers,
             ..Link::new(found.strips, Some(found.expires))
@@ -170,33 +184,61 @@ impl GoogleMediaCdn {
     }
 }
 
+/// What a token may be read as, and what may have been signed then.
+type Candidate<'t> = (Token<'t>, Vec<String>);
+
 impl Keys {
-    /// Whether a key that counts signed one of the messages. A token names none.
-    fn sign_any(&self, messages: &[String], signature: &[u8], facts: &Facts<'_>) -> bool {
-        let any = |signs: &dyn Fn(&[u8]) -> bool| messages.iter().any(|it| signs(it.as_bytes()));
+    /// The index of the candidate that a key that counts signed. A token names no key: with
+    /// public keys, the spelling that arrived is tried with each key before another spelling.
+    ///
+    /// # Errors
+    /// [`Reason::WrongSignature`], or [`Reason::TooManyFailures`]: see [`first_true`].
+    fn find_signed(
+        &self,
+        candidates: &[Candidate<'_>],
+        facts: &Facts<'_>,
+    ) -> Result<usize, Reason> {
+        let each = candidates.iter().enumerate();
+        let mut each = each.flat_map(|(at, (token, messages))| {
+            messages
+                .iter()
+                .map(move |it| (at, it.as_bytes(), token.signature.as_slice()))
+        });
         match self {
-            Self::Ed25519(ring) => ring
-                .current(facts.now)
-                .any(|entry| any(&|it| entry.key.verify(&[it], signature))),
-            Self::Hmac(_, ring) => ring
-                .current(facts.now)
-                .any(|entry| any(&|it| entry.key.verify(it, signature))),
+            Self::Ed25519(ring) => {
+                let claims = each.flat_map(|(at, message, signature)| {
+                    ring.current(facts.now).map(move |entry| {
+                        let claim = Claim {
+                            key: &entry.key,
+                            scheme: public_key::Scheme::Ed25519,
+                            message,
+                            signature,
+                        };
+                        (at, claim)
+                    })
+                });
+                let (indices, claims): (Vec<usize>, Vec<Claim<'_>>) = claims.unzip();
+                let signed = first_true(&claims, facts)?;
+                indices.get(signed).copied().ok_or(Reason::WrongSignature)
+            }
+            Self::Hmac(_, ring) => {
+                let signed = each.find(|(_, message, signature)| {
+                    let mut keys = ring.current(facts.now);
+                    keys.any(|entry| entry.key.verify(message, signature))
+                });
+                signed.map(|(at, ..)| at).ok_or(Reason::WrongSignature)
+            }
         }
     }
 
-    /// Whether the key that a request names signed it.
-    fn sign_named(&self, found: &SignedRequest<'_>, facts: &Facts<'_>) -> bool {
+    /// Checks that the key that a request names signed it.
+    fn check_named(&self, found: &SignedRequest<'_>, facts: &Facts<'_>) -> Result<(), Reason> {
         let Self::Ed25519(ring) = self else {
-            return false;
+            return Err(Reason::WrongSignature);
         };
-        let mut current = ring.current(facts.now);
-        let named = current.find(|it| it.id == found.key_name);
-        // A key that is not there costs as much as one that is.
-        let Some(entry) = named.or_else(|| ring.current(facts.now).next()) else {
-            return false;
-        };
-        let mut messages = found.messages.iter();
-        let is_signed = messages.any(|it| entry.key.verify(&[it.as_bytes()], &found.signature));
-        is_signed && entry.id == found.key_name
+        let key = &ring.meant(Some(found.key_name), facts.now)?.key;
+        let messages: Vec<&[u8]> = found.messages.iter().map(String::as_bytes).collect();
+        let scheme = public_key::Scheme::Ed25519;
+        key.check(scheme, &messages, &found.signature, facts)
     }
 }

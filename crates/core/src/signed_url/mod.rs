@@ -301,8 +301,8 @@ fn ring<K>(ring: &crate::secret::KeyRing<K>, now: UnixMillis) -> String {
     format!("secrets: {}", ids.collect::<Vec<_>>().join(", "))
 }
 
-/// The id of the key that signed, if one did that counts now. A token that names one is
-/// tried with that; an unknown name costs a check as a known one does.
+/// The id of the secret that made a MAC, if one did that counts now. A token that names one
+/// is tried with that; an unknown name costs a check as a known one does.
 #[cfg(feature = "formats-standards")]
 fn signer<'r, K>(
     ring: &'r crate::secret::KeyRing<K>,

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use keygate_core::checks::Checks;
 use keygate_core::path::Target;
 use keygate_core::policy::{Client, Facts, Policy, Verdict};
 use keygate_core::provider::Provider;
@@ -53,6 +54,7 @@ pub fn policy_of(provider: &serde_json::Value, secret: &str) -> Policy {
 /// Facts without a session.
 pub fn facts(keys: &dyn KeyLookup, client: Option<IpAddr>, now: UnixMillis) -> Facts<'_> {
     Facts {
+        checks: Checks::default(),
         client: Client::Known(client),
         keys,
         claims: &NoClaims,

@@ -383,6 +383,7 @@ fn the_account_is_told_to_the_upstream_and_a_clients_own_claim_is_not() {
     };
     let headers = get(&link(&terms, "/a"), &[("x-keygate-account", "root")]);
     let facts = keygate_core::policy::Facts {
+        checks: keygate_core::checks::Checks::default(),
         client: keygate_core::policy::Client::Known(None),
         keys: &keygate_core::record::NoAnswer(Reason::KeyServiceUnavailable),
         claims: &keygate_core::session::NoClaims,

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use keygate_core::checks::Checks;
 use keygate_core::policy::{Client, Facts, Policy, Verdict};
 use keygate_core::reason::Reason;
 use keygate_core::record::NoAnswer;
@@ -109,6 +110,7 @@ pub fn judge_from(
     now: u64,
 ) -> Result<String, Reason> {
     let facts = Facts {
+        checks: Checks::default(),
         client: Client::Known(client.map(|it| it.parse::<IpAddr>().unwrap())),
         keys: &NoAnswer(Reason::KeyServiceUnavailable),
         claims: &NoClaims,

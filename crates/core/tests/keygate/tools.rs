@@ -1,5 +1,6 @@
 //! What the command line makes and explains.
 
+use keygate_core::checks::Checks;
 use keygate_core::path::Target;
 use keygate_core::policy::{Client, Facts, Policy};
 use keygate_core::provider::Provider;
@@ -44,6 +45,7 @@ fn order(target: &str) -> Order<'_> {
 
 fn explained(policy: &Policy, headers: &[Header], client: Option<&str>, now: u64) -> String {
     let facts = Facts {
+        checks: Checks::default(),
         client: Client::Known(client.map(|it| it.parse().unwrap())),
         keys: &NoAnswer(Reason::KeyServiceUnavailable),
         claims: &NoClaims,

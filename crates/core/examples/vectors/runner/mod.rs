@@ -22,6 +22,7 @@ mod uri_signing;
 use std::net::IpAddr;
 use std::ops::Range;
 
+use keygate_core::checks::Checks;
 use keygate_core::policy::{Client, Facts, Policy, Verdict};
 use keygate_core::reason::Reason;
 use keygate_core::record::NothingKnown;
@@ -146,6 +147,7 @@ impl Case {
     /// What else a decision draws on, at a time in unix seconds.
     pub fn facts(&self, now: u64) -> Facts<'_> {
         Facts {
+            checks: Checks::default(),
             client: Client::Known(self.client),
             keys: &NothingKnown,
             claims: &NoClaims,

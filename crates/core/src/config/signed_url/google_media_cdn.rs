@@ -72,6 +72,9 @@ form! {
     }
 }
 
+/// Most public keys with which one token is tried: see [`crate::checks::MAX_FAILED`].
+const MAX_TRIED: usize = crate::checks::MAX_FAILED as usize;
+
 impl Compiler<'_> {
     pub(super) fn google_media_cdn(
         &mut self,
@@ -112,8 +115,14 @@ impl Compiler<'_> {
     fn media_keys(&mut self, path: &str, written: &Written) -> Option<Keys> {
         let hash = match written.algorithm {
             Algorithm::Ed25519 => {
-                let ring = self.public_ring_of(path, &written.secrets, &[KeyKind::Ed25519]);
-                return ring.map(Keys::Ed25519);
+                let ring = self.public_ring_of(path, &written.secrets, &[KeyKind::Ed25519])?;
+                let endless = ring.0.iter().filter(|it| it.not_after.is_none()).count();
+                if written.mode == WrittenMode::Tokens && endless > MAX_TRIED {
+                    let message = "has more than two keys without `not_after`, and a token names \
+                                   none: give the old keys one, or use a provider for each";
+                    self.wrong_in(path, "secrets", message);
+                }
+                return Some(Keys::Ed25519(ring));
             }
             Algorithm::HmacSha256 => HmacHash::Sha256,
             Algorithm::HmacSha1 => HmacHash::Sha1,

@@ -4,7 +4,7 @@ use super::{DEFAULT_SKEW, MAX_SKEW};
 use crate::config::form::form;
 use crate::config::tree::Elsewhere;
 use crate::config::{Compiler, member};
-use crate::signed_url::http_signature::{HttpSignature, Keys};
+use crate::signed_url::http_signature::{HttpSignature, Keys, MAX_MEMBERS};
 use crate::signed_url::public_key::KeyKind;
 use crate::time::Millis;
 
@@ -112,6 +112,9 @@ impl Compiler<'_> {
                 "components",
                 "must not be empty: nothing would be signed",
             );
+        }
+        if components.len() > MAX_MEMBERS {
+            self.wrong_in(path, "components", "must be at most 32");
         }
         for (index, name) in components.iter().enumerate() {
             self.component(&at(&format!("components[{index}]")), name);

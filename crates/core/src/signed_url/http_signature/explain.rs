@@ -1,11 +1,15 @@
 //! What was found of a signature, and which component differs when it does not hold.
 
+use hmac::Mac as _;
+
 use super::base::{Seen, base};
 use super::fields::{Input, bytes, member};
 use super::{HttpSignature, Keys, headers};
 use crate::policy::Facts;
 use crate::request::Request;
-use crate::signed_url::ring;
+use crate::signed_url::public_key::Scheme;
+use crate::signed_url::{ring, signer};
+
 use crate::time::UnixMillis;
 
 /// The steps of the check, without its result.
@@ -18,6 +22,28 @@ pub fn lines(links: &HttpSignature, request: &Request<'_>, facts: &Facts<'_>) ->
         Keys::Ed25519(all) => ring(all, facts.now),
     });
     steps
+}
+
+impl Keys {
+    /// The id of the key that counts now and signed a text: the named one, or any.
+    fn signer_of(
+        &self,
+        named: Option<&str>,
+        text: &[u8],
+        signature: &[u8],
+        now: UnixMillis,
+    ) -> Option<String> {
+        let found = match self {
+            Self::HmacSha256(ring) => signer(ring, named, now, |key| {
+                let mac = key.clone().chain_update(text);
+                mac.verify_slice(signature).is_ok()
+            }),
+            Self::Ed25519(ring) => signer(ring, named, now, |key| {
+                key.verify_as(Scheme::Ed25519, &[text], signature)
+            }),
+        };
+        found.map(str::to_owned)
+    }
 }
 
 fn said(links: &HttpSignature, request: &Request<'_>, facts: &Facts<'_>) -> Option<Vec<String>> {
@@ -75,9 +101,11 @@ fn said(links: &HttpSignature, request: &Request<'_>, facts: &Facts<'_>) -> Opti
         .ok()?;
         links
             .keys
-            .signer(named, &text, &signature, facts.now)
-            .map(str::to_owned)
+            .signer_of(named, text.as_bytes(), &signature, facts.now)
     };
+    if matches!(&links.keys, Keys::Ed25519(all) if all.0.len() > 1) && input.key_id.is_none() {
+        steps.push("what differs: it names no key (keyid), and the ring has several".to_owned());
+    }
     if let Some(id) = signed(request, &links.scheme, input.key_id) {
         steps.push(format!("it was signed with \"{id}\""));
         return Some(steps);

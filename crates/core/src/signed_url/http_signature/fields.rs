@@ -8,6 +8,10 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::reason::Reason;
 
+/// Most components that a signature may cover, and most labels in a header. Signers use a
+/// dozen; each costs work before the signature is checked.
+pub const MAX_MEMBERS: usize = 32;
+
 /// What a `Signature-Input` says under one label.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Input<'a> {
@@ -46,8 +50,9 @@ struct Reader<'a>(&'a str);
 /// The member of this label, or the only one; the text from its `=` to the next member.
 ///
 /// # Errors
-/// [`Reason::MalformedCredential`] for what is no dictionary, [`Reason::DuplicateCredential`]
-/// for a label that stands twice, or for several where none is chosen.
+/// [`Reason::MalformedCredential`] for what is not a dictionary or has more than
+/// [`MAX_MEMBERS`] labels, [`Reason::DuplicateCredential`] for a label that is given more than
+/// once, or for several where none is chosen.
 pub fn member<'a>(
     field: &'a str,
     label: Option<&str>,
@@ -58,6 +63,9 @@ pub fn member<'a>(
         let name = reader.key()?;
         reader.expect('=')?;
         let value = reader.value()?;
+        if members.len() >= MAX_MEMBERS {
+            return Err(Reason::MalformedCredential);
+        }
         if members.iter().any(|(taken, _)| *taken == name) {
             return Err(Reason::DuplicateCredential);
         }
@@ -90,8 +98,8 @@ impl<'a> Input<'a> {
     /// Reads a member of `Signature-Input`.
     ///
     /// # Errors
-    /// [`Reason::MalformedCredential`] for what is written otherwise, for parameters that
-    /// are not known here, and for what stands twice.
+    /// [`Reason::MalformedCredential`] for what is written otherwise, for unknown parameters,
+    /// for duplicates, and for more than [`MAX_MEMBERS`] components.
     pub fn parse(text: &'a str) -> Result<Self, Reason> {
         let malformed = Reason::MalformedCredential;
         let mut reader = Reader(text);
@@ -102,7 +110,7 @@ impl<'a> Input<'a> {
                 reader.expect(' ')?;
             }
             let component = reader.component()?;
-            if components.contains(&component) {
+            if components.len() >= MAX_MEMBERS || components.contains(&component) {
                 return Err(malformed);
             }
             components.push(component);
@@ -252,7 +260,12 @@ pub fn joined<'a>(values: impl Iterator<Item = &'a [u8]>) -> Result<Option<Cow<'
         let text = text.trim_matches([' ', '\t']);
         all = Some(match all {
             None => Cow::Borrowed(text),
-            Some(before) => Cow::Owned(format!("{before}, {text}")),
+            Some(before) => {
+                let mut both = before.into_owned();
+                both.push_str(", ");
+                both.push_str(text);
+                Cow::Owned(both)
+            }
         });
     }
     Ok(all)
@@ -351,6 +364,22 @@ mod tests {
         ] {
             assert!(bytes(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn more_than_32_components_or_labels_are_refused() {
+        let components = |count: usize| {
+            let names: Vec<String> = (0..count).map(|it| format!("\"x-{it}\"")).collect();
+            Input::parse(&format!("({})", names.join(" "))).map(|it| it.components.len())
+        };
+        assert_eq!(components(MAX_MEMBERS), Ok(32));
+        assert_eq!(components(33), Err(Reason::MalformedCredential));
+        let labels = |count: usize| {
+            let all: Vec<String> = (0..count).map(|it| format!("l{it}=()")).collect();
+            member(&all.join(", "), Some("l1")).map(|it| it.is_some())
+        };
+        assert_eq!(labels(MAX_MEMBERS), Ok(true));
+        assert_eq!(labels(33), Err(Reason::MalformedCredential));
     }
 
     proptest::proptest! {

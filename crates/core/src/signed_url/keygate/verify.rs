@@ -20,7 +20,9 @@ use crate::request::Request;
 use crate::secret::{Fingerprint, KeyRing, RingEntry};
 use crate::signed_url::carrier::{self, Carried, Carrier};
 use crate::signed_url::mac_key::MacKey;
+#[cfg(feature = "tools")]
 use crate::signed_url::public_key::PublicKey;
+use crate::signed_url::public_key::Scheme;
 use crate::signed_url::{Covers, Link};
 use crate::time::UnixMillis;
 
@@ -51,12 +53,12 @@ impl Keygate {
         let token = self.decode(&found)?;
         let fields = Fields::parse(&token.fields).map_err(|_| Reason::MalformedCredential)?;
         let subject = subject(request, &fields, found.carrier)?;
-        if !self
-            .keys
-            .signed(&fields, &subject, token.signature(), facts.now)
-        {
-            return Err(Reason::WrongSignature);
+        // Before a signature that costs a public-key operation; a MAC costs little.
+        if matches!(self.keys, Keys::EdDsa(_)) {
+            self.time(&fields, facts.now)?;
         }
+        self.keys
+            .check(&fields, &subject, token.signature(), facts)?;
         let covers = self.scope(request, &fields, found.carrier)?;
         self.time(&fields, facts.now)?;
         from_here(&fields, facts)?;
@@ -204,23 +206,33 @@ impl Token {
 }
 
 impl Keys {
-    /// Whether the key that the token names signed this. Another key is never tried: a
-    /// token of an unknown one costs as much as one with a wrong signature.
+    /// Checks that the key that the token names signed this. Another key is never tried. An
+    /// unknown secret costs as much as a wrong MAC; an unknown public key costs nothing.
     #[inline]
-    pub(super) fn signed(
+    pub(super) fn check(
         &self,
         fields: &Fields<'_>,
         subject: &Subject<'_>,
         signature: &[u8],
-        now: UnixMillis,
-    ) -> bool {
+        facts: &Facts<'_>,
+    ) -> Result<(), Reason> {
         match self {
-            Self::Hs256(ring) => pick(ring, fields, now).is_some_and(|(entry, is_named)| {
-                hs256(&entry.key, fields, subject, signature) && is_named
-            }),
-            Self::EdDsa(ring) => pick(ring, fields, now).is_some_and(|(entry, is_named)| {
-                eddsa(&entry.key, fields, subject, signature) && is_named
-            }),
+            Self::Hs256(ring) => {
+                let picked = pick(ring, fields, facts.now);
+                let holds = picked.is_some_and(|(entry, is_named)| {
+                    hs256(&entry.key, fields, subject, signature) && is_named
+                });
+                if holds {
+                    Ok(())
+                } else {
+                    Err(Reason::WrongSignature)
+                }
+            }
+            Self::EdDsa(ring) => {
+                let key = &ring.meant(Some(fields.key_id), facts.now)?.key;
+                let message = message(fields, subject).ok_or(Reason::WrongSignature)?;
+                key.check(Scheme::Ed25519, &[&message], signature, facts)
+            }
         }
     }
 
@@ -299,11 +311,17 @@ fn spill(mac: &mut Hmac<Sha256>, room: &mut ArrayVec<u8, 512>, piece: &[u8]) {
     }
 }
 
+#[cfg(feature = "tools")]
 fn eddsa(key: &PublicKey, fields: &Fields<'_>, subject: &Subject<'_>, signature: &[u8]) -> bool {
+    message(fields, subject).is_some_and(|it| key.verify(&[&it], signature))
+}
+
+/// What a token of Ed25519 signs, if the request has it all.
+fn message(fields: &Fields<'_>, subject: &Subject<'_>) -> Option<Vec<u8>> {
     let mut message = Vec::with_capacity(512);
     let extend = |piece: &[u8]| message.extend_from_slice(piece);
     let written = text::write(Algorithm::EdDsa, fields, subject, extend);
-    written.is_ok() && key.verify(&[&message], signature)
+    written.is_ok().then_some(message)
 }
 
 /// The entry that the token names, if it counts now; or any other, and that it is not the

@@ -22,6 +22,11 @@ pub fn key(point: &[u8]) -> Option<VerifyingKey> {
     VerifyingKey::from_affine(point).ok()
 }
 
+/// Whether bytes are a signature r ‖ s with both numbers in their range.
+pub fn fits(signature: &[u8]) -> bool {
+    Signature::from_slice(signature).is_ok()
+}
+
 /// Whether the key signed this hash; the signature is r ‖ s, 32 bytes each (RFC 7518
 /// section 3.4).
 pub fn is_signed(key: &VerifyingKey, hash: &[u8], signature: &[u8]) -> bool {

@@ -1,5 +1,6 @@
 //! Signatures that the edge can check and not make, and what was checked already.
 
+mod check;
 #[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
 pub(super) mod der;
 #[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
@@ -20,6 +21,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ed25519_dalek::{Signature, VerifyingKey};
 use sha2::{Digest, Sha256};
 
+pub use check::{Claim, first_true};
 pub use seen::Seen;
 
 use crate::secret::Fingerprint;
@@ -135,13 +137,15 @@ impl PublicKey {
 
     /// Whether this key made an Ed25519 signature of `message`, put together from `parts`:
     /// see [`PublicKey::verify_as`].
+    #[cfg(any(test, feature = "tools"))]
     pub fn verify(&self, parts: &[&[u8]], signature: &[u8]) -> bool {
         self.verify_as(Scheme::Ed25519, parts, signature)
     }
 
     /// Whether this key signed `message`, put together from `parts`, in this way; never in
-    /// one that is not of its kind. A signature that held once is found again by a digest
-    /// of all of it.
+    /// one that is not of its kind. Without bounds: what clients send, [`PublicKey::check`]
+    /// checks.
+    #[cfg(any(test, feature = "tools"))]
     pub fn verify_as(&self, scheme: Scheme, parts: &[&[u8]], signature: &[u8]) -> bool {
         let claim = seen::Claim {
             key: self.id,
@@ -152,6 +156,17 @@ impl PublicKey {
         self.seen.or_check(&claim, |message| {
             self.key.is_signed(scheme, message, signature)
         })
+    }
+
+    /// Stands for a claim in what is remembered.
+    fn digest(&self, scheme: Scheme, message: &[&[u8]], signature: &[u8]) -> [u8; 32] {
+        let claim = seen::Claim {
+            key: self.id,
+            scheme: scheme.code(),
+            message,
+            signature,
+        };
+        claim.digest()
     }
 }
 
@@ -236,6 +251,23 @@ impl Key {
         }
         .finalize()
         .into()
+    }
+
+    /// Whether a signature has the form that this key gives in this scheme: cheap, unlike
+    /// [`Self::is_signed`].
+    fn fits(&self, scheme: Scheme, signature: &[u8]) -> bool {
+        match (self, scheme) {
+            (Self::Ed25519(_), Scheme::Ed25519) => signature.len() == Signature::BYTE_SIZE,
+            #[cfg(feature = "formats-cloudfront")]
+            (Self::Rsa(key), Scheme::RsaSha1 | Scheme::RsaSha256) => key.fits(signature),
+            #[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
+            (Self::P256(_), Scheme::Es256) => ecdsa::fits(signature),
+            #[cfg(feature = "formats-cloudfront")]
+            (Self::P256(_), Scheme::EcdsaSha1 | Scheme::EcdsaSha256) => {
+                ecdsa::from_der(signature).is_some_and(|it| ecdsa::fits(&it))
+            }
+            _ => false,
+        }
     }
 
     fn is_signed(&self, scheme: Scheme, message: &[u8], signature: &[u8]) -> bool {

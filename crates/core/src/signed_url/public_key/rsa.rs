@@ -110,6 +110,11 @@ impl RsaKey {
         })
     }
 
+    /// Whether bytes are as long as the signatures of this key.
+    pub fn fits(&self, signature: &[u8]) -> bool {
+        signature.len() == self.bytes.len()
+    }
+
     /// Whether this key signed the message.
     pub fn is_signed(&self, hash: Hash, message: &[u8], signature: &[u8]) -> bool {
         let size = self.bytes.len();

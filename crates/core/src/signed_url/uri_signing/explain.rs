@@ -1,12 +1,16 @@
 //! What was found of a link, and which claim differs when it does not hold.
 
+use hmac::Mac as _;
+
 use super::claims::{Claims, Container};
 use super::jwt::Jwt;
 use super::{Ignores, Keys, UriSigning};
 use crate::credential::decode_token;
 use crate::policy::Facts;
 use crate::request::Request;
-use crate::signed_url::{carrier, ring};
+use crate::signed_url::public_key::Scheme;
+use crate::signed_url::{carrier, ring, signer};
+use crate::time::UnixMillis;
 
 /// The steps of the check, without its result.
 pub fn lines(links: &UriSigning, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
@@ -27,6 +31,26 @@ pub fn lines(links: &UriSigning, request: &Request<'_>, facts: &Facts<'_>) -> Ve
     steps
 }
 
+impl Keys {
+    /// The id of the key that counts now and signed a token: the named one, or any.
+    fn signer_of(&self, jwt: &Jwt<'_>, now: UnixMillis) -> Option<String> {
+        let (named, text) = (jwt.kid.as_deref(), jwt.signed.as_bytes());
+        let found = match self {
+            Self::Hs256(ring) => signer(ring, named, now, |key| {
+                let mac = key.clone().chain_update(text);
+                mac.verify_slice(&jwt.signature).is_ok()
+            }),
+            Self::Es256(ring) => signer(ring, named, now, |key| {
+                key.verify_as(Scheme::Es256, &[text], &jwt.signature)
+            }),
+            Self::EdDsa(ring) => signer(ring, named, now, |key| {
+                key.verify_as(Scheme::Ed25519, &[text], &jwt.signature)
+            }),
+        };
+        found.map(str::to_owned)
+    }
+}
+
 fn said(links: &UriSigning, text: &str, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
     let algorithm = links.keys.algorithm();
     let Ok(mut jwt) = Jwt::parse(text, algorithm) else {
@@ -36,11 +60,14 @@ fn said(links: &UriSigning, text: &str, request: &Request<'_>, facts: &Facts<'_>
     };
     let mut steps = Vec::new();
     let named = jwt.kid.clone();
-    match links.keys.signer(&jwt, facts.now).map(str::to_owned) {
+    if links.keys.public().is_some_and(|all| all.0.len() > 1) && named.is_none() {
+        steps.push("what differs: it names no key (kid), and the ring has several".to_owned());
+    }
+    match links.keys.signer_of(&jwt, facts.now) {
         Some(id) => steps.push(format!("it was signed with \"{id}\"")),
         None => {
             jwt.kid = None;
-            let other = links.keys.signer(&jwt, facts.now);
+            let other = links.keys.signer_of(&jwt, facts.now);
             steps.push(match (other, named) {
                 (Some(id), Some(named)) => {
                     format!("what differs: \"{id}\" signed it, and it names \"{named}\"")

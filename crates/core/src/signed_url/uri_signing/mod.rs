@@ -29,7 +29,7 @@ use crate::signed_url::public_key::{PublicKey, Scheme};
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
 use crate::signed_url::{Format, Link, signer};
-use crate::time::{Millis, UnixMillis};
+use crate::time::Millis;
 
 /// How links of one provider are checked and made.
 #[derive(Clone, Debug)]
@@ -92,22 +92,31 @@ impl Keys {
         }
     }
 
-    /// The id of the key that signed, if one did that counts. A token that names one is
-    /// tried with that; an unknown name costs a check as a known one does.
-    fn signer(&self, jwt: &Jwt<'_>, now: UnixMillis) -> Option<&str> {
-        match self {
-            Self::Hs256(ring) => signer(ring, jwt.kid.as_deref(), now, |key| {
-                let mut mac = key.clone();
-                mac.update(jwt.signed.as_bytes());
-                mac.verify_slice(&jwt.signature).is_ok()
-            }),
-            Self::Es256(ring) | Self::EdDsa(ring) => signer(ring, jwt.kid.as_deref(), now, |key| {
-                let scheme = match self {
-                    Self::Es256(_) => Scheme::Es256,
-                    Self::Hs256(_) | Self::EdDsa(_) => Scheme::Ed25519,
+    /// Checks that a key that counts signed a token: the one that it names, and with public
+    /// keys of several no other.
+    fn check(&self, jwt: &Jwt<'_>, facts: &Facts<'_>) -> Result<(), Reason> {
+        let (named, text) = (jwt.kid.as_deref(), jwt.signed.as_bytes());
+        let (ring, scheme) = match self {
+            Self::Hs256(ring) => {
+                let signed = |key: &Hmac<Sha256>| {
+                    let mac = key.clone().chain_update(text);
+                    mac.verify_slice(&jwt.signature).is_ok()
                 };
-                key.verify_as(scheme, &[jwt.signed.as_bytes()], &jwt.signature)
-            }),
+                let signer = signer(ring, named, facts.now, signed);
+                return signer.map(|_| ()).ok_or(Reason::WrongSignature);
+            }
+            Self::Es256(ring) => (ring, Scheme::Es256),
+            Self::EdDsa(ring) => (ring, Scheme::Ed25519),
+        };
+        let key = &ring.meant(named, facts.now)?.key;
+        key.check(scheme, &[text], &jwt.signature, facts)
+    }
+
+    /// The ring, if its keys are public.
+    fn public(&self) -> Option<&KeyRing<PublicKey>> {
+        match self {
+            Self::Hs256(_) => None,
+            Self::Es256(ring) | Self::EdDsa(ring) => Some(ring),
         }
     }
 }
@@ -118,10 +127,15 @@ impl Format for UriSigning {
         let text = decode_token(carried.text)?;
         let text = std::str::from_utf8(&text).map_err(|_| Reason::MalformedCredential)?;
         let jwt = Jwt::parse(text, self.keys.algorithm())?;
-        if self.keys.signer(&jwt, facts.now).is_none() {
-            return Err(Reason::WrongSignature);
+        let read = || Claims::parse(&jwt.payload, &self.ignores);
+        let times = |claims: &Claims| claims.check_times(facts.now, self.skew, self.max_lifetime);
+        // Before a signature that costs a public-key operation; a MAC costs little.
+        if let Some(ring) = self.keys.public() {
+            times(&read()?)?;
+            ring.meant(jwt.kid.as_deref(), facts.now)?;
         }
-        let claims = Claims::parse(&jwt.payload, &self.ignores)?;
+        self.keys.check(&jwt, facts)?;
+        let claims = read()?;
         let is_ours = claims.is_from(&self.issuers) && claims.is_for(&self.audience);
         // Signed for another URI: a link that was never made for this one.
         let uri = self.uri(request);
@@ -130,7 +144,7 @@ impl Format for UriSigning {
         if !is_ours || !opens {
             return Err(Reason::WrongSignature);
         }
-        let end = claims.check_times(facts.now, self.skew, self.max_lifetime)?;
+        let end = times(&claims)?;
         claims.check_address(facts.client)?;
         Ok(Link {
             identity: claims.subject.map(|account| Identity {
