@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build wasm test test-docker leaks faults soak harness lint mutants bench bench-growth bench-scale bench-guard clean need-cargo
+.PHONY: help run build wasm test test-docker leaks faults soak harness lint mutants bench bench-growth bench-refusals bench-scale bench-guard clean need-cargo
 
 # Where rustup puts cargo, for shells that do not know it yet.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -119,6 +119,14 @@ bench-growth: need-cargo ## How the key service and the cache bear a million key
 	@scripts/wasm
 	$(call say,measuring)
 	@scripts/bench growth
+
+bench-refusals: need-cargo ## What it costs to refuse, beside bounds: fails beyond them; wants a quiet machine
+	$(call say,building keygate and the benchmark)
+	@cargo build --release -p keygate-cli -p keygate-bench --bin keygate --bin keygate-bench
+	$(call say,building the filter)
+	@scripts/wasm
+	$(call say,measuring)
+	@scripts/bench refusals
 
 bench-scale: need-cargo ## What docs/scale.md computes with: a million keys, a thousand polls; minutes
 	$(call say,building keygate and the benchmark)

@@ -170,7 +170,8 @@ pub fn nginx_links() -> Vec<String> {
     (0..LINKS).map(link).collect()
 }
 
-fn now_secs() -> u64 {
+/// Unix seconds.
+pub fn now_secs() -> u64 {
     let since = std::time::UNIX_EPOCH.elapsed();
     since.expect("the clock is past 1970").as_secs()
 }

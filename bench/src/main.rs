@@ -2,7 +2,7 @@
 //! one run, a table, `target/bench/edge.json` and a chart. `make bench` builds what it needs
 //! and starts it; docs/performance.md says what is measured, and how. With the argument
 //! `growth` (`make bench-growth`): how the key service and the cache bear many keys; with
-//! `scale` (`make bench-scale`): what docs/scale.md says of a large fleet.
+//! `refusals` (`make bench-refusals`): what it costs to refuse, within bounds; with `scale` (`make bench-scale`): what docs/scale.md says of a large fleet.
 
 mod chart;
 mod cpu;
@@ -11,6 +11,7 @@ mod growth;
 mod load;
 mod machine;
 mod measure;
+mod refusals;
 mod report;
 mod scale;
 mod statistics;
@@ -33,9 +34,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(target())?;
     match std::env::args().nth(1).as_deref() {
         None => edge(plan, Cores::choose()),
+        Some("refusals") => refusals(&plan, Cores::choose()),
         Some("growth") => growth(plan, Cores::choose()),
         Some("scale") => scale(plan, Cores::shared()),
-        Some(other) => Err(format!("unknown argument {other}: `growth`, `scale`, or none").into()),
+        Some(other) => {
+            Err(format!("unknown argument {other}: `growth`, `refusals`, `scale`, or none").into())
+        }
     }
 }
 
@@ -64,6 +68,19 @@ fn edge(plan: Plan, cores: Cores) -> Result<(), Box<dyn Error>> {
         fs::write(repository().join("docs/performance.svg"), &chart)?;
     }
     Ok(())
+}
+
+/// Prints what it costs to refuse; an error names what costs more than its bound.
+fn refusals(plan: &Plan, cores: Cores) -> Result<(), Box<dyn Error>> {
+    let mut json = machine::describe(cores);
+    json["refusals"] = refusals::run(cores, plan);
+    fs::write(target().join("refusals.json"), format!("{json:#}\n"))?;
+    println!("{}", report::machine(&json));
+    println!("{}", refusals::table(&json["refusals"]));
+    match refusals::missed(&json["refusals"]) {
+        missed if missed.is_empty() => Ok(()),
+        missed => Err(format!("beyond their bounds: {}", missed.join(", ")).into()),
+    }
 }
 
 fn growth(plan: Plan, cores: Cores) -> Result<(), Box<dyn Error>> {

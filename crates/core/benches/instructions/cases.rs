@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use keygate_core::app_key::{KeyHash, KeyRingId, MasterSecret, Prefix, mac};
 use keygate_core::cache::{CacheBounds, KeyCache, Seed};
+use keygate_core::checks::Checks;
 use keygate_core::feed::Position;
 use keygate_core::grant::Outcome;
 use keygate_core::policy::{Facts, Policy, Verdict};
@@ -19,17 +20,17 @@ use keygate_core::wire::Incarnation;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::TIMES;
+use crate::{TIMES, costly};
 
 const SECRET: &str = "a secret of thirty-two bytes ...";
-const NOW: UnixMillis = UnixMillis(1_767_225_600_000);
+pub const NOW: UnixMillis = UnixMillis(1_767_225_600_000);
 const HOST: &str = "example.com";
 
 /// A case that is ready to be counted.
 pub type Case = Box<dyn FnMut()>;
 
 /// The cases whose counts stand in the baseline.
-pub const GUARDED: [&str; 9] = [
+pub const GUARDED: [&str; 11] = [
     "native_link",
     "native_link_again",
     "cloudflare_link",
@@ -37,12 +38,14 @@ pub const GUARDED: [&str; 9] = [
     "warm_key",
     "forged_key",
     "refused",
+    "expired_public_link",
+    "unknown_public_key",
     "rules/10000",
     "configuration/100",
 ];
 
 /// What grows: the name before the slash, the sizes after it, and how fast it may grow.
-pub const GROWING: [Growing; 8] = [
+pub const GROWING: [Growing; 10] = [
     logarithmic("rules", &[1, 100, 10_000]),
     constant("keys", &[1, 1_000, 50_000]),
     linear("headers", &[8, 16, 32, 64]),
@@ -50,6 +53,8 @@ pub const GROWING: [Growing; 8] = [
     linear("junk_link", &[50, 500, 1_000, 2_000, 4_000]),
     linear("junk_cloudflare", &[50, 500, 1_000, 2_000, 4_000]),
     linear("junk_key", &[50, 500, 1_000, 2_000, 4_000]),
+    linear("components", &[4, 8, 16, 30]),
+    linear("labels", &[4, 8, 16, 32, 1_000]),
     linear("configuration", &[100, 300, 1_000]),
 ];
 
@@ -107,6 +112,10 @@ pub fn named(name: &str) -> Case {
         "keys" => warm_key(size),
         "forged_key" => denied("/api/a", Some(&key("another secret of thirty-two bytes"))),
         "refused" => denied("/api/a", None),
+        "expired_public_link" => costly::cloudfront("K1", NOW.0 / 1000 - 1, Reason::Expired),
+        "unknown_public_key" => costly::cloudfront("K2", NOW.0 / 1000 + 60, Reason::WrongSignature),
+        "components" => costly::components(size),
+        "labels" => costly::labels(size),
         "rules" => rules(size),
         "configuration" => configuration(size),
         _ => panic!("no case {name}"),
@@ -129,7 +138,7 @@ fn policy() -> Policy {
     }))
 }
 
-fn parse(json: &Value) -> Policy {
+pub fn parse(json: &Value) -> Policy {
     Policy::parse(json.to_string().as_bytes(), &secret).unwrap()
 }
 
@@ -147,7 +156,7 @@ fn secret(name: &str) -> Option<Vec<u8>> {
 }
 
 /// What a browser sends.
-fn headers(target: &str) -> Vec<Header> {
+pub fn headers(target: &str) -> Vec<Header> {
     [
         (":method", "GET"),
         (":authority", HOST),
@@ -166,7 +175,7 @@ fn headers(target: &str) -> Vec<Header> {
 }
 
 /// Decides the same again and again.
-fn decide(
+pub fn decide(
     policy: Policy,
     headers: Vec<Header>,
     keys: Box<dyn KeyLookup>,
@@ -188,6 +197,7 @@ fn decide_each(
         let headers = &requests[next % requests.len()];
         next += 1;
         let facts = Facts {
+            checks: Checks::default(),
             client: keygate_core::policy::Client::Known(None),
             keys: &*keys,
             claims: &NoClaims,
@@ -200,7 +210,7 @@ fn decide_each(
     Box::new(move || drop(black_box(decide())))
 }
 
-fn nobody() -> Box<dyn KeyLookup> {
+pub fn nobody() -> Box<dyn KeyLookup> {
     Box::new(NoAnswer(Reason::KeyServiceUnavailable))
 }
 

@@ -17,6 +17,7 @@
 )]
 
 mod cases;
+mod costly;
 mod guard;
 
 use std::hint::black_box;

@@ -286,6 +286,7 @@ fn a_session_token_in_authorization_stays_at_the_edge_and_others_do_not() {
         let more = [("authorization", authorization), ("x-api-key", &*key)];
         let headers = get(target, &more);
         let facts = Facts {
+            checks: keygate_core::checks::Checks::default(),
             claims,
             ..facts(&answer, None, NOW)
         };

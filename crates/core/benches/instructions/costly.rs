@@ -1,0 +1,80 @@
+//! Requests of which a check could cost much, were it not for bounds and for the order of checks.
+
+use keygate_core::policy::{Policy, Verdict};
+use keygate_core::reason::Reason;
+use serde_json::json;
+
+use crate::cases::{Case, NOW, decide, headers, nobody, parse};
+
+/// Formats of which a check can cost much.
+fn costly() -> Policy {
+    let rule = |name: &str| json!({ "name": name, "match": { "path": format!("/{name}/**") }, "require": name });
+    parse(&json!({
+        "version": 1,
+        "secrets": {
+            "ring": [{ "id": "01", "env": "SECRET" }],
+            "rsa": [{ "id": "K1", "public_key": include_str!("../../tests/keys/rsa4096.pub") }]
+        },
+        "providers": {
+            "rsa": { "type": "signed_url", "format": "cloudfront", "secrets": "rsa", "max_lifetime": "7d" },
+            "signature": {
+                "type": "signed_url", "format": "http-signature", "secrets": "ring",
+                "algorithm": "hmac-sha256", "max_age": "1h"
+            }
+        },
+        "rules": [rule("rsa"), rule("signature")],
+        "unmatched": "deny"
+    }))
+}
+
+/// A request that one of the [`costly`] formats refuses.
+fn refused(target: &str, more: &[(String, String)], reason: Reason) -> Case {
+    let mut headers = headers(target);
+    for (name, value) in more {
+        headers.push((name.as_str().into(), value.as_str().into()));
+    }
+    decide(
+        costly(),
+        headers,
+        nobody(),
+        move |it| matches!(it, Verdict::Deny(denial) if denial.reason == reason),
+    )
+}
+
+/// A link of this key with some signature.
+pub fn cloudfront(key: &str, expires: u64, reason: Reason) -> Case {
+    let signature = "A".repeat(683);
+    let target = format!("/rsa/a.ts?Expires={expires}&Signature={signature}_&Key-Pair-Id={key}");
+    refused(&target, &[], reason)
+}
+
+/// A signature over so many headers, and with a wrong MAC.
+pub fn components(count: usize) -> Case {
+    let names: Vec<String> = (0..count)
+        .map(|it| format!("x-of-the-application-{it:02}"))
+        .collect();
+    let quoted: Vec<String> = names.iter().map(|it| format!("\"{it}\"")).collect();
+    let (created, quoted) = (NOW.0 / 1000, quoted.join(" "));
+    let input = format!("s=(\"@method\" \"@target-uri\" {quoted});created={created};keyid=\"01\"");
+    let signature = format!("s=:{}=:", "A".repeat(43));
+    let mut more = vec![
+        ("signature-input".to_owned(), input),
+        ("signature".to_owned(), signature),
+    ];
+    more.extend(names.into_iter().map(|it| (it, "a value".to_owned())));
+    refused("/signature/a", &more, Reason::WrongSignature)
+}
+
+/// A header with so many labels.
+pub fn labels(count: usize) -> Case {
+    let labels: Vec<String> = (0..count).map(|it| format!("l{it}=()")).collect();
+    let more = [
+        ("signature-input".to_owned(), labels.join(",")),
+        ("signature".to_owned(), labels.join(",")),
+    ];
+    let reason = match count {
+        0..=32 => Reason::DuplicateCredential,
+        _ => Reason::MalformedCredential,
+    };
+    refused("/signature/a", &more, reason)
+}
