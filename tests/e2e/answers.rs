@@ -48,12 +48,12 @@ fn the_body_is_the_one_that_the_client_prefers_and_a_head_has_none() {
         (
             Some("text/html,application/xhtml+xml,*/*;q=0.8"),
             "text/html; charset=utf-8",
-            "<p>A credential is required.",
+            "<p>You are not signed in. Sign in, or send an API key.",
         ),
         (
             Some("application/json;q=0.2, text/plain;q=0.3"),
             "text/plain; charset=utf-8",
-            "A credential is required.",
+            "You are not signed in. Sign in, or send an API key.",
         ),
     ] {
         for method in ["GET", "HEAD"] {
@@ -142,7 +142,7 @@ fn a_401_offers_each_scheme_in_a_header_of_its_own() {
     assert_eq!(all(&refused, "www-authenticate"), expected);
     let refused = call(&stack, "/api/x", "nonsense");
     let bearer = "Bearer realm=\"the files\", error=\"invalid_token\", \
-         error_description=\"The credential is not valid.\"";
+         error_description=\"Your API key or sign-in is not valid. It may be incomplete, or it is no longer accepted.\"";
     assert_eq!(all(&refused, "www-authenticate"), [bearer, basic]);
     let twice = stack
         .get("/api/x")
@@ -151,7 +151,7 @@ fn a_401_offers_each_scheme_in_a_header_of_its_own() {
         .send();
     assert_eq!(twice.status, 400);
     let bearer = "Bearer realm=\"the files\", error=\"invalid_request\", \
-         error_description=\"The request can be read in more than one way.\"";
+         error_description=\"We can't read this request. Its address may be malformed, or it may contain more than one credential.\"";
     assert_eq!(all(&twice, "www-authenticate"), [bearer]);
 }
 
@@ -161,25 +161,35 @@ fn grpc_reads_the_reason_as_a_status() {
     stack.service().kill9();
     let genuine = format!("Bearer {}", genuine_key(1).text.as_str());
     for (path, headers, status, message) in [
-        ("/api/x", vec![], "16", "A credential is required."),
+        (
+            "/api/x",
+            vec![],
+            "16",
+            "You are not signed in. Sign in, or send an API key.",
+        ),
         (
             "/api/x",
             vec![("authorization", "Bearer x")],
             "16",
-            "The credential is not valid.",
+            "Your API key or sign-in is not valid. It may be incomplete, or it is no longer accepted.",
         ),
         (
             "/api/x",
             vec![("authorization", "Bearer x"), ("x-api-key", "y")],
             "3",
-            "The request can be read in more than one way.",
+            "We can't read this request. Its address may be malformed, or it may contain more than one credential.",
         ),
-        ("/secret", vec![], "7", "This is not allowed here."),
+        (
+            "/secret",
+            vec![],
+            "7",
+            "You can't open this from here. This address, your network or the page that you came from is not allowed.",
+        ),
         (
             "/api/x",
             vec![("authorization", genuine.as_str())],
             "14",
-            "This cannot be checked right now. Try again.",
+            "We can't check this right now. Please try again in a moment.",
         ),
     ] {
         let request = stack
@@ -205,7 +215,7 @@ fn problem_details_name_the_request() {
     let id = refused.json()["request_id"].as_str().unwrap().to_owned();
     let expected = json!({
         "type": "about:blank", "title": "Forbidden", "status": 403,
-        "detail": "This is not allowed here.", "instance": format!("urn:uuid:{id}"),
+        "detail": "You can't open this from here. This address, your network or the page that you came from is not allowed.", "instance": format!("urn:uuid:{id}"),
         "reason": "not_allowed_here", "request_id": id
     });
     assert_eq!(refused.json(), expected);

@@ -5,7 +5,7 @@ use keygate_tests::browser::Browser;
 use keygate_tests::client::Request;
 use serde_json::{Value, json};
 
-use crate::support::{assert_never_trapped, counted, key_of, upstream_header};
+use crate::support::{assert_never_trapped, counted, keep_picture, key_of, upstream_header};
 
 const ACCEPT: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 
@@ -30,16 +30,6 @@ fn page_url(stack: &Stack) -> String {
 
 fn as_browser(stack: &Stack, path: &str) -> Request {
     stack.get(path).header("accept", ACCEPT)
-}
-
-/// For whoever wants to look at it: `KEYGATE_SCREENSHOTS` names a directory.
-fn keep_picture(browser: &Browser, name: &str) {
-    let picture = browser.screenshot();
-    assert!(picture.starts_with(b"\x89PNG"));
-    if let Some(directory) = std::env::var_os("KEYGATE_SCREENSHOTS") {
-        let path = std::path::Path::new(&directory).join(format!("{name}.png"));
-        std::fs::write(path, picture).unwrap();
-    }
 }
 
 #[test]

@@ -26,14 +26,17 @@ fn a_signed_link_passes_and_the_token_does_not_reach_the_upstream() {
 #[test]
 fn a_refused_link_is_a_page_that_no_cache_keeps() {
     let stack = Stack::start();
-    let refused = stack.get("/media/cat.jpg").send();
+    let refused = stack
+        .get("/media/cat.jpg")
+        .header("accept", "text/html")
+        .send();
     assert_eq!(refused.status, 403);
     let header = |name| refused.header(name).unwrap_or_default();
     assert_eq!(header("content-type"), "text/html; charset=utf-8");
     assert_eq!(header("cache-control"), "no-store");
     assert_eq!(header("x-content-type-options"), "nosniff");
     assert!(header("content-security-policy").starts_with("default-src 'none'"));
-    assert!(refused.text().contains("This link needs a signature."));
+    assert!(refused.text().contains("<h1>This link is incomplete</h1>"));
     assert_eq!(stack.echo.count(), 0);
     // The log says more than the client learns.
     stack
@@ -206,7 +209,7 @@ fn anything_else_is_denied_in_the_form_that_the_client_prefers() {
     );
     assert_eq!(
         grpc.header("grpc-message").as_deref(),
-        Some("A credential is required.")
+        Some("You are not signed in. Sign in, or send an API key.")
     );
     assert_eq!(stack.echo.count(), 0);
     assert_never_trapped(&stack);

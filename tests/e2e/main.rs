@@ -25,6 +25,7 @@ mod memory;
 mod once;
 mod opaque;
 mod outages;
+mod pages;
 mod referrers;
 mod rules;
 mod sessions;

@@ -5,6 +5,7 @@ use std::process::Command;
 use keygate_core::app_key::{KeyRingId, MasterSecret, Prefix, mac};
 use keygate_core::secret::{RingEntry, Secret};
 use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256};
+use keygate_tests::browser::Browser;
 use keygate_tests::client::Response;
 use keygate_tests::envoy::Envoy;
 use keygate_tests::service::{APP_KEYS, CreatedKey, MEDIA, keygate};
@@ -25,6 +26,17 @@ pub fn sign(path: &str, more: &[&str]) -> String {
     let link = String::from_utf8(signed.stdout).unwrap().trim().to_owned();
     leaks::credential("link", link.as_bytes());
     link
+}
+
+/// Checks that a browser shows something. `KEYGATE_SCREENSHOTS` names a directory that keeps
+/// the picture.
+pub fn keep_picture(browser: &Browser, name: &str) {
+    let picture = browser.screenshot();
+    assert!(picture.starts_with(b"\x89PNG"));
+    if let Some(directory) = std::env::var_os("KEYGATE_SCREENSHOTS") {
+        let path = std::path::Path::new(&directory).join(format!("{name}.png"));
+        std::fs::write(path, picture).unwrap();
+    }
 }
 
 /// The token of a native link, for a target on this host.

@@ -179,6 +179,44 @@ impl Browser {
         );
     }
 
+    /// Renders every page in the dark scheme, or in the light one, from now on.
+    pub fn prefer(&self, scheme: &str) {
+        let feature = json!({ "name": "prefers-color-scheme", "value": scheme });
+        self.devtools(
+            "Emulation.setEmulatedMedia",
+            &json!({ "features": [feature] }),
+        );
+    }
+
+    /// Gives the page the width and height of another screen, in CSS pixels.
+    pub fn resize(&self, width: u32, height: u32) {
+        self.devtools(
+            "Emulation.setDeviceMetricsOverride",
+            &json!({ "width": width, "height": height, "deviceScaleFactor": 2, "mobile": width < 600 }),
+        );
+    }
+
+    /// The value of an expression in the page.
+    #[must_use]
+    pub fn value_of(&self, expression: &str) -> Value {
+        let script = json!({ "script": format!("return {expression}"), "args": [] });
+        self.post("/execute/sync", &script)
+    }
+
+    /// Runs a script in the page.
+    pub fn run(&self, script: &str) {
+        self.post("/execute/sync", &json!({ "script": script, "args": [] }));
+    }
+
+    /// What a promise of the page resolves to, or its error as a text.
+    #[must_use]
+    pub fn promised(&self, expression: &str) -> Value {
+        let script = format!(
+            "const done = arguments[0]; ({expression}).then(done, error => done(String(error)))"
+        );
+        self.post("/execute/async", &json!({ "script": script, "args": [] }))
+    }
+
     fn devtools(&self, command: &str, parameters: &Value) {
         let body = json!({ "cmd": command, "params": parameters });
         self.post("/goog/cdp/execute", &body);

@@ -4,7 +4,9 @@ mod accept;
 mod authenticate;
 mod blanks;
 mod content;
+mod page;
 mod template;
+mod words;
 
 use std::borrow::Cow;
 use std::cell::LazyCell;
@@ -21,7 +23,10 @@ pub use authenticate::Authenticate;
 use blanks::Fields;
 pub use blanks::{Blanks, PLACEHOLDERS, Spelling};
 use content::Content;
+pub use page::Page;
+use page::UNBRANDED;
 pub use template::{Bodies, Form, Json, Reply, Template};
+use words::Words;
 
 /// What was asked for, which decides status and wording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +77,8 @@ pub struct Voice<'a> {
     pub rule: &'a str,
     /// The rule's answer; without one the client's preference decides.
     pub template: Option<&'a Template>,
+    /// The standard page of the policy; without one, a page without a brand.
+    pub page: Option<&'a Page>,
     /// What a 401 asks for.
     pub authenticate: Option<&'a Authenticate>,
     /// What the method needs, for a credential that lacks it.
@@ -111,12 +118,7 @@ impl Refusal {
     }
 
     fn message(self) -> &'static str {
-        match (self.scheme, self.reason.public()) {
-            (Scheme::SignedUrl, PublicReason::MissingCredential) => "This link needs a signature.",
-            (Scheme::SignedUrl, PublicReason::InvalidCredential) => "This link is not valid.",
-            (Scheme::SignedUrl, PublicReason::Expired) => "This link has expired.",
-            (_, reason) => reason.message(),
-        }
+        Words::of(self).message
     }
 
     /// The answer to the client who sent `headers`, from the rule's template or in the
@@ -139,7 +141,7 @@ impl Refusal {
         };
         let fields = Fields {
             reason: public.code(),
-            message: self.message(),
+            words: Words::of(self),
             status,
             request_id,
             rule,
@@ -147,13 +149,16 @@ impl Refusal {
         };
         let content = match reply.map(|it| &it.form) {
             // Envoy puts the body into grpc-message.
-            _ if is_grpc => Content::of("text/plain", fields.message.to_owned()),
+            _ if is_grpc => Content::of("text/plain", fields.words.message.to_owned()),
             Some(Form::Redirect(to)) => Content {
                 location: Some(to.fill(&fields)),
                 ..Content::of("", String::new())
             },
             Some(Form::Bodies(bodies)) => fields.body(bodies, &accepted(headers)),
-            None => fields.default_body(&accepted(headers)),
+            Some(Form::Standard) | None => {
+                let page = voice.page.unwrap_or(&UNBRANDED);
+                fields.default_body(&accepted(headers), page)
+            }
         };
         let mut answer = content.headers();
         for value in voice
@@ -196,7 +201,7 @@ impl Refusal {
         let is_safe = [&b"GET"[..], b"HEAD"].contains(&first(headers, b":method"));
         match (reply.status, &reply.form) {
             (Some(status), _) => status,
-            (None, Form::Bodies(_)) => self.status(),
+            (None, Form::Bodies(_) | Form::Standard) => self.status(),
             // Some clients would send a body there again after a 302: RFC 9110 section 15.4.4.
             (None, Form::Redirect(_)) => {
                 if is_safe {

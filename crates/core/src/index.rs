@@ -134,6 +134,7 @@ mod tests {
             scopes: Vec::new(),
             mode: Mode::Block,
             deny: None,
+            page: crate::answer::Page::new(&crate::brand::Brand::default()).into(),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use crate::answer::{Denial, Refusal, Scheme, Voice};
+use crate::answer::{Denial, Page, Refusal, Scheme, Voice};
 use crate::app_key::KeyHash;
 use crate::assertion::Issuer;
 use crate::cache::CacheBounds;
@@ -47,6 +47,8 @@ pub struct Policy {
     pub path_tokens: Rc<[String]>,
     /// Where credentials may stand: none passes on, whichever rule a request matched.
     pub carriers: Carriers,
+    /// The standard page of a refusal.
+    pub page: Rc<Page>,
     /// Who vouches for it, towards an upstream that must not trust headers.
     pub assertion: Option<Issuer>,
     /// What the configuration says and hardly means, to be logged once. No message holds a
@@ -185,6 +187,7 @@ impl Policy {
         let refuse = |reason| {
             let scheme = Scheme::None;
             let voice = Voice {
+                page: Some(&self.page),
                 path_tokens: &self.path_tokens,
                 secret_parameters: &self.carriers.parameters,
                 ..Voice::default()

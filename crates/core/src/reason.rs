@@ -252,23 +252,6 @@ impl PublicReason {
             Self::Unavailable => "unavailable",
         }
     }
-
-    /// A sentence for the person in front of it.
-    pub fn message(self) -> &'static str {
-        match self {
-            Self::AmbiguousRequest => "The request can be read in more than one way.",
-            Self::MissingCredential => "A credential is required.",
-            Self::InvalidCredential => "The credential is not valid.",
-            Self::Expired => "The credential has expired.",
-            Self::InsufficientScope => "The credential does not permit this.",
-            Self::ChallengeRequired => {
-                "A browser has to pass a challenge here first. Open this address in one."
-            }
-            Self::NotAllowedHere => "This is not allowed here.",
-            Self::RateLimited => "Too many credentials were not valid. Try again later.",
-            Self::Unavailable => "This cannot be checked right now. Try again.",
-        }
-    }
 }
 
 #[cfg(test)]

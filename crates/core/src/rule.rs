@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::answer::{Authenticate, Refusal, Scheme, Template, Voice};
+use crate::answer::{Authenticate, Page, Refusal, Scheme, Template, Voice};
 use crate::carriers::Carriers;
 use crate::challenge::{Challenge, Step};
 use crate::credential::Carrier;
@@ -49,6 +49,8 @@ pub struct Rule {
     pub allow_preflight: bool,
     /// The body of a refusal; without it the client's preference decides.
     pub deny: Option<Rc<Template>>,
+    /// The standard page of a refusal.
+    pub page: Rc<Page>,
     /// What a 401 asks for.
     pub authenticate: Authenticate,
     /// Where the links and sessions stand that it names: what is there does not pass on.
@@ -266,6 +268,7 @@ impl Rule {
         Voice {
             rule: &self.name,
             template: self.deny.as_deref(),
+            page: Some(&self.page),
             authenticate: Some(&self.authenticate),
             needed_scopes: self.needed_scopes(method),
             secret_parameters: &self.secret_parameters,

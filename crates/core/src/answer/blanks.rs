@@ -1,12 +1,23 @@
 //! Texts with blanks, taken apart once and filled in for each refusal.
 
 use super::Json;
+use super::words::Words;
 use crate::cut::cut;
-use crate::json;
 use crate::path::{is_unreserved, upper_digit};
+use crate::{html, json};
 
 /// The names that may stand in braces.
-pub const PLACEHOLDERS: [&str; 6] = ["reason", "message", "status", "request_id", "rule", "url"];
+pub const PLACEHOLDERS: [&str; 9] = [
+    "reason",
+    "message",
+    "title",
+    "explanation",
+    "advice",
+    "status",
+    "request_id",
+    "rule",
+    "url",
+];
 
 /// A text with blanks.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +46,9 @@ pub enum Spelling {
 enum Blank {
     Reason,
     Message,
+    Title,
+    Explanation,
+    Advice,
     Status,
     RequestId,
     Rule,
@@ -44,7 +58,7 @@ enum Blank {
 /// The values that a template may name.
 pub(super) struct Fields<'a> {
     pub reason: &'static str,
-    pub message: &'static str,
+    pub words: Words,
     pub status: u16,
     pub request_id: &'a str,
     pub rule: &'a str,
@@ -157,6 +171,9 @@ impl Blank {
         Some(match name {
             "reason" => Self::Reason,
             "message" => Self::Message,
+            "title" => Self::Title,
+            "explanation" => Self::Explanation,
+            "advice" => Self::Advice,
             "status" => Self::Status,
             "request_id" => Self::RequestId,
             "rule" => Self::Rule,
@@ -170,33 +187,20 @@ impl Fields<'_> {
     fn write(&self, blank: Blank, spelling: Spelling, to: &mut String) {
         let value = match blank {
             Blank::Reason => self.reason,
-            Blank::Message => self.message,
+            Blank::Message => self.words.message,
+            Blank::Title => self.words.title,
+            Blank::Explanation => self.words.explanation,
+            Blank::Advice => self.words.advice,
             Blank::Status => return to.push_str(&self.status.to_string()),
             Blank::RequestId => self.request_id,
             Blank::Rule => self.rule,
             Blank::Url => return percent_encode(to, (self.url)()),
         };
         match (spelling, blank) {
-            // Our own words: there is nothing to escape.
-            (Spelling::Json, Blank::Reason | Blank::Message) | (Spelling::Plain, _) => {
-                to.push_str(value);
-            }
+            (Spelling::Plain, _) => to.push_str(value),
             (Spelling::Json, _) => json::escape(to, value),
-            (Spelling::Html, _) => escape_html(to, value),
+            (Spelling::Html, _) => html::escape(to, value),
             (Spelling::Url, _) => percent_encode(to, value),
-        }
-    }
-}
-
-fn escape_html(to: &mut String, text: &str) {
-    for character in text.chars() {
-        match character {
-            '&' => to.push_str("&amp;"),
-            '<' => to.push_str("&lt;"),
-            '>' => to.push_str("&gt;"),
-            '"' => to.push_str("&quot;"),
-            '\'' => to.push_str("&#39;"),
-            other => to.push(other),
         }
     }
 }

@@ -1,14 +1,19 @@
 //! The body of a refusal in the form that the client prefers, and the headers of a body.
 
+use std::borrow::Cow;
+
 use arrayvec::ArrayVec;
 
 use super::blanks::Fields;
-use super::{Blanks, Bodies, Headers, Spelling, accept};
+use super::page::Page;
+use super::{Blanks, Bodies, Headers, accept};
 use crate::json::Object;
 
 /// What goes out beside status and standard headers.
 pub(super) struct Content {
     pub kind: &'static str,
+    /// The content security policy of a page; without one, that of configured pages.
+    pub security: Option<String>,
     pub text: String,
     /// Whether another `accept` would have brought another body.
     pub is_negotiated: bool,
@@ -19,6 +24,7 @@ impl Content {
     pub fn of(kind: &'static str, text: String) -> Self {
         Self {
             kind,
+            security: None,
             text,
             is_negotiated: false,
             location: None,
@@ -31,13 +37,17 @@ impl Content {
             (!self.kind.is_empty()).then_some(("content-type", self.kind)),
             Some(("cache-control", "no-store")),
             Some(("x-content-type-options", "nosniff")),
-            is_page.then_some(("content-security-policy", CONTENT_SECURITY)),
             self.is_negotiated.then_some(("vary", "accept")),
         ];
         // Room for what a credential is asked for with, too.
         let mut headers = Vec::with_capacity(8);
         let known = known.into_iter().flatten();
         headers.extend(known.map(|(name, value)| (name.into(), value.into())));
+        if is_page {
+            let own = self.security.clone().map(Cow::Owned);
+            let security = own.unwrap_or(CONTENT_SECURITY.into());
+            headers.push(("content-security-policy".into(), security));
+        }
         let location = self.location.clone();
         headers.extend(location.map(|to| ("location".into(), to.into())));
         headers
@@ -51,12 +61,6 @@ pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 
 pub(super) const CONTENT_SECURITY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-pub(super) const DEFAULT_PAGE: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
-     <meta name=\"viewport\" content=\"width=device-width\"><title>{message}</title>\
-     <style>body{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto;\
-     padding:0 1rem}small{opacity:.6}</style>\
-     <h1>{message}</h1><p><small>{status} · {request_id}</small></p></html>\n";
 
 impl Fields<'_> {
     /// The one of these bodies that the client prefers.
@@ -82,13 +86,13 @@ impl Fields<'_> {
     }
 
     /// Problem details for programs, a page for people.
-    pub fn default_body(&self, accept: &str) -> Content {
+    pub fn default_body(&self, accept: &str, page: &Page) -> Content {
         let content = match accept::choose(accept, &[&[PROBLEM, JSON], &["text/html"]]) {
             0 => Content::of(PROBLEM, self.problem()),
-            _ => {
-                let page = Blanks::of(DEFAULT_PAGE, Spelling::Html);
-                Content::of(HTML, page.fill(self))
-            }
+            _ => Content {
+                security: Some(page.security.clone()),
+                ..Content::of(HTML, page.body.fill(self))
+            },
         };
         Content {
             is_negotiated: true,
@@ -101,7 +105,7 @@ impl Fields<'_> {
         let id = self.request_id;
         let instance = is_uuid(id).then(|| format!("urn:uuid:{id}"));
         Object::new()
-            .text("detail", self.message)
+            .text("detail", self.words.message)
             .text_if("instance", instance.as_deref())
             .text("reason", self.reason)
             .text("request_id", id)
@@ -112,14 +116,28 @@ impl Fields<'_> {
     }
 }
 
-/// The reason phrases of RFC 9110, as RFC 9457 section 4.2.1 wants for `about:blank`.
+/// The reason phrases of RFC 9110 and RFC 6585, as RFC 9457 section 4.2.1 wants for
+/// `about:blank`. A policy can set any status from 400 to 599.
 fn title(status: u16) -> &'static str {
     match status {
         400 => "Bad Request",
         401 => "Unauthorized",
+        402 => "Payment Required",
         403 => "Forbidden",
+        404 => "Not Found",
+        406 => "Not Acceptable",
+        409 => "Conflict",
+        410 => "Gone",
+        421 => "Misdirected Request",
+        422 => "Unprocessable Content",
         429 => "Too Many Requests",
-        _ => "Service Unavailable",
+        451 => "Unavailable For Legal Reasons",
+        500 => "Internal Server Error",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        400..500 => "Client Error",
+        _ => "Server Error",
     }
 }
 

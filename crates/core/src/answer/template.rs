@@ -30,6 +30,8 @@ pub enum Form {
     Bodies(Bodies),
     /// Another page: its address, to be filled in.
     Redirect(Blanks),
+    /// Problem details or the standard page, as without a response.
+    Standard,
 }
 
 /// At least one body.

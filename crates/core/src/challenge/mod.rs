@@ -15,6 +15,7 @@ use crate::request::Request;
 use crate::rule::Rule;
 
 pub use login::Login;
+pub use page::Page;
 pub use seal::SealKeys;
 pub use work::ProofOfWork;
 

@@ -114,7 +114,7 @@
   if (!navigator.cookieEnabled || cameBack()) {
     say("Your browser did not keep the result. Please allow cookies for this site, then reload this page.", true);
   } else {
-    say("Calculating. This takes a few seconds; you need not do anything.", false);
+    say("Calculating. This takes a few seconds, and you don't have to do anything.", false);
     work();
   }
 })();

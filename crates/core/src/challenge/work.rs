@@ -1,10 +1,11 @@
 //! Proof of work: the page, its solution, and the clearance that a solution earns.
 
+use std::rc::Rc;
 use std::slice;
 
 use sha2::{Digest, Sha256};
 
-use super::page;
+use super::page::Page;
 use super::seal::{Binding, Purpose, SealKeys, decimal};
 use super::{Asked, Reply, SOLUTION_HEADER, Step};
 use crate::credential::{self, Carrier};
@@ -34,6 +35,8 @@ pub struct ProofOfWork {
     pub clearance: Millis,
     /// The name of its cookie.
     pub cookie: String,
+    /// What a browser shows while it computes.
+    pub page: Rc<Page>,
 }
 
 impl ProofOfWork {
@@ -79,8 +82,8 @@ impl ProofOfWork {
         match self.ring.seal(Purpose::Challenge, issued, binding, now) {
             Some(token) => asked.challenge(
                 403,
-                page::headers(),
-                page::body(&token, self.difficulty, asked.request),
+                self.page.headers(),
+                self.page.body(&token, self.difficulty, asked.request),
             ),
             // No secret of the ring counts now: nothing could be checked later either.
             None => asked.refuse(),

@@ -1,5 +1,7 @@
 //! Modes and challenges: how they are written, and what is made of it.
 
+use std::rc::Rc;
+
 use super::form::form;
 use super::{Compiler, member, written};
 use crate::challenge::{Challenge, Login, ProofOfWork, SealKeys};
@@ -101,6 +103,7 @@ impl Compiler<'_> {
             difficulty: difficulty?,
             clearance: clearance?,
             cookie: cookie.to_owned(),
+            page: Rc::clone(&self.challenge_page),
         }))
     }
 

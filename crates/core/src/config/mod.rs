@@ -2,6 +2,7 @@
 //! found here, and named by the path of its field.
 
 mod assertion;
+mod brand;
 mod challenge;
 mod form;
 mod identity;
@@ -27,8 +28,10 @@ pub use signed_url::FORMATS;
 use litemap::LiteMap;
 use tree::{Start, Tree};
 
-use crate::answer::{Authenticate, Template};
+use crate::answer::{Authenticate, Page, Template};
+use crate::brand::Brand;
 use crate::carriers::Carriers;
+use crate::challenge::Page as ChallengePage;
 use crate::failure_limit::FailureLimit;
 use crate::index::Rules;
 use crate::memo::Memo;
@@ -145,6 +148,10 @@ struct Compiler<'a> {
     /// `None` for one that is wrong: that is told once, and not again wherever it is named.
     providers: LiteMap<String, Option<Rc<Provider>>>,
     responses: LiteMap<String, Rc<Template>>,
+    /// What a refused person sees where no response says otherwise.
+    page: Rc<Page>,
+    /// What a browser shows while it computes.
+    challenge_page: Rc<ChallengePage>,
     /// What the links of each ring in Cloudflare's format cover, and whether their stamp is
     /// their end.
     link_scopes: LiteMap<String, signed_url::LinkScope>,
@@ -175,6 +182,8 @@ impl<'a> Compiler<'a> {
             held: Rc::default(),
             providers: LiteMap::new(),
             responses: LiteMap::new(),
+            page: Page::new(&Brand::default()).into(),
+            challenge_page: ChallengePage::new(&Brand::default()).into(),
             link_scopes: LiteMap::new(),
             used_rings: Vec::new(),
             path_tokens: Rc::default(),
@@ -237,6 +246,9 @@ impl<'a> Compiler<'a> {
         }
         self.path_tokens = self.find_path_tokens();
         self.carriers = Carriers::of(self.providers.values().flatten());
+        let brand = self.brand(&written.brand);
+        self.page = Page::new(&brand).into();
+        self.challenge_page = ChallengePage::new(&brand).into();
         for (name, response) in &written.responses.0 {
             self.response(name, response);
         }
@@ -259,6 +271,7 @@ impl<'a> Compiler<'a> {
             path_tokens: Rc::clone(&self.path_tokens),
             carriers: std::mem::take(&mut self.carriers),
             rules: Rules::new(rules),
+            page: Rc::clone(&self.page),
             unmatched: match written.unmatched {
                 written::Unmatched::Deny => Unmatched::Deny,
                 written::Unmatched::Allow => Unmatched::Allow,

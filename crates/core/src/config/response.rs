@@ -28,12 +28,20 @@ const TAKEN: [&str; 17] = [
 impl Compiler<'_> {
     pub(super) fn response(&mut self, name: &str, written: &written::Response) {
         let path = format!("responses.{name}");
-        let Some(form) = self.form(&path, written) else {
-            if written.redirect.is_none() {
-                let bodies = "must hold \"json\", \"html\", \"text\" or \"redirect\"";
-                self.wrong(&path, bodies);
+        let changes_standard = written.status.is_some()
+            || !written.headers.0.is_empty()
+            || !written.reasons.0.is_empty();
+        let form = match self.form(&path, written) {
+            Some(form) => form,
+            None if written.redirect.is_none() && changes_standard => Form::Standard,
+            None => {
+                if written.redirect.is_none() {
+                    let needed = "must hold \"json\", \"html\", \"text\" or \"redirect\"; or \
+                         \"status\", \"headers\" or \"reasons\" of the standard answer";
+                    self.wrong(&path, needed);
+                }
+                return;
             }
-            return;
         };
         let reply = Reply {
             status: self.status(&path, written.status, &form),
@@ -111,7 +119,9 @@ impl Compiler<'_> {
     fn status(&mut self, path: &str, status: Option<u16>, form: &Form) -> Option<u16> {
         let status = status?;
         let (fits, wanted) = match form {
-            Form::Bodies(_) => ((400..=599).contains(&status), "must be 400 to 599"),
+            Form::Bodies(_) | Form::Standard => {
+                ((400..=599).contains(&status), "must be 400 to 599")
+            }
             Form::Redirect(_) => (
                 [302, 303, 307].contains(&status),
                 "must be 302, 303 or 307 beside \"redirect\"",

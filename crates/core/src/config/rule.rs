@@ -81,6 +81,7 @@ impl Compiler<'_> {
             allowed_referrers,
             allow_preflight: written.preflight == Some(written::Preflight::Allow),
             deny: deny.flatten(),
+            page: Rc::clone(&self.page),
             authenticate,
             carriers,
             secret_parameters: Rc::clone(&self.carriers.parameters),

@@ -143,6 +143,7 @@ fn every_written_type_is_read_as_serde_would() {
     values.agree::<written::Identity>();
     values.agree::<written::KeyService>();
     values.agree::<written::Challenge>();
+    values.agree::<super::brand::Written>();
     values.agree::<written::HeaderMatch>();
     values.0.push(listing(&values));
     values.agree::<written::Match>();

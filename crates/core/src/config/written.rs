@@ -33,6 +33,8 @@ form! {
         pub rules: Vec<Rule>,
         /// What holds when no rule matches. There is no default.
         pub unmatched: Unmatched,
+        /// How the pages look that Keygate itself serves. Default: without a name and a logo.
+        pub brand: Option<super::brand::Written>,
         /// Bodies of refusals by name; a rule takes one by `deny`.
         #[serde(default)]
         pub responses: UniqueMap<Response>,
@@ -298,10 +300,11 @@ form! {
 }
 
 form! {
-    /// An answer; those in `reasons` have no `reasons` of their own.
+    /// An answer; those in `reasons` have no `reasons` of their own. Without a body and a
+    /// redirect it changes the standard answer: problem details, or a page in the `brand`.
     pub struct Response {
-        /// JSON; `{reason}`, `{message}`, `{status}`, `{request_id}`, `{rule}` and `{url}` in its
-        /// texts are filled.
+        /// JSON; `{reason}`, `{message}`, `{title}`, `{explanation}`, `{advice}`, `{status}`,
+        /// `{request_id}`, `{rule}` and `{url}` in its texts are filled.
         pub json: Option<Json>,
         /// A page; the same words are filled, escaped.
         pub html: Option<String>,

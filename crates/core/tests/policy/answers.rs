@@ -54,3 +54,53 @@ fn a_cache_learns_that_the_form_of_an_answer_depends_on_accept() {
         assert_eq!(header(&denial, "vary").as_deref(), Some("accept"));
     }
 }
+
+fn refused_as_html(json: &Value, target: &str) -> Denial {
+    let headers = get(target, &[("accept", "text/html")]);
+    match policy(json, SECRET).decide(&headers, &facts(&NothingKnown, None, NOW)) {
+        Verdict::Deny(denial) => denial,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_response_changes_the_status_of_the_standard_answer() {
+    let mut json = demo();
+    json["responses"]["api"] = json!({ "status": 404, "headers": { "x-title": "{title}" },
+        "reasons": { "missing_credential": { "status": 410 } } });
+    let page = refused_as_html(&json, "/api/x");
+    assert_eq!(page.status, 410);
+    let kind = header(&page, "content-type").unwrap();
+    assert_eq!(kind, "text/html; charset=utf-8");
+    assert_eq!(header(&page, "x-title").unwrap(), "You are not signed in");
+    assert!(page.body.contains("<h1>You are not signed in</h1>"));
+    let headers = get("/api/x", &[]);
+    let verdict = policy(&json, SECRET).decide(&headers, &facts(&NothingKnown, None, NOW));
+    let Verdict::Deny(program) = verdict else {
+        panic!("there is no key");
+    };
+    let problem: Value = serde_json::from_str(&program.body).unwrap();
+    assert_eq!(
+        (&problem["status"], &problem["title"]),
+        (&json!(410), &json!("Gone"))
+    );
+}
+
+#[test]
+fn the_brand_is_on_every_page_of_a_policy() {
+    let mut json = demo();
+    json["brand"] = json!({ "name": "Acme", "color": "#aa0011" });
+    json["rules"][0]["deny"] = Value::Null;
+    let rules = json["rules"].as_array_mut().unwrap();
+    rules.push(
+        json!({ "name": "work", "match": { "path": "/work/**" }, "require": "key",
+        "mode": "challenge", "challenge": { "secrets": "media" } }),
+    );
+    for target in ["/nowhere", "/a//b", "/either/x"] {
+        let page = refused_as_html(&json, target);
+        assert!(
+            page.body.contains("<p class=\"brand\">Acme</p>"),
+            "{target}"
+        );
+    }
+}

@@ -200,7 +200,10 @@ fn a_refusal_has_the_body_of_its_rule() {
         "keygate_denied{reason=missing_credential,rule=api}"
     );
     let page = denied(&get("/media/x", &[]), Knowledge::Unknown);
-    assert_eq!(page.body, "<h1>This link needs a signature.</h1>");
+    assert_eq!(
+        page.body,
+        "<h1>This link is incomplete. It may have been cut off when it was copied.</h1>"
+    );
     assert_eq!(page.status, 403);
 }
 

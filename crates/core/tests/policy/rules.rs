@@ -167,7 +167,7 @@ fn scopes_are_needed_by_method() {
         .find(|(name, _)| *name == "www-authenticate")
         .unwrap();
     let expected = "Bearer realm=\"keygate\", error=\"insufficient_scope\", \
-                    error_description=\"The credential does not permit this.\", scope=\"files:write admin files:delete\"";
+                    error_description=\"You don't have permission. Your API key or account isn't allowed to do this.\", scope=\"files:write admin files:delete\"";
     assert_eq!(challenge.1, expected);
 }
 

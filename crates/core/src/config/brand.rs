@@ -1,0 +1,44 @@
+//! `"brand"`: how it is written, and what is made of it.
+
+use super::Compiler;
+use super::form::form;
+use crate::brand::{Brand, Color, Help, Logo, Name};
+
+form! {
+    /// How the pages look that Keygate itself serves: the standard page of a refusal, and the
+    /// page of a challenge.
+    #[schemars(rename = "Brand")]
+    pub struct Written {
+        /// The name of the site or its operator, 1 to 64 characters. Default: none.
+        #[schemars(length(min = 1, max = 64))]
+        pub name: Option<String>,
+        /// The accent colour as #rrggbb; text in it is toned until it can be read in light and
+        /// dark. Default: #2563eb.
+        #[schemars(extend("pattern" = "^#[0-9A-Fa-f]{6}$"))]
+        pub color: Option<String>,
+        /// The logo as a data URL in base64: PNG, WebP or SVG of at most 16 KiB. Default: none.
+        #[schemars(extend("pattern" = "^data:image/(png|webp|svg\\+xml);base64,[A-Za-z0-9+/=]+$"))]
+        pub logo: Option<String>,
+        /// Where a person finds help: an https: or mailto: URL. Default: none.
+        #[schemars(extend("pattern" = "^(https://|mailto:)"))]
+        pub help: Option<String>,
+    }
+}
+
+impl Compiler<'_> {
+    pub(super) fn brand(&mut self, written: &Option<Written>) -> Brand {
+        let Some(written) = written else {
+            return Brand::default();
+        };
+        let (name, color) = (written.name.as_deref(), written.color.as_deref());
+        let (logo, help) = (written.logo.as_deref(), written.help.as_deref());
+        Brand {
+            name: name.and_then(|it| self.checked("brand.name", Name::parse(it))),
+            color: color
+                .and_then(|it| self.checked("brand.color", Color::parse(it)))
+                .unwrap_or_default(),
+            logo: logo.and_then(|it| self.checked("brand.logo", Logo::parse(it))),
+            help: help.and_then(|it| self.checked("brand.help", Help::parse(it))),
+        }
+    }
+}
