@@ -29,8 +29,11 @@ pub const CALLERS: u32 = 1_000;
 /// How long all of it is valid.
 const LIFETIME_SECS: u64 = 2 * 3600;
 
-/// The policy of the demo with one more rule: native links under `/native/`.
+/// The policy of the demo with links in Cloudflare's format under `/media/`, and one more rule:
+/// native links under `/native/`.
 pub fn edit_policy(policy: &mut Value) {
+    policy["providers"]["media-link"] = json!({ "type": "signed_url", "format": "cloudflare",
+        "secrets": "media", "parameter": "verify", "ttl": "3h" });
     policy["providers"]["native-link"] = json!({
         "type": "signed_url", "format": "keygate", "secrets": "media", "max_lifetime": "7d"
     });

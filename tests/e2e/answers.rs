@@ -101,7 +101,7 @@ fn a_redirect_comes_back_to_this_site() {
         all(&refused, "location"),
         ["/get?u=%2Fmedia%2Fcat.jpg%3Fa%3D1"]
     );
-    let refused = stack.get("/media/cat.jpg?verify=1-abc").send();
+    let refused = stack.get("/media/cat.jpg?kg=kg1.x.x").send();
     assert_eq!((refused.status, refused.text().as_str()), (403, "<p>"));
 }
 

@@ -4,7 +4,7 @@
 use keygate_tests::{Stack, client};
 use serde_json::json;
 
-use crate::support::{assert_never_trapped, counted, sign};
+use crate::support::{assert_never_trapped, cloudflare_links, counted, sign_cloudflare as sign};
 
 /// What is sent, and why it must fail; `reason` is empty where Envoy itself may refuse it
 /// first (a token in the path may hold `%2F`).
@@ -163,7 +163,10 @@ fn attacks() -> Vec<Attack> {
 #[test]
 fn no_attack_on_a_signed_link_reaches_the_upstream() {
     let stack = Stack::builder()
-        .edit_policy(|policy| policy["providers"]["media-link"]["header"] = json!("x-link"))
+        .edit_policy(|policy| {
+            cloudflare_links(policy);
+            policy["providers"]["media-link"]["header"] = json!("x-link");
+        })
         .start();
     for attack in attacks() {
         let counter = format!("keygate_decision.deny.{}", attack.reason);

@@ -4,7 +4,7 @@
 use keygate_tests::Stack;
 use serde_json::{Value, json};
 
-use crate::support::{call, key_of, sign, upstream_header};
+use crate::support::{call, key_of, sign, sign_cloudflare, upstream_header};
 
 /// A stack with a rule for each of these providers, below a path of its name.
 fn stack(providers: &[(&str, Value)]) -> Stack {
@@ -113,7 +113,7 @@ fn content_digest_is_asked_for_with_a_body_alone() {
 fn a_link_for_the_path_alone_leaves_the_query_to_the_client() {
     let provider = json!({ "format": "cloudflare", "message": "path", "ttl": "1h" });
     let stack = stack(&[("worker", provider)]);
-    let link = sign("/worker/cat.jpg?w=1", &["--set", "message=path"]);
+    let link = sign_cloudflare("/worker/cat.jpg?w=1", &["--set", "message=path"]);
     for query in ["w=1", "w=2&h=3", "a|b"] {
         let link = link.replace("w=1", query);
         let answer = stack.get(&link).send();

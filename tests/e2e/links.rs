@@ -4,7 +4,7 @@ use keygate_tests::Stack;
 use keygate_tests::service::MEDIA;
 use serde_json::json;
 
-use crate::support::{counted, sign};
+use crate::support::{cloudflare_links, counted, sign_cloudflare as sign};
 
 fn reason_of(stack: &Stack, target: &str, reason: &str) {
     let counter = format!("keygate_decision.deny.{reason}");
@@ -20,7 +20,7 @@ fn reason_of(stack: &Stack, target: &str, reason: &str) {
 
 #[test]
 fn a_link_fails_for_anything_but_what_was_signed() {
-    let stack = Stack::start();
+    let stack = Stack::builder().edit_policy(cloudflare_links).start();
     let link = sign("/media/cat.jpg", &[]);
     let token = link.split_once('?').unwrap().1;
     for (target, reason) in [
@@ -126,7 +126,7 @@ fn every_ambiguous_path_is_refused_before_it_reaches_a_rule() {
 
 #[test]
 fn the_rest_of_the_query_is_forwarded_byte_for_byte() {
-    let stack = Stack::start();
+    let stack = Stack::builder().edit_policy(cloudflare_links).start();
     for target in [
         "/media/a?x=%41%2f&y=a+b&&z=",
         "/media/a?&",
@@ -145,6 +145,7 @@ fn the_rest_of_the_query_is_forwarded_byte_for_byte() {
 fn a_token_in_a_header_is_taken_and_stripped() {
     let stack = Stack::builder()
         .edit_policy(|policy| {
+            cloudflare_links(policy);
             let link = &mut policy["providers"]["media-link"];
             link["header"] = json!("x-link");
             link["base64"] = json!("url");
@@ -184,6 +185,7 @@ fn an_absolute_expiry_is_kept() {
 fn a_ring_takes_links_of_the_old_secret_and_of_the_new() {
     let stack = Stack::builder()
         .edit_policy(|policy| {
+            cloudflare_links(policy);
             policy["secrets"]["media"] = json!([
                 { "id": "new", "env": "KEYGATE_EDGE_TOKEN" },
                 { "id": "old", "env": "KEYGATE_MEDIA" }
@@ -193,6 +195,7 @@ fn a_ring_takes_links_of_the_old_secret_and_of_the_new() {
     let new = {
         let signed = std::process::Command::new(keygate_tests::service::keygate())
             .args(["sign", "/media/a", "--secret-env", "NEW"])
+            .args(["--format", "cloudflare"])
             .env("NEW", keygate_tests::service::EDGE_TOKEN)
             .output()
             .unwrap();
@@ -205,6 +208,7 @@ fn a_ring_takes_links_of_the_old_secret_and_of_the_new() {
 #[test]
 fn neither_token_nor_secret_is_logged() {
     let stack = Stack::builder()
+        .edit_policy(cloudflare_links)
         .envoy(|envoy| envoy.log_level("wasm:trace"))
         .start();
     let link = sign("/media/cat.jpg", &[]);

@@ -8,6 +8,8 @@ use keygate_tests::service::MEDIA;
 use keygate_tests::signers::Signer;
 use serde_json::{Value, json};
 
+use crate::support::cloudflare_links;
+
 /// RFC 8410 section 10.3: a key that everybody knows, and the public one to it.
 const PRIVATE_KEY: &str = "-----BEGIN PRIVATE KEY-----
 MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC
@@ -32,6 +34,7 @@ fn stack() -> Stack {
                 "algorithm": "EdDSA", "secrets": "edge", "max_lifetime": "1h" });
             providers["expiring"] = json!({ "type": "signed_url", "format": "cloudflare",
                 "secrets": "expiring", "stamp": "expires", "max_lifetime": "1h", "base64": "url" });
+            cloudflare_links(policy);
             let rules = policy["rules"].as_array_mut().unwrap();
             for name in ["native", "edge", "expiring"] {
                 let path = format!("/{name}/**");

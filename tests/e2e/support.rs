@@ -12,11 +12,38 @@ use keygate_tests::service::{APP_KEYS, CreatedKey, MEDIA, keygate};
 use keygate_tests::{Stack, leaks, wait};
 use serde_json::{Value, json};
 
-/// Signs a path as a user would: with the command line. `more` are its options.
+/// Signs a path as a user would, with the command line. Options with a `--format` stand alone.
+/// Without one it is a link of the demo: native, for every host, and for three hours.
 pub fn sign(path: &str, more: &[&str]) -> String {
+    let native = [
+        "--key-id",
+        "demo",
+        "--option",
+        "host=*",
+        "--expires-in",
+        "3h",
+    ];
+    match more.contains(&"--format") {
+        true => signed(path, more),
+        false => signed(path, &[&native, more].concat()),
+    }
+}
+
+/// Signs a path in Cloudflare's format, for a demo with [`cloudflare_links`].
+pub fn sign_cloudflare(path: &str, more: &[&str]) -> String {
+    signed(path, &[&["--format", "cloudflare"], more].concat())
+}
+
+/// Makes the demo take links in Cloudflare's format.
+pub fn cloudflare_links(policy: &mut Value) {
+    policy["providers"]["media-link"] = json!({ "type": "signed_url", "format": "cloudflare",
+        "secrets": "media", "parameter": "verify", "ttl": "3h" });
+}
+
+fn signed(path: &str, options: &[&str]) -> String {
     let signed = Command::new(keygate())
-        .args(["sign", path, "--secret-env", "KEYGATE_MEDIA"])
-        .args(more)
+        .args(["sign", path])
+        .args(options)
         .env("KEYGATE_MEDIA", MEDIA)
         .output()
         .unwrap();

@@ -26,6 +26,9 @@ const GIVEN: &str = "KEYGATE_GIVEN_SECRET";
 /// The token for a key service that nothing here calls.
 const TOKEN: &str = "KEYGATE_UNUSED_TOKEN";
 
+/// What `sign` and `verify` take without `--format`: what new links should use.
+const DEFAULT_FORMAT: &str = "keygate";
+
 /// Bounds for formats that ask for one, the widest first.
 const LIFETIMES: [&str; 4] = ["367d", "30d", "7d", "1d"];
 
@@ -43,7 +46,7 @@ pub struct Args {
         conflicts_with = "policy"
     )]
     encoding: Option<Encoding>,
-    /// The id of the secret, for formats whose links name it. Default: cli
+    /// The id of the secret in its ring: links of keygate and other formats name it. Default: cli
     #[arg(
         long,
         value_name = "ID",
@@ -62,7 +65,7 @@ pub struct Args {
         requires = "policy"
     )]
     provider: Option<String>,
-    /// The format of the link. Default: cloudflare
+    /// The format of the link. Default: keygate
     #[arg(
         long,
         value_parser = clap::builder::PossibleValuesParser::new(FORMATS.iter().copied()),
@@ -150,7 +153,7 @@ impl Args {
     pub fn format(&self) -> Option<&str> {
         match self.policy {
             Some(_) => None,
-            None => Some(self.format.as_deref().unwrap_or("cloudflare")),
+            None => Some(self.format.as_deref().unwrap_or(DEFAULT_FORMAT)),
         }
     }
 

@@ -20,19 +20,22 @@ use crate::{output, reasons};
 const EXAMPLES: &str = "\
 Examples:
   export KEYGATE_MEDIA=$(openssl rand -hex 32)
-  keygate sign https://media.example.com/video/cat.mp4
-  keygate sign /video/cat.mp4                        a path in, a path out
-  keygate sign '/video/cat.mp4?quality=hd' --base64 url
-  keygate sign /video/cat.mp4 --expires-in 10m       for a provider with \"stamp\": \"expires\"
-  keygate sign /video/1/index.m3u8 --policy policy.json --provider media --prefix /video/1/ \\
-    --expires-in 3h
+  keygate sign https://media.example.com/video/cat.mp4 --key-id 2026-11 --expires-in 3h
+  keygate sign /video/cat.mp4 --key-id 2026-11 --expires-in 3h --option host='*'
+                                                     a path in, a path out, for every host
+  keygate sign https://media.example.com/video/1/index.m3u8 --policy policy.json \\
+    --provider media --prefix /video/1/ --expires-in 3h
+  keygate sign '/video/cat.mp4?quality=hd' --format cloudflare --base64 url
   keygate sign https://store.example.com/cat.jpg --format s3 --set region=eu-west-1 \\
     --key-id AKIAIOSFODNN7EXAMPLE --secret-file secret.txt --expires-in 1h
 
 With --policy the link is what that provider takes, and its secrets come from the
-environment. Otherwise the options describe a provider. Of the format cloudflare,
-without --expires-in or --expires-at the link says when it was made, and the ttl of
-the provider says how long it lives.";
+environment. Otherwise the options describe a provider. Without --format the link has
+the native format keygate. It names the id of its secret, says when it ends, and is for
+the host of the URL.
+
+A link of the format cloudflare without --expires-in and --expires-at says when it was
+made, and the ttl of the provider says how long it lives.";
 
 /// Sign a URL or a path.
 #[derive(clap::Args)]

@@ -15,8 +15,9 @@ use crate::reasons::explain;
 
 const EXAMPLES: &str = "\
 Examples:
-  keygate verify 'https://media.example.com/cat.mp4?verify=1700000000-…'
-  keygate verify '/cat.mp4?verify=1700000000-…' --ttl 10m --now 2026-11-22T12:00:00Z
+  keygate verify 'https://media.example.com/cat.mp4?kg=kg1.…' --key-id 2026-11
+  keygate verify '/cat.mp4?verify=1700000000-…' --format cloudflare --ttl 10m \\
+    --now 2026-11-22T12:00:00Z
   keygate verify 'https://media.example.com/cat.mp4?kg=kg1.…' --policy policy.json --explain
 
 With --policy, the whole policy decides the request, as the filter does: give the URL

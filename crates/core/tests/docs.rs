@@ -157,13 +157,23 @@ fn new_key() -> NewAppKey {
     master.generate(&prefix, kid, &mut |bytes| bytes.fill(5))
 }
 
-/// The path, signed at this second with the one secret of this page.
+/// The path, signed at this second with the one secret of this page, for three hours.
 fn signed(path: &str, at: u64) -> String {
-    let links = serde_json::json!({
-        "type": "signed_url", "format": "cloudflare", "secrets": "ring", "ttl": "3h"
-    });
-    let policy = common::policy_of(&links, SECRET);
-    common::signed(&policy, 0, path, UnixMillis::from_secs(at))
+    let links = policy(
+        &serde_json::json!({
+            "version": 1,
+            "secrets": { "media": [{ "id": "2026-11", "env": "KEYGATE_MEDIA" }] },
+            "providers": { "link": { "type": "signed_url", "format": "keygate",
+                "secrets": "media", "max_lifetime": "7d" } },
+            "rules": [{ "name": "all", "match": { "path": "/**" }, "require": "link" }],
+            "unmatched": "deny"
+        }),
+        SECRET,
+    );
+    common::signed_as(&links, 0, path, &|order| {
+        order.now = UnixMillis::from_secs(at);
+        order.expires = Some(UnixMillis::from_secs(at + 3 * 3600));
+    })
 }
 
 #[test]

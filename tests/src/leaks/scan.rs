@@ -52,7 +52,14 @@ const ENVOYS_OWN: [&str; 3] = ["http", "jwt", "router"];
 
 /// How the attacks A5 and A8 spell a parameter into the path: a token there is part of the
 /// name of a file, for Keygate and for all others.
-const MISPLACED: [&str; 3] = ["&verify=", "%26verify=", "%3Fverify="];
+const MISPLACED: [&str; 6] = [
+    "&verify=",
+    "%26verify=",
+    "%3Fverify=",
+    "&kg=",
+    "%26kg=",
+    "%3Fkg=",
+];
 
 impl Source {
     /// The name of its files.

@@ -216,7 +216,8 @@ impl Default for Forge {
 
 fn sign(path: &str) -> String {
     let signed = Command::new(keygate())
-        .args(["sign", path, "--secret-env", "KEYGATE_MEDIA"])
+        .args(["sign", path, "--key-id", "demo"])
+        .args(["--option", "host=*", "--expires-in", "1d"])
         .env("KEYGATE_MEDIA", MEDIA)
         .output()
         .expect("the command line runs");

@@ -1,6 +1,6 @@
 //! `keygate check`: every problem at once, where it stands, and what is hardly meant.
 
-use crate::support::{MASTER, demo_policy, keygate};
+use crate::support::{MASTER, cloudflare_policy, demo_policy, keygate};
 
 /// What is printed about a policy, and on standard error, line by line.
 #[track_caller]
@@ -120,7 +120,7 @@ fn what_stands_around_a_policy_is_recognised() {
 
 #[test]
 fn warnings_leave_the_exit_code_alone_unless_they_are_denied() {
-    let policy = demo_policy()
+    let policy = cloudflare_policy()
         .replace("\"KEYGATE_MEDIA\"", "\"SHORT\"")
         .replace("\"unmatched\": \"deny\"", "\"unmatched\": \"allow\"");
     let (lines, _) = check(&policy, &[], 0);

@@ -3,7 +3,7 @@
 use keygate_core::app_key::{KeyRingId, MasterSecret, Prefix};
 use keygate_core::secret::Secret;
 
-use crate::support::{MASTER, demo_policy, id, keygate};
+use crate::support::{MASTER, cloudflare_policy, demo_policy, id, keygate};
 
 const MEDIA: &str = "another secret of thirty-two byte";
 
@@ -37,7 +37,8 @@ impl Case {
 
 /// A target and a token for it.
 fn signed(target: &str) -> (String, String) {
-    let done = keygate(&["sign", target, "--now", "1700000000"])
+    let sign = ["sign", target, "--now", "1700000000"];
+    let done = keygate(&[&sign[..], &["--format", "cloudflare"]].concat())
         .env("KEYGATE_MEDIA", MEDIA)
         .assert()
         .code(0);
@@ -70,7 +71,7 @@ const AT: [&str; 2] = ["--now", "1700000100"];
 #[test]
 fn a_link_that_holds_is_followed_to_the_upstream() {
     let (link, token) = signed("/media/cat.jpg?size=2");
-    let printed = Case::new(&demo_policy()).explain(&format!("GET {link}"), &AT, 0);
+    let printed = Case::new(&cloudflare_policy()).explain(&format!("GET {link}"), &AT, 0);
     says(
         &printed,
         &[
@@ -118,7 +119,7 @@ fn a_wrong_signature_says_what_was_signed_and_never_what_would_be_right() {
     let (_, token) = signed("/media/cat.jpg/");
     let (right, _) = signed("/media/cat.jpg");
     let request = format!("GET /media/cat.jpg?verify={token}");
-    let printed = Case::new(&demo_policy()).explain(&request, &AT, 1);
+    let printed = Case::new(&cloudflare_policy()).explain(&request, &AT, 1);
     says(
         &printed,
         &[

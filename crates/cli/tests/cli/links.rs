@@ -5,6 +5,8 @@ use crate::support::keygate;
 const KAYAK: &str =
     "/tokenauth/kayak.mp4?verify=1657026353-ZXJWAyFwAgJSY%2B5j3CkJE80TatA33E3MEH4D%2FkSnh7M%3D";
 
+const CLOUDFLARE: [&str; 2] = ["--format", "cloudflare"];
+
 fn stdout(args: &[&str], secret: &str, code: i32) -> String {
     let done = keygate(args)
         .env("KEYGATE_MEDIA", secret)
@@ -16,8 +18,13 @@ fn stdout(args: &[&str], secret: &str, code: i32) -> String {
 #[test]
 fn the_published_link_of_cloudflare_is_signed_and_verified() {
     let sign = ["sign", "/tokenauth/kayak.mp4", "--now", "1657026353"];
+    let sign = [&sign[..], &CLOUDFLARE].concat();
     assert_eq!(stdout(&sign, "cloudflare", 0), format!("{KAYAK}\n"));
-    let verified = stdout(&["verify", KAYAK, "--now", "1657026354"], "cloudflare", 0);
+    let verified = stdout(
+        &[&["verify", KAYAK, "--now", "1657026354"], &CLOUDFLARE[..]].concat(),
+        "cloudflare",
+        0,
+    );
     assert_eq!(verified, "valid, until 2022-07-05T16:05:53.000Z\n");
 }
 
@@ -25,7 +32,11 @@ fn the_published_link_of_cloudflare_is_signed_and_verified() {
 fn a_url_in_gives_a_url_out_and_its_query_is_signed() {
     let url = "https://media.example.com/a?b=1";
     let signed = stdout(
-        &["sign", url, "--now", "1700000000", "--base64", "url"],
+        &[
+            &["sign", url, "--now", "1700000000", "--base64", "url"],
+            &CLOUDFLARE[..],
+        ]
+        .concat(),
         "secret",
         0,
     );
@@ -35,6 +46,7 @@ fn a_url_in_gives_a_url_out_and_its_query_is_signed() {
     );
     let verify = |url: &str, code| {
         let args = ["verify", url, "--now", "1700000000", "--base64", "url"];
+        let args = [&args[..], &CLOUDFLARE].concat();
         stdout(&args, "secret", code)
     };
     verify(signed.trim(), 0);
@@ -59,7 +71,8 @@ fn verify_says_why() {
             "ambiguous_path",
         ),
     ] {
-        let printed = stdout(&["verify", url, "--now", now], "cloudflare", 1);
+        let verify = [&["verify", url, "--now", now], &CLOUDFLARE[..]].concat();
+        let printed = stdout(&verify, "cloudflare", 1);
         assert!(
             printed.starts_with(&format!("refused: {reason}: ")),
             "{printed}"
@@ -74,10 +87,12 @@ fn verify_says_why() {
 #[test]
 fn an_absolute_expiry_is_signed_and_verified() {
     let sign = ["sign", "/a", "--now", "1700000000", "--expires-in", "1h"];
+    let sign = [&sign[..], &CLOUDFLARE].concat();
     let signed = stdout(&sign, "secret", 0);
     assert!(signed.starts_with("/a?verify=1700003600-"), "{signed}");
     for (now, code) in [("1700003599", 0), ("1700003600", 1)] {
         let verify = ["verify", signed.trim(), "--stamp", "expires", "--now", now];
+        let verify = [&verify[..], &CLOUDFLARE].concat();
         stdout(&verify, "secret", code);
     }
 }
@@ -89,11 +104,11 @@ fn what_no_filter_would_accept_is_not_signed() {
         "/a/../b",
         "//a",
         "/caf\u{e9}",
-        "/a?verify=1",
+        "/a?kg=1",
         "https://host",
         "/a#b",
     ] {
-        keygate(&["sign", path])
+        keygate(&["sign", path, "--expires-in", "1h", "--option", "host=*"])
             .env("KEYGATE_MEDIA", "secret")
             .assert()
             .code(2);
@@ -124,5 +139,36 @@ fn every_command_has_help_with_examples() {
             printed.contains("Examples:\n  ") && printed.contains("keygate "),
             "{command}"
         );
+    }
+}
+
+#[test]
+fn sign_without_a_format_makes_a_native_link_that_verify_takes() {
+    let secret = "secret of the media, long enough";
+    let url = "https://media.example.com/a?b=1";
+    let sign = ["sign", url, "--now", "1700000000", "--expires-in", "1h"];
+    let signed = stdout(&sign, secret, 0);
+    assert!(signed.starts_with(&format!("{url}&kg=kg1.")), "{signed}");
+    let verify = ["verify", signed.trim(), "--now", "1700003599"];
+    let told = stdout(&verify, secret, 0);
+    assert_eq!(told, "valid, until 2023-11-14T23:13:20.000Z\n");
+    let moved = signed
+        .trim()
+        .replace("media.example.com", "other.example.com");
+    stdout(&["verify", &moved, "--now", "1700003599"], secret, 1);
+}
+
+#[test]
+fn a_native_link_without_an_end_or_a_host_is_not_signed() {
+    for (args, told) in [
+        (&["sign", "https://h.example/a"][..], "--expires-in 3h"),
+        (&["sign", "/a", "--expires-in", "1h"], "--option host=*"),
+    ] {
+        let done = keygate(args)
+            .env("KEYGATE_MEDIA", "secret of the media, long enough")
+            .assert()
+            .code(2);
+        let error = String::from_utf8_lossy(&done.get_output().stderr).into_owned();
+        assert!(error.contains(told), "{error}");
     }
 }

@@ -115,7 +115,8 @@ impl Place {
     }
 
     fn signed(&self, url: &str, is_broken: bool) -> String {
-        let (out, err, code) = self.run(&["sign", url, "--now", "1700000000"]);
+        let (out, err, code) =
+            self.run(&["sign", url, "--now", "1700000000", "--format", "cloudflare"]);
         assert_eq!(code, 0, "{url}: {err}");
         let last = out.trim().len() - 6;
         match is_broken {

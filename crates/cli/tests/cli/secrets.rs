@@ -10,7 +10,14 @@ use rustix::termios::{LocalModes, tcgetattr};
 use crate::support::keygate;
 
 const SECRET: &str = "secret of the media, long enough";
-const SIGN: [&str; 4] = ["sign", "/a", "--now", "1700000000"];
+const SIGN: [&str; 6] = [
+    "sign",
+    "/a",
+    "--now",
+    "1700000000",
+    "--format",
+    "cloudflare",
+];
 
 /// What `--secret-env` makes.
 fn link() -> String {
@@ -324,38 +331,27 @@ fn what_a_format_cannot_say_or_lacks_is_told() {
         "--secret-env",
         "MINE",
     ];
+    let mine = [&SIGN[..], &["--secret-env", "MINE"]].concat();
+    let with = |more: &[&'static str]| [&mine[..], more].concat();
+    let unknown = [
+        &["sign", "/a", "--secret-env", "MINE"][..],
+        &["--format", "nobodys"],
+    ]
+    .concat();
     for (args, told) in [
+        (with(&["--account", "a"]), "has no account"),
+        (with(&["--once"]), "has no once"),
+        (with(&["--option", "x=y"]), "has no x"),
+        (with(&["--set", "tttl=1h"]), "unknown field `tttl`"),
+        (with(&["--set", "ttl"]), "--set needs a field"),
+        (with(&["--address", "x"]), "must be an address"),
+        (unknown, "cloudflare"),
         (
-            &["sign", "/a", "--secret-env", "MINE", "--account", "a"][..],
-            "has no account",
+            s3.to_vec(),
+            "missing field `region` (fields of the format s3",
         ),
-        (
-            &["sign", "/a", "--secret-env", "MINE", "--once"],
-            "has no once",
-        ),
-        (
-            &["sign", "/a", "--secret-env", "MINE", "--option", "x=y"],
-            "has no x",
-        ),
-        (
-            &["sign", "/a", "--secret-env", "MINE", "--set", "tttl=1h"],
-            "unknown field `tttl`",
-        ),
-        (
-            &["sign", "/a", "--secret-env", "MINE", "--set", "ttl"],
-            "--set needs a field",
-        ),
-        (
-            &["sign", "/a", "--secret-env", "MINE", "--address", "x"],
-            "must be an address",
-        ),
-        (
-            &["sign", "/a", "--secret-env", "MINE", "--format", "nobodys"],
-            "cloudflare",
-        ),
-        (&s3, "missing field `region` (fields of the format s3"),
     ] {
-        let (_, err) = run(args, 2);
+        let (_, err) = run(&args, 2);
         assert!(err.contains(told), "{args:?}: {err}");
     }
 }
@@ -391,6 +387,8 @@ fn verify_names_what_differs() {
     let sign = [
         "sign",
         "/a/b",
+        "--format",
+        "cloudflare",
         "--secret-env",
         "MINE",
         "--now",
@@ -401,6 +399,8 @@ fn verify_names_what_differs() {
     let verify = [
         "verify",
         &moved,
+        "--format",
+        "cloudflare",
         "--secret-env",
         "MINE",
         "--now",
@@ -412,6 +412,8 @@ fn verify_names_what_differs() {
     let verify = [
         "verify",
         signed.trim(),
+        "--format",
+        "cloudflare",
         "--secret-env",
         "MINE",
         "--now",

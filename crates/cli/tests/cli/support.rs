@@ -145,6 +145,17 @@ pub fn demo_policy() -> String {
         .collect()
 }
 
+/// The same policy for links in Cloudflare's format.
+pub fn cloudflare_policy() -> String {
+    let native = "\"format\": \"keygate\", \"secrets\": \"media\", \"max_lifetime\": \"7d\"";
+    let policy = demo_policy();
+    assert!(policy.contains(native), "{policy}");
+    policy.replace(
+        native,
+        "\"format\": \"cloudflare\", \"secrets\": \"media\", \"ttl\": \"3h\"",
+    )
+}
+
 /// The id inside a key.
 pub fn id(key: &str) -> String {
     key["kg_01".len()..][..10].to_owned()

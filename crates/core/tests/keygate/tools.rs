@@ -148,7 +148,7 @@ fn what_cannot_be_signed_is_said() {
         ("ends before it begins", &|it| {
             it.not_before = Some(UnixMillis::from_secs(END))
         }),
-        ("there is none", &|it| it.origin = ""),
+        ("give the whole URL", &|it| it.origin = ""),
         ("not within", &|it| it.scope = Scope::Prefix("/b/")),
         ("the field p", &|it| it.scope = Scope::Prefix("/a")),
         ("not within", &|it| it.scope = Scope::Globs(&["/b/**"])),

@@ -31,7 +31,7 @@ pub(super) fn sign(links: &Keygate, order: &Order<'_>) -> Result<Signed, SignErr
     order.only("keygate", KNOWN)?;
     let expires = order
         .expires
-        .ok_or_else(|| SignError::new("the link must say when it ends"))?;
+        .ok_or_else(|| SignError::new("the link must say when it ends, such as --expires-in 3h"))?;
     let ignored: Vec<&str> = order
         .options
         .iter()
@@ -101,7 +101,12 @@ fn token(
     terms: &Terms<'_>,
     place: &Place<'_>,
 ) -> Result<String, SignError> {
-    let told = |error: Unsignable| SignError::new(error.to_string());
+    let told = |error: Unsignable| match error {
+        Unsignable::NoHost => SignError::new(
+            "the link is for one host: give the whole URL, or --option host=* for every host",
+        ),
+        other => SignError::new(other.to_string()),
+    };
     match (&links.keys, order.private_key) {
         (Keys::Hs256(ring), None) => {
             let entry = ring.current(order.now).next();
