@@ -67,6 +67,18 @@ impl PathGlob {
         Ok(Self { segments })
     }
 
+    /// Whether everything below what it matches is matched, too: it ends with `**`.
+    pub fn is_open(&self) -> bool {
+        self.segments.last() == Some(&Segment::AnyNumber)
+    }
+
+    /// A glob of what is below: `/a/**` for `/a`.
+    pub fn below(&self) -> Self {
+        let mut segments = self.segments.clone();
+        segments.push(Segment::AnyNumber);
+        Self { segments }
+    }
+
     /// The beginning without a wildcard, such as `/a/b` of `/a/b/*/c`, and of how many
     /// segments it is.
     pub fn literal_prefix(&self) -> (String, usize) {
@@ -282,7 +294,7 @@ mod tests {
 
     /// Counts the comparison of one segment.
     pub fn count_step() {
-        STEPS.set(STEPS.get() + 1);
+        STEPS.set(STEPS.get().saturating_add(1));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Nothing here decides a request, and the filter asks for none of it. What concerns
 //! single fields is read from the text, so that every format of link is covered.
 
+mod edges;
+
 use serde_json::{Map, Value};
 
 use crate::config::Environment;
@@ -53,6 +55,7 @@ pub fn lint(
     let written: Value = serde_json::from_slice(text).unwrap_or_default();
     let mut remarks = Vec::new();
     rules(policy, &written, &mut remarks);
+    edges::remarks(policy, &mut remarks);
     if policy.unmatched == Unmatched::Allow {
         let message = "whatever no rule matches passes unchecked: is that meant?";
         remarks.push(warning("unmatched", message));
