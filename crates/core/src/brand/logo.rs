@@ -9,8 +9,11 @@ use base64::engine::general_purpose::STANDARD;
 /// Longest image, in bytes. Every refused page load carries it.
 const MAX_BYTES: usize = 16 * 1024;
 
+/// Whether the bytes of a file are of a kind.
+type IsOfKind = fn(&[u8]) -> bool;
+
 /// The kinds of image: the start of the URL, and whether bytes are such an image.
-const KINDS: [(&str, fn(&[u8]) -> bool); 3] = [
+const KINDS: [(&str, IsOfKind); 3] = [
     ("data:image/png;base64,", |bytes| {
         bytes.starts_with(b"\x89PNG\r\n\x1a\n")
     }),
