@@ -248,7 +248,7 @@ fn a_forged_link_costs_one_check_and_a_repeated_link_none() {
 fn a_signature_of_impossible_length_costs_no_public_key_check() {
     let policy = ring_policy(FORMATS[0].0, "k", RSA);
     let tally = Tally::default();
-    for signature in ["AAAA", "", &"AAAA".repeat(100)] {
+    for signature in ["AAAA", &"AAAA".repeat(100)] {
         let target = format!("/a?Expires={END}&Signature={signature}&Key-Pair-Id=k");
         let refused = judge(&policy, &get(&target, &[]), NOW, &tally);
         assert_eq!(refused, Err(Reason::WrongSignature), "{signature}");
@@ -311,7 +311,7 @@ fn at_most_two_public_key_checks_of_a_request_fail() {
         .iter()
         .map(|(name, value)| {
             let text = String::from_utf8(value.to_vec()).unwrap();
-            (name.clone(), text.replacen("/a?", "/%62/%2d?", 1).into())
+            (name.clone(), text.replacen("/a?", "/b%c3%a9?", 1).into())
         })
         .collect();
     let tally = Tally::default();
@@ -335,12 +335,15 @@ fn checks_that_succeed_are_as_many_as_there_are_providers() {
 #[test]
 fn a_link_in_a_second_spelling_counts_no_failure_and_is_free_from_then_on() {
     let policy = ring_policy(FORMATS[0].0, "k", RSA);
-    let link = link(&policy, "/a-b", RSA_PRIVATE);
+    let link = link(&policy, "/a%C3%A9", RSA_PRIVATE);
     let spelled: Vec<Header> = link
         .iter()
         .map(|(name, value)| {
             let text = String::from_utf8(value.to_vec()).unwrap();
-            (name.clone(), text.replacen("/a-b?", "/a%2db?", 1).into())
+            (
+                name.clone(),
+                text.replacen("/a%C3%A9?", "/a%c3%a9?", 1).into(),
+            )
         })
         .collect();
     let tally = Tally::default();
