@@ -58,7 +58,7 @@ fn of_all_who_use_a_link_at_once_one_gets_it() {
         tries.into_iter().map(|it| it.join().unwrap()).collect()
     });
     statuses.sort_unstable();
-    let mut expected = vec![403; 24];
+    let mut expected = vec![410; 24];
     expected[0] = 200;
     assert_eq!(statuses, expected);
     assert_eq!(stack.echo.count(), 1);
@@ -66,9 +66,9 @@ fn of_all_who_use_a_link_at_once_one_gets_it() {
     assert_eq!(counted(&stack, "keygate_decision.deny.link_used"), 23);
     // A second proxy that asks the same service knows it, too.
     let second = builder().key_service_at(stack.service().port()).start();
-    assert_eq!(second.get(&target).send().status, 403);
+    assert_eq!(second.get(&target).send().status, 410);
     assert_eq!(second.get(link("/media/a.mp4", 2)).send().status, 200);
-    assert_eq!(stack.get(link("/media/a.mp4", 2)).send().status, 403);
+    assert_eq!(stack.get(link("/media/a.mp4", 2)).send().status, 410);
     assert_never_trapped(&stack);
 }
 
@@ -81,7 +81,7 @@ fn head_and_prefetch_leave_the_link_to_whoever_asks_for_it() {
     let prefetch = stack.get(&target).header("sec-purpose", "prefetch").send();
     assert_eq!(prefetch.status, 403);
     assert_eq!(stack.get(&target).send().status, 200);
-    assert_eq!(head().status, 403);
+    assert_eq!(head().status, 410);
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn without_an_answer_nothing_passes_and_the_link_stays_good() {
     stack.service().kill9();
     stack.service().restart();
     wait::until("the service to refuse it", wait::STARTUP, || {
-        (stack.get(&target).send().status == 403).then_some(())
+        (stack.get(&target).send().status == 410).then_some(())
     });
     assert_eq!(stack.echo.count(), 1);
 }
