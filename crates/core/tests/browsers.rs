@@ -233,7 +233,7 @@ fn a_key_in_the_query_is_tied_to_its_pages_and_stands_once() {
         (
             "/plain/x?key=".to_owned(),
             vec![HERE],
-            Some(Reason::MalformedCredential),
+            Some(Reason::MissingCredential),
         ),
         (
             "/plain/x?mykey=x".to_owned(),
