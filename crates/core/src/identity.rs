@@ -99,7 +99,7 @@ impl IdentityHeaders {
     }
 
     /// Whether a client's header must not reach the upstream: it claims to be one of these,
-    /// in any spelling (see [`reads_as`]), or another method where a rule reads the method.
+    /// in any spelling (separators compare as one), or another method where a rule reads the method.
     #[inline]
     pub fn is_claimed_by(&self, name: &[u8]) -> bool {
         has_identity_prefix(name)
