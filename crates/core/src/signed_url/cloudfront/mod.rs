@@ -90,14 +90,14 @@ pub enum Carrier {
 impl Format for CloudFront {
     fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason> {
         let token = self.find(request)?;
-        let (document, texts) = match &token.says {
-            Says::Canned { expires } => (None, self.canned_texts(request, &token, expires)?),
+        let document = match &token.says {
+            Says::Canned { .. } => None,
             Says::Custom { policy } => {
                 let document = Document::parse(policy)?;
                 if document.resource.is_none() && !self.allow_any_resource {
                     return Err(Reason::MalformedCredential);
                 }
-                (Some(document), vec![policy.clone()])
+                Some(document)
             }
         };
         let end = match &document {
@@ -115,7 +115,7 @@ impl Format for CloudFront {
         if let Some(document) = &document {
             document.check_begin(facts.now, self.skew)?;
         }
-        self.check_signature(&token, &texts, facts)?;
+        self.check_signature(&token, request, facts)?;
         if let Some(document) = &document {
             let url = self.url(request, &token.strips);
             let fits = |it: &String| policy::matches(&canonical(it), &canonical(&url));
@@ -181,12 +181,18 @@ impl CloudFront {
     fn check_signature(
         &self,
         token: &Token<'_>,
-        texts: &[Vec<u8>],
+        request: &Request<'_>,
         facts: &Facts<'_>,
     ) -> Result<(), Reason> {
         let key = &self.ring.meant(Some(&token.key_id), facts.now)?.key;
-        let texts: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
         let scheme = self.hash.scheme(key.kind());
+        let canned = match &token.says {
+            Says::Canned { expires } => self.canned_texts(request, token, expires)?,
+            Says::Custom { policy } => {
+                return key.check(scheme, &[policy], &token.signature, facts);
+            }
+        };
+        let texts: Vec<&[u8]> = canned.iter().map(Vec::as_slice).collect();
         key.check(scheme, &texts, &token.signature, facts)
     }
 

@@ -145,12 +145,12 @@ fn decode(text: &str) -> Result<Vec<u8>, Reason> {
     if text.contains(['+', '=', '/']) {
         return Err(Reason::MalformedCredential);
     }
-    let plain: String = text
-        .chars()
+    let plain: Vec<u8> = text
+        .bytes()
         .map(|it| match it {
-            '-' => '+',
-            '_' => '=',
-            '~' => '/',
+            b'-' => b'+',
+            b'_' => b'=',
+            b'~' => b'/',
             other => other,
         })
         .collect();
