@@ -102,7 +102,8 @@ pub fn named(name: &str) -> Case {
         "cloudflare_link_again" => link(cloudflare_link, "/cloudflare/", 0),
         "headers" => links(native_link, "/native/2026/11/", size),
         "path" => {
-            let directory = format!("/native/{}", "directory/".repeat(size / 10));
+            // At most 200 segments: a path may have 256.
+            let directory = format!("/native/{}", "directory-directory/".repeat(size / 20));
             links(native_link, &directory, 0)
         }
         "junk_link" => denied(&format!("/native/a?kg={}", "A".repeat(size)), None),
