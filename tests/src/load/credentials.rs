@@ -160,9 +160,9 @@ impl Forge {
     pub fn wrong_link(&self) -> Credential {
         let link = self.any_link();
         let number = self.count.fetch_add(1, Ordering::Relaxed);
-        // The MAC in base64, behind the time: its last letter stands for four bits.
-        let (before, _) = link.rsplit_once('-').expect("a time and a MAC");
-        Credential::NoLink(format!("{before}-{number:042x}A%3D"))
+        // The MAC comes last, in base64url: its last letter stands for four bits.
+        let (before, _) = link.rsplit_once('.').expect("fields and a MAC");
+        Credential::NoLink(format!("{before}.{number:042x}A"))
     }
 
     /// A key with a good checksum that our secret has not made.
