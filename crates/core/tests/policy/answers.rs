@@ -93,7 +93,7 @@ fn the_brand_is_on_every_page_of_a_policy() {
     json["rules"][0]["deny"] = Value::Null;
     let rules = json["rules"].as_array_mut().unwrap();
     rules.push(
-        json!({ "name": "work", "match": { "path": "/work/**" }, "require": "key",
+        json!({ "name": "work", "match": { "path": "/tasks/**" }, "require": "key",
         "mode": "challenge", "challenge": { "secrets": "media" } }),
     );
     for target in ["/nowhere", "/a//b", "/either/x"] {
