@@ -353,7 +353,7 @@ fn told(problems: &[Problem]) -> String {
         let field = told.strip_prefix("providers.it.");
         let whole = told.strip_prefix("providers.it: ");
         let told = field.or(whole).unwrap_or(&told);
-        // A place in a text that nobody wrote.
+        // The place is one of the generated policy, which the user never sees.
         let told = told.split(" at line ").next().unwrap_or(told);
         told.to_owned()
     });

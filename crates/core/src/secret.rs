@@ -200,7 +200,7 @@ impl<K> KeyRing<K> {
     }
 
     /// Gives `otherwise` as the reason of a refusal, unless no secret counts at `now`: then
-    /// nobody can have made a valid credential, and the operator has to know that.
+    /// no valid credential can exist, and the operator has to know that.
     #[cold]
     pub fn reason(&self, otherwise: Reason, now: UnixMillis) -> Reason {
         match (otherwise, self.current(now).next()) {
