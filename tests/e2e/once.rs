@@ -190,7 +190,10 @@ fn links_that_fill_their_calls_leave_the_feed_and_cold_keys_alone() {
             let active = stack.envoy.stat("http.public.downstream_rq_active");
             (active >= Some(100)).then_some(())
         });
-        assert_eq!(fake.asked("/v1/links/uses").len(), 8, "calls under way");
+        let calls = || fake.asked("/v1/links/uses").len();
+        wait::until("calls under way", Duration::from_secs(20), || {
+            (calls() >= 8).then_some(())
+        });
         let polls = counted(stack, "keygate_poll.answered");
         for number in 1..=21 {
             assert_eq!(call(stack, "/api/x", &genuine_key(number)).status, 200);
@@ -198,6 +201,7 @@ fn links_that_fill_their_calls_leave_the_feed_and_cold_keys_alone() {
         wait::until("the feed to go on", Duration::from_secs(20), || {
             (counted(stack, "keygate_poll.answered") > polls).then_some(())
         });
+        assert_eq!(calls(), 8, "calls under way at once");
         released.store(true, Ordering::Relaxed);
         gets.into_iter().map(|it| it.join().unwrap()).collect()
     });
