@@ -3,7 +3,7 @@
 
 use keygate_core::cache::KeyCache;
 use keygate_core::feed::{CatchUp, PollLease, Position, SharedFeed};
-use keygate_core::policy::KeyService;
+use keygate_core::key_service::KeyService;
 use keygate_core::time::{Millis, UnixMillis};
 use keygate_core::wire::{CHANGES_PATH, ChangesResponse};
 

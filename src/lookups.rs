@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use keygate_core::app_key::KeyHash;
 use keygate_core::cache::name;
-use keygate_core::policy::Lookup;
+use keygate_core::key_service::Lookup;
 use keygate_core::time::{Millis, UnixMillis};
 use keygate_core::wire::MAX_LOOKUP;
 use litemap::LiteMap;

@@ -3,8 +3,8 @@
 use std::cell::{Cell, RefCell};
 
 use keygate_core::grant::Outcome;
-use keygate_core::policy::Verdict;
 use keygate_core::reason::Reason;
+use keygate_core::verdict::Verdict;
 use litemap::LiteMap;
 
 use crate::host::{self, Metric};

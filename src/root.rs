@@ -7,9 +7,11 @@
 
 use std::rc::Rc;
 
-use keygate_core::cache::{CacheBounds, KeyCache, Seed};
+use keygate_core::cache::{KeyCache, Seed};
 use keygate_core::feed::Position;
-use keygate_core::policy::{KeyService, Policy};
+use keygate_core::key_service::CacheBounds;
+use keygate_core::key_service::KeyService;
+use keygate_core::policy::Policy;
 use keygate_core::record::{Knowledge, KnownKey};
 use keygate_core::time::{Millis, UnixMillis};
 use keygate_core::wire::{

@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 
-use keygate_core::once::{OnceLink, Redemption};
-use keygate_core::policy::Verdict;
+use keygate_core::signed_url::once_link::OnceLink;
 use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::verdict::Redemption;
+use keygate_core::verdict::Verdict;
 use litemap::LiteMap;
 
 use crate::waiting::Waiter;

@@ -9,7 +9,6 @@ use keygate_core::path::Target;
 use keygate_core::policy::Policy;
 use keygate_core::provider::Provider;
 use keygate_core::secret::Secret;
-use keygate_core::signed_url::Format as _;
 use keygate_core::signed_url::sign::{Order, Scope};
 use keygate_core::time::{Millis, UnixMillis};
 use keygate_tests::service::{APP_KEYS, MEDIA, Service};

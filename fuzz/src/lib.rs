@@ -20,10 +20,11 @@ mod runner;
 
 pub mod parsers;
 
-use keygate_core::grant::Edit;
+use keygate_core::edit::Edit;
 use keygate_core::path::Target;
-use keygate_core::policy::{Policy, Verdict};
+use keygate_core::policy::Policy;
 use keygate_core::request::Header;
+use keygate_core::verdict::Verdict;
 
 /// Every format with a target, and the `system` of its known answers.
 pub const SYSTEMS: &[(&str, &str)] = &[

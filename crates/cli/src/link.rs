@@ -4,12 +4,15 @@ use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use keygate_core::checks::Checks;
+use keygate_core::client::Client;
+use keygate_core::facts::Facts;
 use keygate_core::path::as_envoy_sends;
-use keygate_core::policy::{Client, Facts};
 use keygate_core::reason::Reason;
 use keygate_core::record::NothingKnown;
 use keygate_core::request::{Header, Request};
 use keygate_core::session::NoClaims;
+use keygate_core::signed_url::facts::LinkFacts;
+use keygate_core::signed_url::format::{Covers, Format};
 use keygate_core::time::UnixMillis;
 
 use crate::edge::{self, Decided};
@@ -120,8 +123,8 @@ pub fn check(
     let (told, steps) = match policy.read(headers, &mut kept) {
         Err(reason) => (Err(reason), Vec::new()),
         Ok(request) => (
-            holds(format, &request, &facts),
-            format.explain(&request, &facts),
+            holds(format, &request, &facts.of_link()),
+            format.explain(&request, &facts.of_link()),
         ),
     };
     Ok(Checked {
@@ -132,11 +135,10 @@ pub fn check(
 }
 
 fn holds(
-    format: &dyn keygate_core::signed_url::Format,
+    format: &dyn Format,
     request: &Request<'_>,
-    facts: &Facts<'_>,
+    facts: &LinkFacts<'_>,
 ) -> Result<Holds, Reason> {
-    use keygate_core::signed_url::Covers;
     let link = format.verify(request, facts)?;
     Ok(Holds {
         until: link.expires,

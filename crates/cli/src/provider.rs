@@ -6,11 +6,12 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use keygate_core::config::{FORMATS, Problem};
+use keygate_core::config::FORMATS;
 use keygate_core::policy::Policy;
+use keygate_core::problem::Problem;
 use keygate_core::provider::Provider;
 use keygate_core::secret::Encoding;
-use keygate_core::signed_url::Format;
+use keygate_core::signed_url::format::Format;
 use keygate_core::signed_url::private_key::PrivateKey;
 use serde_json::{Map, Value, json};
 
@@ -123,7 +124,7 @@ impl Links {
         let rule = self.policy.rules.all().first();
         let providers = rule.map(|it| it.require.providers()).unwrap_or_default();
         match providers.first() {
-            Some(Provider::SignedUrl(links)) => Ok(&links.format),
+            Some(Provider::SignedUrl(links)) => Ok(links.format.as_ref()),
             _ => Err(CliError::Usage(
                 "the provider is not of the type signed_url".to_owned(),
             )),

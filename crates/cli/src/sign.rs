@@ -8,7 +8,7 @@ use keygate_core::address::range;
 use keygate_core::path::Target;
 use keygate_core::reason::{PublicReason, Reason};
 use keygate_core::request::Header;
-use keygate_core::signed_url::find_parameter;
+use keygate_core::signed_url::parameter::find_parameter;
 use keygate_core::signed_url::sign::{Order, Scope, Signed};
 use keygate_core::time::{Millis, UnixMillis};
 

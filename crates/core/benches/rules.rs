@@ -9,7 +9,8 @@
 
 use divan::{Bencher, black_box};
 use keygate_core::checks::Checks;
-use keygate_core::policy::{Facts, Policy};
+use keygate_core::facts::Facts;
+use keygate_core::policy::Policy;
 use keygate_core::reason::Reason;
 use keygate_core::record::NoAnswer;
 use keygate_core::request::Header;
@@ -50,7 +51,7 @@ fn decide(bencher: Bencher, rules: usize, by_host: bool) {
         .to_vec();
     let facts = Facts {
         checks: Checks::default(),
-        client: keygate_core::policy::Client::Known(None),
+        client: keygate_core::client::Client::Known(None),
         keys: &NoAnswer(Reason::KeyServiceUnavailable),
         claims: &NoClaims,
         now: UnixMillis(0),

@@ -16,13 +16,14 @@ use std::time::Instant;
 use divan::{Bencher, black_box};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use keygate_core::checks::Checks;
-use keygate_core::policy::{Facts, Policy};
+use keygate_core::facts::Facts;
+use keygate_core::policy::Policy;
 use keygate_core::provider::Provider;
 use keygate_core::reason::Reason;
 use keygate_core::record::NoAnswer;
 use keygate_core::request::{Header, Request};
 use keygate_core::session::NoClaims;
-use keygate_core::signed_url::Format;
+use keygate_core::signed_url::format::Format;
 use keygate_core::signed_url::keygate::Algorithm;
 use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256, with};
 use keygate_core::time::UnixMillis;
@@ -68,7 +69,7 @@ impl Sample {
         };
         let entry = keygate_core::secret::RingEntry {
             id: "01".to_owned(),
-            key: keygate_core::app_key::mac(SECRET.as_bytes()),
+            key: keygate_core::mac::mac(SECRET.as_bytes()),
             not_before: None,
             not_after: None,
         };
@@ -110,7 +111,7 @@ impl Sample {
         else {
             panic!("the rule requires a link");
         };
-        &links.format
+        links.format.as_ref()
     }
 }
 
@@ -153,7 +154,7 @@ fn mac_of(text: &[u8]) -> [u8; 32] {
 fn with_facts<R>(then: impl FnOnce(&Facts<'_>) -> R) -> R {
     then(&Facts {
         checks: Checks::default(),
-        client: keygate_core::policy::Client::Known(None),
+        client: keygate_core::client::Client::Known(None),
         keys: &NoAnswer(Reason::KeyServiceUnavailable),
         claims: &NoClaims,
         now: UnixMillis::from_secs(NOW),
@@ -164,8 +165,8 @@ fn verify(bencher: Bencher, sample: &Sample) {
     with_facts(|facts| {
         let request = Request::read(&sample.headers).unwrap();
         let format = sample.format();
-        assert!(format.verify(&request, facts).is_ok());
-        bencher.bench_local(|| format.verify(black_box(&request), black_box(facts)));
+        assert!(format.verify(&request, &facts.of_link()).is_ok());
+        bencher.bench_local(|| format.verify(black_box(&request), black_box(&facts.of_link())));
     });
 }
 
@@ -241,7 +242,11 @@ fn ratios() {
             let format = sample.format();
             let ready = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
             let [verify, bare, prepared] = fastest([
-                Box::new(|| drop(black_box(format.verify(black_box(&request), facts)))),
+                Box::new(|| {
+                    drop(black_box(
+                        format.verify(black_box(&request), &facts.of_link()),
+                    ))
+                }),
                 Box::new(|| {
                     black_box(mac_of(black_box(&sample.text)));
                 }),

@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use keygate_core::path::Target;
 use keygate_core::policy::Policy;
 use keygate_core::provider::Provider;
-use keygate_core::signed_url::Format;
+use keygate_core::signed_url::format::Format;
 use keygate_core::signed_url::sign::{Order, Scope};
 use keygate_core::time::{Millis, UnixMillis};
 
@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn links(policy: &Policy) -> Result<&dyn Format, &'static str> {
     let rule = policy.rules.all().first().ok_or("no rule")?;
     match rule.require.providers().first() {
-        Some(Provider::SignedUrl(links)) => Ok(&links.format),
+        Some(Provider::SignedUrl(links)) => Ok(links.format.as_ref()),
         _ => Err("the rule requires no signed URL"),
     }
 }

@@ -11,7 +11,7 @@ mod words;
 use std::borrow::Cow;
 use std::cell::LazyCell;
 
-use crate::grant::Edit;
+use crate::edit::Edit;
 use crate::path::Target;
 use crate::query;
 use crate::reason::{PublicReason, Reason};

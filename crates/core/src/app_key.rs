@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crc::{CRC_32_ISO_HDLC, Crc, Table};
 use hkdf::Hkdf;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Sha256;
 use zeroize::Zeroizing;
@@ -22,6 +22,7 @@ pub use digest::{KeyDigest, MalformedDigest, looks_like_digest};
 pub use opaque::{MAX_CANDIDATES, MAX_OPAQUE, MIN_OPAQUE, MalformedOpaqueKey, OpaqueKey};
 
 use crate::base62;
+use crate::mac::derived_mac;
 use crate::memo::DigestKey;
 use crate::secret::{KeyRing, RingEntry, Secret};
 use crate::time::UnixMillis;
@@ -336,22 +337,6 @@ fn derived_digest(master: &Hkdf<Sha256>, info: &[u8]) -> DigestKey {
         .expand(info, derived.as_mut())
         .expect("16 bytes are fewer than 8160");
     DigestKey::new(*derived)
-}
-
-/// The MAC that one secret gives for one purpose, which `info` names.
-pub(crate) fn derived_mac(master: &Hkdf<Sha256>, info: &[u8]) -> Hmac<Sha256> {
-    let mut derived = Zeroizing::new([0_u8; 32]);
-    #[expect(clippy::expect_used, reason = "HKDF-SHA256 gives up to 8160 bytes")]
-    master
-        .expand(info, derived.as_mut())
-        .expect("32 bytes are fewer than 8160");
-    mac(derived.as_ref())
-}
-
-/// A keyed HMAC-SHA256 (RFC 2104).
-pub fn mac(key: &[u8]) -> Hmac<Sha256> {
-    #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
-    Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
 }
 
 /// As in Ethernet and zip; a kilobyte of table, and a step for each byte.

@@ -10,6 +10,7 @@ pub use bounded::Seed;
 
 use crate::app_key::KeyHash;
 use crate::feed::Position;
+use crate::key_service::CacheBounds;
 use crate::reason::Reason;
 use crate::record::{Found, KeyLookup, Knowledge, KnownKey};
 use crate::time::{Millis, UnixMillis};
@@ -52,32 +53,6 @@ struct Feed {
     renewed: Option<UnixMillis>,
     /// When the lease was last looked at.
     seen: UnixMillis,
-}
-
-/// How much a cache holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CacheBounds {
-    /// Most keys that the key service knows.
-    pub max_known: usize,
-    /// Most hashes that it does not know.
-    pub max_unknown: usize,
-    /// Most bytes of all together, an eighth of them for what is not known.
-    pub max_bytes: usize,
-}
-
-impl CacheBounds {
-    /// Least `max_bytes`: a record of the largest kind fits several times.
-    pub const MIN_BYTES: usize = 1 << 20;
-}
-
-impl Default for CacheBounds {
-    fn default() -> Self {
-        Self {
-            max_known: 50_000,
-            max_unknown: 10_000,
-            max_bytes: 32 << 20,
-        }
-    }
 }
 
 impl KeyCache {

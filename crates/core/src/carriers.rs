@@ -8,18 +8,18 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use crate::credential::{Carrier, cookie_values, lenient_passwords};
-use crate::grant::Strip;
-use crate::identity::reads_as;
+use crate::cookie::cookie_values;
+use crate::credential::{Carrier, lenient_passwords};
+use crate::edit::Strip;
+use crate::facts::Facts;
+use crate::header_name::reads_as;
 use crate::path;
-use crate::policy::Facts;
 use crate::provider::{AppKeys, Provider};
 use crate::query;
 use crate::request::Request;
 use crate::session::Sessions;
 use crate::signed_url::carrier::Carrier as LinkCarrier;
 use crate::signed_url::keygate;
-use crate::signed_url::{AnyFormat, Format as _};
 use crate::time::UnixMillis;
 
 const AUTHORIZATION: &str = "authorization";
@@ -74,7 +74,7 @@ impl Carriers {
                     all.add(carriers.cloned().chain([Carrier::Bearer]), Holds::Key);
                 }
                 Provider::SignedUrl(links) => {
-                    let is_native = matches!(links.format, AnyFormat::Keygate(_));
+                    let is_native = links.format.has_unmistakable_tokens();
                     all.add(by_name(provider).filter(|_| is_native), Holds::Link);
                 }
                 Provider::Session(_) => {

@@ -1,16 +1,15 @@
 //! Where a credential stands in a request, and how it is taken out again.
 
-use std::borrow::Cow;
-
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use zeroize::Zeroizing;
 
+use crate::cookie::cookie_values;
 use crate::reason::Reason;
 use crate::request::Request;
-use crate::signed_url::find_token;
+use crate::signed_url::parameter::find_token;
 
 /// Longest credential that is looked at; a longer one is malformed.
 pub const MAX_CREDENTIAL: usize = 8 * 1024;
@@ -194,27 +193,6 @@ fn is_bare(value: &[u8]) -> bool {
     value.is_empty() || is("bearer") || is("basic")
 }
 
-/// The values of every cookie of this name, in order. One pair of double quotes around a
-/// value is not part of it (RFC 6265 section 4.1.1).
-#[inline]
-pub fn cookie_values<'a>(request: &Request<'a>, name: &str) -> impl Iterator<Item = &'a [u8]> {
-    let pairs = request.values("cookie").flat_map(cookie_pairs);
-    pairs.filter_map(move |pair| cookie_value(pair, name))
-}
-
-/// Every `cookie` header, joined, without the pairs of these names; the others stay byte
-/// for byte. `None` when nothing is left.
-pub fn cookies_without(request: &Request<'_>, names: &[&str]) -> Option<Vec<u8>> {
-    let is_named = |pair: &[u8]| names.iter().any(|name| cookie_value(pair, name).is_some());
-    let kept: Vec<&[u8]> = request
-        .values("cookie")
-        .flat_map(cookie_pairs)
-        .filter(|pair| !is_named(pair) && !pair.trim_ascii().is_empty())
-        .map(<[u8]>::trim_ascii_start)
-        .collect();
-    (!kept.is_empty()).then(|| kept.join(&b"; "[..]))
-}
-
 /// The scheme of `Authorization` is matched without case (RFC 9110 section 11.1).
 #[inline]
 fn strip_scheme<'a>(value: &'a [u8], scheme: &str) -> Option<&'a [u8]> {
@@ -238,41 +216,10 @@ fn decode_basic(text: &[u8]) -> Option<(Vec<u8>, Zeroizing<Vec<u8>>)> {
     Some((user.to_vec(), Zeroizing::new(password.to_vec())))
 }
 
-#[inline]
-fn cookie_pairs(header: &[u8]) -> impl Iterator<Item = &[u8]> {
-    header.split(|&byte| byte == b';')
-}
-
-#[inline]
-fn cookie_value<'a>(pair: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    let equals = pair.iter().position(|&byte| byte == b'=')?;
-    let (found, rest) = pair.split_at_checked(equals)?;
-    (found.trim_ascii() == name.as_bytes())
-        .then(|| rest.strip_prefix(b"=").map(<[u8]>::trim_ascii))?
-        .map(unquoted)
-}
-
-/// A value without one pair of double quotes around it.
-#[inline]
-pub(crate) fn unquoted(value: &[u8]) -> &[u8] {
-    let inner = value
-        .strip_prefix(b"\"")
-        .and_then(|it| it.strip_suffix(b"\""));
-    inner.unwrap_or(value)
-}
-
-/// Percent-decodes the text of a token; `+` stays `+`.
-///
-/// # Errors
-/// [`Reason::MalformedCredential`] for a broken triplet.
-#[inline]
-pub fn decode_token(text: &str) -> Result<Cow<'_, [u8]>, Reason> {
-    crate::path::decode(text).map_err(|_| Reason::MalformedCredential)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cookie::cookies_without;
     use crate::request::Header;
 
     fn headers(list: &[(&str, &[u8])]) -> Vec<Header> {

@@ -3,56 +3,15 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use crate::credential::{cookie_values, cookies_without};
+use crate::cookie::{cookie_values, cookies_without};
+use crate::edit::Edit;
+use crate::edit::Name;
+use crate::edit::Strip;
 use crate::identity::{Identity, IdentityHeaders};
 use crate::path::{AmbiguousPath, Target};
 use crate::query;
 use crate::reason::Reason;
 use crate::request::Request;
-
-/// The name of a header. Most are known when it is compiled.
-pub type Name = Cow<'static, str>;
-
-/// One change to the headers of a request or of its answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Edit {
-    /// Remove every header of this name.
-    Remove(Name),
-    /// Replace every header of this name (`:path` too) by one.
-    Set(Name, Cow<'static, [u8]>),
-    /// Put one more beside those of this name.
-    Add(Name, Cow<'static, [u8]>),
-}
-
-impl Edit {
-    /// [`Self::Set`] with a text.
-    #[inline]
-    pub fn set(name: impl Into<Name>, value: impl Into<Cow<'static, str>>) -> Self {
-        let value = match value.into() {
-            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-        };
-        Self::Set(name.into(), value)
-    }
-}
-
-/// A credential that must not reach the upstream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Strip<'a> {
-    /// It stands in the target: this is the target without it.
-    Target(&'a str),
-    /// It stands in the midst of the target: what is before it, what takes its place, and
-    /// what follows.
-    Segment(&'a str, &'static str, &'a str),
-    /// It is the parameter of this name in the query.
-    Parameter(&'a str),
-    /// The same, of a key that is good for more than this URL: see [`Grant::new`].
-    KeyParameter(&'a str),
-    /// It is the header of this name.
-    Header(&'a str),
-    /// It is the cookie of this name.
-    Cookie(&'a str),
-}
 
 /// Why a request may pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,9 @@
 //! Who calls, and how the upstream learns it.
 
-use crate::grant::Name;
-use crate::record::BLOCK;
-use crate::request::overrides_method;
+use crate::edit::Name;
+use crate::header_name::overrides_method;
+use crate::header_name::reads_as;
+use crate::limits::BLOCK;
 
 /// Every header that speaks of identity starts so, unless it is renamed. A client's
 /// own never arrives.
@@ -149,39 +150,6 @@ impl IdentityHeaders {
 pub(crate) fn has_identity_prefix(name: &[u8]) -> bool {
     let head = name.get(..IDENTITY_PREFIX.len());
     head.is_some_and(|head| reads_as(head, IDENTITY_PREFIX))
-}
-
-/// Whether an upstream may read two names of headers as one.
-///
-/// CGI (RFC 3875 section 4.1.18), PHP, WSGI and Rack put headers into variables, in which
-/// only letters and digits keep their meaning. Some of them read every other character as
-/// `_`, so all characters that are neither letter nor digit compare as one here.
-// Six times for each header of a request: most differ in their length, and of those that begin
-// with `x-` most differ right behind it.
-#[inline]
-pub(crate) fn reads_as(name: &[u8], ours: &str) -> bool {
-    let differs_at = |place: usize| match (name.get(place), ours.as_bytes().get(place)) {
-        (Some(one), Some(other)) => folded(*one) != folded(*other),
-        _ => false,
-    };
-    name.len() == ours.len()
-        && !differs_at(2)
-        && !differs_at(0)
-        && bytes_read_as(name, ours.as_bytes())
-}
-
-#[inline]
-fn folded(byte: u8) -> u8 {
-    match byte.is_ascii_alphanumeric() {
-        true => byte.to_ascii_lowercase(),
-        false => b'-',
-    }
-}
-
-#[inline(never)]
-fn bytes_read_as(name: &[u8], ours: &[u8]) -> bool {
-    let mut pairs = name.iter().zip(ours);
-    pairs.all(|(&one, &other)| folded(one) == folded(other))
 }
 
 #[cfg(test)]

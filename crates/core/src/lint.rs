@@ -27,7 +27,7 @@ const SHORT_SECRET: usize = 32;
 /// Something to think about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remark {
-    /// The field, as in [`Problem`](crate::config::Problem).
+    /// The field, as in [`Problem`](crate::problem::Problem).
     pub path: String,
     /// What is remarkable.
     pub message: String,

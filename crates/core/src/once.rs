@@ -1,24 +1,11 @@
 //! Links that work once: who remembers is the key service, for all workers and proxies.
 
-use crate::answer::Denial;
-use crate::grant::Grant;
 use crate::memo::{DigestKey, Keyed, Memo};
+use crate::signed_url::OnceLink;
 use crate::time::{Millis, UnixMillis};
 
 /// How long an unused link is taken for unused without another call.
 const UNUSED_FOR: Millis = Millis::from_secs(1);
-
-/// A link that works once, and holds otherwise.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OnceLink {
-    /// The [`Fingerprint`](crate::secret::Fingerprint) of the key that signed it, a dot, and
-    /// its own id.
-    pub id: String,
-    /// The first instant at which it holds no more: until then it must be remembered.
-    pub expires: UnixMillis,
-    /// It permits HEAD and nothing else.
-    pub is_for_head: bool,
-}
 
 /// Links that a worker has seen used up: a second use costs no question. The one that was
 /// not asked for the longest goes first, and is asked about again.
@@ -59,19 +46,4 @@ impl UnusedLinks {
 /// Under no secret: whoever signs a link gives it its id, and strangers give none.
 fn digest(link: &OnceLink) -> Keyed {
     DigestKey::new([0; 16]).digest([link.id.as_bytes()])
-}
-
-/// A request that may pass if its link was not used before.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Redemption {
-    /// The link.
-    pub link: OnceLink,
-    /// Whether this request uses it up. HEAD only asks, unless the link is for nothing else.
-    pub uses: bool,
-    /// What holds when it was not used before.
-    pub grant: Grant,
-    /// The answer when it was.
-    pub used: Denial,
-    /// The answer when nobody can say.
-    pub unavailable: Denial,
 }

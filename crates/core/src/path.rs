@@ -10,7 +10,7 @@ pub use readings::readings;
 use std::borrow::Cow;
 
 use crate::cut::cut;
-use crate::secret::hex_digit;
+use crate::hex;
 
 /// A request target split at the first `?`. The path means one thing only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -383,8 +383,8 @@ fn is_triplet(bytes: &[u8]) -> bool {
 
 /// The octet that two hexadecimal digits stand for.
 pub(crate) fn triplet(digits: &mut impl Iterator<Item = u8>) -> Option<u8> {
-    let high = hex_digit(digits.next()?)?;
-    let low = hex_digit(digits.next()?)?;
+    let high = hex::digit(digits.next()?)?;
+    let low = hex::digit(digits.next()?)?;
     Some((high << 4) | low)
 }
 

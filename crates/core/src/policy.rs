@@ -1,31 +1,26 @@
 //! The policy and its one verb: decide.
 
-use std::net::IpAddr;
 use std::rc::Rc;
 
-use crate::answer::{Denial, Page, Refusal, Scheme, Voice};
-use crate::app_key::KeyHash;
+use crate::answer::{Page, Refusal, Scheme, Voice};
 use crate::assertion::Issuer;
-use crate::cache::CacheBounds;
 use crate::carriers::Carriers;
-use crate::challenge::Reply;
-use crate::checks::Checks;
-use crate::config::Problem;
+use crate::edit::Edit;
+use crate::facts::Facts;
 use crate::failure_limit::FailureLimit;
-use crate::grant::{Edit, Grant, Outcome};
+use crate::grant::{Grant, Outcome};
 use crate::identity::IdentityHeaders;
 use crate::index::Rules;
-use crate::once::Redemption;
+use crate::key_service::KeyService;
 use crate::path::{Target, readable, readings};
+use crate::problem::Problem;
 use crate::reason::Reason;
-use crate::record::KeyLookup;
 use crate::request::{Header, Request};
 use crate::rule::Rule;
-use crate::secret::Secret;
-use crate::session::Claims;
 use crate::signed_url::path_token::PathToken;
-use crate::time::{Millis, UnixMillis};
-use crate::wire::MAX_WAIT;
+use crate::time::UnixMillis;
+use crate::verdict::Redemption;
+use crate::verdict::Verdict;
 
 /// A whole configuration, checked.
 #[derive(Debug)]
@@ -58,41 +53,6 @@ pub struct Policy {
     pub signature_limit: FailureLimit,
 }
 
-/// What a decision draws on besides the request itself.
-#[derive(Clone, Copy)]
-pub struct Facts<'a> {
-    /// Where the request comes from.
-    pub client: Client<'a>,
-    /// What is known of keys.
-    pub keys: &'a dyn KeyLookup,
-    /// What a session claims.
-    pub claims: &'a dyn Claims,
-    /// What its public-key checks may cost.
-    pub checks: Checks<'a>,
-    /// The time.
-    pub now: UnixMillis,
-}
-
-/// The address that the proxy trusts to be the client's.
-#[derive(Clone, Copy)]
-pub enum Client<'a> {
-    /// This one, or none.
-    Known(Option<IpAddr>),
-    /// Whoever needs it asks, since few do and the proxy takes its time.
-    Asked(&'a dyn Fn() -> Option<IpAddr>),
-}
-
-impl Client<'_> {
-    /// The address, if there is one.
-    #[inline]
-    pub fn address(self) -> Option<IpAddr> {
-        match self {
-            Self::Known(address) => address,
-            Self::Asked(ask) => ask(),
-        }
-    }
-}
-
 /// What holds when no rule matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unmatched {
@@ -100,82 +60,6 @@ pub enum Unmatched {
     Deny,
     /// The request passes.
     Allow,
-}
-
-/// How to reach the key service.
-#[derive(Clone, Debug)]
-pub struct KeyService {
-    /// Name of the Envoy cluster for lookups and uses of links.
-    pub cluster: String,
-    /// Name of the Envoy cluster for polls of the change feed.
-    pub poll_cluster: String,
-    /// `:authority` of the calls.
-    pub authority: String,
-    /// The edge token.
-    pub token: Secret,
-    /// How long a call may take.
-    pub timeout: Millis,
-    /// The change feed is read no more often than this.
-    pub poll: Millis,
-    /// How long cached keys count without news from the feed.
-    pub lease: Millis,
-    /// How many keys a worker remembers.
-    pub cache: CacheBounds,
-    /// How many unknown keys clients may present to a worker.
-    pub miss_limit: FailureLimit,
-}
-
-/// A question to the key service: which key is this?
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lookup {
-    /// The hash under which the key is stored, or every hash under which it may be.
-    pub hashes: Vec<KeyHash>,
-    /// Anybody can make such a key up: the question counts against the client's
-    /// [`KeyService::miss_limit`].
-    pub is_opaque: bool,
-}
-
-impl Lookup {
-    /// The question about a key that one of our secrets has made.
-    pub fn of(hash: KeyHash) -> Self {
-        Self {
-            hashes: vec![hash],
-            is_opaque: false,
-        }
-    }
-}
-
-impl KeyService {
-    /// How long the service may hold a poll while nothing changes.
-    ///
-    /// Longer than [`Self::poll`], so that the next poll follows at once. Not much longer,
-    /// since a connection that died without a word is noticed only after it: with the usual
-    /// values a revocation is in time (2 s) even if one poll is lost. And short beside the
-    /// lease, which an answer renews only from the moment that was asked.
-    pub fn wait(&self) -> Millis {
-        let wait = Millis(self.poll.0.saturating_mul(5) / 4);
-        wait.min(Millis(self.lease.0 / 4)).min(MAX_WAIT)
-    }
-
-    /// Two calls and a second: what has not come by then, the host has lost.
-    pub fn patience(&self) -> Millis {
-        Millis(self.timeout.0.saturating_mul(2).saturating_add(1000))
-    }
-}
-
-/// What is to be done with a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It passes, after edits.
-    Allow(Grant),
-    /// The key service must be asked about this key first.
-    Ask(Lookup),
-    /// It may pass once: the key service must be told first.
-    Redeem(Box<Redemption>),
-    /// It is refused.
-    Deny(Denial),
-    /// It is answered here, and that is no refusal.
-    Reply(Reply),
 }
 
 impl Policy {

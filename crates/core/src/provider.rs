@@ -5,18 +5,19 @@ use std::rc::Rc;
 use crate::answer::{Refusal, Scheme};
 use crate::app_key::{AppKey, KeyHash, KeyRingId, MasterSecret, OpaqueKey, Prefix};
 use crate::credential::{self, Carrier};
-use crate::grant::{Edit, Strip};
+use crate::edit::{Edit, Strip};
+use crate::facts::Facts;
 use crate::identity::Identity;
+use crate::key_service::Lookup;
 use crate::memo::{DigestKey, Memo};
-use crate::once::OnceLink;
-use crate::policy::{Facts, Lookup};
 use crate::reason::Reason;
 use crate::record::{Knowledge, KnownKey};
 use crate::referrer::{self, ReferrerPattern};
 use crate::request::Request;
 use crate::secret::KeyRing;
 use crate::session::Sessions;
-use crate::signed_url::{Format, SignedUrl};
+use crate::signed_url::SignedUrl;
+use crate::signed_url::once_link::OnceLink;
 use crate::time::UnixMillis;
 
 /// One kind of credential, configured.
@@ -143,7 +144,7 @@ impl Provider {
     #[inline]
     pub fn check<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Finding<'a> {
         match self {
-            Self::SignedUrl(links) => match links.check(request, facts) {
+            Self::SignedUrl(links) => match links.check(request, &facts.of_link()) {
                 Ok((link, response_edits)) => Finding {
                     conclusion: Conclusion::Met(link.identity.map(Rc::new)),
                     strips: link.strips.to_vec(),

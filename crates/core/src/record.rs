@@ -8,15 +8,16 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ipnet::IpNet;
 
 use crate::app_key::KeyHash;
+use crate::client::Client;
 use crate::identity::Identity;
-use crate::policy::Client;
+use crate::limits::BLOCK;
+use crate::limits::{MAX_ALLOWED_IPS, MAX_ALLOWED_REFERRERS, MAX_METADATA, MAX_SCOPES};
 use crate::reason::Reason;
 use crate::referrer::{self, ReferrerPattern};
 use crate::request::Request;
 use crate::time::UnixMillis;
-use crate::wire::{
-    MAX_ALLOWED_IPS, MAX_ALLOWED_REFERRERS, MAX_METADATA, MAX_NAME, MAX_SCOPES, Record, Status,
-};
+use crate::token::is_token;
+use crate::wire::{Record, Status};
 
 /// A record of the key service that was checked: every text fits into a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,9 +29,6 @@ pub struct KnownKey {
     allowed_ips: Vec<IpNet>,
     allowed_referrers: Vec<ReferrerPattern>,
 }
-
-/// What an allocator adds to a block of memory, and what it rounds up.
-pub(crate) const BLOCK: usize = 12;
 
 /// A key that the key service knows, and the hash under which it is stored.
 pub type Found = (KeyHash, Rc<KnownKey>);
@@ -130,11 +128,6 @@ impl KnownKey {
             .chain(referrers)
             .fold(0, usize::saturating_add)
     }
-}
-
-/// Visible ASCII, bounded: what may stand in a header without a second thought.
-pub(crate) fn is_token(text: &str) -> bool {
-    (1..=MAX_NAME).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 impl KnownKey {
@@ -245,6 +238,7 @@ impl KeyLookup for NoAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::MAX_NAME;
 
     fn hash(byte: u8) -> KeyHash {
         KeyHash([byte; 32])

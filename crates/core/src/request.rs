@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::rc::Rc;
 
 use crate::authority::Authority;
-use crate::identity::reads_as;
+use crate::header_name::overrides_method;
 use crate::path::{Target, has_encoded_unreserved, is_short};
 use crate::reason::Reason;
 use crate::signed_url::path_token::PathToken;
@@ -266,21 +266,6 @@ pub fn is_method(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_uppercase() || byte == b'-';
     (1..=24).contains(&text.len()) && text.bytes().all(fits)
 }
-
-/// Whether a header tells some servers to act on another method than that of the request, in
-/// any spelling of its name.
-#[inline]
-pub fn overrides_method(name: &[u8]) -> bool {
-    // Most headers begin with another letter.
-    let is_near = name.first().is_some_and(|it| matches!(it, b'x' | b'X'));
-    is_near && OVERRIDES.iter().any(|it| reads_as(name, it))
-}
-
-const OVERRIDES: [&str; 3] = [
-    "x-http-method-override",
-    "x-http-method",
-    "x-method-override",
-];
 
 #[cfg(test)]
 mod tests {

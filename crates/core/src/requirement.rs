@@ -3,11 +3,11 @@
 use std::rc::Rc;
 
 use crate::answer::{Refusal, Scheme};
-use crate::once::OnceLink;
-use crate::policy::Facts;
+use crate::facts::Facts;
 use crate::provider::{Conclusion, Finding, Provider};
 use crate::reason::Reason;
 use crate::request::Request;
+use crate::signed_url::once_link::OnceLink;
 
 /// What a request must bring.
 #[derive(Debug)]

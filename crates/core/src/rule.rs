@@ -6,18 +6,21 @@ use crate::answer::{Authenticate, Page, Refusal, Scheme, Template, Voice};
 use crate::carriers::Carriers;
 use crate::challenge::{Challenge, Step};
 use crate::credential::Carrier;
+use crate::edit::Strip;
+use crate::facts::Facts;
 use crate::glob::{HostPattern, PathGlob, SplitPath};
-use crate::grant::{Grant, Outcome, Strip};
+use crate::grant::{Grant, Outcome};
 use crate::identity::{Identity, IdentityHeaders};
-use crate::once::{OnceLink, Redemption};
 use crate::path::Target;
-use crate::policy::{Facts, Verdict};
 use crate::provider::{Conclusion, Finding, Provider};
 use crate::reason::Reason;
 use crate::referrer::{self, ReferrerPattern};
 use crate::request::Request;
 use crate::requirement::Requirement;
 use crate::scopes::Scopes;
+use crate::signed_url::once_link::OnceLink;
+use crate::verdict::Redemption;
+use crate::verdict::Verdict;
 
 /// What a request needs, and what happens without.
 #[derive(Debug)]
@@ -205,7 +208,7 @@ impl Rule {
             }
             Conclusion::Refused(refusal) => match &self.mode {
                 Mode::Simulate => allow(Outcome::WouldDeny(refusal.reason), strips),
-                Mode::Challenge(challenge) => match challenge.meet(refusal, request, facts, self) {
+                Mode::Challenge(challenge) => match self.meet(challenge, refusal, request, facts) {
                     // Who is cleared has no scopes: a key that lacks one is not to be left out.
                     Step::Clear if !self.scopes.is_empty() => deny(Refusal {
                         reason: Reason::InsufficientScope,
@@ -221,6 +224,18 @@ impl Rule {
                 Mode::Block | Mode::Off => deny(refusal),
             },
         }
+    }
+
+    /// What the challenge makes of a refused request.
+    fn meet(
+        &self,
+        challenge: &Challenge,
+        refusal: Refusal,
+        request: &Request<'_>,
+        facts: &Facts<'_>,
+    ) -> Step {
+        let voice = self.voice(request.method);
+        challenge.meet(refusal, request, &voice, facts.client, facts.now)
     }
 
     /// A grant that holds if its link was not used before. In `simulate` no link is used up.

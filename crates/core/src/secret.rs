@@ -7,6 +7,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use crate::hex;
 use crate::reason::Reason;
 use crate::time::UnixMillis;
 
@@ -80,7 +81,7 @@ impl Secret {
     pub fn decode(text: &[u8], encoding: Encoding) -> Result<Self, SecretError> {
         let bytes = match encoding {
             Encoding::Utf8 => text.to_vec(),
-            Encoding::Hex => decode_hex(text).ok_or(SecretError::Encoding("hex"))?,
+            Encoding::Hex => hex::decode(text).ok_or(SecretError::Encoding("hex"))?,
             Encoding::Base64 => STANDARD
                 .decode(text)
                 .map_err(|_| SecretError::Encoding("base64"))?,
@@ -115,24 +116,6 @@ impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(..)")
     }
-}
-
-fn decode_hex(text: &[u8]) -> Option<Vec<u8>> {
-    let (pairs, rest) = text.as_chunks::<2>();
-    if !rest.is_empty() {
-        return None;
-    }
-    pairs
-        .iter()
-        .map(|&[high, low]| Some((hex_digit(high)? << 4) | hex_digit(low)?))
-        .collect()
-}
-
-/// The value of one hexadecimal digit of either case.
-pub(crate) fn hex_digit(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|value| u8::try_from(value).ok())
 }
 
 /// The public name of a key's value: 128 bits, the same wherever the same key is configured.

@@ -3,9 +3,9 @@
 
 use crate::credential::Carrier;
 use crate::identity::Identity;
+use crate::limits::MAX_SCOPES;
 use crate::reason::Reason;
-use crate::record::is_token;
-use crate::wire::MAX_SCOPES;
+use crate::token::is_token;
 
 /// Whoever can say what a verified token claims. Absent means unauthenticated.
 pub trait Claims {

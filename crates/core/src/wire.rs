@@ -35,21 +35,6 @@ pub const MAX_CHANGES: usize = 1000;
 /// How long the key service holds a poll of the feed at most.
 pub const MAX_WAIT: Millis = Millis::from_secs(5);
 
-/// Most bytes of metadata, as JSON text.
-pub const MAX_METADATA: usize = 4096;
-
-/// Most characters of an account, a scope or the name of a key.
-pub const MAX_NAME: usize = 128;
-
-/// Most scopes of one key.
-pub const MAX_SCOPES: usize = 64;
-
-/// Most addresses and ranges of one key.
-pub const MAX_ALLOWED_IPS: usize = 64;
-
-/// Most pages of one key.
-pub const MAX_ALLOWED_REFERRERS: usize = 16;
-
 /// Most bytes of an answer that the edge reads: 100 records of the largest kind.
 pub const MAX_ANSWER: usize = 2 * 1024 * 1024;
 

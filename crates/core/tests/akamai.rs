@@ -1,28 +1,20 @@
 //! Akamai's EdgeAuth 2.0: known answers, forgeries, and every way to be wrong.
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may panic"
-)]
-
-mod common;
 
 use std::net::IpAddr;
 
-use common::{after, facts, get};
+use crate::common::{after, facts, get};
 use hmac::{Hmac, KeyInit, Mac};
 use keygate_core::path::Target;
-use keygate_core::policy::{Policy, Verdict};
+use keygate_core::policy::Policy;
 use keygate_core::provider::Provider;
 use keygate_core::reason::Reason;
 use keygate_core::record::NothingKnown;
 use keygate_core::request::{Header, Request};
-use keygate_core::signed_url::Format as _;
+use keygate_core::signed_url::SignedUrl;
+use keygate_core::signed_url::format::Covers;
 use keygate_core::signed_url::sign::{Order, Scope, Signed};
-use keygate_core::signed_url::{Covers, SignedUrl};
 use keygate_core::time::UnixMillis;
+use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -193,7 +185,10 @@ fn a_list_of_one_directory_covers_a_prefix_and_nothing_else_does() {
         let headers = get(&format!("{target}?__token__={token}"), &[]);
         let request = Request::read(&headers).unwrap();
         let facts = facts(&NothingKnown, None, UnixMillis::from_secs(NOW));
-        let link = links(&policy).format.verify(&request, &facts).unwrap();
+        let link = links(&policy)
+            .format
+            .verify(&request, &facts.of_link())
+            .unwrap();
         assert_eq!(link.covers, covers, "{acl}");
         assert_eq!(link.expires, Some(UnixMillis::from_secs(EXP)));
     }
@@ -467,7 +462,10 @@ fn what_differs_is_named_and_no_secret_is() {
         let headers = get(&format!("{target}{separator}__token__={token}"), &[]);
         let request = Request::read(&headers).unwrap();
         let facts = facts(&NothingKnown, None, UnixMillis::from_secs(NOW));
-        let told = links(&salted).format.explain(&request, &facts).join("\n");
+        let told = links(&salted)
+            .format
+            .explain(&request, &facts.of_link())
+            .join("\n");
         assert!(told.contains(expected), "{hidden}: {told}");
         assert!(!told.contains("NaCl") && !told.contains(KEY), "{told}");
     }

@@ -1,21 +1,12 @@
 //! How often the check of a link asks for memory: a filter runs for every request.
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may panic"
-)]
 
-mod common;
-
-use common::{facts, get, policy_of, signed};
+use crate::common::{facts, get, policy_of, signed};
 use keygate_core::policy::Policy;
 use keygate_core::provider::Provider;
 use keygate_core::reason::Reason;
 use keygate_core::record::NoAnswer;
 use keygate_core::request::{Header, Request};
-use keygate_core::signed_url::Format;
+use keygate_core::signed_url::format::Format;
 use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256};
 use keygate_core::time::UnixMillis;
 use serde_json::json;
@@ -27,7 +18,7 @@ fn format(policy: &Policy) -> &dyn Format {
     let Provider::SignedUrl(links) = policy.rules.all()[0].require.providers()[0] else {
         panic!("the rule requires a link");
     };
-    &links.format
+    links.format.as_ref()
 }
 
 /// How often a good link asks for memory that was not seen before, and the same when it
@@ -39,8 +30,9 @@ fn count(policy: &Policy, first: &str, headers: &[Header]) -> [u64; 2] {
     let measured = |headers: &[Header]| {
         let request = Request::read(headers).unwrap();
         let mut holds = false;
-        let counted =
-            allocation_counter::measure(|| holds = format.verify(&request, &facts).is_ok());
+        let counted = allocation_counter::measure(|| {
+            holds = format.verify(&request, &facts.of_link()).is_ok()
+        });
         assert!(holds, "the link must hold");
         counted.count_total
     };
@@ -62,7 +54,7 @@ fn native(terms: &Terms<'_>, target: &str) -> [u64; 2] {
     };
     let entry = keygate_core::secret::RingEntry {
         id: "01".to_owned(),
-        key: keygate_core::app_key::mac(SECRET.as_bytes()),
+        key: keygate_core::mac::mac(SECRET.as_bytes()),
         not_before: None,
         not_after: None,
     };
@@ -149,7 +141,7 @@ fn a_request_without_a_credential_is_searched_without_an_allocation() {
     ];
     let headers = get("/a/b?c=d&e=f", &more);
     let counts = [open, guarded].map(|json| {
-        let policy = common::policy(&json, SECRET);
+        let policy = crate::common::policy(&json, SECRET);
         let keys = NoAnswer(Reason::KeyServiceUnavailable);
         let facts = facts(&keys, None, UnixMillis::from_secs(NOW));
         let counted = allocation_counter::measure(|| drop(policy.decide(&headers, &facts)));

@@ -1,27 +1,18 @@
 //! Service SAS of Azure Blob Storage, as a policy sees them.
-#![cfg(feature = "formats-storage")]
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may panic"
-)]
-
-mod common;
 
 use std::net::IpAddr;
 
-use common::get;
+use crate::common::get;
 use keygate_core::path::Target;
-use keygate_core::policy::{Policy, Verdict};
+use keygate_core::policy::Policy;
 use keygate_core::provider::Provider;
 use keygate_core::reason::Reason;
 use keygate_core::record::NoAnswer;
 use keygate_core::request::{Header, Request};
-use keygate_core::signed_url::Covers;
+use keygate_core::signed_url::format::Covers;
 use keygate_core::signed_url::sign::{Order, Scope, SignError};
 use keygate_core::time::UnixMillis;
+use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 
 const KEY: &str =
@@ -70,9 +61,9 @@ fn request(target: &str) -> Vec<Header> {
 fn judge(policy: &Policy, headers: &[Header], client: &str, now: u64) -> Result<String, Reason> {
     let unknown = NoAnswer(Reason::KeyServiceUnavailable);
     let client: Option<IpAddr> = client.parse().ok();
-    let facts = common::facts(&unknown, client, UnixMillis::from_secs(now));
+    let facts = crate::common::facts(&unknown, client, UnixMillis::from_secs(now));
     match policy.decide(headers, &facts) {
-        Verdict::Allow(grant) => Ok(common::after(headers, &grant.edits, ":path").unwrap()),
+        Verdict::Allow(grant) => Ok(crate::common::after(headers, &grant.edits, ":path").unwrap()),
         Verdict::Deny(denial) => Err(denial.reason),
         other => panic!("{other:?}"),
     }
@@ -82,11 +73,14 @@ fn judged(target: &str, now: u64) -> Result<String, Reason> {
     judge(&policy(&json!({})), &request(target), "168.1.5.65", now)
 }
 
-fn with_links<T>(policy: &Policy, f: impl FnOnce(&dyn keygate_core::signed_url::Format) -> T) -> T {
+fn with_links<T>(
+    policy: &Policy,
+    f: impl FnOnce(&dyn keygate_core::signed_url::format::Format) -> T,
+) -> T {
     let Provider::SignedUrl(links) = policy.rules.all()[0].require.providers()[0] else {
         panic!("a signed URL");
     };
-    f(&links.format)
+    f(links.format.as_ref())
 }
 
 fn signed(target: &str, change: impl FnOnce(&mut Order<'_>)) -> Result<String, SignError> {
@@ -264,9 +258,9 @@ fn a_link_of_a_container_opens_its_blobs_and_no_other_container() {
     let headers = request(&other);
     let request = Request::read(&headers).unwrap();
     let unknown = NoAnswer(Reason::KeyServiceUnavailable);
-    let facts = common::facts(&unknown, None, UnixMillis::from_secs(NOW));
+    let facts = crate::common::facts(&unknown, None, UnixMillis::from_secs(NOW));
     with_links(&policy, |it| {
-        let link = it.verify(&request, &facts).unwrap();
+        let link = it.verify(&request, &facts.of_link()).unwrap();
         assert_eq!(link.covers, Covers::Prefix("/pictures/"));
         assert_eq!(link.expires, Some(UnixMillis::from_secs(END)));
     });
@@ -351,8 +345,10 @@ fn explain_names_what_differs_and_no_secret() {
         let headers = request(target);
         let request = Request::read(&headers).unwrap();
         let unknown = NoAnswer(Reason::KeyServiceUnavailable);
-        let facts = common::facts(&unknown, None, UnixMillis::from_secs(NOW));
-        with_links(&policy, |it| it.explain(&request, &facts).join("\n"))
+        let facts = crate::common::facts(&unknown, None, UnixMillis::from_secs(NOW));
+        with_links(&policy, |it| {
+            it.explain(&request, &facts.of_link()).join("\n")
+        })
     };
     for (from, to, told) in [
         ("/profile.jpg", "/profile.jpg/", "a slash at the end"),

@@ -1,25 +1,17 @@
 //! What a policy decides about pages and browsers: preflights, referrers, keys in a URL.
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may panic"
-)]
-
-mod common;
 
 use std::rc::Rc;
 
-use common::{after, facts, get, policy, signed};
+use crate::common::{after, facts, get, policy, signed};
 use keygate_core::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
 use keygate_core::grant::{Grant, Outcome};
-use keygate_core::policy::{Policy, Verdict};
+use keygate_core::policy::Policy;
 use keygate_core::reason::Reason;
 use keygate_core::record::{Answer, Knowledge, KnownKey, NothingKnown};
 use keygate_core::request::Header;
 use keygate_core::secret::Secret;
 use keygate_core::time::UnixMillis;
+use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";

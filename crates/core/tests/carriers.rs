@@ -1,22 +1,12 @@
 //! Where a token may stand: each place, their order, and that there is but one token.
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test may panic"
-)]
 
-#[path = "common/mod.rs"]
-mod common;
-
-use common::{after, get, policy_of};
-use keygate_core::policy::{Policy, Verdict};
+use crate::common::{after, get, policy_of};
+use keygate_core::policy::Policy;
 use keygate_core::reason::Reason;
 use keygate_core::record::NoAnswer;
 use keygate_core::request::Header;
-use keygate_core::signed_url::Format as _;
 use keygate_core::time::UnixMillis;
+use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 
 const SECRET: &str = "the-secret-of-the-links-0123456789abcdef";
@@ -36,7 +26,7 @@ fn all() -> Policy {
 
 /// A token for `/a/b?x=1`.
 fn token() -> String {
-    use keygate_core::app_key::mac;
+    use keygate_core::mac::mac;
     use keygate_core::secret::RingEntry;
     use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256};
     let entry = RingEntry {
@@ -60,7 +50,7 @@ fn token() -> String {
 /// Path, the header and the cookies that the upstream sees.
 fn upstream(policy: &Policy, headers: &[Header]) -> Result<[Option<String>; 3], Reason> {
     let nobody = NoAnswer(Reason::KeyServiceUnavailable);
-    let facts = common::facts(&nobody, None, UnixMillis::from_secs(NOW));
+    let facts = crate::common::facts(&nobody, None, UnixMillis::from_secs(NOW));
     match policy.decide(headers, &facts) {
         Verdict::Allow(grant) => {
             Ok([":path", "x-link", "cookie"].map(|name| after(headers, &grant.edits, name)))
@@ -229,7 +219,7 @@ fn no_answer_repeats_the_token_of_a_path_and_no_log_shows_it() {
     ] {
         let headers = get(&target, &[]);
         let nobody = NoAnswer(Reason::KeyServiceUnavailable);
-        let facts = common::facts(&nobody, None, UnixMillis::from_secs(NOW));
+        let facts = crate::common::facts(&nobody, None, UnixMillis::from_secs(NOW));
         let Verdict::Deny(denial) = policy.decide(&headers, &facts) else {
             panic!("{target} is refused");
         };

@@ -1,29 +1,22 @@
 //! Public-key checks that clients can ask for: what is decided without one, and how many fail.
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may panic"
-)]
-
-mod common;
 
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 
-use common::{facts, format_of, get, order, policy, policy_with_ring};
+use crate::common::{facts, format_of, get, order, policy, policy_with_ring};
 use keygate_core::answer::Denial;
 use keygate_core::cache::Seed;
 use keygate_core::checks::{Budget, Checks};
+use keygate_core::facts::Facts;
 use keygate_core::failure_limit::{FailureLimit, FailureLimiter, MAX_NETWORKS};
-use keygate_core::policy::{Facts, Policy, Verdict};
+use keygate_core::policy::Policy;
 use keygate_core::reason::{PublicReason, Reason};
 use keygate_core::record::NothingKnown;
 use keygate_core::request::Header;
 use keygate_core::signed_url::private_key::PrivateKey;
 use keygate_core::signed_url::sign::Order;
 use keygate_core::time::UnixMillis;
+use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 
 const NOW: u64 = 1_700_000_000;

@@ -1,20 +1,10 @@
 //! Links in Cloudflare's format: known answers, forgeries, and every way to be wrong.
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may panic"
-)]
 
-mod common;
-
-use common::{get, judge, policy_of};
-use keygate_core::policy::Verdict;
+use crate::common::{get, judge, policy_of};
 use keygate_core::reason::Reason;
 use keygate_core::record::NoAnswer;
-use keygate_core::signed_url::Format as _;
 use keygate_core::time::UnixMillis;
+use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 
 const SECRET: &str = "mysecrettoken";
@@ -29,7 +19,7 @@ fn worker_example(path: &str, query: &str) -> String {
     use base64::Engine as _;
     use hmac::Mac as _;
     let stamp = CAT_AT - 60;
-    let mut mac = keygate_core::app_key::mac(SECRET.as_bytes());
+    let mut mac = keygate_core::mac::mac(SECRET.as_bytes());
     mac.update(format!("{path}{stamp}").as_bytes());
     let mac = base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes());
     let mac = mac
@@ -92,7 +82,7 @@ fn a_link_for_the_path_alone_is_signed_here_too() {
     let policy = policy_of(&provider_with(json!({ "message": "path" })), SECRET);
     let now = UnixMillis::from_secs(CAT_AT);
     for (target, other) in [("/a|b?x=1", "/a%7Cb?y=2"), ("/a", "/a?y=2")] {
-        let link = common::signed(&policy, 0, target, now);
+        let link = crate::common::signed(&policy, 0, target, now);
         let (_, token) = link.rsplit_once("verify=").unwrap();
         let judged = judge(
             &policy,
@@ -533,7 +523,7 @@ fn a_directory_link_covers_whole_segments_only() {
 /// The secret, what is signed of the target, and the token at `CAT_AT`.
 fn token_over(signed: &str) -> String {
     use hmac::Mac as _;
-    let mut mac = keygate_core::app_key::mac(SECRET.as_bytes());
+    let mut mac = keygate_core::mac::mac(SECRET.as_bytes());
     mac.update(format!("{signed}1484063787").as_bytes());
     let mac = base64::Engine::encode(
         &base64::engine::general_purpose::URL_SAFE_NO_PAD,
@@ -591,11 +581,11 @@ fn directories_are_tried_from_the_longest_and_not_without_end() {
 
 #[test]
 fn the_longest_directory_that_was_signed_is_what_a_link_covers() {
-    use common::facts;
+    use crate::common::facts;
     use keygate_core::provider::Provider;
     use keygate_core::record::NothingKnown;
     use keygate_core::request::Request;
-    use keygate_core::signed_url::Covers;
+    use keygate_core::signed_url::format::Covers;
     use keygate_core::time::UnixMillis;
     let provider = provider_with(json!({ "directory": true, "base64": "url" }));
     let policy = policy_of(&provider, SECRET);
@@ -606,13 +596,13 @@ fn the_longest_directory_that_was_signed_is_what_a_link_covers() {
     let headers = get(&target, &[]);
     let request = Request::read(&headers).unwrap();
     let facts = facts(&NothingKnown, None, UnixMillis::from_secs(CAT_AT));
-    let link = links.format.verify(&request, &facts).unwrap();
+    let link = links.format.verify(&request, &facts.of_link()).unwrap();
     assert_eq!(link.covers, Covers::Prefix("/a/"));
 }
 
 #[test]
 fn a_link_for_a_directory_is_signed_with_the_prefix_that_it_is_to_cover() {
-    use common::{order, sign};
+    use crate::common::{order, sign};
     use keygate_core::signed_url::sign::Scope;
     use keygate_core::time::UnixMillis;
     let provider = provider_with(json!({ "directory": true }));
@@ -655,7 +645,7 @@ fn a_stranger_buys_no_long_search_for_the_directory() {
         (1, 8_200, false),
     ] {
         let query = format!("?{}", "b".repeat(query));
-        let mut mac = keygate_core::app_key::mac(SECRET.as_bytes());
+        let mut mac = keygate_core::mac::mac(SECRET.as_bytes());
         mac.update(format!("/a/{query}1484063787").as_bytes());
         let mac =
             base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes());
@@ -671,7 +661,7 @@ fn a_ring_whose_stamps_mean_the_end_serves_no_provider_whose_stamps_mean_the_beg
     let mac = {
         use base64::Engine as _;
         use hmac::Mac as _;
-        let mut mac = keygate_core::app_key::mac(SECRET.as_bytes());
+        let mut mac = keygate_core::mac::mac(SECRET.as_bytes());
         mac.update(format!("/a{end}").as_bytes());
         base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
     };
@@ -717,12 +707,13 @@ fn a_refusal_that_names_the_page_repeats_no_token() {
         "responses": { "login": { "redirect": "https://login.example/?to={url}" } },
         "unmatched": "deny"
     });
-    let policy = common::policy(&text, SECRET);
+    let policy = crate::common::policy(&text, SECRET);
     let expired = UnixMillis::from_secs(CAT_AT + 3 * 3600);
     let nobody = NoAnswer(Reason::KeyServiceUnavailable);
-    let Verdict::Deny(denial) =
-        policy.decide(&get(CAT, &[]), &common::facts(&nobody, None, expired))
-    else {
+    let Verdict::Deny(denial) = policy.decide(
+        &get(CAT, &[]),
+        &crate::common::facts(&nobody, None, expired),
+    ) else {
         panic!("it has expired");
     };
     assert_eq!(denial.reason, Reason::Expired);
@@ -735,7 +726,7 @@ fn a_refusal_that_names_the_page_repeats_no_token() {
 fn who_asks_why_is_told_what_was_signed_and_not_what_would_be_right() {
     let policy = policy_of(&provider(), SECRET);
     let moved = CAT.replace(".jpg?", ".jpg/?");
-    let told = common::explains(&policy, &get(&moved, &[]), "", CAT_AT);
+    let told = crate::common::explains(&policy, &get(&moved, &[]), "", CAT_AT);
     let differs = "what differs: signed was the path without its last slash";
     assert!(told.contains(differs), "{told}");
     assert!(!told.contains(&CAT[CAT.len() - 20..]), "{told}");

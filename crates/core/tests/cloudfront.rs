@@ -1,30 +1,22 @@
 //! Links and cookies in CloudFront's format: what its tools make, and every way to be wrong.
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may panic"
-)]
-
-mod common;
 
 use std::net::IpAddr;
 
+use crate::common::{facts, get, policy};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use common::{facts, get, policy};
 use keygate_core::path::Target;
-use keygate_core::policy::{Policy, Verdict};
+use keygate_core::policy::Policy;
 use keygate_core::provider::Provider;
 use keygate_core::reason::Reason;
 use keygate_core::record::NothingKnown;
 use keygate_core::request::Header;
+use keygate_core::signed_url::format::{Covers, Format};
 use keygate_core::signed_url::private_key::PrivateKey;
 use keygate_core::signed_url::public_key::Scheme;
 use keygate_core::signed_url::sign::{Order, Scope, Signed};
-use keygate_core::signed_url::{Covers, Format};
 use keygate_core::time::UnixMillis;
+use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 
 const PRIVATE: &str = include_str!("keys/rsa2048.pem");
@@ -83,7 +75,7 @@ fn judge_from(
     ) {
         Verdict::Allow(grant) => Ok([":path", "cookie"]
             .iter()
-            .map(|name| common::after(headers, &grant.edits, name).unwrap_or_default())
+            .map(|name| crate::common::after(headers, &grant.edits, name).unwrap_or_default())
             .collect()),
         Verdict::Deny(denial) => Err(denial.reason),
         other => panic!("{other:?}"),
@@ -103,7 +95,7 @@ fn format(policy: &Policy) -> &dyn Format {
     let Provider::SignedUrl(links) = policy.rules.all()[0].require.providers()[0] else {
         panic!("a signed URL");
     };
-    &links.format
+    links.format.as_ref()
 }
 
 fn order<'a>(target: &'a str, key: &'a PrivateKey) -> Order<'a> {
@@ -509,7 +501,7 @@ fn a_prefix_says_what_it_covers() {
         let headers = get(target_of(&signed), &[]);
         let request = keygate_core::request::Request::read(&headers).unwrap();
         let facts = facts(&NothingKnown, None, UnixMillis::from_secs(NOW));
-        let link = format(&policy).verify(&request, &facts).unwrap();
+        let link = format(&policy).verify(&request, &facts.of_link()).unwrap();
         assert_eq!(link.expires, Some(UnixMillis::from_secs(END)));
         match link.covers {
             Covers::Path => None,
@@ -586,7 +578,9 @@ fn explain_names_the_field_that_differs() {
         let headers = get(target, &[]);
         let request = keygate_core::request::Request::read(&headers).unwrap();
         let facts = facts(&NothingKnown, None, UnixMillis::from_secs(NOW));
-        format(&policy).explain(&request, &facts).join("\n")
+        format(&policy)
+            .explain(&request, &facts.of_link())
+            .join("\n")
     };
     let good = link(&policy, "/a?b=1");
     let says = |target: &str, what: &str| {

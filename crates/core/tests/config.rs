@@ -1,13 +1,4 @@
 //! Wrong configurations: each is refused, and the field that is wrong is named.
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may panic"
-)]
-
-mod common;
 
 use keygate_core::policy::Policy;
 use serde_json::{Value, json};

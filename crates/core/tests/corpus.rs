@@ -1,10 +1,4 @@
 //! Every input that a fuzzer has kept, and every known answer, is put to its format again.
-#![allow(
-    missing_docs,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may panic"
-)]
 
 #[path = "../../../fuzz/src/lib.rs"]
 mod fuzz;

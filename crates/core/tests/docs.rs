@@ -1,25 +1,18 @@
 //! The examples of docs/policy.md do what the page says.
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may panic"
-)]
-
-mod common;
 
 use std::rc::Rc;
 
-use common::{facts, get, policy};
+use crate::common::{facts, get, policy};
 use keygate_core::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
 use keygate_core::checks::Checks;
+use keygate_core::facts::Facts;
 use keygate_core::grant::Outcome;
-use keygate_core::policy::{Facts, Policy, Verdict};
+use keygate_core::policy::Policy;
 use keygate_core::record::{Answer, Knowledge, KnownKey, NothingKnown};
 use keygate_core::secret::Secret;
 use keygate_core::session::Claims;
 use keygate_core::time::UnixMillis;
+use keygate_core::verdict::Verdict;
 use serde_json::Value;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -170,7 +163,7 @@ fn signed(path: &str, at: u64) -> String {
         }),
         SECRET,
     );
-    common::signed_as(&links, 0, path, &|order| {
+    crate::common::signed_as(&links, 0, path, &|order| {
         order.now = UnixMillis::from_secs(at);
         order.expires = Some(UnixMillis::from_secs(at + 3 * 3600));
     })

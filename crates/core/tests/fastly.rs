@@ -1,15 +1,6 @@
 //! Links of Fastly's token authentication: known answers, forgeries, and every way to be wrong.
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may panic"
-)]
 
-mod common;
-
-use common::{explains, get, judge, order, policy_of, problems_of, sign};
+use crate::common::{explains, get, judge, order, policy_of, problems_of, sign};
 use keygate_core::policy::Policy;
 use keygate_core::reason::Reason;
 use keygate_core::time::UnixMillis;
@@ -150,7 +141,7 @@ fn a_token_stands_once_and_under_its_own_name() {
 
 #[test]
 fn the_instant_of_the_end_is_still_good_and_the_next_is_not() {
-    use common::facts;
+    use crate::common::facts;
     use keygate_core::record::NothingKnown;
     use keygate_core::request::Request;
     let policy = policy(json!({}));
@@ -158,7 +149,7 @@ fn the_instant_of_the_end_is_still_good_and_the_next_is_not() {
     let request = Request::read(&headers).unwrap();
     let at = |now| {
         let facts = facts(&NothingKnown, None, UnixMillis(now));
-        let link = common::format_of(&policy, 0).verify(&request, &facts);
+        let link = crate::common::format_of(&policy, 0).verify(&request, &facts.of_link());
         link.map(|it| it.expires.unwrap())
     };
     let end = END * 1000;

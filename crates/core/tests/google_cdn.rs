@@ -1,28 +1,20 @@
 //! Google's Cloud CDN: known answers, forgeries, and every way to be wrong.
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may panic"
-)]
 
-mod common;
-
+use crate::common::{after, facts, get};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
-use common::{after, facts, get};
 use hmac::{Hmac, KeyInit, Mac};
 use keygate_core::path::Target;
-use keygate_core::policy::{Policy, Verdict};
+use keygate_core::policy::Policy;
 use keygate_core::provider::Provider;
 use keygate_core::reason::Reason;
 use keygate_core::record::NothingKnown;
 use keygate_core::request::{Header, Request};
-use keygate_core::signed_url::Format as _;
+use keygate_core::signed_url::SignedUrl;
+use keygate_core::signed_url::format::Covers;
 use keygate_core::signed_url::sign::{Order, Scope};
-use keygate_core::signed_url::{Covers, SignedUrl};
 use keygate_core::time::UnixMillis;
+use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 
 const KEY: &str = "nZtRohdNF9m3cKM24IcK4w==";
@@ -276,7 +268,7 @@ fn a_prefix_opens_whole_segments_by_query_and_by_cookie() {
         ] {
             let request = Request::read(&headers).unwrap();
             let facts = facts(&NothingKnown, None, UnixMillis::from_secs(NOW));
-            let link = links(&policy).format.verify(&request, &facts);
+            let link = links(&policy).format.verify(&request, &facts.of_link());
             let expected = covers.ok_or(Reason::WrongSignature);
             assert_eq!(link.map(|it| it.covers), expected, "{url} {path}");
         }
@@ -472,7 +464,10 @@ fn what_differs_is_named_and_no_secret_is() {
         let headers = get(&target, &[]);
         let request = Request::read(&headers).unwrap();
         let facts = facts(&NothingKnown, None, UnixMillis::from_secs(NOW));
-        let told = links(&policy).format.explain(&request, &facts).join("\n");
+        let told = links(&policy)
+            .format
+            .explain(&request, &facts.of_link())
+            .join("\n");
         assert!(told.contains(expected), "{target}: {told}");
         assert!(!told.contains(KEY), "{told}");
     }

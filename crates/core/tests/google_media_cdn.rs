@@ -1,31 +1,23 @@
 //! Google's Media CDN: tokens and signed requests, forgeries, and every way to be wrong.
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may panic"
-)]
-
-mod common;
 
 use std::net::IpAddr;
 
+use crate::common::{after, facts, get};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
-use common::{after, facts, get};
 use hmac::{Hmac, KeyInit, Mac};
 use keygate_core::path::Target;
-use keygate_core::policy::{Policy, Verdict};
+use keygate_core::policy::Policy;
 use keygate_core::provider::Provider;
 use keygate_core::reason::Reason;
 use keygate_core::record::NothingKnown;
 use keygate_core::request::{Header, Request};
-use keygate_core::signed_url::Format as _;
+use keygate_core::signed_url::SignedUrl;
+use keygate_core::signed_url::format::Covers;
 use keygate_core::signed_url::private_key::PrivateKey;
 use keygate_core::signed_url::sign::{Order, Scope};
-use keygate_core::signed_url::{Covers, SignedUrl};
 use keygate_core::time::UnixMillis;
+use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -232,7 +224,7 @@ fn every_scope_opens_what_it_says_and_covers_a_prefix_where_it_is_one() {
         let headers = get(&target, &[]);
         let request = Request::read(&headers).unwrap();
         let facts = facts(&NothingKnown, None, UnixMillis::from_secs(NOW));
-        let link = links(&policy).format.verify(&request, &facts);
+        let link = links(&policy).format.verify(&request, &facts.of_link());
         let expected = covers.ok_or(Reason::WrongSignature);
         assert_eq!(link.map(|it| it.covers), expected, "{scope} {path}");
     }
@@ -419,7 +411,10 @@ fn a_signed_request_is_taken_in_each_of_its_forms() {
             if !target.contains("edge-cache-token") {
                 let request = Request::read(&headers).unwrap();
                 let facts = facts(&NothingKnown, None, UnixMillis::from_secs(NOW));
-                let link = links(&policy).format.verify(&request, &facts).unwrap();
+                let link = links(&policy)
+                    .format
+                    .verify(&request, &facts.of_link())
+                    .unwrap();
                 assert_eq!(link.covers, covers);
             }
             let other = target.replace("my-key", "new");
@@ -665,7 +660,10 @@ fn what_differs_is_named_and_no_secret_is() {
         let headers = get(&target, &[]);
         let request = Request::read(&headers).unwrap();
         let facts = facts(&NothingKnown, None, UnixMillis::from_secs(NOW));
-        let told = links(&policy).format.explain(&request, &facts).join("\n");
+        let told = links(&policy)
+            .format
+            .explain(&request, &facts.of_link())
+            .join("\n");
         assert!(told.contains(expected), "{target}: {told}");
     }
 }

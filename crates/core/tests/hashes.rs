@@ -1,15 +1,6 @@
 //! Moving signed links from SHA-1 to SHA-256, as docs/policy.md describes it.
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may panic"
-)]
 
-mod common;
-
-use common::{get, judge, policy, signed_as};
+use crate::common::{get, judge, policy, signed_as};
 use keygate_core::policy::Policy;
 use keygate_core::signed_url::private_key::PrivateKey;
 use keygate_core::time::UnixMillis;

@@ -1,16 +1,7 @@
 //! Signed paths of imgproxy and thumbor, and URLs of Google Maps: known answers, forgeries,
 //! and every way to be wrong.
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may panic"
-)]
 
-mod common;
-
-use common::{explains, get, judge, order, policy, policy_of, problems_of, sign};
+use crate::common::{explains, get, judge, order, policy, policy_of, problems_of, sign};
 use keygate_core::policy::Policy;
 use keygate_core::reason::Reason;
 use keygate_core::time::UnixMillis;
@@ -247,7 +238,7 @@ fn what_is_signed_here_is_what_the_known_signers_sign() {
     let mut order = order(&rest, at);
     assert_eq!(sign(&thumbor(json!({})), 0, &order).unwrap().url, THUMBOR);
     let (before, _) = MAPS.split_once("&signature=").unwrap();
-    let maps_order = common::order(before, at);
+    let maps_order = crate::common::order(before, at);
     assert_eq!(sign(&maps(), 0, &maps_order).unwrap().url, MAPS);
     order.expires = Some(at);
     for policy in [thumbor(json!({})), maps()] {
@@ -256,7 +247,7 @@ fn what_is_signed_here_is_what_the_known_signers_sign() {
             "it cannot say when it ends"
         );
     }
-    let with_query = common::order("/a/b?c", at);
+    let with_query = crate::common::order("/a/b?c", at);
     for policy in [thumbor(json!({})), imgproxy(json!({}))] {
         assert!(
             sign(&policy, 0, &with_query).is_err(),

@@ -1,10 +1,4 @@
 //! What is remarked on a policy that holds, and what is not.
-#![allow(
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may panic"
-)]
 
 use keygate_core::lint::{Level, lint};
 use keygate_core::policy::Policy;

@@ -1,28 +1,20 @@
 //! A link that does not hold: what was signed instead is found where it can be.
-#![allow(
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may panic"
-)]
-
-mod common;
 
 use std::rc::Rc;
 
+use crate::common::{facts, get};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use common::{facts, get};
 use hmac::Mac as _;
-use keygate_core::app_key::mac;
+use keygate_core::mac::mac;
 use keygate_core::reason::Reason;
 use keygate_core::record::NothingKnown;
 use keygate_core::request::Request;
 use keygate_core::secret::{KeyRing, RingEntry};
-use keygate_core::signed_url::Format as _;
 use keygate_core::signed_url::cloudflare::{
     Alphabet, Cloudflare, Directory, LinkCarrier, NearMiss, Signs, Stamp,
 };
+use keygate_core::signed_url::format::Format as _;
 use keygate_core::signed_url::mac_key::MacKey;
 use keygate_core::time::{Millis, UnixMillis};
 
@@ -70,7 +62,7 @@ fn near(links: &Cloudflare, target: &str, mac: &str) -> Option<NearMiss> {
     let headers = get(&format!("{target}{separator}verify=1700000000-{mac}"), &[]);
     let request = Request::read(&headers).unwrap();
     let refused = links
-        .verify(&request, &facts(&NothingKnown, None, NOW))
+        .verify(&request, &facts(&NothingKnown, None, NOW).of_link())
         .unwrap_err();
     assert!([Reason::WrongSignature, Reason::MalformedCredential].contains(&refused));
     links.near_miss(&request, NOW)

@@ -1,16 +1,7 @@
 //! Links of nginx's secure_link module, in both modes: known answers, forgeries, and every
 //! way to be wrong.
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may panic"
-)]
 
-mod common;
-
-use common::{explains, get, judge, judge_from, order, policy_of, problems_of, sign};
+use crate::common::{explains, get, judge, judge_from, order, policy_of, problems_of, sign};
 use keygate_core::policy::Policy;
 use keygate_core::reason::Reason;
 use keygate_core::time::UnixMillis;

@@ -1,25 +1,17 @@
 //! Links that work once: what uses one up, and what does not.
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "a test may panic"
-)]
 
-mod common;
-
-use common::{after, facts, get, policy, signed_as};
+use crate::common::{after, facts, get, policy, signed_as};
 use keygate_core::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
-use keygate_core::once::{OnceLink, Redemption, UnusedLinks, UsedLinks};
-use keygate_core::policy::Verdict;
+use keygate_core::once::{UnusedLinks, UsedLinks};
 use keygate_core::reason::Reason;
 use keygate_core::record::{Answer, Knowledge, KnownKey, NothingKnown};
 use keygate_core::request::Header;
 use keygate_core::secret::Secret;
+use keygate_core::signed_url::once_link::OnceLink;
 use keygate_core::signed_url::sign::Order;
 use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::verdict::Redemption;
+use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";

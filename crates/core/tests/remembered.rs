@@ -1,15 +1,6 @@
 //! A link that held is recalled: no answer is another for it.
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may panic"
-)]
 
-mod common;
-
-use common::{get, judge_from, order, policy_with_ring, sign, signed_as};
+use crate::common::{get, judge_from, order, policy_with_ring, sign, signed_as};
 use keygate_core::policy::Policy;
 use keygate_core::reason::Reason;
 use keygate_core::request::Header;

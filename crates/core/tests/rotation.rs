@@ -1,21 +1,11 @@
 //! A secret is replaced while links of the old one are in use, over edges and signers that
 //! learn of it at different times: no valid link is refused.
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may panic"
-)]
 
-mod common;
-
-use common::{get, judge, policy_with_ring};
+use crate::common::{get, judge, policy_with_ring};
 use keygate_core::path::Target;
 use keygate_core::policy::Policy;
 use keygate_core::provider::Provider;
 use keygate_core::reason::Reason;
-use keygate_core::signed_url::Format as _;
 use keygate_core::signed_url::sign::{Order, Scope};
 use keygate_core::time::UnixMillis;
 use serde_json::{Value, json};
@@ -237,7 +227,7 @@ fn ten_thousand_rings_cost_a_request_no_more_than_ten() {
         let secret = format!("the secret of SECRET_t{secret_of}");
         let entry = keygate_core::secret::RingEntry {
             id: "k1".to_owned(),
-            key: keygate_core::app_key::mac(secret.as_bytes()),
+            key: keygate_core::mac::mac(secret.as_bytes()),
             not_before: None,
             not_after: None,
         };

@@ -1,23 +1,12 @@
 //! Presigned URLs of S3, as a policy sees them.
-#![cfg(feature = "formats-storage")]
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may panic"
-)]
 
-mod common;
-
-use common::{get, judge};
+use crate::common::{get, judge};
 use hmac::Mac as _;
 use keygate_core::path::Target;
 use keygate_core::policy::Policy;
 use keygate_core::provider::Provider;
 use keygate_core::reason::Reason;
 use keygate_core::request::{Header, Request};
-use keygate_core::signed_url::Format as _;
 use keygate_core::signed_url::sign::{Order, Scope, SignError, Signed};
 use keygate_core::time::UnixMillis;
 use serde_json::{Value, json};
@@ -252,7 +241,7 @@ fn a_credential_with_another_scope_than_was_signed_is_a_wrong_signature() {
 }
 
 fn mac(key: &[u8], text: &str) -> Vec<u8> {
-    let mut mac = keygate_core::app_key::mac(key);
+    let mut mac = keygate_core::mac::mac(key);
     mac.update(text.as_bytes());
     mac.finalize().into_bytes().to_vec()
 }
@@ -406,11 +395,11 @@ fn explain_names_what_differs_and_no_secret() {
     let explained = |policy: &Policy, headers: &[Header]| {
         let request = Request::read(headers).unwrap();
         let unknown = keygate_core::record::NoAnswer(Reason::KeyServiceUnavailable);
-        let facts = common::facts(&unknown, None, UnixMillis::from_secs(NOW));
+        let facts = crate::common::facts(&unknown, None, UnixMillis::from_secs(NOW));
         let Provider::SignedUrl(links) = policy.rules.all()[0].require.providers()[0] else {
             panic!("a signed URL");
         };
-        links.format.explain(&request, &facts).join("\n")
+        links.format.explain(&request, &facts.of_link()).join("\n")
     };
     let mut head = request(LINK, &[]);
     head[0].1 = b"HEAD".into();

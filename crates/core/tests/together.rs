@@ -1,26 +1,18 @@
 //! What happens where two features meet: each case was a hole once.
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may panic"
-)]
-
-mod common;
 
 use std::rc::Rc;
 
-use common::{after, facts, get, policy, signed};
+use crate::common::{after, facts, get, policy, signed};
 use keygate_core::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
 use keygate_core::checks::Checks;
-use keygate_core::policy::{Facts, Verdict};
+use keygate_core::facts::Facts;
 use keygate_core::reason::Reason;
 use keygate_core::record::{Answer, Knowledge, KnownKey, NothingKnown};
 use keygate_core::request::Header;
 use keygate_core::secret::Secret;
 use keygate_core::session::Claims;
 use keygate_core::time::UnixMillis;
+use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

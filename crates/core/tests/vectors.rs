@@ -1,12 +1,4 @@
 //! Every known answer of signed URLs in `tests/vectors` does what it should.
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "a test may panic"
-)]
 
 #[path = "../examples/vectors/runner/mod.rs"]
 mod runner;

@@ -3,10 +3,12 @@
 
 use keygate_core::answer::PLACEHOLDERS;
 use keygate_core::checks::Checks;
-use keygate_core::policy::{Client, Facts, Verdict};
+use keygate_core::client::Client;
+use keygate_core::facts::Facts;
 use keygate_core::record::NothingKnown;
 use keygate_core::request::Header;
 use keygate_core::session::NoClaims;
+use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 
 use super::{NOW, line, policy};

@@ -6,11 +6,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use keygate_core::app_key::{AppKey, MasterSecret, NewAppKey, Prefix};
 use keygate_core::checks::Checks;
-use keygate_core::policy::{Client, Facts, Policy, Verdict};
+use keygate_core::client::Client;
+use keygate_core::facts::Facts;
+use keygate_core::policy::Policy;
 use keygate_core::record::NothingKnown;
 use keygate_core::request::Header;
 use keygate_core::secret::KeyRing;
 use keygate_core::session::NoClaims;
+use keygate_core::verdict::Verdict;
 
 use super::{NOW, policy};
 

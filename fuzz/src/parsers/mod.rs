@@ -13,8 +13,8 @@ mod tokens;
 mod wire;
 
 use keygate_core::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
-use keygate_core::config::Problem;
 use keygate_core::policy::Policy;
+use keygate_core::problem::Problem;
 use keygate_core::secret::{KeyRing, RingEntry, Secret};
 use keygate_core::time::UnixMillis;
 

@@ -2,8 +2,8 @@
 //! or that is missing in one that it has; what is accepted is accepted however it is
 //! written, and with one unknown member more it is refused at that member.
 
-use keygate_core::config::Problem;
 use keygate_core::json;
+use keygate_core::problem::Problem;
 use keygate_core::time::UnixMillis;
 use serde_json::Value;
 

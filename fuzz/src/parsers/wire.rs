@@ -3,8 +3,9 @@
 
 use keygate_core::feed::{CatchUp, PollLease, SharedFeed};
 use keygate_core::identity::Identity;
+use keygate_core::limits::MAX_METADATA;
 use keygate_core::record::KnownKey;
-use keygate_core::wire::{ChangesResponse, LinkUseResponse, LookupResponse, MAX_METADATA, Record};
+use keygate_core::wire::{ChangesResponse, LinkUseResponse, LookupResponse, Record};
 
 pub fn run(data: &[u8]) {
     // JSON is UTF-8 (RFC 8259 section 8.1), also where serde skips what it does not know.

@@ -7,8 +7,9 @@
 
 use std::collections::VecDeque;
 
-use keygate_core::config::{Environment, Problem};
+use keygate_core::config::Environment;
 use keygate_core::policy::Policy;
+use keygate_core::problem::Problem;
 
 use crate::document::{Member, Node, Value};
 

@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
+use keygate_core::facts::Facts;
 use keygate_core::path::readable;
-use keygate_core::policy::{Facts, Policy, Unmatched};
+use keygate_core::policy::{Policy, Unmatched};
 use keygate_core::request::{Header, Request};
 use keygate_core::rule::Mode;
 use serde_json::Value;

@@ -2,7 +2,7 @@
 
 use keygate_core::app_key::{AppKey, MasterSecret};
 use keygate_core::credential::{self, Carrier};
-use keygate_core::policy::Facts;
+use keygate_core::facts::Facts;
 use keygate_core::provider::AppKeys;
 use keygate_core::reason::Reason;
 use keygate_core::record::Knowledge;

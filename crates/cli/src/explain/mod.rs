@@ -16,7 +16,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use keygate_core::checks::Checks;
-use keygate_core::policy::{Client, Facts};
+use keygate_core::client::Client;
+use keygate_core::facts::Facts;
 use keygate_core::session::NoClaims;
 use keygate_core::time::UnixMillis;
 

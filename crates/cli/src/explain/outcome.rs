@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-use keygate_core::grant::{Edit, Outcome};
-use keygate_core::policy::Verdict;
+use keygate_core::edit::Edit;
+use keygate_core::grant::Outcome;
+use keygate_core::verdict::Verdict;
 
 use super::answer::Page;
 

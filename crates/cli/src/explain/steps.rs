@@ -1,6 +1,6 @@
 //! The steps of a requirement: each provider, what was found of it, and what came of that.
 
-use keygate_core::policy::Facts;
+use keygate_core::facts::Facts;
 use keygate_core::provider::{Conclusion, Finding, Provider};
 use keygate_core::request::Request;
 use keygate_core::requirement::Requirement;
@@ -53,7 +53,7 @@ fn provider(
     page.line("require", depth, &format!("provider \"{name}\""));
     let found = provider.check(request, facts);
     let steps = match provider {
-        Provider::SignedUrl(links) => links.explain(request, facts),
+        Provider::SignedUrl(links) => links.explain(request, &facts.of_link()),
         Provider::AppKey(keys) => {
             let ring = policy["providers"][name]["secrets"].as_str();
             let secrets = &policy["secrets"][ring.unwrap_or_default()];

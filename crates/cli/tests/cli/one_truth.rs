@@ -1,10 +1,13 @@
 //! `keygate explain`, `keygate verify --policy` and the filter's own decision agree.
 
+use keygate_core::client::Client;
+use keygate_core::facts::Facts;
 use keygate_core::path::as_envoy_sends;
-use keygate_core::policy::{Client, Facts, Policy, Verdict};
+use keygate_core::policy::Policy;
 use keygate_core::record::NothingKnown;
 use keygate_core::session::NoClaims;
 use keygate_core::time::UnixMillis;
+use keygate_core::verdict::Verdict;
 use tempfile::TempDir;
 
 use crate::support::keygate;

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 
 use super::OpaqueKey;
-use crate::secret::hex_digit;
+use crate::hex;
 
 /// The SHA-256 digest of a whole key: all that another system may have kept of it.
 ///
@@ -40,7 +40,7 @@ impl KeyDigest {
     pub fn parse(text: &[u8]) -> Result<Self, MalformedDigest> {
         let text = text.strip_prefix(b"sha256:").unwrap_or(text);
         let bytes = match text.len() {
-            64 => hex(text),
+            64 => hex::decode(text),
             43 | 44 => {
                 let text = text.strip_suffix(b"=").unwrap_or(text);
                 let standard = STANDARD_NO_PAD.decode(text);
@@ -51,14 +51,6 @@ impl KeyDigest {
         let bytes = bytes.and_then(|it| it.try_into().ok());
         bytes.map(Self).ok_or(MalformedDigest)
     }
-}
-
-fn hex(text: &[u8]) -> Option<Vec<u8>> {
-    let (pairs, _) = text.as_chunks::<2>();
-    pairs
-        .iter()
-        .map(|&[high, low]| Some((hex_digit(high)? << 4) | hex_digit(low)?))
-        .collect()
 }
 
 /// How the formats of password and key stores begin. No API key begins so.

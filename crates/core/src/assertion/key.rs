@@ -9,7 +9,7 @@ use hmac::{Hmac, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use crate::app_key::mac;
+use crate::mac::mac;
 use crate::secret::Secret;
 
 /// Least number of bytes of a secret for HS256: RFC 7518 section 3.2.

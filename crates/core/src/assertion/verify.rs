@@ -6,10 +6,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
 use super::{Claims, Head, MAX_TTL, TYPE, VerifyingKey};
-use crate::record::is_token;
+use crate::limits::MAX_SCOPES;
 use crate::secret::KeyRing;
 use crate::time::{Millis, UnixMillis};
-use crate::wire::MAX_SCOPES;
+use crate::token::is_token;
 
 /// Longest token that is looked at: one with the most and longest scopes fits.
 const MAX_TOKEN: usize = 16 * 1024;

@@ -8,7 +8,8 @@ use siphasher::sip::SipHasher13;
 
 use super::{Change, Epoch};
 use crate::app_key::KeyHash;
-use crate::record::{BLOCK, KnownKey};
+use crate::limits::BLOCK;
+use crate::record::KnownKey;
 
 /// An entry's place in the hash table: a key and a pointer, and the free places beside it.
 const SLOT: usize = 5 * size_of::<usize>();

@@ -67,7 +67,7 @@ impl Login {
             return asked.refuse_for(Reason::ChallengeRequired);
         }
         // The login is another site: no credential in the target goes there.
-        let secrets = &asked.rule.secret_parameters;
+        let secrets = asked.voice.secret_parameters;
         let location = self.location(&query::without_secrets(&asked.request.target, secrets));
         asked.challenge(
             302,

@@ -7,12 +7,12 @@ mod page;
 mod seal;
 pub mod work;
 
-use crate::answer::{Denial, Headers, Refusal, Scheme};
-use crate::grant::Strip;
-use crate::policy::Facts;
+use crate::answer::{Denial, Headers, Refusal, Scheme, Voice};
+use crate::client::Client;
+use crate::edit::Strip;
 use crate::reason::{PublicReason, Reason};
 use crate::request::Request;
-use crate::rule::Rule;
+use crate::time::UnixMillis;
 
 pub use login::Login;
 pub use page::Page;
@@ -56,19 +56,21 @@ pub struct Reply {
 }
 
 impl Challenge {
-    /// Answers a request that `rule` refuses.
+    /// Answers a request that a rule refuses; `voice` is that of the rule.
     pub fn meet(
         &self,
         refusal: Refusal,
         request: &Request<'_>,
-        facts: &Facts<'_>,
-        rule: &Rule,
+        voice: &Voice<'_>,
+        client: Client<'_>,
+        now: UnixMillis,
     ) -> Step {
         let asked = Asked {
             refusal,
             request,
-            facts,
-            rule,
+            voice,
+            client,
+            now,
         };
         if !is_substitute_for(refusal.reason) {
             return asked.refuse();
@@ -108,8 +110,9 @@ fn is_substitute_for(reason: Reason) -> bool {
 struct Asked<'a> {
     refusal: Refusal,
     request: &'a Request<'a>,
-    facts: &'a Facts<'a>,
-    rule: &'a Rule,
+    voice: &'a Voice<'a>,
+    client: Client<'a>,
+    now: UnixMillis,
 }
 
 impl Asked<'_> {
@@ -129,8 +132,7 @@ impl Asked<'_> {
     }
 
     fn answer(&self, refusal: Refusal) -> Denial {
-        let voice = self.rule.voice(self.request.method);
-        refusal.answer(self.request.headers, &voice)
+        refusal.answer(self.request.headers, self.voice)
     }
 
     /// A challenge in place of the refusal.
@@ -154,7 +156,7 @@ impl Asked<'_> {
 
     fn details(&self, reason: Reason) -> String {
         let (code, cause) = (reason.code(), self.refusal.reason.code());
-        let rule = &self.rule.name;
+        let rule = self.voice.rule;
         format!("keygate_denied{{reason={code},cause={cause},rule={rule}}}")
     }
 

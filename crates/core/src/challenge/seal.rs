@@ -10,7 +10,8 @@ use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
-use crate::app_key::{AppKeyError, MIN_MASTER_SECRET, derived_mac};
+use crate::app_key::{AppKeyError, MIN_MASTER_SECRET};
+use crate::mac::derived_mac;
 use crate::request::Request;
 use crate::secret::{KeyRing, Secret};
 use crate::time::UnixMillis;

@@ -9,7 +9,7 @@ use super::page::Page;
 use super::seal::{Binding, Purpose, SealKeys, decimal};
 use super::{Asked, Reply, SOLUTION_HEADER, Step};
 use crate::credential::{self, Carrier};
-use crate::grant::Strip;
+use crate::edit::Strip;
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::KeyRing;
@@ -43,11 +43,11 @@ impl ProofOfWork {
     /// A solution first, then a clearance, then the challenge.
     pub(super) fn meet(&self, asked: &Asked<'_>) -> Step {
         // Without an address there is nothing to bind to, and nothing holds.
-        let Some(client) = asked.facts.client.address() else {
+        let Some(client) = asked.client.address() else {
             return asked.refuse();
         };
-        let (request, now) = (asked.request, asked.facts.now);
-        let binding = Binding::new(request, client, &asked.rule.name, self.difficulty);
+        let (request, now) = (asked.request, asked.now);
+        let binding = Binding::new(request, client, asked.voice.rule, self.difficulty);
         let mut solutions = request.values(SOLUTION_HEADER);
         if let Some(solution) = solutions.next() {
             let is_alone = solutions.next().is_none();
@@ -77,7 +77,7 @@ impl ProofOfWork {
         if !asked.is_browser() {
             return asked.refuse_for(Reason::ChallengeRequired);
         }
-        let now = asked.facts.now;
+        let now = asked.now;
         let issued = now.as_secs();
         match self.ring.seal(Purpose::Challenge, issued, binding, now) {
             Some(token) => asked.challenge(
@@ -136,7 +136,7 @@ impl ProofOfWork {
                 ("set-cookie".into(), cookie.into()),
                 ("cache-control".into(), "no-store".into()),
             ],
-            details: format!("keygate_challenge_solved{{rule={}}}", asked.rule.name),
+            details: format!("keygate_challenge_solved{{rule={}}}", asked.voice.rule),
         })
     }
 }

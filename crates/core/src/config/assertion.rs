@@ -3,7 +3,8 @@
 use super::Compiler;
 use super::form::form;
 use crate::assertion::{ASSERTION_HEADER, Algorithm, Issuer, MAX_TTL, SigningKey};
-use crate::identity::{IDENTITY_PREFIX, IdentityHeaders, reads_as};
+use crate::header_name::reads_as;
+use crate::identity::{IDENTITY_PREFIX, IdentityHeaders};
 use crate::rule::Rule;
 use crate::time::Millis;
 

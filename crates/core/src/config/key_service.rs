@@ -4,9 +4,9 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use super::{Compiler, member, written};
-use crate::cache::CacheBounds;
 use crate::failure_limit::FailureLimit;
-use crate::policy::KeyService;
+use crate::key_service::CacheBounds;
+use crate::key_service::KeyService;
 use crate::time::Millis;
 
 impl Compiler<'_> {

@@ -36,34 +36,14 @@ use crate::failure_limit::FailureLimit;
 use crate::index::Rules;
 use crate::memo::Memo;
 use crate::policy::{Policy, Unmatched};
+use crate::problem::Problem;
 use crate::provider::Provider;
 use crate::rule::Rule;
 use crate::secret::{KeyRing, Secret};
+use crate::signed_url::SignedUrl;
 use crate::signed_url::path_token::PARAMETER;
 use crate::signed_url::public_key::{PublicKey, Seen};
-use crate::signed_url::{Format, SignedUrl};
 use crate::time::{Millis, UnixMillis};
-
-/// One thing that is wrong with a configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The field, such as `rules[2].match.path`; empty for the text as a whole.
-    pub path: String,
-    /// What is wrong with it.
-    pub message: String,
-    /// The JSON is not of the form that is asked for. Whatever else is wrong beside and
-    /// behind this field was not looked at.
-    pub is_shape: bool,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.path.as_str() {
-            "" | "." | "?" => f.write_str(&self.message),
-            path => write!(f, "{path}: {}", self.message),
-        }
-    }
-}
 
 /// Reads environment variables on behalf of the configuration.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<Vec<u8>>;

@@ -14,17 +14,18 @@ mod url;
 
 use std::net::IpAddr;
 
-use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::{KeyRing, RingEntry, Secret};
 use crate::signed_url::carrier::{self, Carried, Carrier};
+use crate::signed_url::facts::LinkFacts;
+use crate::signed_url::format::{Covers, Format, Link};
 use crate::signed_url::hmac_key::{HmacHash, HmacKey};
 use crate::signed_url::lifetime::Lifetime;
 use crate::signed_url::readings::readings;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
-use crate::signed_url::{Covers, Format, Link, wildcard};
+use crate::signed_url::wildcard;
 
 use token::Token;
 
@@ -46,7 +47,11 @@ pub struct Akamai {
 }
 
 impl Format for Akamai {
-    fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason> {
+    fn verify<'a>(
+        &'a self,
+        request: &Request<'a>,
+        facts: &LinkFacts<'_>,
+    ) -> Result<Link<'a>, Reason> {
         let carried = carrier::find(&self.carriers, request)?;
         let mut refused = Reason::MalformedCredential;
         for reading in readings(carried.text) {
@@ -76,7 +81,7 @@ impl Format for Akamai {
     }
 
     #[cfg(feature = "tools")]
-    fn explain(&self, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+    fn explain(&self, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
         explain::lines(self, request, facts)
     }
 }
@@ -88,7 +93,7 @@ impl Akamai {
         token: &Token<'_>,
         carried: &Carried<'_>,
         request: &Request<'_>,
-        facts: &Facts<'_>,
+        facts: &LinkFacts<'_>,
     ) -> Option<&RingEntry<HmacKey>> {
         let urls = match token.acl {
             Some(_) => Vec::new(),
@@ -140,7 +145,7 @@ impl Akamai {
         token: &Token<'_>,
         carried: &Carried<'a>,
         request: &Request<'a>,
-        facts: &Facts<'_>,
+        facts: &LinkFacts<'_>,
     ) -> Result<Link<'a>, Reason> {
         self.lifetime
             .check(token.not_before, token.expires, facts.now)?;

@@ -17,13 +17,14 @@ use std::net::IpAddr;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use crate::grant::Strip;
+use crate::edit::Strip;
 use crate::path::decode;
-use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::KeyRing;
-use crate::signed_url::{Covers, Format, Link, Strips, find_parameter, find_token};
+use crate::signed_url::facts::LinkFacts;
+use crate::signed_url::format::{Covers, Format, Link, Strips};
+use crate::signed_url::parameter::{find_parameter, find_token};
 use crate::time::{Millis, UnixMillis};
 use value::{in_range, parse_range, parse_time, text};
 
@@ -81,7 +82,11 @@ struct Token<'a> {
 }
 
 impl Format for AzureSas {
-    fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason> {
+    fn verify<'a>(
+        &'a self,
+        request: &Request<'a>,
+        facts: &LinkFacts<'_>,
+    ) -> Result<Link<'a>, Reason> {
         let token = Token::find(request)?;
         let starts = match token.start.as_str() {
             "" => None,
@@ -136,7 +141,7 @@ impl Format for AzureSas {
     }
 
     #[cfg(feature = "tools")]
-    fn explain(&self, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+    fn explain(&self, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
         explain::lines(self, request, facts)
     }
 }

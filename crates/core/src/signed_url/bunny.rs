@@ -16,18 +16,20 @@ use std::net::IpAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::grant::Strip;
+use crate::client::Client;
+use crate::edit::Strip;
 use crate::path::{canonical, readable};
-use crate::policy::{Client, Facts};
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::KeyRing;
 use crate::signed_url::carrier::only;
+use crate::signed_url::facts::LinkFacts;
+use crate::signed_url::format::{Covers, Format, Link};
 use crate::signed_url::hmac_key::HmacKey;
 use crate::signed_url::lifetime::Lifetime;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
-use crate::signed_url::{Covers, Format, Link, ten_digits};
+use crate::signed_url::ten_digits;
 use crate::time::UnixMillis;
 use parameters::Parameters;
 
@@ -69,7 +71,11 @@ struct Token<'a> {
 }
 
 impl Format for Bunny {
-    fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason> {
+    fn verify<'a>(
+        &'a self,
+        request: &Request<'a>,
+        facts: &LinkFacts<'_>,
+    ) -> Result<Link<'a>, Reason> {
         let token = self.find(request)?;
         let address = self.address(facts.client)?;
         let path = request.target.path;
@@ -111,7 +117,7 @@ impl Format for Bunny {
     }
 
     #[cfg(feature = "tools")]
-    fn explain(&self, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+    fn explain(&self, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
         explain::lines(self, request, facts)
     }
 }

@@ -20,19 +20,21 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 #[cfg(feature = "tools")]
 use hmac::Mac as _;
 
-use crate::credential::decode_token;
-use crate::grant::Strip;
+use crate::edit::Strip;
 #[cfg(feature = "tools")]
 use crate::path::{Target, canonical};
-use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::KeyRing;
 use crate::signed_url::carrier::{Carrier, only_token};
+use crate::signed_url::facts::LinkFacts;
+use crate::signed_url::format::{Covers, Format, Link, Strips};
 use crate::signed_url::mac_key::MacKey;
+use crate::signed_url::parameter::decode_token;
+use crate::signed_url::parameter::find_token;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
-use crate::signed_url::{AnyFormat, Covers, Format, Link, Strips, find_token, spelling};
+use crate::signed_url::spelling;
 use crate::time::{Millis, UnixMillis};
 
 /// Longest token: ten digits, a dash, and 44 characters of which each may be percent-encoded.
@@ -121,12 +123,12 @@ struct Token<'a> {
 }
 
 impl Format for Cloudflare {
-    fn into_any(self) -> AnyFormat {
-        AnyFormat::Cloudflare(self)
-    }
-
     #[inline]
-    fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason> {
+    fn verify<'a>(
+        &'a self,
+        request: &Request<'a>,
+        facts: &LinkFacts<'_>,
+    ) -> Result<Link<'a>, Reason> {
         let token = self.find(request)?;
         let stamp = parse_stamp(token.stamp)?;
         let mac = self.decode_mac(token.mac)?;
@@ -202,7 +204,7 @@ impl Format for Cloudflare {
     }
 
     #[cfg(feature = "tools")]
-    fn explain(&self, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+    fn explain(&self, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
         explain::lines(self, request, facts)
     }
 }

@@ -5,19 +5,21 @@
 //! link said: the same host and prefix, the same account, an end that is not later. It is
 //! made of a link only, and never of a cookie, so that no session renews itself.
 
-use crate::credential::cookie_values;
-use crate::grant::{Edit, Strip};
+use crate::client::Client;
+use crate::cookie::cookie_values;
+use crate::edit::{Edit, Strip};
 use crate::identity::Identity;
 use crate::path::{Target, canonical};
-use crate::policy::{Client, Facts};
 use crate::query;
 use crate::reason::Reason;
 use crate::request::{Header, Request};
 use crate::secret::KeyRing;
+use crate::signed_url::SignedUrl;
 use crate::signed_url::carrier::only_token;
+use crate::signed_url::facts::LinkFacts;
+use crate::signed_url::format::{Covers, Format, Link};
 use crate::signed_url::keygate::sign::{Place, Terms, hs256};
 use crate::signed_url::keygate::{Keygate, Keys};
-use crate::signed_url::{Covers, Format, Link, SignedUrl};
 use crate::time::Millis;
 
 /// Most that browsers keep of a cookie's name and value together (RFC 6265 section 6.1
@@ -57,7 +59,7 @@ pub enum SameSite {
 
 /// Whether the link of such a request holds. A check of a format is compiled once, where
 /// [`SignedUrl::check`] is: what is seldom done calls it through this.
-type Holds<'h> = dyn Fn(&Request<'_>, &Facts<'_>) -> bool + 'h;
+type Holds<'h> = dyn Fn(&Request<'_>, &LinkFacts<'_>) -> bool + 'h;
 
 impl SignedUrl {
     /// Checks the link of a request or the cookie that stands for one, and says what else
@@ -73,7 +75,7 @@ impl SignedUrl {
     pub fn check<'a>(
         &'a self,
         request: &Request<'a>,
-        facts: &Facts<'_>,
+        facts: &LinkFacts<'_>,
     ) -> Result<(Link<'a>, Vec<Edit>), Reason> {
         let by_link = self.format.verify(request, facts);
         let by_link = by_link.map_err(|reason| self.ring.reason(reason, facts.now));
@@ -92,7 +94,7 @@ impl SignedUrl {
             }
             Err(reason) => Err(reason),
             Ok(link) => {
-                let holds = |request: &Request<'_>, facts: &Facts<'_>| {
+                let holds = |request: &Request<'_>, facts: &LinkFacts<'_>| {
                     self.format.verify(request, facts).is_ok()
                 };
                 let cookie = exchange.cookie_for(&link, &holds, request, facts);
@@ -104,7 +106,7 @@ impl SignedUrl {
 
     /// As [`Format::explain`], and the same of a cookie that stands for a link.
     #[cfg(feature = "tools")]
-    pub fn explain(&self, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+    pub fn explain(&self, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
         let mut lines = self.format.explain(request, facts);
         if let Some(exchange) = &self.exchange
             && cookie_values(request, &exchange.cookie).next().is_some()
@@ -149,7 +151,7 @@ impl Exchange {
         link: &Link<'_>,
         holds: &Holds<'_>,
         request: &Request<'_>,
-        facts: &Facts<'_>,
+        facts: &LinkFacts<'_>,
     ) -> Option<String> {
         // The cookie is for GET and HEAD, and for more than once; so must the link be.
         if !["GET", "HEAD"].contains(&request.method) || link.once.is_some() {
@@ -251,7 +253,7 @@ fn holds_for_anyone(
     link: &Link<'_>,
     holds: &Holds<'_>,
     request: &Request<'_>,
-    facts: &Facts<'_>,
+    facts: &LinkFacts<'_>,
 ) -> bool {
     let is_token = |name: &[u8]| {
         let mut strips = link.strips.iter();
@@ -277,7 +279,7 @@ fn holds_for_anyone(
         headers: &headers,
         ..*request
     };
-    let facts = Facts {
+    let facts = LinkFacts {
         client: Client::Known(None),
         ..*facts
     };
@@ -285,7 +287,11 @@ fn holds_for_anyone(
 }
 
 /// Whether the link also holds with a parameter more than it came with.
-fn holds_with_another_query(holds: &Holds<'_>, request: &Request<'_>, facts: &Facts<'_>) -> bool {
+fn holds_with_another_query(
+    holds: &Holds<'_>,
+    request: &Request<'_>,
+    facts: &LinkFacts<'_>,
+) -> bool {
     let path = request.target.path;
     let query = request.target.query.map(|it| format!("&{it}"));
     let other = format!("{path}?keygate-exchange={}", query.unwrap_or_default());

@@ -5,22 +5,24 @@
 //! with nothing between them. Their VCL takes ten or eleven digits, so that the last digit
 //! of a path can become the first of the time; here it is ten.
 
-use crate::grant::Strip;
+use crate::edit::Strip;
+#[cfg(feature = "tools")]
+use crate::hex;
 #[cfg(feature = "tools")]
 use crate::path::canonical;
-use crate::policy::Facts;
 use crate::query;
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::KeyRing;
 use crate::signed_url::carrier::{self, Carrier};
+use crate::signed_url::facts::LinkFacts;
+use crate::signed_url::format::{Format, Link};
 use crate::signed_url::hmac_key::{HmacHash, HmacKey};
 use crate::signed_url::lifetime::Lifetime;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
-use crate::signed_url::{Format, Link, spelling, ten_digits};
-#[cfg(feature = "tools")]
-use crate::signed_url::{deliver::deliver, hmac_key::hex, near, told};
+use crate::signed_url::{deliver::deliver, near, told};
+use crate::signed_url::{spelling, ten_digits};
 use crate::time::{Millis, UnixMillis};
 
 /// How links of one provider are checked and made.
@@ -45,7 +47,11 @@ struct Token<'a> {
 }
 
 impl Format for Fastly {
-    fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason> {
+    fn verify<'a>(
+        &'a self,
+        request: &Request<'a>,
+        facts: &LinkFacts<'_>,
+    ) -> Result<Link<'a>, Reason> {
         let token = self.find(request)?;
         let target = self.unsigned(request);
         let signs = |target: &str| {
@@ -82,12 +88,12 @@ impl Format for Fastly {
         let key = self.ring.current(order.now).next();
         let key = &key.ok_or_else(told::no_key)?.key;
         let target = canonical(order.target.whole);
-        let mac = hex(&key.sign(format!("{target}{digits}").as_bytes()));
+        let mac = hex::encode(&key.sign(format!("{target}{digits}").as_bytes()));
         deliver(&self.carriers, order, format!("{digits}_{mac}"))
     }
 
     #[cfg(feature = "tools")]
-    fn explain(&self, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+    fn explain(&self, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
         let mut steps = told::places(&self.carriers, request);
         let token = self.find(request);
         steps.extend(
@@ -95,7 +101,7 @@ impl Format for Fastly {
                 .iter()
                 .map(|it| format!("it says: valid until {}", it.end)),
         );
-        steps.push(super::ring(&self.ring, facts.now));
+        steps.push(crate::signed_url::rings::ring(&self.ring, facts.now));
         let verified = self.verify(request, facts);
         if let (Ok(token), true) = (token, told::is_unsigned(&verified)) {
             let target = self.unsigned(request);

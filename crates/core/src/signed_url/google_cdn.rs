@@ -5,11 +5,12 @@
 //! needs no permission of its own. What the original leaves open is closed here: a request
 //! without a signature is refused, and a prefix ends where a segment does.
 
-use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::KeyRing;
 use crate::signed_url::carrier::{self, Carrier};
+use crate::signed_url::facts::LinkFacts;
+use crate::signed_url::format::{Format, Link};
 use crate::signed_url::google::Scheme;
 use crate::signed_url::google::base64url::Padding;
 use crate::signed_url::google::request::{Form, SignedRequest};
@@ -17,7 +18,6 @@ use crate::signed_url::hmac_key::HmacKey;
 use crate::signed_url::lifetime::Lifetime;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
-use crate::signed_url::{Format, Link};
 
 /// HMAC-SHA1, base64url with padding.
 const FORM: Form = Form {
@@ -39,7 +39,11 @@ pub struct GoogleCdn {
 }
 
 impl Format for GoogleCdn {
-    fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason> {
+    fn verify<'a>(
+        &'a self,
+        request: &Request<'a>,
+        facts: &LinkFacts<'_>,
+    ) -> Result<Link<'a>, Reason> {
         let signed = SignedRequest::find(&self.carriers, self.scheme, FORM, request)?;
         if !self.is_signed(&signed, facts) {
             return Err(Reason::WrongSignature);
@@ -85,7 +89,7 @@ impl Format for GoogleCdn {
     }
 
     #[cfg(feature = "tools")]
-    fn explain(&self, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+    fn explain(&self, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
         let found = SignedRequest::find(&self.carriers, self.scheme, FORM, request);
         let signs = |key: &HmacKey, message: &str, mac: &[u8]| key.verify(message.as_bytes(), mac);
         super::google::explain::lines(found, self.scheme, &self.ring, request, facts, signs)
@@ -93,7 +97,7 @@ impl Format for GoogleCdn {
 }
 
 impl GoogleCdn {
-    fn is_signed(&self, signed: &SignedRequest<'_>, facts: &Facts<'_>) -> bool {
+    fn is_signed(&self, signed: &SignedRequest<'_>, facts: &LinkFacts<'_>) -> bool {
         let mut current = self.ring.current(facts.now);
         let named = current.find(|it| it.id == signed.key_name);
         // A key that is not there costs as much as one that is.

@@ -7,18 +7,20 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 
-use crate::credential::decode_token;
-use crate::grant::Strip;
+use crate::edit::Strip;
 #[cfg(feature = "tools")]
 use crate::path::canonical;
-use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::KeyRing;
+use crate::signed_url::facts::LinkFacts;
+use crate::signed_url::format::{Format, Link};
 use crate::signed_url::hmac_key::HmacKey;
+use crate::signed_url::parameter::decode_token;
+use crate::signed_url::parameter::{TokenParameter, find_token};
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
-use crate::signed_url::{Format, Link, TokenParameter, find_token, spelling};
+use crate::signed_url::spelling;
 #[cfg(feature = "tools")]
 use crate::signed_url::{near, told};
 
@@ -33,7 +35,11 @@ pub struct GoogleMaps {
 }
 
 impl Format for GoogleMaps {
-    fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason> {
+    fn verify<'a>(
+        &'a self,
+        request: &Request<'a>,
+        facts: &LinkFacts<'_>,
+    ) -> Result<Link<'a>, Reason> {
         let (found, mac) = find(request)?;
         let signs = |target: &str| {
             let mut keys = self.ring.current(facts.now);
@@ -62,13 +68,13 @@ impl Format for GoogleMaps {
     }
 
     #[cfg(feature = "tools")]
-    fn explain(&self, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+    fn explain(&self, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
         let found = find(request);
         let mut steps = vec![match &found {
             Ok(_) => "parameter \"signature\": a signature".to_owned(),
             Err(reason) => format!("parameter \"signature\": {}", reason.code()),
         }];
-        steps.push(super::ring(&self.ring, facts.now));
+        steps.push(crate::signed_url::rings::ring(&self.ring, facts.now));
         let verified = self.verify(request, facts);
         if let (Ok((found, mac)), true) = (found, told::is_unsigned(&verified)) {
             let right = [

@@ -13,11 +13,12 @@ mod sign;
 mod signed;
 mod token;
 
-use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::KeyRing;
 use crate::signed_url::carrier::{self, Carrier};
+use crate::signed_url::facts::LinkFacts;
+use crate::signed_url::format::{Covers, Format, Link};
 use crate::signed_url::google::Scheme;
 use crate::signed_url::google::base64url::Padding;
 use crate::signed_url::google::request::{Form, SignedRequest};
@@ -27,7 +28,7 @@ use crate::signed_url::public_key::{self, Claim, PublicKey, first_true};
 use crate::signed_url::readings::readings;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
-use crate::signed_url::{Covers, Format, Link, wildcard};
+use crate::signed_url::wildcard;
 use crate::time::UnixMillis;
 use token::{Scope, Token};
 
@@ -71,7 +72,11 @@ pub enum Keys {
 }
 
 impl Format for GoogleMediaCdn {
-    fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason> {
+    fn verify<'a>(
+        &'a self,
+        request: &Request<'a>,
+        facts: &LinkFacts<'_>,
+    ) -> Result<Link<'a>, Reason> {
         match self.mode {
             Mode::Tokens => self.verify_token(request, facts),
             Mode::Signatures => self.verify_signature(request, facts),
@@ -102,7 +107,7 @@ impl Format for GoogleMediaCdn {
     }
 
     #[cfg(feature = "tools")]
-    fn explain(&self, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+    fn explain(&self, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
         explain::lines(self, request, facts)
     }
 }
@@ -111,7 +116,7 @@ impl GoogleMediaCdn {
     fn verify_token<'a>(
         &'a self,
         request: &Request<'a>,
-        facts: &Facts<'_>,
+        facts: &LinkFacts<'_>,
     ) -> Result<Link<'a>, Reason> {
         let carried = carrier::find(&self.carriers, request)?;
         let mut refused = Reason::MalformedCredential;
@@ -169,7 +174,7 @@ impl GoogleMediaCdn {
     fn verify_signature<'a>(
         &'a self,
         request: &Request<'a>,
-        facts: &Facts<'_>,
+        facts: &LinkFacts<'_>,
     ) -> Result<Link<'a>, Reason> {
         let found = SignedRequest::find(&self.carriers, self.scheme, FORM, request)?;
         // Before the signature, which costs a public-key operation.
@@ -196,7 +201,7 @@ impl Keys {
     fn find_signed(
         &self,
         candidates: &[Candidate<'_>],
-        facts: &Facts<'_>,
+        facts: &LinkFacts<'_>,
     ) -> Result<usize, Reason> {
         let each = candidates.iter().enumerate();
         let mut each = each.flat_map(|(at, (token, messages))| {
@@ -232,7 +237,7 @@ impl Keys {
     }
 
     /// Checks that the key that a request names signed it.
-    fn check_named(&self, found: &SignedRequest<'_>, facts: &Facts<'_>) -> Result<(), Reason> {
+    fn check_named(&self, found: &SignedRequest<'_>, facts: &LinkFacts<'_>) -> Result<(), Reason> {
         let Self::Ed25519(ring) = self else {
             return Err(Reason::WrongSignature);
         };

@@ -8,6 +8,8 @@ use md5::Md5;
 use sha1::Sha1;
 use sha2::Sha256;
 
+use crate::hex;
+
 /// A hash under HMAC (RFC 2104). The configuration names it, never a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HmacHash {
@@ -78,14 +80,7 @@ impl HmacHash {
 
     /// Reads a whole MAC in lower-case hexadecimal digits, the one spelling that counts.
     pub fn decode_hex(self, text: &str) -> Option<Vec<u8>> {
-        let is_lower = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-        if !rest.is_empty() || pairs.len() != self.length() || !text.bytes().all(is_lower) {
-            return None;
-        }
-        let digit = crate::secret::hex_digit;
-        let byte = |&[high, low]: &[u8; 2]| Some((digit(high)? << 4) | digit(low)?);
-        pairs.iter().map(byte).collect()
+        hex::decode_lower(text).filter(|it| it.len() == self.length())
     }
 }
 
@@ -93,12 +88,6 @@ impl fmt::Debug for HmacKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("HmacKey(..)")
     }
-}
-
-/// Lower-case hexadecimal digits.
-#[cfg(feature = "tools")]
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn keyed<M: KeyInit>(key: &[u8]) -> M {

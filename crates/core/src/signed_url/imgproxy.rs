@@ -8,19 +8,20 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use crate::grant::Strip;
+use crate::edit::Strip;
 use crate::path::canonical;
-use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::KeyRing;
+use crate::signed_url::facts::LinkFacts;
 use crate::signed_url::first_segment::{self, FirstSegment};
+use crate::signed_url::format::{Format, Link, Strips};
 use crate::signed_url::lifetime::Lifetime;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
-use crate::signed_url::{Format, Link, Strips, spelling, ten_digits};
 #[cfg(feature = "tools")]
 use crate::signed_url::{near, told};
+use crate::signed_url::{spelling, ten_digits};
 use crate::time::{Millis, UnixMillis};
 
 /// How links of one provider are checked and made.
@@ -57,7 +58,11 @@ impl Forward {
 }
 
 impl Format for Imgproxy {
-    fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason> {
+    fn verify<'a>(
+        &'a self,
+        request: &Request<'a>,
+        facts: &LinkFacts<'_>,
+    ) -> Result<Link<'a>, Reason> {
         let found = first_segment::find(&request.target, &self.prefix)?;
         let mac = decode(found.segment)?;
         let expires = expires(found.rest);
@@ -118,7 +123,7 @@ impl Format for Imgproxy {
     }
 
     #[cfg(feature = "tools")]
-    fn explain(&self, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+    fn explain(&self, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
         let found = first_segment::find(&request.target, &self.prefix);
         let mac = found.and_then(|it| Ok((it, decode(it.segment)?)));
         let mut steps = vec![match &mac {
@@ -127,7 +132,7 @@ impl Format for Imgproxy {
         }];
         let end = found.ok().and_then(|it| expires(it.rest).ok().flatten());
         steps.extend(end.map(|it| format!("it says: valid until {it}")));
-        steps.push(super::ring(&self.ring, facts.now));
+        steps.push(crate::signed_url::rings::ring(&self.ring, facts.now));
         let verified = self.verify(request, facts);
         if let (Ok((found, mac)), true) = (mac, told::is_unsigned(&verified)) {
             if request.target.query.is_some() {

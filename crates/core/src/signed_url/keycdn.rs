@@ -8,21 +8,23 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::grant::Strip;
+use crate::edit::Strip;
 #[cfg(feature = "tools")]
 use crate::path::canonical;
-use crate::policy::Facts;
 use crate::query;
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::{KeyRing, Secret};
+use crate::signed_url::facts::LinkFacts;
+use crate::signed_url::format::{Format, Link};
 use crate::signed_url::lifetime::Lifetime;
 use crate::signed_url::md5_sum::{is_equal, md5};
+use crate::signed_url::parameter::{find_parameter, find_token};
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
-use crate::signed_url::{Format, Link, find_parameter, find_token, spelling, ten_digits};
 #[cfg(feature = "tools")]
 use crate::signed_url::{near, told};
+use crate::signed_url::{spelling, ten_digits};
 use crate::time::UnixMillis;
 
 /// How links of one provider are checked and made.
@@ -57,7 +59,11 @@ struct Token<'a> {
 }
 
 impl Format for Keycdn {
-    fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason> {
+    fn verify<'a>(
+        &'a self,
+        request: &Request<'a>,
+        facts: &LinkFacts<'_>,
+    ) -> Result<Link<'a>, Reason> {
         let token = self.find(request)?;
         let digits = token.end.map(|(digits, _)| digits).unwrap_or_default();
         let signs = |target: &str| {
@@ -108,7 +114,7 @@ impl Format for Keycdn {
     }
 
     #[cfg(feature = "tools")]
-    fn explain(&self, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+    fn explain(&self, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
         let token = self.find(request);
         let mut steps = vec![match &token {
             Ok(_) => "parameter \"token\": a token".to_owned(),
@@ -116,7 +122,7 @@ impl Format for Keycdn {
         }];
         let end = token.as_ref().ok().and_then(|it| it.end);
         steps.extend(end.map(|(_, end)| format!("it says: valid until {end}")));
-        steps.push(super::ring(&self.ring, facts.now));
+        steps.push(crate::signed_url::rings::ring(&self.ring, facts.now));
         let verified = self.verify(request, facts);
         if let (Ok(token), true) = (token, told::is_unsigned(&verified)) {
             let digits = end.map(|(digits, _)| digits).unwrap_or_default();

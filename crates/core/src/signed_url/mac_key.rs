@@ -6,7 +6,7 @@ use std::rc::Rc;
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 
-use crate::app_key::mac;
+use crate::mac::mac;
 use crate::memo::{DigestKey, Keyed, Memo};
 use crate::secret::Fingerprint;
 

@@ -16,19 +16,22 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 pub use template::{Part, Template, TemplateError};
 
-use crate::grant::Strip;
+use crate::edit::Strip;
+use crate::hex;
 use crate::path::{canonical, decode};
-use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::request::Request;
-use crate::secret::{KeyRing, Secret, hex_digit};
+use crate::secret::{KeyRing, Secret};
+use crate::signed_url::facts::LinkFacts;
+use crate::signed_url::format::{Format, Link};
 use crate::signed_url::lifetime::Lifetime;
 use crate::signed_url::md5_sum::{is_equal, md5};
+use crate::signed_url::parameter::{find_parameter, find_token};
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
-use crate::signed_url::{Format, Link, find_parameter, find_token, first_segment, ten_digits};
+use crate::signed_url::{first_segment, ten_digits};
 #[cfg(feature = "tools")]
-use crate::signed_url::{hmac_key::hex, ten_digits::write, told};
+use crate::signed_url::{ten_digits::write, told};
 use crate::time::{Millis, UnixMillis};
 
 /// How links of one provider are checked and made.
@@ -70,7 +73,11 @@ struct Token<'a> {
 }
 
 impl Format for Nginx {
-    fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason> {
+    fn verify<'a>(
+        &'a self,
+        request: &Request<'a>,
+        facts: &LinkFacts<'_>,
+    ) -> Result<Link<'a>, Reason> {
         // `$uri` is decoded: `%2F` and `/` would be signed alike.
         if request.target.has_encoded_slash {
             return Err(Reason::EncodedSlash);
@@ -142,7 +149,11 @@ impl Format for Nginx {
                 };
                 let text = decode(rest).map(|it| vec![Some(it.into_owned()), None]);
                 let text = text.unwrap_or_default();
-                format!("{}{prefix}{}/{rest}", order.origin, hex(&sum(&text, key)))
+                format!(
+                    "{}{prefix}{}/{rest}",
+                    order.origin,
+                    hex::encode(&sum(&text, key))
+                )
             }
         };
         Ok(Signed {
@@ -152,7 +163,7 @@ impl Format for Nginx {
     }
 
     #[cfg(feature = "tools")]
-    fn explain(&self, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+    fn explain(&self, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
         explain::lines(self, request, facts)
     }
 }
@@ -191,7 +202,7 @@ impl Nginx {
                     return Err(Reason::MissingCredential);
                 }
                 Ok(Token {
-                    sum: decode_hex(found.segment).ok_or(Reason::MalformedCredential)?,
+                    sum: md5_of(found.segment).ok_or(Reason::MalformedCredential)?,
                     end: None,
                     strips: vec![Strip::Segment(found.before, "", tail)],
                 })
@@ -203,7 +214,7 @@ impl Nginx {
     fn texts(
         &self,
         request: &Request<'_>,
-        facts: &Facts<'_>,
+        facts: &LinkFacts<'_>,
         token: &Token<'_>,
     ) -> Result<Vec<Text>, Reason> {
         match &self.mode {
@@ -263,13 +274,6 @@ fn sum(text: &Text, key: &Secret) -> [u8; 16] {
 }
 
 /// Sixteen bytes in lower-case hexadecimal digits.
-fn decode_hex(text: &str) -> Option<[u8; 16]> {
-    let is_lower = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    if !rest.is_empty() || !text.bytes().all(is_lower) {
-        return None;
-    }
-    let byte = |&[high, low]: &[u8; 2]| Some((hex_digit(high)? << 4) | hex_digit(low)?);
-    let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
-    bytes?.try_into().ok()
+fn md5_of(text: &str) -> Option<[u8; 16]> {
+    hex::decode_lower(text)?.try_into().ok()
 }

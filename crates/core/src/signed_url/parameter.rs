@@ -1,5 +1,7 @@
 //! The query parameter that holds a token.
 
+use std::borrow::Cow;
+
 use crate::cut::{cut, parts};
 use crate::path::{Target, decode};
 use crate::reason::Reason;
@@ -81,6 +83,15 @@ fn find<'a>(
         })
     });
     parts.map(Some).ok_or(Reason::MalformedCredential)
+}
+
+/// Percent-decodes the text of a token; `+` stays `+`.
+///
+/// # Errors
+/// [`Reason::MalformedCredential`] for a broken triplet.
+#[inline]
+pub fn decode_token(text: &str) -> Result<Cow<'_, [u8]>, Reason> {
+    decode(text).map_err(|_| Reason::MalformedCredential)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::credential::decode_token;
+use crate::signed_url::parameter::decode_token;
 
 /// What arrived, and that without one layer of percent encoding.
 ///

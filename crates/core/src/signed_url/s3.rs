@@ -15,16 +15,19 @@ use std::borrow::Cow;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use crate::app_key::mac;
-use crate::credential::decode_token;
-use crate::grant::Strip;
-use crate::policy::Facts;
+use crate::edit::Strip;
+use crate::hex;
+use crate::mac::mac;
 use crate::reason::Reason;
 use crate::request::Request;
-use crate::secret::{KeyRing, Secret, hex_digit};
+use crate::secret::{KeyRing, Secret};
+use crate::signed_url::carrier;
+use crate::signed_url::facts::LinkFacts;
+use crate::signed_url::format::{Format, Link, Strips};
+use crate::signed_url::parameter::decode_token;
+use crate::signed_url::parameter::{find_parameter, find_token};
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
-use crate::signed_url::{Format, Link, Strips, carrier, find_parameter, find_token};
 use crate::time::{Millis, UnixMillis};
 use canonical::{Parts, string_to_sign};
 
@@ -93,7 +96,11 @@ struct Token<'a> {
 }
 
 impl Format for S3 {
-    fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason> {
+    fn verify<'a>(
+        &'a self,
+        request: &Request<'a>,
+        facts: &LinkFacts<'_>,
+    ) -> Result<Link<'a>, Reason> {
         let token = Token::find(request)?;
         let parts = Parts::of(request, &token.headers)?;
         if !self.is_signed(request, &token, &parts, facts.now) {
@@ -189,7 +196,7 @@ impl Format for S3 {
         let message = string_to_sign(&date, &scope, &parts.request(order.method));
         let mut mac = self.signing_key(&entry.key, &date);
         mac.update(message.as_bytes());
-        let signature = canonical::hex(&mac.finalize().into_bytes());
+        let signature = hex::encode(&mac.finalize().into_bytes());
         Ok(Signed {
             url: format!("{url}&{SIGNATURE}={signature}"),
             headers: order
@@ -202,7 +209,7 @@ impl Format for S3 {
     }
 
     #[cfg(feature = "tools")]
-    fn explain(&self, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+    fn explain(&self, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
         explain::lines(self, request, facts)
     }
 }
@@ -385,12 +392,8 @@ fn parse_headers(text: &str) -> Result<Vec<String>, Reason> {
 
 /// 64 hexadecimal digits in lower case.
 fn parse_signature(text: &str) -> Result<[u8; 32], Reason> {
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    let is_lower = !text.bytes().any(|it| it.is_ascii_uppercase()) && rest.is_empty();
-    let byte = |&[high, low]: &[u8; 2]| Some((hex_digit(high)? << 4) | hex_digit(low)?);
-    let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
+    let bytes = hex::decode_lower(text);
     bytes
-        .filter(|_| is_lower)
         .and_then(|it| it.try_into().ok())
         .ok_or(Reason::MalformedCredential)
 }

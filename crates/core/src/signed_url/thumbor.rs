@@ -6,18 +6,18 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 
-use crate::credential::decode_token;
 use crate::path::{canonical, readable};
-use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::KeyRing;
+use crate::signed_url::facts::LinkFacts;
 use crate::signed_url::first_segment;
+use crate::signed_url::format::{Format, Link};
 use crate::signed_url::hmac_key::HmacKey;
 use crate::signed_url::imgproxy::Forward;
+use crate::signed_url::parameter::decode_token;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
-use crate::signed_url::{Format, Link};
 #[cfg(feature = "tools")]
 use crate::signed_url::{near, told};
 
@@ -33,7 +33,11 @@ pub struct Thumbor {
 }
 
 impl Format for Thumbor {
-    fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason> {
+    fn verify<'a>(
+        &'a self,
+        request: &Request<'a>,
+        facts: &LinkFacts<'_>,
+    ) -> Result<Link<'a>, Reason> {
         let found = first_segment::find(&request.target, &self.prefix)?;
         let mac = decode(found.segment)?;
         // A query is not signed, and thumbor reads none.
@@ -75,14 +79,14 @@ impl Format for Thumbor {
     }
 
     #[cfg(feature = "tools")]
-    fn explain(&self, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+    fn explain(&self, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
         let found = first_segment::find(&request.target, &self.prefix);
         let mac = found.and_then(|it| Ok((it, decode(it.segment)?)));
         let mut steps = vec![match &mac {
             Ok(_) => format!("the segment behind {}: a signature", self.prefix),
             Err(reason) => format!("the segment behind {}: {}", self.prefix, reason.code()),
         }];
-        steps.push(super::ring(&self.ring, facts.now));
+        steps.push(crate::signed_url::rings::ring(&self.ring, facts.now));
         let verified = self.verify(request, facts);
         if let (Ok((found, mac)), true) = (mac, told::is_unsigned(&verified)) {
             if request.target.query.is_some() {

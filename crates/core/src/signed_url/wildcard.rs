@@ -4,7 +4,7 @@
 //! The globs of rules ([`crate::glob`]) mean something else by `*`.
 
 use crate::path::{canonical, readable};
-use crate::signed_url::Covers;
+use crate::signed_url::format::Covers;
 
 /// What a list of patterns opens for the path of a request; `None` when none matches it.
 ///

@@ -4,15 +4,16 @@ use std::rc::Rc;
 
 use keygate_core::app_key::{KeyRingId, MasterSecret, Prefix};
 use keygate_core::grant::Outcome;
-use keygate_core::policy::{Policy, Verdict};
+use keygate_core::policy::Policy;
 use keygate_core::reason::Reason;
 use keygate_core::record::{Answer, Knowledge, KnownKey, NothingKnown};
 use keygate_core::secret::Secret;
 use keygate_core::time::UnixMillis;
+use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 
+use crate::challenge::visit::{CLIENT, NOW, SECRET, Visit, demo};
 use crate::common::{facts, policy};
-use crate::visit::{CLIENT, NOW, SECRET, Visit, demo};
 
 /// The demo, where the last rule asks for a key with these scopes.
 fn asking_for(scopes: &Value) -> Policy {

@@ -2,14 +2,15 @@
 
 use keygate_core::challenge::SOLUTION_HEADER;
 use keygate_core::grant::Outcome;
-use keygate_core::policy::{Policy, Verdict};
+use keygate_core::policy::Policy;
 use keygate_core::reason::Reason;
 use keygate_core::record::NoAnswer;
 use keygate_core::time::UnixMillis;
+use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 
+use crate::challenge::visit::{CLIENT, NOW, SECRET, Visit, demo, demo_policy, zeros};
 use crate::common::{facts, policy};
-use crate::visit::{CLIENT, NOW, SECRET, Visit, demo, demo_policy, zeros};
 
 #[test]
 fn a_solution_counts_only_for_whom_when_and_where_it_was_asked() {

@@ -3,11 +3,12 @@
 use keygate_core::answer::Denial;
 use keygate_core::challenge::{Reply, SOLUTION_HEADER};
 use keygate_core::grant::Grant;
-use keygate_core::policy::{Policy, Verdict};
+use keygate_core::policy::Policy;
 use keygate_core::reason::Reason;
 use keygate_core::record::NoAnswer;
 use keygate_core::request::Header;
 use keygate_core::time::UnixMillis;
+use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

@@ -4,16 +4,19 @@
 use std::net::IpAddr;
 
 use keygate_core::checks::Checks;
+use keygate_core::client::Client;
+use keygate_core::facts::Facts;
 use keygate_core::path::Target;
-use keygate_core::policy::{Client, Facts, Policy, Verdict};
+use keygate_core::policy::Policy;
 use keygate_core::provider::Provider;
 use keygate_core::reason::Reason;
 use keygate_core::record::{KeyLookup, NoAnswer};
 use keygate_core::request::Header;
 use keygate_core::session::NoClaims;
-use keygate_core::signed_url::Format;
+use keygate_core::signed_url::format::Format;
 use keygate_core::signed_url::sign::{Order, Scope, SignError, Signed};
 use keygate_core::time::UnixMillis;
+use keygate_core::verdict::Verdict;
 
 /// The headers of a GET, and more.
 pub fn get(target: &str, more: &[(&str, &str)]) -> Vec<Header> {
@@ -78,12 +81,8 @@ pub fn judge(policy: &Policy, headers: &[Header], now_secs: u64) -> Result<Strin
 }
 
 /// What a header is after the edits, several joined by a comma.
-pub fn after(
-    headers: &[Header],
-    edits: &[keygate_core::grant::Edit],
-    name: &str,
-) -> Option<String> {
-    use keygate_core::grant::Edit;
+pub fn after(headers: &[Header], edits: &[keygate_core::edit::Edit], name: &str) -> Option<String> {
+    use keygate_core::edit::Edit;
     let mut values: Vec<String> = headers
         .iter()
         .filter(|(candidate, _)| candidate == name.as_bytes())
@@ -171,7 +170,7 @@ pub fn format_of(policy: &Policy, rule: usize) -> &dyn Format {
     let Provider::SignedUrl(links) = policy.rules.all()[rule].require.providers()[0] else {
         panic!("rule {rule} requires a signed URL first");
     };
-    &links.format
+    links.format.as_ref()
 }
 
 /// `Ok(:path for the upstream)` or why it was refused, for a client with an address.
@@ -224,5 +223,7 @@ pub fn explains(policy: &Policy, headers: &[Header], client: &str, now_secs: u64
     let request = policy.read(headers, &mut kept).unwrap();
     let now = UnixMillis::from_secs(now_secs);
     let facts = facts(&NothingKnown, client.parse().ok(), now);
-    format_of(policy, 0).explain(&request, &facts).join("\n")
+    format_of(policy, 0)
+        .explain(&request, &facts.of_link())
+        .join("\n")
 }

@@ -1,13 +1,13 @@
 //! Links that become no cookie, or just about do.
 
-use keygate_core::policy::Verdict;
 use keygate_core::reason::Reason;
 use keygate_core::record::NoAnswer;
 use keygate_core::signed_url::keygate::sign::Terms;
 use keygate_core::time::UnixMillis;
+use keygate_core::verdict::Verdict;
 
 use crate::common::{facts, get};
-use crate::kit::{END, LINKS, NOW, cookie_of, link, policy, prefix, see, token};
+use crate::exchange::kit::{END, LINKS, NOW, cookie_of, link, policy, prefix, see, token};
 
 #[test]
 fn a_link_in_a_header_or_cookie_that_is_bound_to_a_client_does_not_become_a_cookie_either() {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::kit::{parse, written};
+use crate::exchange::kit::{parse, written};
 
 /// The problems with another member in place of one of the exchange.
 fn problems(member: &str, value: &Value) -> Vec<String> {

@@ -1,16 +1,17 @@
 //! How long a cookie lives, what it covers, and for which links there is none.
 
-use keygate_core::policy::Facts;
 use keygate_core::reason::Reason;
 use keygate_core::request::Request;
+use keygate_core::signed_url::SignedUrl;
+use keygate_core::signed_url::facts::LinkFacts;
+use keygate_core::signed_url::format::{Covers, Format, Link};
 use keygate_core::signed_url::keygate::sign::Terms;
 use keygate_core::signed_url::sign::{Order, Scope, SignError, Signed};
-use keygate_core::signed_url::{Covers, Format, Link, SignedUrl};
 use keygate_core::time::UnixMillis;
 use serde_json::json;
 
 use crate::common::{facts, get};
-use crate::kit::{
+use crate::exchange::kit::{
     COOKIES, END, NOW, cookie_of, exchanged, link, pair, parse, policy, prefix, see, token, written,
 };
 
@@ -141,7 +142,12 @@ fn a_link_that_is_bound_to_a_client_does_not_become_a_cookie_that_is_not() {
         );
     }
     // The same request with a link for anybody, from each carrier.
-    let anybody = token(&prefix("/video/"), "/video/x", "01", crate::kit::LINKS);
+    let anybody = token(
+        &prefix("/video/"),
+        "/video/x",
+        "01",
+        crate::exchange::kit::LINKS,
+    );
     for headers in [
         get(&format!("/video/x?kg={anybody}"), &client),
         get("/video/x", &[client[0], client[1], ("x-link", &anybody)]),
@@ -173,7 +179,7 @@ fn a_link_that_works_once_does_not_become_a_cookie_that_works_often() {
         };
         let headers = get(&link(&terms, "/video/x"), &[]);
         let request = Request::read(&headers).unwrap();
-        let (link, edits) = links.check(&request, &facts).unwrap();
+        let (link, edits) = links.check(&request, &facts.of_link()).unwrap();
         assert_eq!(link.once.is_some(), once.is_some());
         assert_eq!(!edits.is_empty(), is_exchanged);
     }
@@ -249,7 +255,7 @@ fn a_link_of_another_format_is_exchanged_too() {
 struct Endless;
 
 impl Format for Endless {
-    fn verify<'a>(&'a self, _: &Request<'a>, _: &Facts<'_>) -> Result<Link<'a>, Reason> {
+    fn verify<'a>(&'a self, _: &Request<'a>, _: &LinkFacts<'_>) -> Result<Link<'a>, Reason> {
         Ok(Link {
             covers: Covers::Prefix("/video/"),
             ..Link::new([], None)
@@ -264,7 +270,7 @@ impl Format for Endless {
         Err(SignError::new("not here"))
     }
 
-    fn explain(&self, _: &Request<'_>, _: &Facts<'_>) -> Vec<String> {
+    fn explain(&self, _: &Request<'_>, _: &LinkFacts<'_>) -> Vec<String> {
         Vec::new()
     }
 }
@@ -288,7 +294,7 @@ fn the_cookie_of_a_link_without_an_end_has_one() {
     };
     let max_session = Millis::from_secs(600);
     let links = SignedUrl {
-        format: Endless.into_any(),
+        format: Box::new(Endless),
         ring: KeyRing(Vec::new()),
         exchange: Some(Exchange {
             tokens: Keygate {
@@ -310,7 +316,7 @@ fn the_cookie_of_a_link_without_an_end_has_one() {
     let request = Request::read(&headers).unwrap();
     let nobody = NoAnswer(Reason::KeyServiceUnavailable);
     let facts = facts(&nobody, None, UnixMillis::from_secs(NOW));
-    let (_, edits) = links.check(&request, &facts).unwrap();
+    let (_, edits) = links.check(&request, &facts.of_link()).unwrap();
     let set_cookie = crate::common::after(&[], &edits, "set-cookie").unwrap();
     assert_eq!(max_age(&set_cookie), 600);
     assert!(set_cookie.ends_with("SameSite=Strict"));
@@ -384,7 +390,7 @@ fn no_header_for_caches_alone_contradicts_the_answer_with_a_cookie() {
     )
     .unwrap();
     for name in ["cdn-cache-control", "surrogate-control", "x-accel-expires"] {
-        let removes = keygate_core::grant::Edit::Remove(name.into());
+        let removes = keygate_core::edit::Edit::Remove(name.into());
         assert!(seen.response.contains(&removes), "{name}");
     }
 }

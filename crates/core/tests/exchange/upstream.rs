@@ -1,15 +1,15 @@
 //! What of it all the upstream sees, and what happens where more is required.
 
-use keygate_core::policy::Verdict;
 use keygate_core::provider::Provider;
 use keygate_core::reason::Reason;
 use keygate_core::record::{NoAnswer, NothingKnown};
 use keygate_core::request::Request;
 use keygate_core::time::UnixMillis;
+use keygate_core::verdict::Verdict;
 use serde_json::json;
 
 use crate::common::{after, facts, get};
-use crate::kit::{NOW, cookie_of, exchanged, link, policy, prefix, see};
+use crate::exchange::kit::{NOW, cookie_of, exchanged, link, policy, prefix, see};
 
 #[test]
 fn the_upstream_never_sees_the_cookie_whatever_is_decided() {
@@ -89,13 +89,13 @@ fn a_link_that_is_not_all_that_is_required_is_exchanged_once_the_rest_is_there()
     let now = UnixMillis::from_secs(NOW);
     let asked = policy.decide(&headers, &facts(&NothingKnown, None, now));
     assert!(matches!(asked, Verdict::Ask(_)), "{asked:?}");
-    let known = crate::kit::Known("alice");
+    let known = crate::exchange::kit::Known("alice");
     let Verdict::Allow(grant) = policy.decide(&headers, &facts(&known, None, now)) else {
         panic!("link and key hold");
     };
     let set_cookie = after(&[], &grant.response_edits, "set-cookie").unwrap();
     // The cookie stands for the link alone: the key is needed as before.
-    let cookie = crate::kit::pair(&set_cookie);
+    let cookie = crate::exchange::kit::pair(&set_cookie);
     let child = get("/both/y", &[("cookie", &cookie)]);
     assert_eq!(
         see(&policy, &child, NOW).unwrap_err(),
@@ -125,7 +125,7 @@ fn who_asks_why_is_told_of_the_cookie_where_one_was_sent_and_of_nothing_else() {
         let nobody = NoAnswer(Reason::KeyServiceUnavailable);
         let facts = facts(&nobody, None, UnixMillis::from_secs(NOW));
         let request = Request::read(&headers).unwrap();
-        links.explain(&request, &facts).join("\n")
+        links.explain(&request, &facts.of_link()).join("\n")
     };
     let (with, without) = (explained(&cookie), explained("other=1"));
     let told = "the cookie keygate_link, for which a link was exchanged:";

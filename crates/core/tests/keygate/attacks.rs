@@ -5,7 +5,7 @@ use keygate_core::reason::Reason;
 use keygate_core::signed_url::keygate::sign::{Terms, hs256};
 use serde_json::json;
 
-use crate::kit::*;
+use crate::keygate::kit::*;
 
 const MALFORMED: Result<String, Reason> = Err(Reason::MalformedCredential);
 const WRONG: Result<String, Reason> = Err(Reason::WrongSignature);

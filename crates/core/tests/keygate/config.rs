@@ -3,7 +3,7 @@
 use keygate_core::policy::Policy;
 use serde_json::{Value, json};
 
-use crate::kit::*;
+use crate::keygate::kit::*;
 
 fn problems(provider: &Value, secret: &str) -> String {
     let policy = json!({

@@ -4,7 +4,7 @@ use keygate_core::reason::Reason;
 use keygate_core::signed_url::keygate::sign::Terms;
 use serde_json::json;
 
-use crate::kit::*;
+use crate::keygate::kit::*;
 
 const WRONG: Result<String, Reason> = Err(Reason::WrongSignature);
 
@@ -382,14 +382,14 @@ fn the_account_is_told_to_the_upstream_and_a_clients_own_claim_is_not() {
         ..terms()
     };
     let headers = get(&link(&terms, "/a"), &[("x-keygate-account", "root")]);
-    let facts = keygate_core::policy::Facts {
+    let facts = keygate_core::facts::Facts {
         checks: keygate_core::checks::Checks::default(),
-        client: keygate_core::policy::Client::Known(None),
+        client: keygate_core::client::Client::Known(None),
         keys: &keygate_core::record::NoAnswer(Reason::KeyServiceUnavailable),
         claims: &keygate_core::session::NoClaims,
         now: keygate_core::time::UnixMillis::from_secs(NOW),
     };
-    let keygate_core::policy::Verdict::Allow(grant) = policy().decide(&headers, &facts) else {
+    let keygate_core::verdict::Verdict::Allow(grant) = policy().decide(&headers, &facts) else {
         panic!("a good link is allowed");
     };
     let account = after(&headers, &grant.edits, "x-keygate-account");

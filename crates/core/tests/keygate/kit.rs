@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 
 use keygate_core::checks::Checks;
-use keygate_core::policy::{Client, Facts, Policy, Verdict};
+use keygate_core::client::Client;
+use keygate_core::facts::Facts;
+use keygate_core::policy::Policy;
 use keygate_core::reason::Reason;
 use keygate_core::record::NoAnswer;
 use keygate_core::request::Header;
@@ -11,6 +13,7 @@ use keygate_core::secret::RingEntry;
 use keygate_core::session::NoClaims;
 use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256};
 use keygate_core::time::UnixMillis;
+use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 
 pub use crate::common::{after, get, policy_of};
@@ -40,7 +43,7 @@ pub fn policy() -> Policy {
 pub fn entry(id: &str, secret: &str) -> RingEntry<hmac::Hmac<sha2::Sha256>> {
     RingEntry {
         id: id.to_owned(),
-        key: keygate_core::app_key::mac(secret.as_bytes()),
+        key: keygate_core::mac::mac(secret.as_bytes()),
         not_before: None,
         not_after: None,
     }

@@ -7,7 +7,7 @@ use keygate_core::signed_url::keygate::fields::Fields;
 use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256, with};
 use proptest::prelude::*;
 
-use crate::kit::*;
+use crate::keygate::kit::*;
 
 /// Everything that is signed; small, so that two of them are often nearly equal.
 #[derive(Clone, Debug, PartialEq)]

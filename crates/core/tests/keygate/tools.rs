@@ -1,27 +1,29 @@
 //! What the command line makes and explains.
 
 use keygate_core::checks::Checks;
+use keygate_core::client::Client;
+use keygate_core::facts::Facts;
 use keygate_core::path::Target;
-use keygate_core::policy::{Client, Facts, Policy};
+use keygate_core::policy::Policy;
 use keygate_core::provider::Provider;
 use keygate_core::reason::Reason;
 use keygate_core::record::NoAnswer;
 use keygate_core::request::{Header, Request};
 use keygate_core::session::NoClaims;
-use keygate_core::signed_url::Format;
+use keygate_core::signed_url::format::Format;
 use keygate_core::signed_url::keygate::sign::{Terms, hs256};
 use keygate_core::signed_url::private_key::PrivateKey;
 use keygate_core::signed_url::sign::{Order, Scope};
 use keygate_core::time::UnixMillis;
 use serde_json::json;
 
-use crate::kit::*;
+use crate::keygate::kit::*;
 
 fn format(policy: &Policy) -> &dyn Format {
     let Provider::SignedUrl(links) = policy.rules.all()[0].require.providers()[0] else {
         panic!("the rule requires a link");
     };
-    &links.format
+    links.format.as_ref()
 }
 
 fn order(target: &str) -> Order<'_> {
@@ -52,7 +54,9 @@ fn explained(policy: &Policy, headers: &[Header], client: Option<&str>, now: u64
         now: UnixMillis::from_secs(now),
     };
     let request = Request::read(headers).unwrap();
-    format(policy).explain(&request, &facts).join("\n")
+    format(policy)
+        .explain(&request, &facts.of_link())
+        .join("\n")
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use keygate_core::app_key::mac;
+use keygate_core::mac::mac;
 use keygate_core::secret::RingEntry;
 use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256};
 
@@ -179,7 +179,7 @@ fn no_credential_passes_on_in_any_carrier_spelling_rule_or_mode() {
         ] {
             let target = match path {
                 // A good link of another provider beside it.
-                "/either/x" => common::signed(&policy, 1, &format!("{path}{query}"), NOW),
+                "/either/x" => crate::common::signed(&policy, 1, &format!("{path}{query}"), NOW),
                 _ => format!("{path}{query}"),
             };
             let mut request = get(&target, &more);

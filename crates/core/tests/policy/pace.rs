@@ -1,7 +1,7 @@
 //! How often the key service is asked what has changed, and how long it is waited for.
 
 use super::*;
-use keygate_core::policy::KeyService;
+use keygate_core::key_service::KeyService;
 use keygate_core::time::Millis;
 
 fn service(more: Value) -> KeyService {

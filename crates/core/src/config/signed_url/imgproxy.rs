@@ -1,9 +1,9 @@
 //! `"format": "imgproxy"` from its written form.
 
-use crate::app_key::mac;
 use crate::config::form::form;
 use crate::config::tree::Elsewhere;
 use crate::config::{Compiler, Material, member};
+use crate::mac::mac;
 use crate::signed_url::imgproxy::{Forward, Imgproxy};
 use hmac::Mac as _;
 

@@ -50,7 +50,8 @@ pub(in crate::config) use cloudflare::LinkScope;
 #[cfg(feature = "schema")]
 pub use exchange::Written as Exchange;
 
-use crate::signed_url::{Format, SignedUrl};
+use crate::signed_url::SignedUrl;
+use crate::signed_url::format::Format;
 use crate::time::Millis;
 
 /// How far a signer's clock may be ahead, when the configuration does not say.
@@ -105,7 +106,8 @@ macro_rules! formats {
                 let format = match format {
                     $($(#[$gate])? $name => {
                         let written = self.part(path, text)?;
-                        self.$module(path, &written).map(Format::into_any)
+                        let format = self.$module(path, &written)?;
+                        Some(Box::new(format) as Box<dyn Format>)
                     })*
                     _ => {
                         let message = format!("must be one of {}", FORMATS.join(", "));

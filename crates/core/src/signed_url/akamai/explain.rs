@@ -1,16 +1,17 @@
 //! What was found of a token, and what was signed when it does not hold.
 
 use super::{Akamai, Token, url};
-use crate::policy::Facts;
 use crate::request::Request;
 use crate::secret::RingEntry;
 use crate::signed_url::carrier::{self, Carried};
+use crate::signed_url::facts::LinkFacts;
 use crate::signed_url::hmac_key::HmacKey;
 use crate::signed_url::readings::readings;
-use crate::signed_url::{near, ring, wildcard};
+use crate::signed_url::rings::ring;
+use crate::signed_url::{near, wildcard};
 
 /// The steps of the check, without its result.
-pub fn lines(links: &Akamai, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+pub fn lines(links: &Akamai, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
     let mut steps = Vec::new();
     let carried = match carrier::find(&links.carriers, request) {
         Ok(carried) => carried,
@@ -80,7 +81,7 @@ fn said(token: &Token<'_>) -> Vec<String> {
 }
 
 /// A token that is genuine and not for this request.
-fn bindings(token: &Token<'_>, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+fn bindings(token: &Token<'_>, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
     let mut differs = Vec::new();
     let path = request.target.path;
     if token

@@ -1,9 +1,9 @@
 //! Signs a URL or an access list.
 
 use super::{Akamai, token, url};
+use crate::hex;
 use crate::path::canonical;
 use crate::signed_url::deliver::deliver;
-use crate::signed_url::hmac_key::hex;
 use crate::signed_url::lifetime::seconds;
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 
@@ -64,7 +64,7 @@ pub fn sign(links: &Akamai, order: &Order<'_>) -> Result<Signed, SignError> {
         message.extend_from_slice(b"~salt=");
         message.extend_from_slice(salt.expose());
     }
-    let token = format!("{text}~hmac={}", hex(&entry.key.sign(&message)));
+    let token = format!("{text}~hmac={}", hex::encode(&entry.key.sign(&message)));
     deliver(&links.carriers, order, token)
 }
 

@@ -1,10 +1,12 @@
 //! What was found of a SAS, and what was signed when it does not hold.
 
 use super::{AzureSas, Resource, Token, signs, split};
-use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::request::Request;
-use crate::signed_url::{Format as _, find_parameter, ring};
+use crate::signed_url::facts::LinkFacts;
+use crate::signed_url::format::Format as _;
+use crate::signed_url::parameter::find_parameter;
+use crate::signed_url::rings::ring;
 
 /// Parameters that other kinds of SAS have, and what they are.
 const OTHERS: [(&str, &str); 6] = [
@@ -20,7 +22,7 @@ const OTHERS: [(&str, &str); 6] = [
 ];
 
 /// The steps of the check, without its result.
-pub fn lines(links: &AzureSas, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+pub fn lines(links: &AzureSas, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
     let token = match Token::find(request) {
         Ok(token) => token,
         Err(Reason::MissingCredential) => return vec!["parameter \"sig\": no token".to_owned()],

@@ -6,7 +6,7 @@ use hmac::Mac as _;
 
 use super::{AzureSas, FORWARDED, Resource, Token, VERSIONS, split};
 use crate::path::Target;
-use crate::signed_url::Strips;
+use crate::signed_url::format::Strips;
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 use crate::time::{Millis, UnixMillis};
 

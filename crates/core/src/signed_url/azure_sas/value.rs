@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::credential::decode_token;
 use crate::reason::Reason;
+use crate::signed_url::parameter::decode_token;
 use crate::time::UnixMillis;
 
 /// Longest value that is looked at.

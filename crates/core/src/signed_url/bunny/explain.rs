@@ -1,13 +1,14 @@
 //! What was found of a link, and what was signed when it does not hold.
 
 use super::{Bunny, Token, spellings};
-use crate::policy::Facts;
 use crate::request::Request;
+use crate::signed_url::facts::LinkFacts;
+use crate::signed_url::format::Format as _;
 use crate::signed_url::hmac_key::HmacKey;
-use crate::signed_url::{Format as _, near, told};
+use crate::signed_url::{near, told};
 
 /// The steps of the check, without its result.
-pub fn lines(links: &Bunny, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+pub fn lines(links: &Bunny, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
     let token = links.find(request);
     let mut steps = vec![match &token {
         Ok(_) => "a token was found".to_owned(),
@@ -23,7 +24,7 @@ pub fn lines(links: &Bunny, request: &Request<'_>, facts: &Facts<'_>) -> Vec<Str
             steps.extend(value.map(|it| format!("it says: {name} is {it}")));
         }
     }
-    steps.push(crate::signed_url::ring(&links.ring, facts.now));
+    steps.push(crate::signed_url::rings::ring(&links.ring, facts.now));
     let verified = links.verify(request, facts);
     if let (Ok(token), true) = (token, told::is_unsigned(&verified)) {
         let guesses = guesses(links, request, facts, &token);
@@ -36,7 +37,7 @@ pub fn lines(links: &Bunny, request: &Request<'_>, facts: &Facts<'_>) -> Vec<Str
 fn guesses(
     links: &Bunny,
     request: &Request<'_>,
-    facts: &Facts<'_>,
+    facts: &LinkFacts<'_>,
     token: &Token<'_>,
 ) -> Vec<told::Guess<Vec<u8>>> {
     let path = request.target.path;

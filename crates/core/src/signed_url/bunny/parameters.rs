@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use super::{OWN, SEGMENT};
-use crate::credential::decode_token;
 use crate::reason::Reason;
 use crate::signed_url::carrier::MAX_TOKEN;
+use crate::signed_url::parameter::decode_token;
 use crate::sorted::sorted;
 
 /// All parameters, decoded, by name.

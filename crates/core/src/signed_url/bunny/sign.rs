@@ -5,8 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::parameters::Parameters;
 use super::{Bunny, OWN, SEGMENT, Token};
+use crate::client::Client;
 use crate::path::canonical;
-use crate::policy::Client;
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 use crate::signed_url::{ten_digits, told};
 

@@ -1,14 +1,16 @@
 //! What was found of a link, and what was signed when it does not hold.
 
 use super::{Cloudflare, LinkCarrier, NearMiss, Stamp};
-use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::request::Request;
-use crate::signed_url::{Format as _, find_parameter, ring};
+use crate::signed_url::facts::LinkFacts;
+use crate::signed_url::format::Format as _;
+use crate::signed_url::parameter::find_parameter;
+use crate::signed_url::rings::ring;
 use crate::time::UnixMillis;
 
 /// The steps of the check, without its result.
-pub fn lines(links: &Cloudflare, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+pub fn lines(links: &Cloudflare, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
     let mut steps = Vec::new();
     for carrier in &links.carriers {
         let (place, token) = look(carrier, request);

@@ -8,12 +8,13 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_S
 use hmac::Mac as _;
 
 use super::{Cloudflare, Signs, Stamp, Token};
-use crate::credential::decode_token;
+use crate::hex;
 use crate::path::decode;
 use crate::query;
 use crate::request::Request;
-use crate::secret::hex_digit;
-use crate::signed_url::{Format as _, spelling};
+use crate::signed_url::format::Format as _;
+use crate::signed_url::parameter::decode_token;
+use crate::signed_url::spelling;
 use crate::time::{Millis, UnixMillis};
 
 /// How far a stamp may be off to be found, in seconds.
@@ -86,7 +87,7 @@ impl Cloudflare {
                 STANDARD_NO_PAD.decode(&text).ok(),
                 "in base64 without padding",
             ),
-            (decode_hex(&text), "in hexadecimal digits"),
+            (hex::decode(&text), "in hexadecimal digits"),
         ];
         let mut found = forms.into_iter().filter_map(|(mac, form)| {
             let mac = mac?.try_into().ok()?;
@@ -212,12 +213,6 @@ fn near_stamps(meaning: Stamp, shown: &str) -> Vec<(&'static str, String)> {
         }
     }
     stamps
-}
-
-fn decode_hex(text: &[u8]) -> Option<Vec<u8>> {
-    let (pairs, rest) = text.as_chunks::<2>();
-    let byte = |&[high, low]: &[u8; 2]| Some((hex_digit(high)? << 4) | hex_digit(low)?);
-    rest.is_empty().then(|| pairs.iter().map(byte).collect())?
 }
 
 /// Percent-encodes all but unreserved characters (RFC 3986 section 2.3) and `kept`.

@@ -4,14 +4,15 @@ use super::policy::{Document, canned, matches};
 use super::token::{Says, Token};
 use super::{Carrier, CloudFront, Hash};
 use crate::path::canonical;
-use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::request::Request;
-use crate::signed_url::{Format as _, ring};
+use crate::signed_url::facts::LinkFacts;
+use crate::signed_url::format::Format as _;
+use crate::signed_url::rings::ring;
 use crate::time::UnixMillis;
 
 /// The steps of the check, without its result.
-pub fn lines(links: &CloudFront, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+pub fn lines(links: &CloudFront, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
     let mut steps = Vec::new();
     for carrier in &links.carriers {
         let place = match carrier {
@@ -57,7 +58,7 @@ fn said(
     links: &CloudFront,
     token: &Token<'_>,
     request: &Request<'_>,
-    facts: &Facts<'_>,
+    facts: &LinkFacts<'_>,
 ) -> Vec<String> {
     let mut steps = Vec::new();
     let until = |seconds: u64| format!("it says: valid until {}", UnixMillis::from_secs(seconds));

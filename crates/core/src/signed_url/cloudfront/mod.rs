@@ -16,20 +16,21 @@ use std::borrow::Cow;
 use self::policy::{Document, canned};
 use self::token::{Says, Token};
 use crate::authority::Authority;
-use crate::credential::cookie_values;
-use crate::grant::Strip;
+use crate::cookie::cookie_values;
+use crate::edit::Strip;
 use crate::path::canonical;
-use crate::policy::Facts;
 use crate::query;
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::KeyRing;
 #[cfg(feature = "tools")]
 use crate::secret::RingEntry;
+use crate::signed_url::facts::LinkFacts;
+use crate::signed_url::format::{Covers, Format, Link, Strips};
 use crate::signed_url::public_key::{KeyKind, PublicKey, Scheme};
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
-use crate::signed_url::{Covers, Format, Link, Strips, carrier as places, spelling};
+use crate::signed_url::{carrier as places, spelling};
 use crate::time::{Millis, UnixMillis};
 
 /// The parameters of a link; those of a cookie have `CloudFront-` in front.
@@ -88,7 +89,11 @@ pub enum Carrier {
 }
 
 impl Format for CloudFront {
-    fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason> {
+    fn verify<'a>(
+        &'a self,
+        request: &Request<'a>,
+        facts: &LinkFacts<'_>,
+    ) -> Result<Link<'a>, Reason> {
         let token = self.find(request)?;
         let document = match &token.says {
             Says::Canned { .. } => None,
@@ -153,7 +158,7 @@ impl Format for CloudFront {
     }
 
     #[cfg(feature = "tools")]
-    fn explain(&self, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+    fn explain(&self, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
         explain::lines(self, request, facts)
     }
 }
@@ -182,7 +187,7 @@ impl CloudFront {
         &self,
         token: &Token<'_>,
         request: &Request<'_>,
-        facts: &Facts<'_>,
+        facts: &LinkFacts<'_>,
     ) -> Result<(), Reason> {
         let key = &self.ring.meant(Some(&token.key_id), facts.now)?.key;
         let scheme = self.hash.scheme(key.kind());

@@ -3,8 +3,8 @@
 use ipnet::IpNet;
 
 use crate::address::range;
+use crate::client::Client;
 use crate::json::Value;
-use crate::policy::Client;
 use crate::reason::Reason;
 use crate::time::{Millis, UnixMillis};
 

@@ -43,7 +43,7 @@ pub fn sign(links: &CloudFront, order: &Order<'_>) -> Result<Signed, SignError> 
         return Err(error(&message));
     }
     let has_own = PARAMETERS.iter().any(|name| {
-        let found = crate::signed_url::find_parameter(&order.target, name);
+        let found = crate::signed_url::parameter::find_parameter(&order.target, name);
         found != Ok(None)
     });
     if has_own {

@@ -6,12 +6,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{COOKIES, Carrier, Hash, PARAMETERS};
-use crate::credential::{cookie_values, decode_token};
-use crate::grant::Strip;
+use crate::cookie::cookie_values;
+use crate::edit::Strip;
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::signed_url::carrier::{MAX_TOKEN, only_token};
-use crate::signed_url::{Strips, find_token};
+use crate::signed_url::format::Strips;
+use crate::signed_url::parameter::decode_token;
+use crate::signed_url::parameter::find_token;
 
 /// A token as found.
 pub struct Token<'a> {

@@ -3,11 +3,12 @@
 use super::Scheme;
 use super::request::{Scope, SignedRequest};
 use crate::path::canonical;
-use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::{KeyRing, RingEntry};
-use crate::signed_url::{near, ring};
+use crate::signed_url::facts::LinkFacts;
+use crate::signed_url::near;
+use crate::signed_url::rings::ring;
 
 /// The steps of the check, without its result.
 pub fn lines<K>(
@@ -15,7 +16,7 @@ pub fn lines<K>(
     scheme: Scheme,
     keys: &KeyRing<K>,
     request: &Request<'_>,
-    facts: &Facts<'_>,
+    facts: &LinkFacts<'_>,
     signs: impl Fn(&K, &str, &[u8]) -> bool,
 ) -> Vec<String> {
     let signed = match found {
@@ -63,7 +64,7 @@ pub fn lines<K>(
     steps
 }
 
-fn key<K>(entry: &RingEntry<K>, signed: &SignedRequest<'_>, facts: &Facts<'_>) -> Vec<String> {
+fn key<K>(entry: &RingEntry<K>, signed: &SignedRequest<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
     let mut told = vec![format!("it was signed with the secret \"{}\"", entry.id)];
     if entry.id != signed.key_name {
         told.push("what differs: KeyName is that of another secret".to_owned());

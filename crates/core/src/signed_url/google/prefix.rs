@@ -7,7 +7,8 @@ use super::base64url::{Padding, decode};
 use crate::authority::Authority;
 use crate::path::{Target, canonical};
 use crate::reason::Reason;
-use crate::signed_url::{Covers, wildcard};
+use crate::signed_url::format::Covers;
+use crate::signed_url::wildcard;
 
 /// A prefix as read: `https://media.example.com/videos/`.
 #[derive(Clone, Debug, PartialEq, Eq)]

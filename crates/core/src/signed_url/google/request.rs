@@ -5,13 +5,15 @@ use std::borrow::Cow;
 use super::Scheme;
 use super::base64url::{Padding, decode};
 use super::prefix::UrlPrefix;
-use crate::credential::decode_token;
-use crate::grant::Strip;
+use crate::edit::Strip;
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::signed_url::carrier::{self, Carrier};
+use crate::signed_url::format::{Covers, Strips};
 use crate::signed_url::lifetime::parse_seconds;
-use crate::signed_url::{Covers, Strips, find_parameter, find_token, spelling};
+use crate::signed_url::parameter::decode_token;
+use crate::signed_url::parameter::{find_parameter, find_token};
+use crate::signed_url::spelling;
 use crate::time::UnixMillis;
 
 /// The parameter whose presence makes a request a signed one.

@@ -2,17 +2,18 @@
 
 use super::token::{Scope, Token};
 use super::{FORM, GoogleMediaCdn, Keys, Mode, signed};
-use crate::policy::Facts;
 use crate::request::Request;
 use crate::secret::KeyRing;
 use crate::signed_url::carrier::Carried;
+use crate::signed_url::facts::LinkFacts;
 use crate::signed_url::google::explain::lines as request_lines;
 use crate::signed_url::google::request::SignedRequest;
 use crate::signed_url::readings::readings;
-use crate::signed_url::{carrier, near, ring};
+use crate::signed_url::rings::ring;
+use crate::signed_url::{carrier, near};
 
 /// The steps of the check, without its result.
-pub fn lines(links: &GoogleMediaCdn, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+pub fn lines(links: &GoogleMediaCdn, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
     match (&links.keys, links.mode) {
         (Keys::Ed25519(keys), Mode::Signatures) => {
             let found = SignedRequest::find(&links.carriers, links.scheme, FORM, request);
@@ -35,7 +36,7 @@ fn token_lines<K>(
     links: &GoogleMediaCdn,
     keys: &KeyRing<K>,
     request: &Request<'_>,
-    facts: &Facts<'_>,
+    facts: &LinkFacts<'_>,
     signs: impl Fn(&K, &str, &[u8]) -> bool,
 ) -> Vec<String> {
     let carried = match carrier::find(&links.carriers, request) {

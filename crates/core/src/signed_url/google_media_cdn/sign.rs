@@ -2,11 +2,11 @@
 
 use super::token::{self, Token};
 use super::{GoogleMediaCdn, Keys, Mode, signed};
+use crate::hex;
 use crate::path::canonical;
 use crate::signed_url::deliver::deliver;
 use crate::signed_url::google::base64url::{Padding, encode};
 use crate::signed_url::google::sign::sign as sign_request;
-use crate::signed_url::hmac_key::hex;
 use crate::signed_url::lifetime::seconds;
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 
@@ -31,7 +31,7 @@ pub fn sign(links: &GoogleMediaCdn, order: &Order<'_>) -> Result<Signed, SignErr
     // The token is read back, so that nothing is signed that would not be taken.
     let dummy = match &links.keys {
         Keys::Ed25519(_) => format!("Signature={}", encode(&[0; 64], Padding::Never)),
-        Keys::Hmac(hash, _) => format!("hmac={}", hex(&vec![0; hash.length()])),
+        Keys::Hmac(hash, _) => format!("hmac={}", hex::encode(&vec![0; hash.length()])),
     };
     let text = format!("{fields}~{dummy}");
     let token = Token::parse(&text, &links.keys);
@@ -46,7 +46,7 @@ pub fn sign(links: &GoogleMediaCdn, order: &Order<'_>) -> Result<Signed, SignErr
             let entry = ring.current(order.now).next();
             let entry =
                 entry.ok_or_else(|| SignError::new("there is no secret that counts now"))?;
-            format!("hmac={}", hex(&entry.key.sign(message.as_bytes())))
+            format!("hmac={}", hex::encode(&entry.key.sign(message.as_bytes())))
         }
     };
     deliver(&links.carriers, order, format!("{fields}~{signature}"))

@@ -4,7 +4,7 @@ use ipnet::IpNet;
 
 use super::Keys;
 use crate::address::range;
-use crate::policy::Client;
+use crate::client::Client;
 use crate::reason::Reason;
 use crate::signed_url::google::base64url::{Padding, decode};
 use crate::signed_url::google::prefix::UrlPrefix;

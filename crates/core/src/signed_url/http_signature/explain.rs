@@ -5,15 +5,15 @@ use hmac::Mac as _;
 use super::base::{Seen, base};
 use super::fields::{Input, bytes, member};
 use super::{HttpSignature, Keys, headers};
-use crate::policy::Facts;
 use crate::request::Request;
+use crate::signed_url::facts::LinkFacts;
 use crate::signed_url::public_key::Scheme;
-use crate::signed_url::{ring, signer};
+use crate::signed_url::rings::{ring, signer};
 
 use crate::time::UnixMillis;
 
 /// The steps of the check, without its result.
-pub fn lines(links: &HttpSignature, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+pub fn lines(links: &HttpSignature, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
     let mut steps = said(links, request, facts).unwrap_or_else(|| {
         vec!["headers \"signature-input\" and \"signature\": none that can be read".to_owned()]
     });
@@ -46,7 +46,11 @@ impl Keys {
     }
 }
 
-fn said(links: &HttpSignature, request: &Request<'_>, facts: &Facts<'_>) -> Option<Vec<String>> {
+fn said(
+    links: &HttpSignature,
+    request: &Request<'_>,
+    facts: &LinkFacts<'_>,
+) -> Option<Vec<String>> {
     let (inputs, signatures) = headers(request).ok()?;
     let (inputs, signatures) = (inputs?, signatures?);
     let label = links.label.as_deref();

@@ -16,16 +16,18 @@ use sha2::Sha256;
 use self::base::{Seen, base};
 pub use self::fields::MAX_MEMBERS;
 use self::fields::{Input, joined};
-use crate::grant::Strip;
-use crate::policy::Facts;
+use crate::edit::Strip;
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::KeyRing;
 use crate::signed_url::carrier::{Carrier, MAX_TOKEN};
+use crate::signed_url::facts::LinkFacts;
+use crate::signed_url::format::{Format, Link};
 use crate::signed_url::public_key::{PublicKey, Scheme};
+use crate::signed_url::rings::signer;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
-use crate::signed_url::{Format, Link, signer, spelling};
+use crate::signed_url::spelling;
 use crate::time::{Millis, UnixMillis};
 
 /// The headers of a signature.
@@ -84,7 +86,7 @@ impl Keys {
         named: Option<&str>,
         texts: &[&[u8]],
         signature: &[u8],
-        facts: &Facts<'_>,
+        facts: &LinkFacts<'_>,
     ) -> Result<&str, Reason> {
         match self {
             Self::HmacSha256(ring) => {
@@ -106,7 +108,11 @@ impl Keys {
 }
 
 impl Format for HttpSignature {
-    fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason> {
+    fn verify<'a>(
+        &'a self,
+        request: &Request<'a>,
+        facts: &LinkFacts<'_>,
+    ) -> Result<Link<'a>, Reason> {
         let malformed = Reason::MalformedCredential;
         let (inputs, signatures) = match headers(request)? {
             (None, None) => return Err(Reason::MissingCredential),
@@ -165,7 +171,7 @@ impl Format for HttpSignature {
     }
 
     #[cfg(feature = "tools")]
-    fn explain(&self, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+    fn explain(&self, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
         explain::lines(self, request, facts)
     }
 }

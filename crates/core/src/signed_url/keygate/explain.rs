@@ -8,15 +8,16 @@ use super::text::Subject;
 use super::verify::subject;
 use super::{Keygate, Keys};
 use crate::path::decode;
-use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::KeyRing;
 use crate::signed_url::carrier;
-use crate::signed_url::{Format as _, ring};
+use crate::signed_url::facts::LinkFacts;
+use crate::signed_url::format::Format as _;
+use crate::signed_url::rings::ring;
 
 /// The steps of the check, without its result.
-pub(super) fn lines(links: &Keygate, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+pub(super) fn lines(links: &Keygate, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
     let algorithm = links.keys.algorithm();
     let mut steps = vec![match &links.keys {
         Keys::Hs256(keys) => ring(keys, facts.now),
@@ -112,7 +113,7 @@ struct Near<'a> {
     links: &'a Keygate,
     fields: &'a Fields<'a>,
     signature: &'a [u8],
-    facts: &'a Facts<'a>,
+    facts: &'a LinkFacts<'a>,
 }
 
 impl Near<'_> {

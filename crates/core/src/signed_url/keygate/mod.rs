@@ -16,16 +16,16 @@ mod verify;
 
 pub use verify::VERSION;
 
-use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::KeyRing;
 use crate::signed_url::carrier::{self, Carrier};
+use crate::signed_url::facts::LinkFacts;
+use crate::signed_url::format::{Format, Link};
 use crate::signed_url::mac_key::MacKey;
 use crate::signed_url::public_key::PublicKey;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
-use crate::signed_url::{AnyFormat, Format, Link};
 use crate::time::Millis;
 
 /// How links of one provider are checked and made.
@@ -97,13 +97,17 @@ impl Keys {
 }
 
 impl Format for Keygate {
-    fn into_any(self) -> AnyFormat {
-        AnyFormat::Keygate(self)
+    #[inline]
+    fn verify<'a>(
+        &'a self,
+        request: &Request<'a>,
+        facts: &LinkFacts<'_>,
+    ) -> Result<Link<'a>, Reason> {
+        self.check(request, facts)
     }
 
-    #[inline]
-    fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason> {
-        self.check(request, facts)
+    fn has_unmistakable_tokens(&self) -> bool {
+        true
     }
 
     fn carriers(&self) -> Vec<Carrier> {
@@ -136,7 +140,7 @@ impl Format for Keygate {
     }
 
     #[cfg(feature = "tools")]
-    fn explain(&self, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+    fn explain(&self, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
         explain::lines(self, request, facts)
     }
 }

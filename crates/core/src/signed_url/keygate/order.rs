@@ -1,4 +1,4 @@
-//! [`Format::sign`](crate::signed_url::Format::sign): an order put into terms, and the
+//! [`Format::sign`](crate::signed_url::format::Format::sign): an order put into terms, and the
 //! token put where the first carrier says.
 
 use super::sign::{Place, Terms, Unsignable, hs256, with};
@@ -6,7 +6,7 @@ use super::{Algorithm, Keygate, Keys};
 use crate::path::canonical;
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::deliver::deliver;
-use crate::signed_url::find_parameter;
+use crate::signed_url::parameter::find_parameter;
 use crate::signed_url::private_key::PrivateKey;
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 

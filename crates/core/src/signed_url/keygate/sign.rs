@@ -12,7 +12,7 @@ use super::covers;
 use super::fields::{FieldError, Fields};
 use super::text::{self, Subject};
 use super::verify::{MAX_TOKEN, VERSION};
-use crate::credential::unquoted;
+use crate::cookie::unquoted;
 use crate::path::AmbiguousPath;
 use crate::secret::RingEntry;
 

@@ -10,20 +10,21 @@ use super::fields::Fields;
 use super::text::{self, Subject, name_of};
 use super::{Algorithm, Keygate, Keys, covers};
 use crate::address::range;
-use crate::credential::{cookie_values, decode_token};
+use crate::cookie::cookie_values;
 use crate::cut::{cut, parts};
 use crate::identity::Identity;
-use crate::once::OnceLink;
-use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::{Fingerprint, KeyRing, RingEntry};
 use crate::signed_url::carrier::{self, Carried, Carrier};
+use crate::signed_url::facts::LinkFacts;
+use crate::signed_url::format::{Covers, Link};
 use crate::signed_url::mac_key::MacKey;
+use crate::signed_url::once_link::OnceLink;
+use crate::signed_url::parameter::decode_token;
 #[cfg(feature = "tools")]
 use crate::signed_url::public_key::PublicKey;
 use crate::signed_url::public_key::Scheme;
-use crate::signed_url::{Covers, Link};
 use crate::time::UnixMillis;
 
 /// What every token begins with.
@@ -47,7 +48,7 @@ impl Keygate {
     pub(super) fn check<'a>(
         &'a self,
         request: &Request<'a>,
-        facts: &Facts<'_>,
+        facts: &LinkFacts<'_>,
     ) -> Result<Link<'a>, Reason> {
         let found = carrier::find(&self.carriers, request)?;
         let token = self.decode(&found)?;
@@ -214,7 +215,7 @@ impl Keys {
         fields: &Fields<'_>,
         subject: &Subject<'_>,
         signature: &[u8],
-        facts: &Facts<'_>,
+        facts: &LinkFacts<'_>,
     ) -> Result<(), Reason> {
         match self {
             Self::Hs256(ring) => {
@@ -386,7 +387,7 @@ fn once<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Result<&'a [u8], Reas
 
 /// Whether the client is where the link permits.
 #[inline]
-fn from_here(fields: &Fields<'_>, facts: &Facts<'_>) -> Result<(), Reason> {
+fn from_here(fields: &Fields<'_>, facts: &LinkFacts<'_>) -> Result<(), Reason> {
     let mut ranges = fields.values('a').filter_map(range).peekable();
     if ranges.peek().is_none() {
         return Ok(());

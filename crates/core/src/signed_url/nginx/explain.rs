@@ -1,14 +1,16 @@
 //! What was found of a link, and what was signed when it does not hold.
 
 use super::{Mode, Nginx, Text, Token, is_equal, sum};
+use crate::client::Client;
 use crate::path::decode;
-use crate::policy::{Client, Facts};
 use crate::reason::Reason;
 use crate::request::{Header, Request};
-use crate::signed_url::{Format as _, near, told};
+use crate::signed_url::facts::LinkFacts;
+use crate::signed_url::format::Format as _;
+use crate::signed_url::{near, told};
 
 /// The steps of the check, without its result.
-pub fn lines(links: &Nginx, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+pub fn lines(links: &Nginx, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
     let token = links.find(request);
     let place = match &links.mode {
         Mode::SecureLink { md5, .. } => format!("parameter \"{md5}\""),
@@ -20,7 +22,7 @@ pub fn lines(links: &Nginx, request: &Request<'_>, facts: &Facts<'_>) -> Vec<Str
     }];
     let end = token.as_ref().ok().and_then(|it| it.end);
     steps.extend(end.map(|(_, end)| format!("it says: valid until {end}")));
-    steps.push(crate::signed_url::ring(&links.ring, facts.now));
+    steps.push(crate::signed_url::rings::ring(&links.ring, facts.now));
     let verified = links.verify(request, facts);
     if matches!(verified, Err(Reason::AmbiguousPath)) {
         let message = "the end of the path could be a part of the address: \
@@ -41,7 +43,7 @@ pub fn lines(links: &Nginx, request: &Request<'_>, facts: &Facts<'_>) -> Vec<Str
 fn guesses(
     links: &Nginx,
     request: &Request<'_>,
-    facts: &Facts<'_>,
+    facts: &LinkFacts<'_>,
     token: &Token<'_>,
 ) -> Vec<told::Guess<Text>> {
     let right = links.texts(request, facts, token).unwrap_or_default();

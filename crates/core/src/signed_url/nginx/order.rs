@@ -1,7 +1,7 @@
 //! What is to be signed for an order.
 
 use super::{Part, Template, Text};
-use crate::policy::Client;
+use crate::client::Client;
 use crate::reason::Reason;
 use crate::request::{Header, Request};
 use crate::signed_url::sign::{Order, SignError};

@@ -6,13 +6,13 @@
 
 use std::net::IpAddr;
 
-use crate::credential::cookie_values;
+use crate::client::Client;
+use crate::cookie::cookie_values;
 use crate::path::decode;
-use crate::policy::Client;
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::signed_url::carrier::only;
-use crate::signed_url::find_parameter;
+use crate::signed_url::parameter::find_parameter;
 
 /// Longest text of an address, in characters.
 const MAX_ADDRESS: usize = 45;

@@ -4,9 +4,9 @@
 //! [`Checks`]: crate::checks::Checks
 
 use super::{PublicKey, Scheme};
-use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::secret::{KeyRing, RingEntry};
+use crate::signed_url::facts::LinkFacts;
 use crate::time::UnixMillis;
 
 /// A signature that a key is said to have made of a message.
@@ -30,7 +30,7 @@ pub struct Claim<'a> {
 /// # Errors
 /// [`Reason::WrongSignature`] if none is true, or none within the bounds of one request;
 /// [`Reason::TooManyFailures`] if the client must not cause another check now.
-pub fn first_true(claims: &[Claim<'_>], facts: &Facts<'_>) -> Result<usize, Reason> {
+pub fn first_true(claims: &[Claim<'_>], facts: &LinkFacts<'_>) -> Result<usize, Reason> {
     let digests: Vec<_> = claims.iter().map(Claim::digest).collect();
     let mut each = claims.iter().zip(&digests);
     if let Some(at) = each.position(|(claim, digest)| claim.key.seen.recalls(*digest)) {
@@ -82,7 +82,7 @@ impl PublicKey {
         scheme: Scheme,
         messages: &[&[u8]],
         signature: &[u8],
-        facts: &Facts<'_>,
+        facts: &LinkFacts<'_>,
     ) -> Result<(), Reason> {
         let each = messages.iter().map(|message| Claim {
             key: self,

@@ -7,10 +7,10 @@ use sha2::{Digest, Sha256};
 
 use super::{PARAMETERS, SIGNATURE, UNSIGNED};
 use crate::authority::Authority;
+use crate::hex;
 use crate::path::decode;
 use crate::reason::Reason;
 use crate::request::Request;
-use crate::secret::hex_digit;
 use crate::signed_url::carrier::only;
 use crate::sorted::sorted;
 
@@ -93,7 +93,7 @@ impl Parts {
 
 /// `AWS4-HMAC-SHA256`, the date, the scope, and the digest of the canonical request.
 pub fn string_to_sign(date: &str, scope: &str, canonical_request: &str) -> String {
-    let digest = hex(&Sha256::digest(canonical_request.as_bytes()));
+    let digest = hex::encode(&Sha256::digest(canonical_request.as_bytes()));
     format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{digest}")
 }
 
@@ -155,8 +155,8 @@ pub fn recoded(text: &str, kept: &[u8]) -> String {
     while let Some(byte) = bytes.next() {
         let mut ahead = bytes.clone();
         let digits = (
-            ahead.next().and_then(hex_digit),
-            ahead.next().and_then(hex_digit),
+            ahead.next().and_then(hex::digit),
+            ahead.next().and_then(hex::digit),
         );
         match (byte, digits) {
             (b'%', (Some(high), Some(low))) => {
@@ -184,12 +184,4 @@ fn push(text: &mut String, byte: u8, kept: &[u8]) {
     } else {
         let _ = write!(text, "%{byte:02X}");
     }
-}
-
-/// Hexadecimal digits in lower case.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

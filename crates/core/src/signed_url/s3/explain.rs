@@ -3,17 +3,18 @@
 use super::canonical::{Parts, encode, recoded};
 use super::{S3, SIGNATURE, Token};
 use crate::path::decode;
-use crate::policy::Facts;
 use crate::reason::Reason;
 use crate::request::Request;
-use crate::signed_url::{Format as _, ring};
+use crate::signed_url::facts::LinkFacts;
+use crate::signed_url::format::Format as _;
+use crate::signed_url::rings::ring;
 use crate::time::Millis;
 
 /// The digest of an empty body.
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /// The steps of the check, without its result.
-pub fn lines(links: &S3, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+pub fn lines(links: &S3, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
     let token = match Token::find(request) {
         Ok(token) => token,
         Err(Reason::MissingCredential) => {

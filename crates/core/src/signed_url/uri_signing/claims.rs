@@ -8,8 +8,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::Ignores;
 use crate::address::range;
+use crate::client::Client;
 use crate::json::{self, Value};
-use crate::policy::Client;
 use crate::reason::Reason;
 use crate::sorted::sorted;
 use crate::time::{Millis, UnixMillis};

@@ -5,15 +5,16 @@ use hmac::Mac as _;
 use super::claims::{Claims, Container};
 use super::jwt::Jwt;
 use super::{Ignores, Keys, UriSigning};
-use crate::credential::decode_token;
-use crate::policy::Facts;
 use crate::request::Request;
+use crate::signed_url::carrier;
+use crate::signed_url::facts::LinkFacts;
+use crate::signed_url::parameter::decode_token;
 use crate::signed_url::public_key::Scheme;
-use crate::signed_url::{carrier, ring, signer};
+use crate::signed_url::rings::{ring, signer};
 use crate::time::UnixMillis;
 
 /// The steps of the check, without its result.
-pub fn lines(links: &UriSigning, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+pub fn lines(links: &UriSigning, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
     let mut steps = match carrier::find(&links.carriers, request) {
         Err(reason) => vec![format!("a token: {}", reason.code())],
         Ok(found) => {
@@ -51,7 +52,12 @@ impl Keys {
     }
 }
 
-fn said(links: &UriSigning, text: &str, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+fn said(
+    links: &UriSigning,
+    text: &str,
+    request: &Request<'_>,
+    facts: &LinkFacts<'_>,
+) -> Vec<String> {
     let algorithm = links.keys.algorithm();
     let Ok(mut jwt) = Jwt::parse(text, algorithm) else {
         return vec![format!(

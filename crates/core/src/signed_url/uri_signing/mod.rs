@@ -16,19 +16,20 @@ use sha2::Sha256;
 use self::claims::Claims;
 use self::jwt::Jwt;
 use crate::authority::Authority;
-use crate::credential::decode_token;
 use crate::identity::Identity;
 use crate::path::{canonical, canonical_before_envoy};
-use crate::policy::Facts;
 use crate::query;
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::secret::KeyRing;
 use crate::signed_url::carrier::{self, Carrier};
+use crate::signed_url::facts::LinkFacts;
+use crate::signed_url::format::{Format, Link};
+use crate::signed_url::parameter::decode_token;
 use crate::signed_url::public_key::{PublicKey, Scheme};
+use crate::signed_url::rings::signer;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
-use crate::signed_url::{Format, Link, signer};
 use crate::time::Millis;
 
 /// How links of one provider are checked and made.
@@ -94,7 +95,7 @@ impl Keys {
 
     /// Checks that a key that counts signed a token: the one that it names, and with public
     /// keys of several no other.
-    fn check(&self, jwt: &Jwt<'_>, facts: &Facts<'_>) -> Result<(), Reason> {
+    fn check(&self, jwt: &Jwt<'_>, facts: &LinkFacts<'_>) -> Result<(), Reason> {
         let (named, text) = (jwt.kid.as_deref(), jwt.signed.as_bytes());
         let (ring, scheme) = match self {
             Self::Hs256(ring) => {
@@ -122,7 +123,11 @@ impl Keys {
 }
 
 impl Format for UriSigning {
-    fn verify<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Result<Link<'a>, Reason> {
+    fn verify<'a>(
+        &'a self,
+        request: &Request<'a>,
+        facts: &LinkFacts<'_>,
+    ) -> Result<Link<'a>, Reason> {
         let carried = carrier::find(&self.carriers, request)?;
         let text = decode_token(carried.text)?;
         let text = std::str::from_utf8(&text).map_err(|_| Reason::MalformedCredential)?;
@@ -181,7 +186,7 @@ impl Format for UriSigning {
     }
 
     #[cfg(feature = "tools")]
-    fn explain(&self, request: &Request<'_>, facts: &Facts<'_>) -> Vec<String> {
+    fn explain(&self, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
         explain::lines(self, request, facts)
     }
 }

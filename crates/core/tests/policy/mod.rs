@@ -1,17 +1,8 @@
 //! What a policy decides about app keys, rules and modes.
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may panic"
-)]
 
 mod answers;
 mod authority;
 mod carriers;
-#[path = "../common/mod.rs"]
-mod common;
 mod groups;
 mod hosts;
 mod keys;
@@ -25,17 +16,21 @@ mod rules;
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use common::{after, facts, get, judge, policy};
+use crate::common::{after, facts, get, judge, policy};
 use keygate_core::answer::Denial;
 use keygate_core::app_key::{KeyHash, KeyRingId, MasterSecret, NewAppKey, Prefix};
-use keygate_core::grant::{Edit, Grant, Outcome};
-use keygate_core::policy::{Facts, Lookup, Policy, Verdict};
+use keygate_core::edit::Edit;
+use keygate_core::facts::Facts;
+use keygate_core::grant::{Grant, Outcome};
+use keygate_core::key_service::Lookup;
+use keygate_core::policy::Policy;
 use keygate_core::reason::Reason;
 use keygate_core::record::{Answer, Knowledge, KnownKey, NothingKnown};
 use keygate_core::request::Header;
 use keygate_core::secret::Secret;
 use keygate_core::session::Claims;
 use keygate_core::time::UnixMillis;
+use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -139,7 +134,7 @@ fn bearer() -> String {
 }
 
 fn signed(target: &str) -> String {
-    common::signed(&policy(&demo(), SECRET), 1, target, NOW)
+    crate::common::signed(&policy(&demo(), SECRET), 1, target, NOW)
 }
 
 proptest::proptest! {

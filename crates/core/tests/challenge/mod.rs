@@ -1,25 +1,16 @@
 //! What mode `challenge` gives to whom.
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may panic"
-)]
 
-#[path = "../common/mod.rs"]
-mod common;
 mod scopes;
 mod seals;
 mod visit;
 
-use common::{after, facts, policy, signed};
+use crate::common::{after, facts, policy, signed};
 use keygate_core::challenge::SOLUTION_HEADER;
 use keygate_core::grant::Outcome;
-use keygate_core::policy::Verdict;
 use keygate_core::reason::Reason;
 use keygate_core::record::NoAnswer;
 use keygate_core::time::UnixMillis;
+use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 use visit::{CLIENT, NOW, SECRET, Visit, demo, demo_policy, header};
 

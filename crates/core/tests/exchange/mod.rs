@@ -1,29 +1,15 @@
 //! A link is exchanged for a cookie: what the cookie opens, and what it never does.
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test may panic"
-)]
 
-#[path = "exchange/bounds.rs"]
 mod bounds;
-#[path = "common/mod.rs"]
-mod common;
-#[path = "exchange/config.rs"]
 mod config;
-#[path = "exchange/kit.rs"]
 mod kit;
-#[path = "exchange/limits.rs"]
 mod limits;
-#[path = "exchange/upstream.rs"]
 mod upstream;
 
-use common::{after, get};
+use self::kit::{END, NOW, Seen, cookie_of, link, pair, policy, prefix, see};
+use crate::common::{after, get};
 use keygate_core::reason::Reason;
 use keygate_core::signed_url::keygate::sign::Terms;
-use kit::{END, NOW, Seen, cookie_of, link, pair, policy, prefix, see};
 
 #[test]
 fn a_link_for_a_prefix_sets_a_cookie_that_opens_its_children() {

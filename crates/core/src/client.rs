@@ -1,0 +1,23 @@
+//! Where a request comes from.
+
+use std::net::IpAddr;
+
+/// The address that the proxy trusts to be the client's.
+#[derive(Clone, Copy)]
+pub enum Client<'a> {
+    /// This one, or none.
+    Known(Option<IpAddr>),
+    /// Whoever needs it asks, since few do and the proxy takes its time.
+    Asked(&'a dyn Fn() -> Option<IpAddr>),
+}
+
+impl Client<'_> {
+    /// The address, if there is one.
+    #[inline]
+    pub fn address(self) -> Option<IpAddr> {
+        match self {
+            Self::Known(address) => address,
+            Self::Asked(ask) => ask(),
+        }
+    }
+}

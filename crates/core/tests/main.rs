@@ -1,0 +1,53 @@
+//! The tests of the core, in one binary: it links once.
+//!
+//! `common` makes requests and policies. Each other module is a format, or a part of the
+//! decision; a folder has a `kit` where its tests share one.
+#![allow(
+    missing_docs,
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+
+mod akamai;
+mod allocations;
+mod assertion;
+#[cfg(feature = "formats-storage")]
+mod azure_sas;
+mod browsers;
+mod bunny;
+mod carriers;
+mod challenge;
+mod checks;
+mod cloudflare;
+mod cloudfront;
+mod common;
+mod config;
+mod corpus;
+mod docs;
+mod exchange;
+mod fastly;
+mod google_cdn;
+mod google_media_cdn;
+mod hashes;
+mod http_signature;
+mod images;
+mod keycdn;
+mod keygate;
+mod lint;
+mod near;
+mod nginx;
+mod once;
+mod policy;
+mod remembered;
+mod rotation;
+#[cfg(feature = "formats-storage")]
+mod s3;
+mod session;
+mod together;
+mod uri_signing;
+mod vectors;
