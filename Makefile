@@ -98,7 +98,7 @@ lint: need-cargo ## Format, clippy (also for wasm32), documentation, shell scrip
 
 # Hours for all that .cargo/mutants.toml names; a minute for a small file.
 FILE ?=
-mutants: need-cargo ## Which changes of what decides no test notices: FILE=crates/core/src/scopes.rs
+mutants: need-cargo ## Which changes of what decides no test notices: FILE=crates/core/src/identity/scopes.rs
 	@command -v cargo-mutants >/dev/null || { echo "needs cargo-mutants: cargo install cargo-mutants --locked" >&2; exit 1; }
 	$(call say,changing$(comma) and testing)
 	@cargo mutants --package keygate-core $(if $(FILE),--re "^$(FILE):")

@@ -4,8 +4,8 @@
 use std::cell::RefCell;
 use std::fmt;
 
+use keygate_core::keys::wire::{MAX_ANSWER, SERVICE_MARKER};
 use keygate_core::time::{Millis, UnixMillis};
-use keygate_core::wire::{MAX_ANSWER, SERVICE_MARKER};
 use litemap::LiteMap;
 
 use crate::host::{self, HostError, Map};

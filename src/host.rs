@@ -16,7 +16,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ptr::null_mut;
 use std::rc::Rc;
 
-use keygate_core::request::{Bytes, Header};
+use keygate_core::http::request::{Bytes, Header};
 use keygate_core::time::{Millis, UnixMillis};
 
 pub use abi::{Action, Map, Metric};

@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use keygate_core::app_key::KeyHash;
-use keygate_core::cache::name;
-use keygate_core::key_service::Lookup;
+use keygate_core::keys::app_key::KeyHash;
+use keygate_core::keys::cache::name;
+use keygate_core::keys::service::Lookup;
+use keygate_core::keys::wire::MAX_LOOKUP;
 use keygate_core::time::{Millis, UnixMillis};
-use keygate_core::wire::MAX_LOOKUP;
 use litemap::LiteMap;
 
 use crate::waiting::Waiter;

@@ -2,9 +2,9 @@
 
 use std::cell::{Cell, RefCell};
 
-use keygate_core::grant::Outcome;
+use keygate_core::decision::grant::Outcome;
+use keygate_core::decision::verdict::Verdict;
 use keygate_core::reason::Reason;
-use keygate_core::verdict::Verdict;
 use litemap::LiteMap;
 
 use crate::host::{self, Metric};

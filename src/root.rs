@@ -7,17 +7,17 @@
 
 use std::rc::Rc;
 
-use keygate_core::cache::{KeyCache, Seed};
-use keygate_core::feed::Position;
-use keygate_core::key_service::CacheBounds;
-use keygate_core::key_service::KeyService;
-use keygate_core::policy::Policy;
-use keygate_core::record::{Knowledge, KnownKey};
-use keygate_core::time::{Millis, UnixMillis};
-use keygate_core::wire::{
+use keygate_core::decision::policy::Policy;
+use keygate_core::keys::cache::{KeyCache, Seed};
+use keygate_core::keys::feed::Position;
+use keygate_core::keys::record::{Knowledge, KnownKey};
+use keygate_core::keys::service::CacheBounds;
+use keygate_core::keys::service::KeyService;
+use keygate_core::keys::wire::{
     ChangesResponse, LINK_USES_PATH, LOOKUPS_PATH, LinkUseRequest, LinkUseResponse, LookupRequest,
     LookupResponse,
 };
+use keygate_core::time::{Millis, UnixMillis};
 
 use crate::faults::{Fault, read_answer};
 use crate::feed::Follower;

@@ -4,17 +4,17 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use keygate_core::answer::{Refusal, Scheme, Voice};
-use keygate_core::checks::Checks;
-use keygate_core::client::Client;
-use keygate_core::edit::Edit;
-use keygate_core::facts::Facts;
-use keygate_core::grant::Grant;
+use keygate_core::decision::facts::Facts;
+use keygate_core::decision::grant::Grant;
+use keygate_core::decision::verdict::Redemption;
+use keygate_core::decision::verdict::Verdict;
+use keygate_core::http::client::Client;
+use keygate_core::http::edit::Edit;
+use keygate_core::http::request::Header;
+use keygate_core::keys::record::{KeyLookup, NoAnswer};
 use keygate_core::reason::Reason;
-use keygate_core::record::{KeyLookup, NoAnswer};
-use keygate_core::request::Header;
+use keygate_core::signed_url::checks::Checks;
 use keygate_core::time::UnixMillis;
-use keygate_core::verdict::Redemption;
-use keygate_core::verdict::Verdict;
 
 use crate::claims::VerifiedClaims;
 use crate::host::{self, Action, HostError, Map};

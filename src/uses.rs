@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
+use keygate_core::decision::verdict::Redemption;
+use keygate_core::decision::verdict::Verdict;
 use keygate_core::signed_url::once_link::OnceLink;
 use keygate_core::time::{Millis, UnixMillis};
-use keygate_core::verdict::Redemption;
-use keygate_core::verdict::Verdict;
 use litemap::LiteMap;
 
 use crate::waiting::Waiter;

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use keygate_core::request::Header;
+use keygate_core::http::request::Header;
 
 use crate::stream::Progress;
 

@@ -4,18 +4,18 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use keygate_core::app_key::KeyHash;
-use keygate_core::cache::{KeyCache, LastKnown, Seed};
-use keygate_core::failure_limit::{FailureLimit, FailureLimiter, MAX_NETWORKS};
-use keygate_core::feed::Position;
-use keygate_core::key_service::Lookup;
-use keygate_core::once::{UnusedLinks, UsedLinks};
-use keygate_core::policy::Policy;
+use keygate_core::decision::once::{UnusedLinks, UsedLinks};
+use keygate_core::decision::policy::Policy;
+use keygate_core::decision::verdict::Redemption;
+use keygate_core::decision::verdict::Verdict;
+use keygate_core::keys::app_key::KeyHash;
+use keygate_core::keys::cache::{KeyCache, LastKnown, Seed};
+use keygate_core::keys::failure_limit::{FailureLimit, FailureLimiter, MAX_NETWORKS};
+use keygate_core::keys::feed::Position;
+use keygate_core::keys::record::{Answer, Knowledge, NoAnswer};
+use keygate_core::keys::service::Lookup;
 use keygate_core::reason::Reason;
-use keygate_core::record::{Answer, Knowledge, NoAnswer};
 use keygate_core::time::UnixMillis;
-use keygate_core::verdict::Redemption;
-use keygate_core::verdict::Verdict;
 
 use crate::faults::Faults;
 use crate::host;

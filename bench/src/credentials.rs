@@ -4,10 +4,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use keygate_core::app_key::{KeyRingId, MasterSecret, Prefix};
-use keygate_core::path::Target;
-use keygate_core::policy::Policy;
-use keygate_core::provider::Provider;
+use keygate_core::decision::policy::Policy;
+use keygate_core::decision::provider::Provider;
+use keygate_core::http::path::Target;
+use keygate_core::keys::app_key::{KeyRingId, MasterSecret, Prefix};
 use keygate_core::secret::Secret;
 use keygate_core::signed_url::sign::{Order, Scope};
 use keygate_core::time::{Millis, UnixMillis};

@@ -7,7 +7,7 @@ mod workers;
 
 use std::error::Error;
 
-use keygate_core::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
+use keygate_core::keys::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
 use keygate_core::secret::Secret;
 use keygate_tests::envoy::{Envoy, EnvoyConfig};
 use keygate_tests::service::{APP_KEYS, Service};

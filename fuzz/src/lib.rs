@@ -20,11 +20,11 @@ mod runner;
 
 pub mod parsers;
 
-use keygate_core::edit::Edit;
-use keygate_core::path::Target;
-use keygate_core::policy::Policy;
-use keygate_core::request::Header;
-use keygate_core::verdict::Verdict;
+use keygate_core::decision::policy::Policy;
+use keygate_core::decision::verdict::Verdict;
+use keygate_core::http::edit::Edit;
+use keygate_core::http::path::Target;
+use keygate_core::http::request::Header;
 
 /// Every format with a target, and the `system` of its known answers.
 pub const SYSTEMS: &[(&str, &str)] = &[

@@ -1,7 +1,7 @@
 //! The change feed: what it drops, and what it proves fresh.
 
-use keygate_core::app_key::NewAppKey;
-use keygate_core::wire::Incarnation;
+use keygate_core::keys::app_key::NewAppKey;
+use keygate_core::keys::wire::Incarnation;
 use serde_json::{Value, json};
 
 use crate::host::{Fault, Worker};

@@ -13,7 +13,7 @@ mod queries;
 mod workers;
 
 use host::{Call, Exchange, Worker};
-use keygate_core::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
+use keygate_core::keys::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
 use keygate_core::secret::Secret;
 use serde_json::{Value, json};
 

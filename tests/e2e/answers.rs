@@ -1,6 +1,6 @@
 //! What a refused client receives from a real Envoy.
 
-use keygate_core::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
+use keygate_core::keys::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
 use keygate_core::secret::Secret;
 use keygate_tests::client::{self, Response};
 use keygate_tests::fake_service::{FakeService, json as answer};

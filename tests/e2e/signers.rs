@@ -223,7 +223,7 @@ fn the_command_line_reads_a_path_as_envoy_passes_it_on() {
     for target in rows {
         let answer = stack.get(&target).send();
         assert_eq!(answer.status, 200, "{target}: {}", answer.text());
-        let expected = keygate_core::path::as_envoy_sends(&target);
+        let expected = keygate_core::http::path::as_envoy_sends(&target);
         assert_eq!(stack.echo.last().path, expected, "{target}");
     }
 }

@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt as _;
 use std::str::FromStr;
 
-use keygate_core::assertion::{Algorithm, SigningKey, Verifier, VerifyingKey};
+use keygate_core::identity::assertion::{Algorithm, SigningKey, Verifier, VerifyingKey};
 use keygate_core::secret::{Encoding, KeyRing, RingEntry, Secret};
 use keygate_core::time::Millis;
 use keygate_service::Assertions;

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use keygate_core::wire::SERVICE_MARKER;
+use keygate_core::keys::wire::SERVICE_MARKER;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use ureq::http::{HeaderMap, HeaderValue, Response, Uri};

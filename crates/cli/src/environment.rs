@@ -80,7 +80,7 @@ impl StandIns {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use keygate_core::assertion::{Algorithm, SigningKey};
+    use keygate_core::identity::assertion::{Algorithm, SigningKey};
     use keygate_core::secret::Encoding;
 
     #[test]

@@ -3,14 +3,14 @@
 use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use keygate_core::checks::Checks;
-use keygate_core::client::Client;
-use keygate_core::facts::Facts;
-use keygate_core::path::as_envoy_sends;
+use keygate_core::decision::facts::Facts;
+use keygate_core::http::client::Client;
+use keygate_core::http::path::as_envoy_sends;
+use keygate_core::http::request::{Header, Request};
+use keygate_core::identity::session::NoClaims;
+use keygate_core::keys::record::NothingKnown;
 use keygate_core::reason::Reason;
-use keygate_core::record::NothingKnown;
-use keygate_core::request::{Header, Request};
-use keygate_core::session::NoClaims;
+use keygate_core::signed_url::checks::Checks;
 use keygate_core::signed_url::facts::LinkFacts;
 use keygate_core::signed_url::format::{Covers, Format};
 use keygate_core::time::UnixMillis;

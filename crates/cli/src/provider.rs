@@ -7,12 +7,12 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use keygate_core::config::FORMATS;
-use keygate_core::policy::Policy;
-use keygate_core::problem::Problem;
-use keygate_core::provider::Provider;
+use keygate_core::decision::policy::Policy;
+use keygate_core::decision::problem::Problem;
+use keygate_core::decision::provider::Provider;
 use keygate_core::secret::Encoding;
+use keygate_core::signed_url::crypto::private_key::PrivateKey;
 use keygate_core::signed_url::format::Format;
-use keygate_core::signed_url::private_key::PrivateKey;
 use serde_json::{Map, Value, json};
 
 use crate::check::{misread, read};

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use keygate_core::secret::Secret;
-use keygate_core::signed_url::private_key::PrivateKey;
+use keygate_core::signed_url::crypto::private_key::PrivateKey;
 
 use crate::check::read;
 use crate::environment::required;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
 
-use keygate_core::app_key::{KeyRingId, MasterSecret, Prefix};
+use keygate_core::keys::app_key::{KeyRingId, MasterSecret, Prefix};
 use keygate_core::secret::{Encoding, Secret};
 use keygate_service::{ServiceConfig, Tokens, serve};
 

@@ -8,13 +8,13 @@
 )]
 
 use divan::{Bencher, black_box};
-use keygate_core::checks::Checks;
-use keygate_core::facts::Facts;
-use keygate_core::policy::Policy;
+use keygate_core::decision::facts::Facts;
+use keygate_core::decision::policy::Policy;
+use keygate_core::http::request::Header;
+use keygate_core::identity::session::NoClaims;
+use keygate_core::keys::record::NoAnswer;
 use keygate_core::reason::Reason;
-use keygate_core::record::NoAnswer;
-use keygate_core::request::Header;
-use keygate_core::session::NoClaims;
+use keygate_core::signed_url::checks::Checks;
 use keygate_core::time::UnixMillis;
 use serde_json::json;
 
@@ -51,7 +51,7 @@ fn decide(bencher: Bencher, rules: usize, by_host: bool) {
         .to_vec();
     let facts = Facts {
         checks: Checks::default(),
-        client: keygate_core::client::Client::Known(None),
+        client: keygate_core::http::client::Client::Known(None),
         keys: &NoAnswer(Reason::KeyServiceUnavailable),
         claims: &NoClaims,
         now: UnixMillis(0),

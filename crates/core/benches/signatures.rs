@@ -15,14 +15,14 @@ use std::time::Instant;
 
 use divan::{Bencher, black_box};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use keygate_core::checks::Checks;
-use keygate_core::facts::Facts;
-use keygate_core::policy::Policy;
-use keygate_core::provider::Provider;
+use keygate_core::decision::facts::Facts;
+use keygate_core::decision::policy::Policy;
+use keygate_core::decision::provider::Provider;
+use keygate_core::http::request::{Header, Request};
+use keygate_core::identity::session::NoClaims;
+use keygate_core::keys::record::NoAnswer;
 use keygate_core::reason::Reason;
-use keygate_core::record::NoAnswer;
-use keygate_core::request::{Header, Request};
-use keygate_core::session::NoClaims;
+use keygate_core::signed_url::checks::Checks;
 use keygate_core::signed_url::format::Format;
 use keygate_core::signed_url::keygate::Algorithm;
 use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256, with};
@@ -69,7 +69,7 @@ impl Sample {
         };
         let entry = keygate_core::secret::RingEntry {
             id: "01".to_owned(),
-            key: keygate_core::mac::mac(SECRET.as_bytes()),
+            key: keygate_core::secret::mac::mac(SECRET.as_bytes()),
             not_before: None,
             not_after: None,
         };
@@ -154,7 +154,7 @@ fn mac_of(text: &[u8]) -> [u8; 32] {
 fn with_facts<R>(then: impl FnOnce(&Facts<'_>) -> R) -> R {
     then(&Facts {
         checks: Checks::default(),
-        client: keygate_core::client::Client::Known(None),
+        client: keygate_core::http::client::Client::Known(None),
         keys: &NoAnswer(Reason::KeyServiceUnavailable),
         claims: &NoClaims,
         now: UnixMillis::from_secs(NOW),

@@ -10,9 +10,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use keygate_core::path::Target;
-use keygate_core::policy::Policy;
-use keygate_core::provider::Provider;
+use keygate_core::decision::policy::Policy;
+use keygate_core::decision::provider::Provider;
+use keygate_core::http::path::Target;
 use keygate_core::signed_url::format::Format;
 use keygate_core::signed_url::sign::{Order, Scope};
 use keygate_core::time::{Millis, UnixMillis};

@@ -3,6 +3,7 @@
 mod accept;
 mod authenticate;
 mod blanks;
+pub mod brand;
 mod content;
 mod page;
 mod template;
@@ -11,13 +12,13 @@ mod words;
 use std::borrow::Cow;
 use std::cell::LazyCell;
 
-use crate::edit::Edit;
-use crate::path::Target;
-use crate::query;
+use crate::http::edit::Edit;
+use crate::http::path::Target;
+use crate::http::path_token::PathToken;
+use crate::http::query;
+use crate::http::request::Header;
+use crate::identity::scopes::Scopes;
 use crate::reason::{PublicReason, Reason};
-use crate::request::Header;
-use crate::scopes::Scopes;
-use crate::signed_url::path_token::PathToken;
 
 pub use authenticate::Authenticate;
 use blanks::Fields;

@@ -1,9 +1,15 @@
 //! Who calls, and how the upstream learns it.
 
-use crate::edit::Name;
-use crate::header_name::overrides_method;
-use crate::header_name::reads_as;
-use crate::limits::BLOCK;
+pub mod assertion;
+pub mod limits;
+pub mod scopes;
+pub mod session;
+pub(crate) mod token;
+
+use crate::http::edit::Name;
+use crate::http::header_name::overrides_method;
+use crate::http::header_name::reads_as;
+use crate::identity::limits::BLOCK;
 
 /// Every header that speaks of identity starts so, unless it is renamed. A client's
 /// own never arrives.
@@ -58,7 +64,7 @@ pub struct IdentityHeaders {
     pub metadata: Name,
     /// What was decided: `allow`, `allow;reason=…`, or `would-deny;reason=…`.
     pub result: Name,
-    /// The identity as a signed token, if there is an [`Issuer`](crate::assertion::Issuer).
+    /// The identity as a signed token, if there is an [`Issuer`](crate::identity::assertion::Issuer).
     pub assertion: Name,
     /// Whether other filters are told the same: see [`Identity::state`].
     pub filter_state: bool,

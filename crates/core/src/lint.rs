@@ -8,10 +8,10 @@ mod edges;
 use serde_json::{Map, Value};
 
 use crate::config::Environment;
-use crate::policy::{Policy, Unmatched};
-use crate::provider::Provider;
-use crate::requirement::Requirement;
-use crate::rule::{Mode, Rule};
+use crate::decision::policy::{Policy, Unmatched};
+use crate::decision::provider::Provider;
+use crate::decision::requirement::Requirement;
+use crate::decision::rule::{Mode, Rule};
 use crate::secret::{Encoding, RingEntry, Secret};
 use crate::time::{Millis, UnixMillis};
 
@@ -27,7 +27,7 @@ const SHORT_SECRET: usize = 32;
 /// Something to think about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remark {
-    /// The field, as in [`Problem`](crate::problem::Problem).
+    /// The field, as in [`Problem`](crate::decision::problem::Problem).
     pub path: String,
     /// What is remarkable.
     pub message: String,

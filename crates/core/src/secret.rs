@@ -1,5 +1,8 @@
 //! Secrets and rings of secrets: values that cannot be printed or compared by accident.
 
+pub mod mac;
+pub mod memo;
+
 use std::fmt;
 
 use base64::Engine as _;
@@ -7,8 +10,8 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use crate::hex;
 use crate::reason::Reason;
+use crate::text::hex;
 use crate::time::UnixMillis;
 
 /// Bytes that only cryptography may read: no `Display`, no `==`, zeroed on drop.

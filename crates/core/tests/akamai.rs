@@ -4,17 +4,17 @@ use std::net::IpAddr;
 
 use crate::common::{after, facts, get};
 use hmac::{Hmac, KeyInit, Mac};
-use keygate_core::path::Target;
-use keygate_core::policy::Policy;
-use keygate_core::provider::Provider;
+use keygate_core::decision::policy::Policy;
+use keygate_core::decision::provider::Provider;
+use keygate_core::decision::verdict::Verdict;
+use keygate_core::http::path::Target;
+use keygate_core::http::request::{Header, Request};
+use keygate_core::keys::record::NothingKnown;
 use keygate_core::reason::Reason;
-use keygate_core::record::NothingKnown;
-use keygate_core::request::{Header, Request};
 use keygate_core::signed_url::SignedUrl;
 use keygate_core::signed_url::format::Covers;
 use keygate_core::signed_url::sign::{Order, Scope, Signed};
 use keygate_core::time::UnixMillis;
-use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 use sha2::Sha256;
 

@@ -1,11 +1,11 @@
 //! How often the check of a link asks for memory: a filter runs for every request.
 
 use crate::common::{facts, get, policy_of, signed};
-use keygate_core::policy::Policy;
-use keygate_core::provider::Provider;
+use keygate_core::decision::policy::Policy;
+use keygate_core::decision::provider::Provider;
+use keygate_core::http::request::{Header, Request};
+use keygate_core::keys::record::NoAnswer;
 use keygate_core::reason::Reason;
-use keygate_core::record::NoAnswer;
-use keygate_core::request::{Header, Request};
 use keygate_core::signed_url::format::Format;
 use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256};
 use keygate_core::time::UnixMillis;
@@ -54,7 +54,7 @@ fn native(terms: &Terms<'_>, target: &str) -> [u64; 2] {
     };
     let entry = keygate_core::secret::RingEntry {
         id: "01".to_owned(),
-        key: keygate_core::mac::mac(SECRET.as_bytes()),
+        key: keygate_core::secret::mac::mac(SECRET.as_bytes()),
         not_before: None,
         not_after: None,
     };

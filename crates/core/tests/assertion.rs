@@ -2,11 +2,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use keygate_core::assertion::{
+use keygate_core::http::request::{Header, Request};
+use keygate_core::identity::Identity;
+use keygate_core::identity::assertion::{
     Algorithm, Assertion, AssertionError, Issuer, SigningKey, Verifier, VerifyingKey,
 };
-use keygate_core::identity::Identity;
-use keygate_core::request::{Header, Request};
 use keygate_core::secret::{Encoding, KeyRing, RingEntry, Secret};
 use keygate_core::time::{Millis, UnixMillis};
 use serde_json::{Value, json};
@@ -200,7 +200,7 @@ fn forge(vector: &Value, head: &str, claims: &str) -> String {
     // Signed by hand: Issuer would never sign this.
     let secret = text(vector, "secret_hex");
     let secret = Secret::decode(secret.as_bytes(), Encoding::Hex).unwrap();
-    let mac = keygate_core::mac::mac(secret.expose());
+    let mac = keygate_core::secret::mac::mac(secret.expose());
     let mac = hmac::Mac::chain_update(mac, &signed);
     let mac = hmac::Mac::finalize(mac).into_bytes();
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac))

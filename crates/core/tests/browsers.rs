@@ -3,15 +3,15 @@
 use std::rc::Rc;
 
 use crate::common::{after, facts, get, policy, signed};
-use keygate_core::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
-use keygate_core::grant::{Grant, Outcome};
-use keygate_core::policy::Policy;
+use keygate_core::decision::grant::{Grant, Outcome};
+use keygate_core::decision::policy::Policy;
+use keygate_core::decision::verdict::Verdict;
+use keygate_core::http::request::Header;
+use keygate_core::keys::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
+use keygate_core::keys::record::{Answer, Knowledge, KnownKey, NothingKnown};
 use keygate_core::reason::Reason;
-use keygate_core::record::{Answer, Knowledge, KnownKey, NothingKnown};
-use keygate_core::request::Header;
 use keygate_core::secret::Secret;
 use keygate_core::time::UnixMillis;
-use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";

@@ -1,12 +1,12 @@
 //! Where a token may stand: each place, their order, and that there is but one token.
 
 use crate::common::{after, get, policy_of};
-use keygate_core::policy::Policy;
+use keygate_core::decision::policy::Policy;
+use keygate_core::decision::verdict::Verdict;
+use keygate_core::http::request::Header;
+use keygate_core::keys::record::NoAnswer;
 use keygate_core::reason::Reason;
-use keygate_core::record::NoAnswer;
-use keygate_core::request::Header;
 use keygate_core::time::UnixMillis;
-use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 
 const SECRET: &str = "the-secret-of-the-links-0123456789abcdef";
@@ -26,8 +26,8 @@ fn all() -> Policy {
 
 /// A token for `/a/b?x=1`.
 fn token() -> String {
-    use keygate_core::mac::mac;
     use keygate_core::secret::RingEntry;
+    use keygate_core::secret::mac::mac;
     use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256};
     let entry = RingEntry {
         id: "01".to_owned(),
@@ -156,8 +156,8 @@ fn two_tokens_at_once_are_refused_in_every_pair_of_places_also_equal_ones() {
 
 #[test]
 fn a_signer_puts_the_token_where_the_first_place_says() {
-    use keygate_core::path::Target;
-    use keygate_core::provider::Provider;
+    use keygate_core::decision::provider::Provider;
+    use keygate_core::http::path::Target;
     use keygate_core::signed_url::sign::{Order, Scope};
     let signed = |places: Value| {
         let policy = from(&places);
@@ -233,7 +233,7 @@ fn no_answer_repeats_the_token_of_a_path_and_no_log_shows_it() {
 
 #[test]
 fn a_token_of_8_kib_is_looked_at_and_a_longer_one_nowhere() {
-    use keygate_core::request::Request;
+    use keygate_core::http::request::Request;
     use keygate_core::signed_url::carrier::{Carrier, find};
     let carriers = [Carrier::Query("t".into()), Carrier::Header("t".into())];
     for (length, is_read) in [(8192, true), (8193, false)] {

@@ -5,18 +5,18 @@ use std::net::IpAddr;
 
 use crate::common::{facts, format_of, get, order, policy, policy_with_ring};
 use keygate_core::answer::Denial;
-use keygate_core::cache::Seed;
-use keygate_core::checks::{Budget, Checks};
-use keygate_core::facts::Facts;
-use keygate_core::failure_limit::{FailureLimit, FailureLimiter, MAX_NETWORKS};
-use keygate_core::policy::Policy;
+use keygate_core::decision::facts::Facts;
+use keygate_core::decision::policy::Policy;
+use keygate_core::decision::verdict::Verdict;
+use keygate_core::http::request::Header;
+use keygate_core::keys::cache::Seed;
+use keygate_core::keys::failure_limit::{FailureLimit, FailureLimiter, MAX_NETWORKS};
+use keygate_core::keys::record::NothingKnown;
 use keygate_core::reason::{PublicReason, Reason};
-use keygate_core::record::NothingKnown;
-use keygate_core::request::Header;
-use keygate_core::signed_url::private_key::PrivateKey;
+use keygate_core::signed_url::checks::{Budget, Checks};
+use keygate_core::signed_url::crypto::private_key::PrivateKey;
 use keygate_core::signed_url::sign::Order;
 use keygate_core::time::UnixMillis;
-use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 
 const NOW: u64 = 1_700_000_000;

@@ -1,10 +1,10 @@
 //! Links in Cloudflare's format: known answers, forgeries, and every way to be wrong.
 
 use crate::common::{get, judge, policy_of};
+use keygate_core::decision::verdict::Verdict;
+use keygate_core::keys::record::NoAnswer;
 use keygate_core::reason::Reason;
-use keygate_core::record::NoAnswer;
 use keygate_core::time::UnixMillis;
-use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 
 const SECRET: &str = "mysecrettoken";
@@ -19,7 +19,7 @@ fn worker_example(path: &str, query: &str) -> String {
     use base64::Engine as _;
     use hmac::Mac as _;
     let stamp = CAT_AT - 60;
-    let mut mac = keygate_core::mac::mac(SECRET.as_bytes());
+    let mut mac = keygate_core::secret::mac::mac(SECRET.as_bytes());
     mac.update(format!("{path}{stamp}").as_bytes());
     let mac = base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes());
     let mac = mac
@@ -103,7 +103,8 @@ fn links_for_the_path_and_for_the_whole_target_need_rings_of_their_own() {
         "unmatched": "deny"
     });
     let environment = |_: &str| Some(SECRET.into());
-    let parsed = keygate_core::policy::Policy::parse(text.to_string().as_bytes(), &environment);
+    let parsed =
+        keygate_core::decision::policy::Policy::parse(text.to_string().as_bytes(), &environment);
     let problems = parsed.err().unwrap();
     let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert!(told[0].contains("another message"), "{told:?}");
@@ -130,7 +131,7 @@ fn known(kind: &str) -> Vec<Value> {
 }
 
 /// The provider and request that a vector stands for.
-fn request_of(vector: &Value) -> (Value, Vec<keygate_core::request::Header>) {
+fn request_of(vector: &Value) -> (Value, Vec<keygate_core::http::request::Header>) {
     let inputs = &vector["inputs"];
     let base64 = if inputs["flags"] == "s" {
         "url"
@@ -489,7 +490,8 @@ fn every_secret_of_the_ring_verifies_in_its_time() {
     let environment = |name: &str| Some(if name == "OLD" { SECRET } else { "other" }.into());
     let judged = |not_after| {
         let text = json(not_after).to_string();
-        let policy = keygate_core::policy::Policy::parse(text.as_bytes(), &environment).unwrap();
+        let policy =
+            keygate_core::decision::policy::Policy::parse(text.as_bytes(), &environment).unwrap();
         judge(&policy, &get(CAT, &[]), CAT_AT).map(drop)
     };
     assert_eq!(judged("2017-01-10T15:56:29Z"), Ok(()));
@@ -523,7 +525,7 @@ fn a_directory_link_covers_whole_segments_only() {
 /// The secret, what is signed of the target, and the token at `CAT_AT`.
 fn token_over(signed: &str) -> String {
     use hmac::Mac as _;
-    let mut mac = keygate_core::mac::mac(SECRET.as_bytes());
+    let mut mac = keygate_core::secret::mac::mac(SECRET.as_bytes());
     mac.update(format!("{signed}1484063787").as_bytes());
     let mac = base64::Engine::encode(
         &base64::engine::general_purpose::URL_SAFE_NO_PAD,
@@ -582,9 +584,9 @@ fn directories_are_tried_from_the_longest_and_not_without_end() {
 #[test]
 fn the_longest_directory_that_was_signed_is_what_a_link_covers() {
     use crate::common::facts;
-    use keygate_core::provider::Provider;
-    use keygate_core::record::NothingKnown;
-    use keygate_core::request::Request;
+    use keygate_core::decision::provider::Provider;
+    use keygate_core::http::request::Request;
+    use keygate_core::keys::record::NothingKnown;
     use keygate_core::signed_url::format::Covers;
     use keygate_core::time::UnixMillis;
     let provider = provider_with(json!({ "directory": true, "base64": "url" }));
@@ -645,7 +647,7 @@ fn a_stranger_buys_no_long_search_for_the_directory() {
         (1, 8_200, false),
     ] {
         let query = format!("?{}", "b".repeat(query));
-        let mut mac = keygate_core::mac::mac(SECRET.as_bytes());
+        let mut mac = keygate_core::secret::mac::mac(SECRET.as_bytes());
         mac.update(format!("/a/{query}1484063787").as_bytes());
         let mac =
             base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes());
@@ -661,7 +663,7 @@ fn a_ring_whose_stamps_mean_the_end_serves_no_provider_whose_stamps_mean_the_beg
     let mac = {
         use base64::Engine as _;
         use hmac::Mac as _;
-        let mut mac = keygate_core::mac::mac(SECRET.as_bytes());
+        let mut mac = keygate_core::secret::mac::mac(SECRET.as_bytes());
         mac.update(format!("/a{end}").as_bytes());
         base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
     };
@@ -686,7 +688,7 @@ fn a_ring_whose_stamps_mean_the_end_serves_no_provider_whose_stamps_mean_the_beg
             "SECRET" => Some(SECRET.into()),
             _ => Some(b"another".to_vec()),
         };
-        keygate_core::policy::Policy::parse(text.to_string().as_bytes(), &environment)
+        keygate_core::decision::policy::Policy::parse(text.to_string().as_bytes(), &environment)
     };
     let target = format!("/a?verify={end}-{mac}");
     // With one ring the link would begin to live anew at its end.

@@ -5,18 +5,18 @@ use std::net::IpAddr;
 use crate::common::{facts, get, policy};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use keygate_core::path::Target;
-use keygate_core::policy::Policy;
-use keygate_core::provider::Provider;
+use keygate_core::decision::policy::Policy;
+use keygate_core::decision::provider::Provider;
+use keygate_core::decision::verdict::Verdict;
+use keygate_core::http::path::Target;
+use keygate_core::http::request::Header;
+use keygate_core::keys::record::NothingKnown;
 use keygate_core::reason::Reason;
-use keygate_core::record::NothingKnown;
-use keygate_core::request::Header;
+use keygate_core::signed_url::crypto::private_key::PrivateKey;
+use keygate_core::signed_url::crypto::public_key::Scheme;
 use keygate_core::signed_url::format::{Covers, Format};
-use keygate_core::signed_url::private_key::PrivateKey;
-use keygate_core::signed_url::public_key::Scheme;
 use keygate_core::signed_url::sign::{Order, Scope, Signed};
 use keygate_core::time::UnixMillis;
-use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 
 const PRIVATE: &str = include_str!("keys/rsa2048.pem");
@@ -499,7 +499,7 @@ fn a_prefix_says_what_it_covers() {
         };
         let signed = format(&policy).sign(&order).unwrap();
         let headers = get(target_of(&signed), &[]);
-        let request = keygate_core::request::Request::read(&headers).unwrap();
+        let request = keygate_core::http::request::Request::read(&headers).unwrap();
         let facts = facts(&NothingKnown, None, UnixMillis::from_secs(NOW));
         let link = format(&policy).verify(&request, &facts.of_link()).unwrap();
         assert_eq!(link.expires, Some(UnixMillis::from_secs(END)));
@@ -576,7 +576,7 @@ fn explain_names_the_field_that_differs() {
     let policy = plain();
     let explain = |target: &str| {
         let headers = get(target, &[]);
-        let request = keygate_core::request::Request::read(&headers).unwrap();
+        let request = keygate_core::http::request::Request::read(&headers).unwrap();
         let facts = facts(&NothingKnown, None, UnixMillis::from_secs(NOW));
         format(&policy)
             .explain(&request, &facts.of_link())

@@ -1,6 +1,6 @@
 //! Wrong configurations: each is refused, and the field that is wrong is named.
 
-use keygate_core::policy::Policy;
+use keygate_core::decision::policy::Policy;
 use serde_json::{Value, json};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";

@@ -3,16 +3,16 @@
 use std::rc::Rc;
 
 use crate::common::{facts, get, policy};
-use keygate_core::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
-use keygate_core::checks::Checks;
-use keygate_core::facts::Facts;
-use keygate_core::grant::Outcome;
-use keygate_core::policy::Policy;
-use keygate_core::record::{Answer, Knowledge, KnownKey, NothingKnown};
+use keygate_core::decision::facts::Facts;
+use keygate_core::decision::grant::Outcome;
+use keygate_core::decision::policy::Policy;
+use keygate_core::decision::verdict::Verdict;
+use keygate_core::identity::session::Claims;
+use keygate_core::keys::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
+use keygate_core::keys::record::{Answer, Knowledge, KnownKey, NothingKnown};
 use keygate_core::secret::Secret;
-use keygate_core::session::Claims;
+use keygate_core::signed_url::checks::Checks;
 use keygate_core::time::UnixMillis;
-use keygate_core::verdict::Verdict;
 use serde_json::Value;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";

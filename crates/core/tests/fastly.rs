@@ -1,7 +1,7 @@
 //! Links of Fastly's token authentication: known answers, forgeries, and every way to be wrong.
 
 use crate::common::{explains, get, judge, order, policy_of, problems_of, sign};
-use keygate_core::policy::Policy;
+use keygate_core::decision::policy::Policy;
 use keygate_core::reason::Reason;
 use keygate_core::time::UnixMillis;
 use serde_json::{Value, json};
@@ -142,8 +142,8 @@ fn a_token_stands_once_and_under_its_own_name() {
 #[test]
 fn the_instant_of_the_end_is_still_good_and_the_next_is_not() {
     use crate::common::facts;
-    use keygate_core::record::NothingKnown;
-    use keygate_core::request::Request;
+    use keygate_core::http::request::Request;
+    use keygate_core::keys::record::NothingKnown;
     let policy = policy(json!({}));
     let headers = get(&format!("/foo?a=1&b=2&token={END}_{MAC}"), &[]);
     let request = Request::read(&headers).unwrap();

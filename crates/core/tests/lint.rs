@@ -1,7 +1,7 @@
 //! What is remarked on a policy that holds, and what is not.
 
+use keygate_core::decision::policy::Policy;
 use keygate_core::lint::{Level, lint};
-use keygate_core::policy::Policy;
 use keygate_core::time::UnixMillis;
 use serde_json::{Value, json};
 

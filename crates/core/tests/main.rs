@@ -38,6 +38,7 @@ mod http_signature;
 mod images;
 mod keycdn;
 mod keygate;
+mod layers;
 mod lint;
 mod near;
 mod nginx;

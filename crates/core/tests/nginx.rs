@@ -2,7 +2,7 @@
 //! way to be wrong.
 
 use crate::common::{explains, get, judge, judge_from, order, policy_of, problems_of, sign};
-use keygate_core::policy::Policy;
+use keygate_core::decision::policy::Policy;
 use keygate_core::reason::Reason;
 use keygate_core::time::UnixMillis;
 use serde_json::{Value, json};

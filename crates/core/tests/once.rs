@@ -1,17 +1,17 @@
 //! Links that work once: what uses one up, and what does not.
 
 use crate::common::{after, facts, get, policy, signed_as};
-use keygate_core::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
-use keygate_core::once::{UnusedLinks, UsedLinks};
+use keygate_core::decision::once::{UnusedLinks, UsedLinks};
+use keygate_core::decision::verdict::Redemption;
+use keygate_core::decision::verdict::Verdict;
+use keygate_core::http::request::Header;
+use keygate_core::keys::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
+use keygate_core::keys::record::{Answer, Knowledge, KnownKey, NothingKnown};
 use keygate_core::reason::Reason;
-use keygate_core::record::{Answer, Knowledge, KnownKey, NothingKnown};
-use keygate_core::request::Header;
 use keygate_core::secret::Secret;
 use keygate_core::signed_url::once_link::OnceLink;
 use keygate_core::signed_url::sign::Order;
 use keygate_core::time::{Millis, UnixMillis};
-use keygate_core::verdict::Redemption;
-use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";

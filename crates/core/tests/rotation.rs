@@ -2,9 +2,9 @@
 //! learn of it at different times: no valid link is refused.
 
 use crate::common::{get, judge, policy_with_ring};
-use keygate_core::path::Target;
-use keygate_core::policy::Policy;
-use keygate_core::provider::Provider;
+use keygate_core::decision::policy::Policy;
+use keygate_core::decision::provider::Provider;
+use keygate_core::http::path::Target;
 use keygate_core::reason::Reason;
 use keygate_core::signed_url::sign::{Order, Scope};
 use keygate_core::time::UnixMillis;
@@ -227,7 +227,7 @@ fn ten_thousand_rings_cost_a_request_no_more_than_ten() {
         let secret = format!("the secret of SECRET_t{secret_of}");
         let entry = keygate_core::secret::RingEntry {
             id: "k1".to_owned(),
-            key: keygate_core::mac::mac(secret.as_bytes()),
+            key: keygate_core::secret::mac::mac(secret.as_bytes()),
             not_before: None,
             not_after: None,
         };

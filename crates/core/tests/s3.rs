@@ -2,11 +2,11 @@
 
 use crate::common::{get, judge};
 use hmac::Mac as _;
-use keygate_core::path::Target;
-use keygate_core::policy::Policy;
-use keygate_core::provider::Provider;
+use keygate_core::decision::policy::Policy;
+use keygate_core::decision::provider::Provider;
+use keygate_core::http::path::Target;
+use keygate_core::http::request::{Header, Request};
 use keygate_core::reason::Reason;
-use keygate_core::request::{Header, Request};
 use keygate_core::signed_url::sign::{Order, Scope, SignError, Signed};
 use keygate_core::time::UnixMillis;
 use serde_json::{Value, json};
@@ -241,7 +241,7 @@ fn a_credential_with_another_scope_than_was_signed_is_a_wrong_signature() {
 }
 
 fn mac(key: &[u8], text: &str) -> Vec<u8> {
-    let mut mac = keygate_core::mac::mac(key);
+    let mut mac = keygate_core::secret::mac::mac(key);
     mac.update(text.as_bytes());
     mac.finalize().into_bytes().to_vec()
 }
@@ -394,7 +394,7 @@ fn what_the_format_cannot_say_is_not_signed() {
 fn explain_names_what_differs_and_no_secret() {
     let explained = |policy: &Policy, headers: &[Header]| {
         let request = Request::read(headers).unwrap();
-        let unknown = keygate_core::record::NoAnswer(Reason::KeyServiceUnavailable);
+        let unknown = keygate_core::keys::record::NoAnswer(Reason::KeyServiceUnavailable);
         let facts = crate::common::facts(&unknown, None, UnixMillis::from_secs(NOW));
         let Provider::SignedUrl(links) = policy.rules.all()[0].require.providers()[0] else {
             panic!("a signed URL");

@@ -1,17 +1,17 @@
 //! What a policy decides about sessions, and how it vouches for who calls.
 
 use crate::common::{after, get, policy};
-use keygate_core::assertion::{Algorithm, SigningKey, Verifier};
-use keygate_core::checks::Checks;
-use keygate_core::facts::Facts;
-use keygate_core::policy::Policy;
+use keygate_core::decision::facts::Facts;
+use keygate_core::decision::policy::Policy;
+use keygate_core::decision::verdict::Verdict;
+use keygate_core::http::request::Header;
+use keygate_core::identity::assertion::{Algorithm, SigningKey, Verifier};
+use keygate_core::identity::session::Claims;
+use keygate_core::keys::record::NoAnswer;
 use keygate_core::reason::Reason;
-use keygate_core::record::NoAnswer;
-use keygate_core::request::Header;
 use keygate_core::secret::{KeyRing, RingEntry, Secret};
-use keygate_core::session::Claims;
+use keygate_core::signed_url::checks::Checks;
 use keygate_core::time::{Millis, UnixMillis};
-use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -61,7 +61,7 @@ impl Claims for Session {
 fn decide(policy: &Policy, headers: &[Header], has_session: bool) -> Verdict {
     let facts = Facts {
         checks: Checks::default(),
-        client: keygate_core::client::Client::Known(None),
+        client: keygate_core::http::client::Client::Known(None),
         keys: &NoAnswer(Reason::KeyServiceUnavailable),
         claims: &Session(has_session),
         now: NOW,

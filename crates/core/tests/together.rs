@@ -3,16 +3,16 @@
 use std::rc::Rc;
 
 use crate::common::{after, facts, get, policy, signed};
-use keygate_core::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
-use keygate_core::checks::Checks;
-use keygate_core::facts::Facts;
+use keygate_core::decision::facts::Facts;
+use keygate_core::decision::verdict::Verdict;
+use keygate_core::http::request::Header;
+use keygate_core::identity::session::Claims;
+use keygate_core::keys::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
+use keygate_core::keys::record::{Answer, Knowledge, KnownKey, NothingKnown};
 use keygate_core::reason::Reason;
-use keygate_core::record::{Answer, Knowledge, KnownKey, NothingKnown};
-use keygate_core::request::Header;
 use keygate_core::secret::Secret;
-use keygate_core::session::Claims;
+use keygate_core::signed_url::checks::Checks;
 use keygate_core::time::UnixMillis;
-use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -32,7 +32,7 @@ impl Claims for Session {
     }
 }
 
-fn policy_with(rules: Value) -> keygate_core::policy::Policy {
+fn policy_with(rules: Value) -> keygate_core::decision::policy::Policy {
     let json = json!({
         "version": 1, "secrets": { "ring": [{ "id": "01", "env": "SECRET" }] },
         "key_service": { "cluster": "keys", "authority": "keys", "token_env": "TOKEN" },

@@ -6,17 +6,17 @@ use crate::common::{facts, get, policy};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
-use keygate_core::path::Target;
-use keygate_core::policy::Policy;
-use keygate_core::provider::Provider;
+use keygate_core::decision::policy::Policy;
+use keygate_core::decision::provider::Provider;
+use keygate_core::decision::verdict::Verdict;
+use keygate_core::http::path::Target;
+use keygate_core::http::request::Header;
+use keygate_core::keys::record::NothingKnown;
 use keygate_core::reason::Reason;
-use keygate_core::record::NothingKnown;
-use keygate_core::request::Header;
+use keygate_core::signed_url::crypto::private_key::PrivateKey;
 use keygate_core::signed_url::format::Format;
-use keygate_core::signed_url::private_key::PrivateKey;
 use keygate_core::signed_url::sign::{Order, Scope};
 use keygate_core::time::UnixMillis;
-use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -437,7 +437,7 @@ fn explain_names_the_claim_that_differs() {
     let policy = ours(&json!({ "issuers": ["us"] }));
     let says = |claims: &Value, what: &str| {
         let headers = get(&link(claims), &[]);
-        let request = keygate_core::request::Request::read(&headers).unwrap();
+        let request = keygate_core::http::request::Request::read(&headers).unwrap();
         let facts = facts(&NothingKnown, None, UnixMillis::from_secs(NOW));
         let told = format(&policy)
             .explain(&request, &facts.of_link())

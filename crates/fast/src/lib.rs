@@ -3,10 +3,10 @@
 //! An opt-level is that of a package. What every request passes is `#[inline]` in the core and
 //! therefore compiled here, where it is used; the rest of the module is compiled for size.
 
-use keygate_core::facts::Facts;
-use keygate_core::policy::Policy;
-use keygate_core::request::Header;
-use keygate_core::verdict::Verdict;
+use keygate_core::decision::facts::Facts;
+use keygate_core::decision::policy::Policy;
+use keygate_core::decision::verdict::Verdict;
+use keygate_core::http::request::Header;
 
 /// As [`Policy::decide`].
 #[inline(never)]

@@ -3,9 +3,11 @@
 use std::collections::HashSet;
 
 use ipnet::IpNet;
-use keygate_core::address;
-use keygate_core::limits::{MAX_ALLOWED_IPS, MAX_ALLOWED_REFERRERS, MAX_NAME, MAX_SCOPES};
-use keygate_core::referrer::ReferrerPattern;
+use keygate_core::http::address;
+use keygate_core::http::referrer::ReferrerPattern;
+use keygate_core::identity::limits::{
+    MAX_ALLOWED_IPS, MAX_ALLOWED_REFERRERS, MAX_NAME, MAX_SCOPES,
+};
 use keygate_core::time::{Millis, UnixMillis};
 use serde::Deserialize;
 use serde_json::value::RawValue;

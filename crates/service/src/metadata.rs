@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use keygate_core::limits::MAX_METADATA;
+use keygate_core::identity::limits::MAX_METADATA;
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;

@@ -4,16 +4,16 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use keygate_core::app_key::{AppKey, MasterSecret, NewAppKey, Prefix};
-use keygate_core::checks::Checks;
-use keygate_core::client::Client;
-use keygate_core::facts::Facts;
-use keygate_core::policy::Policy;
-use keygate_core::record::NothingKnown;
-use keygate_core::request::Header;
+use keygate_core::decision::facts::Facts;
+use keygate_core::decision::policy::Policy;
+use keygate_core::decision::verdict::Verdict;
+use keygate_core::http::client::Client;
+use keygate_core::http::request::Header;
+use keygate_core::identity::session::NoClaims;
+use keygate_core::keys::app_key::{AppKey, MasterSecret, NewAppKey, Prefix};
+use keygate_core::keys::record::NothingKnown;
 use keygate_core::secret::KeyRing;
-use keygate_core::session::NoClaims;
-use keygate_core::verdict::Verdict;
+use keygate_core::signed_url::checks::Checks;
 
 use super::{NOW, policy};
 

@@ -6,18 +6,18 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use keygate_core::answer::{Denial, Refusal, Scheme, Voice};
-use keygate_core::app_key::KeyHash;
-use keygate_core::checks::Checks;
-use keygate_core::client::Client;
-use keygate_core::edit::Edit;
-use keygate_core::facts::Facts;
-use keygate_core::policy::Policy;
-use keygate_core::record::{KeyLookup, Knowledge, KnownKey};
-use keygate_core::request::Header;
-use keygate_core::session::NoClaims;
+use keygate_core::decision::facts::Facts;
+use keygate_core::decision::policy::Policy;
+use keygate_core::decision::verdict::Verdict;
+use keygate_core::http::client::Client;
+use keygate_core::http::edit::Edit;
+use keygate_core::http::request::Header;
+use keygate_core::identity::session::NoClaims;
+use keygate_core::keys::app_key::KeyHash;
+use keygate_core::keys::record::{KeyLookup, Knowledge, KnownKey};
+use keygate_core::keys::wire::{LookupResponse, Record};
+use keygate_core::signed_url::checks::Checks;
 use keygate_core::time::UnixMillis;
-use keygate_core::verdict::Verdict;
-use keygate_core::wire::{LookupResponse, Record};
 
 use super::{NOW, policy};
 

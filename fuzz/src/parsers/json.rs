@@ -1,6 +1,6 @@
 //! An input is a text: our reader takes what serde_json takes, and makes the same of it.
 
-use keygate_core::json::{Object, Value};
+use keygate_core::text::json::{Object, Value};
 use serde_json::value::RawValue;
 
 pub fn run(data: &[u8]) {

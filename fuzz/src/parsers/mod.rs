@@ -12,9 +12,9 @@ mod times;
 mod tokens;
 mod wire;
 
-use keygate_core::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
-use keygate_core::policy::Policy;
-use keygate_core::problem::Problem;
+use keygate_core::decision::policy::Policy;
+use keygate_core::decision::problem::Problem;
+use keygate_core::keys::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
 use keygate_core::secret::{KeyRing, RingEntry, Secret};
 use keygate_core::time::UnixMillis;
 

@@ -1,11 +1,11 @@
 //! An input is an answer of the key service, or what one worker left for another: answers
 //! are read as serde reads them, and what workers leave is written as it was read.
 
-use keygate_core::feed::{CatchUp, PollLease, SharedFeed};
 use keygate_core::identity::Identity;
-use keygate_core::limits::MAX_METADATA;
-use keygate_core::record::KnownKey;
-use keygate_core::wire::{ChangesResponse, LinkUseResponse, LookupResponse, Record};
+use keygate_core::identity::limits::MAX_METADATA;
+use keygate_core::keys::feed::{CatchUp, PollLease, SharedFeed};
+use keygate_core::keys::record::KnownKey;
+use keygate_core::keys::wire::{ChangesResponse, LinkUseResponse, LookupResponse, Record};
 
 pub fn run(data: &[u8]) {
     // JSON is UTF-8 (RFC 8259 section 8.1), also where serde skips what it does not know.
@@ -26,7 +26,7 @@ pub fn run(data: &[u8]) {
 /// Whatever stood there, a change that comes now is told to whoever follows.
 fn followed(feed: &mut SharedFeed) {
     let epoch = feed.position.epoch;
-    let changed = [keygate_core::app_key::KeyHash([7; 32])];
+    let changed = [keygate_core::keys::app_key::KeyHash([7; 32])];
     let answer = ChangesResponse {
         incarnation: feed.position.incarnation,
         epoch: epoch.saturating_add(1),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use keygate_core::wire::CHANGES_PATH;
+use keygate_core::keys::wire::CHANGES_PATH;
 use serde_json::json;
 
 use super::credentials::{Credential, Key};

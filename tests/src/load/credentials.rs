@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use keygate_core::app_key::{KeyRingId, MasterSecret, Prefix};
+use keygate_core::keys::app_key::{KeyRingId, MasterSecret, Prefix};
 use keygate_core::secret::Secret;
 
 use super::oracle::{Revocation, Right};

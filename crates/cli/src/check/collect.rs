@@ -8,8 +8,8 @@
 use std::collections::VecDeque;
 
 use keygate_core::config::Environment;
-use keygate_core::policy::Policy;
-use keygate_core::problem::Problem;
+use keygate_core::decision::policy::Policy;
+use keygate_core::decision::problem::Problem;
 
 use crate::document::{Member, Node, Value};
 

@@ -6,9 +6,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use keygate_core::decision::policy::Policy;
+use keygate_core::decision::problem::Problem;
 use keygate_core::lint::{Level, lint};
-use keygate_core::policy::Policy;
-use keygate_core::problem::Problem;
 
 use crate::document::{Node, line_and_column};
 use crate::environment::StandIns;

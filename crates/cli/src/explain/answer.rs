@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use keygate_core::facts::Facts;
-use keygate_core::path::readable;
-use keygate_core::policy::{Policy, Unmatched};
-use keygate_core::request::{Header, Request};
-use keygate_core::rule::Mode;
+use keygate_core::decision::facts::Facts;
+use keygate_core::decision::policy::{Policy, Unmatched};
+use keygate_core::decision::rule::Mode;
+use keygate_core::http::path::readable;
+use keygate_core::http::request::{Header, Request};
 use serde_json::Value;
 
 use super::{outcome, rules, steps};

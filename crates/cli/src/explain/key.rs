@@ -1,12 +1,12 @@
 //! What was found of an app key, as far as it is public.
 
-use keygate_core::app_key::{AppKey, MasterSecret};
-use keygate_core::credential::{self, Carrier};
-use keygate_core::facts::Facts;
-use keygate_core::provider::AppKeys;
+use keygate_core::decision::facts::Facts;
+use keygate_core::decision::provider::AppKeys;
+use keygate_core::http::credential::{self, Carrier};
+use keygate_core::http::request::Request;
+use keygate_core::keys::app_key::{AppKey, MasterSecret};
+use keygate_core::keys::record::Knowledge;
 use keygate_core::reason::Reason;
-use keygate_core::record::Knowledge;
-use keygate_core::request::Request;
 use keygate_core::secret::{Encoding, KeyRing, RingEntry, Secret};
 use serde_json::Value;
 

@@ -15,10 +15,10 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use keygate_core::checks::Checks;
-use keygate_core::client::Client;
-use keygate_core::facts::Facts;
-use keygate_core::session::NoClaims;
+use keygate_core::decision::facts::Facts;
+use keygate_core::http::client::Client;
+use keygate_core::identity::session::NoClaims;
+use keygate_core::signed_url::checks::Checks;
 use keygate_core::time::UnixMillis;
 
 use crate::envoy;

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use keygate_core::edit::Edit;
-use keygate_core::grant::Outcome;
-use keygate_core::verdict::Verdict;
+use keygate_core::decision::grant::Outcome;
+use keygate_core::decision::verdict::Verdict;
+use keygate_core::http::edit::Edit;
 
 use super::answer::Page;
 

@@ -1,6 +1,6 @@
 //! `keygate explain`: the rule, each step and the verdict, and never a secret.
 
-use keygate_core::app_key::{KeyRingId, MasterSecret, Prefix};
+use keygate_core::keys::app_key::{KeyRingId, MasterSecret, Prefix};
 use keygate_core::secret::Secret;
 
 use crate::support::{MASTER, cloudflare_policy, demo_policy, id, keygate};

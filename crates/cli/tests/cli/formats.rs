@@ -298,7 +298,7 @@ fn encode(text: &str, characters: &str) -> String {
 
 #[test]
 fn characters_that_envoy_encodes_hold_in_every_format() {
-    /// All that Envoy encodes in a path (see `keygate_core::path`).
+    /// All that Envoy encodes in a path (see `keygate_core::http::path`).
     const ENCODED: &str = "|{}^`\"<>";
     /// Formats that sign no query of the caller's own.
     const NO_QUERY: [&str; 5] = ["azure-sas", "keycdn", "nginx", "imgproxy", "thumbor"];

@@ -3,24 +3,24 @@
 use std::hint::black_box;
 use std::rc::Rc;
 
-use keygate_core::app_key::{KeyHash, KeyRingId, MasterSecret, Prefix};
-use keygate_core::cache::{KeyCache, Seed};
-use keygate_core::checks::Checks;
-use keygate_core::facts::Facts;
-use keygate_core::feed::Position;
-use keygate_core::grant::Outcome;
-use keygate_core::key_service::CacheBounds;
-use keygate_core::mac::mac;
-use keygate_core::policy::Policy;
+use keygate_core::decision::facts::Facts;
+use keygate_core::decision::grant::Outcome;
+use keygate_core::decision::policy::Policy;
+use keygate_core::decision::verdict::Verdict;
+use keygate_core::http::request::Header;
+use keygate_core::identity::session::NoClaims;
+use keygate_core::keys::app_key::{KeyHash, KeyRingId, MasterSecret, Prefix};
+use keygate_core::keys::cache::{KeyCache, Seed};
+use keygate_core::keys::feed::Position;
+use keygate_core::keys::record::{KeyLookup, KnownKey, NoAnswer};
+use keygate_core::keys::service::CacheBounds;
+use keygate_core::keys::wire::Incarnation;
 use keygate_core::reason::Reason;
-use keygate_core::record::{KeyLookup, KnownKey, NoAnswer};
-use keygate_core::request::Header;
+use keygate_core::secret::mac::mac;
 use keygate_core::secret::{RingEntry, Secret};
-use keygate_core::session::NoClaims;
+use keygate_core::signed_url::checks::Checks;
 use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256};
 use keygate_core::time::{Millis, UnixMillis};
-use keygate_core::verdict::Verdict;
-use keygate_core::wire::Incarnation;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -203,7 +203,7 @@ fn decide_each(
         next += 1;
         let facts = Facts {
             checks: Checks::default(),
-            client: keygate_core::client::Client::Known(None),
+            client: keygate_core::http::client::Client::Known(None),
             keys: &*keys,
             claims: &NoClaims,
             now: NOW,

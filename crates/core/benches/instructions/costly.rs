@@ -1,8 +1,8 @@
 //! Requests of which a check could cost much, were it not for bounds and for the order of checks.
 
-use keygate_core::policy::Policy;
+use keygate_core::decision::policy::Policy;
+use keygate_core::decision::verdict::Verdict;
 use keygate_core::reason::Reason;
-use keygate_core::verdict::Verdict;
 use serde_json::json;
 
 use crate::cases::{Case, NOW, decide, headers, nobody, parse};

@@ -3,8 +3,8 @@
 use arrayvec::ArrayVec;
 
 use super::{Refusal, Scheme};
+use crate::identity::scopes::Scopes;
 use crate::reason::PublicReason;
-use crate::scopes::Scopes;
 
 /// What a 401 asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use super::Json;
 use super::words::Words;
-use crate::cut::cut;
-use crate::path::{is_unreserved, upper_digit};
-use crate::{html, json};
+use crate::http::path::{is_unreserved, upper_digit};
+use crate::text::cut::cut;
+use crate::text::{html, json};
 
 /// The names that may stand in braces.
 pub const PLACEHOLDERS: [&str; 9] = [

@@ -7,7 +7,7 @@ use arrayvec::ArrayVec;
 use super::blanks::Fields;
 use super::page::Page;
 use super::{Blanks, Bodies, Headers, accept};
-use crate::json::Object;
+use crate::text::json::Object;
 
 /// What goes out beside status and standard headers.
 pub(super) struct Content {

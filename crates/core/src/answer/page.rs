@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use super::{Blanks, Spelling};
-use crate::brand::{Brand, hash_source};
+use crate::answer::brand::{Brand, hash_source};
 
 const PAGE: &str = include_str!("page.html");
 
@@ -43,10 +43,10 @@ impl Page {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::answer::brand::{Color, Help, Logo, Name};
     use crate::answer::{Refusal, Scheme, Voice};
-    use crate::brand::{Color, Help, Logo, Name};
+    use crate::http::request::Header;
     use crate::reason::Reason;
-    use crate::request::Header;
 
     fn brand() -> Brand {
         Brand {

@@ -2,10 +2,10 @@
 
 use super::Compiler;
 use super::form::form;
-use crate::assertion::{ASSERTION_HEADER, Algorithm, Issuer, MAX_TTL, SigningKey};
-use crate::header_name::reads_as;
+use crate::decision::rule::Rule;
+use crate::http::header_name::reads_as;
+use crate::identity::assertion::{ASSERTION_HEADER, Algorithm, Issuer, MAX_TTL, SigningKey};
 use crate::identity::{IDENTITY_PREFIX, IdentityHeaders};
-use crate::rule::Rule;
 use crate::time::Millis;
 
 form! {

@@ -2,7 +2,7 @@
 
 use super::Compiler;
 use super::form::form;
-use crate::brand::{Brand, Color, Help, Logo, Name};
+use crate::answer::brand::{Brand, Color, Help, Logo, Name};
 
 form! {
     /// How the pages look that Keygate itself serves: the standard page of a refusal, and the

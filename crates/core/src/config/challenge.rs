@@ -1,30 +1,13 @@
-//! Modes and challenges: how they are written, and what is made of it.
+//! Modes and challenges: what is made of what is written.
 
 use std::rc::Rc;
 
-use super::form::form;
-use super::{Compiler, member, written};
-use crate::challenge::{Challenge, Login, ProofOfWork, SealKeys};
-use crate::glob::PathGlob;
-use crate::rule::{Mode, Rule};
+use super::written::{self, Challenge as Written};
+use super::{Compiler, member};
+use crate::decision::challenge::{Challenge, Login, ProofOfWork, SealKeys};
+use crate::decision::rule::{Mode, Rule};
+use crate::http::glob::PathGlob;
 use crate::time::Millis;
-
-form! {
-    /// `"challenge"` of a rule: a proof of work under `secrets`, or a `redirect`.
-    #[schemars(rename = "Challenge")]
-    pub struct Written {
-        /// The ring that signs challenges and clearances, 32 bytes at least each.
-        pub secrets: Option<String>,
-        /// How many leading zero bits the work must reach, 8 to 24. Default: 16.
-        pub difficulty: Option<u64>,
-        /// How long who passed it may come back. Default: 30m.
-        pub clearance: Option<String>,
-        /// The cookie of the clearance. Default: keygate_clearance.
-        pub cookie: Option<String>,
-        /// A login to send browsers to instead; `{url}` is where they wanted to go.
-        pub redirect: Option<String>,
-    }
-}
 
 const DEFAULT_DIFFICULTY: u64 = 16;
 const DEFAULT_CLEARANCE: Millis = Millis::from_secs(30 * 60);

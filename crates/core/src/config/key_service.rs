@@ -4,9 +4,9 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use super::{Compiler, member, written};
-use crate::failure_limit::FailureLimit;
-use crate::key_service::CacheBounds;
-use crate::key_service::KeyService;
+use crate::keys::failure_limit::FailureLimit;
+use crate::keys::service::CacheBounds;
+use crate::keys::service::KeyService;
 use crate::time::Millis;
 
 impl Compiler<'_> {

@@ -28,21 +28,21 @@ pub use signed_url::FORMATS;
 use litemap::LiteMap;
 use tree::{Start, Tree};
 
+use crate::answer::brand::Brand;
 use crate::answer::{Authenticate, Page, Template};
-use crate::brand::Brand;
-use crate::carriers::Carriers;
-use crate::challenge::Page as ChallengePage;
-use crate::failure_limit::FailureLimit;
-use crate::index::Rules;
-use crate::memo::Memo;
-use crate::policy::{Policy, Unmatched};
-use crate::problem::Problem;
-use crate::provider::Provider;
-use crate::rule::Rule;
+use crate::decision::carriers::Carriers;
+use crate::decision::challenge::Page as ChallengePage;
+use crate::decision::index::Rules;
+use crate::decision::policy::{Policy, Unmatched};
+use crate::decision::problem::Problem;
+use crate::decision::provider::Provider;
+use crate::decision::rule::Rule;
+use crate::http::path_token::PARAMETER;
+use crate::keys::failure_limit::FailureLimit;
+use crate::secret::memo::Memo;
 use crate::secret::{KeyRing, Secret};
 use crate::signed_url::SignedUrl;
-use crate::signed_url::path_token::PARAMETER;
-use crate::signed_url::public_key::{PublicKey, Seen};
+use crate::signed_url::crypto::public_key::{PublicKey, Seen};
 use crate::time::{Millis, UnixMillis};
 
 /// Reads environment variables on behalf of the configuration.

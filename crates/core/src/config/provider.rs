@@ -8,13 +8,13 @@ use sha2::Sha256;
 use super::tree::{Start, Tree};
 use super::written::KeyForm;
 use super::{Compiler, Material, member, read_part, written};
-use crate::app_key::{KeyRingId, MAX_CANDIDATES, MasterSecret, Prefix};
-use crate::credential::Carrier;
+use crate::decision::provider::{AppKeys, Provider};
+use crate::http::credential::Carrier;
 use crate::identity::has_identity_prefix;
-use crate::mac::mac;
-use crate::provider::{AppKeys, Provider};
+use crate::keys::app_key::{KeyRingId, MAX_CANDIDATES, MasterSecret, Prefix};
+use crate::secret::mac::mac;
 use crate::secret::{KeyRing, RingEntry, Secret};
-use crate::signed_url::public_key::{KeyKind, PublicKey};
+use crate::signed_url::crypto::public_key::{KeyKind, PublicKey};
 
 impl Compiler<'_> {
     pub(super) fn provider(&mut self, name: &str, text: &Tree, has_key_service: bool) {

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::{Compiler, Material, NAME, is_name, item, member, problem, written};
 use crate::secret::{Encoding, KeyRing, RingEntry, Secret};
-use crate::signed_url::public_key::PublicKey;
+use crate::signed_url::crypto::public_key::PublicKey;
 
 impl Compiler<'_> {
     pub(super) fn ring(&mut self, name: &str, written: &[written::RingSecret]) {

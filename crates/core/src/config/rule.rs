@@ -6,14 +6,14 @@ use litemap::LiteMap;
 
 use super::{Compiler, NAME, is_name, item, member, written};
 use crate::answer::Authenticate;
-use crate::carriers::by_name;
-use crate::glob::{HostPattern, PathGlob};
-use crate::provider::{AppKeys, Outage, Provider};
-use crate::referrer::ReferrerPattern;
-use crate::request::is_method;
-use crate::requirement::Requirement;
-use crate::rule::{HeaderMatch, NeededScopes, Rule};
-use crate::scopes::Scopes;
+use crate::decision::carriers::by_name;
+use crate::decision::provider::{AppKeys, Outage, Provider};
+use crate::decision::requirement::Requirement;
+use crate::decision::rule::{HeaderMatch, NeededScopes, Rule};
+use crate::http::glob::{HostPattern, PathGlob};
+use crate::http::referrer::ReferrerPattern;
+use crate::http::request::is_method;
+use crate::identity::scopes::Scopes;
 
 impl Compiler<'_> {
     pub(super) fn rule(

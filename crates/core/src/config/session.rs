@@ -3,8 +3,8 @@
 use super::form::form;
 use super::tree::Elsewhere;
 use super::{Compiler, written};
-use crate::credential::Carrier;
-use crate::session::Sessions;
+use crate::http::credential::Carrier;
+use crate::identity::session::Sessions;
 
 form! {
     /// A session that another filter, such as `jwt_authn`, has verified.

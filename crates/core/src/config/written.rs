@@ -3,15 +3,16 @@
 //! The comments on types and fields are for whoever writes a policy: they stand in
 //! docs/policy.schema.json, which editors show.
 
+mod challenge;
 mod provider;
 
 pub use provider::{AppKeyProvider, Carrier, KeyForm, Outage, ProviderType};
 
-pub use super::challenge::Written as Challenge;
 use super::form::form;
 use super::tree::{Elsewhere, Error, Read, Start, Tree, UniqueMap};
 use crate::answer::Json;
 use crate::secret::Encoding;
+pub use challenge::Challenge;
 
 form! {
     /// What Keygate is to allow, and by which credentials.

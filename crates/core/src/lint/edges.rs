@@ -2,10 +2,10 @@
 //! another reading of the path.
 
 use super::{Level, Remark, warning};
-use crate::glob::PathGlob;
-use crate::policy::{Policy, Unmatched};
-use crate::requirement::Requirement;
-use crate::rule::{Mode, Rule};
+use crate::decision::policy::{Policy, Unmatched};
+use crate::decision::requirement::Requirement;
+use crate::decision::rule::{Mode, Rule};
+use crate::http::glob::PathGlob;
 
 pub(super) fn remarks(policy: &Policy, remarks: &mut Vec<Remark>) {
     let rules = policy.rules.all();

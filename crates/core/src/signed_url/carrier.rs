@@ -1,10 +1,10 @@
 //! Where a token may stand: the places that formats share.
 
-use crate::cookie::cookie_values;
-use crate::edit::Strip;
+use crate::http::cookie::cookie_values;
+use crate::http::edit::Strip;
+use crate::http::parameter::find_token;
+use crate::http::request::Request;
 use crate::reason::Reason;
-use crate::request::Request;
-use crate::signed_url::parameter::find_token;
 
 /// Longest token that is looked at; a longer one is malformed.
 pub const MAX_TOKEN: usize = 8 * 1024;

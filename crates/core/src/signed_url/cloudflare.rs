@@ -20,21 +20,21 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 #[cfg(feature = "tools")]
 use hmac::Mac as _;
 
-use crate::edit::Strip;
+use crate::http::edit::Strip;
+use crate::http::parameter::decode_token;
+use crate::http::parameter::find_token;
 #[cfg(feature = "tools")]
-use crate::path::{Target, canonical};
+use crate::http::path::{Target, canonical};
+use crate::http::request::Request;
 use crate::reason::Reason;
-use crate::request::Request;
 use crate::secret::KeyRing;
 use crate::signed_url::carrier::{Carrier, only_token};
 use crate::signed_url::facts::LinkFacts;
 use crate::signed_url::format::{Covers, Format, Link, Strips};
-use crate::signed_url::mac_key::MacKey;
-use crate::signed_url::parameter::decode_token;
-use crate::signed_url::parameter::find_token;
+use crate::signed_url::parts::mac_key::MacKey;
+use crate::signed_url::parts::spelling;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
-use crate::signed_url::spelling;
 use crate::time::{Millis, UnixMillis};
 
 /// Longest token: ten digits, a dash, and 44 characters of which each may be percent-encoded.

@@ -5,14 +5,14 @@
 //! link said: the same host and prefix, the same account, an end that is not later. It is
 //! made of a link only, and never of a cookie, so that no session renews itself.
 
-use crate::client::Client;
-use crate::cookie::cookie_values;
-use crate::edit::{Edit, Strip};
+use crate::http::client::Client;
+use crate::http::cookie::cookie_values;
+use crate::http::edit::{Edit, Strip};
+use crate::http::path::{Target, canonical};
+use crate::http::query;
+use crate::http::request::{Header, Request};
 use crate::identity::Identity;
-use crate::path::{Target, canonical};
-use crate::query;
 use crate::reason::Reason;
-use crate::request::{Header, Request};
 use crate::secret::KeyRing;
 use crate::signed_url::SignedUrl;
 use crate::signed_url::carrier::only_token;

@@ -1,7 +1,7 @@
 //! What the check of a link draws on besides the request.
 
-use crate::checks::Checks;
-use crate::client::Client;
+use crate::http::client::Client;
+use crate::signed_url::checks::Checks;
 use crate::time::UnixMillis;
 
 /// What the check of a link draws on besides the request.

@@ -7,10 +7,10 @@ use super::facts::LinkFacts;
 use super::once_link::OnceLink;
 #[cfg(feature = "tools")]
 use super::sign;
-use crate::edit::Strip;
+use crate::http::edit::Strip;
+use crate::http::request::Request;
 use crate::identity::Identity;
 use crate::reason::Reason;
-use crate::request::Request;
 use crate::time::UnixMillis;
 
 /// A format of signed URLs, configured.

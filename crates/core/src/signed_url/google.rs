@@ -7,12 +7,14 @@
 pub mod base64url;
 #[cfg(feature = "tools")]
 pub mod explain;
+pub mod google_cdn;
+pub mod google_media_cdn;
 pub mod prefix;
 pub mod request;
 #[cfg(feature = "tools")]
 pub mod sign;
 
-use crate::request::Request;
+use crate::http::request::Request;
 use crate::signed_url::carrier::only;
 
 /// The scheme of the URLs that are signed.

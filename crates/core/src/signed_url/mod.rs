@@ -4,105 +4,36 @@
 //! It knows nothing of rules and answers. Signing and explaining are for the command line
 //! and for tests: the feature `tools`, which the filter does without.
 
-#[cfg(feature = "formats-cdn")]
-pub mod akamai;
-#[cfg(feature = "formats-storage")]
-pub mod azure_sas;
-#[cfg(feature = "formats-cdn")]
-pub mod bunny;
 pub mod carrier;
+#[cfg(feature = "formats-cdn")]
+pub mod cdn;
+pub mod checks;
 pub mod cloudflare;
 #[cfg(feature = "formats-cloudfront")]
 pub mod cloudfront;
-#[cfg(feature = "tools")]
-mod deliver;
+pub mod crypto;
 pub mod exchange;
 pub mod facts;
-#[cfg(feature = "formats-cdn")]
-pub mod fastly;
-#[cfg(any(feature = "formats-cdn", feature = "formats-images"))]
-pub mod first_segment;
 pub mod format;
 #[cfg(feature = "formats-google")]
 pub mod google;
-#[cfg(feature = "formats-google")]
-pub mod google_cdn;
 #[cfg(feature = "formats-images")]
-pub mod google_maps;
-#[cfg(feature = "formats-google")]
-pub mod google_media_cdn;
-#[cfg(any(
-    feature = "formats-cdn",
-    feature = "formats-google",
-    feature = "formats-images"
-))]
-pub mod hmac_key;
-#[cfg(feature = "formats-standards")]
-pub mod http_signature;
-#[cfg(feature = "formats-images")]
-pub mod imgproxy;
-#[cfg(feature = "formats-cdn")]
-pub mod keycdn;
+pub mod images;
 pub mod keygate;
-#[cfg(any(
-    feature = "formats-cdn",
-    feature = "formats-google",
-    feature = "formats-images"
-))]
-pub mod lifetime;
-pub mod mac_key;
-#[cfg(feature = "formats-cdn")]
-pub mod md5_sum;
-#[cfg(feature = "tools")]
-#[cfg_attr(
-    not(feature = "all-formats"),
-    allow(
-        dead_code,
-        reason = "a build with fewer formats explains with less of it"
-    )
-)]
-mod near;
-#[cfg(feature = "formats-cdn")]
-pub mod nginx;
 pub mod once_link;
-pub mod parameter;
-pub mod path_token;
-#[cfg(feature = "tools")]
-pub mod private_key;
-pub mod public_key;
-#[cfg(any(feature = "formats-cdn", feature = "formats-google"))]
-mod readings;
-#[cfg(any(feature = "tools", feature = "formats-standards"))]
-mod rings;
-#[cfg(feature = "formats-storage")]
-pub mod s3;
+pub mod parts;
 #[cfg(feature = "tools")]
 pub mod sign;
-pub mod spelling;
-#[cfg(any(feature = "formats-cdn", feature = "formats-images"))]
-pub mod ten_digits;
-#[cfg(feature = "formats-images")]
-pub mod thumbor;
-#[cfg(feature = "tools")]
-#[cfg_attr(
-    not(feature = "all-formats"),
-    allow(
-        dead_code,
-        reason = "a build with fewer formats explains with less of it"
-    )
-)]
-mod told;
 #[cfg(feature = "formats-standards")]
-pub mod uri_signing;
-#[cfg(any(feature = "formats-cdn", feature = "formats-google"))]
-pub mod wildcard;
+pub mod standards;
+#[cfg(feature = "formats-storage")]
+pub mod storage;
 
 use std::fmt;
 
 pub use facts::LinkFacts;
 pub use format::{Covers, Format, Link, Strips};
 pub use once_link::OnceLink;
-pub use parameter::{TokenParameter, find_parameter, find_token};
 
 use crate::secret::KeyRing;
 

@@ -2,9 +2,9 @@
 
 use ipnet::IpNet;
 
-use crate::authority::Authority;
-use crate::path::Target;
-use crate::signed_url::private_key::PrivateKey;
+use crate::http::authority::Authority;
+use crate::http::path::Target;
+use crate::signed_url::crypto::private_key::PrivateKey;
 use crate::time::UnixMillis;
 
 /// A URL that is to be signed, and for whom, where and how long.

@@ -5,12 +5,12 @@ mod seals;
 mod visit;
 
 use crate::common::{after, facts, policy, signed};
-use keygate_core::challenge::SOLUTION_HEADER;
-use keygate_core::grant::Outcome;
+use keygate_core::decision::challenge::SOLUTION_HEADER;
+use keygate_core::decision::grant::Outcome;
+use keygate_core::decision::verdict::Verdict;
+use keygate_core::keys::record::NoAnswer;
 use keygate_core::reason::Reason;
-use keygate_core::record::NoAnswer;
 use keygate_core::time::UnixMillis;
-use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 use visit::{CLIENT, NOW, SECRET, Visit, demo, demo_policy, header};
 

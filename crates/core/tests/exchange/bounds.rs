@@ -1,10 +1,10 @@
 //! Links that become no cookie, or just about do.
 
+use keygate_core::decision::verdict::Verdict;
+use keygate_core::keys::record::NoAnswer;
 use keygate_core::reason::Reason;
-use keygate_core::record::NoAnswer;
 use keygate_core::signed_url::keygate::sign::Terms;
 use keygate_core::time::UnixMillis;
-use keygate_core::verdict::Verdict;
 
 use crate::common::{facts, get};
 use crate::exchange::kit::{END, LINKS, NOW, cookie_of, link, policy, prefix, see, token};

@@ -2,18 +2,18 @@
 
 use std::net::IpAddr;
 
-use keygate_core::checks::Checks;
-use keygate_core::client::Client;
-use keygate_core::facts::Facts;
-use keygate_core::policy::Policy;
+use keygate_core::decision::facts::Facts;
+use keygate_core::decision::policy::Policy;
+use keygate_core::decision::verdict::Verdict;
+use keygate_core::http::client::Client;
+use keygate_core::http::request::Header;
+use keygate_core::identity::session::NoClaims;
+use keygate_core::keys::record::NoAnswer;
 use keygate_core::reason::Reason;
-use keygate_core::record::NoAnswer;
-use keygate_core::request::Header;
 use keygate_core::secret::RingEntry;
-use keygate_core::session::NoClaims;
+use keygate_core::signed_url::checks::Checks;
 use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256};
 use keygate_core::time::UnixMillis;
-use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 
 pub use crate::common::{after, get, policy_of};
@@ -43,7 +43,7 @@ pub fn policy() -> Policy {
 pub fn entry(id: &str, secret: &str) -> RingEntry<hmac::Hmac<sha2::Sha256>> {
     RingEntry {
         id: id.to_owned(),
-        key: keygate_core::mac::mac(secret.as_bytes()),
+        key: keygate_core::secret::mac::mac(secret.as_bytes()),
         not_before: None,
         not_after: None,
     }

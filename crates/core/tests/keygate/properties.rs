@@ -209,7 +209,7 @@ proptest! {
             Some(query) => format!("{path}?{query}"),
             None => path,
         };
-        prop_assume!(keygate_core::path::Target::parse(target.as_bytes()).is_ok());
+        prop_assume!(keygate_core::http::path::Target::parse(target.as_bytes()).is_ok());
         let good = link(&terms, &target);
         let method = method.unwrap_or_else(|| "HEAD".to_owned());
         let cookie = cookies.first().map(|(name, value)| format!("{name}={value}"));

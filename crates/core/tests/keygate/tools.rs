@@ -1,18 +1,18 @@
 //! What the command line makes and explains.
 
-use keygate_core::checks::Checks;
-use keygate_core::client::Client;
-use keygate_core::facts::Facts;
-use keygate_core::path::Target;
-use keygate_core::policy::Policy;
-use keygate_core::provider::Provider;
+use keygate_core::decision::facts::Facts;
+use keygate_core::decision::policy::Policy;
+use keygate_core::decision::provider::Provider;
+use keygate_core::http::client::Client;
+use keygate_core::http::path::Target;
+use keygate_core::http::request::{Header, Request};
+use keygate_core::identity::session::NoClaims;
+use keygate_core::keys::record::NoAnswer;
 use keygate_core::reason::Reason;
-use keygate_core::record::NoAnswer;
-use keygate_core::request::{Header, Request};
-use keygate_core::session::NoClaims;
+use keygate_core::signed_url::checks::Checks;
+use keygate_core::signed_url::crypto::private_key::PrivateKey;
 use keygate_core::signed_url::format::Format;
 use keygate_core::signed_url::keygate::sign::{Terms, hs256};
-use keygate_core::signed_url::private_key::PrivateKey;
 use keygate_core::signed_url::sign::{Order, Scope};
 use keygate_core::time::UnixMillis;
 use serde_json::json;

@@ -1,7 +1,7 @@
 //! Hosts of rules, and what a client may put into `:authority`.
 
 use super::*;
-use keygate_core::glob::HostPattern;
+use keygate_core::http::glob::HostPattern;
 
 /// Whether a rule for `host` is for a request to `authority`.
 fn is_for(host: &str, authority: &str) -> bool {

@@ -1,7 +1,7 @@
 //! Keys from elsewhere: which texts are asked about, and under which hashes.
 
-use keygate_core::app_key::{KeyDigest, OpaqueKey};
-use keygate_core::record::{KeyLookup, NoAnswer};
+use keygate_core::keys::app_key::{KeyDigest, OpaqueKey};
+use keygate_core::keys::record::{KeyLookup, NoAnswer};
 
 use super::*;
 

@@ -1,7 +1,7 @@
 //! How often the key service is asked what has changed, and how long it is waited for.
 
 use super::*;
-use keygate_core::key_service::KeyService;
+use keygate_core::keys::service::KeyService;
 use keygate_core::time::Millis;
 
 fn service(more: Value) -> KeyService {
@@ -22,7 +22,7 @@ fn a_poll_takes_no_more_than_a_quarter_of_the_lease_and_no_more_than_the_service
     let short = json!({ "poll": "2s", "lease": "8s" });
     assert_eq!(service(short).wait(), Millis(2000));
     let long = json!({ "poll": "10s", "lease": "600s" });
-    assert_eq!(service(long).wait(), keygate_core::wire::MAX_WAIT);
+    assert_eq!(service(long).wait(), keygate_core::keys::wire::MAX_WAIT);
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! What a worker remembers of keys: how much, and for how long.
 
 use super::*;
-use keygate_core::cache::{KeyCache, LastKnown, Seed};
-use keygate_core::feed::Position;
-use keygate_core::key_service::CacheBounds;
-use keygate_core::record::KeyLookup as _;
+use keygate_core::keys::cache::{KeyCache, LastKnown, Seed};
+use keygate_core::keys::feed::Position;
+use keygate_core::keys::record::KeyLookup as _;
+use keygate_core::keys::service::CacheBounds;
+use keygate_core::keys::wire::Incarnation;
 use keygate_core::time::Millis;
-use keygate_core::wire::Incarnation;
 
 const MAX_BYTES: usize = 1 << 20;
 

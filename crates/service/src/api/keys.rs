@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use keygate_core::app_key::{MasterSecret, NewAppKey};
+use keygate_core::keys::app_key::{MasterSecret, NewAppKey};
 use keygate_core::time::UnixMillis;
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,7 @@
 //! Keys: insert, read, page, revoke.
 
-use keygate_core::address;
-use keygate_core::app_key::KeyHash;
+use keygate_core::http::address;
+use keygate_core::keys::app_key::KeyHash;
 use keygate_core::time::UnixMillis;
 use rusqlite::types::Type;
 use rusqlite::{OptionalExtension as _, Row, Transaction, named_params, params};

@@ -1,10 +1,10 @@
 //! Accounts that manage their own keys by an assertion of the edge.
 
-use keygate_core::assertion::{
+use keygate_core::http::request::{Header, Request};
+use keygate_core::identity::Identity;
+use keygate_core::identity::assertion::{
     ASSERTION_HEADER, Algorithm, Issuer, SigningKey, Verifier, VerifyingKey,
 };
-use keygate_core::identity::Identity;
-use keygate_core::request::{Header, Request};
 use keygate_core::secret::{KeyRing, RingEntry, Secret};
 use keygate_core::time::{Millis, UnixMillis};
 use keygate_service::{Ambient, Assertions};

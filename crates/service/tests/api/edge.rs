@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use keygate_core::wire::{ChangesResponse, LookupResponse, MAX_ANSWER, MAX_CHANGES, Status};
+use keygate_core::keys::wire::{ChangesResponse, LookupResponse, MAX_ANSWER, MAX_CHANGES, Status};
 use serde_json::{Value, json};
 
 use crate::keys::revoke_path;

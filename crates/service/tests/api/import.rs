@@ -1,6 +1,6 @@
 //! Keys from elsewhere: stored as hashes, each once, and never repeated.
 
-use keygate_core::app_key::{KeyDigest, MasterSecret, OpaqueKey};
+use keygate_core::keys::app_key::{KeyDigest, MasterSecret, OpaqueKey};
 use keygate_core::secret::Secret;
 use keygate_service::Ambient;
 use serde_json::{Value, json};

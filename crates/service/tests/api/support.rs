@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use keygate_core::app_key::{AppKey, KeyHash, KeyRingId, MasterSecret, Prefix};
+use keygate_core::keys::app_key::{AppKey, KeyHash, KeyRingId, MasterSecret, Prefix};
 use keygate_core::secret::{KeyRing, RingEntry, Secret};
 use keygate_core::time::UnixMillis;
 use keygate_service::ambient::Randomness;

@@ -1,8 +1,8 @@
 //! The native format. What a link does not sign is found by trying: a changed request that
 //! means the same to the link is no forgery.
 
-use keygate_core::glob::PathGlob;
-use keygate_core::path::{canonical, readable};
+use keygate_core::http::glob::PathGlob;
+use keygate_core::http::path::{canonical, readable};
 use serde_json::{Value, json};
 
 use super::{Attack, Case};

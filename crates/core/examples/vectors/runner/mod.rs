@@ -22,16 +22,16 @@ mod uri_signing;
 use std::net::IpAddr;
 use std::ops::Range;
 
-use keygate_core::checks::Checks;
-use keygate_core::client::Client;
-use keygate_core::facts::Facts;
-use keygate_core::policy::Policy;
+use keygate_core::decision::facts::Facts;
+use keygate_core::decision::policy::Policy;
+use keygate_core::decision::verdict::Verdict;
+use keygate_core::http::client::Client;
+use keygate_core::http::request::Header;
+use keygate_core::identity::session::NoClaims;
+use keygate_core::keys::record::NothingKnown;
 use keygate_core::reason::Reason;
-use keygate_core::record::NothingKnown;
-use keygate_core::request::Header;
-use keygate_core::session::NoClaims;
+use keygate_core::signed_url::checks::Checks;
 use keygate_core::time::UnixMillis;
-use keygate_core::verdict::Verdict;
 use serde_json::{Value, json};
 
 /// What came of a file.

@@ -4,9 +4,9 @@ use super::Place;
 use crate::config::form::form;
 use crate::config::tree::Elsewhere;
 use crate::config::{Compiler, member};
-use crate::signed_url::akamai::Akamai;
 use crate::signed_url::carrier::Carrier;
-use crate::signed_url::hmac_key::HmacHash;
+use crate::signed_url::cdn::akamai::Akamai;
+use crate::signed_url::parts::hmac_key::HmacHash;
 
 form! {
     /// A token of Akamai's EdgeAuth 2.0.

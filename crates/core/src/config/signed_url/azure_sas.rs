@@ -4,7 +4,7 @@ use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
 use crate::config::form::form;
 use crate::config::tree::Elsewhere;
 use crate::config::{Compiler, member};
-use crate::signed_url::azure_sas::AzureSas;
+use crate::signed_url::storage::azure_sas::AzureSas;
 
 form! {
     /// A service SAS of Azure Blob Storage, to read.

@@ -3,8 +3,8 @@
 use crate::config::form::form;
 use crate::config::tree::Elsewhere;
 use crate::config::{Compiler, member};
-use crate::signed_url::bunny::Bunny;
-use crate::signed_url::hmac_key::HmacHash;
+use crate::signed_url::cdn::bunny::Bunny;
+use crate::signed_url::parts::hmac_key::HmacHash;
 
 form! {
     /// A link of Bunny's token authentication, version 2.

@@ -5,7 +5,7 @@ use crate::config::form::form;
 use crate::config::tree::Elsewhere;
 use crate::config::{Compiler, member};
 use crate::signed_url::cloudflare::{Alphabet, Cloudflare, Directory, LinkCarrier, Signs, Stamp};
-use crate::signed_url::mac_key::MacKey;
+use crate::signed_url::parts::mac_key::MacKey;
 
 form! {
     /// A link that the application signs, in Cloudflare's format.

@@ -5,7 +5,7 @@ use crate::config::form::form;
 use crate::config::tree::Elsewhere;
 use crate::config::{Compiler, member};
 use crate::signed_url::cloudfront::{Carrier, CloudFront, Hash};
-use crate::signed_url::public_key::KeyKind;
+use crate::signed_url::crypto::public_key::KeyKind;
 use crate::time::Millis;
 
 form! {

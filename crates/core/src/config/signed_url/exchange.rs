@@ -7,7 +7,7 @@ use crate::config::{Compiler, member};
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::exchange::{self, Exchange};
 use crate::signed_url::keygate::{Keygate, Keys};
-use crate::signed_url::mac_key::MacKey;
+use crate::signed_url::parts::mac_key::MacKey;
 
 form! {
     /// A valid link sets a cookie for what it covers, so that the children of a playlist load.

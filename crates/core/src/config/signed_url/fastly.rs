@@ -5,8 +5,8 @@ use crate::config::Compiler;
 use crate::config::form::form;
 use crate::config::tree::Elsewhere;
 use crate::signed_url::carrier::Carrier;
-use crate::signed_url::fastly::Fastly;
-use crate::signed_url::hmac_key::HmacHash;
+use crate::signed_url::cdn::fastly::Fastly;
+use crate::signed_url::parts::hmac_key::HmacHash;
 
 form! {
     /// A link of Fastly's token authentication.

@@ -6,9 +6,9 @@ use crate::config::form::form;
 use crate::config::tree::Elsewhere;
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::google::Scheme;
+use crate::signed_url::google::google_cdn::GoogleCdn;
 use crate::signed_url::google::request::SIGNATURE;
-use crate::signed_url::google_cdn::GoogleCdn;
-use crate::signed_url::hmac_key::HmacHash;
+use crate::signed_url::parts::hmac_key::HmacHash;
 
 form! {
     /// A signed URL, prefix or cookie of Google's Cloud CDN.

@@ -3,8 +3,8 @@
 use crate::config::Compiler;
 use crate::config::form::form;
 use crate::config::tree::Elsewhere;
-use crate::signed_url::google_maps::GoogleMaps;
-use crate::signed_url::hmac_key::HmacHash;
+use crate::signed_url::images::google_maps::GoogleMaps;
+use crate::signed_url::parts::hmac_key::HmacHash;
 
 form! {
     /// A signed URL of the Google Maps Platform. It never ends.

@@ -6,9 +6,9 @@ use crate::config::Compiler;
 use crate::config::form::form;
 use crate::config::tree::Elsewhere;
 use crate::signed_url::carrier::Carrier;
-use crate::signed_url::google_media_cdn::{GoogleMediaCdn, Keys, Mode};
-use crate::signed_url::hmac_key::HmacHash;
-use crate::signed_url::public_key::KeyKind;
+use crate::signed_url::crypto::public_key::KeyKind;
+use crate::signed_url::google::google_media_cdn::{GoogleMediaCdn, Keys, Mode};
+use crate::signed_url::parts::hmac_key::HmacHash;
 
 form! {
     /// A token, or a signed request, of Google's Media CDN.
@@ -72,8 +72,8 @@ form! {
     }
 }
 
-/// Most public keys with which one token is tried: see [`crate::checks::MAX_FAILED`].
-const MAX_TRIED: usize = crate::checks::MAX_FAILED as usize;
+/// Most public keys with which one token is tried: see [`crate::signed_url::checks::MAX_FAILED`].
+const MAX_TRIED: usize = crate::signed_url::checks::MAX_FAILED as usize;
 
 impl Compiler<'_> {
     pub(super) fn google_media_cdn(

@@ -4,8 +4,8 @@ use super::{DEFAULT_SKEW, MAX_SKEW};
 use crate::config::form::form;
 use crate::config::tree::Elsewhere;
 use crate::config::{Compiler, member};
-use crate::signed_url::http_signature::{HttpSignature, Keys, MAX_MEMBERS};
-use crate::signed_url::public_key::KeyKind;
+use crate::signed_url::crypto::public_key::KeyKind;
+use crate::signed_url::standards::http_signature::{HttpSignature, Keys, MAX_MEMBERS};
 use crate::time::Millis;
 
 /// A signature is of one request, and not of a link: a day is long.

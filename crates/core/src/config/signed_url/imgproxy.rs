@@ -3,8 +3,8 @@
 use crate::config::form::form;
 use crate::config::tree::Elsewhere;
 use crate::config::{Compiler, Material, member};
-use crate::mac::mac;
-use crate::signed_url::imgproxy::{Forward, Imgproxy};
+use crate::secret::mac::mac;
+use crate::signed_url::images::imgproxy::{Forward, Imgproxy};
 use hmac::Mac as _;
 
 form! {

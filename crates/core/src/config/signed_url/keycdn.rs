@@ -3,7 +3,7 @@
 use crate::config::Compiler;
 use crate::config::form::form;
 use crate::config::tree::Elsewhere;
-use crate::signed_url::keycdn::{Keycdn, Kind};
+use crate::signed_url::cdn::keycdn::{Keycdn, Kind};
 
 form! {
     /// A link of KeyCDN's secure token: a plain MD5.

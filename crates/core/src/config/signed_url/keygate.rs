@@ -5,9 +5,9 @@ use crate::config::form::form;
 use crate::config::tree::Elsewhere;
 use crate::config::{Compiler, item, member};
 use crate::signed_url::carrier::Carrier;
+use crate::signed_url::crypto::public_key::KeyKind;
 use crate::signed_url::keygate::{Keygate, Keys, ParameterName};
-use crate::signed_url::mac_key::MacKey;
-use crate::signed_url::public_key::KeyKind;
+use crate::signed_url::parts::mac_key::MacKey;
 
 form! {
     /// A link that the application signs, in Keygate's own format.

@@ -3,7 +3,7 @@
 use crate::config::form::form;
 use crate::config::tree::Elsewhere;
 use crate::config::{Compiler, member};
-use crate::signed_url::nginx::{Mode, Nginx, Template};
+use crate::signed_url::cdn::nginx::{Mode, Nginx, Template};
 
 form! {
     /// A link of nginx's secure_link module: a plain MD5.

@@ -5,8 +5,8 @@ use crate::config::{Compiler, member};
 use crate::secret::KeyRing;
 #[cfg(feature = "formats-cdn")]
 use crate::secret::Secret;
-use crate::signed_url::hmac_key::{HmacHash, HmacKey};
-use crate::signed_url::lifetime::Lifetime;
+use crate::signed_url::parts::hmac_key::{HmacHash, HmacKey};
+use crate::signed_url::parts::lifetime::Lifetime;
 
 impl Compiler<'_> {
     /// How far ahead the links of a provider may end; that must be given.

@@ -4,7 +4,7 @@ use super::{DEFAULT_SKEW, MAX_SKEW};
 use crate::config::form::form;
 use crate::config::tree::Elsewhere;
 use crate::config::{Compiler, member};
-use crate::signed_url::s3::{MAX_EXPIRES, S3};
+use crate::signed_url::storage::s3::{MAX_EXPIRES, S3};
 
 form! {
     /// A presigned URL of S3: AWS Signature Version 4 in the query.

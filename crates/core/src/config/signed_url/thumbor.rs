@@ -4,8 +4,8 @@ use super::imgproxy::WrittenForward;
 use crate::config::Compiler;
 use crate::config::form::form;
 use crate::config::tree::Elsewhere;
-use crate::signed_url::hmac_key::HmacHash;
-use crate::signed_url::thumbor::Thumbor;
+use crate::signed_url::images::thumbor::Thumbor;
+use crate::signed_url::parts::hmac_key::HmacHash;
 
 form! {
     /// A signed path of thumbor. It never ends.

@@ -5,8 +5,8 @@ use crate::config::form::form;
 use crate::config::tree::Elsewhere;
 use crate::config::{Compiler, member};
 use crate::signed_url::carrier::Carrier;
-use crate::signed_url::public_key::KeyKind;
-use crate::signed_url::uri_signing::{Ignores, Keys, UriSigning};
+use crate::signed_url::crypto::public_key::KeyKind;
+use crate::signed_url::standards::uri_signing::{Ignores, Keys, UriSigning};
 
 form! {
     /// A link that carries a JWT as RFC 9246 has it.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::json::{self, Fault};
+use crate::text::json::{self, Fault};
 
 /// What is wrong, by the path of a value and its place in the text.
 // Boxed: it goes through the results of everything that is read.

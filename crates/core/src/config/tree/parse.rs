@@ -1,7 +1,7 @@
 //! From the text of JSON to a tree.
 
 use super::{Error, Member, Tree, Value};
-use crate::json::{self, Kind};
+use crate::text::json::{self, Kind};
 
 pub fn parse(text: &[u8]) -> Result<Tree, Error> {
     let value = json::Value::read(text)?;

@@ -77,7 +77,7 @@ form! {
     }
 }
 
-impl From<Outage> for crate::provider::Outage {
+impl From<Outage> for crate::decision::provider::Outage {
     fn from(written: Outage) -> Self {
         match written {
             Outage::Deny => Self::Deny,

@@ -1,12 +1,12 @@
 //! What was found of a link, and what was signed when it does not hold.
 
 use super::{Cloudflare, LinkCarrier, NearMiss, Stamp};
+use crate::http::parameter::find_parameter;
+use crate::http::request::Request;
 use crate::reason::Reason;
-use crate::request::Request;
 use crate::signed_url::facts::LinkFacts;
 use crate::signed_url::format::Format as _;
-use crate::signed_url::parameter::find_parameter;
-use crate::signed_url::rings::ring;
+use crate::signed_url::parts::rings::ring;
 use crate::time::UnixMillis;
 
 /// The steps of the check, without its result.

@@ -8,13 +8,13 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_S
 use hmac::Mac as _;
 
 use super::{Cloudflare, Signs, Stamp, Token};
-use crate::hex;
-use crate::path::decode;
-use crate::query;
-use crate::request::Request;
+use crate::http::parameter::decode_token;
+use crate::http::path::decode;
+use crate::http::query;
+use crate::http::request::Request;
 use crate::signed_url::format::Format as _;
-use crate::signed_url::parameter::decode_token;
-use crate::signed_url::spelling;
+use crate::signed_url::parts::spelling;
+use crate::text::hex;
 use crate::time::{Millis, UnixMillis};
 
 /// How far a stamp may be off to be found, in seconds.

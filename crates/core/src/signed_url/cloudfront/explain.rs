@@ -3,12 +3,12 @@
 use super::policy::{Document, canned, matches};
 use super::token::{Says, Token};
 use super::{Carrier, CloudFront, Hash};
-use crate::path::canonical;
+use crate::http::path::canonical;
+use crate::http::request::Request;
 use crate::reason::Reason;
-use crate::request::Request;
 use crate::signed_url::facts::LinkFacts;
 use crate::signed_url::format::Format as _;
-use crate::signed_url::rings::ring;
+use crate::signed_url::parts::rings::ring;
 use crate::time::UnixMillis;
 
 /// The steps of the check, without its result.

@@ -15,22 +15,23 @@ use std::borrow::Cow;
 
 use self::policy::{Document, canned};
 use self::token::{Says, Token};
-use crate::authority::Authority;
-use crate::cookie::cookie_values;
-use crate::edit::Strip;
-use crate::path::canonical;
-use crate::query;
+use crate::http::authority::Authority;
+use crate::http::cookie::cookie_values;
+use crate::http::edit::Strip;
+use crate::http::path::canonical;
+use crate::http::query;
+use crate::http::request::Request;
 use crate::reason::Reason;
-use crate::request::Request;
 use crate::secret::KeyRing;
 #[cfg(feature = "tools")]
 use crate::secret::RingEntry;
+use crate::signed_url::carrier as places;
+use crate::signed_url::crypto::public_key::{KeyKind, PublicKey, Scheme};
 use crate::signed_url::facts::LinkFacts;
 use crate::signed_url::format::{Covers, Format, Link, Strips};
-use crate::signed_url::public_key::{KeyKind, PublicKey, Scheme};
+use crate::signed_url::parts::spelling;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
-use crate::signed_url::{carrier as places, spelling};
 use crate::time::{Millis, UnixMillis};
 
 /// The parameters of a link; those of a cookie have `CloudFront-` in front.

@@ -2,10 +2,10 @@
 
 use ipnet::IpNet;
 
-use crate::address::range;
-use crate::client::Client;
-use crate::json::Value;
+use crate::http::address::range;
+use crate::http::client::Client;
 use crate::reason::Reason;
+use crate::text::json::Value;
 use crate::time::{Millis, UnixMillis};
 
 /// What a policy says. Nothing in it is unknown, double or of another type.

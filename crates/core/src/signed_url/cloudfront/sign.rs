@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::policy::canned;
 use super::token::encode;
 use super::{COOKIES, Carrier, CloudFront, PARAMETERS};
-use crate::path::canonical;
-use crate::signed_url::public_key::PublicKey;
+use crate::http::path::canonical;
+use crate::signed_url::crypto::public_key::PublicKey;
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 
 /// Signs with the private key of the order; its public one must be in the ring. With the
@@ -43,7 +43,7 @@ pub fn sign(links: &CloudFront, order: &Order<'_>) -> Result<Signed, SignError> 
         return Err(error(&message));
     }
     let has_own = PARAMETERS.iter().any(|name| {
-        let found = crate::signed_url::parameter::find_parameter(&order.target, name);
+        let found = crate::http::parameter::find_parameter(&order.target, name);
         found != Ok(None)
     });
     if has_own {

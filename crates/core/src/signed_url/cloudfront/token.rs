@@ -6,14 +6,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{COOKIES, Carrier, Hash, PARAMETERS};
-use crate::cookie::cookie_values;
-use crate::edit::Strip;
+use crate::http::cookie::cookie_values;
+use crate::http::edit::Strip;
+use crate::http::parameter::decode_token;
+use crate::http::parameter::find_token;
+use crate::http::request::Request;
 use crate::reason::Reason;
-use crate::request::Request;
 use crate::signed_url::carrier::{MAX_TOKEN, only_token};
 use crate::signed_url::format::Strips;
-use crate::signed_url::parameter::decode_token;
-use crate::signed_url::parameter::find_token;
 
 /// A token as found.
 pub struct Token<'a> {

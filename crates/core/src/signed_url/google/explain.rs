@@ -2,13 +2,13 @@
 
 use super::Scheme;
 use super::request::{Scope, SignedRequest};
-use crate::path::canonical;
+use crate::http::path::canonical;
+use crate::http::request::Request;
 use crate::reason::Reason;
-use crate::request::Request;
 use crate::secret::{KeyRing, RingEntry};
 use crate::signed_url::facts::LinkFacts;
-use crate::signed_url::near;
-use crate::signed_url::rings::ring;
+use crate::signed_url::parts::near;
+use crate::signed_url::parts::rings::ring;
 
 /// The steps of the check, without its result.
 pub fn lines<K>(

@@ -4,11 +4,11 @@
 //! Here it ends where a segment of the path does.
 
 use super::base64url::{Padding, decode};
-use crate::authority::Authority;
-use crate::path::{Target, canonical};
+use crate::http::authority::Authority;
+use crate::http::path::{Target, canonical};
 use crate::reason::Reason;
 use crate::signed_url::format::Covers;
-use crate::signed_url::wildcard;
+use crate::signed_url::parts::wildcard;
 
 /// A prefix as read: `https://media.example.com/videos/`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,15 +5,15 @@ use std::borrow::Cow;
 use super::Scheme;
 use super::base64url::{Padding, decode};
 use super::prefix::UrlPrefix;
-use crate::edit::Strip;
+use crate::http::edit::Strip;
+use crate::http::parameter::decode_token;
+use crate::http::parameter::{find_parameter, find_token};
+use crate::http::request::Request;
 use crate::reason::Reason;
-use crate::request::Request;
 use crate::signed_url::carrier::{self, Carrier};
 use crate::signed_url::format::{Covers, Strips};
-use crate::signed_url::lifetime::parse_seconds;
-use crate::signed_url::parameter::decode_token;
-use crate::signed_url::parameter::{find_parameter, find_token};
-use crate::signed_url::spelling;
+use crate::signed_url::parts::lifetime::parse_seconds;
+use crate::signed_url::parts::spelling;
 use crate::time::UnixMillis;
 
 /// The parameter whose presence makes a request a signed one.

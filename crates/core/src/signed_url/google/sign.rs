@@ -2,9 +2,9 @@
 
 use super::base64url::{Padding, encode};
 use super::request::SIGNATURE;
-use crate::path::canonical;
+use crate::http::path::canonical;
 use crate::signed_url::carrier::Carrier;
-use crate::signed_url::lifetime::seconds;
+use crate::signed_url::parts::lifetime::seconds;
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 
 /// What signs: the key's id, and its signature of a message that may name it.

@@ -1,6 +1,6 @@
 //! Which paths a link opens, by prefix or glob, without a copy of either.
 
-use crate::path::{is_outsider, is_unreserved, triplet};
+use crate::http::path::{is_outsider, is_unreserved, triplet};
 
 /// The beginning of a path that is this prefix, in the spelling of the path. Both are
 /// compared in canonical form. Since a prefix ends with `/`, so does what is returned.
@@ -225,7 +225,7 @@ mod tests {
             wanted in "(/(a|b|a\\*|\\*b|\\*|\\*\\*)){1,5}/?",
             path in "(/(a|b|ab|aab)){1,6}/?",
         ) {
-            let rule = crate::glob::PathGlob::parse(&wanted).unwrap();
+            let rule = crate::http::glob::PathGlob::parse(&wanted).unwrap();
             proptest::prop_assert_eq!(glob(&wanted, &path), rule.matches(&path));
         }
     }

@@ -7,14 +7,14 @@ use super::fields::Fields;
 use super::text::Subject;
 use super::verify::subject;
 use super::{Keygate, Keys};
-use crate::path::decode;
+use crate::http::path::decode;
+use crate::http::request::Request;
 use crate::reason::Reason;
-use crate::request::Request;
 use crate::secret::KeyRing;
 use crate::signed_url::carrier;
 use crate::signed_url::facts::LinkFacts;
 use crate::signed_url::format::Format as _;
-use crate::signed_url::rings::ring;
+use crate::signed_url::parts::rings::ring;
 
 /// The steps of the check, without its result.
 pub(super) fn lines(links: &Keygate, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {

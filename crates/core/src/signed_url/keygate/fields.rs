@@ -1,6 +1,6 @@
 //! The fields of a token: letter, length, `:` and value, in one order.
 
-use crate::address::range;
+use crate::http::address::range;
 use crate::time::UnixMillis;
 
 /// The letters in their order, and how often each may stand.

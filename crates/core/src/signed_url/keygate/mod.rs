@@ -16,14 +16,14 @@ mod verify;
 
 pub use verify::VERSION;
 
+use crate::http::request::Request;
 use crate::reason::Reason;
-use crate::request::Request;
 use crate::secret::KeyRing;
 use crate::signed_url::carrier::{self, Carrier};
+use crate::signed_url::crypto::public_key::PublicKey;
 use crate::signed_url::facts::LinkFacts;
 use crate::signed_url::format::{Format, Link};
-use crate::signed_url::mac_key::MacKey;
-use crate::signed_url::public_key::PublicKey;
+use crate::signed_url::parts::mac_key::MacKey;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
 use crate::time::Millis;

@@ -3,11 +3,11 @@
 
 use super::sign::{Place, Terms, Unsignable, hs256, with};
 use super::{Algorithm, Keygate, Keys};
-use crate::path::canonical;
+use crate::http::parameter::find_parameter;
+use crate::http::path::canonical;
 use crate::signed_url::carrier::Carrier;
-use crate::signed_url::deliver::deliver;
-use crate::signed_url::parameter::find_parameter;
-use crate::signed_url::private_key::PrivateKey;
+use crate::signed_url::crypto::private_key::PrivateKey;
+use crate::signed_url::parts::deliver::deliver;
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 
 const KNOWN: &[&str] = &[

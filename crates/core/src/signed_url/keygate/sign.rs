@@ -12,8 +12,8 @@ use super::covers;
 use super::fields::{FieldError, Fields};
 use super::text::{self, Subject};
 use super::verify::{MAX_TOKEN, VERSION};
-use crate::cookie::unquoted;
-use crate::path::AmbiguousPath;
+use crate::http::cookie::unquoted;
+use crate::http::path::AmbiguousPath;
 use crate::secret::RingEntry;
 
 /// What a link is to say. `Default` and an end are a link for one URL.

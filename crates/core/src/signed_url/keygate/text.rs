@@ -4,8 +4,8 @@ use arrayvec::ArrayVec;
 
 use super::fields::Fields;
 use super::{Algorithm, ParameterName};
-use crate::cut::{cut, parts};
-use crate::path::{AmbiguousPath, canonical, canonical_pieces};
+use crate::http::path::{AmbiguousPath, canonical, canonical_pieces};
+use crate::text::cut::{cut, parts};
 
 /// The first line of every signed text, so that it is no other text of ours.
 pub const DOMAIN: &[u8] = b"keygate-link-v1\n";

@@ -9,22 +9,22 @@ use sha2::Sha256;
 use super::fields::Fields;
 use super::text::{self, Subject, name_of};
 use super::{Algorithm, Keygate, Keys, covers};
-use crate::address::range;
-use crate::cookie::cookie_values;
-use crate::cut::{cut, parts};
+use crate::http::address::range;
+use crate::http::cookie::cookie_values;
+use crate::http::parameter::decode_token;
+use crate::http::request::Request;
 use crate::identity::Identity;
 use crate::reason::Reason;
-use crate::request::Request;
 use crate::secret::{Fingerprint, KeyRing, RingEntry};
 use crate::signed_url::carrier::{self, Carried, Carrier};
+#[cfg(feature = "tools")]
+use crate::signed_url::crypto::public_key::PublicKey;
+use crate::signed_url::crypto::public_key::Scheme;
 use crate::signed_url::facts::LinkFacts;
 use crate::signed_url::format::{Covers, Link};
-use crate::signed_url::mac_key::MacKey;
 use crate::signed_url::once_link::OnceLink;
-use crate::signed_url::parameter::decode_token;
-#[cfg(feature = "tools")]
-use crate::signed_url::public_key::PublicKey;
-use crate::signed_url::public_key::Scheme;
+use crate::signed_url::parts::mac_key::MacKey;
+use crate::text::cut::{cut, parts};
 use crate::time::UnixMillis;
 
 /// What every token begins with.

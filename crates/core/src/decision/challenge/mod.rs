@@ -1,0 +1,168 @@
+//! What a rule in mode `challenge` offers in place of a refusal: a proof of work that
+//! earns a clearance, or the way to a login. Stateless, and without randomness: whatever
+//! is handed out is a MAC over what was true of the request.
+
+pub mod login;
+mod page;
+mod seal;
+pub mod work;
+
+use crate::answer::{Denial, Headers, Refusal, Scheme, Voice};
+use crate::http::client::Client;
+use crate::http::edit::Strip;
+use crate::http::request::Request;
+use crate::reason::{PublicReason, Reason};
+use crate::time::UnixMillis;
+
+pub use login::Login;
+pub use page::Page;
+pub use seal::SealKeys;
+pub use work::ProofOfWork;
+
+/// The header in which the page sends a solution: `TOKEN:NONCE`.
+pub const SOLUTION_HEADER: &str = "x-keygate-solution";
+
+/// A way past a refusal.
+#[derive(Debug)]
+pub enum Challenge {
+    /// A browser computes, and is cleared for a while.
+    Work(ProofOfWork),
+    /// A browser is sent to log in.
+    Login(Login),
+}
+
+/// What becomes of a request that does not meet the requirement of its rule.
+#[derive(Debug)]
+pub enum Step {
+    /// It holds a clearance, and passes.
+    Clear,
+    /// Its solution holds, and earns a clearance.
+    Reply(Reply),
+    /// It is refused, perhaps with a challenge.
+    Deny(Denial),
+}
+
+/// A local answer that is no refusal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// What it answers: a stable name for the metric.
+    pub code: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// Headers beyond the status.
+    pub headers: Headers,
+    /// For `%RESPONSE_CODE_DETAILS%`: the code and the rule.
+    pub details: String,
+}
+
+impl Challenge {
+    /// Answers a request that a rule refuses; `voice` is that of the rule.
+    pub fn meet(
+        &self,
+        refusal: Refusal,
+        request: &Request<'_>,
+        voice: &Voice<'_>,
+        client: Client<'_>,
+        now: UnixMillis,
+    ) -> Step {
+        let asked = Asked {
+            refusal,
+            request,
+            voice,
+            client,
+            now,
+        };
+        if !is_substitute_for(refusal.reason) {
+            return asked.refuse();
+        }
+        match self {
+            Self::Work(work) => work.meet(&asked),
+            Self::Login(login) => login.meet(&asked),
+        }
+    }
+
+    /// What must not reach the upstream of a request that passes, for whatever reason.
+    pub fn strips(&self, request: &Request<'_>) -> Vec<Strip<'_>> {
+        match self {
+            Self::Work(work) => work.strips(request),
+            Self::Login(_) => Vec::new(),
+        }
+    }
+}
+
+/// A challenge stands in for a credential: not for a readable request, not for the key
+/// service, and not for a permission that a credential lacks.
+fn is_substitute_for(reason: Reason) -> bool {
+    match reason.public() {
+        PublicReason::MissingCredential
+        | PublicReason::InvalidCredential
+        | PublicReason::Expired => true,
+        PublicReason::AmbiguousRequest
+        | PublicReason::InsufficientScope
+        | PublicReason::NotAllowedHere
+        | PublicReason::ChallengeRequired
+        | PublicReason::RateLimited
+        | PublicReason::Unavailable => false,
+    }
+}
+
+/// A refused request, with all that answering it takes.
+struct Asked<'a> {
+    refusal: Refusal,
+    request: &'a Request<'a>,
+    voice: &'a Voice<'a>,
+    client: Client<'a>,
+    now: UnixMillis,
+}
+
+impl Asked<'_> {
+    /// As in mode `block`.
+    fn refuse(&self) -> Step {
+        Step::Deny(self.answer(self.refusal))
+    }
+
+    /// Another refusal than that of the requirement; the log names both.
+    fn refuse_for(&self, reason: Reason) -> Step {
+        let scheme = Scheme::None;
+        let answer = self.answer(Refusal { reason, scheme });
+        Step::Deny(Denial {
+            details: self.details(reason),
+            ..answer
+        })
+    }
+
+    fn answer(&self, refusal: Refusal) -> Denial {
+        refusal.answer(self.request.headers, self.voice)
+    }
+
+    /// A challenge in place of the refusal.
+    fn challenge(&self, status: u16, mut headers: Headers, body: String) -> Step {
+        let reason = Reason::ChallengeRequired;
+        headers.extend([
+            ("cache-control".into(), "no-store".into()),
+            ("x-content-type-options".into(), "nosniff".into()),
+            ("vary".into(), "accept".into()),
+        ]);
+        Step::Deny(Denial {
+            reason,
+            status,
+            headers,
+            body,
+            details: self.details(reason),
+            grpc_status: None,
+            edits: self.answer(self.refusal).edits,
+        })
+    }
+
+    fn details(&self, reason: Reason) -> String {
+        let (code, cause) = (reason.code(), self.refusal.reason.code());
+        let rule = self.voice.rule;
+        format!("keygate_denied{{reason={code},cause={cause},rule={rule}}}")
+    }
+
+    /// Whether a person sits in front of it who can be shown a page or sent elsewhere.
+    fn is_browser(&self) -> bool {
+        let accept = self.request.text("accept").to_ascii_lowercase();
+        matches!(self.request.method, "GET" | "HEAD") && accept.contains("text/html")
+    }
+}

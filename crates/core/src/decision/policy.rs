@@ -1,0 +1,220 @@
+//! The policy and its one verb: decide.
+
+use std::rc::Rc;
+
+use crate::answer::{Page, Refusal, Scheme, Voice};
+use crate::decision::carriers::Carriers;
+use crate::decision::facts::Facts;
+use crate::decision::grant::{Grant, Outcome};
+use crate::decision::index::Rules;
+use crate::decision::problem::Problem;
+use crate::decision::rule::Rule;
+use crate::decision::verdict::Redemption;
+use crate::decision::verdict::Verdict;
+use crate::http::edit::Edit;
+use crate::http::path::{Target, readable, readings};
+use crate::http::path_token::PathToken;
+use crate::http::request::{Header, Request};
+use crate::identity::IdentityHeaders;
+use crate::identity::assertion::Issuer;
+use crate::keys::failure_limit::FailureLimit;
+use crate::keys::service::KeyService;
+use crate::reason::Reason;
+use crate::time::UnixMillis;
+
+/// A whole configuration, checked.
+#[derive(Debug)]
+pub struct Policy {
+    /// The first that matches decides.
+    pub rules: Rules,
+    /// What holds when none matches.
+    pub unmatched: Unmatched,
+    /// Whom to ask about keys; present when a provider needs it.
+    pub key_service: Option<KeyService>,
+    /// Whether `%2F` may be in the path of a request that no rule matches.
+    pub allow_encoded_slash: bool,
+    /// Whether parameters behind `;` may be in the path of a request that no rule matches.
+    pub allow_path_parameters: bool,
+    /// How the upstream learns who calls.
+    pub identity: IdentityHeaders,
+    /// Names of path segments, and with `;` in front of their parameters, that carry
+    /// tokens: see [`crate::http::path_token`].
+    pub path_tokens: Rc<[String]>,
+    /// Where credentials may stand: none passes on, whichever rule a request matched.
+    pub carriers: Carriers,
+    /// The standard page of a refusal.
+    pub page: Rc<Page>,
+    /// Who vouches for it, towards an upstream that must not trust headers.
+    pub assertion: Option<Issuer>,
+    /// What the configuration says and hardly means, to be logged once. No message holds a
+    /// secret.
+    pub warnings: Vec<Problem>,
+    /// How many public-key signatures may turn out wrong at a worker.
+    pub signature_limit: FailureLimit,
+}
+
+/// What holds when no rule matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmatched {
+    /// The request is refused.
+    Deny,
+    /// The request passes.
+    Allow,
+}
+
+impl Policy {
+    /// Decides one request. Pure: the same arguments give the same verdict.
+    ///
+    /// `headers` are all of the request, pseudo-headers among them.
+    #[inline]
+    pub fn decide(&self, headers: &[Header], facts: &Facts<'_>) -> Verdict {
+        let refuse = |reason| {
+            let scheme = Scheme::None;
+            let voice = Voice {
+                page: Some(&self.page),
+                path_tokens: &self.path_tokens,
+                secret_parameters: &self.carriers.parameters,
+                ..Voice::default()
+            };
+            Verdict::Deny(Refusal { reason, scheme }.answer(headers, &voice))
+        };
+        let mut kept = String::new();
+        let request = match self.read(headers, &mut kept) {
+            Ok(request) => request,
+            Err(reason) => return refuse(reason),
+        };
+        let rule = match self.rule_for(&request) {
+            Ok(rule) => rule,
+            Err(reason) => return refuse(reason),
+        };
+        match (rule, self.unmatched) {
+            (Some(rule), _) => {
+                let verdict = rule.decide(&request, &self.identity, &self.carriers, facts);
+                match &self.assertion {
+                    Some(issuer) => self.vouch(issuer, verdict, &request, rule, facts.now),
+                    None => verdict,
+                }
+            }
+            (None, Unmatched::Allow) => {
+                let outcome = Outcome::Anonymous;
+                let mut strips = Vec::new();
+                self.carriers.strip(&[], &request, facts, &mut strips);
+                Verdict::Allow(Grant::new(&request, &self.identity, outcome, &strips, None))
+            }
+            (None, Unmatched::Deny) => refuse(Reason::NoRule),
+        }
+    }
+
+    /// The first rule for a request, if there is one.
+    ///
+    /// # Errors
+    /// [`Reason::AmbiguousPath`] where two readings of the path meet different rules: the server
+    /// behind may choose the other. Without a rule also [`Reason::EncodedSlash`] and
+    /// [`Reason::PathParameter`].
+    #[inline]
+    pub fn rule_for(&self, request: &Request<'_>) -> Result<Option<&Rule>, Reason> {
+        let rule = self.rules.find(request, &readable(request.target.path));
+        let target = &request.target;
+        match target.has_encoded_slash || target.has_parameters {
+            true => self.agreed(request, rule),
+            false => Ok(rule),
+        }
+    }
+
+    /// The rule that all readings of a path meet. Where `%2F` is refused anyway, nothing is
+    /// compared: a client could ask for a lot of work.
+    fn agreed<'r>(
+        &self,
+        request: &Request<'_>,
+        rule: Option<&'r Rule>,
+    ) -> Result<Option<&'r Rule>, Reason> {
+        let target = &request.target;
+        match (rule, self.unmatched) {
+            (Some(rule), _) if target.has_encoded_slash && !rule.allow_encoded_slash => {
+                return Ok(Some(rule));
+            }
+            (None, Unmatched::Allow) if target.has_encoded_slash && !self.allow_encoded_slash => {
+                return Err(Reason::EncodedSlash);
+            }
+            (_, _) => {}
+        }
+        let first = rule.map(std::ptr::from_ref);
+        for reading in readings(target.path).iter().skip(1) {
+            if self.rules.find(request, reading).map(std::ptr::from_ref) != first {
+                return Err(Reason::AmbiguousPath);
+            }
+        }
+        let refuses = target.has_parameters && !self.allow_path_parameters;
+        match (rule, self.unmatched) {
+            (None, Unmatched::Allow) if refuses => Err(Reason::PathParameter),
+            (_, _) => Ok(rule),
+        }
+    }
+
+    /// Reads a request as the rules see it: a token in a path segment is taken out, into
+    /// `kept` goes what stays of the target.
+    ///
+    /// # Errors
+    /// As [`Request::read`], and [`PathToken::find`] for the segment.
+    #[inline]
+    pub fn read<'a>(
+        &self,
+        headers: &'a [Header],
+        kept: &'a mut String,
+    ) -> Result<Request<'a>, Reason> {
+        let request = Request::read_beside(headers, &self.path_tokens)?;
+        let Some(token) = PathToken::find(&request.target, &self.path_tokens)? else {
+            return Ok(request);
+        };
+        *kept = token.without(&request.target);
+        let target = Target::parse(kept.as_bytes()).map_err(|_| Reason::AmbiguousPath)?;
+        let path_token = Some(token);
+        Ok(Request {
+            target,
+            path_token,
+            ..request
+        })
+    }
+
+    /// Adds the assertion to a grant with an identity. Where one is configured, none
+    /// passes without.
+    fn vouch(
+        &self,
+        issuer: &Issuer,
+        verdict: Verdict,
+        request: &Request<'_>,
+        rule: &Rule,
+        now: UnixMillis,
+    ) -> Verdict {
+        let mut grant = match verdict {
+            Verdict::Allow(grant) => grant,
+            Verdict::Redeem(redemption) => {
+                let Redemption { grant, .. } = *redemption;
+                return match self.vouch(issuer, Verdict::Allow(grant), request, rule, now) {
+                    Verdict::Allow(grant) => Verdict::Redeem(Box::new(Redemption {
+                        grant,
+                        ..*redemption
+                    })),
+                    verdict => verdict,
+                };
+            }
+            Verdict::Ask(_) | Verdict::Deny(_) | Verdict::Reply(_) => return verdict,
+        };
+        let Some(identity) = grant
+            .identity
+            .as_ref()
+            .filter(|_| issuer.is_for(&rule.name))
+        else {
+            return Verdict::Allow(grant);
+        };
+        let Some(token) = issuer.sign(identity, request, now) else {
+            let (reason, scheme) = (Reason::NoSigningKey, Scheme::None);
+            let refusal = Refusal { reason, scheme };
+            let voice = rule.voice(request.method);
+            return Verdict::Deny(refusal.answer(request.headers, &voice));
+        };
+        let name = self.identity.assertion.clone();
+        grant.edits.push(Edit::set(name, token));
+        Verdict::Allow(grant)
+    }
+}

@@ -1,0 +1,165 @@
+//! What a request must bring: one credential, or several put together.
+
+use std::rc::Rc;
+
+use crate::answer::{Refusal, Scheme};
+use crate::decision::facts::Facts;
+use crate::decision::provider::{Conclusion, Finding, Provider};
+use crate::http::request::Request;
+use crate::reason::Reason;
+use crate::signed_url::once_link::OnceLink;
+
+/// What a request must bring.
+#[derive(Debug)]
+pub enum Requirement {
+    /// Nothing at all.
+    Nothing,
+    /// A credential of this provider.
+    One(Rc<Provider>),
+    /// One of these.
+    Any(Vec<Requirement>),
+    /// Each of these.
+    All(Vec<Requirement>),
+}
+
+impl Requirement {
+    /// Whether what meets it can say who calls.
+    pub fn can_have_identity(&self) -> bool {
+        self.providers().iter().any(|it| it.has_identity())
+    }
+
+    /// Every provider that it names.
+    pub fn providers(&self) -> Vec<&Provider> {
+        match self {
+            Self::Nothing => Vec::new(),
+            Self::One(provider) => vec![provider],
+            Self::Any(members) | Self::All(members) => {
+                members.iter().flat_map(Self::providers).collect()
+            }
+        }
+    }
+
+    /// Whether the request brings what is required.
+    #[inline]
+    pub fn check<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Finding<'a> {
+        match self {
+            Self::Nothing => Finding {
+                conclusion: Conclusion::Met(None),
+                strips: Vec::new(),
+                once: None,
+                response_edits: Vec::new(),
+            },
+            Self::One(provider) => provider.check(request, facts),
+            Self::Any(members) | Self::All(members) => {
+                let findings = members.iter().map(|it| it.check(request, facts));
+                let findings = findings.collect();
+                if matches!(self, Self::Any(_)) {
+                    any(findings)
+                } else {
+                    all(findings)
+                }
+            }
+        }
+    }
+}
+
+/// One that is met is enough, unless another is ambiguous. The first that is met and says who
+/// calls decides that, and so a question about an earlier one comes before the account of a
+/// later one: what a cache holds must not change it. Where no other account is at stake, what
+/// is met needs no question. Of refusals, the first that saw a credential tells
+/// most, and one that has a challenge more than one that has none. All are looked at: each may
+/// have seen a key. A link that works once is used only where nothing else is met, and a key
+/// passes unchecked only where nothing is met at all.
+fn any(findings: Vec<Finding<'_>>) -> Finding<'_> {
+    let (mut strips, mut response_edits) = (Vec::new(), Vec::new());
+    let (mut named, mut ask, mut nameless) = (None, None, None);
+    let (mut for_once, mut unchecked, mut refused) = (None, None, None);
+    for finding in findings {
+        strips.extend(finding.strips);
+        response_edits.extend(finding.response_edits);
+        match (finding.conclusion, finding.once) {
+            (Conclusion::Refused(refusal), _) => {
+                let tells_more = |than: Refusal| weight(refusal) > weight(than);
+                if refused.is_none_or(tells_more) {
+                    refused = Some(refusal);
+                }
+            }
+            (found @ (Conclusion::Met(_) | Conclusion::Unchecked), Some(link)) => {
+                for_once = for_once.or(Some((found, link)));
+            }
+            (found @ Conclusion::Met(Some(_)), None) => named = named.or(Some(found)),
+            (found @ Conclusion::Met(None), None) => nameless = Some(found),
+            (found @ Conclusion::Ask(_), _) if named.is_none() => ask = ask.or(Some(found)),
+            (Conclusion::Ask(_), _) => {}
+            (Conclusion::Unchecked, None) => unchecked = Some(Conclusion::Unchecked),
+        }
+    }
+    let ambiguous = refused.filter(|it| it.reason == Reason::DuplicateCredential);
+    let first = match (ask, named, nameless) {
+        (None, named, nameless) => named.or(nameless),
+        (Some(_), None, Some(nameless)) => Some(nameless),
+        (ask @ Some(_), _, _) => ask,
+    };
+    let (conclusion, once) = match (ambiguous, first, for_once) {
+        (Some(refusal), ..) => (Some(Conclusion::Refused(refusal)), None),
+        (None, Some(first), _) => (Some(first), None),
+        (None, None, Some((found, link))) => (Some(found), Some(link)),
+        (None, None, None) => (unchecked.or(refused.map(Conclusion::Refused)), None),
+    };
+    // An empty list is refused by the configuration; here it lets nothing pass.
+    let Some(conclusion) = conclusion else {
+        return Finding::refused(Reason::NoRule, Scheme::None);
+    };
+    Finding {
+        conclusion,
+        strips,
+        once,
+        response_edits,
+    }
+}
+
+fn weight(refusal: Refusal) -> u8 {
+    match (refusal.reason, refusal.scheme) {
+        (Reason::DuplicateCredential, _) => 3,
+        (Reason::MissingCredential, Scheme::AppKey) => 1,
+        (Reason::MissingCredential, _) => 0,
+        _ => 2,
+    }
+}
+
+/// A refusal comes before a question: there is no use in asking. Of two links that work
+/// once only one could be used up.
+fn all(findings: Vec<Finding<'_>>) -> Finding<'_> {
+    let (mut strips, mut response_edits) = (Vec::new(), Vec::new());
+    let (mut identity, mut ask, mut refused) = (None, None, None);
+    let mut is_unchecked = false;
+    let mut once: Option<OnceLink> = None;
+    for finding in findings {
+        strips.extend(finding.strips);
+        response_edits.extend(finding.response_edits);
+        match finding.conclusion {
+            Conclusion::Met(more) => identity = identity.or(more),
+            Conclusion::Ask(lookup) => ask = ask.or(Some(lookup)),
+            Conclusion::Unchecked => is_unchecked = true,
+            Conclusion::Refused(refusal) => refused = refused.or(Some(refusal)),
+        }
+        if once.is_some() && finding.once.is_some() {
+            let (reason, scheme) = (Reason::DuplicateCredential, Scheme::SignedUrl);
+            refused = refused.or(Some(Refusal { reason, scheme }));
+        }
+        once = once.or(finding.once);
+    }
+    let conclusion = match (refused, ask, is_unchecked) {
+        (Some(refusal), ..) => Conclusion::Refused(refusal),
+        (None, Some(lookup), _) => Conclusion::Ask(lookup),
+        // Nobody else's account stands for it.
+        (None, None, true) => Conclusion::Unchecked,
+        (None, None, false) => Conclusion::Met(identity),
+    };
+    Finding {
+        conclusion,
+        strips,
+        once,
+        response_edits,
+    }
+}

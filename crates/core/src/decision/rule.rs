@@ -1,0 +1,342 @@
+//! One rule: whom it is for, what it requires, and what happens without.
+
+use std::rc::Rc;
+
+use crate::answer::{Authenticate, Page, Refusal, Scheme, Template, Voice};
+use crate::decision::carriers::Carriers;
+use crate::decision::challenge::{Challenge, Step};
+use crate::decision::facts::Facts;
+use crate::decision::grant::{Grant, Outcome};
+use crate::decision::provider::{Conclusion, Finding, Provider};
+use crate::decision::requirement::Requirement;
+use crate::decision::verdict::Redemption;
+use crate::decision::verdict::Verdict;
+use crate::http::credential::Carrier;
+use crate::http::edit::Strip;
+use crate::http::glob::{HostPattern, PathGlob, SplitPath};
+use crate::http::path::Target;
+use crate::http::referrer::{self, ReferrerPattern};
+use crate::http::request::Request;
+use crate::identity::scopes::Scopes;
+use crate::identity::{Identity, IdentityHeaders};
+use crate::reason::Reason;
+use crate::signed_url::once_link::OnceLink;
+
+/// What a request needs, and what happens without.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its name in logs, metrics and templates.
+    pub name: String,
+    /// Hosts that it is for; empty means all.
+    pub hosts: Vec<HostPattern>,
+    /// Paths that it is for.
+    pub path: PathGlob,
+    /// Methods that it is for; empty means all.
+    pub methods: Vec<String>,
+    /// Headers that a request must have; empty means none.
+    pub headers: Vec<HeaderMatch>,
+    /// Whether `%2F` may be in the path.
+    pub allow_encoded_slash: bool,
+    /// Whether parameters behind `;` may be in the path.
+    pub allow_path_parameters: bool,
+    /// From which pages a request may come; empty means from any, and from none.
+    pub allowed_referrers: Vec<ReferrerPattern>,
+    /// What a request must bring.
+    pub require: Requirement,
+    /// What its scopes must be; the first for the method decides, and without one the
+    /// method is refused. Empty means that any will do.
+    pub scopes: Vec<NeededScopes>,
+    /// How strictly.
+    pub mode: Mode,
+    /// Whether a CORS preflight passes without a credential: a browser sends none with it.
+    pub allow_preflight: bool,
+    /// The body of a refusal; without it the client's preference decides.
+    pub deny: Option<Rc<Template>>,
+    /// The standard page of a refusal.
+    pub page: Rc<Page>,
+    /// What a 401 asks for.
+    pub authenticate: Authenticate,
+    /// Where the links and sessions stand that it names: what is there does not pass on.
+    pub carriers: Vec<Carrier>,
+    /// Parameters that hold credentials of any rule: no answer repeats them.
+    pub secret_parameters: Rc<[String]>,
+    /// Names of the path segments that hold credentials of any rule: the same.
+    pub path_tokens: Rc<[String]>,
+}
+
+/// A header that a request must have.
+#[derive(Debug)]
+pub struct HeaderMatch {
+    /// Its name in lower case.
+    pub name: String,
+    /// The value of one of its occurrences; without it any value will do.
+    pub value: Option<String>,
+}
+
+/// What scopes a method needs.
+#[derive(Debug)]
+pub struct NeededScopes {
+    /// The methods; empty means all.
+    pub methods: Vec<String>,
+    /// The scopes.
+    pub need: Scopes,
+}
+
+/// How strictly a rule is kept.
+#[derive(Debug)]
+pub enum Mode {
+    /// Who does not meet it is refused.
+    Block,
+    /// Who does not meet it may pass a challenge instead.
+    Challenge(Challenge),
+    /// Everybody passes; the upstream learns what would have happened.
+    Simulate,
+    /// Everybody passes.
+    Off,
+}
+
+impl Rule {
+    /// Whether the rule is for this request, whose path in readable form is `path`. A
+    /// preflight that it allows is for the method that is asked for, and has none of the
+    /// headers.
+    #[inline]
+    pub fn matches(&self, request: &Request<'_>, path: &str) -> bool {
+        self.matches_split(request, &SplitPath::new(path))
+    }
+
+    /// The same for a path that other rules are compared with, too.
+    #[inline]
+    pub fn matches_split(&self, request: &Request<'_>, path: &SplitPath<'_>) -> bool {
+        let method = self.preflight(request).unwrap_or(request.method);
+        self.path.matches_split(path)
+            && (self.methods.is_empty() || self.methods.iter().any(|it| it == method))
+            && (self.hosts.is_empty() || self.hosts.iter().any(|it| it.matches(request.authority)))
+            && (self.preflight(request).is_some()
+                || self.headers.iter().all(|it| it.matches(request)))
+    }
+
+    /// The hosts under which an index files the rule; `""` stands for all others.
+    pub fn filed_hosts(&self) -> Vec<String> {
+        let exact: Option<Vec<String>> = self.hosts.iter().map(HostPattern::exact).collect();
+        exact
+            .filter(|it| !it.is_empty())
+            .unwrap_or_else(|| vec![String::new()])
+    }
+
+    /// Whether the rule lets one method do what it refuses another.
+    pub fn reads_method(&self) -> bool {
+        let by_scope = self.scopes.iter().any(|needed| !needed.methods.is_empty());
+        let providers = self.require.providers();
+        let by_provider = providers.iter().any(|provider| provider.reads_method());
+        !self.methods.is_empty() || self.allow_preflight || by_scope || by_provider
+    }
+
+    /// Decides a request that the rule is for.
+    #[inline]
+    pub fn decide<'a>(
+        &'a self,
+        request: &Request<'a>,
+        headers: &IdentityHeaders,
+        carriers: &'a Carriers,
+        facts: &Facts<'_>,
+    ) -> Verdict {
+        let deny = |refusal: Refusal| {
+            Verdict::Deny(refusal.answer(request.headers, &self.voice(request.method)))
+        };
+        if let Some(reason) = self.refuses_spelling(&request.target) {
+            let scheme = Scheme::None;
+            return deny(Refusal { reason, scheme });
+        }
+        // Left over in `simulate` and `off`, where it passes.
+        let has_parameters = request.target.has_parameters && !self.allow_path_parameters;
+        let grant = |outcome, mut strips: Vec<Strip<'a>>, identity: Option<Rc<Identity>>| {
+            carriers.strip(&self.carriers, request, facts, &mut strips);
+            let (outcome, identity) = match has_parameters {
+                true => (Outcome::WouldDeny(Reason::PathParameter), None),
+                false => (outcome, identity),
+            };
+            Grant::new(request, headers, outcome, &strips, identity)
+        };
+        let allow = |outcome, strips: Vec<Strip<'a>>| Verdict::Allow(grant(outcome, strips, None));
+        if matches!(self.mode, Mode::Off) {
+            return allow(Outcome::Anonymous, Vec::new());
+        }
+        if self.preflight(request).is_some() {
+            // No browser sends a credential with it; what is genuine stays here all the same.
+            let mut strips = self.require.check(request, facts).strips;
+            let providers = self.require.providers().into_iter();
+            strips.extend(
+                providers
+                    .flat_map(Provider::parameters)
+                    .map(Strip::Parameter),
+            );
+            return allow(Outcome::Anonymous, strips);
+        }
+        let Finding {
+            conclusion,
+            mut strips,
+            once,
+            response_edits,
+        } = self.judge(request, facts);
+        match conclusion {
+            Conclusion::Met(_) | Conclusion::Unchecked => {
+                if let Mode::Challenge(challenge) = &self.mode {
+                    strips.extend(challenge.strips(request));
+                }
+                let (outcome, identity) = match (&self.require, conclusion) {
+                    (Requirement::Nothing, _) => (Outcome::Anonymous, None),
+                    (_, Conclusion::Met(identity)) => (Outcome::Verified, identity),
+                    (_, _) => (Outcome::Unchecked, None),
+                };
+                let mut grant = grant(outcome, strips, identity);
+                // First, so that what is stricter about caches stands.
+                if !response_edits.is_empty() {
+                    grant.response_edits.splice(..0, response_edits);
+                }
+                match once {
+                    Some(link) => self.redeem(link, grant, request),
+                    None => Verdict::Allow(grant),
+                }
+            }
+            Conclusion::Ask(lookup) => Verdict::Ask(lookup),
+            // No challenge gives a scope; the answer says which are needed.
+            Conclusion::Refused(refusal)
+                if refusal.reason == Reason::InsufficientScope
+                    && !matches!(self.mode, Mode::Simulate) =>
+            {
+                deny(refusal)
+            }
+            Conclusion::Refused(refusal) => match &self.mode {
+                Mode::Simulate => allow(Outcome::WouldDeny(refusal.reason), strips),
+                Mode::Challenge(challenge) => match self.meet(challenge, refusal, request, facts) {
+                    // Who is cleared has no scopes: a key that lacks one is not to be left out.
+                    Step::Clear if !self.scopes.is_empty() => deny(Refusal {
+                        reason: Reason::InsufficientScope,
+                        scheme: Scheme::AppKey,
+                    }),
+                    Step::Clear => {
+                        strips.extend(challenge.strips(request));
+                        allow(Outcome::Cleared, strips)
+                    }
+                    Step::Reply(reply) => Verdict::Reply(reply),
+                    Step::Deny(denial) => Verdict::Deny(denial),
+                },
+                Mode::Block | Mode::Off => deny(refusal),
+            },
+        }
+    }
+
+    /// What the challenge makes of a refused request.
+    fn meet(
+        &self,
+        challenge: &Challenge,
+        refusal: Refusal,
+        request: &Request<'_>,
+        facts: &Facts<'_>,
+    ) -> Step {
+        let voice = self.voice(request.method);
+        challenge.meet(refusal, request, &voice, facts.client, facts.now)
+    }
+
+    /// A grant that holds if its link was not used before. In `simulate` no link is used up.
+    fn redeem(&self, link: OnceLink, grant: Grant, request: &Request<'_>) -> Verdict {
+        if matches!(self.mode, Mode::Simulate) {
+            return Verdict::Allow(grant);
+        }
+        let deny = |reason| {
+            let scheme = Scheme::SignedUrl;
+            Refusal { reason, scheme }.answer(request.headers, &self.voice(request.method))
+        };
+        if request.is_prefetch() {
+            return Verdict::Deny(deny(Reason::Prefetch));
+        }
+        Verdict::Redeem(Box::new(Redemption {
+            uses: request.method != "HEAD" || link.is_for_head,
+            link,
+            grant,
+            used: deny(Reason::LinkUsed),
+            unavailable: deny(Reason::KeyServiceUnavailable),
+        }))
+    }
+
+    /// Why the rule refuses how a path is spelled, whatever else the request brings.
+    ///
+    /// `%2F` is refused in every mode. A parameter passes in `simulate` and `off`, and is
+    /// counted.
+    pub fn refuses_spelling(&self, target: &Target<'_>) -> Option<Reason> {
+        let is_enforced = !matches!(self.mode, Mode::Simulate | Mode::Off);
+        if target.has_encoded_slash && !self.allow_encoded_slash {
+            return Some(Reason::EncodedSlash);
+        }
+        let refuses = target.has_parameters && !self.allow_path_parameters && is_enforced;
+        refuses.then_some(Reason::PathParameter)
+    }
+
+    /// The method that an allowed preflight asks for.
+    #[inline]
+    fn preflight<'a>(&self, request: &Request<'a>) -> Option<&'a str> {
+        self.allow_preflight.then(|| request.preflight())?
+    }
+
+    /// How a refusal for this method is to be put.
+    pub fn voice(&self, method: &str) -> Voice<'_> {
+        Voice {
+            rule: &self.name,
+            template: self.deny.as_deref(),
+            page: Some(&self.page),
+            authenticate: Some(&self.authenticate),
+            needed_scopes: self.needed_scopes(method),
+            secret_parameters: &self.secret_parameters,
+            path_tokens: &self.path_tokens,
+        }
+    }
+
+    /// Whether the request brings what the rule requires.
+    #[inline]
+    fn judge<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Finding<'a> {
+        let mut finding = self.require.check(request, facts);
+        let refused = |reason, scheme| Conclusion::Refused(Refusal { reason, scheme });
+        if !self.allowed_referrers.is_empty()
+            && let Err(reason) = referrer::check(&self.allowed_referrers, request)
+        {
+            finding.conclusion = refused(reason, Scheme::None);
+        } else if matches!(finding.conclusion, Conclusion::Unchecked) && !self.scopes.is_empty() {
+            // Its scopes are as unknown as its account.
+            finding.conclusion = refused(Reason::KeyServiceUnavailable, Scheme::AppKey);
+        } else if let Conclusion::Met(identity) = &finding.conclusion
+            && self.lacks_scopes(request.method, identity.as_deref())
+        {
+            finding.conclusion = refused(Reason::InsufficientScope, Scheme::AppKey);
+        }
+        finding
+    }
+
+    #[inline]
+    fn lacks_scopes(&self, method: &str, identity: Option<&Identity>) -> bool {
+        if self.scopes.is_empty() {
+            return false;
+        }
+        let granted = identity.map_or("", |it| &it.scopes);
+        let needed = self.needed_scopes(method);
+        !needed.is_some_and(|needed| needed.is_met_by(granted))
+    }
+
+    #[inline]
+    fn needed_scopes(&self, method: &str) -> Option<&Scopes> {
+        let is_for =
+            |it: &&NeededScopes| it.methods.is_empty() || it.methods.iter().any(|it| it == method);
+        self.scopes.iter().find(is_for).map(|it| &it.need)
+    }
+}
+
+impl HeaderMatch {
+    /// Whether a request has it.
+    #[inline]
+    pub fn matches(&self, request: &Request<'_>) -> bool {
+        let mut values = request.values(&self.name);
+        match &self.value {
+            None => values.next().is_some(),
+            Some(expected) => values.any(|value| value == expected.as_bytes()),
+        }
+    }
+}

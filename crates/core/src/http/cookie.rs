@@ -1,0 +1,47 @@
+//! Cookies of a request.
+
+use crate::http::request::Request;
+
+/// The values of every cookie of this name, in order. One pair of double quotes around a
+/// value is not part of it (RFC 6265 section 4.1.1).
+#[inline]
+pub fn cookie_values<'a>(request: &Request<'a>, name: &str) -> impl Iterator<Item = &'a [u8]> {
+    let pairs = request.values("cookie").flat_map(cookie_pairs);
+    pairs.filter_map(move |pair| cookie_value(pair, name))
+}
+
+/// Every `cookie` header, joined, without the pairs of these names; the others stay byte
+/// for byte. `None` when nothing is left.
+pub fn cookies_without(request: &Request<'_>, names: &[&str]) -> Option<Vec<u8>> {
+    let is_named = |pair: &[u8]| names.iter().any(|name| cookie_value(pair, name).is_some());
+    let kept: Vec<&[u8]> = request
+        .values("cookie")
+        .flat_map(cookie_pairs)
+        .filter(|pair| !is_named(pair) && !pair.trim_ascii().is_empty())
+        .map(<[u8]>::trim_ascii_start)
+        .collect();
+    (!kept.is_empty()).then(|| kept.join(&b"; "[..]))
+}
+
+#[inline]
+fn cookie_pairs(header: &[u8]) -> impl Iterator<Item = &[u8]> {
+    header.split(|&byte| byte == b';')
+}
+
+#[inline]
+fn cookie_value<'a>(pair: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let equals = pair.iter().position(|&byte| byte == b'=')?;
+    let (found, rest) = pair.split_at_checked(equals)?;
+    (found.trim_ascii() == name.as_bytes())
+        .then(|| rest.strip_prefix(b"=").map(<[u8]>::trim_ascii))?
+        .map(unquoted)
+}
+
+/// A value without one pair of double quotes around it.
+#[inline]
+pub(crate) fn unquoted(value: &[u8]) -> &[u8] {
+    let inner = value
+        .strip_prefix(b"\"")
+        .and_then(|it| it.strip_suffix(b"\""));
+    inner.unwrap_or(value)
+}

@@ -1,0 +1,135 @@
+//! What the edge and the key service say to each other, as JSON over HTTP.
+//!
+//! Every answer carries the marker header [`SERVICE_MARKER`]; an answer without
+//! it was made by something in between and counts as no answer at all.
+
+mod edge;
+mod incarnation;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+pub use self::incarnation::Incarnation;
+use crate::keys::app_key::KeyHash;
+use crate::time::{Millis, UnixMillis};
+
+/// Header name and value that only the key service sends.
+pub const SERVICE_MARKER: (&str, &str) = ("x-keygate-service", "1");
+
+/// Path of the lookup call.
+pub const LOOKUPS_PATH: &str = "/v1/lookups";
+
+/// Path of the change feed.
+pub const CHANGES_PATH: &str = "/v1/changes";
+
+/// Path of the call that uses up a link that works once.
+pub const LINK_USES_PATH: &str = "/v1/links/uses";
+
+/// Most hashes in one lookup.
+pub const MAX_LOOKUP: usize = 100;
+
+/// Most changes in one answer of the feed.
+pub const MAX_CHANGES: usize = 1000;
+
+/// How long the key service holds a poll of the feed at most.
+pub const MAX_WAIT: Millis = Millis::from_secs(5);
+
+/// Most bytes of an answer that the edge reads: 100 records of the largest kind.
+pub const MAX_ANSWER: usize = 2 * 1024 * 1024;
+
+/// `POST /v1/lookups`: which keys are these?
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LookupRequest {
+    /// 1 to 100 hashes.
+    pub hashes: Vec<KeyHash>,
+}
+
+/// The answer to a lookup.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct LookupResponse<Metadata = Box<RawValue>> {
+    /// Of which life of the database that epoch is; one value where a service says nothing.
+    #[serde(default)]
+    pub incarnation: Incarnation,
+    /// Sequence number of the newest change that the records already contain.
+    pub epoch: u64,
+    /// One entry for each known hash; a hash without an entry is unknown.
+    pub records: Vec<Record<Metadata>>,
+}
+
+/// What the edge must know of one key.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Record<Metadata = Box<RawValue>> {
+    /// Which key.
+    pub hash: KeyHash,
+    /// Its public id.
+    pub id: String,
+    /// Whose it is.
+    pub account: String,
+    /// Whether it may be used.
+    pub status: Status,
+    /// First instant at which it may not be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<UnixMillis>,
+    /// What it may do.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// From where it may be used; empty means from anywhere.
+    #[serde(default)]
+    pub allowed_ips: Vec<IpNet>,
+    /// From which pages it may be used; empty means from any, and from none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed_referrers: Vec<String>,
+    /// A JSON object for the upstream.
+    pub metadata: Metadata,
+}
+
+/// Whether a key may be used, expiry aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It may.
+    Active,
+    /// Its owner has switched it off.
+    Disabled,
+    /// It is dead for good.
+    Revoked,
+}
+
+/// `POST /v1/links/uses`: was this link used before? If not, it is now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkUseRequest {
+    /// 1 to 160 visible ASCII characters.
+    pub id: String,
+    /// Until when it must be remembered.
+    pub expires_at: UnixMillis,
+    /// Only tell, and use nothing up.
+    #[serde(default)]
+    pub peek: bool,
+}
+
+/// The answer to that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkUseResponse {
+    /// It was not used before.
+    pub first: bool,
+}
+
+/// `GET /v1/changes?after=N&incarnation=I&wait=1250ms`: what has changed since epoch N of that
+/// incarnation. While nothing has, the answer waits so long, [`MAX_WAIT`] at most.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangesResponse {
+    /// Of which life of the database the epoch is; one value where a service says nothing.
+    #[serde(default)]
+    pub incarnation: Incarnation,
+    /// The epoch after these changes: ask for what comes `after` it next.
+    pub epoch: u64,
+    /// The service cannot say what has changed: forget everything.
+    pub reset: bool,
+    /// There is more to fetch at once.
+    pub more: bool,
+    /// Hashes of the keys that changed, oldest first.
+    pub changed: Vec<KeyHash>,
+}

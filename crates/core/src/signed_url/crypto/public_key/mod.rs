@@ -1,0 +1,323 @@
+//! Signatures that the edge can check and not make, and what was checked already.
+
+mod check;
+#[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
+pub(crate) mod der;
+#[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
+pub(crate) mod ecdsa;
+#[cfg(feature = "formats-cloudfront")]
+mod modulus;
+#[cfg(feature = "formats-cloudfront")]
+pub(crate) mod rsa;
+mod seen;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::rc::Rc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use ed25519_dalek::{Signature, VerifyingKey};
+use sha2::{Digest, Sha256};
+
+pub use check::{Claim, first_true};
+pub use seen::Seen;
+
+use crate::secret::Fingerprint;
+
+/// A public key, of the algorithm that its own form says. The configuration may hold it in
+/// plain sight.
+#[derive(Clone)]
+pub struct PublicKey {
+    key: Key,
+    /// Tells keys apart in what is remembered.
+    id: [u8; 32],
+    seen: Rc<Seen>,
+}
+
+#[derive(Clone)]
+enum Key {
+    Ed25519(VerifyingKey),
+    #[cfg(feature = "formats-cloudfront")]
+    Rsa(Box<rsa::RsaKey>),
+    #[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
+    P256(Box<p256::ecdsa::VerifyingKey>),
+}
+
+/// What a public key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyKind {
+    /// RFC 8032.
+    Ed25519,
+    /// RFC 8017, 2048 to 4096 bits.
+    Rsa,
+    /// ECDSA on the curve P-256, FIPS 186-5.
+    P256,
+}
+
+/// How a signature is made and written. Which one counts, the configuration says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// RFC 8032, 64 bytes.
+    Ed25519,
+    /// RSASSA-PKCS1-v1_5 with SHA-1.
+    RsaSha1,
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    RsaSha256,
+    /// ECDSA with SHA-256, r ‖ s in 64 bytes: `ES256` of RFC 7518.
+    Es256,
+    /// ECDSA with SHA-1, in DER.
+    EcdsaSha1,
+    /// ECDSA with SHA-256, in DER.
+    EcdsaSha256,
+}
+
+impl KeyKind {
+    /// Its name, for messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ed25519 => "Ed25519",
+            Self::Rsa => "RSA",
+            Self::P256 => "P-256",
+        }
+    }
+}
+
+/// Why a text is no public key.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PublicKeyError {
+    /// Neither PEM nor base64 of a key that this build knows.
+    #[error(
+        "is no public key: give PEM (BEGIN PUBLIC KEY) of an Ed25519, RSA or P-256 key, \
+         or the 32 bytes of an Ed25519 key in base64"
+    )]
+    Form,
+    /// An RSA key that is weak, or that takes too long.
+    #[error("is an RSA key out of bounds: take 2048 to 4096 bits and the exponent 65537")]
+    Rsa,
+}
+
+impl PublicKey {
+    /// Reads PEM of a SubjectPublicKeyInfo (RFC 8410 for Ed25519, RFC 3279 for RSA,
+    /// RFC 5480 for P-256) or of PKCS #1 (`BEGIN RSA PUBLIC KEY`), or the 32 bytes of an
+    /// Ed25519 key in base64 or base64url.
+    ///
+    /// # Errors
+    /// [`PublicKeyError`] for anything else, weak keys among it.
+    pub fn parse(text: &str, seen: &Rc<Seen>) -> Result<Self, PublicKeyError> {
+        let key = Key::parse(text)?;
+        Ok(Self {
+            id: key.id(),
+            key,
+            seen: Rc::clone(seen),
+        })
+    }
+
+    /// Whether it is the same key.
+    pub fn is(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+
+    /// Names the key.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.id)
+    }
+
+    /// What it is for.
+    pub fn kind(&self) -> KeyKind {
+        match self.key {
+            Key::Ed25519(_) => KeyKind::Ed25519,
+            #[cfg(feature = "formats-cloudfront")]
+            Key::Rsa(_) => KeyKind::Rsa,
+            #[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
+            Key::P256(_) => KeyKind::P256,
+        }
+    }
+
+    /// Whether this key made an Ed25519 signature of `message`, put together from `parts`:
+    /// see [`PublicKey::verify_as`].
+    #[cfg(any(test, feature = "tools"))]
+    pub fn verify(&self, parts: &[&[u8]], signature: &[u8]) -> bool {
+        self.verify_as(Scheme::Ed25519, parts, signature)
+    }
+
+    /// Whether this key signed `message`, put together from `parts`, in this way; never in
+    /// one that is not of its kind. Without bounds: what clients send, [`PublicKey::check`]
+    /// checks.
+    #[cfg(any(test, feature = "tools"))]
+    pub fn verify_as(&self, scheme: Scheme, parts: &[&[u8]], signature: &[u8]) -> bool {
+        let claim = seen::Claim {
+            key: self.id,
+            scheme: scheme.code(),
+            message: parts,
+            signature,
+        };
+        self.seen.or_check(&claim, |message| {
+            self.key.is_signed(scheme, message, signature)
+        })
+    }
+
+    /// Stands for a claim in what is remembered.
+    fn digest(&self, scheme: Scheme, message: &[&[u8]], signature: &[u8]) -> [u8; 32] {
+        let claim = seen::Claim {
+            key: self.id,
+            scheme: scheme.code(),
+            message,
+            signature,
+        };
+        claim.digest()
+    }
+}
+
+impl Scheme {
+    /// Tells it apart in what is remembered.
+    fn code(self) -> u8 {
+        match self {
+            Self::Ed25519 => 1,
+            Self::RsaSha1 => 2,
+            Self::RsaSha256 => 3,
+            Self::Es256 => 4,
+            Self::EcdsaSha1 => 5,
+            Self::EcdsaSha256 => 6,
+        }
+    }
+}
+
+impl Key {
+    fn parse(text: &str) -> Result<Self, PublicKeyError> {
+        if let Some(der) = pem(text, "PUBLIC KEY") {
+            return match der.strip_prefix(ED25519_SPKI) {
+                Some(bytes) => Self::ed25519(bytes),
+                None => Self::from_spki(&der),
+            };
+        }
+        #[cfg(feature = "formats-cloudfront")]
+        if let Some(der) = pem(text, "RSA PUBLIC KEY") {
+            return rsa::RsaKey::from_pkcs1(&der).map(|it| Self::Rsa(Box::new(it)));
+        }
+        let text = text.trim();
+        let bytes = STANDARD.decode(text).ok();
+        let bytes = bytes.or_else(|| URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok());
+        Self::ed25519(&bytes.ok_or(PublicKeyError::Form)?)
+    }
+
+    fn ed25519(bytes: &[u8]) -> Result<Self, PublicKeyError> {
+        let bytes = <&[u8; 32]>::try_from(bytes).map_err(|_| PublicKeyError::Form)?;
+        let key = VerifyingKey::from_bytes(bytes).ok();
+        key.filter(|it| !it.is_weak())
+            .map(Self::Ed25519)
+            .ok_or(PublicKeyError::Form)
+    }
+
+    /// `SubjectPublicKeyInfo` of RFC 5280 section 4.1.
+    #[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
+    fn from_spki(der: &[u8]) -> Result<Self, PublicKeyError> {
+        let read = || {
+            let mut outer = der::Der::new(der);
+            let mut info = outer.sequence()?;
+            let parts = (info.take(der::SEQUENCE)?, info.bits()?);
+            info.end()?;
+            outer.end()?;
+            Some(parts)
+        };
+        match read().ok_or(PublicKeyError::Form)? {
+            #[cfg(feature = "formats-cloudfront")]
+            (rsa::RSA_ENCRYPTION, key) => {
+                rsa::RsaKey::from_pkcs1(key).map(|it| Self::Rsa(Box::new(it)))
+            }
+            (ecdsa::EC_P256, point) => ecdsa::key(point)
+                .map(|it| Self::P256(Box::new(it)))
+                .ok_or(PublicKeyError::Form),
+            _ => Err(PublicKeyError::Form),
+        }
+    }
+
+    #[cfg(not(any(feature = "formats-cloudfront", feature = "formats-standards")))]
+    fn from_spki(_: &[u8]) -> Result<Self, PublicKeyError> {
+        Err(PublicKeyError::Form)
+    }
+
+    fn id(&self) -> [u8; 32] {
+        let digest = Sha256::new();
+        match self {
+            Self::Ed25519(key) => digest.chain_update([1]).chain_update(key.as_bytes()),
+            #[cfg(feature = "formats-cloudfront")]
+            Self::Rsa(key) => digest.chain_update([2]).chain_update(key.bytes()),
+            #[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
+            Self::P256(key) => digest
+                .chain_update([3])
+                .chain_update(key.to_sec1_point(true).as_bytes()),
+        }
+        .finalize()
+        .into()
+    }
+
+    /// Whether a signature has the form that this key gives in this scheme: cheap, unlike
+    /// [`Self::is_signed`].
+    fn fits(&self, scheme: Scheme, signature: &[u8]) -> bool {
+        match (self, scheme) {
+            (Self::Ed25519(_), Scheme::Ed25519) => signature.len() == Signature::BYTE_SIZE,
+            #[cfg(feature = "formats-cloudfront")]
+            (Self::Rsa(key), Scheme::RsaSha1 | Scheme::RsaSha256) => key.fits(signature),
+            #[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
+            (Self::P256(_), Scheme::Es256) => ecdsa::fits(signature),
+            #[cfg(feature = "formats-cloudfront")]
+            (Self::P256(_), Scheme::EcdsaSha1 | Scheme::EcdsaSha256) => {
+                ecdsa::from_der(signature).is_some_and(|it| ecdsa::fits(&it))
+            }
+            _ => false,
+        }
+    }
+
+    fn is_signed(&self, scheme: Scheme, message: &[u8], signature: &[u8]) -> bool {
+        match (self, scheme) {
+            (Self::Ed25519(key), Scheme::Ed25519) => Signature::from_slice(signature)
+                .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok()),
+            #[cfg(feature = "formats-cloudfront")]
+            (Self::Rsa(key), Scheme::RsaSha1) => key.is_signed(rsa::Hash::Sha1, message, signature),
+            #[cfg(feature = "formats-cloudfront")]
+            (Self::Rsa(key), Scheme::RsaSha256) => {
+                key.is_signed(rsa::Hash::Sha256, message, signature)
+            }
+            #[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
+            (Self::P256(key), Scheme::Es256) => {
+                ecdsa::is_signed(key, &Sha256::digest(message), signature)
+            }
+            #[cfg(feature = "formats-cloudfront")]
+            (Self::P256(key), Scheme::EcdsaSha1 | Scheme::EcdsaSha256) => {
+                let hash = match scheme {
+                    Scheme::EcdsaSha1 => rsa::Hash::Sha1,
+                    _ => rsa::Hash::Sha256,
+                };
+                ecdsa::from_der(signature)
+                    .is_some_and(|it| ecdsa::is_signed(key, &hash.of(message), &it))
+            }
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({:?})", self.kind())
+    }
+}
+
+/// The algorithm identifier of RFC 8410 section 4, in DER, before the 32 bytes.
+const ED25519_SPKI: &[u8] = &[
+    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
+];
+
+/// The bytes between the lines of PEM (RFC 7468) with this label.
+fn pem(text: &str, label: &str) -> Option<Vec<u8>> {
+    let inner = text.trim().strip_prefix("-----BEGIN ")?;
+    let inner = inner.strip_prefix(label)?.strip_prefix("-----")?;
+    let inner = inner.strip_suffix("-----")?.strip_suffix(label)?;
+    let inner = inner.strip_suffix("-----END ")?;
+    let inner: String = inner
+        .chars()
+        .filter(|it| !it.is_ascii_whitespace())
+        .collect();
+    STANDARD.decode(inner).ok()
+}

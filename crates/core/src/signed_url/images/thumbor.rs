@@ -1,0 +1,128 @@
+//! thumbor's signed paths: `/<mac>/<options>/<image>`.
+//!
+//! Source: thumbor's documents on security, and libthumbor. The MAC is HMAC-SHA1 over the
+//! path behind it without the first `/`, in base64url with padding. Such a link never ends.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE;
+
+use crate::http::parameter::decode_token;
+use crate::http::path::{canonical, readable};
+use crate::http::request::Request;
+use crate::reason::Reason;
+use crate::secret::KeyRing;
+use crate::signed_url::facts::LinkFacts;
+use crate::signed_url::format::{Format, Link};
+use crate::signed_url::images::imgproxy::Forward;
+use crate::signed_url::parts::first_segment;
+use crate::signed_url::parts::hmac_key::HmacKey;
+#[cfg(feature = "tools")]
+use crate::signed_url::parts::{near, told};
+#[cfg(feature = "tools")]
+use crate::signed_url::sign::{Order, SignError, Signed};
+
+/// How links of one provider are checked and made.
+#[derive(Clone, Debug)]
+pub struct Thumbor {
+    /// The secrets; the first signs.
+    pub ring: KeyRing<HmacKey>,
+    /// The path in front of the MAC; ends with `/`.
+    pub prefix: String,
+    /// What becomes of the MAC behind us.
+    pub forward: Forward,
+}
+
+impl Format for Thumbor {
+    fn verify<'a>(
+        &'a self,
+        request: &Request<'a>,
+        facts: &LinkFacts<'_>,
+    ) -> Result<Link<'a>, Reason> {
+        let found = first_segment::find(&request.target, &self.prefix)?;
+        let mac = decode(found.segment)?;
+        // A query is not signed, and thumbor reads none.
+        let is_signed = request.target.query.is_none()
+            && spellings(found.rest).iter().any(|path| {
+                let mut keys = self.ring.current(facts.now);
+                keys.any(|it| it.key.verify(path.as_bytes(), &mac))
+            });
+        if !is_signed {
+            return Err(Reason::WrongSignature);
+        }
+        Ok(Link {
+            strips: self.forward.strips(found),
+            ..Link::new([], None)
+        })
+    }
+
+    fn parameters(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    #[cfg(feature = "tools")]
+    fn sign(&self, order: &Order<'_>) -> Result<Signed, SignError> {
+        order.only("thumbor", &[])?;
+        let rest = order.target.whole.strip_prefix(self.prefix.as_str());
+        let rest = rest.filter(|it| !it.is_empty() && !it.contains('?'));
+        let rest = rest.ok_or_else(|| {
+            let message = format!("the path must lie below {}, without a query", self.prefix);
+            SignError::new(message)
+        })?;
+        let rest = canonical(rest);
+        let key = self.ring.current(order.now).next();
+        let mac = key.ok_or_else(told::no_key)?.key.sign(rest.as_bytes());
+        let mac = URL_SAFE.encode(mac);
+        Ok(Signed {
+            url: format!("{}{}{mac}/{rest}", order.origin, self.prefix),
+            ..Signed::default()
+        })
+    }
+
+    #[cfg(feature = "tools")]
+    fn explain(&self, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
+        let found = first_segment::find(&request.target, &self.prefix);
+        let mac = found.and_then(|it| Ok((it, decode(it.segment)?)));
+        let mut steps = vec![match &mac {
+            Ok(_) => format!("the segment behind {}: a signature", self.prefix),
+            Err(reason) => format!("the segment behind {}: {}", self.prefix, reason.code()),
+        }];
+        steps.push(crate::signed_url::parts::rings::ring(&self.ring, facts.now));
+        let verified = self.verify(request, facts);
+        if let (Ok((found, mac)), true) = (mac, told::is_unsigned(&verified)) {
+            if request.target.query.is_some() {
+                steps.push("what differs: there is a query, which nothing signs".to_owned());
+            }
+            let right = spellings(found.rest).into_iter().map(|it| (None, it));
+            let with_slash = (Some("the path with its first slash"), found.rest.to_owned());
+            let near = near::targets(found.rest)
+                .into_iter()
+                .map(|(what, it)| (Some(what), it.trim_start_matches('/').to_owned()))
+                .chain([with_slash])
+                .map(|(what, it)| (what.map(str::to_owned), it));
+            let guesses: Vec<_> = right.chain(near).collect();
+            let signs = |key: &HmacKey, it: &String| key.verify(it.as_bytes(), &mac);
+            steps.extend(told::found(&self.ring, facts.now, &guesses, signs));
+        }
+        steps
+    }
+}
+
+/// All of the 20 bytes, padded. `unsafe` is none.
+fn decode(segment: &str) -> Result<Vec<u8>, Reason> {
+    let mac = URL_SAFE.decode(decode_token(segment)?).ok();
+    mac.filter(|it| it.len() == 20)
+        .ok_or(Reason::MalformedCredential)
+}
+
+/// The path without its first slash as it arrived, in its canonical spelling and decoded:
+/// thumbor takes more than one.
+fn spellings(rest: &str) -> Vec<String> {
+    let rest = rest.strip_prefix('/').unwrap_or(rest);
+    let mut all = vec![
+        rest.to_owned(),
+        canonical(rest).into_owned(),
+        readable(rest).into_owned(),
+    ];
+    all.dedup();
+    all
+}

@@ -1,0 +1,60 @@
+//! A signature in the first segment of the path, or the first behind a fixed prefix.
+
+use crate::http::path::Target;
+use crate::reason::Reason;
+
+/// The segment, and what stands around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FirstSegment<'a> {
+    /// The path up to it; ends with `/`.
+    pub before: &'a str,
+    /// The segment, still percent-encoded.
+    pub segment: &'a str,
+    /// The path behind it; begins with `/`.
+    pub rest: &'a str,
+    /// The target behind it, query included.
+    pub tail: &'a str,
+}
+
+/// Splits a target behind `prefix`, which ends with `/`.
+///
+/// # Errors
+/// [`Reason::MissingCredential`] for a path that is not below the prefix, or has nothing
+/// behind the segment.
+pub fn find<'a>(target: &Target<'a>, prefix: &str) -> Result<FirstSegment<'a>, Reason> {
+    let split = || {
+        let below = target.path.strip_prefix(prefix)?;
+        let (segment, _) = below.split_once('/')?;
+        let end = prefix.len().checked_add(segment.len())?;
+        Some(FirstSegment {
+            before: target.whole.get(..prefix.len())?,
+            segment,
+            rest: target.path.get(end..)?,
+            tail: target.whole.get(end..)?,
+        })
+    };
+    split().ok_or(Reason::MissingCredential)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_split_around_the_segment_behind_the_prefix() {
+        for (target, prefix, expected) in [
+            ("/S/a/b?c", "/", Some(("/", "S", "/a/b", "/a/b?c"))),
+            ("/p/S/a", "/p/", Some(("/p/", "S", "/a", "/a"))),
+            ("/S/", "/", Some(("/", "S", "/", "/"))),
+            ("/S", "/", None),
+            ("/p/S", "/p/", None),
+            ("/q/S/a", "/p/", None),
+            ("/S?/a", "/", None),
+        ] {
+            let parsed = Target::parse(target.as_bytes()).unwrap();
+            let found = find(&parsed, prefix).ok();
+            let parts = found.map(|it| (it.before, it.segment, it.rest, it.tail));
+            assert_eq!(parts, expected, "{target}");
+        }
+    }
+}

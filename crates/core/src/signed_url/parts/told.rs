@@ -1,0 +1,93 @@
+//! What the formats say alike when they explain a link, and where they put a token.
+
+#[cfg(feature = "formats-cdn")]
+use crate::http::request::Request;
+use crate::reason::Reason;
+use crate::secret::KeyRing;
+#[cfg(feature = "formats-cdn")]
+use crate::signed_url::carrier::Carrier;
+use crate::signed_url::sign::SignError;
+use crate::time::UnixMillis;
+
+/// Something that a signer may have signed; without a name it is what should be.
+pub type Guess<M> = (Option<String>, M);
+
+/// Which of the guesses one of the secrets signed.
+pub fn found<K, M>(
+    ring: &KeyRing<K>,
+    now: UnixMillis,
+    guesses: &[Guess<M>],
+    signed: impl Fn(&K, &M) -> bool,
+) -> Vec<String> {
+    let found = guesses.iter().find_map(|(what, message)| {
+        let entry = ring.0.iter().find(|it| signed(&it.key, message))?;
+        Some((what, entry))
+    });
+    let Some((what, entry)) = found else {
+        return vec![
+            "what was signed cannot be told: another path, other parameters or another secret"
+                .to_owned(),
+        ];
+    };
+    let id = &entry.id;
+    let mut told = vec![format!("it was signed with the secret \"{id}\"")];
+    if !entry.is_current(now) {
+        told.push(format!(
+            "what differs: the secret \"{id}\" does not count at this time (not_before, not_after)"
+        ));
+    }
+    told.extend(
+        what.iter()
+            .map(|it| format!("what differs: signed was {it}")),
+    );
+    told
+}
+
+/// Whether it is worth while to look for what was signed.
+pub fn is_unsigned<T>(verified: &Result<T, Reason>) -> bool {
+    matches!(verified, Err(Reason::WrongSignature))
+}
+
+/// Where a token may stand, and whether one does.
+#[cfg(feature = "formats-cdn")]
+pub fn places(carriers: &[Carrier], request: &Request<'_>) -> Vec<String> {
+    let place = |carrier: &Carrier| {
+        let found = crate::signed_url::carrier::find(std::slice::from_ref(carrier), request);
+        let is_there = match found {
+            Ok(_) => "a token",
+            Err(Reason::MissingCredential) => "no token",
+            Err(_) => "a token that cannot be read, or two",
+        };
+        let kind = match carrier {
+            Carrier::Query(_) => "parameter",
+            Carrier::Header(_) => "header",
+            Carrier::Cookie(_) => "cookie",
+            Carrier::Path(_) | Carrier::PathParameter(_) => "segment of the path",
+        };
+        format!("{kind} \"{}\": {is_there}", carrier.name())
+    };
+    carriers.iter().map(place).collect()
+}
+
+/// Near times in ten digits, each with what differs.
+#[cfg(feature = "formats-cdn")]
+pub fn times(shown: UnixMillis) -> impl Iterator<Item = (String, String)> {
+    let near = (1..=3600).flat_map(move |off| {
+        let shown = shown.as_secs();
+        [shown.saturating_add(off), shown.saturating_sub(off)]
+    });
+    near.map(|it| {
+        let what = format!("the time {it} instead of the one that the link shows");
+        (what, it.to_string())
+    })
+}
+
+/// What a signer is told when no secret counts.
+pub fn no_key() -> SignError {
+    SignError::new("there is no secret that counts now")
+}
+
+/// What a signer is told when the link would live for ever.
+pub fn no_end() -> SignError {
+    SignError::new("the link must say when it ends")
+}

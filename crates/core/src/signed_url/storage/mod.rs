@@ -1,0 +1,4 @@
+//! Formats of object stores.
+
+pub mod azure_sas;
+pub mod s3;

@@ -1,0 +1,13 @@
+//! Texts and their encodings. It knows nothing of HTTP or secrets.
+
+pub mod base62;
+pub(crate) mod cut;
+pub(crate) mod hex;
+pub(crate) mod html;
+pub mod json;
+#[cfg(any(
+    feature = "formats-cdn",
+    feature = "formats-storage",
+    feature = "formats-standards"
+))]
+pub(crate) mod sorted;
