@@ -15,9 +15,11 @@ use crate::secret::KeyRing;
 use crate::signed_url::carrier::{self, Carrier};
 use crate::signed_url::facts::LinkFacts;
 use crate::signed_url::format::{Format, Link};
+#[cfg(feature = "tools")]
 use crate::signed_url::parts::deliver::deliver;
 use crate::signed_url::parts::hmac_key::{HmacHash, HmacKey};
 use crate::signed_url::parts::lifetime::Lifetime;
+#[cfg(feature = "tools")]
 use crate::signed_url::parts::{near, told};
 use crate::signed_url::parts::{spelling, ten_digits};
 #[cfg(feature = "tools")]

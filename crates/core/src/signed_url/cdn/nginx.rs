@@ -28,6 +28,7 @@ use crate::signed_url::parts::lifetime::Lifetime;
 use crate::signed_url::parts::md5_sum::{is_equal, md5};
 #[cfg(feature = "tools")]
 use crate::signed_url::parts::ten_digits::write;
+#[cfg(feature = "tools")]
 use crate::signed_url::parts::told;
 use crate::signed_url::parts::{first_segment, ten_digits};
 #[cfg(feature = "tools")]

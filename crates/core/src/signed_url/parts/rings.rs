@@ -1,6 +1,5 @@
 //! The secrets of a ring, as several formats use them.
 
-#[cfg(feature = "tools")]
 use crate::secret::KeyRing;
 use crate::time::UnixMillis;
 
