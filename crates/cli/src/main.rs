@@ -18,7 +18,6 @@ mod link;
 mod output;
 mod policy_file;
 mod provider;
-mod reasons;
 mod schema;
 mod secret;
 mod serve;

@@ -14,8 +14,8 @@ use keygate_core::time::{Millis, UnixMillis};
 
 use crate::error::CliError;
 use crate::link::{check, headers, parse_time, split_url, time_or_now};
+use crate::output;
 use crate::provider::{self, Links};
-use crate::{output, reasons};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -193,7 +193,7 @@ fn warn(links: &Links, args: &Args, signed: &Signed, now: UnixMillis) -> Result<
     let at = args.not_before.map_or(now, |it| it.max(now));
     let checked = check(links, &request, client, at)?;
     if let Err(reason) = checked.told {
-        let told = reasons::explain(reason);
+        let told = reason.explanation();
         eprintln!(
             "warning: this provider would refuse it: {}: {told}",
             reason.code()
@@ -211,7 +211,7 @@ fn warn(links: &Links, args: &Args, signed: &Signed, now: UnixMillis) -> Result<
     let is_of_path = |it: Reason| it.public() == PublicReason::AmbiguousRequest;
     if let Some((reason, told)) = refused.filter(|(it, _)| is_of_path(*it) || *it == Reason::NoRule)
     {
-        let why = reasons::explain(reason);
+        let why = reason.explanation();
         eprintln!("warning: the policy would refuse it: {told}: {why}");
     }
     Ok(())

@@ -11,7 +11,6 @@ use crate::explain::request::add;
 use crate::link::{Checked, check, headers, parse_address, parse_time, time_or_now};
 use crate::output;
 use crate::provider::{self, Links};
-use crate::reasons::explain;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -114,7 +113,11 @@ fn print(
     let by_filter = decided.and_then(|it| it.refused);
     let by_link = checked.told.as_ref().err().copied();
     if let Some(reason) = by_filter.or(by_link) {
-        output::line(&format!("refused: {}: {}", reason.code(), explain(reason)))?;
+        output::line(&format!(
+            "refused: {}: {}",
+            reason.code(),
+            reason.explanation()
+        ))?;
     }
     match &checked.told {
         Ok(link) => {
@@ -138,7 +141,7 @@ fn print(
             output::line(&format!(
                 "  the link: {}: {}",
                 reason.code(),
-                explain(*reason)
+                reason.explanation()
             ))?;
         }
         Err(_) => {}

@@ -1,78 +1,244 @@
-//! Every way to refuse, in one enum: the precise reason for metrics and logs, and
-//! beside it the coarse one that a client may read.
+//! Every way to refuse, one row each: the precise reason for metrics and logs, what a client
+//! may know of it, and what an operator does about it.
+//!
+//! A new reason is a row of [`Reason`]'s table and the place that refuses. `docs/reasons.md`
+//! and the command line read the table.
 
-/// Why a request is refused. The name is stable: dashboards and scripts know it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Reason {
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $code:literal => $public:ident {
+        cause: $cause:literal,
+        remedy: $remedy:literal,
+    })*) => {
+        /// Why a request is refused. The code is stable: dashboards and scripts know it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Reason {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Reason {
+            /// All reasons, in the order of the table.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The stable name, for `%RESPONSE_CODE_DETAILS%`, metrics and the upstream.
+            pub fn code(self) -> &'static str {
+                match self {
+                    $(Self::$name => $code,)*
+                }
+            }
+
+            /// What a client may know of it.
+            pub fn public(self) -> PublicReason {
+                match self {
+                    $(Self::$name => PublicReason::$public,)*
+                }
+            }
+
+            /// What happened, for an operator: no secret, and no MAC that would be right.
+            #[cfg(feature = "tools")]
+            pub fn cause(self) -> &'static str {
+                match self {
+                    $(Self::$name => $cause,)*
+                }
+            }
+
+            /// What an operator or a signer does about it.
+            #[cfg(feature = "tools")]
+            pub fn remedy(self) -> &'static str {
+                match self {
+                    $(Self::$name => $remedy,)*
+                }
+            }
+
+            /// Cause and remedy in one sentence.
+            #[cfg(feature = "tools")]
+            pub fn explanation(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!($cause, ": ", $remedy),)*
+                }
+            }
+        }
+    };
+}
+
+reasons! {
     /// The method, the path or the host of the request is missing, duplicate or malformed.
-    UnreadableRequest,
+    UnreadableRequest = "unreadable_request" => AmbiguousRequest {
+        cause: "the method, the path or the host is missing, duplicate or malformed",
+        remedy: "a host is a name or [IPv6], then nothing or a port; a method is 1 to 24 of A to Z \
+            and -",
+    }
     /// The path can be read in more than one way.
-    AmbiguousPath,
+    AmbiguousPath = "ambiguous_path" => AmbiguousRequest {
+        cause: "the path can be read in more than one way: dot segments, \"//\", \"\\\", double \
+            encoding, not UTF-8 when decoded, or readings that meet different rules",
+        remedy: "send the path in its plain form, or give both readings the same rule",
+    }
     /// `%2F` in the path of a rule that does not allow it.
-    EncodedSlash,
+    EncodedSlash = "encoded_slash" => AmbiguousRequest {
+        cause: "the path holds %2F, and the rule does not allow it",
+        remedy: "see allow_encoded_slash",
+    }
     /// A parameter behind `;` in the path of a rule that does not allow it.
-    PathParameter,
+    PathParameter = "path_parameter" => AmbiguousRequest {
+        cause: "the path holds a parameter behind \";\" or %3B, and the rule does not allow it",
+        remedy: "see allow_path_parameters",
+    }
     /// An unreserved character of the path is percent-encoded: the proxy does not normalize.
-    NotNormalized,
+    NotNormalized = "not_normalized" => AmbiguousRequest {
+        cause: "the path holds a letter, a digit or one of -._~ percent-encoded. An Envoy that \
+            normalizes paths never sends that",
+        remedy: "set normalize_path: true",
+    }
     /// The path has too many bytes or segments.
-    PathTooLong,
+    PathTooLong = "path_too_long" => AmbiguousRequest {
+        cause: "the path has more than 8192 bytes or 256 segments",
+        remedy: "shorten the path; the bound is fixed",
+    }
     /// No rule matches.
-    NoRule,
+    NoRule = "no_rule" => NotAllowedHere {
+        cause: "no rule matches, and unmatched is \"deny\"",
+        remedy: "add a rule for this host, path and method",
+    }
     /// No credential at all.
-    MissingCredential,
+    MissingCredential = "missing_credential" => MissingCredential {
+        cause: "the request has no credential where one is expected",
+        remedy: "see the provider's carriers: a link may have lost its query, or a key be in another \
+            header",
+    }
     /// Two credentials, or one of them twice.
-    DuplicateCredential,
+    DuplicateCredential = "duplicate_credential" => AmbiguousRequest {
+        cause: "the request has a credential more than once, or two of them",
+        remedy: "send one credential in one place",
+    }
     /// A credential that is not of the form it should have.
-    MalformedCredential,
+    MalformedCredential = "malformed_credential" => InvalidCredential {
+        cause: "the credential is malformed",
+        remedy: "a link needs each part of its format once and in its place; a key needs its prefix, \
+            length and checksum",
+    }
     /// A signature that no current secret of the ring makes.
-    WrongSignature,
+    WrongSignature = "wrong_signature" => InvalidCredential {
+        cause: "no given secret signed this link for this request",
+        remedy: "compare the secret, the path and query as the filter sees them, and what else the \
+            format signs",
+    }
     /// A credential that no secret can have made: none of its ring counts now.
-    NoCurrentSecret,
+    NoCurrentSecret = "no_current_secret" => InvalidCredential {
+        cause: "no secret of its ring is valid at this time",
+        remedy: "see not_before and not_after in the policy",
+    }
     /// A signature from a future beyond the allowed skew.
-    NotYetValid,
+    NotYetValid = "not_yet_valid" => InvalidCredential {
+        cause: "the link was made in the future",
+        remedy: "compare the clocks of the signer and the proxy",
+    }
     /// A link that claims to live longer than allowed.
-    LifetimeTooLong,
+    LifetimeTooLong = "lifetime_too_long" => InvalidCredential {
+        cause: "the link ends later than max_lifetime allows",
+        remedy: "sign shorter links, or raise max_lifetime",
+    }
     /// The time of a link or key is over.
-    Expired,
+    Expired = "expired" => Expired {
+        cause: "it has expired",
+        remedy: "sign a new link, or create a new key",
+    }
     /// A link that works once, and was used.
-    LinkUsed,
+    LinkUsed = "link_used" => Expired {
+        cause: "it works once, and was already used",
+        remedy: "sign a new link",
+    }
     /// A link that works once, asked for by a program that only looks ahead.
-    Prefetch,
+    Prefetch = "prefetch" => NotAllowedHere {
+        cause: "it works once, and a prefetch does not use it up",
+        remedy: "open the link; nothing is lost",
+    }
     /// An app key of the right form that none of our master secrets made.
-    ForgedKey,
+    ForgedKey = "forged_key" => InvalidCredential {
+        cause: "no valid secret of the ring made this key",
+        remedy: "compare the master secret and its encoding at the edge and at the key service",
+    }
     /// An app key that may be genuine, and that the key service does not know.
-    UnknownKey,
+    UnknownKey = "unknown_key" => InvalidCredential {
+        cause: "the key service does not know it",
+        remedy: "check that the key was created or imported at this key service",
+    }
     /// An app key that was revoked.
-    RevokedKey,
+    RevokedKey = "revoked_key" => InvalidCredential {
+        cause: "it was revoked",
+        remedy: "create a new key; a revocation is final",
+    }
     /// An app key that is switched off.
-    DisabledKey,
+    DisabledKey = "disabled_key" => InvalidCredential {
+        cause: "it is switched off",
+        remedy: "enable the key",
+    }
     /// With Basic: the user name is not the account of the key.
-    WrongAccount,
+    WrongAccount = "wrong_account" => InvalidCredential {
+        cause: "the user name of Basic is not the account of the key",
+        remedy: "send the account of the key as user name",
+    }
     /// The scopes of the credential do not suffice for this method.
-    InsufficientScope,
+    InsufficientScope = "insufficient_scope" => InsufficientScope {
+        cause: "the credential is valid, but lacks the scopes that the method needs",
+        remedy: "give the key the scopes that the rule names for this method",
+    }
     /// The client's address is not among those of the key.
-    AddressNotAllowed,
+    AddressNotAllowed = "address_not_allowed" => NotAllowedHere {
+        cause: "the credential does not allow the address of the client",
+        remedy: "compare allowed_ips with the address in the access log; behind another proxy set \
+            xff_num_trusted_hops in Envoy",
+    }
     /// A browser has to pass a challenge, and none was passed.
-    ChallengeRequired,
+    ChallengeRequired = "challenge_required" => ChallengeRequired {
+        cause: "a browser has to pass a challenge first",
+        remedy: "open the address in a browser",
+    }
     /// The solution of a challenge is forged, late, insufficient, or somebody else's.
-    ChallengeFailed,
+    ChallengeFailed = "challenge_failed" => ChallengeRequired {
+        cause: "the solution of the challenge is invalid for this client",
+        remedy: "reload the page: a solution is bound to one address, one user agent and a short time",
+    }
     /// The page that the request comes from is not among those of the rule or the key.
-    ReferrerNotAllowed,
+    ReferrerNotAllowed = "referrer_not_allowed" => NotAllowedHere {
+        cause: "the page that the request comes from is not among allowed_referrers or \
+            query_referrers",
+        remedy: "add the page, or check what the browser sends as referer",
+    }
     /// The key service gave no usable answer in time.
-    KeyServiceUnavailable,
+    KeyServiceUnavailable = "key_service_unavailable" => Unavailable {
+        cause: "the key service gave no usable answer",
+        remedy: "see the filter's warnings in Envoy's log and the counters keygate_key_service.*",
+    }
     /// Too many requests already wait for the key service.
-    Overloaded,
+    Overloaded = "overloaded" => Unavailable {
+        cause: "too many requests already wait for the key service",
+        remedy: "find out why the key service is slow; a worker lets 1,024 requests wait",
+    }
     /// Too many keys from this address, its network or all clients were unknown to the key
     /// service: this one was not looked up.
-    TooManyMisses,
+    TooManyMisses = "too_many_misses" => RateLimited {
+        cause: "too many keys from this address were unknown to the key service",
+        remedy: "see miss_limit; if all clients seem to have one address, set xff_num_trusted_hops in \
+            Envoy",
+    }
     /// Too many public-key signatures from this address, its network or all clients were
     /// wrong: this one was not checked. Behind another proxy, all clients share one address
     /// unless `xff_num_trusted_hops` is set.
-    TooManyFailures,
+    TooManyFailures = "too_many_failures" => RateLimited {
+        cause: "too many signatures from this address were wrong, so this one was not checked",
+        remedy: "see signature_limit; if all clients seem to have one address, set \
+            xff_num_trusted_hops in Envoy",
+    }
     /// The identity cannot be vouched for: no secret of the ring counts now.
-    NoSigningKey,
+    NoSigningKey = "no_signing_key" => Unavailable {
+        cause: "no secret for the assertion is valid at this time",
+        remedy: "see not_before and not_after of the assertion's ring",
+    }
     /// The proxy did not do what the filter asked of it.
-    HostFailure,
+    HostFailure = "host_failure" => Unavailable {
+        cause: "the proxy did not do what it was asked to",
+        remedy: "see Envoy's log; report it with the version of Envoy",
+    }
 }
 
 /// What a client may know: the `{reason}` of every answer.
@@ -96,119 +262,6 @@ pub enum PublicReason {
     RateLimited,
     /// Try again.
     Unavailable,
-}
-
-impl Reason {
-    /// All reasons, for whoever defines a counter for each.
-    pub const ALL: [Self; 33] = [
-        Self::UnreadableRequest,
-        Self::AmbiguousPath,
-        Self::EncodedSlash,
-        Self::PathParameter,
-        Self::NotNormalized,
-        Self::PathTooLong,
-        Self::NoRule,
-        Self::MissingCredential,
-        Self::DuplicateCredential,
-        Self::MalformedCredential,
-        Self::WrongSignature,
-        Self::NoCurrentSecret,
-        Self::NotYetValid,
-        Self::LifetimeTooLong,
-        Self::Expired,
-        Self::LinkUsed,
-        Self::Prefetch,
-        Self::ForgedKey,
-        Self::UnknownKey,
-        Self::RevokedKey,
-        Self::DisabledKey,
-        Self::WrongAccount,
-        Self::InsufficientScope,
-        Self::AddressNotAllowed,
-        Self::ChallengeRequired,
-        Self::ChallengeFailed,
-        Self::ReferrerNotAllowed,
-        Self::KeyServiceUnavailable,
-        Self::Overloaded,
-        Self::TooManyMisses,
-        Self::TooManyFailures,
-        Self::NoSigningKey,
-        Self::HostFailure,
-    ];
-
-    /// The stable name, for `%RESPONSE_CODE_DETAILS%`, metrics and the upstream.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::UnreadableRequest => "unreadable_request",
-            Self::AmbiguousPath => "ambiguous_path",
-            Self::EncodedSlash => "encoded_slash",
-            Self::PathParameter => "path_parameter",
-            Self::NotNormalized => "not_normalized",
-            Self::PathTooLong => "path_too_long",
-            Self::NoRule => "no_rule",
-            Self::MissingCredential => "missing_credential",
-            Self::DuplicateCredential => "duplicate_credential",
-            Self::MalformedCredential => "malformed_credential",
-            Self::WrongSignature => "wrong_signature",
-            Self::NoCurrentSecret => "no_current_secret",
-            Self::NotYetValid => "not_yet_valid",
-            Self::LifetimeTooLong => "lifetime_too_long",
-            Self::Expired => "expired",
-            Self::LinkUsed => "link_used",
-            Self::Prefetch => "prefetch",
-            Self::ForgedKey => "forged_key",
-            Self::UnknownKey => "unknown_key",
-            Self::RevokedKey => "revoked_key",
-            Self::DisabledKey => "disabled_key",
-            Self::WrongAccount => "wrong_account",
-            Self::InsufficientScope => "insufficient_scope",
-            Self::AddressNotAllowed => "address_not_allowed",
-            Self::ChallengeRequired => "challenge_required",
-            Self::ChallengeFailed => "challenge_failed",
-            Self::ReferrerNotAllowed => "referrer_not_allowed",
-            Self::KeyServiceUnavailable => "key_service_unavailable",
-            Self::Overloaded => "overloaded",
-            Self::TooManyMisses => "too_many_misses",
-            Self::TooManyFailures => "too_many_failures",
-            Self::NoSigningKey => "no_signing_key",
-            Self::HostFailure => "host_failure",
-        }
-    }
-
-    /// What a client may know of it.
-    pub fn public(self) -> PublicReason {
-        match self {
-            Self::UnreadableRequest
-            | Self::AmbiguousPath
-            | Self::EncodedSlash
-            | Self::PathParameter
-            | Self::NotNormalized
-            | Self::PathTooLong
-            | Self::DuplicateCredential => PublicReason::AmbiguousRequest,
-            Self::NoRule | Self::AddressNotAllowed | Self::ReferrerNotAllowed | Self::Prefetch => {
-                PublicReason::NotAllowedHere
-            }
-            Self::InsufficientScope => PublicReason::InsufficientScope,
-            Self::MissingCredential => PublicReason::MissingCredential,
-            Self::MalformedCredential
-            | Self::WrongSignature
-            | Self::NoCurrentSecret
-            | Self::NotYetValid
-            | Self::LifetimeTooLong
-            | Self::ForgedKey
-            | Self::UnknownKey
-            | Self::RevokedKey
-            | Self::DisabledKey
-            | Self::WrongAccount => PublicReason::InvalidCredential,
-            Self::Expired | Self::LinkUsed => PublicReason::Expired,
-            Self::ChallengeRequired | Self::ChallengeFailed => PublicReason::ChallengeRequired,
-            Self::TooManyMisses | Self::TooManyFailures => PublicReason::RateLimited,
-            Self::KeyServiceUnavailable
-            | Self::Overloaded
-            | Self::NoSigningKey
-            | Self::HostFailure => PublicReason::Unavailable,
-        }
-    }
 }
 
 impl PublicReason {
@@ -260,7 +313,7 @@ mod tests {
 
     #[test]
     fn every_reason_has_a_name_of_its_own() {
-        let mut codes = Reason::ALL.map(Reason::code).to_vec();
+        let mut codes: Vec<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
         codes.sort_unstable();
         codes.dedup();
         assert_eq!(codes.len(), Reason::ALL.len());

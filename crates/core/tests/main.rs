@@ -44,6 +44,7 @@ mod near;
 mod nginx;
 mod once;
 mod policy;
+mod reasons;
 mod remembered;
 mod rotation;
 #[cfg(feature = "formats-storage")]

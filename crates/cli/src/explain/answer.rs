@@ -12,7 +12,6 @@ use serde_json::Value;
 use super::{outcome, rules, steps};
 use crate::edge::{refused, takes_encoded_slash};
 use crate::envoy::Envoy;
-use crate::reasons;
 
 /// What is printed, and how the command ends.
 pub struct Explained {
@@ -53,7 +52,7 @@ pub fn explain(
             }
         }
         Err(reason) => {
-            let why = reasons::explain(reason);
+            let why = reason.explanation();
             page.line(
                 "request",
                 0,

@@ -8,11 +8,10 @@ use keygate_core::reason::Reason;
 use serde_json::Value;
 
 use super::answer::Page;
-use crate::reasons;
 
 /// Says why the spelling of the path is refused; where readings meet different rules, which.
 pub fn spelling(page: &mut Page, policy: &Policy, request: &Request<'_>, reason: Reason) {
-    page.line("path", 0, reasons::explain(reason));
+    page.line("path", 0, reason.explanation());
     if reason != Reason::AmbiguousPath {
         return;
     }

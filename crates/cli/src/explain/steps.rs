@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use super::answer::Page;
 use super::key;
-use crate::reasons;
 
 /// Explains a requirement. `written` is the same requirement in the text of the policy, for
 /// its names, and `policy` is that whole text.
@@ -81,7 +80,7 @@ fn finding(finding: &Finding<'_>) -> String {
         }
         Conclusion::Refused(refusal) => {
             let reason = refusal.reason;
-            format!("refused: {}: {}", reason.code(), reasons::explain(reason))
+            format!("refused: {}: {}", reason.code(), reason.explanation())
         }
     }
 }

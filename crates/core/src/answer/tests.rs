@@ -110,7 +110,7 @@ fn whatever_the_reason_is_the_answer_is_json() {
         ]))),
         ..Bodies::default()
     });
-    for reason in Reason::ALL {
+    for &reason in Reason::ALL {
         for scheme in [Scheme::None, Scheme::AppKey, Scheme::SignedUrl] {
             let refusal = refusal(reason, scheme);
             let answer = refusal.answer(&[], &voice(Some(&template)));
@@ -222,7 +222,7 @@ fn a_status_of_ones_own_hides_the_challenge_and_a_401_always_has_one() {
 fn every_answer_stays_out_of_caches_and_is_read_as_what_it_is() {
     let redirect = redirect("/login");
     for template in [None, Some(&redirect), Some(&html("<p>"))] {
-        for reason in Reason::ALL {
+        for &reason in Reason::ALL {
             let answer = refusal(reason, Scheme::AppKey).answer(&[], &voice(template));
             assert_eq!(header(&answer, "cache-control"), Some("no-store"));
             assert_eq!(header(&answer, "x-content-type-options"), Some("nosniff"));

@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     fn all() -> impl Iterator<Item = (Refusal, Words)> {
-        Reason::ALL.into_iter().flat_map(|reason| {
+        Reason::ALL.iter().flat_map(|&reason| {
             [Scheme::None, Scheme::AppKey, Scheme::SignedUrl].map(|scheme| {
                 let refusal = Refusal { reason, scheme };
                 (refusal, Words::of(refusal))

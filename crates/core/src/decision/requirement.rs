@@ -119,12 +119,14 @@ fn any(findings: Vec<Finding<'_>>) -> Finding<'_> {
 }
 
 fn weight(refusal: Refusal) -> u8 {
-    match (refusal.reason, refusal.scheme) {
-        (Reason::DuplicateCredential, _) => 3,
-        (Reason::MissingCredential, Scheme::AppKey) => 1,
-        (Reason::MissingCredential, _) => 0,
-        _ => 2,
+    let Refusal { reason, scheme } = refusal;
+    if reason == Reason::MissingCredential {
+        return u8::from(scheme == Scheme::AppKey);
     }
+    if reason == Reason::DuplicateCredential {
+        return 3;
+    }
+    2
 }
 
 /// A refusal comes before a question: there is no use in asking. Of two links that work
