@@ -45,3 +45,59 @@ pub(crate) fn unquoted(value: &[u8]) -> &[u8] {
         .and_then(|it| it.strip_suffix(b"\""));
     inner.unwrap_or(value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::request::Header;
+
+    fn headers(list: &[(&str, &[u8])]) -> Vec<Header> {
+        let whole = [
+            (":method", &b"GET"[..]),
+            (":path", b"/"),
+            (":authority", b"h"),
+        ];
+        let all = whole.iter().chain(list);
+        all.map(|(name, value)| ((*name).into(), (*value).into()))
+            .collect()
+    }
+
+    #[test]
+    fn other_cookies_survive_byte_for_byte() {
+        for (list, expected) in [
+            (vec!["app_key=K"], None),
+            (vec!["a=1; app_key=K; b=\"x y\""], Some("a=1; b=\"x y\"")),
+            (vec!["app_key=K; a=1"], Some("a=1")),
+            (vec!["a=1", "app_key=K", "b=2"], Some("a=1; b=2")),
+            (vec!["app_key=K;", ""], None),
+            (vec!["xapp_key=K"], Some("xapp_key=K")),
+        ] {
+            let rows: Vec<(&str, &[u8])> =
+                list.iter().map(|it| ("cookie", it.as_bytes())).collect();
+            let headers = headers(&rows);
+            let request = Request::read(&headers).unwrap();
+            let kept = cookies_without(&request, &["app_key"]);
+            assert_eq!(kept.as_deref(), expected.map(str::as_bytes), "{list:?}");
+        }
+    }
+
+    #[test]
+    fn cookies_of_several_names_are_taken_out_together() {
+        let headers = headers(&[
+            ("cookie", b"a=1; app_key=K; b=2"),
+            ("cookie", b"clear=C; c=3"),
+        ]);
+        let request = Request::read(&headers).unwrap();
+        let kept = cookies_without(&request, &["app_key", "clear"]);
+        assert_eq!(kept.as_deref(), Some(&b"a=1; b=2; c=3"[..]));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_of_a_cookie_can_panic(cookie: Vec<u8>) {
+            let headers = headers(&[("cookie", &cookie)]);
+            let request = Request::read(&headers).unwrap();
+            let _ = cookies_without(&request, &["a"]);
+        }
+    }
+}

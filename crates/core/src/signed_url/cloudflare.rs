@@ -5,12 +5,14 @@
 //! the stamp. What the original leaves open is closed here: the separator must stand
 //! literally, base64 is canonical, and a stamp from the future does not count.
 
+mod carrier;
 mod directory;
 #[cfg(feature = "tools")]
 mod explain;
 #[cfg(feature = "tools")]
 mod near;
 
+pub use carrier::LinkCarrier;
 pub use directory::Directory;
 #[cfg(feature = "tools")]
 pub use near::NearMiss;
@@ -20,15 +22,13 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 #[cfg(feature = "tools")]
 use hmac::Mac as _;
 
-use crate::http::edit::Strip;
 use crate::http::parameter::decode_token;
-use crate::http::parameter::find_token;
 #[cfg(feature = "tools")]
 use crate::http::path::{Target, canonical};
 use crate::http::request::Request;
 use crate::reason::Reason;
 use crate::secret::KeyRing;
-use crate::signed_url::carrier::{Carrier, only_token};
+use crate::signed_url::carrier::Carrier;
 use crate::signed_url::facts::LinkFacts;
 use crate::signed_url::format::{Covers, Format, Link, Strips};
 use crate::signed_url::parts::mac_key::MacKey;
@@ -36,9 +36,6 @@ use crate::signed_url::parts::spelling;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 use crate::time::{Millis, UnixMillis};
-
-/// Longest token: ten digits, a dash, and 44 characters of which each may be percent-encoded.
-const MAX_TOKEN: usize = 11 + 3 * 44;
 
 /// How links of one provider are checked and made.
 #[derive(Clone, Debug)]
@@ -66,22 +63,6 @@ pub enum Signs {
     Uri,
     /// The path alone, `http.request.uri.path`: the link is valid with every query.
     Path,
-}
-
-/// Where a token may stand.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LinkCarrier {
-    /// The last parameter of the query.
-    Parameter(String),
-    /// A header with `<stamp>-<mac>`.
-    Header(String),
-    /// Two headers, as in Cloudflare's example for a concatenated argument.
-    Headers {
-        /// The header with the stamp.
-        timestamp: String,
-        /// The header with the MAC.
-        mac: String,
-    },
 }
 
 /// How the MAC is written.
@@ -337,72 +318,6 @@ impl Cloudflare {
     }
 }
 
-impl LinkCarrier {
-    #[inline]
-    fn find<'a>(
-        &'a self,
-        request: &Request<'a>,
-        signs: Signs,
-    ) -> Result<Option<Token<'a>>, Reason> {
-        let path = request.target.path;
-        let whole = match signs {
-            Signs::Uri => request.target.whole,
-            Signs::Path => path,
-        };
-        let in_header = |stamp, mac, names: &[&'a String]| Token {
-            message: whole,
-            message_and_separator: whole,
-            stamp,
-            mac,
-            strips: names.iter().map(|it| Strip::Header(it)).collect(),
-        };
-        match self {
-            Self::Parameter(name) => {
-                let Some(parameter) = find_token(&request.target, name)? else {
-                    return Ok(None);
-                };
-                let (message, message_and_separator, strip) = match signs {
-                    Signs::Path => (path, path, Strip::Parameter(name)),
-                    // What follows the token is not signed, so nothing may follow.
-                    Signs::Uri if !parameter.is_last => return Err(Reason::MalformedCredential),
-                    Signs::Uri => {
-                        let strip = Strip::Target(parameter.before);
-                        (parameter.before, parameter.through_name, strip)
-                    }
-                };
-                let (stamp, mac) = split_token(parameter.value)?;
-                Ok(Some(Token {
-                    message,
-                    message_and_separator,
-                    stamp,
-                    mac,
-                    strips: [strip].into_iter().collect(),
-                }))
-            }
-            Self::Header(name) => {
-                let Some(value) = only_token(request.values(name))? else {
-                    return Ok(None);
-                };
-                let (stamp, mac) = split_token(value)?;
-                Ok(Some(in_header(stamp, mac, &[name])))
-            }
-            Self::Headers { timestamp, mac } => {
-                let found = (
-                    only_token(request.values(timestamp))?,
-                    only_token(request.values(mac))?,
-                );
-                match found {
-                    (None, None) => Ok(None),
-                    (Some(stamp), Some(value)) => {
-                        Ok(Some(in_header(stamp, value, &[timestamp, mac])))
-                    }
-                    _ => Err(Reason::MalformedCredential),
-                }
-            }
-        }
-    }
-}
-
 impl Stamp {
     /// The first instant at which a link with this stamp holds no more.
     #[inline]
@@ -426,15 +341,6 @@ impl Stamp {
             Self::Issued { .. } | Self::Expires { .. } => Ok(()),
         }
     }
-}
-
-/// Splits `<stamp>-<mac>`.
-#[inline]
-fn split_token(token: &str) -> Result<(&str, &str), Reason> {
-    if token.len() > MAX_TOKEN {
-        return Err(Reason::MalformedCredential);
-    }
-    token.split_once('-').ok_or(Reason::MalformedCredential)
 }
 
 /// Unix seconds in exactly ten digits, the first of which is not zero: a shorter or

@@ -394,8 +394,8 @@ fn from_here(fields: &Fields<'_>, facts: &LinkFacts<'_>) -> Result<(), Reason> {
     }
     let client = facts.client.address().ok_or(Reason::AddressNotAllowed)?;
     let client = client.to_canonical();
-    if ranges.any(|range| range.contains(&client)) {
-        return Ok(());
+    match ranges.any(|range| range.contains(&client)) {
+        true => Ok(()),
+        false => Err(Reason::AddressNotAllowed),
     }
-    Err(Reason::AddressNotAllowed)
 }

@@ -1,0 +1,134 @@
+//! What an account and its keys may do.
+
+use super::*;
+
+#[test]
+fn a_key_needs_the_scope_for_what_it_asks() {
+    let service = start();
+    let key = service.create(r#"{"account":"alice","scopes":["keys:read","keys:write"]}"#);
+    let show = format!("/v1/keys/{}", text(&key, "id"));
+    for (scopes, read, write) in [
+        ("", 403, 403),
+        ("keys", 403, 403),
+        ("keys:reads xkeys:write", 403, 403),
+        ("keys:read", 200, 403),
+        ("keys:write", 403, 201),
+        ("keys:read keys:write", 200, 201),
+    ] {
+        let token = by_key(&key, scopes);
+        let status = |method, path| send(&service, method, path, &token, "").status;
+        assert_eq!(status("GET", "/v1/keys"), read, "{scopes}");
+        assert_eq!(status("GET", &show), read, "{scopes}");
+        assert_eq!(status("POST", "/v1/keys"), write, "{scopes}");
+        let revoke = status("POST", "/v1/keys/0000000000/revoke");
+        assert_eq!(revoke, if write == 201 { 404 } else { 403 }, "{scopes}");
+    }
+}
+
+#[test]
+fn a_key_makes_none_that_can_do_more_than_itself() {
+    let service = start();
+    let key = service.create(
+        r#"{"account":"alice","scopes":["keys:write","files:read","files:list"],"expires_in":"1d",
+            "allowed_ips":["10.0.0.0/8"]}"#,
+    );
+    let token = by_key(&key, "keys:write files:read files:write");
+    let create = |body: &Value| send(&service, "POST", "/v1/keys", &token, &body.to_string());
+    let good =
+        json!({ "scopes": ["files:read"], "expires_in": "1h", "allowed_ips": ["10.1.0.0/16"] });
+    create(&good).expect(201);
+    for (field, value, named) in [
+        ("scopes", json!(["files:read", "admin"]), "scopes[1]"),
+        ("scopes", json!(["files:*"]), "scopes[0]"),
+        // The key itself says so, the assertion does not; and the other way round.
+        ("scopes", json!(["files:list"]), "scopes[0]"),
+        ("scopes", json!(["files:write"]), "scopes[0]"),
+        ("expires_in", Value::Null, "expires_at"),
+        ("expires_in", json!("25h"), "expires_at"),
+        ("allowed_ips", json!([]), "allowed_ips"),
+        (
+            "allowed_ips",
+            json!(["10.0.0.1", "11.0.0.1"]),
+            "allowed_ips",
+        ),
+        ("allowed_ips", json!(["0.0.0.0/0"]), "allowed_ips"),
+    ] {
+        let mut body = good.clone();
+        body[field] = value;
+        let answer = create(&body);
+        assert_eq!(
+            code(&answer),
+            (403, "beyond_own_rights".to_owned()),
+            "{body}"
+        );
+        assert_eq!(answer.expect(403)["field"], named);
+    }
+}
+
+#[test]
+fn a_key_that_is_dead_or_of_another_account_vouches_for_nothing() {
+    let service = start();
+    let key = service.create(r#"{"account":"alice","scopes":["keys:read"],"expires_in":"30s"}"#);
+    let token = by_key(&key, "keys:read");
+    let list = |token: &str| send(&service, "GET", "/v1/keys", token, "").status;
+    assert_eq!(list(&token), 200);
+    let id = text(&key, "id");
+    assert_eq!(
+        list(&sign(&issuer(), "bob", Some((&id, "keys:read")), START)),
+        401
+    );
+    assert_eq!(
+        list(&sign(
+            &issuer(),
+            "alice",
+            Some(("0000000000", "keys:read")),
+            START
+        )),
+        401
+    );
+    service.set_now(START.plus(Millis::from_secs(30)));
+    assert_eq!(list(&token), 401, "it has expired");
+    service.set_now(START);
+    service.post(&revoke_path(&key), "").expect(200);
+    assert_eq!(list(&token), 401, "it was revoked");
+}
+
+#[test]
+fn a_session_needs_scopes_where_the_operator_wants_it() {
+    let service = running(signer(Algorithm::Hs256, 9).verifying(), true);
+    let answer = send(&service, "GET", "/v1/keys", &session("alice"), "");
+    assert_eq!(code(&answer), (403, "insufficient_scope".to_owned()));
+    assert!(answer.text.contains("keys:read"), "{}", answer.text);
+}
+
+#[test]
+fn an_account_cannot_write_its_own_metadata() {
+    let service = start();
+    let beyond = (403, "beyond_own_rights".to_owned());
+    let create = |token: &str, body: &str| send(&service, "POST", "/v1/keys", token, body);
+    let session = session("alice");
+    for metadata in [r#"{"plan":"enterprise"}"#, r#"{"":null}"#] {
+        let body = format!(r#"{{"metadata":{metadata}}}"#);
+        assert_eq!(code(&create(&session, &body)), beyond, "{metadata}");
+    }
+    for body in ["{}", r#"{"metadata":{ }}"#] {
+        assert_eq!(create(&session, body).expect(201)["metadata"], json!({}));
+    }
+    let own = r#"{"plan":"free","seats":[1,2]}"#;
+    let parent = format!(r#"{{"account":"alice","scopes":["keys:write"],"metadata":{own}}}"#);
+    let parent = by_key(&service.create(&parent), "keys:write");
+    for metadata in [
+        r#"{"plan":"enterprise","role":"admin"}"#,
+        r#"{"plan":"free","seats":[2,1]}"#,
+        r#"{"plan":"free","seats":[1,2],"role":"admin"}"#,
+        r#"{"plan":"free"}"#,
+        "{}",
+    ] {
+        let body = format!(r#"{{"metadata":{metadata}}}"#);
+        assert_eq!(code(&create(&parent, &body)), beyond, "{metadata}");
+    }
+    let own: Value = serde_json::from_str(own).unwrap();
+    for body in ["{}", r#"{"metadata": {"seats": [1, 2], "plan": "free"}}"#] {
+        assert_eq!(create(&parent, body).expect(201)["metadata"], own, "{body}");
+    }
+}
