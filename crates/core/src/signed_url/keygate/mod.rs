@@ -12,9 +12,10 @@ pub mod fields;
 mod order;
 pub mod sign;
 pub mod text;
+mod token;
 mod verify;
 
-pub use verify::VERSION;
+pub use token::VERSION;
 
 use crate::http::request::Request;
 use crate::reason::Reason;

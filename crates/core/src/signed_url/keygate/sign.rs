@@ -11,7 +11,7 @@ use super::Algorithm;
 use super::covers;
 use super::fields::{FieldError, Fields};
 use super::text::{self, Subject};
-use super::verify::{MAX_TOKEN, VERSION};
+use super::token::{MAX_TOKEN, VERSION};
 use crate::http::cookie::unquoted;
 use crate::http::path::AmbiguousPath;
 use crate::secret::RingEntry;

@@ -1,13 +1,12 @@
 //! The check of a link, in its order: find, read, signature, then what it permits.
 
 use arrayvec::ArrayVec;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 
 use super::fields::Fields;
 use super::text::{self, Subject, name_of};
+use super::token::{MAX_TOKEN, Token};
 use super::{Algorithm, Keygate, Keys, covers};
 use crate::http::address::range;
 use crate::http::cookie::cookie_values;
@@ -24,24 +23,8 @@ use crate::signed_url::facts::LinkFacts;
 use crate::signed_url::format::{Covers, Link};
 use crate::signed_url::once_link::OnceLink;
 use crate::signed_url::parts::mac_key::MacKey;
-use crate::text::cut::{cut, parts};
+use crate::text::cut::parts;
 use crate::time::UnixMillis;
-
-/// What every token begins with.
-pub const VERSION: &str = "kg1.";
-
-/// Longest token, in characters.
-pub const MAX_TOKEN: usize = 4096;
-
-/// The longest signature, and what the decoder wants to spare.
-const SIGNATURE_SPACE: usize = 66;
-
-/// A token, decoded. The fields are the only copy that the check makes.
-pub(super) struct Token {
-    pub fields: String,
-    signature: [u8; SIGNATURE_SPACE],
-    length: usize,
-}
 
 impl Keygate {
     #[inline]
@@ -178,31 +161,6 @@ impl Keygate {
             return Err(Reason::LifetimeTooLong);
         }
         Ok(())
-    }
-}
-
-impl Token {
-    #[inline]
-    pub(super) fn decode(text: &[u8], signature_length: usize) -> Option<Self> {
-        let text = std::str::from_utf8(text).ok()?;
-        let (fields, encoded) = cut(text.strip_prefix(VERSION)?, b'.')?;
-        // The engine refuses other alphabets, junk, padding and trailing bits.
-        let mut signature = [0; SIGNATURE_SPACE];
-        let length = URL_SAFE_NO_PAD.decode_slice(encoded, &mut signature).ok()?;
-        if length != signature_length {
-            return None;
-        }
-        let fields = String::from_utf8(URL_SAFE_NO_PAD.decode(fields).ok()?).ok()?;
-        Some(Self {
-            fields,
-            signature,
-            length,
-        })
-    }
-
-    #[inline]
-    pub(super) fn signature(&self) -> &[u8] {
-        self.signature.get(..self.length).unwrap_or_default()
     }
 }
 
