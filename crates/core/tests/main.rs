@@ -53,3 +53,4 @@ mod session;
 mod together;
 mod uri_signing;
 mod vectors;
+mod wrong_policies;

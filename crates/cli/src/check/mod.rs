@@ -207,3 +207,6 @@ pub fn read(file: &Path) -> Result<Vec<u8>, CliError> {
         Err(error) => Err(cannot(&error)),
     }
 }
+
+#[cfg(test)]
+mod wrong;
