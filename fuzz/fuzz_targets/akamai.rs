@@ -1,2 +1,2 @@
 #![no_main]
-keygate_fuzz::links!("akamai_edgeauth2");
+keygate_testkit::fuzz_format!("akamai");

@@ -1,2 +1,2 @@
 #![no_main]
-keygate_fuzz::parser!("answers");
+keygate_testkit::fuzz_parser!("answers");

@@ -1,2 +1,2 @@
 #![no_main]
-keygate_fuzz::parser!("app_keys");
+keygate_testkit::fuzz_parser!("app_keys");

@@ -1,2 +1,2 @@
 #![no_main]
-keygate_fuzz::links!("bunny_v2");
+keygate_testkit::fuzz_format!("bunny");

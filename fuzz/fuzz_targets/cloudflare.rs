@@ -1,2 +1,2 @@
 #![no_main]
-keygate_fuzz::links!("cloudflare");
+keygate_testkit::fuzz_format!("cloudflare");

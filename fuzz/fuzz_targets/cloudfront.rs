@@ -1,2 +1,2 @@
 #![no_main]
-keygate_fuzz::links!("cloudfront");
+keygate_testkit::fuzz_format!("cloudfront");

@@ -1,2 +1,2 @@
 #![no_main]
-keygate_fuzz::links!("imgproxy");
+keygate_testkit::fuzz_format!("imgproxy");

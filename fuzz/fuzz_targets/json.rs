@@ -1,2 +1,2 @@
 #![no_main]
-keygate_fuzz::parser!("json");
+keygate_testkit::fuzz_parser!("json");

@@ -1,2 +1,2 @@
 #![no_main]
-keygate_fuzz::links!("keycdn");
+keygate_testkit::fuzz_format!("keycdn");

@@ -1,2 +1,2 @@
 #![no_main]
-keygate_fuzz::links!("keygate");
+keygate_testkit::fuzz_format!("keygate");

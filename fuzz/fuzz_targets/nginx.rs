@@ -1,2 +1,2 @@
 #![no_main]
-keygate_fuzz::links!("nginx_secure_link");
+keygate_testkit::fuzz_format!("nginx");

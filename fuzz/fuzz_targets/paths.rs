@@ -1,2 +1,2 @@
 #![no_main]
-keygate_fuzz::parser!("paths");
+keygate_testkit::fuzz_parser!("paths");

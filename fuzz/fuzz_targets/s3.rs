@@ -1,2 +1,2 @@
 #![no_main]
-keygate_fuzz::links!("s3_sigv4_presign");
+keygate_testkit::fuzz_format!("s3");

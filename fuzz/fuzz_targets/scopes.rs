@@ -1,2 +1,2 @@
 #![no_main]
-keygate_fuzz::parser!("scopes");
+keygate_testkit::fuzz_parser!("scopes");

@@ -1,2 +1,2 @@
 #![no_main]
-keygate_fuzz::links!("thumbor");
+keygate_testkit::fuzz_format!("thumbor");

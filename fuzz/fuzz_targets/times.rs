@@ -1,2 +1,2 @@
 #![no_main]
-keygate_fuzz::parser!("times");
+keygate_testkit::fuzz_parser!("times");

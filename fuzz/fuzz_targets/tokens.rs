@@ -1,2 +1,2 @@
 #![no_main]
-keygate_fuzz::parser!("tokens");
+keygate_testkit::fuzz_parser!("tokens");

@@ -1,2 +1,2 @@
 #![no_main]
-keygate_fuzz::parser!("wire");
+keygate_testkit::fuzz_parser!("wire");

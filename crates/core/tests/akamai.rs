@@ -4,7 +4,6 @@ mod tools;
 
 use std::net::IpAddr;
 
-use crate::common::{after, facts, get};
 use hmac::{Hmac, KeyInit, Mac};
 use keygate_core::decision::policy::Policy;
 use keygate_core::decision::provider::Provider;
@@ -17,6 +16,7 @@ use keygate_core::signed_url::SignedUrl;
 use keygate_core::signed_url::format::Covers;
 use keygate_core::signed_url::sign::{Order, Scope, Signed};
 use keygate_core::time::UnixMillis;
+use keygate_testkit::judge::{after, facts, get};
 use serde_json::{Value, json};
 use sha2::Sha256;
 

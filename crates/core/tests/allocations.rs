@@ -1,6 +1,5 @@
 //! How often the check of a link asks for memory: a filter runs for every request.
 
-use crate::common::{facts, get, policy_of, signed};
 use keygate_core::decision::policy::Policy;
 use keygate_core::decision::provider::Provider;
 use keygate_core::http::request::{Header, Request};
@@ -9,6 +8,7 @@ use keygate_core::reason::Reason;
 use keygate_core::signed_url::format::Format;
 use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256};
 use keygate_core::time::UnixMillis;
+use keygate_testkit::judge::{facts, get, policy_of, signed};
 use serde_json::json;
 
 const SECRET: &str = "a secret of thirty-two bytes ...";
@@ -141,7 +141,7 @@ fn a_request_without_a_credential_is_searched_without_an_allocation() {
     ];
     let headers = get("/a/b?c=d&e=f", &more);
     let counts = [open, guarded].map(|json| {
-        let policy = crate::common::policy(&json, SECRET);
+        let policy = keygate_testkit::judge::policy(&json, SECRET);
         let keys = NoAnswer(Reason::KeyServiceUnavailable);
         let facts = facts(&keys, None, UnixMillis::from_secs(NOW));
         let counted = allocation_counter::measure(|| drop(policy.decide(&headers, &facts)));

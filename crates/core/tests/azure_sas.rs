@@ -4,7 +4,6 @@ mod tools;
 
 use std::net::IpAddr;
 
-use crate::common::get;
 use keygate_core::decision::policy::Policy;
 use keygate_core::decision::provider::Provider;
 use keygate_core::decision::verdict::Verdict;
@@ -15,6 +14,7 @@ use keygate_core::reason::Reason;
 use keygate_core::signed_url::format::Covers;
 use keygate_core::signed_url::sign::{Order, Scope, SignError};
 use keygate_core::time::UnixMillis;
+use keygate_testkit::judge::get;
 use serde_json::{Value, json};
 
 const KEY: &str =
@@ -63,9 +63,11 @@ fn request(target: &str) -> Vec<Header> {
 fn judge(policy: &Policy, headers: &[Header], client: &str, now: u64) -> Result<String, Reason> {
     let unknown = NoAnswer(Reason::KeyServiceUnavailable);
     let client: Option<IpAddr> = client.parse().ok();
-    let facts = crate::common::facts(&unknown, client, UnixMillis::from_secs(now));
+    let facts = keygate_testkit::judge::facts(&unknown, client, UnixMillis::from_secs(now));
     match policy.decide(headers, &facts) {
-        Verdict::Allow(grant) => Ok(crate::common::after(headers, &grant.edits, ":path").unwrap()),
+        Verdict::Allow(grant) => {
+            Ok(keygate_testkit::judge::after(headers, &grant.edits, ":path").unwrap())
+        }
         Verdict::Deny(denial) => Err(denial.reason),
         other => panic!("{other:?}"),
     }
@@ -260,7 +262,7 @@ fn a_link_of_a_container_opens_its_blobs_and_no_other_container() {
     let headers = request(&other);
     let request = Request::read(&headers).unwrap();
     let unknown = NoAnswer(Reason::KeyServiceUnavailable);
-    let facts = crate::common::facts(&unknown, None, UnixMillis::from_secs(NOW));
+    let facts = keygate_testkit::judge::facts(&unknown, None, UnixMillis::from_secs(NOW));
     with_links(&policy, |it| {
         let link = it.verify(&request, &facts.of_link()).unwrap();
         assert_eq!(link.covers, Covers::Prefix("/pictures/"));

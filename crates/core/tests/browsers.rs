@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use crate::common::{after, facts, get, policy, signed};
 use keygate_core::decision::grant::{Grant, Outcome};
 use keygate_core::decision::policy::Policy;
 use keygate_core::decision::verdict::Verdict;
@@ -12,6 +11,7 @@ use keygate_core::keys::record::{Answer, Knowledge, KnownKey, NothingKnown};
 use keygate_core::reason::Reason;
 use keygate_core::secret::Secret;
 use keygate_core::time::UnixMillis;
+use keygate_testkit::judge::{after, facts, get, policy, signed};
 use serde_json::{Value, json};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";

@@ -1,12 +1,12 @@
 //! Where a token may stand: each place, their order, and that there is but one token.
 
-use crate::common::{after, get, policy_of};
 use keygate_core::decision::policy::Policy;
 use keygate_core::decision::verdict::Verdict;
 use keygate_core::http::request::Header;
 use keygate_core::keys::record::NoAnswer;
 use keygate_core::reason::Reason;
 use keygate_core::time::UnixMillis;
+use keygate_testkit::judge::{after, get, policy_of};
 use serde_json::{Value, json};
 
 const SECRET: &str = "the-secret-of-the-links-0123456789abcdef";
@@ -50,7 +50,7 @@ fn token() -> String {
 /// Path, the header and the cookies that the upstream sees.
 fn upstream(policy: &Policy, headers: &[Header]) -> Result<[Option<String>; 3], Reason> {
     let nobody = NoAnswer(Reason::KeyServiceUnavailable);
-    let facts = crate::common::facts(&nobody, None, UnixMillis::from_secs(NOW));
+    let facts = keygate_testkit::judge::facts(&nobody, None, UnixMillis::from_secs(NOW));
     match policy.decide(headers, &facts) {
         Verdict::Allow(grant) => {
             Ok([":path", "x-link", "cookie"].map(|name| after(headers, &grant.edits, name)))
@@ -219,7 +219,7 @@ fn no_answer_repeats_the_token_of_a_path_and_no_log_shows_it() {
     ] {
         let headers = get(&target, &[]);
         let nobody = NoAnswer(Reason::KeyServiceUnavailable);
-        let facts = crate::common::facts(&nobody, None, UnixMillis::from_secs(NOW));
+        let facts = keygate_testkit::judge::facts(&nobody, None, UnixMillis::from_secs(NOW));
         let Verdict::Deny(denial) = policy.decide(&headers, &facts) else {
             panic!("{target} is refused");
         };

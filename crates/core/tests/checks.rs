@@ -5,7 +5,6 @@ mod budget;
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 
-use crate::common::{facts, format_of, get, order, policy, policy_with_ring};
 use keygate_core::answer::Denial;
 use keygate_core::decision::facts::Facts;
 use keygate_core::decision::policy::Policy;
@@ -19,6 +18,7 @@ use keygate_core::signed_url::checks::{Budget, Checks};
 use keygate_core::signed_url::crypto::private_key::PrivateKey;
 use keygate_core::signed_url::sign::Order;
 use keygate_core::time::UnixMillis;
+use keygate_testkit::judge::{facts, format_of, get, order, policy, policy_with_ring};
 use serde_json::{Value, json};
 
 const NOW: u64 = 1_700_000_000;

@@ -4,11 +4,11 @@ mod directory;
 mod message;
 mod places;
 
-use crate::common::{get, judge, policy_of};
 use keygate_core::decision::verdict::Verdict;
 use keygate_core::keys::record::NoAnswer;
 use keygate_core::reason::Reason;
 use keygate_core::time::UnixMillis;
+use keygate_testkit::judge::{get, judge, policy_of};
 use serde_json::{Value, json};
 
 const SECRET: &str = "mysecrettoken";
@@ -339,12 +339,12 @@ fn a_refusal_that_names_the_page_repeats_no_token() {
         "responses": { "login": { "redirect": "https://login.example/?to={url}" } },
         "unmatched": "deny"
     });
-    let policy = crate::common::policy(&text, SECRET);
+    let policy = keygate_testkit::judge::policy(&text, SECRET);
     let expired = UnixMillis::from_secs(CAT_AT + 3 * 3600);
     let nobody = NoAnswer(Reason::KeyServiceUnavailable);
     let Verdict::Deny(denial) = policy.decide(
         &get(CAT, &[]),
-        &crate::common::facts(&nobody, None, expired),
+        &keygate_testkit::judge::facts(&nobody, None, expired),
     ) else {
         panic!("it has expired");
     };
@@ -358,7 +358,7 @@ fn a_refusal_that_names_the_page_repeats_no_token() {
 fn who_asks_why_is_told_what_was_signed_and_not_what_would_be_right() {
     let policy = policy_of(&provider(), SECRET);
     let moved = CAT.replace(".jpg?", ".jpg/?");
-    let told = crate::common::explains(&policy, &get(&moved, &[]), "", CAT_AT);
+    let told = keygate_testkit::judge::explains(&policy, &get(&moved, &[]), "", CAT_AT);
     let differs = "what differs: signed was the path without its last slash";
     assert!(told.contains(differs), "{told}");
     assert!(!told.contains(&CAT[CAT.len() - 20..]), "{told}");

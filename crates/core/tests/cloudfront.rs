@@ -5,7 +5,6 @@ mod tools;
 
 use std::net::IpAddr;
 
-use crate::common::{facts, get, policy};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use keygate_core::decision::policy::Policy;
@@ -20,6 +19,7 @@ use keygate_core::signed_url::crypto::public_key::Scheme;
 use keygate_core::signed_url::format::{Covers, Format};
 use keygate_core::signed_url::sign::{Order, Scope, Signed};
 use keygate_core::time::UnixMillis;
+use keygate_testkit::judge::{facts, get, policy};
 use serde_json::{Value, json};
 
 const PRIVATE: &str = include_str!("keys/rsa2048.pem");
@@ -78,7 +78,9 @@ fn judge_from(
     ) {
         Verdict::Allow(grant) => Ok([":path", "cookie"]
             .iter()
-            .map(|name| crate::common::after(headers, &grant.edits, name).unwrap_or_default())
+            .map(|name| {
+                keygate_testkit::judge::after(headers, &grant.edits, name).unwrap_or_default()
+            })
             .collect()),
         Verdict::Deny(denial) => Err(denial.reason),
         other => panic!("{other:?}"),

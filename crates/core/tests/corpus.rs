@@ -1,14 +1,15 @@
 //! Every input that a fuzzer has kept, and every known answer, is put to its format again.
 
-#[path = "../../../fuzz/src/lib.rs"]
-mod fuzz;
-
 use std::path::Path;
+
+use keygate_testkit::links::Requests;
+use keygate_testkit::parsers::PARSERS;
+use keygate_testkit::vectors;
 
 #[test]
 fn no_input_of_the_corpus_panics() {
-    for (format, system) in fuzz::SYSTEMS {
-        let requests = fuzz::Requests::of(system);
+    for format in vectors::formats() {
+        let requests = Requests::of(format);
         for seed in requests.seeds() {
             requests.run(&seed);
         }
@@ -19,7 +20,7 @@ fn no_input_of_the_corpus_panics() {
 /// Nor does one show a parser that says something else than what it is held against.
 #[test]
 fn every_parser_agrees_with_its_model_on_the_corpus() {
-    for parser in fuzz::parsers::PARSERS {
+    for parser in PARSERS {
         for seed in (parser.seeds)() {
             (parser.run)(&seed);
         }

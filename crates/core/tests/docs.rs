@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use crate::common::{facts, get, policy};
 use keygate_core::decision::facts::Facts;
 use keygate_core::decision::grant::Outcome;
 use keygate_core::decision::policy::Policy;
@@ -13,6 +12,7 @@ use keygate_core::keys::record::{Answer, Knowledge, KnownKey, NothingKnown};
 use keygate_core::secret::Secret;
 use keygate_core::signed_url::checks::Checks;
 use keygate_core::time::UnixMillis;
+use keygate_testkit::judge::{facts, get, policy};
 use serde_json::Value;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -163,7 +163,7 @@ fn signed(path: &str, at: u64) -> String {
         }),
         SECRET,
     );
-    crate::common::signed_as(&links, 0, path, &|order| {
+    keygate_testkit::judge::signed_as(&links, 0, path, &|order| {
         order.now = UnixMillis::from_secs(at);
         order.expires = Some(UnixMillis::from_secs(at + 3 * 3600));
     })

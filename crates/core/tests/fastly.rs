@@ -1,9 +1,9 @@
 //! Links of Fastly's token authentication: known answers, forgeries, and every way to be wrong.
 
-use crate::common::{explains, get, judge, order, policy_of, problems_of, sign};
 use keygate_core::decision::policy::Policy;
 use keygate_core::reason::Reason;
 use keygate_core::time::UnixMillis;
+use keygate_testkit::judge::{explains, get, judge, order, policy_of, problems_of, sign};
 use serde_json::{Value, json};
 
 /// The key of Fastly's own examples, base64 in their guide.
@@ -141,15 +141,15 @@ fn a_token_stands_once_and_under_its_own_name() {
 
 #[test]
 fn the_instant_of_the_end_is_still_good_and_the_next_is_not() {
-    use crate::common::facts;
     use keygate_core::http::request::Request;
     use keygate_core::keys::record::NothingKnown;
+    use keygate_testkit::judge::facts;
     let policy = policy(json!({}));
     let headers = get(&format!("/foo?a=1&b=2&token={END}_{MAC}"), &[]);
     let request = Request::read(&headers).unwrap();
     let at = |now| {
         let facts = facts(&NothingKnown, None, UnixMillis(now));
-        let link = crate::common::format_of(&policy, 0).verify(&request, &facts.of_link());
+        let link = keygate_testkit::judge::format_of(&policy, 0).verify(&request, &facts.of_link());
         link.map(|it| it.expires.unwrap())
     };
     let end = END * 1000;

@@ -2,7 +2,6 @@
 
 mod tools;
 
-use crate::common::{after, facts, get};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 use hmac::{Hmac, KeyInit, Mac};
@@ -17,6 +16,7 @@ use keygate_core::signed_url::SignedUrl;
 use keygate_core::signed_url::format::Covers;
 use keygate_core::signed_url::sign::{Order, Scope};
 use keygate_core::time::UnixMillis;
+use keygate_testkit::judge::{after, facts, get};
 use serde_json::{Value, json};
 
 const KEY: &str = "nZtRohdNF9m3cKM24IcK4w==";

@@ -5,7 +5,6 @@ mod tools;
 
 use std::net::IpAddr;
 
-use crate::common::{after, facts, get};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -21,6 +20,7 @@ use keygate_core::signed_url::crypto::private_key::PrivateKey;
 use keygate_core::signed_url::format::Covers;
 use keygate_core::signed_url::sign::{Order, Scope};
 use keygate_core::time::UnixMillis;
+use keygate_testkit::judge::{after, facts, get};
 use serde_json::{Value, json};
 use sha2::Sha256;
 

@@ -1,9 +1,9 @@
 //! Moving signed links from SHA-1 to SHA-256, as docs/policy.md describes it.
 
-use crate::common::{get, judge, policy, signed_as};
 use keygate_core::decision::policy::Policy;
 use keygate_core::signed_url::crypto::private_key::PrivateKey;
 use keygate_core::time::UnixMillis;
+use keygate_testkit::judge::{get, judge, policy, signed_as};
 use serde_json::{Value, json};
 
 const NOW: u64 = 1_700_000_000;

@@ -3,7 +3,6 @@
 mod covered;
 mod tools;
 
-use crate::common::{after, facts, policy};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -18,6 +17,7 @@ use keygate_core::signed_url::crypto::private_key::PrivateKey;
 use keygate_core::signed_url::format::Format;
 use keygate_core::signed_url::sign::{Order, Scope};
 use keygate_core::time::UnixMillis;
+use keygate_testkit::judge::{after, facts, policy};
 use serde_json::{Value, json};
 use sha2::Sha256;
 

@@ -1,10 +1,10 @@
 //! Signed paths of imgproxy and thumbor, and URLs of Google Maps: known answers, forgeries,
 //! and every way to be wrong.
 
-use crate::common::{explains, get, judge, order, policy, policy_of, problems_of, sign};
 use keygate_core::decision::policy::Policy;
 use keygate_core::reason::Reason;
 use keygate_core::time::UnixMillis;
+use keygate_testkit::judge::{explains, get, judge, order, policy, policy_of, problems_of, sign};
 use serde_json::{Value, json};
 
 const END: u64 = 1_893_456_000;
@@ -238,7 +238,7 @@ fn what_is_signed_here_is_what_the_known_signers_sign() {
     let mut order = order(&rest, at);
     assert_eq!(sign(&thumbor(json!({})), 0, &order).unwrap().url, THUMBOR);
     let (before, _) = MAPS.split_once("&signature=").unwrap();
-    let maps_order = crate::common::order(before, at);
+    let maps_order = keygate_testkit::judge::order(before, at);
     assert_eq!(sign(&maps(), 0, &maps_order).unwrap().url, MAPS);
     order.expires = Some(at);
     for policy in [thumbor(json!({})), maps()] {
@@ -247,7 +247,7 @@ fn what_is_signed_here_is_what_the_known_signers_sign() {
             "it cannot say when it ends"
         );
     }
-    let with_query = crate::common::order("/a/b?c", at);
+    let with_query = keygate_testkit::judge::order("/a/b?c", at);
     for policy in [thumbor(json!({})), imgproxy(json!({}))] {
         assert!(
             sign(&policy, 0, &with_query).is_err(),

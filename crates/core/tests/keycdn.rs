@@ -1,10 +1,10 @@
 //! Links of KeyCDN's secure token, in both kinds: known answers, forgeries, and every way to
 //! be wrong.
 
-use crate::common::{explains, get, judge, order, policy_of, problems_of, sign};
 use keygate_core::decision::policy::Policy;
 use keygate_core::reason::Reason;
 use keygate_core::time::UnixMillis;
+use keygate_testkit::judge::{explains, get, judge, order, policy_of, problems_of, sign};
 use serde_json::{Value, json};
 
 const END: u64 = 1_893_456_000;
@@ -122,9 +122,9 @@ fn what_is_signed_here_is_verified_here() {
         sign(&image(), 0, &order).is_err(),
         "an image link cannot say an end"
     );
-    let order = crate::common::order("/path/to/example.jpg?flip=1&width=400", now);
+    let order = keygate_testkit::judge::order("/path/to/example.jpg?flip=1&width=400", now);
     assert_eq!(sign(&image(), 0, &order).unwrap().url, IMAGE);
-    let order = crate::common::order("/a/%C3%BC.jpg?A=1", now);
+    let order = keygate_testkit::judge::order("/a/%C3%BC.jpg?A=1", now);
     assert!(sign(&image(), 0, &order).is_err(), "no such parameter");
 }
 

@@ -1,6 +1,6 @@
 //! The tests of the core, in one binary: it links once.
 //!
-//! `common` makes requests and policies. Each other module is a format, or a part of the
+//! The crate `keygate-testkit` makes requests and policies. Each module is a format, or a part of the
 //! decision; a folder has a `kit` where its tests share one.
 #![allow(
     missing_docs,
@@ -25,12 +25,12 @@ mod challenge;
 mod checks;
 mod cloudflare;
 mod cloudfront;
-mod common;
 mod config;
 mod corpus;
 mod docs;
 mod exchange;
 mod fastly;
+mod formats;
 mod google_cdn;
 mod google_media_cdn;
 mod hashes;

@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use crate::common::{facts, get};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::Mac as _;
@@ -17,6 +16,7 @@ use keygate_core::signed_url::cloudflare::{
 use keygate_core::signed_url::format::Format as _;
 use keygate_core::signed_url::parts::mac_key::MacKey;
 use keygate_core::time::{Millis, UnixMillis};
+use keygate_testkit::judge::{facts, get};
 
 const NOW: UnixMillis = UnixMillis(1_700_000_100_000);
 

@@ -1,10 +1,12 @@
 //! Links of nginx's secure_link module, in both modes: known answers, forgeries, and every
 //! way to be wrong.
 
-use crate::common::{explains, get, judge, judge_from, order, policy_of, problems_of, sign};
 use keygate_core::decision::policy::Policy;
 use keygate_core::reason::Reason;
 use keygate_core::time::UnixMillis;
+use keygate_testkit::judge::{
+    explains, get, judge, judge_from, order, policy_of, problems_of, sign,
+};
 use serde_json::{Value, json};
 
 const SECRET: &str = "secret";

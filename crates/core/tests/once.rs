@@ -1,6 +1,5 @@
 //! Links that work once: what uses one up, and what does not.
 
-use crate::common::{after, facts, get, policy, signed_as};
 use keygate_core::decision::once::{UnusedLinks, UsedLinks};
 use keygate_core::decision::verdict::Redemption;
 use keygate_core::decision::verdict::Verdict;
@@ -12,6 +11,7 @@ use keygate_core::secret::Secret;
 use keygate_core::signed_url::once_link::OnceLink;
 use keygate_core::signed_url::sign::Order;
 use keygate_core::time::{Millis, UnixMillis};
+use keygate_testkit::judge::{after, facts, get, policy, signed_as};
 use serde_json::{Value, json};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";

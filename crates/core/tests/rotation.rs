@@ -1,13 +1,13 @@
 //! A secret is replaced while links of the old one are in use, over edges and signers that
 //! learn of it at different times: no valid link is refused.
 
-use crate::common::{get, judge, policy_with_ring};
 use keygate_core::decision::policy::Policy;
 use keygate_core::decision::provider::Provider;
 use keygate_core::http::path::Target;
 use keygate_core::reason::Reason;
 use keygate_core::signed_url::sign::{Order, Scope};
 use keygate_core::time::UnixMillis;
+use keygate_testkit::judge::{get, judge, policy_with_ring};
 use serde_json::{Value, json};
 
 const START: u64 = 1_767_225_600;

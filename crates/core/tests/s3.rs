@@ -2,7 +2,6 @@
 
 mod tools;
 
-use crate::common::{get, judge};
 use hmac::Mac as _;
 use keygate_core::decision::policy::Policy;
 use keygate_core::decision::provider::Provider;
@@ -11,6 +10,7 @@ use keygate_core::http::request::{Header, Request};
 use keygate_core::reason::Reason;
 use keygate_core::signed_url::sign::{Order, Scope, SignError, Signed};
 use keygate_core::time::UnixMillis;
+use keygate_testkit::judge::{get, judge};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 

@@ -1,6 +1,5 @@
 //! What a policy decides about sessions, and how it vouches for who calls.
 
-use crate::common::{after, get, policy};
 use keygate_core::decision::facts::Facts;
 use keygate_core::decision::policy::Policy;
 use keygate_core::decision::verdict::Verdict;
@@ -12,6 +11,7 @@ use keygate_core::reason::Reason;
 use keygate_core::secret::{KeyRing, RingEntry, Secret};
 use keygate_core::signed_url::checks::Checks;
 use keygate_core::time::{Millis, UnixMillis};
+use keygate_testkit::judge::{after, get, policy};
 use serde_json::{Value, json};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";

@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use crate::common::{after, facts, get, policy, signed};
 use keygate_core::decision::facts::Facts;
 use keygate_core::decision::verdict::Verdict;
 use keygate_core::http::request::Header;
@@ -13,6 +12,7 @@ use keygate_core::reason::Reason;
 use keygate_core::secret::Secret;
 use keygate_core::signed_url::checks::Checks;
 use keygate_core::time::UnixMillis;
+use keygate_testkit::judge::{after, facts, get, policy, signed};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

@@ -4,7 +4,6 @@ mod tools;
 
 use std::net::IpAddr;
 
-use crate::common::{facts, get, policy};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -19,6 +18,7 @@ use keygate_core::signed_url::crypto::private_key::PrivateKey;
 use keygate_core::signed_url::format::Format;
 use keygate_core::signed_url::sign::{Order, Scope};
 use keygate_core::time::UnixMillis;
+use keygate_testkit::judge::{facts, get, policy};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -69,7 +69,9 @@ fn judge_headers(
     ) {
         Verdict::Allow(grant) => Ok([":path", "cookie", "x-keygate-account"]
             .iter()
-            .map(|name| crate::common::after(headers, &grant.edits, name).unwrap_or_default())
+            .map(|name| {
+                keygate_testkit::judge::after(headers, &grant.edits, name).unwrap_or_default()
+            })
             .collect()),
         Verdict::Deny(denial) => Err(denial.reason),
         other => panic!("{other:?}"),

@@ -1,13 +1,12 @@
 //! Every known answer of signed URLs in `tests/vectors` does what it should.
 
-#[path = "../examples/vectors/runner/mod.rs"]
-mod runner;
+use keygate_testkit::vectors;
 
 #[test]
 fn known_answers_hold_and_forgeries_do_not() {
     let mut passed = 0;
-    for text in runner::KNOWN {
-        let tally = runner::run(&serde_json::from_str(text).unwrap());
+    for text in vectors::KNOWN {
+        let tally = vectors::run(&serde_json::from_str(text).unwrap());
         assert_eq!(tally.failures, Vec::<String>::new());
         passed += tally.passed;
     }

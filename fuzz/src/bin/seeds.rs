@@ -3,12 +3,13 @@
 
 use std::path::Path;
 
-use keygate_fuzz::parsers::PARSERS;
-use keygate_fuzz::{Requests, SYSTEMS};
+use keygate_testkit::links::Requests;
+use keygate_testkit::parsers::PARSERS;
+use keygate_testkit::vectors;
 
 fn main() -> std::io::Result<()> {
-    for (format, system) in SYSTEMS {
-        write(format, &Requests::of(system).seeds())?;
+    for format in vectors::formats() {
+        write(format, &Requests::of(format).seeds())?;
     }
     for parser in PARSERS {
         write(parser.name, &(parser.seeds)())?;

@@ -40,7 +40,7 @@ fn explain_names_what_differs_and_no_secret() {
         let headers = request(target);
         let request = Request::read(&headers).unwrap();
         let unknown = NoAnswer(Reason::KeyServiceUnavailable);
-        let facts = crate::common::facts(&unknown, None, UnixMillis::from_secs(NOW));
+        let facts = keygate_testkit::judge::facts(&unknown, None, UnixMillis::from_secs(NOW));
         with_links(&policy, |it| {
             it.explain(&request, &facts.of_link()).join("\n")
         })

@@ -4,13 +4,13 @@ mod scopes;
 mod seals;
 mod visit;
 
-use crate::common::{after, facts, policy, signed};
 use keygate_core::decision::challenge::SOLUTION_HEADER;
 use keygate_core::decision::grant::Outcome;
 use keygate_core::decision::verdict::Verdict;
 use keygate_core::keys::record::NoAnswer;
 use keygate_core::reason::Reason;
 use keygate_core::time::UnixMillis;
+use keygate_testkit::judge::{after, facts, policy, signed};
 use serde_json::{Value, json};
 use visit::{CLIENT, NOW, SECRET, Visit, demo, demo_policy, header};
 

@@ -13,7 +13,7 @@ use keygate_core::time::UnixMillis;
 use serde_json::{Value, json};
 
 use crate::challenge::visit::{CLIENT, NOW, SECRET, Visit, demo};
-use crate::common::{facts, policy};
+use keygate_testkit::judge::{facts, policy};
 
 /// The demo, where the last rule asks for a key with these scopes.
 fn asking_for(scopes: &Value) -> Policy {

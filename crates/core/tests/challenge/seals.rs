@@ -10,7 +10,7 @@ use keygate_core::time::UnixMillis;
 use serde_json::{Value, json};
 
 use crate::challenge::visit::{CLIENT, NOW, SECRET, Visit, demo, demo_policy, zeros};
-use crate::common::{facts, policy};
+use keygate_testkit::judge::{facts, policy};
 
 #[test]
 fn a_solution_counts_only_for_whom_when_and_where_it_was_asked() {

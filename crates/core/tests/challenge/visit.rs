@@ -12,7 +12,7 @@ use keygate_core::time::UnixMillis;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::common::{facts, get, policy};
+use keygate_testkit::judge::{facts, get, policy};
 
 pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
 pub const NOW: u64 = 1_700_000_000;

@@ -87,12 +87,12 @@ fn directories_are_tried_from_the_longest_and_not_without_end() {
 
 #[test]
 fn the_longest_directory_that_was_signed_is_what_a_link_covers() {
-    use crate::common::facts;
     use keygate_core::decision::provider::Provider;
     use keygate_core::http::request::Request;
     use keygate_core::keys::record::NothingKnown;
     use keygate_core::signed_url::format::Covers;
     use keygate_core::time::UnixMillis;
+    use keygate_testkit::judge::facts;
     let provider = provider_with(json!({ "directory": true, "base64": "url" }));
     let policy = policy_of(&provider, SECRET);
     let Provider::SignedUrl(links) = policy.rules.all()[0].require.providers()[0] else {
@@ -108,9 +108,9 @@ fn the_longest_directory_that_was_signed_is_what_a_link_covers() {
 
 #[test]
 fn a_link_for_a_directory_is_signed_with_the_prefix_that_it_is_to_cover() {
-    use crate::common::{order, sign};
     use keygate_core::signed_url::sign::Scope;
     use keygate_core::time::UnixMillis;
+    use keygate_testkit::judge::{order, sign};
     let provider = provider_with(json!({ "directory": true }));
     let policy = policy_of(&provider, SECRET);
     let order = order("/a/b/c.ts?q=1", UnixMillis::from_secs(CAT_AT));

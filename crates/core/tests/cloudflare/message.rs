@@ -72,7 +72,7 @@ fn a_link_for_the_path_alone_is_signed_here_too() {
     let policy = policy_of(&provider_with(json!({ "message": "path" })), SECRET);
     let now = UnixMillis::from_secs(CAT_AT);
     for (target, other) in [("/a|b?x=1", "/a%7Cb?y=2"), ("/a", "/a?y=2")] {
-        let link = crate::common::signed(&policy, 0, target, now);
+        let link = keygate_testkit::judge::signed(&policy, 0, target, now);
         let (_, token) = link.rsplit_once("verify=").unwrap();
         let judged = judge(
             &policy,

@@ -6,8 +6,8 @@ use keygate_core::reason::Reason;
 use keygate_core::signed_url::keygate::sign::Terms;
 use keygate_core::time::UnixMillis;
 
-use crate::common::{facts, get};
 use crate::exchange::kit::{END, LINKS, NOW, cookie_of, link, policy, prefix, see, token};
+use keygate_testkit::judge::{facts, get};
 
 #[test]
 fn a_link_in_a_header_or_cookie_that_is_bound_to_a_client_does_not_become_a_cookie_either() {

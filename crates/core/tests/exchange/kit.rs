@@ -17,7 +17,7 @@ use keygate_core::time::UnixMillis;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::common::{after, facts, get};
+use keygate_testkit::judge::{after, facts, get};
 
 pub const LINKS: &str = "the-secret-of-the-links-0123456789abcdef";
 pub const COOKIES: &str = "the-secret-of-the-cookies-0123456789abcdef";

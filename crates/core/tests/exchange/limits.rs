@@ -12,10 +12,10 @@ use keygate_core::signed_url::sign::{Order, Scope, SignError, Signed};
 use keygate_core::time::UnixMillis;
 use serde_json::json;
 
-use crate::common::{facts, get};
 use crate::exchange::kit::{
     COOKIES, END, NOW, cookie_of, exchanged, link, pair, parse, policy, prefix, see, token, written,
 };
+use keygate_testkit::judge::{facts, get};
 
 fn max_age(set_cookie: &str) -> u64 {
     let (_, rest) = set_cookie.split_once("Max-Age=").unwrap();
@@ -238,7 +238,7 @@ fn a_link_of_another_format_is_exchanged_too() {
     let rule = policy.rules.all().len() - 1;
     let now = UnixMillis::from_secs(NOW);
     // What is signed is the directory.
-    let target = crate::common::signed_as(&policy, rule, "/video/x", &|order| {
+    let target = keygate_testkit::judge::signed_as(&policy, rule, "/video/x", &|order| {
         order.now = now;
         order.scope = Scope::Prefix("/video/");
     });
@@ -319,7 +319,7 @@ fn the_cookie_of_a_link_without_an_end_has_one() {
     let nobody = NoAnswer(Reason::KeyServiceUnavailable);
     let facts = facts(&nobody, None, UnixMillis::from_secs(NOW));
     let (_, edits) = links.check(&request, &facts.of_link()).unwrap();
-    let set_cookie = crate::common::after(&[], &edits, "set-cookie").unwrap();
+    let set_cookie = keygate_testkit::judge::after(&[], &edits, "set-cookie").unwrap();
     assert_eq!(max_age(&set_cookie), 600);
     assert!(set_cookie.ends_with("SameSite=Strict"));
 }

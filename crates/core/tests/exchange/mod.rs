@@ -7,9 +7,9 @@ mod limits;
 mod upstream;
 
 use self::kit::{END, NOW, Seen, cookie_of, link, pair, policy, prefix, see};
-use crate::common::{after, get};
 use keygate_core::reason::Reason;
 use keygate_core::signed_url::keygate::sign::Terms;
+use keygate_testkit::judge::{after, get};
 
 #[test]
 fn a_link_for_a_prefix_sets_a_cookie_that_opens_its_children() {

@@ -8,8 +8,8 @@ use keygate_core::reason::Reason;
 use keygate_core::time::UnixMillis;
 use serde_json::json;
 
-use crate::common::{after, facts, get};
 use crate::exchange::kit::{NOW, cookie_of, exchanged, link, policy, prefix, see};
+use keygate_testkit::judge::{after, facts, get};
 
 #[test]
 fn the_upstream_never_sees_the_cookie_whatever_is_decided() {

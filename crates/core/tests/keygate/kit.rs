@@ -16,7 +16,7 @@ use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256};
 use keygate_core::time::UnixMillis;
 use serde_json::{Value, json};
 
-pub use crate::common::{after, get, policy_of};
+pub use keygate_testkit::judge::{after, get, policy_of};
 
 pub const SECRET: &str = "a secret of thirty-two bytes ...";
 pub const NOW: u64 = 1_767_225_600;

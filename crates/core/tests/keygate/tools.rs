@@ -106,7 +106,7 @@ fn a_private_key_signs_for_edges_that_hold_none() {
         "rules": [{ "name": "all", "match": { "path": "/**" }, "require": "it" }],
         "unmatched": "deny"
     });
-    let policy = crate::common::policy(&json, SECRET);
+    let policy = keygate_testkit::judge::policy(&json, SECRET);
     let mut order = order("/a");
     assert!(format(&policy).sign(&order).is_err());
     order.private_key = Some(&private);
@@ -305,7 +305,7 @@ fn a_key_that_does_not_count_now_is_said_to_be_why_and_no_other() {
             "rules": [{ "name": "all", "match": { "path": "/**" }, "require": "it" }],
             "unmatched": "deny"
         });
-        let open = crate::common::policy(&json, SECRET);
+        let open = keygate_testkit::judge::policy(&json, SECRET);
         let mut order = order("/a");
         order.private_key = json["secrets"]["ring"][0]["env"]
             .is_null()
@@ -314,7 +314,7 @@ fn a_key_that_does_not_count_now_is_said_to_be_why_and_no_other() {
         let headers = get(signed.url.strip_prefix("https://example.com").unwrap(), &[]);
         assert!(!explained(&open, &headers, None, END).contains(told));
         json["secrets"]["ring"][0]["not_after"] = json!("2025-12-31T23:00:00Z");
-        let closed = crate::common::policy(&json, SECRET);
+        let closed = keygate_testkit::judge::policy(&json, SECRET);
         assert_eq!(judge(&closed, &headers), Err(Reason::NoCurrentSecret));
         assert!(explained(&closed, &headers, None, NOW).contains(told));
     }

@@ -179,7 +179,9 @@ fn no_credential_passes_on_in_any_carrier_spelling_rule_or_mode() {
         ] {
             let target = match path {
                 // A good link of another provider beside it.
-                "/either/x" => crate::common::signed(&policy, 1, &format!("{path}{query}"), NOW),
+                "/either/x" => {
+                    keygate_testkit::judge::signed(&policy, 1, &format!("{path}{query}"), NOW)
+                }
                 _ => format!("{path}{query}"),
             };
             let mut request = get(&target, &more);

@@ -16,7 +16,6 @@ mod rules;
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use crate::common::{after, facts, get, judge, policy};
 use keygate_core::answer::Denial;
 use keygate_core::decision::facts::Facts;
 use keygate_core::decision::grant::{Grant, Outcome};
@@ -31,6 +30,7 @@ use keygate_core::keys::service::Lookup;
 use keygate_core::reason::Reason;
 use keygate_core::secret::Secret;
 use keygate_core::time::UnixMillis;
+use keygate_testkit::judge::{after, facts, get, judge, policy};
 use serde_json::{Value, json};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -134,7 +134,7 @@ fn bearer() -> String {
 }
 
 fn signed(target: &str) -> String {
-    crate::common::signed(&policy(&demo(), SECRET), 1, target, NOW)
+    keygate_testkit::judge::signed(&policy(&demo(), SECRET), 1, target, NOW)
 }
 
 proptest::proptest! {

@@ -40,7 +40,7 @@ fn explain_names_what_differs_and_no_secret() {
     let explained = |policy: &Policy, headers: &[Header]| {
         let request = Request::read(headers).unwrap();
         let unknown = keygate_core::keys::record::NoAnswer(Reason::KeyServiceUnavailable);
-        let facts = crate::common::facts(&unknown, None, UnixMillis::from_secs(NOW));
+        let facts = keygate_testkit::judge::facts(&unknown, None, UnixMillis::from_secs(NOW));
         let Provider::SignedUrl(links) = policy.rules.all()[0].require.providers()[0] else {
             panic!("a signed URL");
         };

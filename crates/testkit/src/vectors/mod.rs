@@ -223,48 +223,86 @@ fn normalized(target: &str) -> String {
 /// The known answers in the tree.
 #[allow(dead_code, reason = "the program is given a file")]
 pub const KNOWN: &[&str] = &[
-    include_str!("../../../../../tests/vectors/signed-urls.json"),
-    include_str!("../../../../../tests/vectors/keygate-links.json"),
+    include_str!("../../../../tests/vectors/signed-urls.json"),
+    include_str!("../../../../tests/vectors/keygate-links.json"),
 ];
 
-/// What the files of systems say: a case, or why there is none.
+/// A format, and how its known answers become requests.
+struct Row {
+    format: &'static str,
+    case: fn(&Value) -> Result<Case, String>,
+    attack: Option<fn(&Value) -> Result<Attack, String>>,
+}
+
+const fn row(
+    format: &'static str,
+    case: fn(&Value) -> Result<Case, String>,
+    attack: Option<fn(&Value) -> Result<Attack, String>>,
+) -> Row {
+    Row {
+        format,
+        case,
+        attack,
+    }
+}
+
+/// One row for each format.
+const ROWS: &[Row] = &[
+    row("akamai", akamai::case, Some(akamai::attack)),
+    row("azure-sas", azure_sas::case, None),
+    row("bunny", bunny::case, Some(bunny::attack)),
+    row("cloudflare", cloudflare::case, Some(cloudflare::attack)),
+    row("cloudfront", cloudfront::case, None),
+    row("fastly", fastly::case, Some(fastly::attack)),
+    row("google-cdn", google_cdn::case, None),
+    row("google-maps", images::google_maps, None),
+    row("google-media-cdn", google_media_cdn::case, None),
+    row("http-signature", http_signature::case, None),
+    row("imgproxy", images::imgproxy, None),
+    row("keycdn", keycdn::case, None),
+    row("keygate", keygate::case, Some(keygate::attack)),
+    row("nginx", nginx::case, Some(nginx::attack)),
+    row("s3", s3::case, None),
+    row("thumbor", images::thumbor, None),
+    row("uri-signing", uri_signing::case, None),
+];
+
+/// Other systems of the known answers whose links a format takes.
+const SYSTEMS: [(&str, &str); 2] = [
+    ("cloudflare_worker", "cloudflare"),
+    ("envoy_wasm_secure_link", "nginx"),
+];
+
+/// The formats that have known answers, in the order of the alphabet.
+pub fn formats() -> impl Iterator<Item = &'static str> {
+    ROWS.iter().map(|row| row.format)
+}
+
+/// The format that takes the links of a vector or an attack, if one does.
+pub fn format_of(entry: &Value) -> Option<&str> {
+    let system = entry["system"].as_str()?;
+    let alias = SYSTEMS.iter().find(|(other, _)| *other == system);
+    let name = alias.map_or(system, |(_, format)| format);
+    ROWS.iter().map(|row| row.format).find(|it| *it == name)
+}
+
+fn row_of(entry: &Value) -> Option<&'static Row> {
+    let format = format_of(entry)?;
+    ROWS.iter().find(|row| row.format == format)
+}
+
+/// What a row says of a vector: a case, or why there is none.
 pub type Told = Option<Result<Case, String>>;
 
-/// The case of a vector; `None` when no format of Keygate is for its system.
+/// The case of a vector; `None` when no format of Keygate takes its links.
 pub fn case_of(vector: &Value) -> Told {
-    match vector["system"].as_str()? {
-        "akamai_edgeauth2" => Some(akamai::case(vector)),
-        "azure_blob_sas" => Some(azure_sas::case(vector)),
-        "bunny_v2" => Some(bunny::case(vector)),
-        "cloudflare" => Some(cloudflare::case(vector)),
-        "cloudfront" => Some(cloudfront::case(vector)),
-        "envoy_wasm_secure_link" | "nginx_secure_link" => Some(nginx::case(vector)),
-        "fastly" => Some(fastly::case(vector)),
-        "gcp_cloud_cdn" => Some(google_cdn::case(vector)),
-        "gcp_media_cdn" => Some(google_media_cdn::case(vector)),
-        "google_maps_url" => Some(images::google_maps(vector)),
-        "imgproxy" => Some(images::imgproxy(vector)),
-        "keycdn" => Some(keycdn::case(vector)),
-        "keygate" => Some(keygate::case(vector)),
-        "rfc9246_uri_signing" => Some(uri_signing::case(vector)),
-        "rfc9421" => Some(http_signature::case(vector)),
-        "s3_sigv4_presign" => Some(s3::case(vector)),
-        "thumbor" => Some(images::thumbor(vector)),
-        _ => None,
-    }
+    row_of(vector).map(|row| (row.case)(vector))
 }
 
 /// The forged request, and the good one that it was made from where there is one.
 fn attack_of(attack: &Value) -> Option<Result<Attack, String>> {
-    match attack["system"].as_str()? {
-        "akamai_edgeauth2" => Some(akamai::attack(attack)),
-        "bunny_v2" => Some(bunny::attack(attack)),
-        "cloudflare" | "cloudflare_worker" => Some(cloudflare::attack(attack)),
-        "fastly" => Some(fastly::attack(attack)),
-        "keygate" => Some(keygate::attack(attack)),
-        "nginx_secure_link" => Some(nginx::attack(attack)),
-        _ => None,
-    }
+    let make = row_of(attack)?.attack?;
+    Some(make(attack))
 }
 
 /// A forgery.

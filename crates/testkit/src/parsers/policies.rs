@@ -142,7 +142,7 @@ fn insert(value: &mut Value, path: &str, left: &mut usize) -> Option<String> {
 }
 
 pub fn seeds() -> Vec<Vec<u8>> {
-    let page = include_str!("../../../docs/policy.md");
+    let page = include_str!("../../../../docs/policy.md");
     let blocks = page
         .split("```json")
         .skip(1)

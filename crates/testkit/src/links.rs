@@ -1,24 +1,8 @@
-//! What a fuzzer puts to a format: requests, as text, to the policies of its known answers;
-//! and to everything else that reads what strangers send, in [`parsers`].
+//! Requests that untrusted clients may send, as a fuzzer makes them, against the policies of
+//! a format's known answers.
 //!
-//! An input of a format is a byte that chooses the known answer whose policy is asked, then the path,
-//! and then a header in each line, `name: value`. `crates/core/tests/corpus.rs` replays
-//! every input that was kept.
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    dead_code,
-    missing_docs,
-    reason = "a fuzzer looks for panics, and has some of its own"
-)]
-
-#[path = "../../crates/core/examples/vectors/runner/mod.rs"]
-mod runner;
-
-pub mod parsers;
+//! An input is a byte that chooses the known answer whose policy is asked, then the path,
+//! and then a header in each line, `name: value`.
 
 use keygate_core::decision::policy::Policy;
 use keygate_core::decision::verdict::Verdict;
@@ -26,44 +10,28 @@ use keygate_core::http::edit::Edit;
 use keygate_core::http::path::Target;
 use keygate_core::http::request::Header;
 
-/// Every format with a target, and the `system` of its known answers.
-pub const SYSTEMS: &[(&str, &str)] = &[
-    ("akamai", "akamai_edgeauth2"),
-    ("azure_sas", "azure_blob_sas"),
-    ("bunny", "bunny_v2"),
-    ("cloudflare", "cloudflare"),
-    ("cloudfront", "cloudfront"),
-    ("fastly", "fastly"),
-    ("google_cdn", "gcp_cloud_cdn"),
-    ("google_maps", "google_maps_url"),
-    ("google_media_cdn", "gcp_media_cdn"),
-    ("http_signature", "rfc9421"),
-    ("imgproxy", "imgproxy"),
-    ("keycdn", "keycdn"),
-    ("keygate", "keygate"),
-    ("nginx", "nginx_secure_link"),
-    ("s3", "s3_sigv4_presign"),
-    ("thumbor", "thumbor"),
-    ("uri_signing", "rfc9246_uri_signing"),
-];
+use crate::vectors;
 
-/// The policies of the known answers of one system.
-pub struct Requests(Vec<(Policy, runner::Case)>);
+/// The policies of the known answers of one format.
+pub struct Requests(Vec<(Policy, vectors::Case)>);
 
 impl Requests {
-    pub fn of(system: &str) -> Self {
+    pub fn of(format: &str) -> Self {
         let mut all = Vec::new();
-        for text in runner::KNOWN {
+        for text in vectors::KNOWN {
             let known: serde_json::Value = serde_json::from_str(text).unwrap();
             let vectors = known["vectors"].as_array().unwrap();
-            for vector in vectors.iter().filter(|it| it["system"] == system) {
-                let mut case = runner::case_of(vector).unwrap().unwrap();
+            for vector in vectors
+                .iter()
+                .filter(|it| vectors::format_of(it) == Some(format))
+            {
+                let mut case = vectors::case_of(vector).unwrap().unwrap();
                 let also = std::mem::take(&mut case.also);
                 let cases = also.into_iter().chain([case]);
                 all.extend(cases.map(|it| (it.policy().unwrap(), it)));
             }
         }
-        assert!(!all.is_empty(), "no known answer is of {system}");
+        assert!(!all.is_empty(), "no known answer is of {format}");
         Self(all)
     }
 
@@ -88,7 +56,7 @@ impl Requests {
 
     /// The known answers as inputs, for the corpus.
     pub fn seeds(&self) -> Vec<Vec<u8>> {
-        let seed = |(index, (_, case)): (usize, &(Policy, runner::Case))| {
+        let seed = |(index, (_, case)): (usize, &(Policy, vectors::Case))| {
             let mut seed = vec![u8::try_from(index % 256).unwrap()];
             let value = |name: &str| {
                 let mut all = case.headers.iter();
@@ -126,23 +94,4 @@ fn headers(text: &[u8]) -> Vec<Header> {
         }
     }
     headers
-}
-
-/// A target for one format.
-#[macro_export]
-macro_rules! links {
-    ($system:literal) => {
-        thread_local! {
-            static REQUESTS: $crate::Requests = $crate::Requests::of($system);
-        }
-        libfuzzer_sys::fuzz_target!(|data: &[u8]| REQUESTS.with(|it| it.run(data)));
-    };
-}
-
-/// A target for another parser.
-#[macro_export]
-macro_rules! parser {
-    ($name:literal) => {
-        libfuzzer_sys::fuzz_target!(|data: &[u8]| ($crate::parsers::Parser::of($name).run)(data));
-    };
 }

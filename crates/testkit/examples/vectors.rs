@@ -1,4 +1,4 @@
-//! Tries known answers of signed URLs: `cargo run -p keygate-core --example vectors -- FILE`.
+//! Tries known answers of signed URLs: `cargo run -p keygate-testkit --example vectors -- FILE`.
 //!
 //! A file is of the form of `tests/vectors/signed-urls.json`. Exit code 0 when all that
 //! belong to a format of Keygate do what they should, 1 when one does not.
@@ -11,9 +11,9 @@
     reason = "a tool for tests may panic"
 )]
 
-mod runner;
-
 use std::process::ExitCode;
+
+use keygate_testkit::vectors;
 
 fn main() -> ExitCode {
     let Some(path) = std::env::args().nth(1) else {
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let tally = runner::run(&known);
+    let tally = vectors::run(&known);
     for line in &tally.failures {
         println!("FAILED  {line}");
     }

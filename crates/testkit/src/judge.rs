@@ -1,5 +1,4 @@
-//! Requests and policies for the tests of the core.
-#![allow(dead_code, reason = "each test crate uses its own part")]
+//! Requests, policies and orders for tests, and what a policy says of a request.
 
 use std::net::IpAddr;
 

@@ -1,0 +1,85 @@
+//! Every format of signed URLs has known answers, a fuzz target with a corpus, tests and a
+//! page, all under its one name.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use keygate_core::config::FORMATS;
+use keygate_testkit::vectors;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// What is missing of a list that must name every format and nothing else.
+fn differences<'a>(found: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let formats: BTreeSet<&str> = FORMATS.iter().copied().collect();
+    let found: BTreeSet<&str> = found.into_iter().collect();
+    formats.symmetric_difference(&found).copied().collect()
+}
+
+#[test]
+fn every_format_has_a_row_of_known_answers() {
+    assert_eq!(differences(vectors::formats()), [""; 0]);
+}
+
+#[test]
+fn every_format_has_vectors() {
+    let mut names = BTreeSet::new();
+    for text in vectors::KNOWN {
+        let known: serde_json::Value = serde_json::from_str(text).unwrap();
+        for vector in known["vectors"].as_array().unwrap() {
+            names.extend(vectors::format_of(vector).map(str::to_owned));
+        }
+    }
+    assert_eq!(differences(names.iter().map(String::as_str)), [""; 0]);
+}
+
+#[test]
+fn every_format_has_a_fuzz_target_and_a_corpus() {
+    let manifest = fs::read_to_string(root().join("fuzz/Cargo.toml")).unwrap();
+    for format in FORMATS {
+        let target = root().join(format!("fuzz/fuzz_targets/{format}.rs"));
+        let text = fs::read_to_string(&target).unwrap_or_default();
+        assert!(
+            text.contains(&format!("fuzz_format!(\"{format}\")")),
+            "{format}: no target"
+        );
+        let name = format!("name = \"{format}\"\n");
+        assert!(manifest.contains(&name), "{format}: not in fuzz/Cargo.toml");
+        let corpus = root().join(format!("fuzz/corpus/{format}"));
+        assert!(corpus.is_dir(), "{format}: no corpus");
+    }
+}
+
+#[test]
+fn every_format_has_a_page_that_the_table_of_formats_links() {
+    let table = fs::read_to_string(root().join("docs/signed-urls.md")).unwrap();
+    for format in FORMATS {
+        let row = format!("| [`{format}`](");
+        assert_eq!(
+            table.matches(&row).count(),
+            1,
+            "{format}: no row, or several"
+        );
+        let link = table.split(&row).nth(1).unwrap().split(')').next().unwrap();
+        let page = root().join("docs").join(link.split('#').next().unwrap());
+        assert!(
+            page.is_file() || link.starts_with('#'),
+            "{format}: {link} is not there"
+        );
+    }
+}
+
+#[test]
+fn every_format_is_in_the_schema() {
+    let schema = fs::read_to_string(root().join("docs/policy.schema.json")).unwrap();
+    for format in FORMATS {
+        let name = format!("\"const\": \"{format}\"");
+        assert!(
+            schema.contains(&name),
+            "{format}: not in docs/policy.schema.json"
+        );
+    }
+}

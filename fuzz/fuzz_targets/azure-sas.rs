@@ -1,0 +1,2 @@
+#![no_main]
+keygate_testkit::fuzz_format!("azure-sas");

@@ -1,2 +1,0 @@
-#![no_main]
-keygate_fuzz::links!("gcp_cloud_cdn");

@@ -1,2 +1,0 @@
-#![no_main]
-keygate_fuzz::links!("rfc9421");
