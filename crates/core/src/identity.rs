@@ -39,6 +39,19 @@ impl Identity {
             .fold(0, usize::saturating_add)
     }
 
+    /// The value of the header of a field, if the identity has one.
+    #[inline]
+    fn value(&self, field: Field) -> Option<&str> {
+        match field {
+            Field::Account => Some(&self.account),
+            Field::KeyId => self.key_id.as_deref(),
+            Field::Scopes => Some(&self.scopes),
+            Field::Metadata => self.metadata.as_deref(),
+            // Of the decision, and signed last.
+            Field::Result | Field::Assertion => None,
+        }
+    }
+
     /// The identity for other filters and the access log. In Envoy these are filter
     /// state under `wasm.` and the name. Scopes have a blank on either side, which none
     /// contains, so that a matcher for ` files:read ` finds that scope and no longer one.
@@ -51,21 +64,67 @@ impl Identity {
     }
 }
 
-/// The headers by which the upstream learns who calls; names in lower case.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IdentityHeaders {
+macro_rules! fields {
+    ($($(#[$doc:meta])* $Field:ident $field:ident $header:literal;)*) => {
+        /// Something that the upstream learns of a request, in a header of its own.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Field {
+            $($(#[$doc])* $Field,)*
+        }
+
+        impl Field {
+            /// All of them.
+            pub const ALL: [Self; [$($header),*].len()] = [$(Self::$Field),*];
+        }
+
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        struct Names {
+            $($field: Name,)*
+        }
+
+        impl Default for Names {
+            fn default() -> Self {
+                Self { $($field: $header.into(),)* }
+            }
+        }
+
+        impl Names {
+            #[inline]
+            fn of(&self, field: Field) -> &Name {
+                match field {
+                    $(Field::$Field => &self.$field,)*
+                }
+            }
+
+            fn of_mut(&mut self, field: Field) -> &mut Name {
+                match field {
+                    $(Field::$Field => &mut self.$field,)*
+                }
+            }
+        }
+    };
+}
+
+fields! {
     /// [`Identity::account`].
-    pub account: Name,
+    Account account "x-keygate-account";
     /// [`Identity::key_id`].
-    pub key_id: Name,
+    KeyId key_id "x-keygate-key-id";
     /// [`Identity::scopes`].
-    pub scopes: Name,
+    Scopes scopes "x-keygate-scopes";
     /// [`Identity::metadata`].
-    pub metadata: Name,
+    Metadata metadata "x-keygate-metadata";
     /// What was decided: `allow`, `allow;reason=…`, or `would-deny;reason=…`.
-    pub result: Name,
-    /// The identity as a signed token, if there is an [`Issuer`](crate::identity::assertion::Issuer).
-    pub assertion: Name,
+    Result result "x-keygate-result";
+    /// The identity as a signed token, if there is an
+    /// [`Issuer`](crate::identity::assertion::Issuer).
+    Assertion assertion "x-keygate-assertion";
+}
+
+/// The headers by which the upstream learns who calls; names in lower case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IdentityHeaders {
+    names: Names,
     /// Whether other filters are told the same: see [`Identity::state`].
     pub filter_state: bool,
     /// Whether a rule reads the method. No header that names another one reaches an upstream
@@ -75,34 +134,22 @@ pub struct IdentityHeaders {
     pub own_cookies: Vec<String>,
 }
 
-impl Default for IdentityHeaders {
-    fn default() -> Self {
-        Self {
-            account: "x-keygate-account".into(),
-            key_id: "x-keygate-key-id".into(),
-            scopes: "x-keygate-scopes".into(),
-            metadata: "x-keygate-metadata".into(),
-            result: "x-keygate-result".into(),
-            assertion: "x-keygate-assertion".into(),
-            filter_state: false,
-            reads_method: false,
-            own_cookies: Vec::new(),
-        }
-    }
-}
-
 impl IdentityHeaders {
-    /// All of them.
+    /// The header of a field.
     #[inline]
-    pub fn names(&self) -> [&str; 6] {
-        [
-            &self.account,
-            &self.key_id,
-            &self.scopes,
-            &self.metadata,
-            &self.result,
-            &self.assertion,
-        ]
+    pub fn name(&self, field: Field) -> &Name {
+        self.names.of(field)
+    }
+
+    /// Gives the header of a field another name, in lower case.
+    pub fn rename(&mut self, field: Field, name: impl Into<Name>) {
+        *self.names.of_mut(field) = name.into();
+    }
+
+    /// The names of all headers.
+    #[inline]
+    pub fn names(&self) -> impl Iterator<Item = &Name> {
+        Field::ALL.iter().map(|field| self.name(*field))
     }
 
     /// Whether a client's header must not reach the upstream: it claims to be one of these,
@@ -110,7 +157,7 @@ impl IdentityHeaders {
     #[inline]
     pub fn is_claimed_by(&self, name: &[u8]) -> bool {
         has_identity_prefix(name)
-            || self.names().iter().any(|ours| reads_as(name, ours))
+            || self.names().any(|ours| reads_as(name, ours))
             || (self.reads_method && overrides_method(name))
     }
 
@@ -140,14 +187,8 @@ impl IdentityHeaders {
         &'a self,
         identity: &'a Identity,
     ) -> impl Iterator<Item = (&'a Name, &'a str)> {
-        let values = [
-            (&self.account, Some(&identity.account)),
-            (&self.key_id, identity.key_id.as_ref()),
-            (&self.scopes, Some(&identity.scopes)),
-            (&self.metadata, identity.metadata.as_ref()),
-        ];
-        let known = |(name, value): (&'a Name, Option<&'a String>)| Some((name, value?.as_str()));
-        values.into_iter().filter_map(known)
+        let value = |field: &Field| Some((self.name(*field), identity.value(*field)?));
+        Field::ALL.iter().filter_map(value)
     }
 }
 
@@ -168,11 +209,9 @@ mod tests {
 
     #[test]
     fn a_name_is_claimed_in_every_spelling() {
-        let headers = IdentityHeaders {
-            account: "x-user".into(),
-            assertion: "x-signed-user".into(),
-            ..IdentityHeaders::default()
-        };
+        let mut headers = IdentityHeaders::default();
+        headers.rename(Field::Account, "x-user");
+        headers.rename(Field::Assertion, "x-signed-user");
         let ours = [
             "x-user",
             "X-Signed-User",
@@ -215,10 +254,8 @@ mod tests {
 
     #[test]
     fn connection_names_no_identity_header() {
-        let headers = IdentityHeaders {
-            account: "x-user".into(),
-            ..IdentityHeaders::default()
-        };
+        let mut headers = IdentityHeaders::default();
+        headers.rename(Field::Account, "x-user");
         let kept = |values: &[&str]| {
             let values = values.iter().map(|it| it.as_bytes());
             let kept = headers.connection_without_claims(values);

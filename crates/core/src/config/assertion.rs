@@ -5,7 +5,7 @@ use super::form::form;
 use crate::decision::rule::Rule;
 use crate::http::header_name::reads_as;
 use crate::identity::assertion::{ASSERTION_HEADER, Algorithm, Issuer, MAX_TTL, SigningKey};
-use crate::identity::{IDENTITY_PREFIX, IdentityHeaders};
+use crate::identity::{Field, IDENTITY_PREFIX, IdentityHeaders};
 use crate::time::Millis;
 
 form! {
@@ -62,7 +62,8 @@ impl Compiler<'_> {
         let Some(written) = written else {
             return (identity, None);
         };
-        identity.assertion = self.assertion_header(&written.header, &identity).into();
+        let header = self.assertion_header(&written.header, &identity);
+        identity.rename(Field::Assertion, header);
         let ring = self.ring_of("assertion", &written.secrets, |this, entry| {
             let key = SigningKey::new(&entry.key, written.algorithm);
             let named = |error| format!("the secret \"{}\" {error}", entry.id);
@@ -94,14 +95,11 @@ impl Compiler<'_> {
     fn assertion_header(&mut self, name: &str, others: &IdentityHeaders) -> String {
         let path = "assertion.header";
         let lower = name.to_ascii_lowercase();
-        let named = [
-            &others.account,
-            &others.key_id,
-            &others.scopes,
-            &others.metadata,
-            &others.result,
-        ];
-        if named.iter().any(|it| reads_as(lower.as_bytes(), it)) {
+        let mut others = Field::ALL
+            .iter()
+            .filter(|it| **it != Field::Assertion)
+            .map(|field| others.name(*field));
+        if others.any(|it| reads_as(lower.as_bytes(), it)) {
             self.wrong(path, "is the name of another header of the identity");
         }
         if lower == "authorization" {

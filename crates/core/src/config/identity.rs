@@ -1,27 +1,28 @@
 //! `"identity"`: the headers that say who has come, from their written form.
 
 use super::{Compiler, written};
-use crate::identity::{IDENTITY_PREFIX, IdentityHeaders};
+use crate::identity::{Field, IDENTITY_PREFIX, IdentityHeaders};
 
 impl Compiler<'_> {
     pub(super) fn identity(&mut self, written: &written::Identity) -> IdentityHeaders {
         let mut headers = IdentityHeaders::default();
-        let given = [
-            ("account", &written.account, &mut headers.account),
-            ("key_id", &written.key_id, &mut headers.key_id),
-            ("scopes", &written.scopes, &mut headers.scopes),
-            ("metadata", &written.metadata, &mut headers.metadata),
-            ("result", &written.result, &mut headers.result),
-        ];
-        for (field, name, header) in given {
+        for field in Field::ALL {
+            let (key, name) = match field {
+                Field::Account => ("account", &written.account),
+                Field::KeyId => ("key_id", &written.key_id),
+                Field::Scopes => ("scopes", &written.scopes),
+                Field::Metadata => ("metadata", &written.metadata),
+                Field::Result => ("result", &written.result),
+                // It has a name in "assertion".
+                Field::Assertion => continue,
+            };
             if let Some(name) = name {
-                *header = self
-                    .identity_header(&format!("identity.{field}"), name)
-                    .into();
+                let name = self.identity_header(&format!("identity.{key}"), name);
+                headers.rename(field, name);
             }
         }
         headers.filter_state = written.filter_state;
-        let names = headers.names();
+        let names: Vec<_> = headers.names().collect();
         for (index, name) in names.iter().enumerate() {
             if names
                 .iter()

@@ -10,7 +10,7 @@ use crate::http::edit::Strip;
 use crate::http::path::{AmbiguousPath, Target};
 use crate::http::query;
 use crate::http::request::Request;
-use crate::identity::{Identity, IdentityHeaders};
+use crate::identity::{Field, Identity, IdentityHeaders};
 use crate::reason::Reason;
 
 /// Why a request may pass.
@@ -89,7 +89,10 @@ impl Grant {
             }
         };
         if let Some(result) = &result {
-            edits.push(Edit::set(headers.result.clone(), result.clone()));
+            edits.push(Edit::set(
+                headers.name(Field::Result).clone(),
+                result.clone(),
+            ));
         }
         let mut state = Vec::new();
         if headers.filter_state {

@@ -15,8 +15,8 @@ use crate::http::edit::Edit;
 use crate::http::path::{Target, readable, readings};
 use crate::http::path_token::PathToken;
 use crate::http::request::{Header, Request};
-use crate::identity::IdentityHeaders;
 use crate::identity::assertion::Issuer;
+use crate::identity::{Field, IdentityHeaders};
 use crate::keys::failure_limit::FailureLimit;
 use crate::keys::service::KeyService;
 use crate::reason::Reason;
@@ -213,7 +213,7 @@ impl Policy {
             let voice = rule.voice(request.method);
             return Verdict::Deny(refusal.answer(request.headers, &voice));
         };
-        let name = self.identity.assertion.clone();
+        let name = self.identity.name(Field::Assertion).clone();
         grant.edits.push(Edit::set(name, token));
         Verdict::Allow(grant)
     }
