@@ -217,6 +217,22 @@ fn an_unknown_key_id_costs_no_public_key_check() {
 }
 
 #[test]
+fn what_needs_no_signature_is_decided_before_it_is_decoded() {
+    let [(provider, public, _), ..] = FORMATS;
+    let policy = ring_policy(provider, "k", public);
+    for (expires, key, reason) in [
+        (NOW - 1, "k", Reason::Expired),
+        (NOW + 7200, "k", Reason::LifetimeTooLong),
+        (END, "another", Reason::WrongSignature),
+        (END, "k", Reason::MalformedCredential),
+    ] {
+        let target = format!("/a?Expires={expires}&Signature=++++&Key-Pair-Id={key}");
+        let judged = judge(&policy, &get(&target, &[]), NOW, &Tally::default());
+        assert_eq!(judged, Err(reason), "{target}");
+    }
+}
+
+#[test]
 fn a_forged_link_costs_one_check_and_a_repeated_link_none() {
     for (provider, public, private) in FORMATS {
         let policy = ring_policy(provider, "k", public);

@@ -19,8 +19,8 @@ use crate::signed_url::format::Strips;
 pub struct Token<'a> {
     /// What it says itself.
     pub says: Says<'a>,
-    /// Decoded.
-    pub signature: Vec<u8>,
+    /// As it stands there: see [`Token::signature`].
+    signature: Cow<'a, str>,
     /// Which key is said to have made it.
     pub key_id: Cow<'a, str>,
     /// What takes it out.
@@ -91,10 +91,19 @@ impl<'a> Token<'a> {
         };
         Ok(Some(Self {
             says,
-            signature: decode(&signature.ok_or(Reason::MalformedCredential)?)?,
+            signature: signature.ok_or(Reason::MalformedCredential)?,
             key_id: key_id.ok_or(Reason::MalformedCredential)?,
             strips,
         }))
+    }
+
+    /// The bytes of the signature. Decoded when all that needs none has been decided: of an
+    /// RSA key they are more than the rest of the request.
+    ///
+    /// # Errors
+    /// [`Reason::MalformedCredential`] for another alphabet.
+    pub fn signature(&self) -> Result<Vec<u8>, Reason> {
+        decode(&self.signature)
     }
 }
 
@@ -144,15 +153,14 @@ fn is_time(text: &str) -> bool {
 /// CloudFront's base64: that of RFC 4648 section 4 with `-`, `_` and `~` for `+`, `=` and
 /// `/`.
 fn decode(text: &str) -> Result<Vec<u8>, Reason> {
-    if text.contains(['+', '=', '/']) {
-        return Err(Reason::MalformedCredential);
-    }
     let plain: Vec<u8> = text
         .bytes()
         .map(|it| match it {
             b'-' => b'+',
             b'_' => b'=',
             b'~' => b'/',
+            // In no alphabet of base64.
+            b'+' | b'=' | b'/' => b'%',
             other => other,
         })
         .collect();

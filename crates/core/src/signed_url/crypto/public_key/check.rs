@@ -3,7 +3,7 @@
 //!
 //! [`Checks`]: crate::signed_url::checks::Checks
 
-use super::{PublicKey, Scheme};
+use super::{PublicKey, Scheme, seen};
 use crate::reason::Reason;
 use crate::secret::{KeyRing, RingEntry};
 use crate::signed_url::facts::LinkFacts;
@@ -31,16 +31,14 @@ pub struct Claim<'a> {
 /// [`Reason::WrongSignature`] if none is true, or none within the bounds of one request;
 /// [`Reason::TooManyFailures`] if the client must not cause another check now.
 pub fn first_true(claims: &[Claim<'_>], facts: &LinkFacts<'_>) -> Result<usize, Reason> {
-    let digests: Vec<_> = claims.iter().map(Claim::digest).collect();
-    let mut each = claims.iter().zip(&digests);
-    if let Some(at) = each.position(|(claim, digest)| claim.key.seen.recalls(*digest)) {
+    if let Some(at) = claims.iter().position(Claim::is_recalled) {
         return Ok(at);
     }
     let mut client = None;
     let mut begun = 0_u8;
     let mut found = Err(Reason::WrongSignature);
-    for (at, (claim, digest)) in claims.iter().zip(&digests).enumerate() {
-        let is_repeated = digests.iter().take(at).any(|before| before == digest);
+    for (at, claim) in claims.iter().enumerate() {
+        let is_repeated = claims.iter().take(at).any(|before| before.is(claim));
         if is_repeated || !claim.is_possible() {
             continue;
         }
@@ -55,7 +53,7 @@ pub fn first_true(claims: &[Claim<'_>], facts: &LinkFacts<'_>) -> Result<usize, 
             }
             begun = begun.saturating_add(1);
         }
-        if claim.check(*digest) {
+        if claim.check() {
             found = Ok(at);
             break;
         }
@@ -118,23 +116,43 @@ impl KeyRing<PublicKey> {
 }
 
 impl Claim<'_> {
-    fn digest(&self) -> [u8; 32] {
-        self.key
-            .digest(self.scheme, &[self.message], self.signature)
+    /// Whether it was found true before.
+    fn is_recalled(&self) -> bool {
+        self.key.seen.recalls(&self.written(&[self.message]))
+    }
+
+    /// Whether both say the same.
+    fn is(&self, other: &Self) -> bool {
+        self.signature == other.signature
+            && self.message == other.message
+            && self.scheme == other.scheme
+            && self.key.is(other.key)
     }
 
     fn is_possible(&self) -> bool {
         self.key.key.fits(self.scheme, self.signature)
     }
 
-    fn check(&self, digest: [u8; 32]) -> bool {
+    fn check(&self) -> bool {
         let Self {
             key,
             scheme,
             message,
             signature,
         } = *self;
-        let seen = &key.seen;
-        seen.check(digest, || key.key.is_signed(scheme, message, signature))
+        let parts = [message];
+        let claim = self.written(&parts);
+        key.seen
+            .check(&claim, || key.key.is_signed(scheme, message, signature))
+    }
+
+    /// As it is remembered. The message is given in parts.
+    fn written<'p>(&'p self, message: &'p [&'p [u8]]) -> seen::Claim<'p> {
+        seen::Claim {
+            key: self.key.id,
+            scheme: self.scheme.code(),
+            message,
+            signature: self.signature,
+        }
     }
 }

@@ -157,17 +157,6 @@ impl PublicKey {
             self.key.is_signed(scheme, message, signature)
         })
     }
-
-    /// Stands for a claim in what is remembered.
-    fn digest(&self, scheme: Scheme, message: &[&[u8]], signature: &[u8]) -> [u8; 32] {
-        let claim = seen::Claim {
-            key: self.id,
-            scheme: scheme.code(),
-            message,
-            signature,
-        };
-        claim.digest()
-    }
 }
 
 impl Scheme {

@@ -6,24 +6,38 @@ use sha2::{Digest as _, Sha256};
 
 use crate::secret::memo::{Digest, Memo};
 
-/// Digests of signatures that held, over all providers of a policy.
+/// Digests of claims that were true, over all providers of a policy, by the end of their
+/// signatures.
 ///
-/// It remembers a pure function, so that a decision with it is the one without it.
+/// It remembers a pure function, so that a decision with it is the one without it. A forged
+/// signature costs no digest unless it ends as one that a genuine signer made.
 #[derive(Default)]
 pub struct Seen {
-    held: Memo<(), [u8; 32]>,
+    held: Memo<[u8; 32], Ending>,
     /// How many checks were made.
     #[cfg(test)]
     pub(super) checks: std::cell::Cell<usize>,
+    /// How many digests were computed.
+    #[cfg(test)]
+    digests: std::cell::Cell<usize>,
 }
 
-/// SHA-256: there may be no secret to key another with.
-impl Digest for [u8; 32] {
+/// The last bytes of a signature. Of RSA, ECDSA and Ed25519 these differ from one signature to
+/// the next, and only a signer chooses the places that they take in the table. They say where
+/// to look and nothing more: the digest of the whole claim decides.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Ending([u8; 8]);
+
+impl Ending {
+    fn of(signature: &[u8]) -> Self {
+        Self(signature.last_chunk().copied().unwrap_or_default())
+    }
+}
+
+impl Digest for Ending {
     fn spread(self) -> usize {
-        let (bits, _) = self
-            .split_first_chunk()
-            .unwrap_or((&[0; size_of::<usize>()], &[]));
-        usize::from_le_bytes(*bits)
+        let [a, b, c, d, ..] = self.0;
+        usize::try_from(u32::from_le_bytes([a, b, c, d])).unwrap_or(0)
     }
 }
 
@@ -48,7 +62,7 @@ pub(super) struct Claim<'a> {
 impl Claim<'_> {
     /// The digest of all of it. Only the message is of a length that nothing tells, and it
     /// comes last: two claims with the same input are the same claim.
-    pub(super) fn digest(&self) -> [u8; 32] {
+    fn digest(&self) -> [u8; 32] {
         let mut digest = Sha256::new_with_prefix(self.key);
         digest.update([self.scheme]);
         let length = u64::try_from(self.signature.len()).unwrap_or(u64::MAX);
@@ -62,18 +76,20 @@ impl Claim<'_> {
 }
 
 impl Seen {
-    /// Whether the claim of this digest was found true before.
-    pub(super) fn recalls(&self, digest: [u8; 32]) -> bool {
-        self.held.get(digest).is_some()
+    /// Whether this claim was found true before.
+    pub(super) fn recalls(&self, claim: &Claim<'_>) -> bool {
+        let held = self.held.get(Ending::of(claim.signature));
+        held.is_some_and(|held| held == self.digest(claim))
     }
 
-    /// Returns what `check` says of the claim of this digest, and remembers a yes.
-    pub(super) fn check(&self, digest: [u8; 32], check: impl FnOnce() -> bool) -> bool {
+    /// Returns what `check` says of this claim, and remembers a yes.
+    pub(super) fn check(&self, claim: &Claim<'_>, check: impl FnOnce() -> bool) -> bool {
         #[cfg(test)]
         self.checks.set(self.checks.get().saturating_add(1));
         let holds = check();
         if holds {
-            self.held.put(digest, ());
+            let digest = self.digest(claim);
+            self.held.put(Ending::of(claim.signature), digest);
         }
         holds
     }
@@ -81,8 +97,14 @@ impl Seen {
     /// Returns what `check` says of a claim, unless it was found true before.
     #[cfg(any(test, feature = "tools"))]
     pub(super) fn or_check(&self, claim: &Claim<'_>, check: impl FnOnce(&[u8]) -> bool) -> bool {
-        let digest = claim.digest();
-        self.recalls(digest) || self.check(digest, || check(&claim.message.concat()))
+        self.recalls(claim) || self.check(claim, || check(&claim.message.concat()))
+    }
+
+    /// SHA-256: there may be no secret to key another with.
+    fn digest(&self, claim: &Claim<'_>) -> [u8; 32] {
+        #[cfg(test)]
+        self.digests.set(self.digests.get().saturating_add(1));
+        claim.digest()
     }
 }
 
@@ -118,6 +140,19 @@ mod tests {
             assert!(!seen.or_check(&claim(&[b"/a"], b"s"), |_| false));
         }
         assert_eq!(seen.checks.get(), 3);
+    }
+
+    #[test]
+    fn a_forged_signature_costs_no_digest() {
+        let seen = Seen::default();
+        assert!(seen.or_check(&claim(&[b"/a"], b"a genuine signature"), |_| true));
+        let before = seen.digests.get();
+        assert!(!seen.or_check(&claim(&[b"/a"], b"a forged one"), |_| false));
+        assert_eq!(seen.digests.get(), before);
+        // One with the same end costs a digest and is told apart by it.
+        assert!(!seen.or_check(&claim(&[b"/b"], b"a genuine signature"), |_| false));
+        assert!(!seen.or_check(&claim(&[b"/a"], b"another signature"), |_| false));
+        assert_eq!(seen.digests.get(), before.saturating_add(2));
     }
 
     #[test]
