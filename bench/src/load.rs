@@ -88,6 +88,11 @@ impl Script {
     /// # Panics
     /// When a connection breaks.
     pub fn run(&self, port: u16, seconds: u64, core: usize) -> Counted {
+        self.run_for(port, Duration::from_secs(seconds), core)
+    }
+
+    /// The same for any time.
+    pub fn run_for(&self, port: u16, duration: Duration, core: usize) -> Counted {
         on_core(core, || {
             let mut connections: Vec<_> =
                 (0..CONNECTIONS).map(|_| Connection::open(port)).collect();
@@ -97,7 +102,7 @@ impl Script {
                 connection.send(next());
             }
             let (mut requests, mut refused) = (0, 0);
-            let (start, duration) = (Instant::now(), Duration::from_secs(seconds));
+            let start = Instant::now();
             while start.elapsed() < duration {
                 for connection in &mut connections {
                     if let Some(status) = connection.answer() {

@@ -2,9 +2,12 @@
 //! one run, a table, `target/bench/edge.json` and a chart. `make bench` builds what it needs
 //! and starts it; docs/performance.md says what is measured, and how. With the argument
 //! `growth` (`make bench-growth`): how the key service and the cache bear many keys; with
-//! `refusals` (`make bench-refusals`): what it costs to refuse, within bounds; with `scale` (`make bench-scale`): what docs/scale.md says of a large fleet.
+//! `refusals` (`make bench-refusals`): what it costs to refuse, within bounds; with `scale`
+//! (`make bench-scale`): what docs/scale.md says of a large fleet; with `compare` and paths of
+//! modules: what one build of the filter costs beside another.
 
 mod chart;
+mod compare;
 mod cpu;
 mod credentials;
 mod growth;
@@ -37,9 +40,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some("refusals") => refusals(&plan, Cores::choose()),
         Some("growth") => growth(plan, Cores::choose()),
         Some("scale") => scale(plan, Cores::shared()),
-        Some(other) => {
-            Err(format!("unknown argument {other}: `growth`, `refusals`, `scale`, or none").into())
-        }
+        Some("compare") => compare(&plan, Cores::choose()),
+        Some(other) => Err(format!(
+            "unknown argument {other}: `growth`, `refusals`, `scale`, `compare`, or none"
+        )
+        .into()),
     }
 }
 
@@ -81,6 +86,20 @@ fn refusals(plan: &Plan, cores: Cores) -> Result<(), Box<dyn Error>> {
         missed if missed.is_empty() => Ok(()),
         missed => Err(format!("beyond their bounds: {}", missed.join(", ")).into()),
     }
+}
+
+/// Prints what each of the modules costs that the arguments name.
+fn compare(plan: &Plan, cores: Cores) -> Result<(), Box<dyn Error>> {
+    let modules: Vec<PathBuf> = std::env::args_os().skip(2).map(PathBuf::from).collect();
+    if modules.is_empty() {
+        return Err("compare needs the paths of modules".into());
+    }
+    let mut json = machine::describe(cores);
+    json["compare"] = compare::run(&modules, cores, plan);
+    fs::write(target().join("compare.json"), format!("{json:#}\n"))?;
+    println!("{}", report::machine(&json));
+    println!("{}", compare::table(&modules, &json["compare"]));
+    Ok(())
 }
 
 fn growth(plan: Plan, cores: Cores) -> Result<(), Box<dyn Error>> {

@@ -221,18 +221,29 @@ fn wrong_macs() -> Vec<Request> {
     forged.collect()
 }
 
-/// A canned link with a signature as long as the key's, and smaller than its modulus.
+/// A canned link under `/rsa/` with a signature as long as the key's, and smaller than its
+/// modulus.
 fn cloudfront(number: u32, expires: u64, key: &str) -> Request {
+    canned("rsa", number, &random_signature(number, 512), expires, key)
+}
+
+/// So many bytes, below any modulus of as many.
+pub fn random_signature(number: u32, length: usize) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(number.into());
-    let mut signature = vec![0; 512];
+    let mut signature = vec![0; length];
     random.fill(&mut signature);
     if let Some(first) = signature.first_mut() {
         *first = 1;
     }
+    signature
+}
+
+/// A link of CloudFront's with a canned policy, under the directory of its rule.
+pub fn canned(rule: &str, number: u32, signature: &[u8], expires: u64, key: &str) -> Request {
     let text = STANDARD.encode(signature);
     let text = text.replace('+', "-").replace('=', "_").replace('/', "~");
     Request::get(format!(
-        "/rsa/segment-{number:05}.ts?Expires={expires}&Signature={text}&Key-Pair-Id={key}"
+        "/{rule}/segment-{number:05}.ts?Expires={expires}&Signature={text}&Key-Pair-Id={key}"
     ))
 }
 
