@@ -101,7 +101,7 @@ FILE ?=
 mutants: need-cargo ## Which changes of what decides no test notices: FILE=crates/core/src/identity/scopes.rs
 	@command -v cargo-mutants >/dev/null || { echo "needs cargo-mutants: cargo install cargo-mutants --locked" >&2; exit 1; }
 	$(call say,changing$(comma) and testing)
-	@cargo mutants --package keygate-core $(if $(FILE),--re "^$(FILE):")
+	@cargo mutants --package keygate-core --package keygate-edge $(if $(FILE),--re "^$(FILE):")
 
 bench: need-cargo ## What a decision costs beside what you could take instead; wants a quiet machine
 	$(call say,building keygate and the benchmark)

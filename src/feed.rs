@@ -1,11 +1,11 @@
 //! Following the change feed: one worker of a proxy polls for all, and each takes over what
 //! it publishes.
 
-use keygate_core::keys::cache::KeyCache;
-use keygate_core::keys::feed::{CatchUp, PollLease, Position, SharedFeed};
 use keygate_core::keys::service::KeyService;
 use keygate_core::keys::wire::{CHANGES_PATH, ChangesResponse};
 use keygate_core::time::{Millis, UnixMillis};
+use keygate_edge::cache::KeyCache;
+use keygate_edge::feed::{CatchUp, PollLease, Position, SharedFeed};
 
 use crate::faults::{Fault, Faults};
 use crate::host::{self, HostError};

@@ -3,10 +3,10 @@
 use std::rc::Rc;
 
 use keygate_core::keys::app_key::KeyHash;
-use keygate_core::keys::cache::name;
 use keygate_core::keys::service::Lookup;
 use keygate_core::keys::wire::MAX_LOOKUP;
 use keygate_core::time::{Millis, UnixMillis};
+use keygate_edge::cache::name;
 use litemap::LiteMap;
 
 use crate::waiting::Waiter;

@@ -8,8 +8,6 @@
 use std::rc::Rc;
 
 use keygate_core::decision::policy::Policy;
-use keygate_core::keys::cache::{KeyCache, Seed};
-use keygate_core::keys::feed::Position;
 use keygate_core::keys::record::{Knowledge, KnownKey};
 use keygate_core::keys::service::CacheBounds;
 use keygate_core::keys::service::KeyService;
@@ -18,6 +16,8 @@ use keygate_core::keys::wire::{
     LookupResponse,
 };
 use keygate_core::time::{Millis, UnixMillis};
+use keygate_edge::cache::{KeyCache, Seed};
+use keygate_edge::feed::Position;
 
 use crate::faults::{Fault, read_answer};
 use crate::feed::Follower;

@@ -4,18 +4,20 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use keygate_core::decision::once::{UnusedLinks, UsedLinks};
 use keygate_core::decision::policy::Policy;
 use keygate_core::decision::verdict::Redemption;
 use keygate_core::decision::verdict::Verdict;
 use keygate_core::keys::app_key::KeyHash;
-use keygate_core::keys::cache::{KeyCache, LastKnown, Seed};
-use keygate_core::keys::failure_limit::{FailureLimit, FailureLimiter, MAX_NETWORKS};
-use keygate_core::keys::feed::Position;
+use keygate_core::keys::failure_limit::FailureLimit;
 use keygate_core::keys::record::{Answer, Knowledge, NoAnswer};
 use keygate_core::keys::service::Lookup;
 use keygate_core::reason::Reason;
 use keygate_core::time::UnixMillis;
+use keygate_edge::budget::FailureBudget;
+use keygate_edge::cache::{KeyCache, LastKnown, Seed};
+use keygate_edge::failure_limiter::{FailureLimiter, MAX_NETWORKS};
+use keygate_edge::feed::Position;
+use keygate_edge::links::{UnusedLinks, UsedLinks};
 
 use crate::faults::Faults;
 use crate::host;
@@ -53,7 +55,7 @@ pub struct Worker {
     /// What is known of keys.
     pub cache: KeyCache,
     /// How many public-key signatures may turn out wrong.
-    pub signatures: RefCell<FailureLimiter>,
+    pub signatures: FailureBudget,
     /// How many unknown keys clients may present.
     misses: RefCell<FailureLimiter>,
     /// Who waits for which key.
@@ -76,10 +78,10 @@ impl Worker {
     /// Nobody waits yet. `queue` is the bell of the root context.
     pub fn new(policy: Policy, cache: KeyCache, seed: Seed, queue: Option<u32>) -> Self {
         let misses = policy.key_service.as_ref().map(|it| it.miss_limit);
-        let limiter = |limit| RefCell::new(FailureLimiter::new(limit, MAX_NETWORKS, seed));
+        let limiter = |limit| FailureLimiter::new(limit, MAX_NETWORKS, seed);
         Self {
-            signatures: limiter(policy.signature_limit),
-            misses: limiter(misses.unwrap_or(FailureLimit::MISSES)),
+            signatures: FailureBudget::new(limiter(policy.signature_limit)),
+            misses: RefCell::new(limiter(misses.unwrap_or(FailureLimit::MISSES))),
             policy,
             cache,
             lookups: RefCell::default(),

@@ -2,7 +2,7 @@
 
 mod budget;
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::net::IpAddr;
 
 use keygate_core::answer::Denial;
@@ -10,8 +10,6 @@ use keygate_core::decision::facts::Facts;
 use keygate_core::decision::policy::Policy;
 use keygate_core::decision::verdict::Verdict;
 use keygate_core::http::request::Header;
-use keygate_core::keys::cache::Seed;
-use keygate_core::keys::failure_limit::{FailureLimit, FailureLimiter, MAX_NETWORKS};
 use keygate_core::keys::record::NothingKnown;
 use keygate_core::reason::{PublicReason, Reason};
 use keygate_core::signed_url::checks::{Budget, Checks};

@@ -174,7 +174,10 @@ fn every_test_that_the_page_of_attacks_names_is_there() {
     let page = include_str!("../../../docs/attacks.md");
     let names = tests_in_tables(page);
     assert!(names.len() >= 40, "only {} are named", names.len());
-    assert_are_tests(&names, &["crates/core/tests", "tests/e2e"]);
+    assert_are_tests(
+        &names,
+        &["crates/core/tests", "crates/edge/tests", "tests/e2e"],
+    );
 }
 
 #[test]

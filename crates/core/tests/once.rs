@@ -1,6 +1,5 @@
 //! Links that work once: what uses one up, and what does not.
 
-use keygate_core::decision::once::{UnusedLinks, UsedLinks};
 use keygate_core::decision::verdict::Redemption;
 use keygate_core::decision::verdict::Verdict;
 use keygate_core::http::request::Header;
@@ -8,7 +7,6 @@ use keygate_core::keys::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
 use keygate_core::keys::record::{Answer, Knowledge, KnownKey, NothingKnown};
 use keygate_core::reason::Reason;
 use keygate_core::secret::Secret;
-use keygate_core::signed_url::once_link::OnceLink;
 use keygate_core::signed_url::sign::Order;
 use keygate_core::time::{Millis, UnixMillis};
 use keygate_testkit::judge::{after, facts, get, policy, signed_as};
@@ -258,36 +256,6 @@ fn a_link_for_head_is_used_up_by_it() {
     let mut head = get(&link, &[]);
     head[0].1 = b"HEAD".into();
     assert!(redemption(decide(rule, &head)).uses);
-}
-
-#[test]
-fn a_worker_remembers_so_many_used_links_and_no_more() {
-    let links = UsedLinks::default();
-    let link = |number: u32| OnceLink {
-        id: format!("k1.{number}"),
-        expires: NOW,
-        is_for_head: false,
-    };
-    links.remember(&link(0));
-    assert!(links.contains(&link(0)) && !links.contains(&link(1)));
-    (1..=100_000).for_each(|it| links.remember(&link(it)));
-    assert!(!links.contains(&link(0)) && links.contains(&link(100_000)));
-}
-
-#[test]
-fn an_unused_link_counts_as_unused_for_a_second() {
-    let links = UnusedLinks::default();
-    let link = OnceLink {
-        id: "k1.a".to_owned(),
-        expires: NOW,
-        is_for_head: false,
-    };
-    let at = |millis: u64| UnixMillis(NOW.0 + millis);
-    assert!(!links.contains(&link, NOW));
-    links.remember(&link, NOW);
-    assert!(links.contains(&link, at(0)) && links.contains(&link, at(999)));
-    assert!(!links.contains(&link, at(1000)));
-    assert!(!links.contains(&link, UnixMillis(NOW.0 - 1)), "set back");
 }
 
 #[test]

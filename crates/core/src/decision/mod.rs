@@ -4,13 +4,11 @@
 //! what the request presents, [`grant`] and [`verdict`] are the outcome. How a policy is
 //! written is the business of [`config`](crate::config).
 
-mod budget;
 pub mod carriers;
 pub mod challenge;
 pub mod facts;
 pub mod grant;
 pub mod index;
-pub mod once;
 pub mod policy;
 pub mod problem;
 pub mod provider;

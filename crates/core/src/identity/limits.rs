@@ -16,4 +16,4 @@ pub const MAX_ALLOWED_IPS: usize = 64;
 pub const MAX_ALLOWED_REFERRERS: usize = 16;
 
 /// What an allocator adds to a block of memory, and what it rounds up.
-pub(crate) const BLOCK: usize = 12;
+pub const BLOCK: usize = 12;

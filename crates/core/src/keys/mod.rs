@@ -2,9 +2,7 @@
 //! key service send each other.
 
 pub mod app_key;
-pub mod cache;
 pub mod failure_limit;
-pub mod feed;
 pub mod record;
 pub mod service;
 pub mod wire;

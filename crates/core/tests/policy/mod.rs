@@ -10,7 +10,6 @@ mod opaque;
 mod outage;
 mod pace;
 mod readings;
-mod remembered;
 mod rules;
 
 use std::net::IpAddr;

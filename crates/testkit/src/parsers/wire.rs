@@ -3,9 +3,9 @@
 
 use keygate_core::identity::Identity;
 use keygate_core::identity::limits::MAX_METADATA;
-use keygate_core::keys::feed::{CatchUp, PollLease, SharedFeed};
 use keygate_core::keys::record::KnownKey;
 use keygate_core::keys::wire::{ChangesResponse, LinkUseResponse, LookupResponse, Record};
+use keygate_edge::feed::{CatchUp, PollLease, SharedFeed};
 
 pub fn run(data: &[u8]) {
     // JSON is UTF-8 (RFC 8259 section 8.1), also where serde skips what it does not know.

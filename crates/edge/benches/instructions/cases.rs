@@ -10,8 +10,6 @@ use keygate_core::decision::verdict::Verdict;
 use keygate_core::http::request::Header;
 use keygate_core::identity::session::NoClaims;
 use keygate_core::keys::app_key::{KeyHash, KeyRingId, MasterSecret, Prefix};
-use keygate_core::keys::cache::{KeyCache, Seed};
-use keygate_core::keys::feed::Position;
 use keygate_core::keys::record::{KeyLookup, KnownKey, NoAnswer};
 use keygate_core::keys::service::CacheBounds;
 use keygate_core::keys::wire::Incarnation;
@@ -21,6 +19,9 @@ use keygate_core::secret::{RingEntry, Secret};
 use keygate_core::signed_url::checks::Checks;
 use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256};
 use keygate_core::time::{Millis, UnixMillis};
+use keygate_edge::Seed;
+use keygate_edge::cache::KeyCache;
+use keygate_edge::feed::Position;
 use serde_json::{Value, json};
 use sha2::Sha256;
 

@@ -7,9 +7,9 @@ use lru::LruCache;
 use siphasher::sip::SipHasher13;
 
 use super::{Change, Epoch};
-use crate::identity::limits::BLOCK;
-use crate::keys::app_key::KeyHash;
-use crate::keys::record::KnownKey;
+use keygate_core::identity::limits::BLOCK;
+use keygate_core::keys::app_key::KeyHash;
+use keygate_core::keys::record::KnownKey;
 
 /// An entry's place in the hash table: a key and a pointer, and the free places beside it.
 const SLOT: usize = 5 * size_of::<usize>();

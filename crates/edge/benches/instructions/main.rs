@@ -1,7 +1,7 @@
 //! How many instructions a decision takes, counted by callgrind: a guard that does not time,
 //! and so holds on any machine, however busy.
 //!
-//! `make bench-guard`, or `cargo bench -p keygate-core --bench instructions`: every case is
+//! `make bench-guard`, or `cargo bench -p keygate-edge --bench instructions`: every case is
 //! run under valgrind and compared with `baseline.json`; and what grows with its input may
 //! grow no faster than its class. With `BENCH_RENEW=1` the baseline is written anew.
 #![allow(

@@ -14,7 +14,7 @@ fn costly() -> Policy {
         "version": 1,
         "secrets": {
             "ring": [{ "id": "01", "env": "SECRET" }],
-            "rsa": [{ "id": "K1", "public_key": include_str!("../../tests/keys/rsa4096.pub") }]
+            "rsa": [{ "id": "K1", "public_key": include_str!("../../../core/tests/keys/rsa4096.pub") }]
         },
         "providers": {
             "rsa": { "type": "signed_url", "format": "cloudfront", "secrets": "rsa", "max_lifetime": "7d" },

@@ -1,12 +1,18 @@
 //! What a worker remembers of keys: how much, and for how long.
 
-use super::*;
-use keygate_core::keys::cache::{KeyCache, LastKnown, Seed};
-use keygate_core::keys::feed::Position;
-use keygate_core::keys::record::KeyLookup as _;
+use std::rc::Rc;
+
+use keygate_core::keys::app_key::KeyHash;
+use keygate_core::keys::record::{KeyLookup as _, Knowledge, KnownKey};
 use keygate_core::keys::service::CacheBounds;
 use keygate_core::keys::wire::Incarnation;
-use keygate_core::time::Millis;
+use keygate_core::time::{Millis, UnixMillis};
+use keygate_edge::Seed;
+use keygate_edge::cache::{KeyCache, LastKnown};
+use keygate_edge::feed::Position;
+use serde_json::{Value, json};
+
+const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
 
 const MAX_BYTES: usize = 1 << 20;
 
@@ -34,10 +40,14 @@ fn hash(number: usize) -> KeyHash {
 }
 
 fn key(changes: Value) -> Rc<KnownKey> {
-    match known(changes) {
-        Knowledge::Known(key) => key,
-        other => panic!("{other:?}"),
-    }
+    let mut record = json!({
+        "hash": hash(0), "id": "id", "account": "alice", "status": "active",
+        "scopes": ["a", "b"], "metadata": { "n": 1 }
+    });
+    let members = record.as_object_mut().unwrap();
+    members.extend(changes.as_object().unwrap().clone());
+    let record = serde_json::from_value(record).unwrap();
+    Rc::new(KnownKey::try_from(&record).unwrap())
 }
 
 /// Keeps what was said of a key with one hash.

@@ -8,12 +8,12 @@ use std::rc::Rc;
 use bounded::Bounded;
 pub use bounded::Seed;
 
-use crate::keys::app_key::KeyHash;
-use crate::keys::feed::Position;
-use crate::keys::record::{Found, KeyLookup, Knowledge, KnownKey};
-use crate::keys::service::CacheBounds;
-use crate::reason::Reason;
-use crate::time::{Millis, UnixMillis};
+use crate::feed::Position;
+use keygate_core::keys::app_key::KeyHash;
+use keygate_core::keys::record::{Found, KeyLookup, Knowledge, KnownKey};
+use keygate_core::keys::service::CacheBounds;
+use keygate_core::reason::Reason;
+use keygate_core::time::{Millis, UnixMillis};
 
 /// The cache of one worker. Known and unknown keys have bounds of their own, so
 /// that a flood of unknown ones pushes out no known one.

@@ -1,6 +1,6 @@
 //! One token bucket (GCRA): only the instant is kept at which it will be full again.
 
-use crate::time::UnixMillis;
+use keygate_core::time::UnixMillis;
 
 /// An instant, in microseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

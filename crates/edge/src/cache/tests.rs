@@ -1,7 +1,7 @@
 //! How the cache follows the feed, and what it says of a key.
 
 use super::*;
-use crate::keys::wire::Incarnation;
+use keygate_core::keys::wire::Incarnation;
 
 fn hash(byte: u8) -> KeyHash {
     KeyHash([byte; 32])

@@ -1,0 +1,115 @@
+//! Floods of links with wrong public-key signatures: how many are checked, and who still passes.
+
+use std::cell::Cell;
+
+use keygate_core::decision::facts::Facts;
+use keygate_core::decision::policy::Policy;
+use keygate_core::decision::provider::Provider;
+use keygate_core::decision::verdict::Verdict;
+use keygate_core::http::client::Client;
+use keygate_core::http::path::Target;
+use keygate_core::identity::session::NoClaims;
+use keygate_core::keys::failure_limit::FailureLimit;
+use keygate_core::keys::record::NothingKnown;
+use keygate_core::reason::Reason;
+use keygate_core::signed_url::checks::Checks;
+use keygate_core::signed_url::crypto::private_key::PrivateKey;
+use keygate_core::signed_url::sign::{Order, Scope};
+use keygate_core::time::UnixMillis;
+use keygate_edge::Seed;
+use keygate_edge::budget::FailureBudget;
+use keygate_edge::failure_limiter::{FailureLimiter, MAX_NETWORKS};
+use serde_json::json;
+
+const NOW: u64 = 1_700_000_000;
+const PUBLIC: &str = include_str!("../../core/tests/keys/ed25519.pub");
+const PRIVATE: &str = include_str!("../../core/tests/keys/ed25519.pem");
+
+fn policy() -> Policy {
+    let policy = json!({
+        "version": 1,
+        "secrets": { "ring": [{ "id": "k", "public_key": PUBLIC }] },
+        "providers": { "it": { "type": "signed_url", "format": "keygate", "secrets": "ring",
+                               "algorithm": "EdDSA", "max_lifetime": "1h" } },
+        "rules": [{ "name": "all", "match": { "path": "/**" }, "require": "it" }],
+        "unmatched": "deny"
+    });
+    Policy::parse(policy.to_string().as_bytes(), &|_| None).unwrap()
+}
+
+/// Path and query of a link to `path` on example.com.
+fn link(policy: &Policy, path: &str) -> String {
+    let Provider::SignedUrl(links) = policy.rules.all()[0].require.providers()[0] else {
+        panic!("the rule requires a link");
+    };
+    let key = PrivateKey::parse(PRIVATE).unwrap();
+    let order = Order {
+        origin: "https://example.com",
+        target: Target::parse(path.as_bytes()).unwrap(),
+        method: "GET",
+        now: UnixMillis::from_secs(NOW),
+        not_before: None,
+        expires: Some(UnixMillis::from_secs(NOW + 200)),
+        scope: Scope::Path,
+        addresses: &[],
+        headers: &[],
+        cookies: &[],
+        account: None,
+        once: None,
+        options: &[],
+        private_key: Some(&key),
+    };
+    let signed = links.format.as_ref().sign(&order).unwrap();
+    let target = signed.url.strip_prefix("https://example.com").unwrap();
+    target.to_owned()
+}
+
+/// An edge with its budget.
+type Edge = (Policy, FailureBudget);
+
+/// Why a request is refused, if it is.
+fn send(edge: &mut Edge, host: &str, path: &str, now: u64, client: &str) -> Option<Reason> {
+    let headers = [(":method", "GET"), (":path", path), (":authority", host)];
+    let headers = headers.map(|(name, value)| (name.into(), value.into()));
+    let (policy, budget) = edge;
+    let failed = Cell::new(0);
+    let facts = Facts {
+        client: Client::Known(client.parse().ok()),
+        keys: &NothingKnown,
+        claims: &NoClaims,
+        checks: Checks::new(&failed, budget),
+        now: UnixMillis::from_secs(now),
+    };
+    match policy.decide(&headers, &facts) {
+        Verdict::Allow(_) => None,
+        Verdict::Deny(denial) => Some(denial.reason),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn during_floods_from_one_and_from_many_addresses_new_links_pass() {
+    let signer = policy();
+    let limiter = FailureLimiter::new(FailureLimit::CHECKS, MAX_NETWORKS, Seed([1, 2]));
+    let mut edge = (policy(), FailureBudget::new(limiter));
+    let link_of_flood = link(&signer, "/a");
+    let mut checked = 0;
+    for request in 0..3000_u32 {
+        let now = NOW + u64::from(request / 100);
+        let client = match request {
+            0..1000 => "203.0.113.1".to_owned(),
+            _ => format!("198.51.100.{}", request % 40),
+        };
+        // The signature is that of another host.
+        let refused = send(&mut edge, "other.example", &link_of_flood, now, &client);
+        checked += u32::from(refused.unwrap() == Reason::WrongSignature);
+        if request % 100 == 99 {
+            let new = link(&signer, &format!("/new/{request}"));
+            let client = format!("192.0.2.{}", request % 250);
+            let refused = send(&mut edge, "example.com", &new, now, &client);
+            assert_eq!(refused, None, "{request}");
+        }
+    }
+    // 10 seconds from one address, and 20 from 40.
+    assert!((65..=70 + 100 + 20 * 25).contains(&checked), "{checked}");
+}
