@@ -1,25 +1,18 @@
 //! The filter: a thin proxy-wasm adapter around [`keygate_core`].
 //!
-//! `root` lives once per worker: configuration, lookups, the change feed; `worker` is what it
-//! shares with its streams. `stream` lives once per request: headers in, verdict out.
-//! `waiting` is who waits, `lookups` and `uses` are the tables of what for, `claims` reads
-//! what another filter has verified, `faults` how a call to the key service fails, `metrics`
-//! what is counted, `warnings` what an operator must set right, and `host` has all that the
-//! two say to each other: its calls and ours. What is allowed is decided in the core alone.
+//! What a worker does between the two is in [`keygate_edge`]; here are the callbacks of the
+//! host and the calls to it. `root` lives once per worker: configuration, calls to the key
+//! service; `stream` once per request: headers in, verdict carried out; `worker` is what they
+//! share. `claims` reads what another filter has verified, `metrics` counts, and `host` has
+//! all that the two say to each other.
 
 mod claims;
-mod faults;
-mod feed;
 mod host;
-mod lookups;
 mod metrics;
 mod root;
 mod stream;
 #[cfg(feature = "trap")]
 mod trap;
-mod uses;
-mod waiting;
-mod warnings;
 mod worker;
 
 #[cfg(target_arch = "wasm32")]

@@ -3,24 +3,15 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use keygate_core::answer::{Refusal, Scheme, Voice};
-use keygate_core::decision::facts::Facts;
+use keygate_core::answer::Denial;
 use keygate_core::decision::grant::Grant;
-use keygate_core::decision::verdict::Redemption;
 use keygate_core::decision::verdict::Verdict;
-use keygate_core::http::client::Client;
 use keygate_core::http::edit::Edit;
 use keygate_core::http::request::Header;
-use keygate_core::keys::record::{KeyLookup, NoAnswer};
-use keygate_core::reason::Reason;
-use keygate_core::signed_url::checks::Checks;
-use keygate_core::time::UnixMillis;
+use keygate_edge::{host_failure, tell_body};
 
-use crate::claims::VerifiedClaims;
 use crate::host::{self, Action, HostError, Map};
 use crate::metrics;
-use crate::waiting::Waiter;
-use crate::warnings;
 use crate::worker::Worker;
 
 /// How far the decision about a request has come.
@@ -43,7 +34,7 @@ pub struct Stream {
     progress: Rc<Progress>,
 }
 
-/// What a request and whoever decides it later have in common.
+/// What a request shares with the worker while it is paused.
 pub struct Progress {
     /// What it may let pass.
     pub state: Cell<State>,
@@ -78,147 +69,80 @@ impl Stream {
         };
         let trailers = host::headers(Map::HttpRequestTrailers)?;
         let mut names = trailers.iter().map(|(name, _)| name);
-        names.try_for_each(|name| match worker.policy.identity.is_claimed_by(name) {
+        names.try_for_each(|name| match worker.is_claimed(name) {
             true => host::remove(Map::HttpRequestTrailers, name),
             false => Ok(()),
         })
     }
 
     fn decide(&self, end_of_stream: bool) -> State {
-        let Some(worker) = &self.worker else {
-            return refuse(&[], Reason::HostFailure);
-        };
-        let (Ok(mut headers), Ok(now)) = (host::headers(Map::HttpRequestHeaders), host::now())
-        else {
-            return refuse(&[], Reason::HostFailure);
+        let (Some(worker), Ok(mut headers), Ok(now)) = (
+            &self.worker,
+            host::headers(Map::HttpRequestHeaders),
+            host::now(),
+        ) else {
+            return refuse(&[]);
         };
         if !end_of_stream {
             tell_body(&mut headers);
         }
-        let waiter = Waiter {
-            context: self.context,
-            headers,
-            client: None,
-            progress: Rc::clone(&self.progress),
-            place: None,
-            questions: 0,
-            has_paid: false,
-            failed_checks: Cell::new(0),
-        };
-        match judge(worker, &waiter, &worker.cache, now) {
-            Verdict::Ask(lookup) => match worker.ask(lookup, waiter, now) {
-                Ok(()) => State::Waiting,
-                Err((waiter, reason)) => {
-                    enforce_for(&waiter, judge(worker, &waiter, &NoAnswer(reason), now))
-                }
-            },
-            Verdict::Redeem(redemption) => redeem(worker, waiter, redemption, now),
-            verdict => enforce_for(&waiter, verdict),
+        match worker.decide(self.context, headers, &self.progress, now) {
+            Some(verdict) => enforce(verdict, &self.progress),
+            None => State::Waiting,
         }
-    }
-}
-
-/// Lets a request wait until its link, which works once, is used up.
-fn redeem(worker: &Worker, waiter: Waiter, redemption: Box<Redemption>, now: UnixMillis) -> State {
-    match worker.redeem(waiter, redemption, now) {
-        Ok(()) => State::Waiting,
-        Err((waiter, verdict)) => enforce_for(&waiter, *verdict),
-    }
-}
-
-/// Adds `transfer-encoding` for the decision where a body follows without a length, as over
-/// HTTP/2: HTTP/1.1 would say it so. What the upstream gets is not changed.
-fn tell_body(headers: &mut Vec<Header>) {
-    let mut names = headers.iter().map(|(name, _)| name);
-    // An upgraded connection has no body.
-    let told = ["content-length", "transfer-encoding", "upgrade"];
-    if !names.any(|name| told.iter().any(|it| name == it)) {
-        headers.push(("transfer-encoding".into(), "chunked".into()));
-    }
-}
-
-fn judge(worker: &Worker, waiter: &Waiter, keys: &dyn KeyLookup, now: UnixMillis) -> Verdict {
-    let facts = Facts {
-        checks: Checks::new(&waiter.failed_checks, &worker.signatures),
-        client: Client::Asked(&host::client_address),
-        keys,
-        claims: &VerifiedClaims,
-        now,
-    };
-    keygate_fast::decide(&worker.policy, &waiter.headers, &facts)
-}
-
-/// Decides a paused request on an answer. A request with several keys may wait once more,
-/// for another of them.
-pub fn settle(worker: &Worker, waiter: Waiter, keys: &dyn KeyLookup, now: UnixMillis) {
-    // Entered before it is judged: what a session claims is that of the current context.
-    if waiter.progress.state.get() != State::Waiting || host::enter(waiter.context).is_err() {
-        return;
-    }
-    match judge(worker, &waiter, keys, now) {
-        Verdict::Ask(lookup) => {
-            if let Err((waiter, reason)) = worker.ask(lookup, waiter, now) {
-                let verdict = judge(worker, &waiter, &NoAnswer(reason), now);
-                conclude(&waiter, verdict);
-            }
-        }
-        Verdict::Redeem(redemption) => {
-            if let Err((waiter, verdict)) = worker.redeem(waiter, redemption, now) {
-                conclude(&waiter, *verdict);
-            }
-        }
-        verdict => conclude(&waiter, verdict),
     }
 }
 
 /// Carries out the verdict on a paused request.
-pub fn conclude(waiter: &Waiter, verdict: Verdict) {
-    if waiter.progress.state.get() != State::Waiting || host::enter(waiter.context).is_err() {
+pub fn conclude(context: u32, progress: &Progress, verdict: Verdict) {
+    if progress.state.get() != State::Waiting || host::enter(context).is_err() {
         return;
     }
-    let state = enforce_for(waiter, verdict);
-    waiter.progress.state.set(state);
+    let state = enforce(verdict, progress);
+    progress.state.set(state);
     if state == State::Allowed && host::resume().is_err() {
         log::warn!("keygate: a request that may pass could not be resumed");
     }
 }
 
-/// Carries out a verdict, and leaves for later what concerns the upstream's answer.
-fn enforce_for(waiter: &Waiter, verdict: Verdict) -> State {
-    let state = enforce(&verdict, &waiter.headers);
-    if let (Verdict::Allow(grant), State::Allowed) = (verdict, state) {
-        waiter.progress.response_edits.set(grant.response_edits);
+/// Carries out a verdict on the request of the current context, and leaves for later what
+/// concerns the upstream's answer.
+fn enforce(verdict: Verdict, progress: &Progress) -> State {
+    match verdict {
+        Verdict::Allow(grant) => match edit(&grant) {
+            Ok(()) => {
+                progress.response_edits.set(grant.response_edits);
+                State::Allowed
+            }
+            // What stands there now tells the form of the answer as well as what arrived.
+            Err(_) => refuse(&host::headers(Map::HttpRequestHeaders).unwrap_or_default()),
+        },
+        Verdict::Deny(denial) => deny(&denial),
+        Verdict::Reply(reply) => answered(host::reply(
+            reply.status,
+            &reply.headers,
+            "",
+            &reply.details,
+            None,
+        )),
+        // The edge decides no request so.
+        Verdict::Ask(_) | Verdict::Redeem(_) => refuse(&[]),
     }
-    state
 }
 
-/// Carries out a verdict on the request of the current context.
-fn enforce(verdict: &Verdict, headers: &[Header]) -> State {
-    metrics::decision(verdict);
-    match verdict {
-        Verdict::Allow(grant) => match edit(grant) {
-            Ok(()) => State::Allowed,
-            Err(_) => refuse(headers, Reason::HostFailure),
-        },
-        Verdict::Deny(it) => {
-            if it.reason == Reason::NotNormalized {
-                warnings::not_normalized();
-            }
-            if carry_out(Map::HttpRequestHeaders, &it.edits).is_err() {
-                log::warn!("keygate: a credential stays in the path of a refused request");
-            }
-            let grpc = it.grpc_status;
-            answered(host::reply(
-                it.status,
-                &it.headers,
-                &it.body,
-                &it.details,
-                grpc,
-            ))
-        }
-        Verdict::Reply(it) => answered(host::reply(it.status, &it.headers, "", &it.details, None)),
-        Verdict::Ask(_) | Verdict::Redeem(_) => refuse(headers, Reason::HostFailure),
+fn deny(denial: &Denial) -> State {
+    if carry_out(Map::HttpRequestHeaders, &denial.edits).is_err() {
+        log::warn!("keygate: a credential stays in the path of a refused request");
     }
+    let Denial {
+        status,
+        headers,
+        body,
+        details,
+        grpc_status,
+        ..
+    } = denial;
+    answered(host::reply(*status, headers, body, details, *grpc_status))
 }
 
 fn answered(sent: Result<(), HostError>) -> State {
@@ -243,13 +167,15 @@ fn carry_out(map: Map, edits: &[Edit]) -> Result<(), HostError> {
 }
 
 /// The answer when the decision itself could not be made or carried out.
-fn refuse(headers: &[Header], reason: Reason) -> State {
-    let refusal = Refusal {
-        reason,
-        scheme: Scheme::None,
-    };
-    let denial = refusal.answer(headers, &Voice::default());
-    enforce(&Verdict::Deny(denial), headers)
+fn refuse(headers: &[Header]) -> State {
+    let refusal = host_failure(headers);
+    metrics::decision(&refusal);
+    match refusal {
+        Verdict::Deny(denial) => deny(&denial),
+        Verdict::Allow(_) | Verdict::Ask(_) | Verdict::Redeem(_) | Verdict::Reply(_) => {
+            State::Denied
+        }
+    }
 }
 
 /// What the host calls.

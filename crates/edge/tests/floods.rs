@@ -1,25 +1,19 @@
 //! Floods of links with wrong public-key signatures: how many are checked, and who still passes.
 
-use std::cell::Cell;
-
-use keygate_core::decision::facts::Facts;
 use keygate_core::decision::policy::Policy;
 use keygate_core::decision::provider::Provider;
 use keygate_core::decision::verdict::Verdict;
 use keygate_core::http::client::Client;
 use keygate_core::http::path::Target;
 use keygate_core::identity::session::NoClaims;
-use keygate_core::keys::failure_limit::FailureLimit;
-use keygate_core::keys::record::NothingKnown;
 use keygate_core::reason::Reason;
-use keygate_core::signed_url::checks::Checks;
 use keygate_core::signed_url::crypto::private_key::PrivateKey;
 use keygate_core::signed_url::sign::{Order, Scope};
 use keygate_core::time::UnixMillis;
-use keygate_edge::Seed;
-use keygate_edge::budget::FailureBudget;
-use keygate_edge::failure_limiter::{FailureLimiter, MAX_NETWORKS};
+use keygate_edge::{Edge, RequestId, Seed, Step};
 use serde_json::json;
+
+use crate::worker::address;
 
 const NOW: u64 = 1_700_000_000;
 const PUBLIC: &str = include_str!("../../core/tests/keys/ed25519.pub");
@@ -64,25 +58,14 @@ fn link(policy: &Policy, path: &str) -> String {
     target.to_owned()
 }
 
-/// An edge with its budget.
-type Edge = (Policy, FailureBudget);
-
 /// Why a request is refused, if it is.
 fn send(edge: &mut Edge, host: &str, path: &str, now: u64, client: &str) -> Option<Reason> {
     let headers = [(":method", "GET"), (":path", path), (":authority", host)];
     let headers = headers.map(|(name, value)| (name.into(), value.into()));
-    let (policy, budget) = edge;
-    let failed = Cell::new(0);
-    let facts = Facts {
-        client: Client::Known(client.parse().ok()),
-        keys: &NothingKnown,
-        claims: &NoClaims,
-        checks: Checks::new(&failed, budget),
-        now: UnixMillis::from_secs(now),
-    };
-    match policy.decide(&headers, &facts) {
-        Verdict::Allow(_) => None,
-        Verdict::Deny(denial) => Some(denial.reason),
+    let (client, now) = (Client::Known(address(client)), UnixMillis::from_secs(now));
+    match edge.request(RequestId(1), headers.to_vec(), client, &NoClaims, now) {
+        Step::Decided(Verdict::Allow(_)) => None,
+        Step::Decided(Verdict::Deny(denial)) => Some(denial.reason),
         other => panic!("{other:?}"),
     }
 }
@@ -90,8 +73,7 @@ fn send(edge: &mut Edge, host: &str, path: &str, now: u64, client: &str) -> Opti
 #[test]
 fn during_floods_from_one_and_from_many_addresses_new_links_pass() {
     let signer = policy();
-    let limiter = FailureLimiter::new(FailureLimit::CHECKS, MAX_NETWORKS, Seed([1, 2]));
-    let mut edge = (policy(), FailureBudget::new(limiter));
+    let mut edge = Edge::new(policy(), Seed([1, 2]));
     let link_of_flood = link(&signer, "/a");
     let mut checked = 0;
     for request in 0..3000_u32 {

@@ -138,7 +138,8 @@ impl Carriers {
         }
     }
 
-    fn sessions(&self) -> impl Iterator<Item = &Sessions> {
+    /// The sessions whose token may be in `authorization`.
+    pub fn sessions(&self) -> impl Iterator<Item = &Sessions> {
         self.sessions.iter().filter_map(|it| match it.as_ref() {
             Provider::Session(sessions) => Some(sessions),
             Provider::SignedUrl(_) | Provider::AppKey(_) => None,

@@ -1,22 +1,30 @@
 //! Following the change feed: one worker of a proxy polls for all, and each takes over what
 //! it publishes.
 
+use std::hash::BuildHasher as _;
+
 use keygate_core::keys::service::KeyService;
 use keygate_core::keys::wire::{CHANGES_PATH, ChangesResponse};
 use keygate_core::time::{Millis, UnixMillis};
-use keygate_edge::cache::KeyCache;
-use keygate_edge::feed::{CatchUp, PollLease, Position, SharedFeed};
 
+use crate::cache::{KeyCache, Seed};
+use crate::call::Token;
 use crate::faults::{Fault, Faults};
-use crate::host::{self, HostError};
-use crate::metrics::count;
+use crate::feed::{CatchUp, PollLease, Position, SharedFeed};
+use crate::report::{Notice, Report};
+use crate::shared::{Shared, Version};
 
 /// One worker's part.
-pub struct Follower {
+pub(crate) struct Follower {
     lease_name: String,
     feed_name: String,
+    seed: Seed,
     /// Tells this worker from the others.
     me: u64,
+    /// How many feeds it has begun.
+    begun: u64,
+    /// A poll that is due and not yet taken by the host.
+    next: Option<PollDue>,
     call: Option<Poll>,
     /// No poll before this.
     due: Option<UnixMillis>,
@@ -26,7 +34,7 @@ pub struct Follower {
     polls: bool,
     lease: Lease,
     /// The generation that the cache has followed, and the version it was read from.
-    followed: Option<(u64, u32)>,
+    followed: Option<(u64, Version)>,
 }
 
 /// What was logged of the lease of cached keys.
@@ -42,59 +50,78 @@ enum Lease {
 
 /// A call that is under way.
 struct Poll {
-    token: u32,
+    token: Token,
     at: UnixMillis,
     /// It asks for what comes after this; without it, where the feed stands.
     after: Option<Position>,
 }
 
+/// A poll that is due.
+pub(crate) struct PollDue {
+    /// Ask for what comes after this; without it, where the feed stands.
+    after: Option<Position>,
+}
+
+/// A poll that was answered.
+pub(crate) struct Answered(Poll);
+
 impl Follower {
     /// A worker that follows the feed of a key service. Workers that ask the same service
     /// share what they know, also when their rules differ.
-    pub fn new(service: &KeyService) -> Result<Self, HostError> {
+    pub(crate) fn new(service: &KeyService, seed: Seed) -> Self {
         let (cluster, authority) = (&service.cluster, &service.authority);
         let name = |what: &str| format!("keygate.2.{what} {cluster} {authority}");
-        Ok(Self {
+        Self {
             lease_name: name("poll_lease"),
             feed_name: name("feed"),
-            me: host::random()?,
+            seed,
+            me: seed.hash_one(0_u64),
+            begun: 0,
+            next: None,
             call: None,
             due: None,
             is_failing: false,
             polls: false,
             lease: Lease::NotBegun,
             followed: None,
-        })
+        }
     }
 
-    /// The poll that is due, if it is this worker's turn.
-    pub fn poll_due(
+    /// Looks whether a poll is due and this worker's turn: see [`Self::next_poll`].
+    pub(crate) fn poll(
         &mut self,
         service: &KeyService,
-        faults: &Faults,
+        faults: &mut Faults,
+        report: &mut Report,
+        shared: &dyn Shared,
         now: UnixMillis,
-    ) -> Option<PollDue> {
+    ) {
         // The clock may be set back: what lies too far ahead is as lost as what is past.
         let Millis(patience) = service.patience();
         let patience = patience.saturating_add(service.wait().0);
-        let lost = |it: &mut Poll| it.at.0.abs_diff(now.0) > patience;
+        let lost = |poll: &mut Poll| poll.at.0.abs_diff(now.0) > patience;
         if self.call.take_if(lost).is_some() {
-            faults.note(Fault::TimedOut, &service.poll_cluster, now);
-            self.failed();
+            faults.note(Fault::TimedOut, &service.poll_cluster, now, report);
+            self.failed(report);
         }
-        // Also while a poll is held: whoever ticks is alive.
-        self.polls = self.hold_lease(now);
+        // Also while a poll is held: a worker that ticks is alive.
+        self.polls = self.hold_lease(shared, now);
         let is_due = |due: UnixMillis| due <= now || due > now.plus(service.poll);
         if !self.polls || self.call.is_some() || !self.due.is_none_or(is_due) {
-            return None;
+            return;
         }
         self.due = Some(now.plus(service.poll));
-        let after = self.shared().map(|(feed, _)| feed.position);
-        Some(PollDue { after })
+        let after = self.read(shared).map(|(feed, _)| feed.position);
+        self.next = Some(PollDue { after });
+    }
+
+    /// Takes the poll that is due.
+    pub(crate) fn next_poll(&mut self) -> Option<PollDue> {
+        self.next.take()
     }
 
     /// Remembers the call of a poll.
-    pub fn sent(&mut self, due: &PollDue, token: u32, now: UnixMillis) {
+    pub(crate) fn sent(&mut self, due: &PollDue, token: Token, now: UnixMillis) {
         self.call = Some(Poll {
             token,
             at: now,
@@ -103,74 +130,88 @@ impl Follower {
     }
 
     /// Whether a call is the poll; then it is over.
-    pub fn is_poll(&mut self, token: u32) -> Option<Answered> {
-        let poll = self.call.take_if(|it| it.token == token)?;
+    pub(crate) fn answered(&mut self, token: Token) -> Option<Answered> {
+        let poll = self.call.take_if(|poll| poll.token == token)?;
         Some(Answered(poll))
     }
 
     /// Publishes what the key service answered, if the feed still stands where it was asked.
-    pub fn publish(&mut self, poll: &Answered, answer: &ChangesResponse) {
-        count("keygate_poll.answered");
+    pub(crate) fn publish(
+        &mut self,
+        Answered(poll): &Answered,
+        answer: &ChangesResponse,
+        report: &mut Report,
+        shared: &dyn Shared,
+    ) {
+        report.count("keygate_poll.answered");
         if std::mem::take(&mut self.is_failing) {
-            log::info!("keygate: the key service answers again");
+            report.log(Notice::AnswersAgain);
         }
-        let Poll { at, after, .. } = &poll.0;
-        let (feed, version) = match (self.shared(), after) {
+        let Poll { at, after, .. } = poll;
+        let (feed, version) = match (self.read(shared), after) {
             (Some((mut feed, version)), Some(after)) if feed.position == *after => {
                 feed.take(answer, *at);
                 (feed, version)
             }
             (None, None) => {
-                let Ok(generation) = host::random() else {
-                    return;
-                };
+                self.begun = self.begun.wrapping_add(1);
+                let generation = self.seed.hash_one(self.begun);
                 (SharedFeed::begin(generation, answer, *at), 0)
             }
             // Another worker was faster.
             (Some(_) | None, Some(_)) | (Some(_), None) => return,
         };
-        if host::share(&self.feed_name, &feed.to_bytes(), version).is_ok() && answer.more {
+        if shared.write(&self.feed_name, &feed.to_bytes(), version) && answer.more {
             self.due = None;
         }
     }
 
     /// A poll failed. [`Faults`] logs why.
-    pub fn failed(&mut self) {
-        count("keygate_poll.unavailable");
+    pub(crate) fn failed(&mut self, report: &mut Report) {
+        report.count("keygate_poll.unavailable");
         self.is_failing = true;
     }
 
     /// Takes over what the polling worker has published.
-    pub fn follow(&mut self, cache: &KeyCache, now: UnixMillis) {
-        self.take_over(cache, now);
-        self.watch_lease(cache, now);
+    pub(crate) fn follow(
+        &mut self,
+        cache: &KeyCache,
+        report: &mut Report,
+        shared: &dyn Shared,
+        now: UnixMillis,
+    ) {
+        self.take_over(cache, report, shared, now);
+        self.watch_lease(cache, report, now);
     }
 
     /// Logs the end of the lease once for all workers, and its renewal. Where another worker
     /// begins to poll after the end, it says so again.
-    fn watch_lease(&mut self, cache: &KeyCache, now: UnixMillis) {
+    fn watch_lease(&mut self, cache: &KeyCache, report: &mut Report, now: UnixMillis) {
         match (cache.is_fresh(now), self.lease) {
             (true, Lease::Ended) => {
-                count("keygate_lease.renewed");
-                log::info!("keygate: the lease is renewed: cached keys count again");
+                report.count("keygate_lease.renewed");
+                report.log(Notice::LeaseRenewed);
                 self.lease = Lease::Runs;
             }
             (true, Lease::NotBegun | Lease::Runs) => self.lease = Lease::Runs,
             (false, Lease::Runs) if self.polls => {
-                count("keygate_lease.ended");
-                log::warn!(
-                    "keygate: the lease has ended: cached keys do not count until the key \
-                     service answers a poll of the change feed"
-                );
+                report.count("keygate_lease.ended");
+                report.log(Notice::LeaseEnded);
                 self.lease = Lease::Ended;
             }
             (false, _) => {}
         }
     }
 
-    fn take_over(&mut self, cache: &KeyCache, now: UnixMillis) {
+    fn take_over(
+        &mut self,
+        cache: &KeyCache,
+        report: &mut Report,
+        shared: &dyn Shared,
+        now: UnixMillis,
+    ) {
         cache.observe(now);
-        let Some((feed, version)) = self.shared() else {
+        let Some((feed, version)) = self.read(shared) else {
             return;
         };
         if self.followed == Some((feed.generation, version)) {
@@ -182,56 +223,50 @@ impl Follower {
         let caught_up = match (self.followed, cache.position()) {
             (Some((generation, _)), Some(at)) => feed.since(generation, at.epoch),
             _ => {
-                count("keygate_feed.begun");
+                report.count("keygate_feed.begun");
                 CatchUp::Forget(Vec::new())
             }
         };
         match caught_up {
             CatchUp::Forget(hashes) => cache.follow(&hashes, feed.position, true, renewed),
             CatchUp::Reset => {
-                count("keygate_feed.reset");
+                report.count("keygate_feed.reset");
                 cache.reset(feed.position, renewed);
             }
         }
         self.followed = Some((feed.generation, version));
     }
 
-    fn shared(&self) -> Option<(SharedFeed, u32)> {
-        let (bytes, version) = host::shared(&self.feed_name).ok()?;
+    fn read(&self, shared: &dyn Shared) -> Option<(SharedFeed, Version)> {
+        let (bytes, version) = shared.read(&self.feed_name)?;
         Some((SharedFeed::parse(&bytes)?, version))
     }
 
-    /// Gives the lease up, so that another polls from its next tick on.
-    pub fn hand_over(&self) {
-        if let Ok((bytes, version)) = host::shared(&self.lease_name)
-            && let Some(lease) = PollLease::parse(&bytes).filter(|it| it.owner == self.me)
+    /// Gives the lease up, so that another worker polls from its next tick on.
+    pub(crate) fn hand_over(&self, shared: &dyn Shared) {
+        if let Some((bytes, version)) = shared.read(&self.lease_name)
+            && let Some(lease) = PollLease::parse(&bytes).filter(|lease| lease.owner == self.me)
         {
-            // An error says that another has it already.
-            let _ = host::share(&self.lease_name, &lease.ended().to_bytes(), version);
+            // Where it cannot be written, another worker has it already.
+            let _ = shared.write(&self.lease_name, &lease.ended().to_bytes(), version);
         }
     }
 
     /// Whether it is this worker that polls: it holds the lease, or has just got it.
-    fn hold_lease(&self, now: UnixMillis) -> bool {
-        let (held, version) = match host::shared(&self.lease_name) {
-            Ok((bytes, version)) => (PollLease::parse(&bytes), version),
-            Err(_) => (None, 0),
+    fn hold_lease(&self, shared: &dyn Shared, now: UnixMillis) -> bool {
+        let (held, version) = match shared.read(&self.lease_name) {
+            Some((bytes, version)) => (PollLease::parse(&bytes), version),
+            None => (None, 0),
         };
-        let is_free = held.is_none_or(|it| it.owner == self.me || it.is_over(now));
+        let is_free = held.is_none_or(|lease| lease.owner == self.me || lease.is_over(now));
         let lease = PollLease::new(self.me, now);
-        is_free && host::share(&self.lease_name, &lease.to_bytes(), version).is_ok()
+        is_free && shared.write(&self.lease_name, &lease.to_bytes(), version)
     }
-}
-
-/// A poll that is due.
-pub struct PollDue {
-    /// Ask for what comes after this; without it, where the feed stands.
-    after: Option<Position>,
 }
 
 impl PollDue {
     /// Path and query of the call, and how long it may take.
-    pub fn call(&self, service: &KeyService) -> (String, Millis) {
+    pub(crate) fn target(&self, service: &KeyService) -> (String, Millis) {
         let Some(Position { incarnation, epoch }) = self.after else {
             return (CHANGES_PATH.to_owned(), service.timeout);
         };
@@ -241,6 +276,3 @@ impl PollDue {
         (format!("{CHANGES_PATH}?{query}"), timeout)
     }
 }
-
-/// A poll that was answered.
-pub struct Answered(Poll);

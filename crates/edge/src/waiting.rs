@@ -1,61 +1,74 @@
 //! Paused requests, and how much room they may take.
 
 use std::cell::Cell;
-use std::net::IpAddr;
 use std::rc::Rc;
 
 use keygate_core::http::request::Header;
 
-use crate::stream::Progress;
+use crate::edge::RequestId;
+use crate::told::Told;
 
 /// Most requests of one worker that wait at the same time. With the default timeout of a
 /// call that is room for some 3,000 cold requests a second, far more than warm up a cache.
 const MAX_WAITERS: usize = 1024;
 
-/// Most bytes that their headers take. 16 KiB for each of them: Envoy takes up to 60 KiB of
-/// headers from anybody, and 1024 such requests must not take 60 MiB of each worker.
+/// Most bytes that their headers and claims take. 16 KiB for each of them: Envoy takes up to
+/// 60 KiB of headers from any client, and 1024 such requests must not take 60 MiB of each
+/// worker.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// A paused request, and what it takes to decide it again.
-pub struct Waiter {
-    /// The context of its stream.
-    pub context: u32,
+pub(crate) struct Waiter {
+    pub(crate) id: RequestId,
     /// Its headers as they arrived.
-    pub headers: Vec<Header>,
-    /// The client's address.
-    pub client: Option<IpAddr>,
-    /// Shared with the stream.
-    pub progress: Rc<Progress>,
+    pub(crate) headers: Vec<Header>,
+    /// What the host says of it.
+    pub(crate) told: Told,
     /// Its place in the room, once it waits.
-    pub place: Option<Place>,
+    place: Option<Place>,
     /// How many questions were put on its account.
-    pub questions: u8,
+    pub(crate) questions: u8,
     /// Whether the last of them cost the client a token of the miss limit.
-    pub has_paid: bool,
+    pub(crate) has_paid: bool,
     /// How many public-key checks failed on its account.
-    pub failed_checks: Cell<u8>,
+    pub(crate) failed_checks: Cell<u8>,
 }
 
 /// How many requests of a worker wait, for whatever, and what they keep.
 #[derive(Default)]
-pub struct Room {
+pub(crate) struct Room {
     waiters: Cell<usize>,
     bytes: Cell<usize>,
 }
 
 /// One request's part of a [`Room`], which it gives back when it is dropped.
-pub struct Place {
+struct Place {
     room: Rc<Room>,
     bytes: usize,
 }
 
+impl Waiter {
+    /// A request that does not wait yet, of which so many public-key checks have failed.
+    pub(crate) fn new(id: RequestId, headers: Vec<Header>, told: Told, failed: Cell<u8>) -> Self {
+        Self {
+            id,
+            headers,
+            told,
+            place: None,
+            questions: 0,
+            has_paid: false,
+            failed_checks: failed,
+        }
+    }
+}
+
 impl Room {
     /// A place for a request, unless there is one too many.
-    pub fn enter(self: &Rc<Self>, waiter: &mut Waiter) -> bool {
+    pub(crate) fn enter(self: &Rc<Self>, waiter: &mut Waiter) -> bool {
         if waiter.place.is_some() {
             return true;
         }
-        let bytes = size(&waiter.headers);
+        let bytes = size(&waiter.headers).saturating_add(waiter.told.bytes());
         let waiters = self.waiters.get().saturating_add(1);
         let sum = self.bytes.get().saturating_add(bytes);
         if waiters > MAX_WAITERS || sum > MAX_BYTES {

@@ -1,14 +1,18 @@
 //! The requests that wait for a key: one question for each key, however many requests wait.
+//!
+//! Knows no call, only its token, and not what an answer says.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use keygate_core::keys::app_key::KeyHash;
 use keygate_core::keys::service::Lookup;
 use keygate_core::keys::wire::MAX_LOOKUP;
 use keygate_core::time::{Millis, UnixMillis};
-use keygate_edge::cache::name;
-use litemap::LiteMap;
 
+use crate::cache::name;
+use crate::call::Token;
+use crate::edge::RequestId;
 use crate::waiting::Waiter;
 
 /// Most requests that wait for one key: half of all, so that one key leaves room for others.
@@ -21,22 +25,22 @@ const MAX_QUESTIONS: usize = 1024;
 /// How often a question is put before the answer counts as unavailable.
 const MAX_ATTEMPTS: u8 = 2;
 
-/// The table of one root context.
+/// The table of one worker.
 #[derive(Default)]
-pub struct Lookups {
+pub(crate) struct Lookups {
     /// By the name of its hashes.
-    questions: LiteMap<KeyHash, Question>,
-    calls: LiteMap<u32, Asked>,
+    questions: BTreeMap<KeyHash, Question>,
+    calls: BTreeMap<Token, Asked>,
 }
 
 /// What a call asks about.
-pub struct Asked {
+pub(crate) struct Asked {
     /// The hashes of each question.
-    pub questions: Vec<Rc<[KeyHash]>>,
+    pub(crate) questions: Vec<Rc<[KeyHash]>>,
     /// The generation of the cache when it was made.
-    pub generation: u64,
+    pub(crate) generation: u64,
     /// When it was made.
-    pub at: UnixMillis,
+    pub(crate) at: UnixMillis,
 }
 
 struct Question {
@@ -48,13 +52,18 @@ struct Question {
 }
 
 impl Lookups {
-    /// Whether somebody waits for this key already: one more costs no question.
-    pub fn is_asked(&self, lookup: &Lookup) -> bool {
+    /// Whether a request waits for this key already: one more costs no question.
+    pub(crate) fn is_asked(&self, lookup: &Lookup) -> bool {
         self.questions.contains_key(&name(&lookup.hashes))
     }
 
     /// Adds a request to those that wait for a key; gives it back when too many do.
-    pub fn join(&mut self, lookup: Lookup, waiter: Waiter, now: UnixMillis) -> Result<(), Waiter> {
+    pub(crate) fn join(
+        &mut self,
+        lookup: Lookup,
+        waiter: Waiter,
+        now: UnixMillis,
+    ) -> Result<(), Waiter> {
         let is_full = self.questions.len() >= MAX_QUESTIONS && !self.is_asked(&lookup);
         if is_full {
             return Err(waiter);
@@ -76,18 +85,18 @@ impl Lookups {
 
     /// Forgets a request whose client has gone. The question stands: others may have it too.
     // Looks through all who wait, of whom there are a thousand at most.
-    pub fn leave(&mut self, context: u32) {
-        for (_, question) in self.questions.iter_mut() {
-            question.waiters.retain(|waiter| waiter.context != context);
+    pub(crate) fn leave(&mut self, id: RequestId) {
+        for question in self.questions.values_mut() {
+            question.waiters.retain(|waiter| waiter.id != id);
         }
     }
 
     /// The next questions to put in one call; none when all is asked.
-    pub fn unsent(&mut self) -> Vec<Rc<[KeyHash]>> {
+    pub(crate) fn unsent(&mut self) -> Vec<Rc<[KeyHash]>> {
         let mut room = MAX_LOOKUP;
-        let unsent = self.questions.iter_mut().filter(|(_, it)| !it.is_sent);
+        let unsent = self.questions.values_mut().filter(|it| !it.is_sent);
         unsent
-            .map_while(|(_, question)| {
+            .map_while(|question| {
                 room = room.checked_sub(question.hashes.len())?;
                 question.is_sent = true;
                 question.attempts = question.attempts.saturating_add(1);
@@ -97,24 +106,24 @@ impl Lookups {
     }
 
     /// Remembers what a call asks about.
-    pub fn sent(&mut self, token: u32, asked: Asked) {
+    pub(crate) fn sent(&mut self, token: Token, asked: Asked) {
         self.calls.insert(token, asked);
     }
 
     /// What a call asked about; `None` for a call that is none of these.
-    pub fn answered(&mut self, token: u32) -> Option<Asked> {
+    pub(crate) fn answered(&mut self, token: Token) -> Option<Asked> {
         self.calls.remove(&token)
     }
 
     /// Takes the requests that wait for a key.
-    pub fn settle(&mut self, hashes: &[KeyHash]) -> Vec<Waiter> {
+    pub(crate) fn settle(&mut self, hashes: &[KeyHash]) -> Vec<Waiter> {
         let question = self.questions.remove(&name(hashes));
         question.map_or_else(Vec::new, |question| question.waiters)
     }
 
     /// Puts a question once more. `false` when it was put often enough.
     #[must_use]
-    pub fn ask_again(&mut self, hashes: &[KeyHash]) -> bool {
+    pub(crate) fn ask_again(&mut self, hashes: &[KeyHash]) -> bool {
         match self.questions.get_mut(&name(hashes)) {
             Some(question) if question.attempts < MAX_ATTEMPTS => {
                 question.is_sent = false;
@@ -126,7 +135,7 @@ impl Lookups {
 
     /// Questions that have waited for longer than any call may take: their answer was lost.
     /// Calls that are as old are forgotten.
-    pub fn overdue(&mut self, patience: Millis, now: UnixMillis) -> Vec<Rc<[KeyHash]>> {
+    pub(crate) fn overdue(&mut self, patience: Millis, now: UnixMillis) -> Vec<Rc<[KeyHash]>> {
         let is_late = |since: UnixMillis| since.0.abs_diff(now.0) > patience.0;
         self.calls.retain(|_, asked| !is_late(asked.at));
         self.questions

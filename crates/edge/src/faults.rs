@@ -1,31 +1,29 @@
 //! How a call to the key service fails. Each way has a counter and a line in the log, so that
 //! an operator knows what to mend.
+//!
+//! Knows what a usable answer looks like, and nothing of what was asked.
 
-use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use keygate_core::keys::wire::{MAX_ANSWER, SERVICE_MARKER};
 use keygate_core::time::{Millis, UnixMillis};
-use litemap::LiteMap;
 
-use crate::host::{self, HostError, Map};
-use crate::metrics::count;
+use crate::call::{NotSent, Response};
+use crate::report::{Notice, Report};
 
 /// Each kind of fault is logged once in this time by each worker.
 const PAUSE: Millis = Millis::from_secs(60);
 
-/// The status of the ABI for a call to a cluster that Envoy does not have.
-const NO_SUCH_CLUSTER: HostError = HostError(2);
-
 /// Why a call brought no answer that counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Envoy could not connect, or the connection broke.
+    /// The host could not connect, or the connection broke.
     Unreachable,
     /// No answer came in time.
     TimedOut,
-    /// Envoy did not send the call.
-    NotSent(HostError),
+    /// The host did not send the call.
+    NotSent(NotSent),
     /// The key service does not accept the edge token: 401, or 403 for a token of another role.
     TokenRefused(u16),
     /// The answer is not one of the key service, or says that it failed itself.
@@ -37,20 +35,26 @@ pub enum Fault {
     },
 }
 
-/// Counts faults, and logs each kind once a minute.
+/// When each kind of fault was logged last.
 #[derive(Default)]
-pub struct Faults(RefCell<LiteMap<&'static str, UnixMillis>>);
+pub(crate) struct Faults(BTreeMap<&'static str, UnixMillis>);
 
 impl Faults {
-    /// Counts a fault of a call through this cluster.
-    pub fn note(&self, fault: Fault, cluster: &str, now: UnixMillis) {
+    /// Counts a fault of a call through this cluster, and logs each kind once a minute.
+    pub(crate) fn note(
+        &mut self,
+        fault: Fault,
+        cluster: &str,
+        now: UnixMillis,
+        report: &mut Report,
+    ) {
         let name = fault.counter();
-        count(name);
-        let mut logged = self.0.borrow_mut();
+        report.count(name);
         let is_due = |last: &UnixMillis| last.0.abs_diff(now.0) >= PAUSE.0;
-        if logged.get(name).is_none_or(is_due) {
-            logged.insert(name, now);
-            log::warn!("keygate: {}", Line { fault, cluster });
+        if self.0.get(name).is_none_or(is_due) {
+            self.0.insert(name, now);
+            let cluster = cluster.to_owned();
+            report.log(Notice::Fault { fault, cluster });
         }
     }
 }
@@ -65,51 +69,43 @@ impl Fault {
             Self::Unusable { .. } => "keygate_key_service.unusable",
         }
     }
-}
 
-/// A fault as the log has it: what happened, and what to do next.
-struct Line<'a> {
-    fault: Fault,
-    cluster: &'a str,
-}
-
-impl fmt::Display for Line<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let cluster = self.cluster;
-        match self.fault {
-            Fault::Unreachable => write!(
+    /// Writes what happened to a call through this cluster, and what to do next.
+    pub(crate) fn write(self, cluster: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable => write!(
                 f,
                 "the key service cannot be reached through the cluster {cluster}: \
                  start it, or correct the cluster's address"
             ),
-            Fault::TimedOut => write!(
+            Self::TimedOut => write!(
                 f,
                 "the key service did not answer in time through the cluster {cluster}: \
                  check its load and the network, or raise key_service.timeout"
             ),
-            Fault::NotSent(NO_SUCH_CLUSTER) => write!(
+            Self::NotSent(NotSent::NoSuchCluster) => write!(
                 f,
                 "Envoy did not send a call to the key service: it has no cluster {cluster}; \
                  add it, or correct its name in key_service"
             ),
-            Fault::NotSent(_) => write!(
+            Self::NotSent(NotSent::Refused) => write!(
                 f,
                 "Envoy did not send a call to the key service: the circuit breaker of the \
                  cluster {cluster} is open, or no host of it is healthy"
             ),
-            Fault::TokenRefused(status) => write!(
+            Self::TokenRefused(status) => write!(
                 f,
                 "the key service refused the edge token with {status}: set the variable that \
                  key_service.token_env names to an edge token of the key service"
             ),
-            Fault::Unusable {
+            Self::Unusable {
                 status,
                 is_marked: true,
             } => write!(
                 f,
                 "the key service gave an unusable answer with status {status}: see its log"
             ),
-            Fault::Unusable {
+            Self::Unusable {
                 status,
                 is_marked: false,
             } => write!(
@@ -127,17 +123,14 @@ impl fmt::Display for Line<'_> {
 /// # Errors
 /// [`Fault`] for everything else. An answer without the marker never says that the token is
 /// refused.
-pub fn read_answer<T>(size: usize, read: fn(&[u8]) -> Option<T>) -> Result<T, Fault> {
-    let headers = host::headers(Map::HttpCallResponseHeaders).unwrap_or_default();
-    let only = |name: &str| {
-        let mut values = headers.iter().filter(|(it, _)| it == name.as_bytes());
-        values
-            .next()
-            .filter(|_| values.next().is_none())
-            .map(|(_, it)| it)
-    };
-    let status = only(":status").and_then(|it| std::str::from_utf8(it).ok()?.parse().ok());
-    let is_marked = only(SERVICE_MARKER.0).is_some_and(|it| it == SERVICE_MARKER.1.as_bytes());
+pub(crate) fn read_answer<T>(
+    response: &Response,
+    read: fn(&[u8]) -> Option<T>,
+) -> Result<T, Fault> {
+    let status = response.only(":status");
+    let status = status.and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
+    let (marker, expected) = SERVICE_MARKER;
+    let is_marked = response.only(marker) == Some(expected.as_bytes());
     let fault = match (status, is_marked) {
         // The stream was reset after its headers: Envoy then hands over none.
         (None, _) | (Some(503), false) => Fault::Unreachable,
@@ -145,9 +138,12 @@ pub fn read_answer<T>(size: usize, read: fn(&[u8]) -> Option<T>) -> Result<T, Fa
         (Some(status @ (401 | 403)), true) => Fault::TokenRefused(status),
         (Some(status), is_marked) => Fault::Unusable { status, is_marked },
     };
-    if status != Some(200) || !is_marked || size > MAX_ANSWER {
+    if status != Some(200) || !is_marked {
         return Err(fault);
     }
-    let body = host::callout_body(size).ok();
-    body.and_then(|it| read(&it)).ok_or(fault)
+    let body = response
+        .body
+        .as_ref()
+        .filter(|body| body.len() <= MAX_ANSWER);
+    body.and_then(|body| read(body)).ok_or(fault)
 }

@@ -1,13 +1,14 @@
 //! Links that work once: one call for each link, however many requests wait with it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use keygate_core::decision::verdict::Redemption;
 use keygate_core::decision::verdict::Verdict;
 use keygate_core::signed_url::once_link::OnceLink;
 use keygate_core::time::{Millis, UnixMillis};
-use litemap::LiteMap;
 
+use crate::call::Token;
+use crate::edge::RequestId;
 use crate::waiting::Waiter;
 
 /// Most calls under way. Lookups of cold keys share the cluster with them.
@@ -20,43 +21,43 @@ const MAX_WAITERS: usize = 512;
 const MAX_WAITERS_OF_ONE: usize = 256;
 
 /// A paused request whose link works once.
-pub struct Use {
+pub(crate) struct Use {
     waiter: Waiter,
     redemption: Box<Redemption>,
     since: UnixMillis,
 }
 
 /// A question to the key service about one link.
-pub struct Question {
+pub(crate) struct Question {
     /// The link.
-    pub link: OnceLink,
+    pub(crate) link: OnceLink,
     /// Whether it is to be used up. Otherwise the key service only tells.
-    pub uses: bool,
+    pub(crate) uses: bool,
 }
 
 /// A question that was sent.
-pub struct Call {
+pub(crate) struct Asked {
     /// What it asks.
-    pub question: Question,
+    pub(crate) question: Question,
     /// When it was sent.
-    pub at: UnixMillis,
+    pub(crate) at: UnixMillis,
 }
 
-/// Those of one root context.
+/// Those of one worker.
 ///
 /// Each link that requests wait with is either in the queue or in one call.
 #[derive(Default)]
-pub struct Uses {
+pub(crate) struct Uses {
     /// By the id of the link; the request that has waited longest is the first.
-    waiting: LiteMap<String, Vec<Use>>,
+    waiting: BTreeMap<String, Vec<Use>>,
     /// Links that are not asked about yet, in the order in which they came.
     queue: VecDeque<String>,
-    calls: LiteMap<u32, Call>,
+    calls: BTreeMap<Token, Asked>,
 }
 
 impl Uses {
     /// Adds a request; gives it back when too many wait.
-    pub fn join(&mut self, one: Use) -> Result<(), Use> {
+    pub(crate) fn join(&mut self, one: Use) -> Result<(), Use> {
         let all = self.waiting.values().map(Vec::len);
         let id = &one.redemption.link.id;
         let of_one = self.waiting.get(id).map_or(0, Vec::len);
@@ -74,15 +75,15 @@ impl Uses {
     }
 
     /// Forgets a request whose client has gone. A link that was asked about may be used up.
-    pub fn leave(&mut self, context: u32) {
-        for (_, waiting) in self.waiting.iter_mut() {
-            waiting.retain(|it| it.waiter.context != context);
+    pub(crate) fn leave(&mut self, id: RequestId) {
+        for waiting in self.waiting.values_mut() {
+            waiting.retain(|it| it.waiter.id != id);
         }
         self.tidy();
     }
 
     /// The next question, unless enough are under way.
-    pub fn next(&mut self) -> Option<Question> {
+    pub(crate) fn next(&mut self) -> Option<Question> {
         if self.calls.len() >= MAX_CALLS {
             return None;
         }
@@ -95,12 +96,12 @@ impl Uses {
     }
 
     /// Remembers the call of a question.
-    pub fn sent(&mut self, token: u32, question: Question, now: UnixMillis) {
-        self.calls.insert(token, Call { question, at: now });
+    pub(crate) fn sent(&mut self, token: Token, question: Question, now: UnixMillis) {
+        self.calls.insert(token, Asked { question, at: now });
     }
 
     /// What a call asked; `None` for a call that is none of these.
-    pub fn answered(&mut self, token: u32) -> Option<Call> {
+    pub(crate) fn answered(&mut self, token: Token) -> Option<Asked> {
         self.calls.remove(&token)
     }
 
@@ -109,7 +110,11 @@ impl Uses {
     ///
     /// Where the question used the link up, the first request that needs this gets it. Where
     /// it only asked, such requests wait for a question of their own.
-    pub fn settle(&mut self, question: &Question, first: Option<bool>) -> Vec<(Waiter, Verdict)> {
+    pub(crate) fn settle(
+        &mut self,
+        question: &Question,
+        first: Option<bool>,
+    ) -> Vec<(Waiter, Verdict)> {
         let id = &question.link.id;
         let mut waiting = self.waiting.remove(id).unwrap_or_default();
         if first == Some(true) && !question.uses {
@@ -129,14 +134,14 @@ impl Uses {
     }
 
     /// Forgets calls whose answer was lost, and gives up requests that have waited as long.
-    pub fn overdue(&mut self, patience: Millis, now: UnixMillis) -> Overdue {
+    pub(crate) fn overdue(&mut self, patience: Millis, now: UnixMillis) -> Overdue {
         let is_late = |since: UnixMillis| since.0.abs_diff(now.0) > patience.0;
-        let is_lost = |(_, call): &(&u32, &Call)| is_late(call.at);
+        let is_lost = |(_, call): &(&Token, &Asked)| is_late(call.at);
         let calls = self.calls.iter().filter(is_lost);
         let lost: Vec<String> = calls.map(|(_, it)| it.question.link.id.clone()).collect();
         self.calls.retain(|_, call| !is_late(call.at));
         let mut late = Vec::new();
-        for (_, waiting) in self.waiting.iter_mut() {
+        for waiting in self.waiting.values_mut() {
             late.extend(waiting.extract_if(.., |it| is_late(it.since)));
         }
         let lost_calls = lost.len();
@@ -163,16 +168,16 @@ impl Uses {
 }
 
 /// What has waited too long.
-pub struct Overdue {
+pub(crate) struct Overdue {
     /// How many calls brought no answer.
-    pub lost_calls: usize,
+    pub(crate) lost_calls: usize,
     /// The requests, and what becomes of each.
-    pub waiters: Vec<(Waiter, Verdict)>,
+    pub(crate) waiters: Vec<(Waiter, Verdict)>,
 }
 
 impl Use {
-    /// A request that begins to wait.
-    pub fn new(waiter: Waiter, redemption: Box<Redemption>, now: UnixMillis) -> Self {
+    /// A request whose link is to be asked about.
+    pub(crate) fn new(waiter: Waiter, redemption: Box<Redemption>, now: UnixMillis) -> Self {
         Self {
             waiter,
             redemption,
@@ -181,18 +186,18 @@ impl Use {
     }
 
     /// Its link.
-    pub fn link(&self) -> &OnceLink {
+    pub(crate) fn link(&self) -> &OnceLink {
         &self.redemption.link
     }
 
     /// Whether it uses the link up.
-    pub fn uses(&self) -> bool {
+    pub(crate) fn uses(&self) -> bool {
         self.redemption.uses
     }
 
     /// The request and its verdict: `Some(true)` for a link that was not used before, `None`
     /// when that is unknown.
-    pub fn settle(self, first: Option<bool>) -> (Waiter, Verdict) {
+    pub(crate) fn settle(self, first: Option<bool>) -> (Waiter, Verdict) {
         let Redemption {
             grant,
             used,

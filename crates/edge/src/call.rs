@@ -1,0 +1,145 @@
+//! Calls to the key service: what the host is to send, and what it hands back.
+//!
+//! Knows the cluster, the headers and the body of a call, and nothing of how it travels.
+
+use std::rc::Rc;
+
+use keygate_core::http::request::Header;
+use keygate_core::keys::app_key::KeyHash;
+use keygate_core::keys::service::KeyService;
+use keygate_core::keys::wire::{
+    LINK_USES_PATH, LOOKUPS_PATH, LinkUseRequest, LookupRequest, MAX_ANSWER,
+};
+use keygate_core::time::Millis;
+
+use crate::follower::PollDue;
+use crate::uses::Question;
+
+/// Most bytes of the body of a response that a host need copy: see [`Response::body`].
+pub const MAX_BODY: usize = MAX_ANSWER;
+
+/// The host's number of a call that it has sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Token(pub u64);
+
+/// A call that the host is to send, and then to hand to [`Edge::sent`](crate::Edge::sent).
+///
+/// Not `Debug`: its headers hold the edge token.
+pub struct Call {
+    /// Name of the Envoy cluster.
+    pub cluster: String,
+    /// All headers, pseudo-headers first.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body; empty for none.
+    pub body: Vec<u8>,
+    /// How long the answer may take.
+    pub timeout: Millis,
+    pub(crate) about: About,
+}
+
+/// What a call asks.
+pub(crate) enum About {
+    /// What has changed in the feed.
+    Poll(PollDue),
+    /// Which keys these are: the hashes of each question.
+    Keys(Vec<Rc<[KeyHash]>>),
+    /// Whether a link was used before.
+    Link(Question),
+}
+
+/// Why the host did not send a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotSent {
+    /// It has no cluster of this name.
+    NoSuchCluster,
+    /// The circuit breaker is open, no host of the cluster is healthy, or the like.
+    Refused,
+}
+
+/// What came back for a call.
+#[derive(Debug, Default)]
+pub struct Response {
+    /// All headers, `:status` among them. None if the stream was reset.
+    pub headers: Vec<Header>,
+    /// The body; `None` if it is longer than [`MAX_BODY`] or could not be read.
+    pub body: Option<Vec<u8>>,
+}
+
+impl Call {
+    /// Asks what has changed in the feed.
+    pub(crate) fn poll(service: &KeyService, due: PollDue) -> Self {
+        let (path, timeout) = due.target(service);
+        let cluster = &service.poll_cluster;
+        Self::to(service, cluster, ("GET", path), timeout, About::Poll(due))
+    }
+
+    /// Asks which keys these are.
+    pub(crate) fn keys(service: &KeyService, questions: Vec<Rc<[KeyHash]>>) -> Self {
+        let hashes = questions
+            .iter()
+            .flat_map(|question| question.iter().copied());
+        let request = LookupRequest {
+            hashes: hashes.collect(),
+        };
+        let about = About::Keys(questions);
+        Self::post(service, LOOKUPS_PATH, request.write(), about)
+    }
+
+    /// Asks whether a link was used before, and uses it up if the question says so.
+    pub(crate) fn link(service: &KeyService, question: Question) -> Self {
+        let request = LinkUseRequest {
+            id: question.link.id.clone(),
+            expires_at: question.link.expires,
+            peek: !question.uses,
+        };
+        let about = About::Link(question);
+        Self::post(service, LINK_USES_PATH, request.write(), about)
+    }
+
+    fn post(service: &KeyService, path: &str, body: String, about: About) -> Self {
+        let target = ("POST", path.to_owned());
+        let call = Self::to(service, &service.cluster, target, service.timeout, about);
+        Self {
+            body: body.into_bytes(),
+            ..call
+        }
+    }
+
+    /// One retry where the request cannot have arrived.
+    fn to(
+        service: &KeyService,
+        cluster: &str,
+        (method, path): (&str, String),
+        timeout: Millis,
+        about: About,
+    ) -> Self {
+        let token = String::from_utf8_lossy(service.token.expose());
+        Self {
+            cluster: cluster.to_owned(),
+            headers: vec![
+                (":method", method.to_owned()),
+                (":path", path),
+                (":authority", service.authority.clone()),
+                ("authorization", format!("Bearer {token}")),
+                ("content-type", "application/json".to_owned()),
+                (
+                    "x-envoy-retry-on",
+                    "connect-failure,refused-stream".to_owned(),
+                ),
+                ("x-envoy-max-retries", "1".to_owned()),
+            ],
+            body: Vec::new(),
+            timeout,
+            about,
+        }
+    }
+}
+
+impl Response {
+    /// The value of a header that is given exactly once.
+    pub(crate) fn only(&self, name: &str) -> Option<&[u8]> {
+        let mut values = self.headers.iter().filter(|(it, _)| it == name.as_bytes());
+        let first = values.next().filter(|_| values.next().is_none());
+        first.map(|(_, value)| &**value)
+    }
+}

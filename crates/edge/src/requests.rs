@@ -1,0 +1,254 @@
+//! How a request is decided, how it comes to wait, and how it is decided again.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use keygate_core::answer::{Refusal, Scheme, Voice};
+use keygate_core::decision::facts::Facts;
+use keygate_core::decision::verdict::Redemption;
+use keygate_core::decision::verdict::Verdict;
+use keygate_core::http::client::Client;
+use keygate_core::http::request::Header;
+use keygate_core::identity::session::Claims;
+use keygate_core::keys::app_key::KeyHash;
+use keygate_core::keys::record::{Answer, KeyLookup, Knowledge, NoAnswer};
+use keygate_core::keys::service::Lookup;
+use keygate_core::reason::Reason;
+use keygate_core::signed_url::checks::Checks;
+use keygate_core::time::{Millis, UnixMillis};
+
+use crate::cache::LastKnown;
+use crate::edge::{Edge, RequestId, Step};
+use crate::feed::Position;
+use crate::report::{Metric, Notice};
+use crate::told::Told;
+use crate::uses::Use;
+use crate::waiting::Waiter;
+
+/// Most keys that are asked about on account of one request.
+const MAX_QUESTIONS_OF_ONE: u8 = 4;
+
+/// A path that is not normalized is logged once in this time.
+const PAUSE: Millis = Millis::from_secs(60);
+
+/// On what a paused request is decided.
+pub(crate) enum Ground {
+    /// What the key service said of its key, and how far the feed was followed then.
+    Answer(Rc<[KeyHash]>, Knowledge, Option<Position>),
+    /// Nothing: here an outage policy holds.
+    LastKnown,
+    /// Nothing, and none holds.
+    NoAnswer,
+    /// It is decided.
+    Verdict(Verdict),
+}
+
+/// Adds `transfer-encoding` for the decision where a body follows without a length, as over
+/// HTTP/2: HTTP/1.1 would say it so. A host calls it for a request that does not end with its
+/// headers; what the upstream gets is not changed.
+pub fn tell_body(headers: &mut Vec<Header>) {
+    let mut names = headers.iter().map(|(name, _)| name);
+    // An upgraded connection has no body.
+    let told = ["content-length", "transfer-encoding", "upgrade"];
+    if !names.any(|name| told.iter().any(|it| name == it)) {
+        headers.push(("transfer-encoding".into(), "chunked".into()));
+    }
+}
+
+/// The refusal of a request that the host could not read or change. A host counts it by
+/// [`Metric::of`].
+pub fn host_failure(headers: &[Header]) -> Verdict {
+    let refusal = Refusal {
+        reason: Reason::HostFailure,
+        scheme: Scheme::None,
+    };
+    Verdict::Deny(refusal.answer(headers, &Voice::default()))
+}
+
+impl Edge {
+    /// A request has arrived: `headers` are all of it, pseudo-headers among them.
+    ///
+    /// The client's address and the claims are asked for only if the decision needs them, or
+    /// when the request pauses; never after this call has returned.
+    #[inline]
+    pub fn request(
+        &mut self,
+        id: RequestId,
+        headers: Vec<Header>,
+        client: Client<'_>,
+        claims: &dyn Claims,
+        now: UnixMillis,
+    ) -> Step {
+        let failed = Cell::new(0);
+        let facts = Facts {
+            client,
+            keys: &self.cache,
+            claims,
+            checks: Checks::new(&failed, &self.signatures),
+            now,
+        };
+        let verdict = keygate_fast::decide(&self.policy, &headers, &facts);
+        if !matches!(verdict, Verdict::Ask(_) | Verdict::Redeem(_)) {
+            return Step::Decided(self.decided(verdict, &headers, now));
+        }
+        // A link that works once is decided already, but for the key service.
+        let told = match verdict {
+            Verdict::Ask(_) => Told::by(client, claims, &self.sessions),
+            _ => Told::default(),
+        };
+        let waiter = Waiter::new(id, headers, told, failed);
+        match self.proceed(waiter, verdict, now) {
+            Some(verdict) => Step::Decided(verdict),
+            None => Step::Paused,
+        }
+    }
+
+    /// Decides a paused request; `None` when it waits once more, for another key or a link.
+    pub(crate) fn settle(
+        &mut self,
+        waiter: Waiter,
+        ground: Ground,
+        now: UnixMillis,
+    ) -> Option<Verdict> {
+        let cache = &self.cache;
+        let verdict = match ground {
+            Ground::Answer(hashes, knowledge, at) if at == cache.position() => {
+                let answer = Answer {
+                    hashes: &hashes,
+                    knowledge,
+                    others: cache,
+                };
+                self.judge(&waiter, &answer, now)
+            }
+            // The feed has told more since, perhaps of this key.
+            Ground::Answer(..) => self.judge(&waiter, cache, now),
+            Ground::LastKnown => self.judge(&waiter, &LastKnown(cache), now),
+            Ground::NoAnswer => self.judge(&waiter, &NoAnswer(Reason::KeyServiceUnavailable), now),
+            Ground::Verdict(verdict) => {
+                return Some(self.decided(verdict, &waiter.headers, now));
+            }
+        };
+        self.proceed(waiter, verdict, now)
+    }
+
+    /// Lets a request wait, if its verdict is a question; else it is decided.
+    fn proceed(&mut self, waiter: Waiter, verdict: Verdict, now: UnixMillis) -> Option<Verdict> {
+        let (waiter, verdict) = match verdict {
+            Verdict::Ask(lookup) => {
+                let (waiter, reason) = self.ask(lookup, waiter, now).err()?;
+                let verdict = self.judge(&waiter, &NoAnswer(reason), now);
+                (waiter, verdict)
+            }
+            Verdict::Redeem(redemption) => self.redeem(waiter, redemption, now).err()?,
+            verdict => (waiter, verdict),
+        };
+        Some(self.decided(verdict, &waiter.headers, now))
+    }
+
+    fn judge(&self, waiter: &Waiter, keys: &dyn KeyLookup, now: UnixMillis) -> Verdict {
+        let facts = Facts {
+            client: Client::Known(waiter.told.client),
+            keys,
+            claims: &waiter.told.claims,
+            checks: Checks::new(&waiter.failed_checks, &self.signatures),
+            now,
+        };
+        keygate_fast::decide(&self.policy, &waiter.headers, &facts)
+    }
+
+    /// The verdict as the host gets it, counted.
+    fn decided(&mut self, verdict: Verdict, headers: &[Header], now: UnixMillis) -> Verdict {
+        let verdict = match verdict {
+            // Nothing is left to ask.
+            Verdict::Ask(_) | Verdict::Redeem(_) => host_failure(headers),
+            Verdict::Allow(_) | Verdict::Deny(_) | Verdict::Reply(_) => verdict,
+        };
+        if let Some(metric) = Metric::of(&verdict) {
+            self.report.add(metric);
+        }
+        if let Verdict::Deny(denial) = &verdict
+            && denial.reason == Reason::NotNormalized
+        {
+            self.warn_not_normalized(now);
+        }
+        verdict
+    }
+
+    #[cold]
+    fn warn_not_normalized(&mut self, now: UnixMillis) {
+        if self.warned.is_none_or(|last| now >= last.plus(PAUSE)) {
+            self.warned = Some(now);
+            self.report.log(Notice::NotNormalized);
+        }
+    }
+
+    /// Lets a request wait for what the key service says of a key; gives it back with
+    /// the reason when it cannot.
+    fn ask(
+        &mut self,
+        lookup: Lookup,
+        mut waiter: Waiter,
+        now: UnixMillis,
+    ) -> Result<(), (Waiter, Reason)> {
+        if self.policy.key_service.is_none() {
+            return Err((waiter, Reason::KeyServiceUnavailable));
+        }
+        waiter.questions = waiter.questions.saturating_add(1);
+        if waiter.questions > MAX_QUESTIONS_OF_ONE || !self.room.enter(&mut waiter) {
+            return Err((waiter, Reason::Overloaded));
+        }
+        waiter.has_paid = lookup.is_opaque && !self.lookups.is_asked(&lookup);
+        if waiter.has_paid && !self.misses.admit(waiter.told.client, now) {
+            waiter.has_paid = false;
+            return Err((waiter, Reason::TooManyMisses));
+        }
+        self.lookups.join(lookup, waiter, now).map_err(|waiter| {
+            self.refund(&waiter, now);
+            (waiter, Reason::Overloaded)
+        })
+    }
+
+    /// Lets a request wait until its link is used up; gives it back with the verdict when
+    /// there is nothing to wait for, or no room.
+    fn redeem(
+        &mut self,
+        mut waiter: Waiter,
+        redemption: Box<Redemption>,
+        now: UnixMillis,
+    ) -> Result<(), (Waiter, Verdict)> {
+        let has_room = self.room.enter(&mut waiter);
+        let one = Use::new(waiter, redemption, now);
+        let link = one.link();
+        if self.used_links.contains(link) {
+            return Err(one.settle(Some(false)));
+        }
+        if !one.uses() && self.unused_links.contains(link, now) {
+            return Err(one.settle(Some(true)));
+        }
+        if self.policy.key_service.is_none() {
+            return Err(one.settle(None));
+        }
+        let joined = match has_room {
+            true => self.uses.join(one),
+            false => Err(one),
+        };
+        joined.map_err(|one| {
+            self.report.count("keygate_link_use.overloaded");
+            one.settle(None)
+        })
+    }
+
+    /// Counts an unknown key against the client whose request asked about it.
+    pub(crate) fn count_miss(&mut self, waiter: &Waiter, now: UnixMillis) {
+        if waiter.has_paid {
+            self.misses.failed(waiter.told.client, now);
+        }
+    }
+
+    /// Gives the client its token back: what it asked about was no miss.
+    pub(crate) fn refund(&mut self, waiter: &Waiter, now: UnixMillis) {
+        if waiter.has_paid {
+            self.misses.succeeded(waiter.told.client, now);
+        }
+    }
+}

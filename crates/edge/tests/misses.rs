@@ -1,0 +1,77 @@
+//! Keys that anyone can make up: what a question about one costs the client.
+
+use keygate_core::http::client::Client;
+use keygate_core::identity::session::NoClaims;
+use keygate_edge::RequestId;
+use serde_json::{Value, json};
+
+use crate::worker::{LOOKUPS, Worker, address, policy, start_polled};
+
+/// Two failures at once for each address, and hardly any later.
+fn strict() -> Value {
+    let mut policy = policy();
+    policy["providers"]["key"]["accept"] = json!(["native", "opaque"]);
+    policy["key_service"]["miss_limit"] = json!({ "per_second": 1, "burst": 2 });
+    policy
+}
+
+fn send(worker: &mut Worker, number: u32, client: &str) -> RequestId {
+    let bearer = format!("Bearer legacy:alice:{number:016}");
+    let headers = [
+        (":method", "GET"),
+        (":path", "/api/x"),
+        ("authorization", &*bearer),
+    ];
+    worker.request_from(&headers, Client::Known(address(client)), &NoClaims)
+}
+
+/// The answer that these keys are known, by the hashes that were asked about.
+fn known(hashes: &Value) -> Value {
+    let record = |hash: &Value| {
+        json!({ "hash": hash, "id": "AbCdEfGhIj", "account": "alice", "status": "active",
+                "scopes": [], "metadata": {} })
+    };
+    let records: Vec<Value> = hashes.as_array().unwrap().iter().map(record).collect();
+    json!({ "epoch": 10, "records": records })
+}
+
+#[test]
+fn an_address_with_too_many_unknown_keys_is_asked_about_no_more() {
+    let mut worker = start_polled(&strict());
+    for number in 0..2 {
+        let request = send(&mut worker, number, "192.0.2.1");
+        worker.turn();
+        worker.answer_only(LOOKUPS, &json!({ "epoch": 10, "records": [] }));
+        assert_eq!(worker.status(request), Some(401));
+    }
+    let refused = send(&mut worker, 2, "192.0.2.1");
+    assert_eq!(worker.status(refused), Some(429));
+    assert!(worker.edge.poll_call().is_none());
+    let other = send(&mut worker, 2, "192.0.2.2");
+    assert_eq!(worker.status(other), None);
+}
+
+#[test]
+fn a_key_that_is_known_gives_the_client_its_token_back() {
+    let mut worker = start_polled(&strict());
+    for number in 0..10 {
+        let request = send(&mut worker, number, "192.0.2.1");
+        worker.turn();
+        let answer = known(&worker.body(worker.only(LOOKUPS))["hashes"]);
+        worker.answer_only(LOOKUPS, &answer);
+        assert_eq!(worker.status(request), Some(200), "{number}");
+    }
+}
+
+#[test]
+fn a_request_that_joins_a_question_pays_nothing() {
+    let mut worker = start_polled(&strict());
+    for _ in 0..10 {
+        let request = send(&mut worker, 1, "192.0.2.1");
+        assert_eq!(worker.status(request), None);
+    }
+    let second = send(&mut worker, 2, "192.0.2.1");
+    assert_eq!(worker.status(second), None);
+    let third = send(&mut worker, 3, "192.0.2.1");
+    assert_eq!(worker.status(third), Some(429));
+}
