@@ -9,8 +9,8 @@ use keygate_core::identity::assertion::{ASSERTION_HEADER, Assertion, Verifier};
 use keygate_core::time::UnixMillis;
 use serde_json::value::RawValue;
 
+use crate::attributes::Attributes;
 use crate::auth::{Gate, Role};
-use crate::draft::Draft;
 use crate::key::{Key, Standing};
 use crate::metadata;
 use crate::problem::Problem;
@@ -97,7 +97,8 @@ impl Caller {
             Some(id) => {
                 let key = store.key(id.clone()).await?;
                 let holds = |key: &Key| {
-                    key.account == assertion.account && key.standing(now) == Standing::Active
+                    key.attributes.account == assertion.account
+                        && key.standing(now) == Standing::Active
                 };
                 Some(key.filter(holds).ok_or(Problem::InvalidAssertion)?)
             }
@@ -124,7 +125,10 @@ impl Admitted<'_> {
 
     /// Passes a key on to whoever may see it. Another's is as good as none.
     pub(crate) fn own(&self, key: Option<Key>) -> Result<Key, Problem> {
-        let is_own = |key: &Key| self.account.is_none_or(|it| it.account == key.account);
+        let is_own = |key: &Key| {
+            self.account
+                .is_none_or(|it| it.account == key.attributes.account)
+        };
         key.filter(is_own).ok_or(Problem::NoSuchKey)
     }
 
@@ -133,12 +137,12 @@ impl Admitted<'_> {
     /// same of its holder.
     ///
     /// Each field is named: one that is added does not compile until it is decided here.
-    pub(crate) fn limit(&self, draft: Draft) -> Result<Draft, Problem> {
+    pub(crate) fn limit(&self, asked: Attributes) -> Result<Attributes, Problem> {
         let Some(assertion) = self.account else {
-            return Ok(draft);
+            return Ok(asked);
         };
-        let parent = self.parent.as_ref();
-        let Draft {
+        let parent = self.parent.as_ref().map(|key| &key.attributes);
+        let Attributes {
             account: _, // decided by `Self::account`
             name: _,    // for people alone, and never sent to an upstream
             scopes,
@@ -146,21 +150,21 @@ impl Admitted<'_> {
             allowed_ips,
             allowed_referrers,
             expires_at,
-        } = &draft;
+        } = &asked;
         check_scopes(scopes, assertion, parent)?;
         let metadata = check_metadata(metadata.as_deref(), parent)?;
         if let Some(parent) = parent {
             check_places(allowed_ips, allowed_referrers, parent)?;
             check_end(*expires_at, parent)?;
         }
-        Ok(Draft { metadata, ..draft })
+        Ok(Attributes { metadata, ..asked })
     }
 }
 
 fn check_scopes(
     scopes: &[String],
     assertion: &Assertion,
-    parent: Option<&Key>,
+    parent: Option<&Attributes>,
 ) -> Result<(), Problem> {
     let of_parent = parent.map(|it| &it.scopes);
     for (at, scope) in scopes.iter().enumerate() {
@@ -177,9 +181,9 @@ fn check_scopes(
 /// account writes none, and a key passes on its own.
 fn check_metadata(
     asked: Option<&RawValue>,
-    parent: Option<&Key>,
+    parent: Option<&Attributes>,
 ) -> Result<Option<Box<RawValue>>, Problem> {
-    let inherited = parent.map(|parent| &*parent.metadata);
+    let inherited = parent.and_then(|parent| parent.metadata.as_deref());
     let own = inherited.map_or(metadata::EMPTY, RawValue::get);
     let is_own = asked.is_none_or(|asked| metadata::is_equal(asked.get(), own));
     if !is_own {
@@ -193,7 +197,7 @@ fn check_metadata(
 fn check_places(
     allowed_ips: &[IpNet],
     allowed_referrers: &[String],
-    parent: &Key,
+    parent: &Attributes,
 ) -> Result<(), Problem> {
     let is_page = |page| parent.allowed_referrers.contains(page);
     if !parent.allowed_referrers.is_empty()
@@ -211,7 +215,7 @@ fn check_places(
     Ok(())
 }
 
-fn check_end(expires_at: Option<UnixMillis>, parent: &Key) -> Result<(), Problem> {
+fn check_end(expires_at: Option<UnixMillis>, parent: &Attributes) -> Result<(), Problem> {
     match parent.expires_at {
         Some(end) if expires_at.is_none_or(|at| at > end) => {
             let detail = format!("must not be later than that of the key that asks: {end}");

@@ -1,9 +1,9 @@
 //! A stored key: what is known of it, and how the API shows it.
 
-use ipnet::IpNet;
 use keygate_core::time::UnixMillis;
 use serde::Serialize;
-use serde_json::value::RawValue;
+
+use crate::attributes::Attributes;
 
 /// A key as the store knows it. Its hash and its secret are no part of it.
 #[derive(Clone, Debug)]
@@ -12,22 +12,10 @@ pub struct Key {
     pub id: String,
     /// The public part of the text, such as `kg_01<id>`.
     pub start: String,
-    /// Whose it is.
-    pub account: String,
-    /// What its owner calls it.
-    pub name: Option<String>,
-    /// What it may do.
-    pub scopes: Vec<String>,
-    /// A JSON object, exactly as it was sent.
-    pub metadata: Box<RawValue>,
-    /// From where it may be used; empty means from anywhere.
-    pub allowed_ips: Vec<IpNet>,
-    /// From which pages it may be used; empty means from any, and from none.
-    pub allowed_referrers: Vec<String>,
+    /// What was said of it.
+    pub attributes: Attributes,
     /// When it was made.
     pub created_at: UnixMillis,
-    /// First instant at which it may not be used.
-    pub expires_at: Option<UnixMillis>,
     /// Its end, if that has come.
     pub revoked: Option<Revocation>,
 }
@@ -70,7 +58,7 @@ impl Key {
     pub fn standing(&self, now: UnixMillis) -> Standing {
         if self.revoked.is_some() {
             Standing::Revoked
-        } else if self.expires_at.is_some_and(|at| at <= now) {
+        } else if self.attributes.expires_at.is_some_and(|at| at <= now) {
             Standing::Expired
         } else {
             Standing::Active
@@ -83,15 +71,10 @@ impl Key {
 pub struct KeyObject {
     id: String,
     start: String,
-    account: String,
-    name: Option<String>,
+    #[serde(flatten)]
+    attributes: Attributes,
     status: Standing,
-    scopes: Vec<String>,
-    metadata: Box<RawValue>,
-    allowed_ips: Vec<IpNet>,
-    allowed_referrers: Vec<String>,
     created_at: String,
-    expires_at: Option<String>,
     revoked_at: Option<String>,
     revoked_reason: Option<String>,
 }
@@ -107,15 +90,9 @@ impl KeyObject {
         Self {
             id: key.id,
             start: key.start,
-            account: key.account,
-            name: key.name,
+            attributes: key.attributes,
             status,
-            scopes: key.scopes,
-            metadata: key.metadata,
-            allowed_ips: key.allowed_ips,
-            allowed_referrers: key.allowed_referrers,
             created_at: key.created_at.to_string(),
-            expires_at: key.expires_at.map(|at| at.to_string()),
             revoked_at,
             revoked_reason,
         }

@@ -1,7 +1,7 @@
 //! The key service: it issues, lists and revokes app keys, and tells the edge what changed.
 //!
 //! `api` speaks HTTP and knows no SQL; `store` speaks SQL and knows no HTTP;
-//! between them stand checked values ([`Key`], [`Draft`]). The clock and the
+//! between them stand checked values ([`Key`], [`Attributes`]). The clock and the
 //! randomness come from the caller ([`Ambient`]). A raw key exists in the answer
 //! to its creation and nowhere else.
 //!
@@ -13,10 +13,10 @@
 
 pub mod ambient;
 pub mod api;
+pub mod attributes;
 pub mod auth;
 pub mod caller;
 pub mod config;
-pub mod draft;
 pub mod key;
 mod metadata;
 pub mod metrics;
@@ -26,10 +26,10 @@ pub mod serve;
 pub mod store;
 
 pub use ambient::Ambient;
+pub use attributes::Attributes;
 pub use auth::{Tokens, TokensError};
 pub use caller::Assertions;
 pub use config::{ConfigError, ServiceConfig};
-pub use draft::Draft;
 pub use key::Key;
 pub use serve::{ServeError, serve};
 pub use store::{SqliteStore, StoreError};

@@ -9,6 +9,8 @@ use std::fmt;
 
 use keygate_core::identity::limits::MAX_METADATA;
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::ser::SerializeMap as _;
+use serde::{Serialize as _, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -16,6 +18,17 @@ use crate::problem::Problem;
 
 /// What a key without metadata has.
 pub(crate) const EMPTY: &str = "{}";
+
+/// Writes metadata, and an empty object in place of none.
+pub(crate) fn serialize<S: Serializer>(
+    metadata: &Option<Box<RawValue>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match metadata {
+        Some(metadata) => metadata.serialize(serializer),
+        None => serializer.serialize_map(Some(0))?.end(),
+    }
+}
 
 /// Accepts an object of at most [`MAX_METADATA`] bytes, at most 127 levels deep.
 ///

@@ -10,49 +10,18 @@ use axum::response::IntoResponse;
 use axum::{Extension, Json};
 use keygate_core::keys::app_key::{KeyDigest, KeyHash, OpaqueKey, looks_like_digest};
 use keygate_core::text::base62;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
-use zeroize::Zeroizing;
 
 use super::Service;
 use super::read::JsonBody;
+use crate::attributes::{Attributes, IMPORT_FIELDS, ImportItem};
 use crate::caller::Caller;
-use crate::draft::{CreateBody, Draft};
 use crate::key::Key;
 use crate::problem::Problem;
 use crate::store::{Import, Imported, NewKey};
 
 const MAX_KEYS: usize = 100;
-
-/// The fields of a key to import. The end is an instant, so that the same again is the same.
-const FIELDS: [&str; 9] = [
-    "key",
-    "sha256",
-    "account",
-    "name",
-    "scopes",
-    "metadata",
-    "expires_at",
-    "allowed_ips",
-    "allowed_referrers",
-];
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Item {
-    key: Option<Zeroizing<String>>,
-    sha256: Option<Zeroizing<String>>,
-    account: Option<String>,
-    name: Option<String>,
-    #[serde(default)]
-    scopes: Vec<String>,
-    metadata: Option<Box<RawValue>>,
-    expires_at: Option<String>,
-    #[serde(default)]
-    allowed_ips: Vec<String>,
-    #[serde(default)]
-    allowed_referrers: Vec<String>,
-}
 
 #[derive(Serialize)]
 struct Results {
@@ -105,11 +74,14 @@ pub(super) async fn import(
             Err(problem) => return Err(problem),
         }
     }
-    let drafts: Vec<Draft> = accepted.iter().map(|it| it.new.draft.clone()).collect();
+    let wanted: Vec<_> = accepted
+        .iter()
+        .map(|it| it.new.attributes.clone())
+        .collect();
     let found = service.store.import(accepted, dry_run, now).await?;
-    let mut stored = found.into_iter().zip(drafts);
+    let mut stored = found.into_iter().zip(wanted);
     let outcome = |refused: Option<Outcome>| {
-        refused.or_else(|| stored.next().map(|(found, draft)| outcome(found, &draft)))
+        refused.or_else(|| stored.next().map(|(found, wanted)| outcome(found, &wanted)))
     };
     let results: Option<Vec<Outcome>> = refused.into_iter().map(outcome).collect();
     let results = results.ok_or(Problem::Internal)?;
@@ -162,7 +134,7 @@ fn read(body: &HashMap<String, Box<RawValue>>) -> Result<Request<'_>, Problem> {
     })
 }
 
-fn item(text: &RawValue) -> Result<Item, Problem> {
+fn item(text: &RawValue) -> Result<ImportItem, Problem> {
     // serde would also take a list, field by field.
     if !text.get().starts_with('{') {
         return Err(Problem::field("", "must be a JSON object"));
@@ -173,7 +145,7 @@ fn item(text: &RawValue) -> Result<Item, Problem> {
 
 /// Refuses a request in which every key looks like a digest. Imported as keys, the digests of
 /// another system would become working keys, and its database a list of credentials.
-fn refuse_digests(items: &[Result<Item, Problem>]) -> Result<(), Problem> {
+fn refuse_digests(items: &[Result<ImportItem, Problem>]) -> Result<(), Problem> {
     let keys = items.iter().flatten().filter_map(|it| it.key.as_ref());
     let mut keys = keys.map(|it| looks_like_digest(it.as_bytes())).peekable();
     if keys.peek().is_none() || !keys.all(|it| it) {
@@ -185,7 +157,7 @@ fn refuse_digests(items: &[Result<Item, Problem>]) -> Result<(), Problem> {
 }
 
 impl Service {
-    fn check_item(&self, item: Item) -> Result<Import, Problem> {
+    fn check_item(&self, item: ImportItem) -> Result<Import, Problem> {
         let candidates = match (&item.key, &item.sha256) {
             (Some(key), None) => self.hashes_of_key(key.as_bytes())?,
             (None, Some(digest)) => self.hashes_of_digest(digest.as_bytes())?,
@@ -195,22 +167,12 @@ impl Service {
             (None, None) => return Err(Problem::field("key", "key or sha256 is required")),
         };
         let hash = *candidates.first().ok_or(Problem::Internal)?;
-        let body = CreateBody {
-            account: item.account,
-            name: item.name,
-            scopes: item.scopes,
-            metadata: item.metadata,
-            expires_at: item.expires_at,
-            expires_in: None,
-            allowed_ips: item.allowed_ips,
-            allowed_referrers: item.allowed_referrers,
-        };
         let new = NewKey {
             id: self.new_id()?,
             hash,
             // Nothing in it is known to be public.
             start: String::new(),
-            draft: body.check(self.now())?,
+            attributes: item.check(self.now())?,
         };
         Ok(Import { candidates, new })
     }
@@ -260,8 +222,8 @@ fn wrong_field(error: serde_path_to_error::Error<serde_json::Error>) -> Problem 
         }
     }
     let first = path.split(['.', '[']).next().unwrap_or_default();
-    if !FIELDS.contains(&first) {
-        let known = FIELDS.join(", ");
+    if !IMPORT_FIELDS.contains(&first) {
+        let known = IMPORT_FIELDS.join(", ");
         return Problem::field("", format!("has an unknown field; known are {known}"));
     }
     match message.split_once(", expected ") {
@@ -273,11 +235,11 @@ fn wrong_field(error: serde_path_to_error::Error<serde_json::Error>) -> Problem 
     }
 }
 
-fn outcome(found: Imported, draft: &Draft) -> Outcome {
+fn outcome(found: Imported, wanted: &Attributes) -> Outcome {
     match found {
         Imported::New(id) => Outcome::Imported { id },
         Imported::Absent => Outcome::WouldImport,
-        Imported::Exists(key) => match differences(&key, draft) {
+        Imported::Exists(key) => match differences(&key, wanted) {
             None => Outcome::Unchanged { id: key.id },
             Some(detail) => Outcome::Conflict { id: key.id, detail },
         },
@@ -285,26 +247,11 @@ fn outcome(found: Imported, draft: &Draft) -> Outcome {
 }
 
 /// In what a key differs from what is asked for; `None` when in nothing.
-fn differences(key: &Key, draft: &Draft) -> Option<String> {
+fn differences(key: &Key, wanted: &Attributes) -> Option<String> {
     if key.revoked.is_some() {
         return Some("this key was revoked, and stays so".to_owned());
     }
-    let fields = [
-        ("account", key.account == draft.account),
-        ("name", key.name == draft.name),
-        ("scopes", key.scopes == draft.scopes),
-        ("metadata", key.metadata.get() == draft.metadata()),
-        ("expires_at", key.expires_at == draft.expires_at),
-        ("allowed_ips", key.allowed_ips == draft.allowed_ips),
-        (
-            "allowed_referrers",
-            key.allowed_referrers == draft.allowed_referrers,
-        ),
-    ];
-    let differ: Vec<_> = fields
-        .iter()
-        .filter_map(|(name, is_same)| (!is_same).then_some(*name))
-        .collect();
+    let differ = key.attributes.differences(wanted);
     (!differ.is_empty()).then(|| {
         let differ = differ.join(", ");
         format!("this key exists already, with another {differ}")

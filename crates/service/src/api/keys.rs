@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Service;
 use super::read::{JsonBody, KeyId, Query};
+use crate::attributes::{CreateBody, line};
 use crate::caller::{Admitted, Caller, READ_KEYS, WRITE_KEYS};
-use crate::draft::{CreateBody, line};
 use crate::key::{Key, KeyObject, Standing};
 use crate::problem::Problem;
 use crate::store::{Filter, NewKey};
@@ -44,18 +44,18 @@ pub(super) async fn create(
     let admitted = service.admit(&caller, WRITE_KEYS, now).await?;
     let account = body.account();
     *account = admitted.account(account.take())?;
-    let draft = admitted.limit(body.check(now)?)?;
+    let attributes = admitted.limit(body.check(now)?)?;
     for _ in 0..TRIES {
         let fresh = service.generate()?;
         let new = NewKey {
             id: fresh.id.clone(),
             hash: fresh.hash,
             start: start(&fresh),
-            draft: draft.clone(),
+            attributes: attributes.clone(),
         };
         if let Some(key) = service.store.insert(new, now).await? {
             service.metrics.keys_created.inc();
-            tracing::info!(id = key.id, account = key.account, "key created");
+            tracing::info!(id = key.id, account = key.attributes.account, "key created");
             let object = KeyObject::new(key, now);
             let key = &fresh.text;
             return Ok((StatusCode::CREATED, Json(Created { key, object })).into_response());
@@ -126,7 +126,7 @@ pub(super) async fn revoke(
         service.metrics.keys_revoked.inc();
         tracing::info!(
             id = revoked.key.id,
-            account = revoked.key.account,
+            account = revoked.key.attributes.account,
             "key revoked"
         );
     }

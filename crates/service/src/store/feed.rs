@@ -9,6 +9,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::keys::{COLUMNS, hash, key, sql_millis};
 use super::{SqliteStore, StoreError};
+use crate::attributes::Attributes;
 use crate::key::Key;
 
 /// How many changes are kept. An edge that is further behind is told to forget everything.
@@ -199,18 +200,28 @@ fn is_history(
 
 /// Expiry is for the edge to see, on every request: the status says only what no clock can.
 fn record(hash: KeyHash, key: Key) -> Record {
+    let Attributes {
+        account,
+        name: _, // for people alone
+        scopes,
+        metadata,
+        allowed_ips,
+        allowed_referrers,
+        expires_at,
+    } = key.attributes;
     Record {
         hash,
         id: key.id,
-        account: key.account,
+        account,
         status: match key.revoked {
             Some(_) => Status::Revoked,
             None => Status::Active,
         },
-        expires_at: key.expires_at,
-        scopes: key.scopes,
-        allowed_ips: key.allowed_ips,
-        allowed_referrers: key.allowed_referrers,
-        metadata: key.metadata,
+        expires_at,
+        scopes,
+        allowed_ips,
+        allowed_referrers,
+        // A stored key has some. An edge refuses a record with null.
+        metadata: metadata.unwrap_or_default(),
     }
 }

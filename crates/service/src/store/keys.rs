@@ -10,14 +10,14 @@ use serde_json::value::RawValue;
 
 use super::feed::append;
 use super::{SqliteStore, StoreError};
-use crate::draft::Draft;
+use crate::attributes::Attributes;
 use crate::key::{Key, Revocation, Standing};
 
 /// What [`key`] reads, in its order.
 pub(super) const COLUMNS: &str = "id, start, account, name, scopes, metadata, allowed_ips, \
      created_at, expires_at, revoked_at, revoked_reason, allowed_referrers";
 
-/// A draft with what was generated for it.
+/// A key to store: its attributes, with what was generated for it.
 #[derive(Clone, Debug)]
 pub struct NewKey {
     /// The public id.
@@ -27,7 +27,7 @@ pub struct NewKey {
     /// The public part of its text.
     pub start: String,
     /// Everything else.
-    pub draft: Draft,
+    pub attributes: Attributes,
 }
 
 /// A key from elsewhere.
@@ -190,14 +190,14 @@ fn insert(transaction: &Transaction<'_>, new: &NewKey, now: UnixMillis) -> rusql
             new.id,
             &new.hash.0[..],
             new.start,
-            new.draft.account,
-            new.draft.name,
-            json(&new.draft.scopes)?,
-            new.draft.metadata(),
-            json(&new.draft.allowed_ips)?,
+            new.attributes.account,
+            new.attributes.name,
+            json(&new.attributes.scopes)?,
+            new.attributes.metadata(),
+            json(&new.attributes.allowed_ips)?,
             sql_millis(now),
-            new.draft.expires_at.map(sql_millis),
-            json(&new.draft.allowed_referrers)?,
+            new.attributes.expires_at.map(sql_millis),
+            json(&new.attributes.allowed_referrers)?,
         ])?;
     if stored == 0 {
         return Ok(false);
@@ -274,17 +274,22 @@ pub(super) fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
     Ok(Key {
         id: row.get(0)?,
         start: row.get(1)?,
+        attributes: attributes(row)?,
+        created_at: millis(row, 7)?.ok_or_else(|| corrupt(7, "no time"))?,
+        revoked: revoked.transpose()?,
+    })
+}
+
+fn attributes(row: &Row<'_>) -> rusqlite::Result<Attributes> {
+    let metadata = RawValue::from_string(row.get(5)?).map_err(|error| corrupt(5, error))?;
+    let ranges: Vec<_> = from_json(row, 6)?;
+    Ok(Attributes {
         account: row.get(2)?,
         name: row.get(3)?,
         scopes: from_json(row, 4)?,
-        metadata: RawValue::from_string(row.get(5)?).map_err(|error| corrupt(5, error))?,
-        allowed_ips: from_json::<Vec<_>>(row, 6)?
-            .into_iter()
-            .map(address::canonical)
-            .collect(),
-        created_at: millis(row, 7)?.ok_or_else(|| corrupt(7, "no time"))?,
+        metadata: Some(metadata),
+        allowed_ips: ranges.into_iter().map(address::canonical).collect(),
         expires_at: millis(row, 8)?,
-        revoked: revoked.transpose()?,
         allowed_referrers: from_json(row, 11)?,
     })
 }

@@ -1,4 +1,4 @@
-//! A key that is wanted: as written in the body, and as checked.
+//! The attributes of a key: as written in a body, and as checked.
 
 use std::collections::HashSet;
 
@@ -9,8 +9,9 @@ use keygate_core::identity::limits::{
     MAX_ALLOWED_IPS, MAX_ALLOWED_REFERRERS, MAX_NAME, MAX_SCOPES,
 };
 use keygate_core::time::{Millis, UnixMillis};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
+use zeroize::Zeroizing;
 
 use crate::metadata;
 use crate::problem::Problem;
@@ -18,42 +19,102 @@ use crate::problem::Problem;
 /// 9999-12-31T23:59:59.999Z: RFC 3339 has no later year.
 const END_OF_TIME: UnixMillis = UnixMillis(253_402_300_799_999);
 
-/// `POST /v1/keys` as written.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct CreateBody {
-    pub(crate) account: Option<String>,
-    pub(crate) name: Option<String>,
-    #[serde(default)]
-    pub(crate) scopes: Vec<String>,
-    pub(crate) metadata: Option<Box<RawValue>>,
-    pub(crate) expires_at: Option<String>,
-    pub(crate) expires_in: Option<String>,
-    #[serde(default)]
-    pub(crate) allowed_ips: Vec<String>,
-    #[serde(default)]
-    pub(crate) allowed_referrers: Vec<String>,
-}
-
-/// A key that may be issued: every field holds what the edge can carry.
-#[derive(Clone, Debug)]
-pub struct Draft {
-    /// Whose it will be: 1 to 128 visible ASCII characters without comma.
+/// What an admin or an account says of a key. Every value is one that the edge can carry.
+///
+/// The store, the API and the rights of a key take this struct apart field by field: one that
+/// is added does not compile until each has decided what it means there.
+#[derive(Clone, Debug, Serialize)]
+pub struct Attributes {
+    /// Whose it is: 1 to 128 visible ASCII characters without comma.
     pub account: String,
     /// What its owner calls it: 1 to 128 characters.
     pub name: Option<String>,
-    /// What it may do: up to 64 scope tokens, none twice.
+    /// What it may do: up to 64 scope tokens, each once.
     pub scopes: Vec<String>,
-    /// A JSON object of up to 4096 bytes, as it was sent. Without it the key has that of the
+    /// A JSON object of up to 4096 bytes, as it was sent. A key that is asked for without it gets that of the
     /// key that asks for it, or none.
+    #[serde(serialize_with = "metadata::serialize")]
     pub metadata: Option<Box<RawValue>>,
-    /// From where it may be used: up to 64.
+    /// From where it may be used: up to 64 ranges; empty means from anywhere.
     pub allowed_ips: Vec<IpNet>,
-    /// From which pages it may be used: up to 16 patterns that the edge can read.
+    /// From which pages it may be used: up to 16 patterns that the edge can read; empty means
+    /// from any, and from none.
     pub allowed_referrers: Vec<String>,
-    /// First instant at which it may not be used; later than now.
+    /// First instant at which it may not be used. RFC 3339 in the API.
+    #[serde(serialize_with = "rfc_3339")]
     pub expires_at: Option<UnixMillis>,
 }
+
+/// Declares a body with the attributes of a key as they are written, and more fields.
+macro_rules! body {
+    ($(#[$meta:meta])* $name:ident { $($field:ident: $type:ty,)* }) => {
+        $(#[$meta])*
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(crate) struct $name {
+            account: Option<String>,
+            name: Option<String>,
+            #[serde(default)]
+            scopes: Vec<String>,
+            metadata: Option<Box<RawValue>>,
+            expires_at: Option<String>,
+            #[serde(default)]
+            allowed_ips: Vec<String>,
+            #[serde(default)]
+            allowed_referrers: Vec<String>,
+            $(pub(crate) $field: $type,)*
+        }
+
+        impl $name {
+            /// Checks every attribute, or names the first that is wrong. `expires_in` is a
+            /// span from `now`, in place of `expires_at`.
+            fn attributes(
+                self,
+                expires_in: Option<String>,
+                now: UnixMillis,
+            ) -> Result<Attributes, Problem> {
+                Ok(Attributes {
+                    account: account(self.account)?,
+                    name: self.name.map(name).transpose()?,
+                    scopes: scopes(self.scopes)?,
+                    metadata: self.metadata.map(metadata::check).transpose()?,
+                    expires_at: expiry(self.expires_at, expires_in, now)?,
+                    allowed_ips: allowed_ips(&self.allowed_ips)?,
+                    allowed_referrers: allowed_referrers(self.allowed_referrers)?,
+                })
+            }
+        }
+    };
+}
+
+body! {
+    /// `POST /v1/keys` as written.
+    CreateBody {
+        expires_in: Option<String>,
+    }
+}
+
+body! {
+    /// One key of `POST /v1/keys/import` as written. Its end is an instant, so that importing
+    /// the same file again changes nothing.
+    ImportItem {
+        key: Option<Zeroizing<String>>,
+        sha256: Option<Zeroizing<String>>,
+    }
+}
+
+/// The fields of [`ImportItem`].
+pub(crate) const IMPORT_FIELDS: [&str; 9] = [
+    "key",
+    "sha256",
+    "account",
+    "name",
+    "scopes",
+    "metadata",
+    "expires_at",
+    "allowed_ips",
+    "allowed_referrers",
+];
 
 impl CreateBody {
     /// The account that the body names.
@@ -62,26 +123,57 @@ impl CreateBody {
     }
 
     /// Checks every field, or names the first that is wrong.
-    pub(crate) fn check(self, now: UnixMillis) -> Result<Draft, Problem> {
-        Ok(Draft {
-            account: account(self.account)?,
-            name: self.name.map(name).transpose()?,
-            scopes: scopes(self.scopes)?,
-            metadata: self.metadata.map(metadata::check).transpose()?,
-            expires_at: expiry(self.expires_at, self.expires_in, now)?,
-            allowed_ips: allowed_ips(&self.allowed_ips)?,
-            allowed_referrers: allowed_referrers(self.allowed_referrers)?,
-        })
+    pub(crate) fn check(mut self, now: UnixMillis) -> Result<Attributes, Problem> {
+        let expires_in = self.expires_in.take();
+        self.attributes(expires_in, now)
     }
 }
 
-impl Draft {
+impl ImportItem {
+    /// Checks every attribute, or names the first that is wrong.
+    pub(crate) fn check(self, now: UnixMillis) -> Result<Attributes, Problem> {
+        self.attributes(None, now)
+    }
+}
+
+impl Attributes {
     /// The text of the metadata.
     pub fn metadata(&self) -> &str {
         self.metadata
             .as_deref()
             .map_or(metadata::EMPTY, RawValue::get)
     }
+
+    /// The names of the attributes that differ.
+    pub(crate) fn differences(&self, other: &Self) -> Vec<&'static str> {
+        let Self {
+            account,
+            name,
+            scopes,
+            metadata: _, // as its text
+            allowed_ips,
+            allowed_referrers,
+            expires_at,
+        } = self;
+        let fields = [
+            ("account", *account == other.account),
+            ("name", *name == other.name),
+            ("scopes", *scopes == other.scopes),
+            ("metadata", self.metadata() == other.metadata()),
+            ("expires_at", *expires_at == other.expires_at),
+            ("allowed_ips", *allowed_ips == other.allowed_ips),
+            (
+                "allowed_referrers",
+                *allowed_referrers == other.allowed_referrers,
+            ),
+        ];
+        let differ = fields.into_iter().filter(|(_, is_same)| !is_same);
+        differ.map(|(name, _)| name).collect()
+    }
+}
+
+fn rfc_3339<S: Serializer>(at: &Option<UnixMillis>, serializer: S) -> Result<S::Ok, S::Error> {
+    at.map(|at| at.to_string()).serialize(serializer)
 }
 
 /// Free text that is shown to people: no control characters, at most `max` characters.
