@@ -37,10 +37,6 @@ pub struct RequestId(pub u64);
 
 /// What is to be done with a request that has just arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every request is decided at once, and a box would be one allocation each"
-)]
 pub enum Step {
     /// Carry this out: [`Verdict::Allow`], [`Verdict::Deny`] or [`Verdict::Reply`].
     Decided(Verdict),

@@ -139,7 +139,7 @@ impl Edge {
                 let verdict = self.judge(&waiter, &NoAnswer(reason), now);
                 (waiter, verdict)
             }
-            Verdict::Redeem(redemption) => self.redeem(waiter, redemption, now).err()?,
+            Verdict::Redeem(redemption) => self.redeem(waiter, redemption, now)?,
             verdict => (waiter, verdict),
         };
         Some(self.decided(verdict, &waiter.headers, now))
@@ -208,34 +208,33 @@ impl Edge {
         })
     }
 
-    /// Lets a request wait until its link is used up; gives it back with the verdict when
-    /// there is nothing to wait for, or no room.
+    /// Lets a request wait until its link is used up, and returns `None`; gives it back with
+    /// the verdict when there is nothing to wait for, or no room.
     fn redeem(
         &mut self,
         mut waiter: Waiter,
         redemption: Box<Redemption>,
         now: UnixMillis,
-    ) -> Result<(), (Waiter, Verdict)> {
+    ) -> Option<(Waiter, Verdict)> {
         let has_room = self.room.enter(&mut waiter);
         let one = Use::new(waiter, redemption, now);
         let link = one.link();
         if self.used_links.contains(link) {
-            return Err(one.settle(Some(false)));
+            return Some(one.settle(Some(false)));
         }
         if !one.uses() && self.unused_links.contains(link, now) {
-            return Err(one.settle(Some(true)));
+            return Some(one.settle(Some(true)));
         }
         if self.policy.key_service.is_none() {
-            return Err(one.settle(None));
+            return Some(one.settle(None));
         }
         let joined = match has_room {
             true => self.uses.join(one),
             false => Err(one),
         };
-        joined.map_err(|one| {
-            self.report.count("keygate_link_use.overloaded");
-            one.settle(None)
-        })
+        let one = joined.err()?;
+        self.report.count("keygate_link_use.overloaded");
+        Some(one.settle(None))
     }
 
     /// Counts an unknown key against the client whose request asked about it.

@@ -1,4 +1,4 @@
-//! The edge by plain values: a worker in a test's hands, and a key service in its mouth.
+//! The edge as plain values: each test is the host and the key service of a worker.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,

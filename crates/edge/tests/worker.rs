@@ -1,4 +1,4 @@
-//! One worker, its proxy, and what a test says to it.
+//! One worker: a test calls it as a host does, and answers its calls as the key service.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
