@@ -201,6 +201,30 @@ fn a_request_with_two_cold_keys_asks_for_the_second_at_once() {
 }
 
 #[test]
+fn a_request_asks_about_four_keys_at_most() {
+    let mut policy = policy();
+    let names: Vec<String> = (1..=5).map(|number| format!("x-key-{number}")).collect();
+    for name in &names {
+        policy["providers"][name] =
+            json!({ "type": "app_key", "secrets": "app_keys", "from": [{ "header": name }] });
+    }
+    policy["rules"][1]["require"] = json!({ "all": names });
+    let mut worker = start_polled(&policy);
+    let texts: Vec<String> = (1..=5).map(|it| key(it).text.to_string()).collect();
+    let mut headers = vec![(":method", "GET"), (":path", "/two")];
+    let keys = names.iter().zip(&texts);
+    headers.extend(keys.map(|(name, text)| (name.as_str(), text.as_str())));
+    let request = worker.request(&headers);
+    worker.turn();
+    for number in 1..=4 {
+        assert_eq!(worker.status(request), None, "{number}");
+        worker.answer_only(LOOKUPS, &lookup(10, &[&key(number)]));
+    }
+    assert_eq!(worker.status(request), Some(503));
+    assert_eq!(worker.counter("keygate_decision.deny.overloaded"), 1);
+}
+
+#[test]
 fn a_question_is_put_twice_and_no_more() {
     let mut worker = start_polled(&policy());
     let request = worker.send(&key(1));

@@ -75,3 +75,22 @@ fn a_request_that_joins_a_question_pays_nothing() {
     let third = send(&mut worker, 3, "192.0.2.1");
     assert_eq!(worker.status(third), Some(429));
 }
+
+#[test]
+fn questions_of_clients_that_left_do_not_pile_up() {
+    let mut policy = strict();
+    policy["key_service"]["miss_limit"] = json!({ "per_second": 100_000, "burst": 100_000,
+        "per_second_48": 100_000, "per_second_worker": 100_000 });
+    let mut worker = start_polled(&policy);
+    for number in 0..1024 {
+        let gone = send(&mut worker, number, "192.0.2.1");
+        worker.edge.gone(gone);
+    }
+    let one_more = send(&mut worker, 2000, "192.0.2.1");
+    assert_eq!(worker.status(one_more), Some(503));
+    let known_question = send(&mut worker, 1, "192.0.2.1");
+    assert_eq!(worker.status(known_question), None);
+    worker.turn();
+    let again = send(&mut worker, 2000, "192.0.2.1");
+    assert_eq!(worker.status(again), Some(503), "what is asked counts, too");
+}
