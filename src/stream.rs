@@ -8,7 +8,7 @@ use keygate_core::decision::grant::Grant;
 use keygate_core::decision::verdict::Verdict;
 use keygate_core::http::edit::Edit;
 use keygate_core::http::request::Header;
-use keygate_edge::{host_failure, tell_body};
+use keygate_edge::{declare_body, host_failure};
 
 use crate::host::{self, Action, HostError, Map};
 use crate::metrics;
@@ -84,7 +84,7 @@ impl Stream {
             return refuse(&[]);
         };
         if !end_of_stream {
-            tell_body(&mut headers);
+            declare_body(&mut headers);
         }
         match worker.decide(self.context, headers, &self.progress, now) {
             Some(verdict) => enforce(verdict, &self.progress),

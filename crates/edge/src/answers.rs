@@ -19,8 +19,9 @@ use crate::waiting::Waiter;
 use crate::{lookups, uses};
 
 impl Edge {
-    /// The host has sent a call, under this number, or could not. Without this word nothing
-    /// is known of a call that was taken, and those who wait are given up after a while.
+    /// The host has sent a call, under this number, or could not send it. A call that is taken
+    /// and never reported here counts as lost: the requests that wait for it are refused after
+    /// a while.
     pub fn sent(&mut self, call: Call, sent: Result<Token, NotSent>, now: UnixMillis) {
         let token = match sent {
             Ok(token) => token,
@@ -65,7 +66,7 @@ impl Edge {
         }
     }
 
-    /// What came back for a call. Another number than that of a call under way says nothing.
+    /// A response has arrived. The number of a call that is not under way is ignored.
     pub fn answer(
         &mut self,
         token: Token,

@@ -16,6 +16,7 @@ use keygate_core::time::{Millis, UnixMillis};
 use crate::budget::FailureBudget;
 use crate::cache::{KeyCache, Seed};
 use crate::call::Call;
+use crate::caller::sessions_of;
 use crate::failure_limiter::{FailureLimiter, MAX_NETWORKS};
 use crate::faults::Faults;
 use crate::follower::Follower;
@@ -24,7 +25,6 @@ use crate::lookups::Lookups;
 use crate::report::{Metric, Notice, Report};
 use crate::requests::Ground;
 use crate::shared::Shared;
-use crate::told::sessions_of;
 use crate::uses::Uses;
 use crate::waiting::{Room, Waiter};
 
@@ -79,7 +79,7 @@ pub struct Edge {
 impl Edge {
     /// A worker that knows nothing yet. Each has a `seed` of its own, which no client knows.
     ///
-    /// It takes no time: nothing that it holds is as of an instant before the first tick.
+    /// It needs no time: nothing in it is dated before the first tick.
     pub fn new(policy: Policy, seed: Seed) -> Self {
         let service = policy.key_service.as_ref();
         let lease = service.map_or(Millis(0), |service| service.lease);
@@ -124,7 +124,7 @@ impl Edge {
         self.give_up_overdue(now);
     }
 
-    /// A request has ended, with or without a verdict. Those with it stay.
+    /// A paused request has ended. Others that wait for the same key or link stay.
     pub fn gone(&mut self, id: RequestId) {
         self.due.retain(|(waiter, _)| waiter.id != id);
         self.uses.leave(id);

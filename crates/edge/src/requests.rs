@@ -18,10 +18,10 @@ use keygate_core::signed_url::checks::Checks;
 use keygate_core::time::{Millis, UnixMillis};
 
 use crate::cache::LastKnown;
+use crate::caller::Caller;
 use crate::edge::{Edge, RequestId, Step};
 use crate::feed::Position;
 use crate::report::{Metric, Notice};
-use crate::told::Told;
 use crate::uses::Use;
 use crate::waiting::Waiter;
 
@@ -33,24 +33,24 @@ const PAUSE: Millis = Millis::from_secs(60);
 
 /// On what a paused request is decided.
 pub(crate) enum Ground {
-    /// What the key service said of its key, and how far the feed was followed then.
+    /// The answer of the key service about its key, and how far the feed was followed then.
     Answer(Rc<[KeyHash]>, Knowledge, Option<Position>),
-    /// Nothing: here an outage policy holds.
+    /// What was last known: the key service is away, and an outage policy applies.
     LastKnown,
-    /// Nothing, and none holds.
+    /// No answer, to which no outage policy applies.
     NoAnswer,
-    /// It is decided.
+    /// A verdict that needs no other decision.
     Verdict(Verdict),
 }
 
 /// Adds `transfer-encoding` for the decision where a body follows without a length, as over
-/// HTTP/2: HTTP/1.1 would say it so. A host calls it for a request that does not end with its
-/// headers; what the upstream gets is not changed.
-pub fn tell_body(headers: &mut Vec<Header>) {
+/// HTTP/2: HTTP/1.1 would declare it so. For a host to call on a request that does not end with
+/// its headers. What the upstream gets is not changed.
+pub fn declare_body(headers: &mut Vec<Header>) {
     let mut names = headers.iter().map(|(name, _)| name);
     // An upgraded connection has no body.
-    let told = ["content-length", "transfer-encoding", "upgrade"];
-    if !names.any(|name| told.iter().any(|it| name == it)) {
+    let said = ["content-length", "transfer-encoding", "upgrade"];
+    if !names.any(|name| said.iter().any(|it| name == it)) {
         headers.push(("transfer-encoding".into(), "chunked".into()));
     }
 }
@@ -92,11 +92,11 @@ impl Edge {
             return Step::Decided(self.decided(verdict, &headers, now));
         }
         // A link that works once is decided already, but for the key service.
-        let told = match verdict {
-            Verdict::Ask(_) => Told::by(client, claims, &self.sessions),
-            _ => Told::default(),
+        let caller = match verdict {
+            Verdict::Ask(_) => Caller::by(client, claims, &self.sessions),
+            _ => Caller::default(),
         };
-        let waiter = Waiter::new(id, headers, told, failed);
+        let waiter = Waiter::new(id, headers, caller, failed);
         match self.proceed(waiter, verdict, now) {
             Some(verdict) => Step::Decided(verdict),
             None => Step::Paused,
@@ -120,7 +120,7 @@ impl Edge {
                 };
                 self.judge(&waiter, &answer, now)
             }
-            // The feed has told more since, perhaps of this key.
+            // The feed has moved on since, perhaps past a change of this key.
             Ground::Answer(..) => self.judge(&waiter, cache, now),
             Ground::LastKnown => self.judge(&waiter, &LastKnown(cache), now),
             Ground::NoAnswer => self.judge(&waiter, &NoAnswer(Reason::KeyServiceUnavailable), now),
@@ -147,9 +147,9 @@ impl Edge {
 
     fn judge(&self, waiter: &Waiter, keys: &dyn KeyLookup, now: UnixMillis) -> Verdict {
         let facts = Facts {
-            client: Client::Known(waiter.told.client),
+            client: Client::Known(waiter.caller.address),
             keys,
-            claims: &waiter.told.claims,
+            claims: &waiter.caller.claims,
             checks: Checks::new(&waiter.failed_checks, &self.signatures),
             now,
         };
@@ -198,7 +198,7 @@ impl Edge {
             return Err((waiter, Reason::Overloaded));
         }
         waiter.has_paid = lookup.is_opaque && !self.lookups.is_asked(&lookup);
-        if waiter.has_paid && !self.misses.admit(waiter.told.client, now) {
+        if waiter.has_paid && !self.misses.admit(waiter.caller.address, now) {
             waiter.has_paid = false;
             return Err((waiter, Reason::TooManyMisses));
         }
@@ -240,14 +240,14 @@ impl Edge {
     /// Counts an unknown key against the client whose request asked about it.
     pub(crate) fn count_miss(&mut self, waiter: &Waiter, now: UnixMillis) {
         if waiter.has_paid {
-            self.misses.failed(waiter.told.client, now);
+            self.misses.failed(waiter.caller.address, now);
         }
     }
 
     /// Gives the client its token back: what it asked about was no miss.
     pub(crate) fn refund(&mut self, waiter: &Waiter, now: UnixMillis) {
         if waiter.has_paid {
-            self.misses.succeeded(waiter.told.client, now);
+            self.misses.succeeded(waiter.caller.address, now);
         }
     }
 }

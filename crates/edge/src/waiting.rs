@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use keygate_core::http::request::Header;
 
+use crate::caller::Caller;
 use crate::edge::RequestId;
-use crate::told::Told;
 
 /// Most requests of one worker that wait at the same time. With the default timeout of a
 /// call that is room for some 3,000 cold requests a second, far more than warm up a cache.
@@ -23,7 +23,7 @@ pub(crate) struct Waiter {
     /// Its headers as they arrived.
     pub(crate) headers: Vec<Header>,
     /// What the host says of it.
-    pub(crate) told: Told,
+    pub(crate) caller: Caller,
     /// Its place in the room, once it waits.
     place: Option<Place>,
     /// How many questions were put on its account.
@@ -49,11 +49,16 @@ struct Place {
 
 impl Waiter {
     /// A request that does not wait yet, of which so many public-key checks have failed.
-    pub(crate) fn new(id: RequestId, headers: Vec<Header>, told: Told, failed: Cell<u8>) -> Self {
+    pub(crate) fn new(
+        id: RequestId,
+        headers: Vec<Header>,
+        caller: Caller,
+        failed: Cell<u8>,
+    ) -> Self {
         Self {
             id,
             headers,
-            told,
+            caller,
             place: None,
             questions: 0,
             has_paid: false,
@@ -68,7 +73,7 @@ impl Room {
         if waiter.place.is_some() {
             return true;
         }
-        let bytes = size(&waiter.headers).saturating_add(waiter.told.bytes());
+        let bytes = size(&waiter.headers).saturating_add(waiter.caller.bytes());
         let waiters = self.waiters.get().saturating_add(1);
         let sum = self.bytes.get().saturating_add(bytes);
         if waiters > MAX_WAITERS || sum > MAX_BYTES {

@@ -7,6 +7,7 @@
     reason = "a test may panic"
 )]
 
+mod caller;
 mod faults;
 mod feed;
 mod floods;
@@ -15,6 +16,5 @@ mod lookups;
 mod misses;
 mod once;
 mod remembered;
-mod told;
 mod worker;
 mod workers;

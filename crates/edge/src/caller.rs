@@ -1,8 +1,8 @@
 //! What the host says of a request beside its headers, kept while the request waits.
 //!
-//! The host can say it only in the turn of the request itself, or for 2 µs a question. So it is
-//! asked once, when the request begins to wait for a key: a later decision may need what the
-//! first did not, such as the address for a key that is bound to one.
+//! The host is asked once, when the request begins to wait for a key: each question takes about
+//! 2 µs, and a host may be able to answer only in the turn of the request itself. A later
+//! decision may need what the first did not, such as the address for a key that is bound to one.
 
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -14,8 +14,8 @@ use keygate_core::identity::session::{Claims, Sessions};
 
 /// The client's address, and every claim that a decision under this policy may read.
 #[derive(Default)]
-pub(crate) struct Told {
-    pub(crate) client: Option<IpAddr>,
+pub(crate) struct Caller {
+    pub(crate) address: Option<IpAddr>,
     pub(crate) claims: KeptClaims,
 }
 
@@ -25,13 +25,13 @@ pub(crate) struct KeptClaims(Vec<Claim>);
 
 type Claim = (Vec<String>, Vec<u8>);
 
-/// Hands on what a host says, and keeps it.
+/// Passes on the claims of the host, and keeps a copy of each.
 struct Recorder<'a> {
     claims: &'a dyn Claims,
     kept: RefCell<Vec<Claim>>,
 }
 
-impl Told {
+impl Caller {
     /// Asks the host.
     pub(crate) fn by(client: Client<'_>, claims: &dyn Claims, sessions: &[Sessions]) -> Self {
         let recorder = Recorder {
@@ -39,11 +39,11 @@ impl Told {
             kept: RefCell::default(),
         };
         for sessions in sessions {
-            // What it reads is what counts here: a decision will read the same.
+            // Only for the claims that it reads: a decision will read the same.
             let _ = sessions.check(&recorder);
         }
         Self {
-            client: client.address(),
+            address: client.address(),
             claims: KeptClaims(recorder.kept.into_inner()),
         }
     }
