@@ -1,11 +1,9 @@
-//! The log of the host.
+//! The log of the host, and what a panic says in it. Not the SDK's: its `set_log_level` also
+//! sets a hook that prints the message of a panic.
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
-
-#[link(wasm_import_module = "env")]
-unsafe extern "C" {
-    fn proxy_log(level: u32, text: *const u8, size: usize) -> u32;
-}
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::LogLevel;
 
 struct HostLog;
 
@@ -19,16 +17,14 @@ impl Log for HostLog {
             return;
         }
         let level = match record.level() {
-            Level::Trace => 0,
-            Level::Debug => 1,
-            Level::Info => 2,
-            Level::Warn => 3,
-            Level::Error => 4,
+            Level::Trace => LogLevel::Trace,
+            Level::Debug => LogLevel::Debug,
+            Level::Info => LogLevel::Info,
+            Level::Warn => LogLevel::Warn,
+            Level::Error => LogLevel::Error,
         };
-        let text = record.args().to_string();
-        // SAFETY: pointer and size are those of a live text.
         // What cannot be logged stops no request.
-        let _ = unsafe { proxy_log(level, text.as_ptr(), text.len()) };
+        let _ = hostcalls::log(level, &record.args().to_string());
     }
 
     fn flush(&self) {}

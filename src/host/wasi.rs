@@ -1,9 +1,9 @@
-//! The environment and randomness, which Envoy offers under their WASI names.
+//! The environment and randomness, which Envoy offers under their WASI names. The SDK has
+//! neither, and on wasm32-unknown-unknown std has none.
+#![allow(unsafe_code, reason = "C functions over raw memory")]
 
 pub use imp::{environment, random};
 
-/// On wasm32-unknown-unknown std knows neither environment nor randomness; Envoy
-/// offers both under their WASI names.
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 mod imp {
     use super::super::{HostError, check};

@@ -53,15 +53,14 @@ fn nothing_of_a_refused_request_passes() {
 
 #[test]
 fn a_host_that_fails_closes_the_gate() {
-    for fault in [Fault::Clock, Fault::ReadHeaders, Fault::WriteHeaders] {
-        let worker = start();
-        worker.fail(fault);
-        let (request, passes) = send(&worker, "/healthz", None);
-        assert!(!passes && !worker.body(request), "{fault:?}");
-        let reply = worker.exchange(request).reply.unwrap();
-        assert_eq!(reply.status, 503, "{fault:?}");
-        assert_eq!(reply.details, "keygate_denied{reason=host_failure,rule=-}");
-    }
+    // What else a host call can say than Envoy does is in `ends`.
+    let worker = start();
+    worker.fail(Fault::ReadHeaders);
+    let (request, passes) = send(&worker, "/healthz", None);
+    assert!(!passes && !worker.body(request));
+    let reply = worker.exchange(request).reply.unwrap();
+    assert_eq!(reply.status, 503);
+    assert_eq!(reply.details, "keygate_denied{reason=host_failure,rule=-}");
 }
 
 #[test]
@@ -120,29 +119,4 @@ fn identity_in_trailers_does_not_arrive() {
     assert!(worker.trailers_of(request, &trailers));
     let left = worker.exchange(request).trailers;
     assert_eq!(left, [(b"x-sum".to_vec(), b"1".to_vec())]);
-}
-
-#[test]
-fn a_context_that_nobody_knows_is_refused() {
-    let worker = start();
-    let (request, passes) = send(&Worker { root: u32::MAX }, "/healthz", None);
-    assert!(!passes && !worker.body(request) && !worker.trailers(request));
-    assert_eq!(status(&worker, request), Some(503));
-    let (request, passes) = send(&worker, "/healthz", None);
-    assert!(passes);
-    worker.disconnect(request);
-    assert!(!worker.headers_of(request) && !worker.body(request) && !worker.trailers(request));
-    // There is no answer to it but the refusal, which must arrive.
-    assert!(worker.response(request));
-}
-
-#[test]
-fn a_request_that_ends_in_the_middle_of_its_own_callback_is_refused_like_any_other() {
-    let worker = start();
-    worker.fail(Fault::EndAtReply);
-    let (request, passes) = send(&worker, "/api/x", None);
-    assert!(!passes && !worker.body(request));
-    assert_eq!(status(&worker, request), Some(401));
-    let (_, passes) = send(&worker, "/healthz", None);
-    assert!(passes);
 }

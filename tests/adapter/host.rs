@@ -8,6 +8,7 @@
 )]
 
 mod abi;
+mod unused;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,7 +40,8 @@ pub enum Fault {
     Call,
     /// A message for the root context gets lost.
     Queue,
-    /// A request that is answered ends at once, in the middle of its own callback.
+    /// A request that is answered ends at once, in the middle of its own callback. No Envoy
+    /// does: it puts the answer off until the callback is over.
     EndAtReply,
 }
 
@@ -98,6 +100,8 @@ struct State {
     counters: Vec<(String, u64)>,
     log: Vec<String>,
     faults: BTreeSet<Fault>,
+    /// What other filters have left: path and value.
+    properties: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 thread_local! {
@@ -306,6 +310,12 @@ impl Worker {
         enter(self.root);
         // SAFETY: as in `start`.
         unsafe { proxy_on_http_call_response(self.root, call.token, headers.len(), body.len(), 0) };
+    }
+
+    /// Another filter has left something.
+    pub fn leave_property(&self, path: &[&str], value: &[u8]) {
+        let path = path.join("\0").into_bytes();
+        host(|host| host.properties.insert(path, value.to_vec()));
     }
 
     /// Makes the host fail from now on.

@@ -2,6 +2,7 @@
 //! to do at will: answers held back, host calls that fail, callbacks that get lost.
 #![allow(clippy::arithmetic_side_effects, reason = "a test may panic")]
 
+mod ends;
 mod faults;
 mod feed;
 mod gate;
@@ -10,6 +11,7 @@ mod leaks;
 mod lookups;
 mod once;
 mod queries;
+mod sessions;
 mod workers;
 
 use host::{Call, Exchange, Worker};

@@ -320,6 +320,7 @@ fn claims_are_read_by_their_type() {
         (json!(["one"]), "one"),
         (json!([]), ""),
         (json!(""), ""),
+        (json!(12345), ""),
     ] {
         let answer = get(json!({ "uid": "u-1", "groups": groups }));
         expect(&answer, 200);
@@ -338,7 +339,14 @@ fn claims_are_read_by_their_type() {
     ] {
         assert_eq!(get(json!({ "uid": uid })).status, 401, "{uid}");
     }
-    for groups in [json!([1, 2]), json!(["two words"]), json!(vec!["s"; 65])] {
+    for groups in [
+        json!([1, 2]),
+        json!(["two words"]),
+        json!(vec!["s"; 65]),
+        json!([""]),
+        json!(["one", ""]),
+        json!(["one", "", "two"]),
+    ] {
         let status = get(json!({ "uid": "u-1", "groups": groups })).status;
         assert_eq!(status, 401, "{groups}");
     }

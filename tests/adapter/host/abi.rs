@@ -19,7 +19,12 @@ fn text(data: *const u8, size: usize) -> String {
     String::from_utf8(bytes(data, size).to_vec()).unwrap()
 }
 
+/// As Envoy, nothing at all for what is empty.
 fn give(value: &[u8], data: *mut *mut u8, size: *mut usize) -> u32 {
+    if value.is_empty() {
+        set(data, std::ptr::null_mut());
+        return set(size, 0);
+    }
     // SAFETY: the filter passes pointers that are valid for the call, and allocates.
     unsafe {
         let block = proxy_on_memory_allocate(value.len());
@@ -199,7 +204,10 @@ extern "C" fn proxy_get_property(
 ) -> u32 {
     match bytes(path, path_size) {
         b"source\0address" => give(b"10.1.2.3:4711", data, size),
-        _ => NOT_FOUND,
+        path => match host(|host| host.properties.get(path).cloned()) {
+            Some(value) => give(&value, data, size),
+            None => NOT_FOUND,
+        },
     }
 }
 
