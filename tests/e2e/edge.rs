@@ -4,7 +4,7 @@ use keygate_tests::envoy::EnvoyConfig;
 use keygate_tests::{Stack, client, h2};
 use serde_json::{Value, json};
 
-use crate::support::{assert_never_trapped, counted, key_of};
+use crate::support::{assert_never_trapped, counted, genuine_key, key_of};
 
 /// One host and two methods that need a key, in front of a rule that opens everything.
 fn stack() -> Stack {
@@ -217,4 +217,59 @@ fn no_reading_of_a_path_slips_past_the_routes_of_self_service() {
         assert!([400, 401, 403].contains(&status), "{path}: {status}");
     }
     assert_eq!(stack.echo.count(), 0, "something passed");
+}
+
+#[test]
+fn no_name_of_a_header_that_is_no_text_reaches_the_filter() {
+    let stack = Stack::builder()
+        .envoy(|envoy| {
+            envoy.change(|bootstrap| {
+                bootstrap["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]
+                    ["typed_config"]["http_protocol_options"]["enable_trailers"] = json!(true);
+            })
+        })
+        .start();
+    let port = stack.envoy.port();
+    let names = [&b"x-caf\xe9"[..], b"x\xffkeygate\xffaccount", b"\xc3\x28"];
+    for name in names {
+        let refused = stack.get("/healthz").header(name, "root").send();
+        assert_eq!(refused.status, 400, "{}", name.escape_ascii());
+        let over_2: [(&[u8], &[u8]); 5] = [
+            (b":method", b"GET"),
+            (b":scheme", b"http"),
+            (b":authority", b"h"),
+            (b":path", b"/healthz"),
+            (name, b"root"),
+        ];
+        let over_2 = h2::status_of_headers(port, &over_2);
+        assert!(matches!(over_2, None | Some(400)), "{over_2:?}");
+    }
+    assert_eq!(stack.echo.count(), 0);
+    for name in names {
+        let start = b"POST /healthz HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n0\r\n";
+        let request = [&start[..], name, b": root\r\n\r\n"].concat();
+        assert_eq!(client::raw(port, request).status, 400);
+    }
+    assert_never_trapped(&stack);
+}
+
+#[test]
+fn a_request_behind_one_that_waits_is_answered_after_it() {
+    // Envoy lets none of them into the filter while it still carries out the answer before it.
+    let stack = Stack::start();
+    let known = key_of(&stack, "alice").key;
+    for number in 1..=8 {
+        let requests = [genuine_key(number), known.clone()].map(|key| {
+            let request = stack.get("/api/x");
+            request
+                .header("authorization", format!("Bearer {key}"))
+                .bytes()
+        });
+        let mut connection = client::Connection::open(stack.envoy.port());
+        connection.send(requests.concat());
+        for expected in [401, 200] {
+            assert_eq!(connection.receive().status, expected);
+        }
+    }
+    assert_never_trapped(&stack);
 }

@@ -18,16 +18,28 @@ const GO_AWAY: u8 = 7;
 /// When the peer is not there or does not answer.
 #[must_use]
 pub fn status(port: u16, method: &str, authority: &str, path: &str) -> Option<u16> {
+    status_of_headers(
+        port,
+        &[
+            (b":method", method.as_bytes()),
+            (b":scheme", b"http"),
+            (b":authority", authority.as_bytes()),
+            (b":path", path.as_bytes()),
+        ],
+    )
+}
+
+/// The same with these headers and no others, pseudo-headers first.
+///
+/// # Panics
+/// As [`status`].
+#[must_use]
+pub fn status_of_headers(port: u16, headers: &[(&[u8], &[u8])]) -> Option<u16> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the peer listens");
     let patience = Some(Duration::from_secs(10));
     stream.set_read_timeout(patience).expect("a socket");
     let mut block = Vec::new();
-    for (name, value) in [
-        (":method", method),
-        (":scheme", "http"),
-        (":authority", authority),
-        (":path", path),
-    ] {
+    for (name, value) in headers {
         // A literal without indexing, with a new name (RFC 7541 section 6.2.2).
         block.push(0);
         text(&mut block, name);
@@ -65,7 +77,7 @@ fn frame(bytes: &mut Vec<u8>, kind: u8, flags: u8, stream: u32, payload: &[u8]) 
 }
 
 /// A string without Huffman coding (RFC 7541 sections 5.1 and 5.2).
-fn text(block: &mut Vec<u8>, text: &str) {
+fn text(block: &mut Vec<u8>, text: &[u8]) {
     let mut length = text.len();
     if length < 127 {
         block.push(u8::try_from(length).expect("below 127"));
@@ -78,7 +90,7 @@ fn text(block: &mut Vec<u8>, text: &str) {
         }
         block.push(u8::try_from(length).expect("below 128"));
     }
-    block.extend(text.bytes());
+    block.extend(text);
 }
 
 /// The `:status` with which a block begins (RFC 7541 appendix A).
