@@ -3,8 +3,9 @@
 
 use crate::host::{self, Map};
 
-/// `request`: the virtual machine dies with this request. `poll`: the one that polls dies
-/// with the next answer of the change feed.
+/// `request`: the virtual machine dies with this request. `status`: it dies in the SDK, with a
+/// status that a host call does not expect. `poll`: the one that polls dies with the next
+/// answer of the change feed.
 const HEADER: &[u8] = b"x-keygate-trap";
 
 /// What the workers share: one byte, 1 when the next answer of the change feed is to kill.
@@ -16,6 +17,10 @@ pub fn at_request() {
     let asked = headers.iter().find(|(name, _)| name == HEADER);
     match asked.map(|(_, value)| &**value) {
         Some(b"request") => std::process::abort(),
+        Some(b"status") => {
+            // There is no answer yet whose headers could be changed.
+            let _ = host::set(Map::HttpResponseHeaders, "x-keygate-trap", b"");
+        }
         Some(b"poll") => {
             let _ = host::share(ARMED, &[1], 0);
         }

@@ -15,6 +15,9 @@ const WAITING: usize = 12;
 /// Connections that bring death: enough that each worker has some.
 const DEATHS: usize = 8;
 
+/// What the filter logs when it dies of a status that the SDK does not expect.
+const DIED_OF_A_STATUS: &str = "keygate: internal error at proxy-wasm-";
+
 /// What Envoy logs when a virtual machine dies with the answer to a poll.
 const DIED_IN_A_POLL: &str = "proxy_on_http_call_response failed";
 
@@ -63,7 +66,40 @@ pub fn trap(form: &Form) -> Vec<Row> {
         bound,
         die_in_a_poll,
     );
-    finish(stage, vec![at_once, waiting, poll])
+    let bound = format!("as before, until {reload} s after");
+    let status = form.observe(
+        scene,
+        "a host call has a status that the SDK does not expect",
+        bound,
+        die_of_a_status,
+    );
+    finish(stage, vec![at_once, waiting, poll, status])
+}
+
+fn die_of_a_status(scene: &Arc<Scene>) -> Vec<String> {
+    let before = scene.reloads();
+    scene.begin(Trouble::Reload);
+    let answer = client::get(scene.stack.envoy.port(), "/healthz")
+        .header("x-keygate-trap", "status")
+        .try_send();
+    let mut problems = Vec::new();
+    // Anybody may see this path; but not by a filter that died.
+    let status = answer.map(|it| it.status).ok();
+    if status != Some(503) {
+        problems.push(format!("the request was answered with {status:?}"));
+    }
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while scene.reloads() < before + 1 && Instant::now() < deadline {
+        // The worker makes its virtual machine anew when a request comes.
+        thread::sleep(Duration::from_millis(50));
+    }
+    if scene.reloads() < before + 1 {
+        problems.push("the virtual machine was not made anew".to_owned());
+    }
+    if !scene.stack.envoy.log().contains(DIED_OF_A_STATUS) {
+        problems.push("it did not die of a status".to_owned());
+    }
+    problems
 }
 
 /// So many requests that kill, on a connection each, all before any answer.
