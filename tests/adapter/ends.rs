@@ -64,7 +64,7 @@ const ROWS: [Row; 10] = [
         },
     ),
     (
-        "a request of a root context that nobody knows",
+        "a request of an unknown root context",
         "invalid root_context_id",
         || {
             start();

@@ -83,7 +83,7 @@ fn die_of_a_status(scene: &Arc<Scene>) -> Vec<String> {
         .header("x-keygate-trap", "status")
         .try_send();
     let mut problems = Vec::new();
-    // Anybody may see this path; but not by a filter that died.
+    // The path requires nothing, and a filter that died lets nothing pass.
     let status = answer.map(|it| it.status).ok();
     if status != Some(503) {
         problems.push(format!("the request was answered with {status:?}"));
