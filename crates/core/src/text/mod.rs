@@ -9,9 +9,3 @@ pub(crate) mod cut;
 pub(crate) mod hex;
 pub(crate) mod html;
 pub mod json;
-#[cfg(any(
-    feature = "formats-cdn",
-    feature = "formats-storage",
-    feature = "formats-standards"
-))]
-pub(crate) mod sorted;

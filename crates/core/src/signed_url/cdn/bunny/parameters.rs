@@ -6,7 +6,6 @@ use super::{OWN, SEGMENT};
 use crate::http::parameter::decode_token;
 use crate::reason::Reason;
 use crate::signed_url::carrier::MAX_TOKEN;
-use crate::text::sorted::sorted;
 
 /// All parameters, decoded, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +53,7 @@ impl<'a> Parameters<'a> {
         if segment.unwrap_or_default().len() > MAX_TOKEN {
             return Err(Reason::MalformedCredential);
         }
-        let all = sorted(all);
+        all.sort_unstable();
         let ignores_others = match value(&all, "token_ignore_params") {
             Some("true") => true,
             None => false,

@@ -6,7 +6,6 @@ use super::fields::{Component, Input, joined};
 use crate::http::path::decode;
 use crate::http::request::Request;
 use crate::reason::Reason;
-use crate::text::sorted::sorted;
 
 /// A request as it is signed: what a proxy may have changed on the way is given apart.
 #[derive(Clone, Copy)]
@@ -93,7 +92,8 @@ fn parameters(query: &str) -> Result<Parameters<'_>, Reason> {
         let (spelled, value) = pair.split_once('=').unwrap_or((pair, ""));
         all.push((encode(spelled)?, value));
     }
-    Ok(sorted(all))
+    all.sort_unstable();
+    Ok(all)
 }
 
 /// The value of the one parameter of this name, both encoded anew (RFC 9421 section 2.2.8).

@@ -11,7 +11,6 @@ use crate::http::address::range;
 use crate::http::client::Client;
 use crate::reason::Reason;
 use crate::text::json::{self, Value};
-use crate::text::sorted::sorted;
 use crate::time::{Millis, UnixMillis};
 
 /// Longest regular expression, in bytes; and what it may become, compiled.
@@ -52,7 +51,8 @@ struct Members<'a>(json::Members<'a>);
 impl<'a> Members<'a> {
     fn read(text: &'a [u8]) -> Option<Self> {
         let all = Value::parse(text)?.members()?;
-        let names = sorted(all.iter().map(|it| it.0.as_str()).collect());
+        let mut names: Vec<&str> = all.iter().map(|claim| claim.0.as_str()).collect();
+        names.sort_unstable();
         let is_unique = names.is_sorted_by(|one, next| one < next);
         is_unique.then_some(Self(all))
     }

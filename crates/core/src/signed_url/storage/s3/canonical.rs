@@ -12,7 +12,6 @@ use crate::http::request::Request;
 use crate::reason::Reason;
 use crate::signed_url::carrier::only;
 use crate::text::hex;
-use crate::text::sorted::sorted;
 
 /// What is signed of a request, but for its method.
 #[derive(Clone, Debug)]
@@ -123,7 +122,7 @@ fn query(raw: &str) -> Result<String, Reason> {
         }
         pairs.push((name, recoded(value, b"")));
     }
-    let pairs = sorted(pairs);
+    pairs.sort_unstable();
     let names = pairs.iter().map(|(name, _)| name);
     if names
         .clone()
