@@ -87,7 +87,7 @@ impl Edge {
             checks: Checks::new(&failed, &self.signatures),
             now,
         };
-        let verdict = keygate_fast::decide(&self.policy, &headers, &facts);
+        let verdict = self.policy.decide(&headers, &facts);
         if !matches!(verdict, Verdict::Ask(_) | Verdict::Redeem(_)) {
             return Step::Decided(self.decided(verdict, &headers, now));
         }
@@ -153,7 +153,7 @@ impl Edge {
             checks: Checks::new(&waiter.failed_checks, &self.signatures),
             now,
         };
-        keygate_fast::decide(&self.policy, &waiter.headers, &facts)
+        self.policy.decide(&waiter.headers, &facts)
     }
 
     /// The verdict as the host gets it, counted.
