@@ -1,5 +1,7 @@
 //! Load: as much as goes through, and at a rate that nothing slows. The client spins: one that
 //! sleeps until an answer comes is woken by whoever answers, and that time counts as the proxy's.
+//!
+//! The tool `wrk` was considered and measured: it sleeps, see docs/performance.md.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;

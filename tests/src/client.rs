@@ -1,6 +1,8 @@
 //! An HTTP/1.1 client that sends exactly the bytes it is given and reads answers
 //! as bytes. It follows nothing, retries nothing, and gives up in time: a hang
 //! is a failure that says so.
+//!
+//! The crates `ureq` and `hyper` were considered: neither sends a request that is broken.
 
 mod response;
 

@@ -1,5 +1,7 @@
 //! A stand-in for the key service with the faults that the real one cannot have:
 //! late, silent, wrong, too long, or not HTTP at all.
+//!
+//! The crate `wiremock` was considered: its faults end above HTTP.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};

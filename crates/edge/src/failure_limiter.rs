@@ -4,6 +4,9 @@
 //!
 //! No bucket belongs to a key or a link: their ids are public, and an attacker could lock
 //! their owners out.
+//!
+//! The crate `governor` was considered: its limiters by key grow until they are told to shrink, and
+//! ask a clock where here `now` is an argument.
 
 mod bucket;
 #[cfg(test)]

@@ -2,6 +2,8 @@
 //!
 //! It remembers a pure function, so that a decision with it is the one without it. What
 //! depends on the time or the client is checked by whoever asks, each time.
+//!
+//! The crate `lru` was considered: it asks for memory with each entry, this with the first alone.
 
 use std::cell::RefCell;
 use std::fmt;

@@ -1,4 +1,6 @@
 //! The calendar of RFC 3339: a library for dates would be a hundredth of the filter.
+//!
+//! The crates `time` and `jiff` were considered. The filter reads the dates of a ring itself.
 
 use std::fmt;
 
