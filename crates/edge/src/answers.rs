@@ -116,7 +116,7 @@ impl Edge {
     fn read_lookup(
         &mut self,
         asked: &lookups::Asked,
-        answer: Option<LookupResponse<String>>,
+        answer: Option<LookupResponse>,
         now: UnixMillis,
     ) {
         let Some(answer) = answer else {

@@ -65,7 +65,7 @@ impl Position {
     }
 
     /// Up to where the records contain every change.
-    pub fn of_lookup<Metadata>(answer: &LookupResponse<Metadata>) -> Self {
+    pub fn of_lookup(answer: &LookupResponse) -> Self {
         Self {
             incarnation: answer.incarnation,
             epoch: answer.epoch,

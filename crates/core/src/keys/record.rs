@@ -42,43 +42,7 @@ impl TryFrom<&Record> for KnownKey {
     type Error = UnusableRecord;
 
     fn try_from(record: &Record) -> Result<Self, UnusableRecord> {
-        Self::checked(record, record.metadata.get())
-    }
-}
-
-impl KnownKey {
-    /// Checks a record that was read at the edge, where metadata is the text of its JSON.
-    ///
-    /// # Errors
-    /// [`UnusableRecord`] for what must not reach a header.
-    pub fn at_edge(record: &Record<String>) -> Result<Self, UnusableRecord> {
-        Self::checked(record, &record.metadata)
-    }
-
-    /// The key among these records that is stored under one of its possible hashes; `None` if
-    /// the key service knows none of them.
-    ///
-    /// A key may have been imported twice, as a text and as a digest. Then a revoked or
-    /// disabled record decides.
-    ///
-    /// # Errors
-    /// [`UnusableRecord`] for a record of one of these hashes.
-    pub fn among(
-        records: &[Record<String>],
-        hashes: &[KeyHash],
-    ) -> Result<Option<Found>, UnusableRecord> {
-        let of_hash = |hash: &KeyHash| records.iter().find(|it| it.hash == *hash);
-        let mut of_key = hashes.iter().filter_map(of_hash);
-        let first = of_key.clone().next();
-        let dead = of_key.find(|it| it.status != Status::Active);
-        let found = |record: &Record<String>| {
-            let known = Self::at_edge(record)?;
-            Ok((record.hash, Rc::new(known)))
-        };
-        dead.or(first).map(found).transpose()
-    }
-
-    fn checked<T>(record: &Record<T>, metadata: &str) -> Result<Self, UnusableRecord> {
+        let metadata = record.metadata.get();
         if !metadata.starts_with('{') || metadata.len() > MAX_METADATA {
             return Err(UnusableRecord("metadata"));
         }
@@ -112,6 +76,28 @@ impl KnownKey {
                 .collect(),
             allowed_referrers: referrers.map_err(|_| UnusableRecord("allowed_referrers"))?,
         })
+    }
+}
+
+impl KnownKey {
+    /// The key among these records that is stored under one of its possible hashes; `None` if
+    /// the key service knows none of them.
+    ///
+    /// A key may have been imported twice, as a text and as a digest. Then a revoked or
+    /// disabled record decides.
+    ///
+    /// # Errors
+    /// [`UnusableRecord`] for a record of one of these hashes.
+    pub fn among(records: &[Record], hashes: &[KeyHash]) -> Result<Option<Found>, UnusableRecord> {
+        let of_hash = |hash: &KeyHash| records.iter().find(|it| it.hash == *hash);
+        let mut of_key = hashes.iter().filter_map(of_hash);
+        let first = of_key.clone().next();
+        let dead = of_key.find(|it| it.status != Status::Active);
+        let found = |record: &Record| {
+            let known = Self::try_from(record)?;
+            Ok((record.hash, Rc::new(known)))
+        };
+        dead.or(first).map(found).transpose()
     }
 }
 
@@ -293,7 +279,7 @@ mod tests {
             scopes: Vec::new(),
             allowed_ips: Vec::new(),
             allowed_referrers: Vec::new(),
-            metadata: "{}".to_owned(),
+            metadata: serde_json::from_str("{}").unwrap(),
         };
         let active = |byte| record(byte, Status::Active);
         let revoked = |byte| record(byte, Status::Revoked);

@@ -48,19 +48,19 @@ pub struct LookupRequest {
 
 /// The answer to a lookup.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct LookupResponse<Metadata = Box<RawValue>> {
+pub struct LookupResponse {
     /// Of which life of the database that epoch is; one value where a service says nothing.
     #[serde(default)]
     pub incarnation: Incarnation,
     /// Sequence number of the newest change that the records already contain.
     pub epoch: u64,
     /// One entry for each known hash; a hash without an entry is unknown.
-    pub records: Vec<Record<Metadata>>,
+    pub records: Vec<Record>,
 }
 
 /// What the edge must know of one key.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Record<Metadata = Box<RawValue>> {
+pub struct Record {
     /// Which key.
     pub hash: KeyHash,
     /// Its public id.
@@ -82,7 +82,7 @@ pub struct Record<Metadata = Box<RawValue>> {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allowed_referrers: Vec<String>,
     /// A JSON object for the upstream.
-    pub metadata: Metadata,
+    pub metadata: Box<RawValue>,
 }
 
 /// Whether a key may be used, expiry aside.

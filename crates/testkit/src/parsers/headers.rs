@@ -63,9 +63,9 @@ fn known() -> Rc<KnownKey> {
     let answer = format!(
         r#"{{"epoch":1,"records":[{{"hash":"{hash}","id":"AbC","account":"alice","status":"active","metadata":{{}}}}]}}"#
     );
-    let read: LookupResponse<String> = LookupResponse::read(answer.as_bytes()).unwrap();
-    let record: &Record<String> = &read.records[0];
-    Rc::new(KnownKey::at_edge(record).unwrap())
+    let read: LookupResponse = LookupResponse::read(answer.as_bytes()).unwrap();
+    let record: &Record = &read.records[0];
+    Rc::new(KnownKey::try_from(record).unwrap())
 }
 
 pub fn run(data: &[u8]) {

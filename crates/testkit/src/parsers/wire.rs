@@ -1,19 +1,15 @@
-//! An input is an answer of the key service, or what one worker left for another: answers
-//! are read as serde reads them, and what workers leave is written as it was read.
+//! An input is an answer of the key service, or what one worker left for another: what is
+//! read of an answer fits into headers, and what workers leave is written as it was read.
 
 use keygate_core::identity::Identity;
 use keygate_core::identity::limits::MAX_METADATA;
 use keygate_core::keys::record::KnownKey;
-use keygate_core::keys::wire::{ChangesResponse, LinkUseResponse, LookupResponse, Record};
+use keygate_core::keys::wire::{ChangesResponse, LinkUseResponse, LookupResponse};
 use keygate_edge::feed::{CatchUp, PollLease, SharedFeed};
 
 pub fn run(data: &[u8]) {
-    // JSON is UTF-8 (RFC 8259 section 8.1), also where serde skips what it does not know.
-    let text = std::str::from_utf8(data).unwrap_or_default();
-    let changes = ChangesResponse::read(data);
-    assert_eq!(changes, serde_json::from_str(text).ok());
-    assert_eq!(LinkUseResponse::read(data), serde_json::from_str(text).ok());
-    lookup(data, text);
+    let _ = (ChangesResponse::read(data), LinkUseResponse::read(data));
+    lookup(data);
     if let Some(lease) = PollLease::parse(data) {
         assert_eq!(lease.to_bytes(), data);
     }
@@ -47,21 +43,19 @@ fn followed(feed: &mut SharedFeed) {
     }
 }
 
-fn lookup(data: &[u8], text: &str) {
-    let ours = LookupResponse::read(data);
-    let theirs: Option<LookupResponse> = serde_json::from_str(text).ok();
-    let (Some(ours), Some(theirs)) = (&ours, &theirs) else {
-        assert_eq!(ours.is_some(), theirs.is_some());
+fn lookup(data: &[u8]) {
+    let Some(answer) = LookupResponse::read(data) else {
         return;
     };
-    assert_eq!(ours.epoch, theirs.epoch);
-    assert_eq!(ours.records.len(), theirs.records.len());
-    for (ours, theirs) in ours.records.iter().zip(&theirs.records) {
-        assert_eq!(ours.metadata, theirs.metadata.get());
-        assert_eq!(shown(ours), shown(theirs));
-        let (key, other) = (KnownKey::at_edge(ours), KnownKey::try_from(theirs));
-        assert_eq!(key, other);
-        for text in key.iter().flat_map(|it| texts(&it.identity)).flatten() {
+    let text = std::str::from_utf8(data).unwrap();
+    for record in &answer.records {
+        // The upstream gets the metadata as the service wrote it.
+        assert!(text.contains(record.metadata.get()));
+        for text in KnownKey::try_from(record)
+            .iter()
+            .flat_map(|it| texts(&it.identity))
+            .flatten()
+        {
             // What a header can carry.
             assert!(text.bytes().all(|it| it.is_ascii_graphic()), "{text:?}");
             assert!(text.len() <= MAX_METADATA * 2);
@@ -71,12 +65,6 @@ fn lookup(data: &[u8], text: &str) {
 
 fn texts(it: &Identity) -> [Option<&String>; 3] {
     [Some(&it.account), it.key_id.as_ref(), it.metadata.as_ref()]
-}
-
-fn shown<T>(it: &Record<T>) -> String {
-    let who = (&it.hash.0, &it.id, &it.account, &it.status, &it.expires_at);
-    let what = (&it.scopes, &it.allowed_ips, &it.allowed_referrers);
-    format!("{who:?} {what:?}")
 }
 
 pub fn seeds() -> Vec<Vec<u8>> {
