@@ -1,13 +1,26 @@
 //! JSON that knows where each of its values stands, and can be written again.
 //!
-//! serde_json says where a text is no JSON; where a field stands that has the wrong
-//! meaning, nobody says. So the text is read once more, down to its leaves, and each
-//! value is found in it by its address.
+//! jsonc-parser keeps the places; all that it would take beyond JSON is switched off. This
+//! knows no policy: fields are found by their path.
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use jsonc_parser::common::Ranged;
+use jsonc_parser::{CollectOptions, ParseOptions, ast};
+
+/// JSON as RFC 8259 has it.
+const STRICT: ParseOptions = ParseOptions {
+    allow_comments: false,
+    allow_loose_object_property_names: false,
+    allow_trailing_commas: false,
+    allow_missing_commas: false,
+    allow_single_quoted_strings: false,
+    allow_hexadecimal_numbers: false,
+    allow_unary_plus_numbers: false,
+    allow_bare_decimal_point_numbers: false,
+    allow_non_finite_numbers: false,
+    allow_extended_string_escapes: false,
+};
 
 /// A value, at a byte of the text.
 #[derive(Clone, Debug)]
@@ -37,35 +50,54 @@ pub struct Member {
 }
 
 impl Node {
-    /// Reads a text. `None` when it is no JSON, or too deep.
+    /// Reads a text. `None` when it is not JSON, or too deep.
     pub fn parse(text: &str) -> Option<Self> {
-        // It limits the depth, which nothing below does.
+        // The reader's limits, which jsonc-parser does not have: depth, control characters,
+        // numbers beyond f64.
         serde_json::from_str::<serde_json::Value>(text).ok()?;
-        Self::read(text, serde_json::from_str(text).ok()?)
+        let parsed = jsonc_parser::parse_to_ast(text, &CollectOptions::default(), &STRICT);
+        Some(Self::read(text, &parsed.ok()?.value?))
     }
 
-    fn read(text: &str, raw: &RawValue) -> Option<Self> {
-        let at = |raw: &RawValue| raw.get().as_ptr().addr() - text.as_ptr().addr();
-        let value = match raw.get().bytes().next()? {
-            b'{' => {
-                let Members(members) = serde_json::from_str(raw.get()).ok()?;
-                let read = |(name, value): (&RawValue, &RawValue)| {
-                    Some(Member {
-                        at: at(name),
-                        name: serde_json::from_str(name.get()).ok()?,
-                        node: Self::read(text, value)?,
-                    })
+    fn read(text: &str, from: &ast::Value<'_>) -> Self {
+        let range = from.range();
+        let value = match from {
+            ast::Value::Object(object) => {
+                let read = |member: &ast::ObjectProp<'_>| Member {
+                    at: member.name.start(),
+                    name: member.name.as_str().to_owned(),
+                    node: Self::read(text, &member.value),
                 };
-                Value::Object(members.into_iter().map(read).collect::<Option<_>>()?)
+                Value::Object(object.properties.iter().map(read).collect())
             }
-            b'[' => {
-                let items: Vec<&RawValue> = serde_json::from_str(raw.get()).ok()?;
-                let read = items.into_iter().map(|item| Self::read(text, item));
-                Value::Array(read.collect::<Option<_>>()?)
+            ast::Value::Array(array) => {
+                let items = array.elements.iter();
+                Value::Array(items.map(|item| Self::read(text, item)).collect())
             }
-            _ => Value::Leaf(raw.get().to_owned()),
+            _ => Value::Leaf(
+                text.get(range.start..range.end)
+                    .unwrap_or("null")
+                    .to_owned(),
+            ),
         };
-        Some(Self { at: at(raw), value })
+        Self {
+            at: range.start,
+            value,
+        }
+    }
+
+    /// The same without places.
+    pub fn to_value(&self) -> serde_json::Value {
+        match &self.value {
+            Value::Object(members) => {
+                let members = members.iter();
+                members
+                    .map(|it| (it.name.clone(), it.node.to_value()))
+                    .collect()
+            }
+            Value::Array(items) => items.iter().map(Self::to_value).collect(),
+            Value::Leaf(text) => serde_json::from_str(text).unwrap_or_default(),
+        }
     }
 
     /// Follows a path such as `rules[2].match.path` as far as it goes: the number of
@@ -103,6 +135,28 @@ impl Node {
                 found.into_iter().collect()
             }
             Value::Leaf(_) => Vec::new(),
+        }
+    }
+
+    /// The member of this name.
+    pub fn member(&self, name: &str) -> Option<&Member> {
+        match &self.value {
+            Value::Object(members) => members.iter().find(|it| it.name == name),
+            Value::Array(_) | Value::Leaf(_) => None,
+        }
+    }
+
+    /// Adds a member, `null`, that stands where the object does.
+    pub fn add(&mut self, name: &str) {
+        if let Value::Object(members) = &mut self.value {
+            members.push(Member {
+                at: self.at,
+                name: name.to_owned(),
+                node: Self {
+                    at: self.at,
+                    value: Value::Leaf("null".to_owned()),
+                },
+            });
         }
     }
 
@@ -160,32 +214,6 @@ pub fn line_and_column(text: &str, at: usize) -> (usize, usize) {
     let before = text.get(..at).unwrap_or(text);
     let line = before.rsplit('\n').next().unwrap_or_default();
     (before.matches('\n').count() + 1, line.chars().count() + 1)
-}
-
-struct Members<'a>(Vec<(&'a RawValue, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-
-        deserializer.deserialize_map(InOrder)
-    }
 }
 
 #[cfg(test)]

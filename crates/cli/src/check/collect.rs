@@ -1,29 +1,24 @@
-//! Every problem of a policy at once, where its reader stops at the first of the wrong shape.
+//! Every problem of a policy at once, where its reader stops at the first of the wrong form.
 //!
-//! Whatever is of the wrong shape is told and then mended in a copy: taken out, or
-//! replaced by something that the reader takes, until it reads all of it and says
-//! what else is wrong. Only the reader judges, here as in the filter; so this knows
-//! no field by name, and a new one needs nothing here.
+//! Names that are given twice are found here, structure by the schema, meaning by the
+//! compiler of the filter. For the compiler the policy is mended in a copy: what is wrong is
+//! taken out, or replaced by something of the right type. This knows no field by name and
+//! reads no message.
 
-use std::collections::VecDeque;
+use std::collections::BTreeSet;
 
 use keygate_core::config::Environment;
 use keygate_core::decision::policy::Policy;
 use keygate_core::decision::problem::Problem;
 
+use super::structure::{Fault, Step, Wrong, faults};
 use crate::document::{Member, Node, Value};
 
-/// So many are enough for one reading.
+/// So many rounds of mending are enough: each goes one level deeper, or leaves a field.
 const MOST: usize = 100;
 
-/// How deep something that is missing is made up.
-const DEPTH: usize = 4;
-
-/// How many things are tried in one place.
-const TRIES: usize = 24;
-
-/// What is tried where something is missing or wrong.
-const STAND_INS: [&str; 5] = ["\"\"", "{}", "[]", "0", "false"];
+/// What is tried where the reader takes something else than the schema says.
+const STAND_INS: [&str; 6] = ["\"\"", "{}", "[]", "0", "1", "false"];
 
 /// A problem, and the byte at which it stands.
 pub struct Found {
@@ -37,263 +32,260 @@ pub struct Found {
 pub fn collect(root: &Node, environment: Environment<'_>) -> (Vec<Found>, bool) {
     let mut copy = Copy {
         root: root.clone(),
-        environment,
         mended: Vec::new(),
+        found: Vec::new(),
     };
-    let mut found = Vec::new();
-    let mut is_all = false;
-    for _ in 0..MOST {
-        let problems = copy.problems();
-        let Some(first) = problems.iter().find(|it| it.is_shape) else {
-            let is_ours = |it: &&Problem| !copy.mended.iter().any(|at| is_within(&it.path, at));
-            found.extend(problems.iter().filter(is_ours).map(|it| copy.place(it)));
-            is_all = true;
-            break;
-        };
-        found.push(copy.place(first));
-        if !copy.mend(first, DEPTH) {
-            let others = problems.iter().filter(|it| !it.is_shape);
-            found.extend(others.map(|it| copy.place(it)));
-            break;
-        }
-    }
-    found.sort_by_key(|it| it.at);
-    (found, is_all)
+    copy.take_out_duplicates();
+    copy.mend_structure(environment);
+    let is_all = copy.compile(environment);
+    copy.found.sort_by_key(|it| it.at);
+    (copy.found, is_all)
 }
 
-/// The policy on its way to a good shape.
-struct Copy<'a> {
+/// The policy on its way to a good form.
+struct Copy {
     root: Node,
-    environment: Environment<'a>,
     /// Paths of what is no longer as it was written.
     mended: Vec<String>,
+    found: Vec<Found>,
 }
 
-impl Copy<'_> {
-    fn problems(&self) -> Vec<Problem> {
-        let parsed = Policy::parse(self.root.to_string().as_bytes(), self.environment);
+impl Copy {
+    fn take_out_duplicates(&mut self) {
+        let Self { root, found, .. } = self;
+        take_out_duplicates(root, "", found);
+    }
+
+    fn mend_structure(&mut self, environment: Environment<'_>) {
+        for _ in 0..MOST {
+            let wrong = faults(&self.root.to_value());
+            let is_missing = |it: &Wrong| matches!(it.fault, Fault::Missing(_));
+            let (missing, others): (Vec<_>, Vec<_>) = wrong.into_iter().partition(is_missing);
+            let now = match others.is_empty() {
+                true => self.missing_now(missing, environment),
+                false => others,
+            };
+            if now.is_empty() {
+                return;
+            }
+            for wrong in now {
+                self.tell(&wrong);
+                self.mend(wrong);
+            }
+        }
+    }
+
+    /// Of missing fields those that the reader needs. The schema calls some more required
+    /// whose lack the compiler explains; it may do so only once the others are there.
+    fn missing_now(&self, missing: Vec<Wrong>, environment: Environment<'_>) -> Vec<Wrong> {
+        let problems = self.problems(environment);
+        let is_explained = |wrong: &Wrong| match &wrong.fault {
+            Fault::Missing(name) => {
+                let path = below(&path_of(&wrong.steps), name);
+                problems
+                    .iter()
+                    .any(|it| it.place.is_none() && it.path == path)
+            }
+            _ => false,
+        };
+        let is_needed = |wrong: &Wrong| {
+            let path = path_of(&wrong.steps);
+            let needs = |it: &Problem| it.place.is_some() && it.path == path;
+            problems.iter().any(needs)
+        };
+        let is_hidden = |problem: &Problem| problem.place.is_some();
+        let left: Vec<Wrong> = missing.into_iter().filter(|it| !is_explained(it)).collect();
+        let (now, later): (Vec<_>, Vec<_>) = left.into_iter().partition(is_needed);
+        match now.is_empty() && problems.iter().any(is_hidden) {
+            true => later,
+            false => now,
+        }
+    }
+
+    fn problems(&self, environment: Environment<'_>) -> Vec<Problem> {
+        let parsed = Policy::parse(self.root.to_string().as_bytes(), environment);
         parsed.err().unwrap_or_default()
     }
 
-    /// A name that is unknown or given twice stands where it stands; all else, where the
-    /// value does, or what should hold it.
+    fn tell(&mut self, wrong: &Wrong) {
+        let path = path_of(&wrong.steps);
+        let Some(node) = follow(&mut self.root, &wrong.steps) else {
+            return;
+        };
+        let (at, path) = match &wrong.fault {
+            Fault::Unknown(name) => {
+                let member = node.member(name);
+                (member.map_or(node.at, |it| it.at), below(&path, name))
+            }
+            Fault::Missing(_) | Fault::Instead(_) | Fault::Held(_) => (node.at, path),
+            Fault::Name(_) => {
+                let above = wrong.steps.split_last();
+                let member = above.and_then(|(last, above)| {
+                    let Step::Member(name) = last else {
+                        return None;
+                    };
+                    follow(&mut self.root, above)?.member(name)
+                });
+                (member.map_or(0, |it| it.at), path)
+            }
+        };
+        let is_new = !self.mended.iter().any(|it| is_within(&path, it));
+        if is_new {
+            self.found.push(Found {
+                at,
+                path,
+                message: wrong.message.clone(),
+            });
+        }
+    }
+
+    fn mend(&mut self, wrong: Wrong) {
+        let Wrong {
+            mut steps, fault, ..
+        } = wrong;
+        match fault {
+            Fault::Unknown(name) => {
+                if let Some(Value::Object(members)) =
+                    follow(&mut self.root, &steps).map(|it| &mut it.value)
+                {
+                    members.retain(|it| it.name != name);
+                }
+                return;
+            }
+            Fault::Missing(name) => {
+                let Some(node) = follow(&mut self.root, &steps) else {
+                    return;
+                };
+                node.add(&name);
+                self.mended.push(below(&path_of(&steps), &name));
+                return;
+            }
+            Fault::Name(value) | Fault::Held(value) => {
+                steps.pop();
+                self.put(&steps, &value.to_string());
+            }
+            Fault::Instead(value) => self.put(&steps, &value.to_string()),
+        }
+        self.mended.push(path_of(&steps));
+    }
+
+    fn put(&mut self, steps: &[Step], text: &str) {
+        if let (Some(node), Some(stand_in)) = (follow(&mut self.root, steps), Node::parse(text)) {
+            node.value = stand_in.value;
+        }
+    }
+
+    /// What the filter says of the copy; whether it is all that it would say.
+    fn compile(&mut self, environment: Environment<'_>) -> bool {
+        let mut told = BTreeSet::new();
+        for round in 0..MOST {
+            let now = self.problems(environment);
+            for problem in &now {
+                let is_ours = !self.mended.iter().any(|it| is_within(&problem.path, it));
+                let is_new = told.insert((problem.path.clone(), problem.message.clone()));
+                if is_ours && (is_new || round == 0) {
+                    let found = self.place(problem);
+                    self.found.push(found);
+                }
+            }
+            // The reader is stricter than the schema somewhere, and hides all else.
+            let [
+                Problem {
+                    path,
+                    place: Some(_),
+                    ..
+                },
+            ] = now.as_slice()
+            else {
+                return true;
+            };
+            let (steps, rest) = self.root.resolve(path);
+            let before = self.root.clone();
+            let is_mended = rest.is_empty()
+                && STAND_INS.iter().any(|text| {
+                    self.root.clone_from(&before);
+                    let stand_in = Node::parse(text);
+                    if let (Some(node), Some(it)) = (self.root.follow_mut(&steps), stand_in) {
+                        node.value = it.value;
+                    }
+                    !self
+                        .problems(environment)
+                        .iter()
+                        .any(|it| it.place.is_some())
+                });
+            if !is_mended {
+                // Of a provider: others were read.
+                return true;
+            }
+            self.mended.push(path.clone());
+        }
+        false
+    }
+
     fn place(&self, problem: &Problem) -> Found {
         let (steps, _) = self.root.resolve(&problem.path);
-        let node = self.root.follow(&steps).map_or(0, |node| node.at);
-        let at = match self.second(problem) {
-            Some((steps, index)) => self.member_at(&steps, index),
-            None if is_about_its_name(problem) => {
-                let parent = steps.split_last();
-                parent.and_then(|(&index, parent)| self.member_at(parent, index))
-            }
-            None => None,
-        };
         Found {
-            at: at.unwrap_or(node),
+            at: self.root.follow(&steps).map_or(0, |node| node.at),
             path: problem.path.clone(),
-            message: plain(problem),
+            message: problem.message.clone(),
         }
     }
+}
 
-    fn member_at(&self, parent: &[usize], index: usize) -> Option<usize> {
-        match &self.root.follow(parent)?.value {
-            Value::Object(members) => members.get(index).map(|it| it.at),
-            Value::Array(_) | Value::Leaf(_) => None,
-        }
-    }
-
-    /// The second of two members of one name, which the problem is about.
-    fn second(&self, problem: &Problem) -> Option<(Vec<usize>, usize)> {
-        let message = &problem.message;
-        if !message.contains("duplicate field") && !message.contains("given twice") {
-            return None;
-        }
-        let name = message.split(['`', '"']).nth(1)?;
-        let (steps, _) = self.root.resolve(&problem.path);
-        let above = steps.split_last().map(|(_, above)| above.to_vec());
-        [Some(steps), above]
-            .into_iter()
-            .flatten()
-            .find_map(|steps| {
-                let Value::Object(members) = &self.root.follow(&steps)?.value else {
-                    return None;
-                };
-                let mut of_name = members.iter().enumerate().filter(|(_, it)| it.name == name);
-                of_name.nth(1).map(|(index, _)| (steps, index))
-            })
-    }
-
-    /// Changes the copy so that this problem is gone, and no other has come for it.
-    fn mend(&mut self, problem: &Problem, depth: usize) -> bool {
-        if let Some((parent, index)) = self.second(problem) {
-            return self.take_out(&parent, index).is_some();
-        }
-        let (steps, rest) = self.root.resolve(&problem.path);
-        if let Some(name) = missing_field(problem) {
-            let path = match problem.path.as_str() {
-                "" | "." => name.to_owned(),
-                path => format!("{path}.{name}"),
-            };
-            return self.add(&steps, name, path, depth);
-        }
-        // The problem may be of something that does not stand in the text.
-        if !rest.is_empty() && rest != "." && !rest.starts_with('?') {
-            return false;
-        }
-        let is_unknown = problem.message.starts_with("unknown field");
-        if (is_unknown && self.leave_out(&steps, problem))
-            || self.replace(&steps, &problem.path, depth)
-            || self.leave_out(&steps, problem)
-        {
-            return true;
-        }
-        let parent = steps.split_last().map(|(_, parent)| parent);
-        parent.is_some_and(|parent| self.replace(parent, above(&problem.path), depth))
-    }
-
-    fn add(&mut self, steps: &[usize], name: &str, path: String, depth: usize) -> bool {
-        let Some(Node {
-            at,
-            value: Value::Object(members),
-        }) = self.root.follow_mut(steps)
-        else {
-            return false;
-        };
-        let child = [steps, &[members.len()]].concat();
-        members.push(Member {
-            at: *at,
-            name: name.to_owned(),
-            node: Node {
-                at: *at,
-                value: Value::Leaf("null".to_owned()),
-            },
-        });
-        self.replace(&child, &path, depth)
-    }
-
-    /// Without it, if it may be left out.
-    fn leave_out(&mut self, steps: &[usize], problem: &Problem) -> bool {
-        let Some((&index, parent)) = steps.split_last() else {
-            return false;
-        };
-        let Some(member) = self.take_out(parent, index) else {
-            return false;
-        };
-        let parent_path = above(&problem.path);
-        let remains = |it: &Problem| is_within(&it.path, &problem.path) || it.path == parent_path;
-        if !self.problems().iter().any(|it| it.is_shape && remains(it)) {
-            self.mended.push(problem.path.clone());
-            return true;
-        }
-        if let Some(Node {
-            value: Value::Object(members),
-            ..
-        }) = self.root.follow_mut(parent)
-        {
-            members.insert(index, member);
-        }
-        false
-    }
-
-    fn take_out(&mut self, parent: &[usize], index: usize) -> Option<Member> {
-        match &mut self.root.follow_mut(parent)?.value {
-            Value::Object(members) if index < members.len() => Some(members.remove(index)),
-            Value::Object(_) | Value::Array(_) | Value::Leaf(_) => None,
-        }
-    }
-
-    /// Something that the reader takes in its place.
-    fn replace(&mut self, steps: &[usize], path: &str, depth: usize) -> bool {
-        let mut candidates: VecDeque<String> = STAND_INS.map(str::to_owned).into();
-        let mut tried = Vec::new();
-        for _ in 0..TRIES {
-            let Some(candidate) = candidates.pop_front() else {
-                return false;
-            };
-            if tried.contains(&candidate) {
-                continue;
-            }
-            let Some(mut stand_in) = Node::parse(&candidate) else {
-                return false;
-            };
-            tried.push(candidate);
-            let Some(node) = self.root.follow_mut(steps) else {
-                return false;
-            };
-            stand_in.at = node.at;
-            *node = stand_in;
-            match self.settle(path, depth) {
-                None => {
-                    self.mended.push(path.to_owned());
-                    return true;
+/// Leaves the first member of each name, and tells the others.
+fn take_out_duplicates(node: &mut Node, path: &str, found: &mut Vec<Found>) {
+    match &mut node.value {
+        Value::Object(members) => {
+            let mut names = BTreeSet::new();
+            members.retain(|member| {
+                let is_first = names.insert(member.name.clone());
+                if !is_first {
+                    found.push(Found {
+                        at: member.at,
+                        path: path.to_owned(),
+                        message: format!("\"{}\" is given twice", member.name),
+                    });
                 }
-                // It may be told what is expected.
-                Some(problem) => {
-                    let expected = problem.message.split_once("expected ").map(|it| it.1);
-                    let names = expected.unwrap_or_default().split('`').skip(1).step_by(2);
-                    for name in names.take(2) {
-                        let name = serde_json::Value::from(name).to_string();
-                        candidates.push_front(format!("{{{name}:\"\"}}"));
-                        candidates.push_front(name);
-                    }
-                }
+                is_first
+            });
+            for Member { name, node, .. } in members {
+                take_out_duplicates(node, &below(path, name), found);
             }
         }
-        false
-    }
-
-    /// Mends what is wrong inside a stand-in; gives the problem of it that remains.
-    fn settle(&mut self, path: &str, depth: usize) -> Option<Problem> {
-        let mut last = None;
-        for _ in 0..TRIES {
-            let problems = self.problems();
-            let inside = |it: &&Problem| it.is_shape && is_within(&it.path, path);
-            let problem = problems.iter().find(inside)?;
-            let is_inside = problem.path != path || missing_field(problem).is_some();
-            let deeper = depth.checked_sub(1).filter(|_| is_inside);
-            if !deeper.is_some_and(|depth| self.mend(problem, depth)) {
-                return Some(problem.clone());
+        Value::Array(items) => {
+            for (index, node) in items.iter_mut().enumerate() {
+                take_out_duplicates(node, &format!("{path}[{index}]"), found);
             }
-            last = Some(problem.clone());
         }
-        last
+        Value::Leaf(_) => {}
     }
 }
 
-/// Whether a field, or a variant, is unknown whose name stands at the end of the path.
-fn is_about_its_name(problem: &Problem) -> bool {
-    let name = problem.message.strip_prefix("unknown ");
-    let name = name.and_then(|it| it.split('`').nth(1));
-    name.is_some_and(|name| problem.path == name || problem.path.ends_with(&format!(".{name}")))
+fn follow<'n>(root: &'n mut Node, steps: &[Step]) -> Option<&'n mut Node> {
+    steps
+        .iter()
+        .try_fold(root, |node, step| match (&mut node.value, step) {
+            (Value::Object(members), Step::Member(name)) => {
+                let member = members.iter_mut().find(|it| it.name == *name);
+                member.map(|it| &mut it.node)
+            }
+            (Value::Array(items), Step::Item(index)) => items.get_mut(*index),
+            _ => None,
+        })
 }
 
-/// What is wrong, in the words of JSON where the reader speaks of Rust, and without the
-/// place, which is one of the copy or of a part of it.
-fn plain(problem: &Problem) -> String {
-    let message = match problem.message.rsplit_once(" at line ") {
-        Some((message, _)) if problem.is_shape => message,
-        _ => return problem.message.clone(),
-    };
-    match message.split_once(", expected struct ") {
-        Some((found, _)) => format!("{found}, expected an object"),
-        None => message
-            .replace("expected u64", "expected a whole number")
-            .replace("expected usize", "expected a whole number")
-            .replace("type: map", "type: an object")
-            .replace("a sequence", "a list")
-            .replace("type: sequence", "type: a list"),
+fn path_of(steps: &[Step]) -> String {
+    steps.iter().fold(String::new(), |path, step| match step {
+        Step::Member(name) => below(&path, name),
+        Step::Item(index) => format!("{path}[{index}]"),
+    })
+}
+
+fn below(path: &str, name: &str) -> String {
+    match path {
+        "" => name.to_owned(),
+        path => format!("{path}.{name}"),
     }
-}
-
-/// The path without its last step, which may be the number of an item.
-fn above(path: &str) -> &str {
-    path.rfind(['.', '['])
-        .map_or("", |at| path.get(..at).unwrap_or_default())
-}
-
-fn missing_field(problem: &Problem) -> Option<&str> {
-    let rest = problem.message.strip_prefix("missing field `")?;
-    rest.split('`').next()
 }
 
 /// Whether a path is `above` or something in it.

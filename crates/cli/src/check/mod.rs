@@ -1,13 +1,14 @@
 //! `keygate check`: what Envoy would say of a filter configuration, all of it and where.
 
 mod collect;
+mod structure;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use keygate_core::decision::policy::Policy;
-use keygate_core::decision::problem::Problem;
+use keygate_core::decision::problem::{Place, Problem};
 use keygate_core::lint::{Level, lint};
 
 use crate::document::{Node, line_and_column};
@@ -134,13 +135,15 @@ fn unplaced(problem: &Problem, text: &str) -> String {
     if let Some(hint) = misread(text.as_bytes()) {
         return format!("1:1: {hint}");
     }
-    let message = problem.to_string();
-    let split = message
-        .rsplit_once(" at line ")
-        .and_then(|(message, place)| Some((message, place.split_once(" column ")?)));
-    match split {
-        Some((message, (line, column))) => format!("{line}:{column}: {message}"),
-        None => format!("1:1: {message}"),
+    let Problem {
+        path,
+        message,
+        place,
+    } = problem;
+    let Place { line, column } = place.unwrap_or(Place::START);
+    match path.as_str() {
+        "" => format!("{line}:{column}: {message}"),
+        path => format!("{line}:{column}: {path}: {message}"),
     }
 }
 

@@ -356,8 +356,24 @@ fn unknown_forged_revoked_and_disabled_are_answered_byte_for_byte_alike() {
     }
 }
 
+fn written(value: &Value) -> Json {
+    match value {
+        Value::String(text) => Json::Text(text.clone()),
+        Value::Array(items) => Json::List(items.iter().map(written).collect()),
+        Value::Object(members) => {
+            let members = members.iter();
+            Json::Object(
+                members
+                    .map(|(name, it)| (name.clone(), written(it)))
+                    .collect(),
+            )
+        }
+        word => Json::Word(word.to_string()),
+    }
+}
+
 fn blanks(value: Value) -> Blanks {
-    Blanks::json(&serde_json::from_value(value).unwrap())
+    Blanks::json(&written(&value))
 }
 
 fn plain(text: &str) -> Blanks {

@@ -1,43 +1,41 @@
 //! `"assertion"`: who vouches for identities, from its written form.
 
+use serde::Deserialize;
+
 use super::Compiler;
-use super::form::form;
+use super::read::object;
 use crate::decision::rule::Rule;
 use crate::http::header_name::reads_as;
 use crate::identity::assertion::{ASSERTION_HEADER, Algorithm, Issuer, MAX_TTL, SigningKey};
 use crate::identity::{Field, IDENTITY_PREFIX, IdentityHeaders};
 use crate::time::Millis;
 
-form! {
-    /// The identity as a signed JWT for the upstream.
-    pub(super) struct Assertion {
-        /// The header that carries it. Default: x-keygate-assertion.
-        #[serde(default = "default_header")]
-        header: String = default_header(),
-        /// How it is signed.
-        algorithm: Algorithm,
-        /// The ring that signs it: 32 bytes at least for HS256, a seed of 32 bytes for EdDSA.
-        secrets: String,
-        /// Who says so (`iss`). Default: keygate.
-        #[serde(default = "default_issuer")]
-        issuer: String = default_issuer(),
-        /// Whom it is for (`aud`).
-        audience: String,
-        /// How long it lives, whole seconds, 60s at most. Default: 60s.
-        #[serde(default = "default_ttl")]
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        ttl: String = default_ttl(),
-        /// The rules whose requests get one. Default: all.
-        rules: Option<Vec<String>>,
-    }
+/// The identity as a signed JWT for the upstream.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub(super) struct Assertion {
+    /// The header that carries it. Default: x-keygate-assertion.
+    #[serde(default = "default_header")]
+    header: String,
+    /// How it is signed.
+    algorithm: Algorithm,
+    /// The ring that signs it: 32 bytes at least for HS256, a seed of 32 bytes for EdDSA.
+    secrets: String,
+    /// Who says so (`iss`). Default: keygate.
+    #[serde(default = "default_issuer")]
+    issuer: String,
+    /// Whom it is for (`aud`).
+    audience: String,
+    /// How long it lives, whole seconds, 60s at most. Default: 60s.
+    #[serde(default = "default_ttl")]
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    ttl: String,
+    /// The rules whose requests get one. Default: all.
+    rules: Option<Vec<String>>,
 }
 
-form! {
-    impl Algorithm {
-        Hs256 = "HS256",
-        EdDsa = "EdDSA",
-    }
-}
+object!(Assertion);
 
 fn default_header() -> String {
     ASSERTION_HEADER.to_owned()

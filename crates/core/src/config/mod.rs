@@ -4,10 +4,10 @@
 mod assertion;
 mod brand;
 mod challenge;
-mod form;
 mod identity;
 mod key_service;
 mod provider;
+mod read;
 mod response;
 mod rings;
 mod rule;
@@ -15,7 +15,6 @@ mod rule;
 mod schema;
 mod session;
 mod signed_url;
-mod tree;
 mod written;
 
 use std::fmt;
@@ -26,7 +25,6 @@ pub use schema::schema;
 pub use signed_url::FORMATS;
 
 use litemap::LiteMap;
-use tree::{Start, Tree};
 
 use crate::answer::brand::Brand;
 use crate::answer::{Authenticate, Page, Template};
@@ -61,10 +59,11 @@ impl Policy {
                  google.protobuf.StringValue: a Struct does not arrive as JSON",
             )]);
         }
-        let tree = Tree::parse(text).map_err(|it| vec![misshapen("", text, &it)])?;
-        let written = read_part("", text, &tree).map_err(|it| vec![it])?;
-        let mut compiler = Compiler::new(text, environment);
-        let policy = compiler.policy(&written, &tree);
+        let text = std::str::from_utf8(text).map_err(|_| vec![problem("", "is not UTF-8")])?;
+        read::check_syntax(text).map_err(|it| vec![it])?;
+        let written = read::read("", text).map_err(|it| vec![it])?;
+        let mut compiler = Compiler::new(text.as_bytes(), environment);
+        let policy = compiler.policy(&written);
         match policy {
             Some(policy) if compiler.problems.is_empty() => Ok(policy),
             _ => Err(compiler.problems),
@@ -72,40 +71,11 @@ impl Policy {
     }
 }
 
-/// Reads one part of a configuration, which stands at `path` of this text.
-fn read_part<T: Start>(path: &str, text: &[u8], tree: &Tree) -> Result<T, Problem> {
-    tree.form().map_err(|error| misshapen(path, text, &error))
-}
-
-#[cold]
-fn misshapen(path: &str, text: &[u8], error: &tree::Error) -> Problem {
-    let path = match (path, error.path()) {
-        (path, "") => path.to_owned(),
-        ("", inner) => inner.to_owned(),
-        (path, inner) => format!("{path}.{inner}"),
-    };
-    let message = error.message(text);
-    // Someone may have written the secret itself where its name should stand.
-    let message = match message.split_once(", expected") {
-        Some((_, expected))
-            if path.starts_with("secrets") && !message.starts_with("unknown field") =>
-        {
-            format!("is not of the right form, expected{expected}")
-        }
-        _ => message,
-    };
-    Problem {
-        path,
-        message,
-        is_shape: true,
-    }
-}
-
 fn problem(path: &str, message: &str) -> Problem {
     Problem {
         path: path.to_owned(),
         message: message.to_owned(),
-        is_shape: false,
+        place: None,
     }
 }
 
@@ -202,11 +172,11 @@ impl<'a> Compiler<'a> {
         result.map_err(|error| self.wrong(path, error)).ok()
     }
 
-    fn policy(&mut self, written: &written::Policy, tree: &Tree) -> Option<Policy> {
+    fn policy(&mut self, written: &written::Policy<'_>) -> Option<Policy> {
         if written.version != 1 {
             self.wrong("version", "must be 1");
         }
-        for (name, ring) in &written.secrets.0 {
+        for (name, ring) in &written.secrets.0.0 {
             self.ring(name, ring);
         }
         let key_service = written
@@ -218,11 +188,8 @@ impl<'a> Compiler<'a> {
             &written.signature_limit,
             FailureLimit::CHECKS,
         );
-        let providers = tree.get("providers");
-        for (name, _) in &written.providers.0 {
-            if let Some(provider) = providers.and_then(|it| it.get(name)) {
-                self.provider(name, provider, written.key_service.is_some());
-            }
+        for (name, provider) in &written.providers.0 {
+            self.provider(name, provider, written.key_service.is_some());
         }
         self.path_tokens = self.find_path_tokens();
         self.carriers = Carriers::of(self.providers.values().flatten());
@@ -282,8 +249,8 @@ impl<'a> Compiler<'a> {
         segments.map(str::to_owned).chain(parameters).collect()
     }
 
-    fn instant(&mut self, path: &str, text: &Option<String>) -> Option<UnixMillis> {
-        let text = text.as_deref()?;
+    fn instant(&mut self, path: &str, text: Option<&str>) -> Option<UnixMillis> {
+        let text = text?;
         self.checked(path, UnixMillis::parse(text))
     }
 
@@ -317,11 +284,3 @@ fn is_name(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     (1..=64).contains(&text.len()) && text.bytes().all(fits)
 }
-
-#[cfg(test)]
-#[allow(
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "a test may panic"
-)]
-mod tests;

@@ -5,9 +5,12 @@ use std::rc::Rc;
 use hmac::Hmac;
 use sha2::Sha256;
 
-use super::tree::{Start, Tree};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::read;
 use super::written::KeyForm;
-use super::{Compiler, Material, member, read_part, written};
+use super::{Compiler, Material, member, written};
 use crate::decision::provider::{AppKeys, Provider};
 use crate::http::credential::Carrier;
 use crate::identity::has_identity_prefix;
@@ -17,7 +20,7 @@ use crate::secret::{KeyRing, RingEntry, Secret};
 use crate::signed_url::crypto::public_key::{KeyKind, PublicKey};
 
 impl Compiler<'_> {
-    pub(super) fn provider(&mut self, name: &str, text: &Tree, has_key_service: bool) {
+    pub(super) fn provider(&mut self, name: &str, text: &RawValue, has_key_service: bool) {
         let path = format!("providers.{name}");
         if name == "nothing" || !super::is_name(name) {
             self.wrong(
@@ -26,12 +29,12 @@ impl Compiler<'_> {
             );
         }
         self.providers.insert(name.to_owned(), None);
-        let Some(kind) = self.part::<written::ProviderType>(&path, text) else {
+        let Some(kind) = self.part::<written::ProviderType<'_>>(&path, text) else {
             return;
         };
         let provider = match (kind.kind.as_str(), kind.format.as_deref()) {
             ("signed_url", Some(format)) => self
-                .signed_url(&path, format, text)
+                .signed_url(&path, format, text, &kind)
                 .map(Provider::SignedUrl),
             ("signed_url", None) => {
                 self.wrong(&path, "missing field `format`");
@@ -62,10 +65,16 @@ impl Compiler<'_> {
             .insert(name.to_owned(), provider.map(Rc::new));
     }
 
-    pub(super) fn part<T: Start>(&mut self, path: &str, text: &Tree) -> Option<T> {
-        match read_part(path, self.text, text) {
+    pub(super) fn part<'de, T: Deserialize<'de>>(
+        &mut self,
+        path: &str,
+        text: &'de RawValue,
+    ) -> Option<T> {
+        match read::read(path, text.get()) {
             Ok(parsed) => Some(parsed),
-            Err(problem) => {
+            Err(mut problem) => {
+                let start = read::place_in(self.text, text);
+                problem.place = problem.place.map(|it| start.plus(it.line, it.column));
                 self.problems.push(problem);
                 None
             }

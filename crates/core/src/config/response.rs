@@ -1,5 +1,8 @@
 //! Responses from their written form.
 
+use serde_json::value::RawValue;
+
+use super::read::UniqueMap;
 use super::{Compiler, item, member, written};
 use crate::answer::{Blanks, Bodies, Form, Json, PLACEHOLDERS, Reply, Spelling, Template};
 use crate::reason::PublicReason;
@@ -26,7 +29,7 @@ const TAKEN: [&str; 17] = [
 ];
 
 impl Compiler<'_> {
-    pub(super) fn response(&mut self, name: &str, written: &written::Response) {
+    pub(super) fn response(&mut self, name: &str, written: &written::Response<'_>) {
         let path = format!("responses.{name}");
         let changes_standard = written.status.is_some()
             || !written.headers.0.is_empty()
@@ -88,7 +91,7 @@ impl Compiler<'_> {
     }
 
     /// `None` when the response says nothing of its form, or something wrong.
-    fn form(&mut self, path: &str, written: &written::Response) -> Option<Form> {
+    fn form(&mut self, path: &str, written: &written::Response<'_>) -> Option<Form> {
         let has_body = written.json.is_some() || written.html.is_some() || written.text.is_some();
         if let Some(to) = &written.redirect {
             let path = member(path, "redirect");
@@ -99,9 +102,7 @@ impl Compiler<'_> {
             self.checked(&path, check_redirect(to))?;
             return Some(Form::Redirect(Blanks::of(to, Spelling::Url)));
         }
-        if let Some(value) = &written.json {
-            self.placeholders(&member(path, "json"), value);
-        }
+        let json = written.json.map(|it| self.json(&member(path, "json"), it));
         if let Some(text) = &written.text {
             self.blanks(&member(path, "text"), text);
         }
@@ -109,7 +110,7 @@ impl Compiler<'_> {
             |text: &Option<String>, spelling| text.as_deref().map(|it| Blanks::of(it, spelling));
         has_body.then(|| {
             Form::Bodies(Bodies {
-                json: written.json.as_ref().map(Blanks::json),
+                json: json.as_ref().map(Blanks::json),
                 html: of(&written.html, Spelling::Html),
                 text: of(&written.text, Spelling::Plain),
             })
@@ -133,7 +134,7 @@ impl Compiler<'_> {
         Some(status)
     }
 
-    fn headers(&mut self, path: &str, written: &written::Response) -> Vec<(String, Blanks)> {
+    fn headers(&mut self, path: &str, written: &written::Response<'_>) -> Vec<(String, Blanks)> {
         let mut headers: Vec<(String, Blanks)> = Vec::new();
         for (name, value) in &written.headers.0 {
             let path = format!("{path}.headers.{name}");
@@ -163,22 +164,30 @@ impl Compiler<'_> {
         headers
     }
 
-    /// In JSON a `{word}` that nothing fills is a slip of the pen; in HTML it may be a style.
-    fn placeholders(&mut self, path: &str, value: &Json) {
-        match value {
-            Json::Text(text) => self.blanks(path, text),
-            Json::List(items) => {
-                for (index, value) in items.iter().enumerate() {
-                    self.placeholders(&item(path, index), value);
-                }
-            }
-            Json::Object(members) => {
-                for (name, item) in members {
-                    self.placeholders(&format!("{path}.{name}"), item);
-                }
-            }
-            Json::Word(_) => {}
-        }
+    /// The JSON of a body. Numbers are kept as they are written; what cannot be read is noted.
+    fn json(&mut self, path: &str, written: &RawValue) -> Json {
+        let text = written.get();
+        let read = match text.bytes().next() {
+            Some(b'{') => self.part(path, written).map(|it: UniqueMap<&RawValue>| {
+                let read = |(name, value): (String, _)| {
+                    let value = self.json(&member(path, &name), value);
+                    (name, value)
+                };
+                Json::Object(it.0.into_iter().map(read).collect())
+            }),
+            Some(b'[') => self.part(path, written).map(|it: Vec<&RawValue>| {
+                let read = |(index, value)| self.json(&item(path, index), value);
+                Json::List(it.into_iter().enumerate().map(read).collect())
+            }),
+            Some(b'"') => self.part(path, written).map(|text: String| {
+                // A `{word}` that nothing fills is a slip of the pen here; in HTML it may be
+                // a style.
+                self.blanks(path, &text);
+                Json::Text(text)
+            }),
+            _ => None,
+        };
+        read.unwrap_or_else(|| Json::Word(text.to_owned()))
     }
 
     fn blanks(&mut self, path: &str, text: &str) {

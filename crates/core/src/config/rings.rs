@@ -2,12 +2,13 @@
 
 use std::rc::Rc;
 
+use super::read::Quiet;
 use super::{Compiler, Material, NAME, is_name, item, member, problem, written};
 use crate::secret::{Encoding, KeyRing, RingEntry, Secret};
 use crate::signed_url::crypto::public_key::PublicKey;
 
 impl Compiler<'_> {
-    pub(super) fn ring(&mut self, name: &str, written: &[written::RingSecret]) {
+    pub(super) fn ring(&mut self, name: &str, written: &[Quiet<written::RingSecret>]) {
         let path = format!("secrets.{name}");
         if written.is_empty() {
             self.wrong(&path, "must name at least one secret");
@@ -18,11 +19,17 @@ impl Compiler<'_> {
             if !is_name(&secret.id) {
                 self.wrong_in(&path, "id", NAME);
             }
-            if entries.iter().any(|entry| entry.id == secret.id) {
+            if entries.iter().any(|entry| entry.id == *secret.id) {
                 self.wrong_in(&path, "id", "stands twice in this ring");
             }
-            let not_before = self.instant(&member(&path, "not_before"), &secret.not_before);
-            let not_after = self.instant(&member(&path, "not_after"), &secret.not_after);
+            let not_before = self.instant(
+                &member(&path, "not_before"),
+                secret.not_before.as_deref().map(String::as_str),
+            );
+            let not_after = self.instant(
+                &member(&path, "not_after"),
+                secret.not_after.as_deref().map(String::as_str),
+            );
             if let (Some(from), Some(until)) = (not_before, not_after)
                 && from >= until
             {
@@ -31,7 +38,7 @@ impl Compiler<'_> {
             let key = self.material(&path, secret);
             if let Some(key) = key {
                 entries.push(RingEntry {
-                    id: secret.id.clone(),
+                    id: secret.id.0.clone(),
                     key,
                     not_before,
                     not_after,
@@ -45,9 +52,9 @@ impl Compiler<'_> {
     fn material(&mut self, path: &str, written: &written::RingSecret) -> Option<Material> {
         let seen = Rc::clone(&self.seen);
         match (&written.env, &written.public_key) {
-            (Some(variable), None) => {
+            (Some(Quiet(variable)), None) => {
                 let path = member(path, "env");
-                let secret = self.secret(&path, variable, written.encoding)?;
+                let secret = self.secret(&path, variable, written.encoding.0)?;
                 match std::str::from_utf8(secret.expose()) {
                     Ok(text) if text.contains("PRIVATE KEY-----") => {
                         let message =

@@ -1,33 +1,37 @@
 //! `"type": "jwt"`: sessions from their written form.
 
-use super::form::form;
-use super::tree::Elsewhere;
+use serde::Deserialize;
+
+use super::read::{Elsewhere, object};
 use super::{Compiler, written};
 use crate::http::credential::Carrier;
 use crate::identity::session::Sessions;
 
-form! {
-    /// A session that another filter, such as `jwt_authn`, has verified.
-    pub(super) struct JwtProvider {
-        #[serde(rename = "type")]
-        #[schemars(with = "String", extend("const" = "jwt"))]
-        _kind: Elsewhere,
-        /// The filter's `payload_in_metadata`. Default: payload, as in Istio.
-        #[serde(default = "default_metadata_key")]
-        metadata_key: String = default_metadata_key(),
-        /// The filter that verified it. Default: envoy.filters.http.jwt_authn.
-        #[serde(default = "default_filter")]
-        filter: String = default_filter(),
-        /// The claim that names the account. Default: sub.
-        #[serde(default = "default_account_claim")]
-        account_claim: String = default_account_claim(),
-        /// The claim that lists the scopes. Default: there are none.
-        scopes_claim: Option<String>,
-        /// Where the token stands, to take it out of the request. Default: it stays.
-        #[serde(default)]
-        strip: Vec<TokenPlace>,
-    }
+/// A session that another filter, such as `jwt_authn`, has verified.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub(super) struct JwtProvider {
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "jwt")))]
+    _kind: Elsewhere,
+    /// The filter's `payload_in_metadata`. Default: payload, as in Istio.
+    #[serde(default = "default_metadata_key")]
+    metadata_key: String,
+    /// The filter that verified it. Default: envoy.filters.http.jwt_authn.
+    #[serde(default = "default_filter")]
+    filter: String,
+    /// The claim that names the account. Default: sub.
+    #[serde(default = "default_account_claim")]
+    account_claim: String,
+    /// The claim that lists the scopes. Default: there are none.
+    scopes_claim: Option<String>,
+    /// Where the token stands, to take it out of the request. Default: it stays.
+    #[serde(default)]
+    strip: Vec<TokenPlace>,
 }
+
+object!(JwtProvider);
 
 fn default_metadata_key() -> String {
     "payload".to_owned()
@@ -41,17 +45,23 @@ fn default_account_claim() -> String {
     "sub".to_owned()
 }
 
-form! {
-    /// Where the token of a session stands.
-    #[derive(Debug)]
-    enum TokenPlace {
-        /// The header `authorization`.
-        Authorization = "authorization",
-        /// A header of this name.
-        Header(String) = "header",
-        /// A cookie of this name.
-        Cookie(String) = "cookie",
-    }
+/// Where the token of a session stands.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+enum TokenPlace {
+    /// The header `authorization`.
+    #[serde(rename = "authorization")]
+    Authorization,
+    /// A header of this name.
+    #[serde(rename = "header")]
+    Header(String),
+    /// A cookie of this name.
+    #[serde(rename = "cookie")]
+    Cookie(String),
 }
 
 impl TokenPlace {

@@ -1,59 +1,73 @@
 //! `"format": "akamai"` from its written form.
 
+use serde::Deserialize;
+
 use super::Place;
-use crate::config::form::form;
-use crate::config::tree::Elsewhere;
+use crate::config::read::{Elsewhere, object};
 use crate::config::{Compiler, member};
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::cdn::akamai::Akamai;
 use crate::signed_url::parts::hmac_key::HmacHash;
 
-form! {
-    /// A token of Akamai's EdgeAuth 2.0.
-    pub(in crate::config) struct Written {
-        #[serde(rename = "type")]
-        #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: Elsewhere,
-        #[serde(rename = "format")]
-        #[schemars(with = "String", extend("const" = "akamai"))]
-        _format: Elsewhere,
-        /// The ring that signs the tokens. Akamai's keys are written in hexadecimal digits:
-        /// give its entries "encoding": "hex".
-        secrets: String,
-        /// Where a token may stand. Default: the parameter __token__.
-        from: Option<Vec<Place>>,
-        /// The hash of the HMAC. Default: sha256.
-        #[serde(default)]
-        algorithm: Algorithm,
-        /// Must be true for sha1 and md5.
-        #[serde(default)]
-        allow_weak: bool,
-        /// The environment variable with the salt, if one is signed.
-        salt_env: Option<String>,
-        /// The query is not signed, as with "Ignore query string" of the original.
-        #[serde(default)]
-        ignore_query_string: bool,
-        /// How far ahead a token may end, such as 7d.
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        max_lifetime: String,
-        /// How far the signer's clock may be ahead. Default: 30s.
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        skew: Option<String>,
-    }
+/// A token of Akamai's EdgeAuth 2.0.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub(in crate::config) struct Written {
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
+    _kind: Elsewhere,
+    #[serde(rename = "format")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "akamai")))]
+    _format: Elsewhere,
+    /// A cookie in exchange for a valid link. Default: none.
+    #[serde(default, rename = "exchange")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
+    _exchange: Elsewhere,
+    /// The ring that signs the tokens. Akamai's keys are written in hexadecimal digits:
+    /// give its entries "encoding": "hex".
+    secrets: String,
+    /// Where a token may stand. Default: the parameter __token__.
+    from: Option<Vec<Place>>,
+    /// The hash of the HMAC. Default: sha256.
+    #[serde(default)]
+    algorithm: Algorithm,
+    /// Must be true for sha1 and md5.
+    #[serde(default)]
+    allow_weak: bool,
+    /// The environment variable with the salt, if one is signed.
+    salt_env: Option<String>,
+    /// The query is not signed, as with "Ignore query string" of the original.
+    #[serde(default)]
+    ignore_query_string: bool,
+    /// How far ahead a token may end, such as 7d.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    max_lifetime: String,
+    /// How far the signer's clock may be ahead. Default: 30s.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    skew: Option<String>,
 }
 
-form! {
-    /// The hash of an HMAC.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    enum Algorithm {
-        /// The default of the original.
-        #[default]
-        Sha256 = "sha256",
-        /// Weak.
-        Sha1 = "sha1",
-        /// Weaker.
-        Md5 = "md5",
-    }
+object!(Written);
+
+/// The hash of an HMAC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+enum Algorithm {
+    /// The default of the original.
+    #[default]
+    #[serde(rename = "sha256")]
+    Sha256,
+    /// Weak.
+    #[serde(rename = "sha1")]
+    Sha1,
+    /// Weaker.
+    #[serde(rename = "md5")]
+    Md5,
 }
 
 impl Compiler<'_> {

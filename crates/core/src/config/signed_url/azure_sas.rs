@@ -1,34 +1,42 @@
 //! `"format": "azure-sas"` from its written form.
 
+use serde::Deserialize;
+
 use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
-use crate::config::form::form;
-use crate::config::tree::Elsewhere;
+use crate::config::read::{Elsewhere, object};
 use crate::config::{Compiler, member};
 use crate::signed_url::storage::azure_sas::AzureSas;
 
-form! {
-    /// A service SAS of Azure Blob Storage, to read.
-    pub(in crate::config) struct Written {
-        #[serde(rename = "type")]
-        #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: Elsewhere,
-        #[serde(rename = "format")]
-        #[schemars(with = "String", extend("const" = "azure-sas"))]
-        _format: Elsewhere,
-        /// The ring of account keys, with "encoding": "base64" as Azure shows them.
-        secrets: String,
-        /// The name of the storage account.
-        account: String,
-        /// The only container that links may be for. Default: whichever the path begins with.
-        container: Option<String>,
-        /// How far ahead a link may end, such as 7d.
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        max_lifetime: String,
-        /// How far the signer's clock may be ahead. Default: 30s.
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        skew: Option<String>,
-    }
+/// A service SAS of Azure Blob Storage, to read.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub(in crate::config) struct Written {
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
+    _kind: Elsewhere,
+    #[serde(rename = "format")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "azure-sas")))]
+    _format: Elsewhere,
+    /// A cookie in exchange for a valid link. Default: none.
+    #[serde(default, rename = "exchange")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
+    _exchange: Elsewhere,
+    /// The ring of account keys, with "encoding": "base64" as Azure shows them.
+    secrets: String,
+    /// The name of the storage account.
+    account: String,
+    /// The only container that links may be for. Default: whichever the path begins with.
+    container: Option<String>,
+    /// How far ahead a link may end, such as 7d.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    max_lifetime: String,
+    /// How far the signer's clock may be ahead. Default: 30s.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    skew: Option<String>,
 }
+
+object!(Written);
 
 impl Compiler<'_> {
     pub(super) fn azure_sas(&mut self, path: &str, written: &Written) -> Option<AzureSas> {

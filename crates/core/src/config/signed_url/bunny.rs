@@ -1,36 +1,44 @@
 //! `"format": "bunny"` from its written form.
 
-use crate::config::form::form;
-use crate::config::tree::Elsewhere;
+use serde::Deserialize;
+
+use crate::config::read::{Elsewhere, object};
 use crate::config::{Compiler, member};
 use crate::signed_url::cdn::bunny::Bunny;
 use crate::signed_url::parts::hmac_key::HmacHash;
 
-form! {
-    /// A link of Bunny's token authentication, version 2.
-    pub(in crate::config) struct Written {
-        #[serde(rename = "type")]
-        #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: Elsewhere,
-        #[serde(rename = "format")]
-        #[schemars(with = "String", extend("const" = "bunny"))]
-        _format: Elsewhere,
-        /// The ring that signs the links.
-        secrets: String,
-        /// Whether links are bound to the client's address: all of them, or none. Default: none.
-        #[serde(default)]
-        bind_address: bool,
-        /// The header in which the proxy says the client's country, two letters. Without it
-        /// links that name countries are refused.
-        country_header: Option<String>,
-        /// How far ahead a link may end, such as 7d.
-        #[schemars(required, extend("pattern" = "^\\s*[0-9]"))]
-        max_lifetime: Option<String>,
-        /// How far the signer's clock may be ahead. Default: 30s.
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        skew: Option<String>,
-    }
+/// A link of Bunny's token authentication, version 2.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub(in crate::config) struct Written {
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
+    _kind: Elsewhere,
+    #[serde(rename = "format")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "bunny")))]
+    _format: Elsewhere,
+    /// A cookie in exchange for a valid link. Default: none.
+    #[serde(default, rename = "exchange")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
+    _exchange: Elsewhere,
+    /// The ring that signs the links.
+    secrets: String,
+    /// Whether links are bound to the client's address: all of them, or none. Default: none.
+    #[serde(default)]
+    bind_address: bool,
+    /// The header in which the proxy says the client's country, two letters. Without it
+    /// links that name countries are refused.
+    country_header: Option<String>,
+    /// How far ahead a link may end, such as 7d.
+    #[cfg_attr(feature = "schema", schemars(required, extend("pattern" = "^\\s*[0-9]")))]
+    max_lifetime: Option<String>,
+    /// How far the signer's clock may be ahead. Default: 30s.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    skew: Option<String>,
 }
+
+object!(Written);
 
 impl Compiler<'_> {
     pub(super) fn bunny(&mut self, path: &str, written: &Written) -> Option<Bunny> {

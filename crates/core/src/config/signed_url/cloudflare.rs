@@ -1,101 +1,127 @@
 //! `"format": "cloudflare"` from its written form.
 
+use serde::Deserialize;
+
 use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
-use crate::config::form::form;
-use crate::config::tree::Elsewhere;
+use crate::config::read::{Elsewhere, object};
 use crate::config::{Compiler, member};
 use crate::signed_url::cloudflare::{Alphabet, Cloudflare, Directory, LinkCarrier, Signs, Stamp};
 use crate::signed_url::parts::mac_key::MacKey;
 
-form! {
-    /// A link that the application signs, in Cloudflare's format.
-    pub(in crate::config) struct Written {
-        #[serde(rename = "type")]
-        #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: Elsewhere,
-        #[serde(rename = "format")]
-        #[schemars(with = "String", extend("const" = "cloudflare"))]
-        _format: Elsewhere,
-        /// The ring that signs the links.
-        secrets: String,
-        /// The query parameter with the token, the last of the query. Default: verify.
-        #[schemars(extend("pattern" = "^[A-Za-z0-9._~-]+$"))]
-        parameter: Option<String>,
-        /// A header with the token.
-        header: Option<String>,
-        /// Two headers with the two parts of the token.
-        headers: Option<LinkHeaders>,
-        /// How the MAC is written. Default: standard.
-        #[serde(default)]
-        base64: Base64,
-        /// What the time in the link means. Default: issued.
-        #[serde(default)]
-        stamp: StampMeaning,
-        /// With `stamp: issued`: how long a link lives, such as 3h.
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        ttl: Option<String>,
-        /// With `stamp: expires`: how far ahead a link may end, such as 7d.
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        max_lifetime: Option<String>,
-        /// How far the signer's clock may be ahead. Default: 30s.
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        skew: Option<String>,
-        /// The link covers the directory of so many bytes, its last slash included.
-        #[schemars(range(min = 2))]
-        directory_length: Option<usize>,
-        /// The link covers a directory of any length, its last slash included. Default: false.
-        #[serde(default)]
-        directory: bool,
-        /// What the MAC covers. Default: uri. With path, a link is valid with every query.
-        #[serde(default)]
-        message: Message,
-    }
+/// A link that the application signs, in Cloudflare's format.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub(in crate::config) struct Written {
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
+    _kind: Elsewhere,
+    #[serde(rename = "format")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "cloudflare")))]
+    _format: Elsewhere,
+    /// A cookie in exchange for a valid link. Default: none.
+    #[serde(default, rename = "exchange")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
+    _exchange: Elsewhere,
+    /// The ring that signs the links.
+    secrets: String,
+    /// The query parameter with the token, the last of the query. Default: verify.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._~-]+$")))]
+    parameter: Option<String>,
+    /// A header with the token.
+    header: Option<String>,
+    /// Two headers with the two parts of the token.
+    headers: Option<LinkHeaders>,
+    /// How the MAC is written. Default: standard.
+    #[serde(default)]
+    base64: Base64,
+    /// What the time in the link means. Default: issued.
+    #[serde(default)]
+    stamp: StampMeaning,
+    /// With `stamp: issued`: how long a link lives, such as 3h.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    ttl: Option<String>,
+    /// With `stamp: expires`: how far ahead a link may end, such as 7d.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    max_lifetime: Option<String>,
+    /// How far the signer's clock may be ahead. Default: 30s.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    skew: Option<String>,
+    /// The link covers the directory of so many bytes, its last slash included.
+    #[cfg_attr(feature = "schema", schemars(range(min = 2)))]
+    directory_length: Option<usize>,
+    /// The link covers a directory of any length, its last slash included. Default: false.
+    #[serde(default)]
+    directory: bool,
+    /// What the MAC covers. Default: uri. With path, a link is valid with every query.
+    #[serde(default)]
+    message: Message,
 }
 
-form! {
-    /// What of a URL the MAC covers.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    enum Message {
-        /// Path and query, `http.request.uri`.
-        #[default]
-        Uri = "uri",
-        /// The path alone, `http.request.uri.path`.
-        Path = "path",
-    }
+object!(Written);
+
+/// What of a URL the MAC covers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+enum Message {
+    /// Path and query, `http.request.uri`.
+    #[default]
+    #[serde(rename = "uri")]
+    Uri,
+    /// The path alone, `http.request.uri.path`.
+    #[serde(rename = "path")]
+    Path,
 }
 
-form! {
-    /// The headers of a link whose token comes in two parts.
-    pub(super) struct LinkHeaders {
-        /// The header with the ten digits of the time.
-        timestamp: String,
-        /// The header with the MAC.
-        mac: String,
-    }
+/// The headers of a link whose token comes in two parts.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub(super) struct LinkHeaders {
+    /// The header with the ten digits of the time.
+    timestamp: String,
+    /// The header with the MAC.
+    mac: String,
 }
 
-form! {
-    /// How a MAC is written.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    enum Base64 {
-        /// RFC 4648 section 4, with padding.
-        #[default]
-        Standard = "standard",
-        /// RFC 4648 section 5, without padding.
-        Url = "url",
-    }
+object!(LinkHeaders);
+
+/// How a MAC is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+enum Base64 {
+    /// RFC 4648 section 4, with padding.
+    #[default]
+    #[serde(rename = "standard")]
+    Standard,
+    /// RFC 4648 section 5, without padding.
+    #[serde(rename = "url")]
+    Url,
 }
 
-form! {
-    /// What the time in a link means.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    enum StampMeaning {
-        /// When the link was made.
-        #[default]
-        Issued = "issued",
-        /// When the link ends.
-        Expires = "expires",
-    }
+/// What the time in a link means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+enum StampMeaning {
+    /// When the link was made.
+    #[default]
+    #[serde(rename = "issued")]
+    Issued,
+    /// When the link ends.
+    #[serde(rename = "expires")]
+    Expires,
 }
 
 /// What the links of a ring must agree on, since their MACs cannot tell it.

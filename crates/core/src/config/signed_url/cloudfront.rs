@@ -1,82 +1,105 @@
 //! `"format": "cloudfront"` from its written form.
 
+use serde::Deserialize;
+
 use super::{MAX_LIFETIME, MAX_SKEW};
-use crate::config::form::form;
-use crate::config::tree::Elsewhere;
+use crate::config::read::{Elsewhere, object};
 use crate::config::{Compiler, member};
 use crate::signed_url::cloudfront::{Carrier, CloudFront, Hash};
 use crate::signed_url::crypto::public_key::KeyKind;
 use crate::time::Millis;
 
-form! {
-    /// A link or cookies that the application signs for Amazon CloudFront.
-    pub(in crate::config) struct Written {
-        #[serde(rename = "type")]
-        #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: Elsewhere,
-        #[serde(rename = "format")]
-        #[schemars(with = "String", extend("const" = "cloudfront"))]
-        _format: Elsewhere,
-        /// The ring of public keys, RSA or P-256. The id of an entry is its Key-Pair-Id.
-        secrets: String,
-        /// The hash that is signed. Default: sha256.
-        #[serde(default)]
-        hash: WrittenHash,
-        /// Needed with `hash: sha1`, which CloudFront's own tools take when nothing is said.
-        #[serde(default)]
-        allow_weak: bool,
-        /// Where a token may stand. Default: query and cookies.
-        #[schemars(length(min = 1))]
-        from: Option<Vec<WrittenCarrier>>,
-        /// The scheme of the URLs that are signed. Default: https.
-        #[serde(default)]
-        scheme: WrittenScheme,
-        /// How far ahead a link may end, such as 7d.
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        max_lifetime: String,
-        /// How far the signer's clock may be ahead. Default: not at all.
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        skew: Option<String>,
-        /// Whether a policy without Resource counts, which opens all that the rule matches.
-        /// Default: false.
-        #[serde(default)]
-        allow_any_resource: bool,
-    }
+/// A link or cookies that the application signs for Amazon CloudFront.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub(in crate::config) struct Written {
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
+    _kind: Elsewhere,
+    #[serde(rename = "format")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "cloudfront")))]
+    _format: Elsewhere,
+    /// A cookie in exchange for a valid link. Default: none.
+    #[serde(default, rename = "exchange")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
+    _exchange: Elsewhere,
+    /// The ring of public keys, RSA or P-256. The id of an entry is its Key-Pair-Id.
+    secrets: String,
+    /// The hash that is signed. Default: sha256.
+    #[serde(default)]
+    hash: WrittenHash,
+    /// Needed with `hash: sha1`, which CloudFront's own tools take when nothing is said.
+    #[serde(default)]
+    allow_weak: bool,
+    /// Where a token may stand. Default: query and cookies.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+    from: Option<Vec<WrittenCarrier>>,
+    /// The scheme of the URLs that are signed. Default: https.
+    #[serde(default)]
+    scheme: WrittenScheme,
+    /// How far ahead a link may end, such as 7d.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    max_lifetime: String,
+    /// How far the signer's clock may be ahead. Default: not at all.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    skew: Option<String>,
+    /// Whether a policy without Resource counts, which opens all that the rule matches.
+    /// Default: false.
+    #[serde(default)]
+    allow_any_resource: bool,
 }
 
-form! {
-    /// The hash that is signed.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    enum WrittenHash {
-        /// Collisions can be made: needs `allow_weak`.
-        Sha1 = "sha1",
-        /// Links say `Hash-Algorithm=SHA256`.
-        #[default]
-        Sha256 = "sha256",
-    }
+object!(Written);
+
+/// The hash that is signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+enum WrittenHash {
+    /// Collisions can be made: needs `allow_weak`.
+    #[serde(rename = "sha1")]
+    Sha1,
+    /// Links say `Hash-Algorithm=SHA256`.
+    #[default]
+    #[serde(rename = "sha256")]
+    Sha256,
 }
 
-form! {
-    /// Where a token may stand.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    enum WrittenCarrier {
-        /// `Policy` or `Expires`, `Signature` and `Key-Pair-Id` in the query.
-        Query = "query",
-        /// The same in cookies, with `CloudFront-` in front.
-        Cookies = "cookies",
-    }
+/// Where a token may stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+enum WrittenCarrier {
+    /// `Policy` or `Expires`, `Signature` and `Key-Pair-Id` in the query.
+    #[serde(rename = "query")]
+    Query,
+    /// The same in cookies, with `CloudFront-` in front.
+    #[serde(rename = "cookies")]
+    Cookies,
 }
 
-form! {
-    /// The scheme of a URL.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    enum WrittenScheme {
-        /// With TLS.
-        #[default]
-        Https = "https",
-        /// Without.
-        Http = "http",
-    }
+/// The scheme of a URL.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+enum WrittenScheme {
+    /// With TLS.
+    #[default]
+    #[serde(rename = "https")]
+    Https,
+    /// Without.
+    #[serde(rename = "http")]
+    Http,
 }
 
 impl Compiler<'_> {

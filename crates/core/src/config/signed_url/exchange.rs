@@ -1,62 +1,78 @@
 //! `exchange`, which the providers of every format of links may have.
 
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
 use super::{DEFAULT_SKEW, MAX_LIFETIME};
-use crate::config::form::form;
-use crate::config::tree::Tree;
+use crate::config::read::object;
 use crate::config::{Compiler, member};
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::exchange::{self, Exchange};
 use crate::signed_url::keygate::{Keygate, Keys};
 use crate::signed_url::parts::mac_key::MacKey;
 
-form! {
-    /// A valid link sets a cookie for what it covers, so that the children of a playlist load.
-    #[schemars(rename = "Exchange")]
-    pub struct Written {
-        /// The ring that signs the cookies: secrets of 16 bytes at least, for nothing else.
-        secrets: String,
-        /// The name of the cookie. Default: keygate_link.
-        cookie: Option<String>,
-        /// How long a cookie lives at most, such as 6h; never longer than its link.
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        max_session: String,
-        /// On which requests from other sites a browser sends it. Default: lax.
-        #[serde(default)]
-        same_site: SameSite,
-        /// What the cookie opens. Default: link.
-        #[serde(default)]
-        covers: Covers,
-    }
+/// A valid link sets a cookie for what it covers, so that the children of a playlist load.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "Exchange"))]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub struct Written {
+    /// The ring that signs the cookies: secrets of 16 bytes at least, for nothing else.
+    secrets: String,
+    /// The name of the cookie. Default: keygate_link.
+    cookie: Option<String>,
+    /// How long a cookie lives at most, such as 6h; never longer than its link.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    max_session: String,
+    /// On which requests from other sites a browser sends it. Default: lax.
+    #[serde(default)]
+    same_site: SameSite,
+    /// What the cookie opens. Default: link.
+    #[serde(default)]
+    covers: Covers,
 }
 
-form! {
-    /// On which requests from other sites a browser sends the cookie.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    enum SameSite {
-        /// When somebody follows a link to it.
-        #[default]
-        Lax = "lax",
-        /// On none.
-        Strict = "strict",
-        /// On all: for a player that is embedded elsewhere.
-        None = "none",
-    }
+object!(Written);
+
+/// On which requests from other sites a browser sends the cookie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+enum SameSite {
+    /// When somebody follows a link to it.
+    #[default]
+    #[serde(rename = "lax")]
+    Lax,
+    /// On none.
+    #[serde(rename = "strict")]
+    Strict,
+    /// On all: for a player that is embedded elsewhere.
+    #[serde(rename = "none")]
+    None,
 }
 
-form! {
-    /// What the cookie opens.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    enum Covers {
-        /// The prefix of the link. A link for one path sets none.
-        #[default]
-        Link = "link",
-        /// The same, and for a link for one path the directory in which that is.
-        Directory = "directory",
-    }
+/// What the cookie opens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+enum Covers {
+    /// The prefix of the link. A link for one path sets none.
+    #[default]
+    #[serde(rename = "link")]
+    Link,
+    /// The same, and for a link for one path the directory in which that is.
+    #[serde(rename = "directory")]
+    Directory,
 }
 
 impl Compiler<'_> {
-    pub(super) fn exchange(&mut self, provider: &str, text: &Tree) -> Option<Exchange> {
+    pub(super) fn exchange(&mut self, provider: &str, text: &RawValue) -> Option<Exchange> {
         let path = &format!("{provider}.exchange");
         let written: Written = self.part(path, text)?;
         let ring = self.ring_of(path, &written.secrets, |this, entry| {

@@ -1,48 +1,61 @@
 //! `"format": "fastly"` from its written form.
 
+use serde::Deserialize;
+
 use super::Place;
 use crate::config::Compiler;
-use crate::config::form::form;
-use crate::config::tree::Elsewhere;
+use crate::config::read::{Elsewhere, object};
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::cdn::fastly::Fastly;
 use crate::signed_url::parts::hmac_key::HmacHash;
 
-form! {
-    /// A link of Fastly's token authentication.
-    pub(in crate::config) struct Written {
-        #[serde(rename = "type")]
-        #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: Elsewhere,
-        #[serde(rename = "format")]
-        #[schemars(with = "String", extend("const" = "fastly"))]
-        _format: Elsewhere,
-        /// The ring that signs the links. Fastly's keys are base64: say so in the ring.
-        secrets: String,
-        /// Where the token may stand. Default: the query parameter token.
-        from: Option<Vec<Place>>,
-        /// The hash under the HMAC. Default: sha1.
-        #[serde(default)]
-        hash: Hash,
-        /// How far ahead a link may end, such as 7d.
-        #[schemars(required, extend("pattern" = "^\\s*[0-9]"))]
-        max_lifetime: Option<String>,
-        /// How far the signer's clock may be ahead. Default: 30s.
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        skew: Option<String>,
-    }
+/// A link of Fastly's token authentication.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub(in crate::config) struct Written {
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
+    _kind: Elsewhere,
+    #[serde(rename = "format")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "fastly")))]
+    _format: Elsewhere,
+    /// A cookie in exchange for a valid link. Default: none.
+    #[serde(default, rename = "exchange")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
+    _exchange: Elsewhere,
+    /// The ring that signs the links. Fastly's keys are base64: say so in the ring.
+    secrets: String,
+    /// Where the token may stand. Default: the query parameter token.
+    from: Option<Vec<Place>>,
+    /// The hash under the HMAC. Default: sha1.
+    #[serde(default)]
+    hash: Hash,
+    /// How far ahead a link may end, such as 7d.
+    #[cfg_attr(feature = "schema", schemars(required, extend("pattern" = "^\\s*[0-9]")))]
+    max_lifetime: Option<String>,
+    /// How far the signer's clock may be ahead. Default: 30s.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    skew: Option<String>,
 }
 
-form! {
-    /// A hash under HMAC.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    enum Hash {
-        /// As in Fastly's guide.
-        #[default]
-        Sha1 = "sha1",
-        /// As in a later state of Fastly's token-functions.
-        Sha256 = "sha256",
-    }
+object!(Written);
+
+/// A hash under HMAC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+enum Hash {
+    /// As in Fastly's guide.
+    #[default]
+    #[serde(rename = "sha1")]
+    Sha1,
+    /// As in a later state of Fastly's token-functions.
+    #[serde(rename = "sha256")]
+    Sha256,
 }
 
 impl Compiler<'_> {

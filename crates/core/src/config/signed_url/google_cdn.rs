@@ -1,54 +1,68 @@
 //! `"format": "google-cdn"` from its written form.
 
+use serde::Deserialize;
+
 use super::Place;
 use crate::config::Compiler;
-use crate::config::form::form;
-use crate::config::tree::Elsewhere;
+use crate::config::read::{Elsewhere, object};
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::google::Scheme;
 use crate::signed_url::google::google_cdn::GoogleCdn;
 use crate::signed_url::google::request::SIGNATURE;
 use crate::signed_url::parts::hmac_key::HmacHash;
 
-form! {
-    /// A signed URL, prefix or cookie of Google's Cloud CDN.
-    pub(in crate::config) struct Written {
-        #[serde(rename = "type")]
-        #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: Elsewhere,
-        #[serde(rename = "format")]
-        #[schemars(with = "String", extend("const" = "google-cdn"))]
-        _format: Elsewhere,
-        /// The ring that signs; the id of each entry is its KeyName. Google's keys are written
-        /// in base64url: give the entries "encoding": "base64url".
-        secrets: String,
-        /// Where a signature may stand. Default: the parameter Signature, with its others, and
-        /// the cookie Cloud-CDN-Cookie.
-        from: Option<Vec<Place>>,
-        /// The scheme of the URLs that are signed. Default: https.
-        #[serde(default)]
-        scheme: WrittenScheme,
-        /// How far ahead a signature may end, such as 7d.
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        max_lifetime: String,
-        /// How far the signer's clock may be ahead. Default: 30s.
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        skew: Option<String>,
-    }
+/// A signed URL, prefix or cookie of Google's Cloud CDN.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub(in crate::config) struct Written {
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
+    _kind: Elsewhere,
+    #[serde(rename = "format")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "google-cdn")))]
+    _format: Elsewhere,
+    /// A cookie in exchange for a valid link. Default: none.
+    #[serde(default, rename = "exchange")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
+    _exchange: Elsewhere,
+    /// The ring that signs; the id of each entry is its KeyName. Google's keys are written
+    /// in base64url: give the entries "encoding": "base64url".
+    secrets: String,
+    /// Where a signature may stand. Default: the parameter Signature, with its others, and
+    /// the cookie Cloud-CDN-Cookie.
+    from: Option<Vec<Place>>,
+    /// The scheme of the URLs that are signed. Default: https.
+    #[serde(default)]
+    scheme: WrittenScheme,
+    /// How far ahead a signature may end, such as 7d.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    max_lifetime: String,
+    /// How far the signer's clock may be ahead. Default: 30s.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    skew: Option<String>,
 }
 
-form! {
-    /// The scheme of URLs.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    pub(super) enum WrittenScheme {
-        /// Also where a proxy in front of this one ends TLS.
-        #[default]
-        Https = "https",
-        /// Without TLS.
-        Http = "http",
-        /// That of the request, by its :scheme.
-        Request = "request",
-    }
+object!(Written);
+
+/// The scheme of URLs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+pub(super) enum WrittenScheme {
+    /// Also where a proxy in front of this one ends TLS.
+    #[default]
+    #[serde(rename = "https")]
+    Https,
+    /// Without TLS.
+    #[serde(rename = "http")]
+    Http,
+    /// That of the request, by its :scheme.
+    #[serde(rename = "request")]
+    Request,
 }
 
 impl WrittenScheme {

@@ -1,24 +1,32 @@
 //! `"format": "google-maps"` from its written form.
 
+use serde::Deserialize;
+
 use crate::config::Compiler;
-use crate::config::form::form;
-use crate::config::tree::Elsewhere;
+use crate::config::read::{Elsewhere, object};
 use crate::signed_url::images::google_maps::GoogleMaps;
 use crate::signed_url::parts::hmac_key::HmacHash;
 
-form! {
-    /// A signed URL of the Google Maps Platform. It never ends.
-    pub(in crate::config) struct Written {
-        #[serde(rename = "type")]
-        #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: Elsewhere,
-        #[serde(rename = "format")]
-        #[schemars(with = "String", extend("const" = "google-maps"))]
-        _format: Elsewhere,
-        /// The ring of signing secrets. Google's are base64url: say so in the ring.
-        secrets: String,
-    }
+/// A signed URL of the Google Maps Platform. It never ends.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub(in crate::config) struct Written {
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
+    _kind: Elsewhere,
+    #[serde(rename = "format")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "google-maps")))]
+    _format: Elsewhere,
+    /// A cookie in exchange for a valid link. Default: none.
+    #[serde(default, rename = "exchange")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
+    _exchange: Elsewhere,
+    /// The ring of signing secrets. Google's are base64url: say so in the ring.
+    secrets: String,
 }
+
+object!(Written);
 
 impl Compiler<'_> {
     pub(super) fn google_maps(&mut self, path: &str, written: &Written) -> Option<GoogleMaps> {

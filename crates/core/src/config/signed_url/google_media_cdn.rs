@@ -1,75 +1,94 @@
 //! `"format": "google-media-cdn"` from its written form.
 
+use serde::Deserialize;
+
 use super::Place;
 use super::google_cdn::WrittenScheme;
 use crate::config::Compiler;
-use crate::config::form::form;
-use crate::config::tree::Elsewhere;
+use crate::config::read::{Elsewhere, object};
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::crypto::public_key::KeyKind;
 use crate::signed_url::google::google_media_cdn::{GoogleMediaCdn, Keys, Mode};
 use crate::signed_url::parts::hmac_key::HmacHash;
 
-form! {
-    /// A token, or a signed request, of Google's Media CDN.
-    pub(in crate::config) struct Written {
-        #[serde(rename = "type")]
-        #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: Elsewhere,
-        #[serde(rename = "format")]
-        #[schemars(with = "String", extend("const" = "google-media-cdn"))]
-        _format: Elsewhere,
-        /// The ring that signs: public keys with ed25519, secrets with an HMAC.
-        secrets: String,
-        /// What a request must have. Default: tokens.
-        #[serde(default)]
-        mode: WrittenMode,
-        /// The signature. Default: ed25519.
-        #[serde(default)]
-        algorithm: Algorithm,
-        /// Must be true for hmac-sha1.
-        #[serde(default)]
-        allow_weak: bool,
-        /// Where it may stand. Default for tokens: the parameter edge-cache-token; for signatures:
-        /// the parameter Signature, with its others, the cookie Edge-Cache-Cookie and the segment
-        /// edge-cache-token of the path.
-        from: Option<Vec<Place>>,
-        /// The scheme of the URLs that are signed. Default: https.
-        #[serde(default)]
-        scheme: WrittenScheme,
-        /// How far ahead a token may end, such as 1d.
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        max_lifetime: String,
-        /// How far the signer's clock may be ahead. Default: 30s.
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        skew: Option<String>,
-    }
+/// A token, or a signed request, of Google's Media CDN.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub(in crate::config) struct Written {
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
+    _kind: Elsewhere,
+    #[serde(rename = "format")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "google-media-cdn")))]
+    _format: Elsewhere,
+    /// A cookie in exchange for a valid link. Default: none.
+    #[serde(default, rename = "exchange")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
+    _exchange: Elsewhere,
+    /// The ring that signs: public keys with ed25519, secrets with an HMAC.
+    secrets: String,
+    /// What a request must have. Default: tokens.
+    #[serde(default)]
+    mode: WrittenMode,
+    /// The signature. Default: ed25519.
+    #[serde(default)]
+    algorithm: Algorithm,
+    /// Must be true for hmac-sha1.
+    #[serde(default)]
+    allow_weak: bool,
+    /// Where it may stand. Default for tokens: the parameter edge-cache-token; for signatures:
+    /// the parameter Signature, with its others, the cookie Edge-Cache-Cookie and the segment
+    /// edge-cache-token of the path.
+    from: Option<Vec<Place>>,
+    /// The scheme of the URLs that are signed. Default: https.
+    #[serde(default)]
+    scheme: WrittenScheme,
+    /// How far ahead a token may end, such as 1d.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    max_lifetime: String,
+    /// How far the signer's clock may be ahead. Default: 30s.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    skew: Option<String>,
 }
 
-form! {
-    /// What a request must have.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    enum WrittenMode {
-        /// Fields joined by ~, as with REQUIRE_TOKENS.
-        #[default]
-        Tokens = "tokens",
-        /// Expires, KeyName and Signature, as with REQUIRE_SIGNATURES. ed25519 only.
-        Signatures = "signatures",
-    }
+object!(Written);
+
+/// What a request must have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+enum WrittenMode {
+    /// Fields joined by ~, as with REQUIRE_TOKENS.
+    #[default]
+    #[serde(rename = "tokens")]
+    Tokens,
+    /// Expires, KeyName and Signature, as with REQUIRE_SIGNATURES. ed25519 only.
+    #[serde(rename = "signatures")]
+    Signatures,
 }
 
-form! {
-    /// The signature of a token.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    enum Algorithm {
-        /// RFC 8032. The edge holds no secret.
-        #[default]
-        Ed25519 = "ed25519",
-        /// HMAC-SHA256.
-        HmacSha256 = "hmac-sha256",
-        /// Weak.
-        HmacSha1 = "hmac-sha1",
-    }
+/// The signature of a token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+enum Algorithm {
+    /// RFC 8032. The edge holds no secret.
+    #[default]
+    #[serde(rename = "ed25519")]
+    Ed25519,
+    /// HMAC-SHA256.
+    #[serde(rename = "hmac-sha256")]
+    HmacSha256,
+    /// Weak.
+    #[serde(rename = "hmac-sha1")]
+    HmacSha1,
 }
 
 /// Most public keys with which one token is tried: see [`crate::signed_url::checks::MAX_FAILED`].

@@ -1,8 +1,9 @@
 //! `"format": "http-signature"` from its written form.
 
+use serde::Deserialize;
+
 use super::{DEFAULT_SKEW, MAX_SKEW};
-use crate::config::form::form;
-use crate::config::tree::Elsewhere;
+use crate::config::read::{Elsewhere, object};
 use crate::config::{Compiler, member};
 use crate::signed_url::crypto::public_key::KeyKind;
 use crate::signed_url::standards::http_signature::{HttpSignature, Keys, MAX_MEMBERS};
@@ -11,68 +12,85 @@ use crate::time::Millis;
 /// A signature is of one request, and not of a link: a day is long.
 const MAX_AGE: Millis = Millis::from_secs(24 * 3600);
 
-form! {
-    /// A request that the client signs as RFC 9421 has it.
-    pub(in crate::config) struct Written {
-        #[serde(rename = "type")]
-        #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: Elsewhere,
-        #[serde(rename = "format")]
-        #[schemars(with = "String", extend("const" = "http-signature"))]
-        _format: Elsewhere,
-        /// The ring: secrets with hmac-sha256, public keys with ed25519. The id of an entry is
-        /// its `keyid`.
-        secrets: String,
-        /// How requests are signed.
-        algorithm: Algorithm,
-        /// The label of the signature to look at. Default: the only one.
-        #[schemars(extend("pattern" = "^[a-z*][a-z0-9_.*-]*$"))]
-        label: Option<String>,
-        /// What must be signed. Default: @method and @target-uri, which @authority, @path and
-        /// @query together also cover.
-        components: Option<Vec<String>>,
-        /// Whether content-digest must be signed where there may be a body. Default: true.
-        #[serde(default = "yes")]
-        content_digest: bool = yes(),
-        /// The `tag` that a signature must have. Default: none.
-        tag: Option<String>,
-        /// The scheme of the requests that are signed. Default: https.
-        #[serde(default)]
-        scheme: WrittenScheme,
-        /// How long after `created` a signature counts, such as 5m.
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        max_age: String,
-        /// How far the signer's clock may be ahead. Default: 30s.
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        skew: Option<String>,
-    }
+/// A request that the client signs as RFC 9421 has it.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub(in crate::config) struct Written {
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
+    _kind: Elsewhere,
+    #[serde(rename = "format")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "http-signature")))]
+    _format: Elsewhere,
+    /// A cookie in exchange for a valid link. Default: none.
+    #[serde(default, rename = "exchange")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
+    _exchange: Elsewhere,
+    /// The ring: secrets with hmac-sha256, public keys with ed25519. The id of an entry is
+    /// its `keyid`.
+    secrets: String,
+    /// How requests are signed.
+    algorithm: Algorithm,
+    /// The label of the signature to look at. Default: the only one.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[a-z*][a-z0-9_.*-]*$")))]
+    label: Option<String>,
+    /// What must be signed. Default: @method and @target-uri, which @authority, @path and
+    /// @query together also cover.
+    components: Option<Vec<String>>,
+    /// Whether content-digest must be signed where there may be a body. Default: true.
+    #[serde(default = "yes")]
+    content_digest: bool,
+    /// The `tag` that a signature must have. Default: none.
+    tag: Option<String>,
+    /// The scheme of the requests that are signed. Default: https.
+    #[serde(default)]
+    scheme: WrittenScheme,
+    /// How long after `created` a signature counts, such as 5m.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    max_age: String,
+    /// How far the signer's clock may be ahead. Default: 30s.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    skew: Option<String>,
 }
+
+object!(Written);
 
 fn yes() -> bool {
     true
 }
 
-form! {
-    /// How requests are signed.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    enum Algorithm {
-        /// HMAC-SHA256.
-        HmacSha256 = "hmac-sha256",
-        /// Ed25519.
-        Ed25519 = "ed25519",
-    }
+/// How requests are signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+enum Algorithm {
+    /// HMAC-SHA256.
+    #[serde(rename = "hmac-sha256")]
+    HmacSha256,
+    /// Ed25519.
+    #[serde(rename = "ed25519")]
+    Ed25519,
 }
 
-form! {
-    /// The scheme of a request.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    enum WrittenScheme {
-        /// With TLS.
-        #[default]
-        Https = "https",
-        /// Without.
-        Http = "http",
-    }
+/// The scheme of a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+enum WrittenScheme {
+    /// With TLS.
+    #[default]
+    #[serde(rename = "https")]
+    Https,
+    /// Without.
+    #[serde(rename = "http")]
+    Http,
 }
 
 impl Compiler<'_> {

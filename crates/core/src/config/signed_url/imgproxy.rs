@@ -1,51 +1,64 @@
 //! `"format": "imgproxy"` from its written form.
 
-use crate::config::form::form;
-use crate::config::tree::Elsewhere;
+use serde::Deserialize;
+
+use crate::config::read::{Elsewhere, object};
 use crate::config::{Compiler, Material, member};
 use crate::secret::mac::mac;
 use crate::signed_url::images::imgproxy::{Forward, Imgproxy};
 use hmac::Mac as _;
 
-form! {
-    /// A signed path of imgproxy.
-    pub(in crate::config) struct Written {
-        #[serde(rename = "type")]
-        #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: Elsewhere,
-        #[serde(rename = "format")]
-        #[schemars(with = "String", extend("const" = "imgproxy"))]
-        _format: Elsewhere,
-        /// The ring of keys. imgproxy's are hex: say so in the ring.
-        secrets: String,
-        /// The ring of salts: for the id of each key the salt of the same id.
-        salts: String,
-        /// The path in front of the signature, as IMGPROXY_PATH_PREFIX. Default: /.
-        #[schemars(extend("pattern" = "^/"))]
-        prefix: Option<String>,
-        /// What imgproxy sees in place of the signature. Default: keep.
-        #[serde(default)]
-        forward: WrittenForward,
-        /// How far ahead a link may end, such as 7d. With it every link must have the option
-        /// exp; without it one that has none never ends.
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        max_lifetime: Option<String>,
-        /// With max_lifetime: how far the signer's clock may be ahead. Default: 30s.
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        skew: Option<String>,
-    }
+/// A signed path of imgproxy.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub(in crate::config) struct Written {
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
+    _kind: Elsewhere,
+    #[serde(rename = "format")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "imgproxy")))]
+    _format: Elsewhere,
+    /// A cookie in exchange for a valid link. Default: none.
+    #[serde(default, rename = "exchange")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
+    _exchange: Elsewhere,
+    /// The ring of keys. imgproxy's are hex: say so in the ring.
+    secrets: String,
+    /// The ring of salts: for the id of each key the salt of the same id.
+    salts: String,
+    /// The path in front of the signature, as IMGPROXY_PATH_PREFIX. Default: /.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^/")))]
+    prefix: Option<String>,
+    /// What imgproxy sees in place of the signature. Default: keep.
+    #[serde(default)]
+    forward: WrittenForward,
+    /// How far ahead a link may end, such as 7d. With it every link must have the option
+    /// exp; without it one that has none never ends.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    max_lifetime: Option<String>,
+    /// With max_lifetime: how far the signer's clock may be ahead. Default: 30s.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    skew: Option<String>,
 }
 
-form! {
-    /// What the program behind sees in place of the signature.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    pub(super) enum WrittenForward {
-        /// The signature, which it checks itself.
-        #[default]
-        Keep = "keep",
-        /// The word unsafe, where it checks none.
-        Unsafe = "unsafe",
-    }
+object!(Written);
+
+/// What the program behind sees in place of the signature.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+pub(super) enum WrittenForward {
+    /// The signature, which it checks itself.
+    #[default]
+    #[serde(rename = "keep")]
+    Keep,
+    /// The word unsafe, where it checks none.
+    #[serde(rename = "unsafe")]
+    Unsafe,
 }
 
 impl WrittenForward {

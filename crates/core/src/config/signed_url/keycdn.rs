@@ -1,49 +1,62 @@
 //! `"format": "keycdn"` from its written form.
 
+use serde::Deserialize;
+
 use crate::config::Compiler;
-use crate::config::form::form;
-use crate::config::tree::Elsewhere;
+use crate::config::read::{Elsewhere, object};
 use crate::signed_url::cdn::keycdn::{Keycdn, Kind};
 
-form! {
-    /// A link of KeyCDN's secure token: a plain MD5.
-    pub(in crate::config) struct Written {
-        #[serde(rename = "type")]
-        #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: Elsewhere,
-        #[serde(rename = "format")]
-        #[schemars(with = "String", extend("const" = "keycdn"))]
-        _format: Elsewhere,
-        /// The ring that signs the links.
-        secrets: String,
-        /// Must be true: the format is a plain MD5 of link and secret.
-        #[serde(default)]
-        allow_weak: bool,
-        /// What kind of link it is. Default: access.
-        #[serde(default)]
-        mode: Mode,
-        /// With `mode: access`: how far ahead a link may end, such as 7d.
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        max_lifetime: Option<String>,
-        /// How far the signer's clock may be ahead. Default: 30s.
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        skew: Option<String>,
-        /// With `mode: access`: let pass other parameters, which nothing signs. Default: false.
-        #[serde(default)]
-        allow_unsigned_query: bool,
-    }
+/// A link of KeyCDN's secure token: a plain MD5.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub(in crate::config) struct Written {
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
+    _kind: Elsewhere,
+    #[serde(rename = "format")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "keycdn")))]
+    _format: Elsewhere,
+    /// A cookie in exchange for a valid link. Default: none.
+    #[serde(default, rename = "exchange")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
+    _exchange: Elsewhere,
+    /// The ring that signs the links.
+    secrets: String,
+    /// Must be true: the format is a plain MD5 of link and secret.
+    #[serde(default)]
+    allow_weak: bool,
+    /// What kind of link it is. Default: access.
+    #[serde(default)]
+    mode: Mode,
+    /// With `mode: access`: how far ahead a link may end, such as 7d.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    max_lifetime: Option<String>,
+    /// How far the signer's clock may be ahead. Default: 30s.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    skew: Option<String>,
+    /// With `mode: access`: let pass other parameters, which nothing signs. Default: false.
+    #[serde(default)]
+    allow_unsigned_query: bool,
 }
 
-form! {
-    /// KeyCDN's two kinds of secure token.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    enum Mode {
-        /// Access control: the path, until an end.
-        #[default]
-        Access = "access",
-        /// Image processing: path and query, for ever.
-        Image = "image",
-    }
+object!(Written);
+
+/// KeyCDN's two kinds of secure token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+enum Mode {
+    /// Access control: the path, until an end.
+    #[default]
+    #[serde(rename = "access")]
+    Access,
+    /// Image processing: path and query, for ever.
+    #[serde(rename = "image")]
+    Image,
 }
 
 impl Compiler<'_> {

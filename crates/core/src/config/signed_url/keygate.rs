@@ -1,56 +1,69 @@
 //! `"format": "keygate"` from its written form.
 
+use serde::Deserialize;
+
 use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW, Place};
-use crate::config::form::form;
-use crate::config::tree::Elsewhere;
+use crate::config::read::{Elsewhere, object};
 use crate::config::{Compiler, item, member};
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::crypto::public_key::KeyKind;
 use crate::signed_url::keygate::{Keygate, Keys, ParameterName};
 use crate::signed_url::parts::mac_key::MacKey;
 
-form! {
-    /// A link that the application signs, in Keygate's own format.
-    pub(in crate::config) struct Written {
-        #[serde(rename = "type")]
-        #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: Elsewhere,
-        #[serde(rename = "format")]
-        #[schemars(with = "String", extend("const" = "keygate"))]
-        _format: Elsewhere,
-        /// The ring that signs the links: secrets of 16 bytes at least, or public keys.
-        secrets: String,
-        /// How the links are signed. Default: HS256.
-        #[serde(default)]
-        algorithm: Algorithm,
-        /// Where a token may stand. Default: the query parameter kg.
-        #[schemars(length(min = 1))]
-        from: Option<Vec<Place>>,
-        /// How far ahead a link may end, such as 7d.
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        max_lifetime: String,
-        /// How far the signer's clock may be ahead. Default: 30s.
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        skew: Option<String>,
-        /// The parameters that a link may leave unsigned: names, or beginnings and *, such as utm_*.
-        #[serde(default)]
-        query_ignore: Vec<String>,
-        /// If given: no other parameter may stand in the query, but for the token and those of
-        /// query_ignore.
-        query_allow: Option<Vec<String>>,
-    }
+/// A link that the application signs, in Keygate's own format.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub(in crate::config) struct Written {
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
+    _kind: Elsewhere,
+    #[serde(rename = "format")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "keygate")))]
+    _format: Elsewhere,
+    /// A cookie in exchange for a valid link. Default: none.
+    #[serde(default, rename = "exchange")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
+    _exchange: Elsewhere,
+    /// The ring that signs the links: secrets of 16 bytes at least, or public keys.
+    secrets: String,
+    /// How the links are signed. Default: HS256.
+    #[serde(default)]
+    algorithm: Algorithm,
+    /// Where a token may stand. Default: the query parameter kg.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+    from: Option<Vec<Place>>,
+    /// How far ahead a link may end, such as 7d.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    max_lifetime: String,
+    /// How far the signer's clock may be ahead. Default: 30s.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    skew: Option<String>,
+    /// The parameters that a link may leave unsigned: names, or beginnings and *, such as utm_*.
+    #[serde(default)]
+    query_ignore: Vec<String>,
+    /// If given: no other parameter may stand in the query, but for the token and those of
+    /// query_ignore.
+    query_allow: Option<Vec<String>>,
 }
 
-form! {
-    /// How links are signed.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    enum Algorithm {
-        /// HMAC-SHA256.
-        #[default]
-        Hs256 = "HS256",
-        /// Ed25519: the ring has public keys.
-        EdDsa = "EdDSA",
-    }
+object!(Written);
+
+/// How links are signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+enum Algorithm {
+    /// HMAC-SHA256.
+    #[default]
+    #[serde(rename = "HS256")]
+    Hs256,
+    /// Ed25519: the ring has public keys.
+    #[serde(rename = "EdDSA")]
+    EdDsa,
 }
 
 impl Compiler<'_> {

@@ -41,8 +41,10 @@ mod thumbor;
 #[cfg(feature = "formats-standards")]
 mod uri_signing;
 
-use super::form::form;
-use super::tree::Tree;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::written::ProviderType;
 use super::{Compiler, item, member};
 use crate::secret::{RingEntry, Secret};
 use crate::signed_url::carrier::Carrier;
@@ -81,28 +83,26 @@ macro_rules! formats {
             $($(#[$gate])? $Variant($module::Written),)*
         }
 
-        #[cfg(test)]
-        pub(super) fn agree(values: &mut super::tests::Values) {
-            values.agree::<cloudflare::LinkHeaders>();
-            values.agree::<exchange::Written>();
-            $($(#[$gate])? values.agree::<$module::Written>();)*
-        }
-
         impl Compiler<'_> {
             pub(super) fn signed_url(
                 &mut self,
                 path: &str,
                 format: &str,
-                text: &Tree,
+                text: &RawValue,
+                head: &ProviderType<'_>,
             ) -> Option<SignedUrl> {
                 // The one member that every format has, and none reads.
-                let exchanges = text.members().filter(|(name, _)| *name == "exchange");
-                if exchanges.count() > 1 {
-                    self.wrong(&format!("{path}.exchange"), "stands twice");
-                }
-                let exchange = text.get("exchange").map(|it| self.exchange(path, it));
-                let ring = text.get("secrets").and_then(Tree::text).map(str::to_owned);
-                let text = &text.without("exchange");
+                let exchange = match head.exchanges.as_slice() {
+                    [] => None,
+                    [exchange] => Some(self.exchange(path, exchange)),
+                    [first, ..] => {
+                        self.wrong(&format!("{path}.exchange"), "stands twice");
+                        let _ = self.exchange(path, first);
+                        return None;
+                    }
+                };
+                let ring: Option<String> =
+                    head.secrets.and_then(|it| serde_json::from_str(it.get()).ok());
                 let format = match format {
                     $($(#[$gate])? $name => {
                         let written = self.part(path, text)?;
@@ -161,19 +161,26 @@ formats! {
     "uri-signing" => uri_signing, UriSigning;
 }
 
-form! {
-    /// A place in which a token may stand.
-    #[derive(Clone, Debug, PartialEq, Eq)]
-    enum Place {
-        /// A parameter of the query.
-        Query(String) = "query",
-        /// A header of this name with nothing but the token.
-        Header(String) = "header",
-        /// A cookie of this name.
-        Cookie(String) = "cookie",
-        /// A segment of the path, /NAME=TOKEN/, which relative links keep.
-        Path(String) = "path",
-    }
+/// A place in which a token may stand.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+enum Place {
+    /// A parameter of the query.
+    #[serde(rename = "query")]
+    Query(String),
+    /// A header of this name with nothing but the token.
+    #[serde(rename = "header")]
+    Header(String),
+    /// A cookie of this name.
+    #[serde(rename = "cookie")]
+    Cookie(String),
+    /// A segment of the path, /NAME=TOKEN/, which relative links keep.
+    #[serde(rename = "path")]
+    Path(String),
 }
 
 impl Compiler<'_> {

@@ -1,63 +1,76 @@
 //! `"format": "nginx"` from its written form.
 
-use crate::config::form::form;
-use crate::config::tree::Elsewhere;
+use serde::Deserialize;
+
+use crate::config::read::{Elsewhere, object};
 use crate::config::{Compiler, member};
 use crate::signed_url::cdn::nginx::{Mode, Nginx, Template};
 
-form! {
-    /// A link of nginx's secure_link module: a plain MD5.
-    pub(in crate::config) struct Written {
-        #[serde(rename = "type")]
-        #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: Elsewhere,
-        #[serde(rename = "format")]
-        #[schemars(with = "String", extend("const" = "nginx"))]
-        _format: Elsewhere,
-        /// The ring that signs the links.
-        secrets: String,
-        /// Must be true: the format is a plain MD5 of link and secret.
-        #[serde(default)]
-        allow_weak: bool,
-        /// Which of nginx's directives. Default: secure_link.
-        #[serde(default)]
-        mode: Directive,
-        /// With `mode: secure_link`: the value of secure_link_md5, with $secret in place of the
-        /// secret itself, such as "$secure_link_expires$uri $remote_addr $secret".
-        template: Option<String>,
-        /// With `mode: secure_link`: the query parameter with the sum. Default: md5.
-        #[schemars(extend("pattern" = "^[A-Za-z0-9._~-]+$"))]
-        md5: Option<String>,
-        /// With $secure_link_expires: the query parameter with the end. Default: expires.
-        #[schemars(extend("pattern" = "^[A-Za-z0-9._~-]+$"))]
-        expires: Option<String>,
-        /// With $secure_link_expires: how far ahead a link may end, such as 7d.
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        max_lifetime: Option<String>,
-        /// How far the signer's clock may be ahead. Default: 30s.
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        skew: Option<String>,
-        /// With `mode: secure_link`: let pass parameters that the template does not sign.
-        /// Default: false.
-        #[serde(default)]
-        allow_unsigned_query: bool,
-        /// With `mode: secure_link_secret`: the path in front of the segment with the sum,
-        /// such as "/p/".
-        #[schemars(extend("pattern" = "^/"))]
-        prefix: Option<String>,
-    }
+/// A link of nginx's secure_link module: a plain MD5.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub(in crate::config) struct Written {
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
+    _kind: Elsewhere,
+    #[serde(rename = "format")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "nginx")))]
+    _format: Elsewhere,
+    /// A cookie in exchange for a valid link. Default: none.
+    #[serde(default, rename = "exchange")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
+    _exchange: Elsewhere,
+    /// The ring that signs the links.
+    secrets: String,
+    /// Must be true: the format is a plain MD5 of link and secret.
+    #[serde(default)]
+    allow_weak: bool,
+    /// Which of nginx's directives. Default: secure_link.
+    #[serde(default)]
+    mode: Directive,
+    /// With `mode: secure_link`: the value of secure_link_md5, with $secret in place of the
+    /// secret itself, such as "$secure_link_expires$uri $remote_addr $secret".
+    template: Option<String>,
+    /// With `mode: secure_link`: the query parameter with the sum. Default: md5.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._~-]+$")))]
+    md5: Option<String>,
+    /// With $secure_link_expires: the query parameter with the end. Default: expires.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._~-]+$")))]
+    expires: Option<String>,
+    /// With $secure_link_expires: how far ahead a link may end, such as 7d.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    max_lifetime: Option<String>,
+    /// How far the signer's clock may be ahead. Default: 30s.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    skew: Option<String>,
+    /// With `mode: secure_link`: let pass parameters that the template does not sign.
+    /// Default: false.
+    #[serde(default)]
+    allow_unsigned_query: bool,
+    /// With `mode: secure_link_secret`: the path in front of the segment with the sum,
+    /// such as "/p/".
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^/")))]
+    prefix: Option<String>,
 }
 
-form! {
-    /// nginx's directives.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    enum Directive {
-        /// secure_link and secure_link_md5: a parameter.
-        #[default]
-        SecureLink = "secure_link",
-        /// secure_link_secret: a segment of the path. Such links never end.
-        SecureLinkSecret = "secure_link_secret",
-    }
+object!(Written);
+
+/// nginx's directives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+enum Directive {
+    /// secure_link and secure_link_md5: a parameter.
+    #[default]
+    #[serde(rename = "secure_link")]
+    SecureLink,
+    /// secure_link_secret: a segment of the path. Such links never end.
+    #[serde(rename = "secure_link_secret")]
+    SecureLinkSecret,
 }
 
 impl Compiler<'_> {

@@ -1,36 +1,44 @@
 //! `"format": "s3"` from its written form.
 
+use serde::Deserialize;
+
 use super::{DEFAULT_SKEW, MAX_SKEW};
-use crate::config::form::form;
-use crate::config::tree::Elsewhere;
+use crate::config::read::{Elsewhere, object};
 use crate::config::{Compiler, member};
 use crate::signed_url::storage::s3::{MAX_EXPIRES, S3};
 
-form! {
-    /// A presigned URL of S3: AWS Signature Version 4 in the query.
-    pub(in crate::config) struct Written {
-        #[serde(rename = "type")]
-        #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: Elsewhere,
-        #[serde(rename = "format")]
-        #[schemars(with = "String", extend("const" = "s3"))]
-        _format: Elsewhere,
-        /// The ring of secret access keys; the id of each is its access key id.
-        secrets: String,
-        /// The region of the credentials, such as us-east-1.
-        region: String,
-        /// The service of the credentials. Default: s3.
-        service: Option<String>,
-        /// The methods that a link may be for. Default: GET and HEAD.
-        methods: Option<Vec<String>>,
-        /// How long a link may live, at most 7d. Default: 7d.
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        max_lifetime: Option<String>,
-        /// How far the signer's clock may be ahead. Default: 30s.
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        skew: Option<String>,
-    }
+/// A presigned URL of S3: AWS Signature Version 4 in the query.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub(in crate::config) struct Written {
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
+    _kind: Elsewhere,
+    #[serde(rename = "format")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "s3")))]
+    _format: Elsewhere,
+    /// A cookie in exchange for a valid link. Default: none.
+    #[serde(default, rename = "exchange")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
+    _exchange: Elsewhere,
+    /// The ring of secret access keys; the id of each is its access key id.
+    secrets: String,
+    /// The region of the credentials, such as us-east-1.
+    region: String,
+    /// The service of the credentials. Default: s3.
+    service: Option<String>,
+    /// The methods that a link may be for. Default: GET and HEAD.
+    methods: Option<Vec<String>>,
+    /// How long a link may live, at most 7d. Default: 7d.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    max_lifetime: Option<String>,
+    /// How far the signer's clock may be ahead. Default: 30s.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    skew: Option<String>,
 }
+
+object!(Written);
 
 /// Methods that S3 has.
 const METHODS: [&str; 5] = ["GET", "HEAD", "PUT", "POST", "DELETE"];

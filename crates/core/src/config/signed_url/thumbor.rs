@@ -1,31 +1,39 @@
 //! `"format": "thumbor"` from its written form.
 
+use serde::Deserialize;
+
 use super::imgproxy::WrittenForward;
 use crate::config::Compiler;
-use crate::config::form::form;
-use crate::config::tree::Elsewhere;
+use crate::config::read::{Elsewhere, object};
 use crate::signed_url::images::thumbor::Thumbor;
 use crate::signed_url::parts::hmac_key::HmacHash;
 
-form! {
-    /// A signed path of thumbor. It never ends.
-    pub(in crate::config) struct Written {
-        #[serde(rename = "type")]
-        #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: Elsewhere,
-        #[serde(rename = "format")]
-        #[schemars(with = "String", extend("const" = "thumbor"))]
-        _format: Elsewhere,
-        /// The ring of SECURITY_KEYs.
-        secrets: String,
-        /// The path in front of the signature. Default: /.
-        #[schemars(extend("pattern" = "^/"))]
-        prefix: Option<String>,
-        /// What thumbor sees in place of the signature. Default: keep.
-        #[serde(default)]
-        forward: WrittenForward,
-    }
+/// A signed path of thumbor. It never ends.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub(in crate::config) struct Written {
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
+    _kind: Elsewhere,
+    #[serde(rename = "format")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "thumbor")))]
+    _format: Elsewhere,
+    /// A cookie in exchange for a valid link. Default: none.
+    #[serde(default, rename = "exchange")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
+    _exchange: Elsewhere,
+    /// The ring of SECURITY_KEYs.
+    secrets: String,
+    /// The path in front of the signature. Default: /.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^/")))]
+    prefix: Option<String>,
+    /// What thumbor sees in place of the signature. Default: keep.
+    #[serde(default)]
+    forward: WrittenForward,
 }
+
+object!(Written);
 
 impl Compiler<'_> {
     pub(super) fn thumbor(&mut self, path: &str, written: &Written) -> Option<Thumbor> {

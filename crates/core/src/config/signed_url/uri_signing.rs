@@ -1,108 +1,134 @@
 //! `"format": "uri-signing"` from its written form.
 
+use serde::Deserialize;
+
 use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
-use crate::config::form::form;
-use crate::config::tree::Elsewhere;
+use crate::config::read::{Elsewhere, object};
 use crate::config::{Compiler, member};
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::crypto::public_key::KeyKind;
 use crate::signed_url::standards::uri_signing::{Ignores, Keys, UriSigning};
 
-form! {
-    /// A link that carries a JWT as RFC 9246 has it.
-    pub(in crate::config) struct Written {
-        #[serde(rename = "type")]
-        #[schemars(with = "String", extend("const" = "signed_url"))]
-        _kind: Elsewhere,
-        #[serde(rename = "format")]
-        #[schemars(with = "String", extend("const" = "uri-signing"))]
-        _format: Elsewhere,
-        /// The ring: secrets with HS256, public keys otherwise. The id of an entry is its `kid`.
-        secrets: String,
-        /// How tokens are signed.
-        algorithm: Algorithm,
-        /// Where a token may stand. Default: query.
-        #[schemars(length(min = 1))]
-        from: Option<Vec<WrittenCarrier>>,
-        /// What the token is called there. Default: URISigningPackage.
-        #[serde(default = "package")]
-        #[schemars(extend("pattern" = "^[A-Za-z0-9._~-]+$"))]
-        name: String = package(),
-        /// The scheme of the URIs that are signed. Default: https.
-        #[serde(default)]
-        scheme: WrittenScheme,
-        /// Whose tokens count (iss). Default: those that name nobody.
-        #[serde(default)]
-        issuers: Vec<String>,
-        /// For whom a token may be (aud). Default: those for nobody in particular.
-        #[serde(default)]
-        audience: Vec<String>,
-        /// How far ahead a token may end, such as 7d.
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        max_lifetime: String,
-        /// How far the signer's clock may be ahead. Default: 30s.
-        #[schemars(extend("pattern" = "^\\s*[0-9]"))]
-        skew: Option<String>,
-        /// Whether a token without cdniuc counts, which opens all that the rule matches.
-        /// Default: false.
-        #[serde(default)]
-        allow_any_uri: bool,
-        /// Whether a token that asks to be used once (jti) counts, as often as it comes.
-        /// Default: false.
-        #[serde(default)]
-        ignore_jti: bool,
-        /// Whether a token that asks to be renewed (cdnistt, cdniets, cdnistd) counts, and is
-        /// not renewed. Default: false.
-        #[serde(default)]
-        ignore_renewal: bool,
-        /// Names of other claims that are not looked at.
-        #[serde(default)]
-        ignore_claims: Vec<String>,
-    }
+/// A link that carries a JWT as RFC 9246 has it.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub(in crate::config) struct Written {
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
+    _kind: Elsewhere,
+    #[serde(rename = "format")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "uri-signing")))]
+    _format: Elsewhere,
+    /// A cookie in exchange for a valid link. Default: none.
+    #[serde(default, rename = "exchange")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
+    _exchange: Elsewhere,
+    /// The ring: secrets with HS256, public keys otherwise. The id of an entry is its `kid`.
+    secrets: String,
+    /// How tokens are signed.
+    algorithm: Algorithm,
+    /// Where a token may stand. Default: query.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+    from: Option<Vec<WrittenCarrier>>,
+    /// What the token is called there. Default: URISigningPackage.
+    #[serde(default = "package")]
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._~-]+$")))]
+    name: String,
+    /// The scheme of the URIs that are signed. Default: https.
+    #[serde(default)]
+    scheme: WrittenScheme,
+    /// Whose tokens count (iss). Default: those that name nobody.
+    #[serde(default)]
+    issuers: Vec<String>,
+    /// For whom a token may be (aud). Default: those for nobody in particular.
+    #[serde(default)]
+    audience: Vec<String>,
+    /// How far ahead a token may end, such as 7d.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    max_lifetime: String,
+    /// How far the signer's clock may be ahead. Default: 30s.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+    skew: Option<String>,
+    /// Whether a token without cdniuc counts, which opens all that the rule matches.
+    /// Default: false.
+    #[serde(default)]
+    allow_any_uri: bool,
+    /// Whether a token that asks to be used once (jti) counts, as often as it comes.
+    /// Default: false.
+    #[serde(default)]
+    ignore_jti: bool,
+    /// Whether a token that asks to be renewed (cdnistt, cdniets, cdnistd) counts, and is
+    /// not renewed. Default: false.
+    #[serde(default)]
+    ignore_renewal: bool,
+    /// Names of other claims that are not looked at.
+    #[serde(default)]
+    ignore_claims: Vec<String>,
 }
+
+object!(Written);
 
 fn package() -> String {
     "URISigningPackage".to_owned()
 }
 
-form! {
-    /// How tokens are signed.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    enum Algorithm {
-        /// HMAC-SHA256.
-        Hs256 = "HS256",
-        /// ECDSA on P-256 with SHA-256.
-        Es256 = "ES256",
-        /// Ed25519.
-        EdDsa = "EdDSA",
-    }
+/// How tokens are signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+enum Algorithm {
+    /// HMAC-SHA256.
+    #[serde(rename = "HS256")]
+    Hs256,
+    /// ECDSA on P-256 with SHA-256.
+    #[serde(rename = "ES256")]
+    Es256,
+    /// Ed25519.
+    #[serde(rename = "EdDSA")]
+    EdDsa,
 }
 
-form! {
-    /// Where a token may stand.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    enum WrittenCarrier {
-        /// A parameter of the query, anywhere.
-        Query = "query",
-        /// A cookie.
-        Cookie = "cookie",
-        /// A segment of the path, /NAME=TOKEN/, which relative links keep.
-        Path = "path",
-        /// A parameter of a segment of the path, /a.ts;NAME=TOKEN.
-        PathParameter = "path_parameter",
-    }
+/// Where a token may stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+enum WrittenCarrier {
+    /// A parameter of the query, anywhere.
+    #[serde(rename = "query")]
+    Query,
+    /// A cookie.
+    #[serde(rename = "cookie")]
+    Cookie,
+    /// A segment of the path, /NAME=TOKEN/, which relative links keep.
+    #[serde(rename = "path")]
+    Path,
+    /// A parameter of a segment of the path, /a.ts;NAME=TOKEN.
+    #[serde(rename = "path_parameter")]
+    PathParameter,
 }
 
-form! {
-    /// The scheme of a URI.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    enum WrittenScheme {
-        /// With TLS.
-        #[default]
-        Https = "https",
-        /// Without.
-        Http = "http",
-    }
+/// The scheme of a URI.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+enum WrittenScheme {
+    /// With TLS.
+    #[default]
+    #[serde(rename = "https")]
+    Https,
+    /// Without.
+    #[serde(rename = "http")]
+    Http,
 }
 
 impl Compiler<'_> {

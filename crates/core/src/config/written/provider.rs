@@ -1,80 +1,114 @@
 //! Providers as they are written.
 
-use crate::config::form::form;
-use crate::config::tree::{Elsewhere, Error, Read, Shape, Start, Tree};
+use std::fmt;
 
-/// Only the discriminator of a provider; everything else is read by its own type.
+use serde::Deserialize;
+use serde::de::{self, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::config::read::{Elsewhere, object};
+
+/// What says by which type the rest of a provider is read, and what all links have.
 #[derive(Debug)]
-#[cfg_attr(test, derive(serde::Deserialize))]
-pub struct ProviderType {
-    #[cfg_attr(test, serde(rename = "type"))]
+pub struct ProviderType<'a> {
     pub kind: String,
     pub format: Option<String>,
+    /// The ring; of another type if it is wrong, which its own type tells.
+    pub secrets: Option<&'a RawValue>,
+    /// Each that is given.
+    pub exchanges: Vec<&'a RawValue>,
 }
 
-impl Read for ProviderType {
-    fn read(&mut self, tree: &Tree) -> Result<(), Error> {
-        static SHAPE: Shape = Shape {
-            expected: "struct ProviderType",
-            names: &["type", "format"],
-            needed: &[true, false],
-            is_open: true,
-        };
-        tree.fields(&SHAPE, &mut [&mut self.kind, &mut self.format])
-    }
-}
+impl<'de: 'a, 'a> Deserialize<'de> for ProviderType<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Head;
 
-impl Start for ProviderType {
-    fn start() -> Self {
-        Self {
-            kind: String::new(),
-            format: None,
+        impl<'de> Visitor<'de> for Head {
+            type Value = ProviderType<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+                let (mut kind, mut format) = (None, None);
+                let (mut secrets, mut exchanges) = (None, Vec::new());
+                while let Some(name) = map.next_key::<String>()? {
+                    match name.as_str() {
+                        "type" if kind.is_some() => return Err(de::Error::duplicate_field("type")),
+                        "type" => kind = Some(map.next_value()?),
+                        "format" if format.is_some() => {
+                            return Err(de::Error::duplicate_field("format"));
+                        }
+                        "format" => format = Some(map.next_value()?),
+                        "secrets" => secrets = Some(map.next_value()?),
+                        "exchange" => exchanges.push(map.next_value()?),
+                        _ => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(ProviderType {
+                    kind: kind.ok_or_else(|| de::Error::missing_field("type"))?,
+                    format: format.flatten(),
+                    secrets,
+                    exchanges,
+                })
+            }
         }
+
+        deserializer.deserialize_map(Head)
     }
 }
 
-form! {
-    /// A personal key that the key service issued.
-    pub struct AppKeyProvider {
-        #[serde(rename = "type")]
-        #[schemars(with = "String", extend("const" = "app_key"))]
-        _kind: Elsewhere,
-        /// The ring of master secrets that make the keys, 32 bytes at least each.
-        pub secrets: String,
-        /// The word in front of each key. Default: kg.
-        #[serde(default = "default_prefix")]
-        #[schemars(extend("pattern" = "^[a-z0-9]{1,16}$"))]
-        pub prefix: String = default_prefix(),
-        /// Which keys are taken: those that the key service made, and those that were imported
-        /// into it. Default: native.
-        #[serde(default = "default_accept")]
-        #[schemars(length(min = 1))]
-        pub accept: Vec<KeyForm> = default_accept(),
-        /// Where a key may stand. Default: bearer.
-        #[serde(default = "default_from")]
-        #[schemars(length(min = 1))]
-        pub from: Vec<Carrier> = default_from(),
-        /// Whether a 401 asks browsers for user name and password too. Default: false.
-        #[serde(default)]
-        pub challenge_basic: bool,
-        /// With a key in the query: the pages from which it may come.
-        pub query_referrers: Option<Vec<String>>,
-        /// What becomes of a genuine key while the key service is away. Default: deny.
-        #[serde(default)]
-        pub outage: Outage,
-    }
+/// A personal key that the key service issued.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub struct AppKeyProvider {
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "app_key")))]
+    _kind: Elsewhere,
+    /// The ring of master secrets that make the keys, 32 bytes at least each.
+    pub secrets: String,
+    /// The word in front of each key. Default: kg.
+    #[serde(default = "default_prefix")]
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[a-z0-9]{1,16}$")))]
+    pub prefix: String,
+    /// Which keys are taken: those that the key service made, and those that were imported
+    /// into it. Default: native.
+    #[serde(default = "default_accept")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+    pub accept: Vec<KeyForm>,
+    /// Where a key may stand. Default: bearer.
+    #[serde(default = "default_from")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+    pub from: Vec<Carrier>,
+    /// Whether a 401 asks browsers for user name and password too. Default: false.
+    #[serde(default)]
+    pub challenge_basic: bool,
+    /// With a key in the query: the pages from which it may come.
+    pub query_referrers: Option<Vec<String>>,
+    /// What becomes of a genuine key while the key service is away. Default: deny.
+    #[serde(default)]
+    pub outage: Outage,
 }
 
-form! {
-    /// What becomes of a genuine key while the key service is away.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    pub enum Outage {
-        /// It is refused.
-        #[default]
-        Deny = "deny",
-        /// It passes, also one that was revoked if the proxy does not remember it.
-        Allow = "allow",
-    }
+object!(AppKeyProvider);
+
+/// What becomes of a genuine key while the key service is away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+pub enum Outage {
+    /// It is refused.
+    #[default]
+    #[serde(rename = "deny")]
+    Deny,
+    /// It passes, also one that was revoked if the proxy does not remember it.
+    #[serde(rename = "allow")]
+    Allow,
 }
 
 impl From<Outage> for crate::decision::provider::Outage {
@@ -98,30 +132,43 @@ fn default_from() -> Vec<Carrier> {
     vec![Carrier::Bearer]
 }
 
-form! {
-    /// Where a key comes from.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum KeyForm {
-        /// The key service made it: a forged one is recognised at once.
-        Native = "native",
-        /// It was imported, and may be any text: an unknown one has to be asked about.
-        Opaque = "opaque",
-    }
+/// Where a key comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+pub enum KeyForm {
+    /// The key service made it: a forged one is recognised at once.
+    #[serde(rename = "native")]
+    Native,
+    /// It was imported, and may be any text: an unknown one has to be asked about.
+    #[serde(rename = "opaque")]
+    Opaque,
 }
 
-form! {
-    /// A place in which a key may stand.
-    #[derive(Clone, Debug, PartialEq, Eq)]
-    pub enum Carrier {
-        /// `Authorization: Bearer KEY`.
-        Bearer = "bearer",
-        /// `Authorization: Basic`, with the account as user name and the key as password.
-        Basic = "basic",
-        /// A header of this name with nothing but the key.
-        Header(String) = "header",
-        /// A cookie of this name.
-        Cookie(String) = "cookie",
-        /// A parameter of the query; needs `query_referrers`.
-        Query(String) = "query",
-    }
+/// A place in which a key may stand.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+pub enum Carrier {
+    /// `Authorization: Bearer KEY`.
+    #[serde(rename = "bearer")]
+    Bearer,
+    /// `Authorization: Basic`, with the account as user name and the key as password.
+    #[serde(rename = "basic")]
+    Basic,
+    /// A header of this name with nothing but the key.
+    #[serde(rename = "header")]
+    Header(String),
+    /// A cookie of this name.
+    #[serde(rename = "cookie")]
+    Cookie(String),
+    /// A parameter of the query; needs `query_referrers`.
+    #[serde(rename = "query")]
+    Query(String),
 }

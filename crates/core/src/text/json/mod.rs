@@ -14,8 +14,6 @@ const MAX_DEPTH: usize = 127;
 pub struct Value<'a> {
     /// As it was written.
     pub raw: &'a str,
-    /// The offset of its first byte in the text.
-    pub(crate) start: usize,
     pub(crate) kind: Kind<'a>,
 }
 
@@ -34,27 +32,10 @@ pub type Members<'a> = Vec<(String, Value<'a>)>;
 impl<'a> Value<'a> {
     /// Reads a text that holds one value and nothing else. `None` for anything else.
     pub fn parse(text: &'a [u8]) -> Option<Self> {
-        Self::read(text).ok()
-    }
-
-    /// The same.
-    ///
-    /// # Errors
-    /// [`Fault`] with the place at which it is no JSON.
-    pub(crate) fn read(text: &'a [u8]) -> Result<Self, Fault> {
-        let whole = std::str::from_utf8(text).map_err(|error| Fault {
-            what: "invalid unicode code point",
-            at: error.valid_up_to(),
-            path: String::new(),
-        })?;
         let mut parser = Parser {
-            length: whole.len(),
-            rest: whole,
-            fault: None,
+            rest: std::str::from_utf8(text).ok()?,
         };
-        let value = parser.whole();
-        // Whatever gives no value notes why.
-        value.ok_or_else(|| parser.fault.unwrap_or_default())
+        parser.whole()
     }
 
     /// A text.
@@ -139,37 +120,8 @@ fn pick<'a>(
     Some(())
 }
 
-/// Why a text is no JSON.
-#[derive(Debug, Default)]
-pub(crate) struct Fault {
-    pub what: &'static str,
-    /// The offset behind the byte that does not fit, or that of the end.
-    pub at: usize,
-    /// The path of the value in which it is, such as `rules[2].match`.
-    pub path: String,
-}
-
-impl Fault {
-    #[cold]
-    fn within(&mut self, step: &str) {
-        self.path = below(step, &self.path);
-    }
-}
-
-/// The path of what is at `path` in a member, or in an item `[0]`.
-#[cold]
-pub(crate) fn below(step: &str, path: &str) -> String {
-    let separator = match path.bytes().next() {
-        None | Some(b'[') => "",
-        Some(_) => ".",
-    };
-    format!("{step}{separator}{path}")
-}
-
 struct Parser<'a> {
-    length: usize,
     rest: &'a str,
-    fault: Option<Fault>,
 }
 
 impl<'a> Parser<'a> {
@@ -178,7 +130,7 @@ impl<'a> Parser<'a> {
         self.skip_blanks();
         match self.rest.is_empty() {
             true => Some(value),
-            false => self.stop("trailing characters"),
+            false => None,
         }
     }
 
@@ -186,10 +138,10 @@ impl<'a> Parser<'a> {
         self.skip_blanks();
         let start = self.rest;
         let Some(first) = start.bytes().next() else {
-            return self.stop("EOF while parsing a value");
+            return None;
         };
         if depth >= MAX_DEPTH && matches!(first, b'{' | b'[') {
-            return self.stop("recursion limit exceeded");
+            return None;
         }
         let kind = match first {
             b'{' => Kind::Object(self.members(depth)?),
@@ -203,7 +155,6 @@ impl<'a> Parser<'a> {
         let length = start.len().checked_sub(self.rest.len())?;
         Some(Value {
             raw: start.get(..length)?,
-            start: self.length.checked_sub(start.len())?,
             kind,
         })
     }
@@ -214,14 +165,11 @@ impl<'a> Parser<'a> {
         while goes_on {
             self.skip_blanks();
             if !self.rest.starts_with('"') {
-                return self.stop("key must be a string");
+                return None;
             }
             let name = self.text()?;
-            match self.member(depth) {
-                Some(value) => members.push((name, value)),
-                None => return self.within(&name),
-            }
-            goes_on = self.goes_on(b'}', "expected `,` or `}`")?;
+            members.push((name, self.member(depth)?));
+            goes_on = self.goes_on(b'}')?;
         }
         Some(members)
     }
@@ -229,7 +177,7 @@ impl<'a> Parser<'a> {
     fn member(&mut self, depth: usize) -> Option<Value<'a>> {
         self.skip_blanks();
         if self.byte(b':').is_none() {
-            return self.stop("expected `:`");
+            return None;
         }
         self.value(depth.saturating_add(1))
     }
@@ -238,11 +186,8 @@ impl<'a> Parser<'a> {
         let mut items = Vec::new();
         let mut goes_on = self.opens(b']');
         while goes_on {
-            match self.value(depth.saturating_add(1)) {
-                Some(value) => items.push(value),
-                None => return self.within(&format!("[{}]", items.len())),
-            }
-            goes_on = self.goes_on(b']', "expected `,` or `]`")?;
+            items.push(self.value(depth.saturating_add(1))?);
+            goes_on = self.goes_on(b']')?;
         }
         Some(items)
     }
@@ -254,17 +199,17 @@ impl<'a> Parser<'a> {
         self.byte(end).is_none()
     }
 
-    fn goes_on(&mut self, end: u8, expected: &'static str) -> Option<bool> {
+    fn goes_on(&mut self, end: u8) -> Option<bool> {
         self.skip_blanks();
         if self.byte(end).is_some() {
             return Some(false);
         }
         if self.byte(b',').is_none() {
-            return self.stop(expected);
+            return None;
         }
         self.skip_blanks();
         match self.rest.bytes().next() == Some(end) {
-            true => self.stop("trailing comma"),
+            true => None,
             false => Some(true),
         }
     }
@@ -287,15 +232,15 @@ impl<'a> Parser<'a> {
                     self.rest = rest.get(1..)?;
                     text.push(self.escaped()?);
                 }
-                Some(_) => return self.stop("control character in a string"),
-                None => return self.stop("EOF while parsing a string"),
+                Some(_) => return None,
+                None => return None,
             }
         }
     }
 
     fn escaped(&mut self) -> Option<char> {
         let Some(short) = self.rest.bytes().next() else {
-            return self.stop("EOF while parsing a string");
+            return None;
         };
         let character = match short {
             b'"' | b'\\' | b'/' => char::from(short),
@@ -308,7 +253,7 @@ impl<'a> Parser<'a> {
                 self.rest = self.rest.get(1..)?;
                 return self.unicode();
             }
-            _ => return self.stop("invalid escape"),
+            _ => return None,
         };
         self.rest = self.rest.get(1..)?;
         Some(character)
@@ -318,15 +263,15 @@ impl<'a> Parser<'a> {
     fn unicode(&mut self) -> Option<char> {
         let unit = self.unit()?;
         let Some(high) = unit.checked_sub(0xd800).filter(|it| *it < 0x400) else {
-            return char::from_u32(unit).or_else(|| self.stop("lone surrogate in hex escape"));
+            return char::from_u32(unit);
         };
         let Some(rest) = self.rest.strip_prefix("\\u") else {
-            return self.stop("unexpected end of hex escape");
+            return None;
         };
         self.rest = rest;
         let unit = self.unit()?;
         let Some(low) = unit.checked_sub(0xdc00).filter(|it| *it < 0x400) else {
-            return self.stop("lone surrogate in hex escape");
+            return None;
         };
         char::from_u32((high << 10).checked_add(low)?.checked_add(0x10000)?)
     }
@@ -340,7 +285,7 @@ impl<'a> Parser<'a> {
                 self.rest = self.rest.get(4..)?;
                 Some(unit)
             }
-            _ => self.stop("invalid escape"),
+            _ => None,
         }
     }
 
@@ -352,20 +297,17 @@ impl<'a> Parser<'a> {
                 return Some(());
             }
         }
-        let is_negative = self.byte(b'-').is_some();
+        let _ = self.byte(b'-');
         if self.byte(b'0').is_none() && self.digits().is_none() {
-            return self.stop(match is_negative {
-                true => "invalid number",
-                false => "expected value",
-            });
+            return None;
         }
         if self.byte(b'.').is_some() && self.digits().is_none() {
-            return self.stop("invalid number");
+            return None;
         }
         if self.byte(b'e').or_else(|| self.byte(b'E')).is_some() {
             let _ = self.byte(b'+').or_else(|| self.byte(b'-'));
             if self.digits().is_none() {
-                return self.stop("invalid number");
+                return None;
             }
         }
         Some(())
@@ -386,27 +328,6 @@ impl<'a> Parser<'a> {
 
     fn skip_blanks(&mut self) {
         self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
-    }
-
-    /// Notes what is wrong with the next character.
-    #[cold]
-    fn stop<T>(&mut self, what: &'static str) -> Option<T> {
-        let at = self.length.saturating_sub(self.rest.len());
-        self.fault = Some(Fault {
-            what,
-            at: self.length.min(at.saturating_add(1)),
-            path: String::new(),
-        });
-        None
-    }
-
-    /// What was noted is in this member, or item.
-    #[cold]
-    fn within<T>(&mut self, step: &str) -> Option<T> {
-        if let Some(fault) = &mut self.fault {
-            fault.within(step);
-        }
-        None
     }
 }
 

@@ -1,0 +1,139 @@
+//! The written types from JSON text, each problem with its path, line and column.
+//!
+//! serde derives the types. What it leaves open is settled here: an object is no list, no
+//! name is given twice, and no message quotes a value that may be a secret. It knows no
+//! field by its name.
+
+mod object;
+mod quiet;
+mod syntax;
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use serde_path_to_error::Segment;
+
+pub(super) use object::{ObjectOnly, object};
+pub(super) use quiet::Quiet;
+pub(super) use syntax::check_syntax;
+
+use crate::decision::problem::{Place, Problem};
+
+/// Reads JSON text that is found at `path`. Places are those in this text.
+pub fn read<'de, T: Deserialize<'de>>(path: &str, text: &'de str) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let value = serde_path_to_error::deserialize(&mut json)
+        .map_err(|error| misshapen(below(path, &inner_path(text, error.path())), error.inner()))?;
+    json.end()
+        .map_err(|error| misshapen(path.to_owned(), &error))?;
+    Ok(value)
+}
+
+/// The path of a problem in this text.
+#[cold]
+fn inner_path(text: &str, path: &serde_path_to_error::Path) -> String {
+    let mut shown = String::new();
+    let mut value = serde_json::from_str(text).unwrap_or(Value::Null);
+    for segment in path {
+        let step = match segment {
+            Segment::Seq { index } => format!("[{index}]"),
+            Segment::Map { key } => key.clone(),
+            // A name alone holds nothing that could be wrong.
+            Segment::Enum { variant } if value.is_object() => variant.clone(),
+            Segment::Enum { .. } | Segment::Unknown => break,
+        };
+        let inner = match segment {
+            Segment::Seq { index } => value.get_mut(index),
+            _ => value.get_mut(&step),
+        };
+        value = inner.map_or(Value::Null, Value::take);
+        shown = below(&shown, &step);
+    }
+    shown
+}
+
+#[cold]
+fn misshapen(path: String, error: &serde_json::Error) -> Problem {
+    let (line, column) = (error.line(), error.column());
+    // serde_json appends the place within the part, which is told apart.
+    let message = error.to_string();
+    let place = format!(" at line {line} column {column}");
+    Problem {
+        path,
+        message: message.strip_suffix(&place).unwrap_or(&message).to_owned(),
+        place: Some(Place { line, column }),
+    }
+}
+
+/// The path of what is at `inner` in what is at `path`.
+fn below(path: &str, inner: &str) -> String {
+    let separator = match path.is_empty() || inner.is_empty() || inner.starts_with('[') {
+        true => "",
+        false => ".",
+    };
+    format!("{path}{separator}{inner}")
+}
+
+/// Where this part of the text begins.
+pub fn place_in(text: &[u8], part: &RawValue) -> Place {
+    let at = part.get().as_ptr().addr();
+    let at = at.saturating_sub(text.as_ptr().addr());
+    let before = text.get(..at).unwrap_or_default();
+    let line_start = before.iter().rposition(|byte| *byte == b'\n');
+    let line_start = line_start.map_or(0, |at| at.saturating_add(1));
+    let newlines = before.iter().filter(|byte| **byte == b'\n').count();
+    Place {
+        line: newlines.saturating_add(1),
+        column: before.len().saturating_sub(line_start).saturating_add(1),
+    }
+}
+
+/// Members in the order of the text, each name once.
+#[derive(Debug)]
+pub struct UniqueMap<V>(pub Vec<(String, V)>);
+
+impl<V> Default for UniqueMap<V> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for UniqueMap<V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<V>(PhantomData<V>);
+
+        impl<'de, V: Deserialize<'de>> Visitor<'de> for Members<V> {
+            type Value = UniqueMap<V>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+                let mut members: Vec<(String, V)> = Vec::new();
+                while let Some((name, value)) = map.next_entry::<String, V>()? {
+                    if members.iter().any(|(taken, _)| *taken == name) {
+                        return Err(de::Error::custom(format!("\"{name}\" is given twice")));
+                    }
+                    members.push((name, value));
+                }
+                Ok(UniqueMap(members))
+            }
+        }
+
+        deserializer.deserialize_map(Members(PhantomData))
+    }
+}
+
+/// A member that something else reads.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Elsewhere;
+
+impl<'de> Deserialize<'de> for Elsewhere {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
+}
