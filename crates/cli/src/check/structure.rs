@@ -73,12 +73,12 @@ fn of_error(error: &ValidationError<'_>, policy: &Value) -> Vec<Wrong> {
             )
         }
         Kind::Enum { options } => {
-            let options = options.as_array().into_iter().flatten();
+            let mut options = options.as_array().into_iter().flatten();
             let names: Vec<String> = options
                 .clone()
                 .map(|it| format!("`{}`", it.as_str().unwrap_or_default()))
                 .collect();
-            let first = options.cloned().next().unwrap_or_default();
+            let first = options.next().cloned().unwrap_or_default();
             wrong(
                 Fault::Instead(first),
                 format!("expected {}", one_of(&names)),

@@ -38,7 +38,7 @@ pub enum Strip<'a> {
     Segment(&'a str, &'static str, &'a str),
     /// It is the parameter of this name in the query.
     Parameter(&'a str),
-    /// The same, of a key that is good for more than this URL: see [`Grant::new`].
+    /// The same, of a key that is good for more than this URL: see [`Grant::new`](crate::decision::grant::Grant::new).
     KeyParameter(&'a str),
     /// It is the header of this name.
     Header(&'a str),

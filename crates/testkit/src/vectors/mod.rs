@@ -227,18 +227,20 @@ pub const KNOWN: &[&str] = &[
     include_str!("../../../../tests/vectors/keygate-links.json"),
 ];
 
+/// Makes a request of a vector, or says why there is none.
+type MakeCase = fn(&Value) -> Result<Case, String>;
+
+/// Makes a forgery of an attack, or says why there is none.
+type MakeAttack = fn(&Value) -> Result<Attack, String>;
+
 /// A format, and how its known answers become requests.
 struct Row {
     format: &'static str,
-    case: fn(&Value) -> Result<Case, String>,
-    attack: Option<fn(&Value) -> Result<Attack, String>>,
+    case: MakeCase,
+    attack: Option<MakeAttack>,
 }
 
-const fn row(
-    format: &'static str,
-    case: fn(&Value) -> Result<Case, String>,
-    attack: Option<fn(&Value) -> Result<Attack, String>>,
-) -> Row {
+const fn row(format: &'static str, case: MakeCase, attack: Option<MakeAttack>) -> Row {
     Row {
         format,
         case,

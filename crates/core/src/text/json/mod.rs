@@ -137,9 +137,7 @@ impl<'a> Parser<'a> {
     fn value(&mut self, depth: usize) -> Option<Value<'a>> {
         self.skip_blanks();
         let start = self.rest;
-        let Some(first) = start.bytes().next() else {
-            return None;
-        };
+        let first = start.bytes().next()?;
         if depth >= MAX_DEPTH && matches!(first, b'{' | b'[') {
             return None;
         }
@@ -176,9 +174,7 @@ impl<'a> Parser<'a> {
 
     fn member(&mut self, depth: usize) -> Option<Value<'a>> {
         self.skip_blanks();
-        if self.byte(b':').is_none() {
-            return None;
-        }
+        self.byte(b':')?;
         self.value(depth.saturating_add(1))
     }
 
@@ -204,9 +200,7 @@ impl<'a> Parser<'a> {
         if self.byte(end).is_some() {
             return Some(false);
         }
-        if self.byte(b',').is_none() {
-            return None;
-        }
+        self.byte(b',')?;
         self.skip_blanks();
         match self.rest.bytes().next() == Some(end) {
             true => None,
@@ -239,9 +233,7 @@ impl<'a> Parser<'a> {
     }
 
     fn escaped(&mut self) -> Option<char> {
-        let Some(short) = self.rest.bytes().next() else {
-            return None;
-        };
+        let short = self.rest.bytes().next()?;
         let character = match short {
             b'"' | b'\\' | b'/' => char::from(short),
             b'b' => '\u{8}',
@@ -265,14 +257,10 @@ impl<'a> Parser<'a> {
         let Some(high) = unit.checked_sub(0xd800).filter(|it| *it < 0x400) else {
             return char::from_u32(unit);
         };
-        let Some(rest) = self.rest.strip_prefix("\\u") else {
-            return None;
-        };
+        let rest = self.rest.strip_prefix("\\u")?;
         self.rest = rest;
         let unit = self.unit()?;
-        let Some(low) = unit.checked_sub(0xdc00).filter(|it| *it < 0x400) else {
-            return None;
-        };
+        let low = unit.checked_sub(0xdc00).filter(|it| *it < 0x400)?;
         char::from_u32((high << 10).checked_add(low)?.checked_add(0x10000)?)
     }
 
@@ -306,9 +294,7 @@ impl<'a> Parser<'a> {
         }
         if self.byte(b'e').or_else(|| self.byte(b'E')).is_some() {
             let _ = self.byte(b'+').or_else(|| self.byte(b'-'));
-            if self.digits().is_none() {
-                return None;
-            }
+            self.digits()?;
         }
         Some(())
     }

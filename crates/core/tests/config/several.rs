@@ -1,0 +1,95 @@
+//! Several problems at once, duplicates, and what no message holds.
+
+use super::*;
+
+#[test]
+fn several_problems_are_told_at_once() {
+    let mut spoiled = good();
+    spoiled["rules"][0]["match"]["path"] = json!("a");
+    spoiled["rules"][1]["require"] = json!("none");
+    spoiled["providers"]["link"]["ttl"] = json!("soon");
+    let found = problems(&spoiled.to_string());
+    for path in [
+        "rules[0].match.path",
+        "rules[1].require",
+        "providers.link.ttl",
+    ] {
+        assert!(
+            found.iter().any(|it| it.starts_with(path)),
+            "{path} is not in {found:?}"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_provider_is_not_told_again_where_it_is_required() {
+    let mut spoiled = good();
+    spoiled["providers"]["link"]["ttl"] = json!("soon");
+    let found = problems(&spoiled.to_string());
+    assert_eq!(found.len(), 1, "{found:?}");
+    spoiled["providers"]["link"] = json!({ "type": "signed_url" });
+    let found = problems(&spoiled.to_string());
+    assert_eq!(found, ["providers.link: missing field `format`"]);
+}
+
+#[test]
+fn a_name_given_twice_is_refused_instead_of_the_last_one_winning() {
+    let text = good().to_string();
+    for (from, to) in [
+        (r#""key":{"#, r#""link":{"#),
+        (r#""keys":[{"#, r#""media":[{"#),
+        (r#""api":{"#, r#""page":{"#),
+        (r#""version":1"#, r#""version":1,"version":1"#),
+        (r#""ttl":"3h""#, r#""ttl":"3h","ttl":"9h""#),
+    ] {
+        assert!(text.contains(from), "{from}");
+        let found = problems(&text.replacen(from, to, 1));
+        let told = found
+            .iter()
+            .any(|it| it.contains("given twice") || it.contains("duplicate field"));
+        assert!(told, "{to}: {found:?}");
+    }
+}
+
+#[test]
+fn text_that_is_no_json_object_gets_a_hint() {
+    for text in ["", "[]", "\u{12}\u{3}abc", "null"] {
+        let found = problems(text);
+        assert!(
+            found[0].contains("google.protobuf.StringValue"),
+            "{found:?}"
+        );
+    }
+    assert!(problems("{").len() == 1);
+    assert!(problems(&format!("{}x", good()))[0].contains("trailing characters"));
+}
+
+#[test]
+fn no_message_holds_a_secret() {
+    let mut spoiled = good();
+    spoiled["secrets"]["keys"][0]["encoding"] = json!("hex");
+    spoiled["secrets"]["media"][0]["encoding"] = json!("base64");
+    spoiled["key_service"]["token_env"] = json!("SPACED");
+    // The secret itself, in each place where its name should stand.
+    for pointer in [
+        "/secrets/keys",
+        "/secrets/keys/0",
+        "/secrets/keys/0/env",
+        "/secrets/keys/0/encoding",
+        "/key_service/token_env",
+    ] {
+        let mut pasted = good();
+        *pasted.pointer_mut(pointer).unwrap() = json!(format!("{SECRET}!"));
+        let found = problems(&pasted.to_string());
+        assert!(
+            !found.is_empty() && !found.join("").contains(SECRET),
+            "{found:?}"
+        );
+    }
+    for problem in problems(&spoiled.to_string()) {
+        assert!(
+            !problem.contains(SECRET) && !problem.contains("edge token"),
+            "{problem}"
+        );
+    }
+}
