@@ -2,6 +2,7 @@
 //! as on the day when the table was recorded.
 
 use std::collections::BTreeMap;
+use std::thread;
 
 use serde::Deserialize;
 
@@ -42,33 +43,51 @@ fn printed(text: &str, environment: &BTreeMap<String, Option<String>>) -> Vec<St
     }
 }
 
+/// What a case prints instead of what was recorded, if that is something else.
+fn difference(table: &Table, from: &str, case: &Case) -> Option<String> {
+    let Case {
+        base,
+        at,
+        cut,
+        put,
+        environment,
+        check,
+        ..
+    } = case;
+    let mut policy = table.bases[*base].clone();
+    policy.replace_range(*at..at + cut, put);
+    let found = printed(&policy, &table.environments[*environment]);
+    let is_told = |(found, expected): (&String, &String)| match expected.split_once(' ') {
+        Some((place, path)) => found.starts_with(&format!("{place}: {path}: ")),
+        None => found.starts_with(&format!("{expected}: ")),
+    };
+    let is_same = found.len() == check.len() && found.iter().zip(check).all(is_told);
+    (!is_same).then(|| format!("{from}: {put:?} at {at}: {found:#?} for {check:#?}"))
+}
+
 #[test]
 fn a_wrong_policy_is_reported_with_the_recorded_places_and_paths() {
+    /// The cases take half a minute one after another.
+    const WORKERS: usize = 4;
     let text = include_str!("../../../../tests/policies/wrong.json");
     let table: Table = serde_json::from_str(text).unwrap();
-    let mut told = Vec::new();
-    let mut count = 0;
-    for (from, cases) in &table.cases {
-        for case in cases {
-            let mut policy = table.bases[case.base].clone();
-            policy.replace_range(case.at..case.at + case.cut, &case.put);
-            let found = printed(&policy, &table.environments[case.environment]);
-            count += 1;
-            let is_told = |(found, expected): (&String, &String)| match expected.split_once(' ') {
-                Some((place, path)) => found.starts_with(&format!("{place}: {path}: ")),
-                None => found.starts_with(&format!("{expected}: ")),
-            };
-            let is_same =
-                found.len() == case.check.len() && found.iter().zip(&case.check).all(is_told);
-            if !is_same {
-                let Case { at, put, check, .. } = case;
-                told.push(format!(
-                    "{from}: {put:?} at {at}: {found:#?} for {check:#?}"
-                ));
-            }
-        }
-    }
-    assert!(count > 3000, "{count}");
+    let cases = table.cases.iter();
+    let cases: Vec<(&str, &Case)> = cases
+        .flat_map(|(from, cases)| cases.iter().map(move |case| (from.as_str(), case)))
+        .collect();
+    assert!(cases.len() > 3000, "{}", cases.len());
+    let (table, cases) = (&table, &cases);
+    let told: Vec<String> = thread::scope(|scope| {
+        let share = |worker| cases.iter().skip(worker).step_by(WORKERS);
+        let differ = |(from, case): &(&str, &Case)| difference(table, from, case);
+        let workers: Vec<_> = (0..WORKERS)
+            .map(|worker| scope.spawn(move || share(worker).filter_map(differ).collect::<Vec<_>>()))
+            .collect();
+        workers
+            .into_iter()
+            .flat_map(|it| it.join().unwrap())
+            .collect()
+    });
     let few: Vec<_> = told.iter().take(40).map(String::as_str).collect();
     assert!(
         told.is_empty(),
