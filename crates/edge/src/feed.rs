@@ -22,7 +22,7 @@ pub struct Position {
     pub epoch: u64,
 }
 
-/// Who polls, and until when nobody else does.
+/// The worker that polls, and until when no other does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PollLease {
     /// A random number of the worker.

@@ -43,7 +43,7 @@ impl UnusedLinks {
     }
 }
 
-/// Under no secret: whoever signs a link gives it its id, and strangers give none.
+/// Under no secret: the signer of a link chooses its id, and clients choose none.
 fn digest(link: &OnceLink) -> Keyed {
     DigestKey::new([0; 16]).digest([link.id.as_bytes()])
 }

@@ -5,7 +5,7 @@ macro_rules! never_called {
         $(
             #[unsafe(no_mangle)]
             extern "C" fn $name() -> u32 {
-                unimplemented!("the filter does not call {}", stringify!($name))
+                panic!("the filter does not call {}", stringify!($name))
             }
         )*
     };

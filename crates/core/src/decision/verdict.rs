@@ -32,6 +32,6 @@ pub struct Redemption {
     pub grant: Grant,
     /// The answer when it was.
     pub used: Denial,
-    /// The answer when nobody can say.
+    /// The answer when the key service gives none.
     pub unavailable: Denial,
 }

@@ -141,7 +141,7 @@ fn a_link_for_a_directory_is_signed_with_the_prefix_that_it_is_to_cover() {
 fn a_stranger_buys_no_long_search_for_the_directory() {
     use base64::Engine as _;
     use hmac::Mac as _;
-    // What is long costs 64 MACs over all of it, whoever asks.
+    // A long token costs 64 MACs over all of it, for any client.
     let provider = provider_with(json!({ "directory": true, "base64": "url" }));
     let policy = policy_of(&provider, SECRET);
     for (path, query, holds) in [

@@ -14,7 +14,7 @@ use keygate_core::keys::record::KnownKey;
 /// An entry's place in the hash table: a key and a pointer, and the free places beside it.
 const SLOT: usize = 5 * size_of::<usize>();
 
-/// A secret of one virtual machine: without it nobody can make hashes that collide.
+/// A secret of one worker: without it a client cannot make hashes that collide.
 #[derive(Clone, Copy)]
 pub struct Seed(pub [u64; 2]);
 
