@@ -1,7 +1,7 @@
 //! What Envoy's `jwt_authn`, or another filter in front of this one, has verified: its
 //! dynamic metadata.
 
-use keygate_core::identity::session::Claims;
+use keygate_core::identity::Claims;
 
 use crate::host;
 

@@ -15,7 +15,7 @@ mod wasi;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, UNIX_EPOCH};
 
-use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::{Millis, UnixMillis};
 use proxy_wasm::hostcalls;
 pub use proxy_wasm::types::{Action, MapType as Map, MetricType as Metric};
 use proxy_wasm::types::{BufferType, Status};

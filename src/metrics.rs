@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use keygate_core::decision::verdict::Verdict;
+use keygate_core::Verdict;
 use keygate_edge::Metric;
 
 use crate::host;

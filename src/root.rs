@@ -6,8 +6,7 @@
 
 use std::rc::Rc;
 
-use keygate_core::decision::policy::Policy;
-use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::{Millis, Policy, UnixMillis};
 use keygate_edge::{Call, Edge, MAX_BODY, NotSent, Response, Seed, Token};
 
 use crate::host::{self, HostError, Map};

@@ -3,11 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use keygate_core::answer::Denial;
-use keygate_core::decision::grant::Grant;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::http::edit::Edit;
-use keygate_core::http::request::Header;
+use keygate_core::{Denial, Edit, Grant, Header, Verdict};
 use keygate_edge::{declare_body, host_failure};
 
 use crate::host::{self, Action, HostError, Map};

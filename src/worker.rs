@@ -7,10 +7,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::http::client::Client;
-use keygate_core::http::request::{Bytes, Header};
-use keygate_core::time::UnixMillis;
+use keygate_core::http::Bytes;
+use keygate_core::{Client, Header, UnixMillis, Verdict};
 use keygate_edge::{Edge, Level, RequestId, Shared, Step, host_failure};
 
 use crate::claims::VerifiedClaims;

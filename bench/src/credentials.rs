@@ -4,13 +4,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::provider::Provider;
-use keygate_core::http::path::Target;
-use keygate_core::keys::app_key::{KeyRingId, MasterSecret, Prefix};
-use keygate_core::secret::Secret;
-use keygate_core::signed_url::sign::{Order, Scope};
-use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::keys::{KeyRingId, MasterSecret, Prefix};
+use keygate_core::signed_url::{Order, Scope};
+use keygate_core::{Millis, Policy, Provider, Secret, Target, UnixMillis};
 use keygate_tests::service::{APP_KEYS, MEDIA, Service};
 use md5::{Digest as _, Md5};
 use serde_json::{Value, json};

@@ -7,8 +7,8 @@ mod workers;
 
 use std::error::Error;
 
-use keygate_core::keys::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
-use keygate_core::secret::Secret;
+use keygate_core::Secret;
+use keygate_core::keys::{KeyRingId, MasterSecret, NewAppKey, Prefix};
 use keygate_tests::envoy::{Envoy, EnvoyConfig};
 use keygate_tests::service::{APP_KEYS, Service};
 use rusqlite::{Connection, params};

@@ -8,7 +8,8 @@
 use std::ptr::null_mut;
 use std::rc::Rc;
 
-use keygate_core::http::request::{Bytes, Header};
+use keygate_core::Header;
+use keygate_core::http::Bytes;
 
 use super::{HostError, Map, Outcome, check};
 

@@ -1,6 +1,6 @@
 //! The change feed: what it drops, and what it proves fresh.
 
-use keygate_core::keys::app_key::NewAppKey;
+use keygate_core::keys::NewAppKey;
 use keygate_core::keys::wire::Incarnation;
 use serde_json::{Value, json};
 

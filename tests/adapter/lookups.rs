@@ -1,6 +1,6 @@
 //! Lookups: one callout for many, and what counts as an answer.
 
-use keygate_core::keys::app_key::NewAppKey;
+use keygate_core::keys::NewAppKey;
 use serde_json::{Value, json};
 
 use crate::host::{Fault, Worker};

@@ -15,8 +15,8 @@ mod sessions;
 mod workers;
 
 use host::{Call, Exchange, Worker};
-use keygate_core::keys::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
-use keygate_core::secret::Secret;
+use keygate_core::Secret;
+use keygate_core::keys::{KeyRingId, MasterSecret, NewAppKey, Prefix};
 use serde_json::{Value, json};
 
 /// Cargo sets it for the tests of this package: a text of more than 32 bytes.

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Two workers that have followed the feed to epoch 10, and both know a key.
-fn two() -> (Worker, Worker, keygate_core::keys::app_key::NewAppKey) {
+fn two() -> (Worker, Worker, keygate_core::keys::NewAppKey) {
     let first = start_polled();
     let second = first.beside(&policy().to_string());
     second.tick(10);

@@ -1,7 +1,7 @@
 //! What a refused client receives from a real Envoy.
 
-use keygate_core::keys::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
-use keygate_core::secret::Secret;
+use keygate_core::Secret;
+use keygate_core::keys::{KeyRingId, MasterSecret, NewAppKey, Prefix};
 use keygate_tests::client::{self, Response};
 use keygate_tests::fake_service::{FakeService, json as answer};
 use keygate_tests::service::APP_KEYS;

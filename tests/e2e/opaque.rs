@@ -3,8 +3,8 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use keygate_core::keys::app_key::{KeyDigest, KeyHash, MasterSecret, OpaqueKey};
-use keygate_core::secret::Secret;
+use keygate_core::Secret;
+use keygate_core::keys::{KeyDigest, KeyHash, MasterSecret, OpaqueKey};
 use keygate_tests::client::{Connection, Request};
 use keygate_tests::service::APP_KEYS;
 use keygate_tests::{Stack, StackBuilder, wait};

@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
-use keygate_core::keys::app_key::{KeyRingId, MasterSecret, Prefix};
-use keygate_core::secret::mac::mac;
-use keygate_core::secret::{RingEntry, Secret};
+use keygate_core::Secret;
+use keygate_core::keys::{KeyRingId, MasterSecret, Prefix};
+use keygate_core::secret::{RingEntry, mac};
 use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256};
 use keygate_tests::browser::Browser;
 use keygate_tests::client::Response;

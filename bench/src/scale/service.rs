@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fs;
 use std::time::Instant;
 
-use keygate_core::keys::app_key::KeyHash;
+use keygate_core::keys::KeyHash;
 use keygate_core::keys::wire::{CHANGES_PATH, LOOKUPS_PATH, LookupRequest};
 use keygate_tests::client::{self, Connection, Request};
 use keygate_tests::service::{ADMIN_TOKEN, Service};

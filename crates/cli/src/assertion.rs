@@ -4,8 +4,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::str::FromStr;
 
 use keygate_core::identity::assertion::{Algorithm, SigningKey, Verifier, VerifyingKey};
-use keygate_core::secret::{Encoding, KeyRing, RingEntry, Secret};
-use keygate_core::time::Millis;
+use keygate_core::secret::{Encoding, KeyRing, RingEntry};
+use keygate_core::{Millis, Secret};
 use keygate_service::Assertions;
 
 use crate::environment::{required, warn_of_padding};

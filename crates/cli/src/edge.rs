@@ -1,14 +1,9 @@
 //! What the filter does with the request of a link: the whole policy decides, as in Envoy, not
 //! the provider alone.
 
-use keygate_core::decision::facts::Facts;
-use keygate_core::decision::grant::Outcome;
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::rule::Mode;
-use keygate_core::decision::verdict::Verdict;
+use keygate_core::decision::Mode;
 use keygate_core::http::path::readable;
-use keygate_core::http::request::{Header, Request};
-use keygate_core::reason::Reason;
+use keygate_core::{Facts, Header, Outcome, Policy, Reason, Request, Verdict};
 
 /// The filter's answer to a request.
 pub struct Decided {

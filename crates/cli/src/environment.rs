@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 
-use keygate_core::secret::Secret;
+use keygate_core::Secret;
 use serde_json::Value;
 
 use crate::error::CliError;

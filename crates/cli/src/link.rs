@@ -3,17 +3,10 @@
 use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use keygate_core::decision::facts::Facts;
-use keygate_core::http::client::Client;
 use keygate_core::http::path::as_envoy_sends;
-use keygate_core::http::request::{Header, Request};
-use keygate_core::identity::session::NoClaims;
-use keygate_core::keys::record::NothingKnown;
-use keygate_core::reason::Reason;
-use keygate_core::signed_url::checks::Checks;
-use keygate_core::signed_url::facts::LinkFacts;
-use keygate_core::signed_url::format::{Covers, Format};
-use keygate_core::time::UnixMillis;
+use keygate_core::keys::NothingKnown;
+use keygate_core::signed_url::{Checks, Covers, Format, LinkFacts};
+use keygate_core::{Client, Facts, Header, NoClaims, Reason, Request, UnixMillis};
 
 use crate::edge::{self, Decided};
 use crate::error::CliError;

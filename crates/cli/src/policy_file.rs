@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use keygate_core::decision::policy::Policy;
+use keygate_core::Policy;
 use serde_json::Value;
 
 use crate::check::{misread, read};

@@ -7,12 +7,10 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use keygate_core::config::FORMATS;
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::problem::Problem;
-use keygate_core::decision::provider::Provider;
+use keygate_core::decision::Problem;
 use keygate_core::secret::Encoding;
-use keygate_core::signed_url::crypto::private_key::PrivateKey;
-use keygate_core::signed_url::format::Format;
+use keygate_core::signed_url::{Format, PrivateKey};
+use keygate_core::{Policy, Provider};
 use serde_json::{Map, Value, json};
 
 use crate::check::{misread, read};

@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use keygate_core::secret::Secret;
-use keygate_core::signed_url::crypto::private_key::PrivateKey;
+use keygate_core::Secret;
+use keygate_core::signed_url::PrivateKey;
 
 use crate::check::read;
 use crate::environment::required;

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
 
-use keygate_core::keys::app_key::{KeyRingId, MasterSecret, Prefix};
-use keygate_core::secret::{Encoding, Secret};
+use keygate_core::Secret;
+use keygate_core::keys::{KeyRingId, MasterSecret, Prefix};
+use keygate_core::secret::Encoding;
 use keygate_service::{ServiceConfig, Tokens, serve};
 
 use crate::assertion::AssertionArgs;

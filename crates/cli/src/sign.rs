@@ -5,12 +5,9 @@ use std::process::ExitCode;
 
 use ipnet::IpNet;
 use keygate_core::http::address::range;
-use keygate_core::http::parameter::find_parameter;
-use keygate_core::http::path::Target;
-use keygate_core::http::request::Header;
-use keygate_core::reason::{PublicReason, Reason};
-use keygate_core::signed_url::sign::{Order, Scope, Signed};
-use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::http::find_parameter;
+use keygate_core::signed_url::{Order, Scope, Signed};
+use keygate_core::{Header, Millis, PublicReason, Reason, Target, UnixMillis};
 
 use crate::error::CliError;
 use crate::link::{check, headers, parse_time, split_url, time_or_now};
@@ -148,7 +145,7 @@ fn refuse_token(links: &Links, target: &Target<'_>) -> Result<(), CliError> {
     let format = links.format()?;
     let parameters = format.parameters();
     let mut found = parameters.iter().map(|it| find_parameter(target, it));
-    let segment = keygate_core::http::path_token::PathToken::find(
+    let segment = keygate_core::http::PathToken::find(
         target,
         &format
             .path_token()

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::process::ExitCode;
 
-use keygate_core::time::UnixMillis;
+use keygate_core::UnixMillis;
 
 use crate::envoy::{self, Envoy};
 use crate::error::CliError;

@@ -8,14 +8,9 @@
 )]
 
 use divan::{Bencher, black_box};
-use keygate_core::decision::facts::Facts;
-use keygate_core::decision::policy::Policy;
-use keygate_core::http::request::Header;
-use keygate_core::identity::session::NoClaims;
-use keygate_core::keys::record::NoAnswer;
-use keygate_core::reason::Reason;
-use keygate_core::signed_url::checks::Checks;
-use keygate_core::time::UnixMillis;
+use keygate_core::keys::NoAnswer;
+use keygate_core::signed_url::Checks;
+use keygate_core::{Facts, Header, NoClaims, Policy, Reason, UnixMillis};
 use serde_json::json;
 
 fn main() {
@@ -51,7 +46,7 @@ fn decide(bencher: Bencher, rules: usize, by_host: bool) {
         .to_vec();
     let facts = Facts {
         checks: Checks::default(),
-        client: keygate_core::http::client::Client::Known(None),
+        client: keygate_core::Client::Known(None),
         keys: &NoAnswer(Reason::KeyServiceUnavailable),
         claims: &NoClaims,
         now: UnixMillis(0),

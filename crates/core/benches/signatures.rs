@@ -15,18 +15,11 @@ use std::time::Instant;
 
 use divan::{Bencher, black_box};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use keygate_core::decision::facts::Facts;
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::provider::Provider;
-use keygate_core::http::request::{Header, Request};
-use keygate_core::identity::session::NoClaims;
-use keygate_core::keys::record::NoAnswer;
-use keygate_core::reason::Reason;
-use keygate_core::signed_url::checks::Checks;
-use keygate_core::signed_url::format::Format;
+use keygate_core::keys::NoAnswer;
 use keygate_core::signed_url::keygate::Algorithm;
 use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256, with};
-use keygate_core::time::UnixMillis;
+use keygate_core::signed_url::{Checks, Format};
+use keygate_core::{Facts, Header, NoClaims, Policy, Provider, Reason, Request, UnixMillis};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -69,7 +62,7 @@ impl Sample {
         };
         let entry = keygate_core::secret::RingEntry {
             id: "01".to_owned(),
-            key: keygate_core::secret::mac::mac(SECRET.as_bytes()),
+            key: keygate_core::secret::mac(SECRET.as_bytes()),
             not_before: None,
             not_after: None,
         };
@@ -154,7 +147,7 @@ fn mac_of(text: &[u8]) -> [u8; 32] {
 fn with_facts<R>(then: impl FnOnce(&Facts<'_>) -> R) -> R {
     then(&Facts {
         checks: Checks::default(),
-        client: keygate_core::http::client::Client::Known(None),
+        client: keygate_core::Client::Known(None),
         keys: &NoAnswer(Reason::KeyServiceUnavailable),
         claims: &NoClaims,
         now: UnixMillis::from_secs(NOW),

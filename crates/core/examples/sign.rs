@@ -10,12 +10,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::provider::Provider;
-use keygate_core::http::path::Target;
-use keygate_core::signed_url::format::Format;
-use keygate_core::signed_url::sign::{Order, Scope};
-use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::signed_url::{Format, Order, Scope};
+use keygate_core::{Millis, Policy, Provider, Target, UnixMillis};
 
 const POLICY: &str = r#"{
   "version": 1,

@@ -22,11 +22,11 @@ use crate::reason::{PublicReason, Reason};
 
 pub use authenticate::Authenticate;
 use blanks::Fields;
-pub use blanks::{Blanks, PLACEHOLDERS, Spelling};
+pub use blanks::{Blanks, Json, PLACEHOLDERS, Spelling};
 use content::Content;
 pub use page::Page;
 use page::UNBRANDED;
-pub use template::{Bodies, Form, Json, Reply, Template};
+pub use template::{Bodies, Form, Reply, Template};
 use words::Words;
 
 /// What was asked for, which decides status and wording.

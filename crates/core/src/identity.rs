@@ -2,9 +2,12 @@
 
 pub mod assertion;
 pub mod limits;
-pub mod scopes;
-pub mod session;
+pub(crate) mod scopes;
+pub(crate) mod session;
 pub(crate) mod token;
+
+pub use scopes::{Place, Scopes, ScopesError};
+pub use session::{Claims, NoClaims, Sessions};
 
 use crate::http::edit::Name;
 use crate::http::header_name::overrides_method;
@@ -128,7 +131,7 @@ pub struct IdentityHeaders {
     /// Whether other filters are told the same: see [`Identity::state`].
     pub filter_state: bool,
     /// Whether a rule reads the method. No header that names another one reaches an upstream
-    /// then: see [`overrides_method`].
+    /// then: see `overrides_method`.
     pub reads_method: bool,
     /// Cookies that are ours alone: whatever is decided, no upstream sees them.
     pub own_cookies: Vec<String>,

@@ -1,7 +1,10 @@
 //! Secrets and rings of secrets: values that cannot be printed or compared by accident.
 
-pub mod mac;
-pub mod memo;
+pub(crate) mod mac;
+pub(crate) mod memo;
+
+pub use mac::mac;
+pub use memo::{Digest, DigestKey, Keyed, Memo};
 
 use std::fmt;
 

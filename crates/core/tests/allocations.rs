@@ -1,13 +1,9 @@
 //! How often the check of a link asks for memory: a filter runs for every request.
 
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::provider::Provider;
-use keygate_core::http::request::{Header, Request};
-use keygate_core::keys::record::NoAnswer;
-use keygate_core::reason::Reason;
-use keygate_core::signed_url::format::Format;
+use keygate_core::keys::NoAnswer;
+use keygate_core::signed_url::Format;
 use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256};
-use keygate_core::time::UnixMillis;
+use keygate_core::{Header, Policy, Provider, Reason, Request, UnixMillis};
 use keygate_testkit::judge::{facts, get, policy_of, signed};
 use serde_json::json;
 
@@ -54,7 +50,7 @@ fn native(terms: &Terms<'_>, target: &str) -> [u64; 2] {
     };
     let entry = keygate_core::secret::RingEntry {
         id: "01".to_owned(),
-        key: keygate_core::secret::mac::mac(SECRET.as_bytes()),
+        key: keygate_core::secret::mac(SECRET.as_bytes()),
         not_before: None,
         not_after: None,
     };

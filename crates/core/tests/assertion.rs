@@ -2,13 +2,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use keygate_core::http::request::{Header, Request};
 use keygate_core::identity::Identity;
 use keygate_core::identity::assertion::{
     Algorithm, Assertion, AssertionError, Issuer, SigningKey, Verifier, VerifyingKey,
 };
-use keygate_core::secret::{Encoding, KeyRing, RingEntry, Secret};
-use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::secret::{Encoding, KeyRing, RingEntry};
+use keygate_core::{Header, Millis, Request, Secret, UnixMillis};
 use serde_json::{Value, json};
 
 const SKEW: Millis = Millis::from_secs(5);
@@ -200,7 +199,7 @@ fn forge(vector: &Value, head: &str, claims: &str) -> String {
     // Signed by hand: Issuer would never sign this.
     let secret = text(vector, "secret_hex");
     let secret = Secret::decode(secret.as_bytes(), Encoding::Hex).unwrap();
-    let mac = keygate_core::secret::mac::mac(secret.expose());
+    let mac = keygate_core::secret::mac(secret.expose());
     let mac = hmac::Mac::chain_update(mac, &signed);
     let mac = hmac::Mac::finalize(mac).into_bytes();
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac))

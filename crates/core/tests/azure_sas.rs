@@ -4,16 +4,9 @@ mod tools;
 
 use std::net::IpAddr;
 
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::provider::Provider;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::http::path::Target;
-use keygate_core::http::request::{Header, Request};
-use keygate_core::keys::record::NoAnswer;
-use keygate_core::reason::Reason;
-use keygate_core::signed_url::format::Covers;
-use keygate_core::signed_url::sign::{Order, Scope, SignError};
-use keygate_core::time::UnixMillis;
+use keygate_core::keys::NoAnswer;
+use keygate_core::signed_url::{Covers, Order, Scope, SignError};
+use keygate_core::{Header, Policy, Provider, Reason, Request, Target, UnixMillis, Verdict};
 use keygate_testkit::judge::get;
 use serde_json::{Value, json};
 
@@ -77,10 +70,7 @@ fn judged(target: &str, now: u64) -> Result<String, Reason> {
     judge(&policy(&json!({})), &request(target), "168.1.5.65", now)
 }
 
-fn with_links<T>(
-    policy: &Policy,
-    f: impl FnOnce(&dyn keygate_core::signed_url::format::Format) -> T,
-) -> T {
+fn with_links<T>(policy: &Policy, f: impl FnOnce(&dyn keygate_core::signed_url::Format) -> T) -> T {
     let Provider::SignedUrl(links) = policy.rules.all()[0].require.providers()[0] else {
         panic!("a signed URL");
     };

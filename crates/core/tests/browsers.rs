@@ -2,15 +2,10 @@
 
 use std::rc::Rc;
 
-use keygate_core::decision::grant::{Grant, Outcome};
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::http::request::Header;
-use keygate_core::keys::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
-use keygate_core::keys::record::{Answer, Knowledge, KnownKey, NothingKnown};
-use keygate_core::reason::Reason;
-use keygate_core::secret::Secret;
-use keygate_core::time::UnixMillis;
+use keygate_core::keys::{
+    Answer, KeyRingId, Knowledge, KnownKey, MasterSecret, NewAppKey, NothingKnown, Prefix,
+};
+use keygate_core::{Grant, Header, Outcome, Policy, Reason, Secret, UnixMillis, Verdict};
 use keygate_testkit::judge::{after, facts, get, policy, signed};
 use serde_json::{Value, json};
 

@@ -1,10 +1,8 @@
 //! Links of Bunny's token authentication, version 2: its vectors, forgeries, and every way
 //! to be wrong.
 
-use keygate_core::decision::policy::Policy;
-use keygate_core::reason::Reason;
-use keygate_core::signed_url::sign::Scope;
-use keygate_core::time::UnixMillis;
+use keygate_core::signed_url::Scope;
+use keygate_core::{Policy, Reason, UnixMillis};
 use keygate_testkit::judge::{explains, get, judge_from, order, policy_of, problems_of, sign};
 use serde_json::{Value, json};
 

@@ -5,17 +5,9 @@ mod budget;
 use std::cell::Cell;
 use std::net::IpAddr;
 
-use keygate_core::answer::Denial;
-use keygate_core::decision::facts::Facts;
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::http::request::Header;
-use keygate_core::keys::record::NothingKnown;
-use keygate_core::reason::{PublicReason, Reason};
-use keygate_core::signed_url::checks::{Budget, Checks};
-use keygate_core::signed_url::crypto::private_key::PrivateKey;
-use keygate_core::signed_url::sign::Order;
-use keygate_core::time::UnixMillis;
+use keygate_core::keys::NothingKnown;
+use keygate_core::signed_url::{Budget, Checks, Order, PrivateKey};
+use keygate_core::{Denial, Facts, Header, Policy, PublicReason, Reason, UnixMillis, Verdict};
 use keygate_testkit::judge::{facts, format_of, get, order, policy, policy_with_ring};
 use serde_json::{Value, json};
 

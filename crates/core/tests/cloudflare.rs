@@ -4,10 +4,8 @@ mod directory;
 mod message;
 mod places;
 
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::keys::record::NoAnswer;
-use keygate_core::reason::Reason;
-use keygate_core::time::UnixMillis;
+use keygate_core::keys::NoAnswer;
+use keygate_core::{Reason, UnixMillis, Verdict};
 use keygate_testkit::judge::{get, judge, policy_of};
 use serde_json::{Value, json};
 
@@ -37,7 +35,7 @@ fn known(kind: &str) -> Vec<Value> {
 }
 
 /// The provider and request that a vector stands for.
-fn request_of(vector: &Value) -> (Value, Vec<keygate_core::http::request::Header>) {
+fn request_of(vector: &Value) -> (Value, Vec<keygate_core::Header>) {
     let inputs = &vector["inputs"];
     let base64 = if inputs["flags"] == "s" {
         "url"

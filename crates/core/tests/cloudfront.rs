@@ -7,18 +7,9 @@ use std::net::IpAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::provider::Provider;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::http::path::Target;
-use keygate_core::http::request::Header;
-use keygate_core::keys::record::NothingKnown;
-use keygate_core::reason::Reason;
-use keygate_core::signed_url::crypto::private_key::PrivateKey;
-use keygate_core::signed_url::crypto::public_key::Scheme;
-use keygate_core::signed_url::format::{Covers, Format};
-use keygate_core::signed_url::sign::{Order, Scope, Signed};
-use keygate_core::time::UnixMillis;
+use keygate_core::keys::NothingKnown;
+use keygate_core::signed_url::{Covers, Format, Order, PrivateKey, Scheme, Scope, Signed};
+use keygate_core::{Header, Policy, Provider, Reason, Target, UnixMillis, Verdict};
 use keygate_testkit::judge::{facts, get, policy};
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 mod several;
 
-use keygate_core::decision::policy::Policy;
+use keygate_core::Policy;
 use serde_json::{Value, json};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";

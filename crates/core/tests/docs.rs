@@ -2,16 +2,12 @@
 
 use std::rc::Rc;
 
-use keygate_core::decision::facts::Facts;
-use keygate_core::decision::grant::Outcome;
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::identity::session::Claims;
-use keygate_core::keys::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
-use keygate_core::keys::record::{Answer, Knowledge, KnownKey, NothingKnown};
-use keygate_core::secret::Secret;
-use keygate_core::signed_url::checks::Checks;
-use keygate_core::time::UnixMillis;
+use keygate_core::identity::Claims;
+use keygate_core::keys::{
+    Answer, KeyRingId, Knowledge, KnownKey, MasterSecret, NewAppKey, NothingKnown, Prefix,
+};
+use keygate_core::signed_url::Checks;
+use keygate_core::{Facts, Outcome, Policy, Secret, UnixMillis, Verdict};
 use keygate_testkit::judge::{facts, get, policy};
 use serde_json::Value;
 

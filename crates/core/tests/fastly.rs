@@ -1,8 +1,6 @@
 //! Links of Fastly's token authentication: known answers, forgeries, and every way to be wrong.
 
-use keygate_core::decision::policy::Policy;
-use keygate_core::reason::Reason;
-use keygate_core::time::UnixMillis;
+use keygate_core::{Policy, Reason, UnixMillis};
 use keygate_testkit::judge::{explains, get, judge, order, policy_of, problems_of, sign};
 use serde_json::{Value, json};
 
@@ -141,8 +139,8 @@ fn a_token_stands_once_and_under_its_own_name() {
 
 #[test]
 fn the_instant_of_the_end_is_still_good_and_the_next_is_not() {
-    use keygate_core::http::request::Request;
-    use keygate_core::keys::record::NothingKnown;
+    use keygate_core::Request;
+    use keygate_core::keys::NothingKnown;
     use keygate_testkit::judge::facts;
     let policy = policy(json!({}));
     let headers = get(&format!("/foo?a=1&b=2&token={END}_{MAC}"), &[]);

@@ -1,8 +1,7 @@
 //! Moving signed links from SHA-1 to SHA-256, as docs/policy.md describes it.
 
-use keygate_core::decision::policy::Policy;
-use keygate_core::signed_url::crypto::private_key::PrivateKey;
-use keygate_core::time::UnixMillis;
+use keygate_core::signed_url::PrivateKey;
+use keygate_core::{Policy, UnixMillis};
 use keygate_testkit::judge::{get, judge, policy, signed_as};
 use serde_json::{Value, json};
 

@@ -1,9 +1,7 @@
 //! Signed paths of imgproxy and thumbor, and URLs of Google Maps: known answers, forgeries,
 //! and every way to be wrong.
 
-use keygate_core::decision::policy::Policy;
-use keygate_core::reason::Reason;
-use keygate_core::time::UnixMillis;
+use keygate_core::{Policy, Reason, UnixMillis};
 use keygate_testkit::judge::{explains, get, judge, order, policy, policy_of, problems_of, sign};
 use serde_json::{Value, json};
 

@@ -1,9 +1,7 @@
 //! Links of KeyCDN's secure token, in both kinds: known answers, forgeries, and every way to
 //! be wrong.
 
-use keygate_core::decision::policy::Policy;
-use keygate_core::reason::Reason;
-use keygate_core::time::UnixMillis;
+use keygate_core::{Policy, Reason, UnixMillis};
 use keygate_testkit::judge::{explains, get, judge, order, policy_of, problems_of, sign};
 use serde_json::{Value, json};
 

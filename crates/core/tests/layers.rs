@@ -71,20 +71,24 @@ fn imports() -> Imports {
         &mut texts,
     );
     let targets = |(module, text): (&String, &String)| {
-        let code = text.split("#[cfg(test)]").next().unwrap();
-        let uses = code.split(";\n").filter_map(|statement| {
-            let tree = statement.rsplit_once("use ")?;
-            let is_use = tree
-                .0
-                .lines()
-                .last()
-                .is_none_or(|it| it.is_empty() || it.starts_with("pub"));
-            is_use.then(|| paths(tree.1))
-        });
         let of_path = |path: String| target(module, &path, &texts);
-        (module.clone(), uses.flatten().filter_map(of_path).collect())
+        let targets = uses(text)
+            .flat_map(|(_, tree)| paths(tree))
+            .filter_map(of_path);
+        (module.clone(), targets.collect())
     };
     texts.iter().map(targets).collect()
+}
+
+/// The trees of the `use` lines of a file before its tests, and whether each is exported.
+fn uses(text: &str) -> impl Iterator<Item = (bool, &str)> {
+    let code = text.split("#[cfg(test)]").next().unwrap();
+    code.split(";\n").filter_map(|statement| {
+        let (before, tree) = statement.rsplit_once("use ")?;
+        let visibility = before.lines().last().unwrap_or_default();
+        let is_exported = visibility.starts_with("pub");
+        (visibility.is_empty() || is_exported).then_some((is_exported, tree))
+    })
 }
 
 /// Reads every source file except the front door and tests, by the path of its module.
@@ -127,10 +131,12 @@ fn paths(tree: &str) -> Vec<String> {
         .collect()
 }
 
-/// The module that a path of this crate names.
+/// The module that declares what a path of this crate names. Exports are followed, so that a
+/// facade hides no circle.
 fn target(module: &str, path: &str, texts: &BTreeMap<String, String>) -> Option<String> {
     let mut place: Vec<&str> = module.split("::").collect();
-    let mut names = path.split(" as ").next()?.split("::").peekable();
+    let path = path.split(" as ").next()?;
+    let mut names = path.split("::").peekable();
     match *names.peek()? {
         "crate" => place.clear(),
         "self" => {}
@@ -142,8 +148,28 @@ fn target(module: &str, path: &str, texts: &BTreeMap<String, String>) -> Option<
         _ => return None,
     }
     place.extend(names.filter(|it| !matches!(*it, "crate" | "self" | "*")));
+    let mut beyond = None;
     while !place.is_empty() && !texts.contains_key(&place.join("::")) {
-        place.pop();
+        beyond = place.pop();
     }
-    (!place.is_empty()).then(|| place.join("::"))
+    assert!(
+        !place.is_empty(),
+        "{module} imports {path} through the front door"
+    );
+    let place = place.join("::");
+    let child = beyond.and_then(|name| exported(&place, name, texts));
+    Some(child.unwrap_or(place))
+}
+
+/// The module below `facade` from which it exports a name.
+fn exported(facade: &str, name: &str, texts: &BTreeMap<String, String>) -> Option<String> {
+    let exports = uses(texts.get(facade)?).filter(|(is_exported, _)| *is_exported);
+    exports.flat_map(|(_, tree)| paths(tree)).find_map(|path| {
+        let path = path.strip_prefix("self::").unwrap_or(&path);
+        let (child, named) = path.rsplit_once("::")?;
+        let named = named.split(" as ").last()?;
+        let child = format!("{facade}::{child}");
+        let is_it = named == name && texts.contains_key(&child);
+        is_it.then(|| exported(&child, name, texts).unwrap_or(child))
+    })
 }

@@ -2,9 +2,8 @@
 
 mod rules;
 
-use keygate_core::decision::policy::Policy;
 use keygate_core::lint::{Level, lint};
-use keygate_core::time::UnixMillis;
+use keygate_core::{Policy, UnixMillis};
 use serde_json::{Value, json};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";

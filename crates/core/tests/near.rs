@@ -5,17 +5,13 @@ use std::rc::Rc;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::Mac as _;
-use keygate_core::http::request::Request;
-use keygate_core::keys::record::NothingKnown;
-use keygate_core::reason::Reason;
-use keygate_core::secret::mac::mac;
-use keygate_core::secret::{KeyRing, RingEntry};
+use keygate_core::keys::NothingKnown;
+use keygate_core::secret::{KeyRing, RingEntry, mac};
 use keygate_core::signed_url::cloudflare::{
     Alphabet, Cloudflare, Directory, LinkCarrier, NearMiss, Signs, Stamp,
 };
-use keygate_core::signed_url::format::Format as _;
-use keygate_core::signed_url::parts::mac_key::MacKey;
-use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::signed_url::{Format as _, MacKey};
+use keygate_core::{Millis, Reason, Request, UnixMillis};
 use keygate_testkit::judge::{facts, get};
 
 const NOW: UnixMillis = UnixMillis(1_700_000_100_000);

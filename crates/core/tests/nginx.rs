@@ -1,9 +1,7 @@
 //! Links of nginx's secure_link module, in both modes: known answers, forgeries, and every
 //! way to be wrong.
 
-use keygate_core::decision::policy::Policy;
-use keygate_core::reason::Reason;
-use keygate_core::time::UnixMillis;
+use keygate_core::{Policy, Reason, UnixMillis};
 use keygate_testkit::judge::{
     explains, get, judge, judge_from, order, policy_of, problems_of, sign,
 };

@@ -1,14 +1,11 @@
 //! Links that work once: what uses one up, and what does not.
 
-use keygate_core::decision::verdict::Redemption;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::http::request::Header;
-use keygate_core::keys::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
-use keygate_core::keys::record::{Answer, Knowledge, KnownKey, NothingKnown};
-use keygate_core::reason::Reason;
-use keygate_core::secret::Secret;
-use keygate_core::signed_url::sign::Order;
-use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::decision::Redemption;
+use keygate_core::keys::{
+    Answer, KeyRingId, Knowledge, KnownKey, MasterSecret, NewAppKey, NothingKnown, Prefix,
+};
+use keygate_core::signed_url::Order;
+use keygate_core::{Header, Millis, Reason, Secret, UnixMillis, Verdict};
 use keygate_testkit::judge::{after, facts, get, policy, signed_as};
 use serde_json::{Value, json};
 

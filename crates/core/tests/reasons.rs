@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::fs;
 
+use keygate_core::Reason;
 use keygate_core::answer::{Refusal, Scheme};
-use keygate_core::reason::Reason;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reasons.md");
 

@@ -1,10 +1,7 @@
 //! A link that held is recalled: no answer is another for it.
 
-use keygate_core::decision::policy::Policy;
-use keygate_core::http::request::Header;
-use keygate_core::reason::Reason;
-use keygate_core::signed_url::sign::{Order, Scope};
-use keygate_core::time::UnixMillis;
+use keygate_core::signed_url::{Order, Scope};
+use keygate_core::{Header, Policy, Reason, UnixMillis};
 use keygate_testkit::judge::{get, judge_from, order, policy_with_ring, sign, signed_as};
 use serde_json::{Value, json};
 

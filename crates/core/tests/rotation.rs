@@ -1,12 +1,8 @@
 //! A secret is replaced while links of the old one are in use, over edges and signers that
 //! learn of it at different times: no valid link is refused.
 
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::provider::Provider;
-use keygate_core::http::path::Target;
-use keygate_core::reason::Reason;
-use keygate_core::signed_url::sign::{Order, Scope};
-use keygate_core::time::UnixMillis;
+use keygate_core::signed_url::{Order, Scope};
+use keygate_core::{Policy, Provider, Reason, Target, UnixMillis};
 use keygate_testkit::judge::{get, judge, policy_with_ring};
 use serde_json::{Value, json};
 
@@ -227,7 +223,7 @@ fn ten_thousand_rings_cost_a_request_no_more_than_ten() {
         let secret = format!("the secret of SECRET_t{secret_of}");
         let entry = keygate_core::secret::RingEntry {
             id: "k1".to_owned(),
-            key: keygate_core::secret::mac::mac(secret.as_bytes()),
+            key: keygate_core::secret::mac(secret.as_bytes()),
             not_before: None,
             not_after: None,
         };

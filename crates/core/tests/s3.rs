@@ -3,13 +3,8 @@
 mod tools;
 
 use hmac::Mac as _;
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::provider::Provider;
-use keygate_core::http::path::Target;
-use keygate_core::http::request::{Header, Request};
-use keygate_core::reason::Reason;
-use keygate_core::signed_url::sign::{Order, Scope, SignError, Signed};
-use keygate_core::time::UnixMillis;
+use keygate_core::signed_url::{Order, Scope, SignError, Signed};
+use keygate_core::{Header, Policy, Provider, Reason, Request, Target, UnixMillis};
 use keygate_testkit::judge::{get, judge};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -243,7 +238,7 @@ fn a_credential_with_another_scope_than_was_signed_is_a_wrong_signature() {
 }
 
 fn mac(key: &[u8], text: &str) -> Vec<u8> {
-    let mut mac = keygate_core::secret::mac::mac(key);
+    let mut mac = keygate_core::secret::mac(key);
     mac.update(text.as_bytes());
     mac.finalize().into_bytes().to_vec()
 }

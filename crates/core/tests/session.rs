@@ -1,16 +1,11 @@
 //! What a policy decides about sessions, and how it vouches for who calls.
 
-use keygate_core::decision::facts::Facts;
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::http::request::Header;
+use keygate_core::identity::Claims;
 use keygate_core::identity::assertion::{Algorithm, SigningKey, Verifier};
-use keygate_core::identity::session::Claims;
-use keygate_core::keys::record::NoAnswer;
-use keygate_core::reason::Reason;
-use keygate_core::secret::{KeyRing, RingEntry, Secret};
-use keygate_core::signed_url::checks::Checks;
-use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::keys::NoAnswer;
+use keygate_core::secret::{KeyRing, RingEntry};
+use keygate_core::signed_url::Checks;
+use keygate_core::{Facts, Header, Millis, Policy, Reason, Secret, UnixMillis, Verdict};
 use keygate_testkit::judge::{after, get, policy};
 use serde_json::{Value, json};
 
@@ -61,7 +56,7 @@ impl Claims for Session {
 fn decide(policy: &Policy, headers: &[Header], has_session: bool) -> Verdict {
     let facts = Facts {
         checks: Checks::default(),
-        client: keygate_core::http::client::Client::Known(None),
+        client: keygate_core::Client::Known(None),
         keys: &NoAnswer(Reason::KeyServiceUnavailable),
         claims: &Session(has_session),
         now: NOW,

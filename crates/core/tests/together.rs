@@ -2,16 +2,12 @@
 
 use std::rc::Rc;
 
-use keygate_core::decision::facts::Facts;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::http::request::Header;
-use keygate_core::identity::session::Claims;
-use keygate_core::keys::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
-use keygate_core::keys::record::{Answer, Knowledge, KnownKey, NothingKnown};
-use keygate_core::reason::Reason;
-use keygate_core::secret::Secret;
-use keygate_core::signed_url::checks::Checks;
-use keygate_core::time::UnixMillis;
+use keygate_core::identity::Claims;
+use keygate_core::keys::{
+    Answer, KeyRingId, Knowledge, KnownKey, MasterSecret, NewAppKey, NothingKnown, Prefix,
+};
+use keygate_core::signed_url::Checks;
+use keygate_core::{Facts, Header, Reason, Secret, UnixMillis, Verdict};
 use keygate_testkit::judge::{after, facts, get, policy, signed};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -32,7 +28,7 @@ impl Claims for Session {
     }
 }
 
-fn policy_with(rules: Value) -> keygate_core::decision::policy::Policy {
+fn policy_with(rules: Value) -> keygate_core::Policy {
     let json = json!({
         "version": 1, "secrets": { "ring": [{ "id": "01", "env": "SECRET" }] },
         "key_service": { "cluster": "keys", "authority": "keys", "token_env": "TOKEN" },

@@ -1,7 +1,7 @@
 //! Wrong policies in numbers: the filter's reader rejects each, and names the same fields as
 //! on the day when the table was recorded. What `keygate check` says of them is tested there.
 
-use keygate_core::decision::policy::Policy;
+use keygate_core::Policy;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 

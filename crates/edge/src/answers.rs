@@ -2,10 +2,9 @@
 
 use std::rc::Rc;
 
-use keygate_core::keys::app_key::KeyHash;
-use keygate_core::keys::record::{Knowledge, KnownKey};
+use keygate_core::UnixMillis;
 use keygate_core::keys::wire::{ChangesResponse, LinkUseResponse, LookupResponse};
-use keygate_core::time::UnixMillis;
+use keygate_core::keys::{KeyHash, Knowledge, KnownKey};
 
 use crate::call::{About, Call, NotSent, Response, Token};
 use crate::edge::Edge;

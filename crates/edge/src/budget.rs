@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::net::IpAddr;
 
-use keygate_core::signed_url::checks::Budget;
-use keygate_core::time::UnixMillis;
+use keygate_core::UnixMillis;
+use keygate_core::signed_url::Budget;
 
 use crate::failure_limiter::FailureLimiter;
 

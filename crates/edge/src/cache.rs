@@ -9,11 +9,8 @@ use bounded::Bounded;
 pub use bounded::Seed;
 
 use crate::feed::Position;
-use keygate_core::keys::app_key::KeyHash;
-use keygate_core::keys::record::{Found, KeyLookup, Knowledge, KnownKey};
-use keygate_core::keys::service::CacheBounds;
-use keygate_core::reason::Reason;
-use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::keys::{CacheBounds, Found, KeyHash, KeyLookup, Knowledge, KnownKey};
+use keygate_core::{Millis, Reason, UnixMillis};
 
 /// The cache of one worker. Known and unknown keys have bounds of their own, so
 /// that a flood of unknown ones pushes out no known one.

@@ -4,13 +4,11 @@
 
 use std::rc::Rc;
 
-use keygate_core::http::request::Header;
-use keygate_core::keys::app_key::KeyHash;
-use keygate_core::keys::service::KeyService;
 use keygate_core::keys::wire::{
     LINK_USES_PATH, LOOKUPS_PATH, LinkUseRequest, LookupRequest, MAX_ANSWER,
 };
-use keygate_core::time::Millis;
+use keygate_core::keys::{KeyHash, KeyService};
+use keygate_core::{Header, Millis};
 
 use crate::follower::PollDue;
 use crate::uses::Question;

@@ -7,10 +7,8 @@
 use std::cell::RefCell;
 use std::net::IpAddr;
 
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::provider::Provider;
-use keygate_core::http::client::Client;
-use keygate_core::identity::session::{Claims, Sessions};
+use keygate_core::identity::{Claims, Sessions};
+use keygate_core::{Client, Policy, Provider};
 
 /// The client's address, and every claim that a decision under this policy may read.
 #[derive(Default)]

@@ -6,12 +6,9 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::identity::session::Sessions;
-use keygate_core::keys::failure_limit::FailureLimit;
-use keygate_core::keys::service::CacheBounds;
-use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::identity::Sessions;
+use keygate_core::keys::{CacheBounds, FailureLimit};
+use keygate_core::{Millis, Policy, UnixMillis, Verdict};
 
 use crate::budget::FailureBudget;
 use crate::cache::{KeyCache, Seed};

@@ -21,8 +21,8 @@ mod tests;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use keygate_core::keys::failure_limit::FailureLimit;
-use keygate_core::time::UnixMillis;
+use keygate_core::UnixMillis;
+use keygate_core::keys::FailureLimit;
 
 use crate::cache::Seed;
 use bucket::{Bucket, Micros, Pace};

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use keygate_core::keys::wire::{MAX_ANSWER, SERVICE_MARKER};
-use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::{Millis, UnixMillis};
 
 use crate::call::{NotSent, Response};
 use crate::report::{Notice, Report};

@@ -5,9 +5,9 @@
 
 use std::collections::VecDeque;
 
-use keygate_core::keys::app_key::KeyHash;
+use keygate_core::keys::KeyHash;
 use keygate_core::keys::wire::{ChangesResponse, Incarnation, LookupResponse};
-use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::{Millis, UnixMillis};
 
 /// How many changes are kept for workers that have not read them yet. A worker that fell
 /// further behind starts with an empty cache.

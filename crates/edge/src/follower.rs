@@ -3,9 +3,9 @@
 
 use std::hash::BuildHasher as _;
 
-use keygate_core::keys::service::KeyService;
+use keygate_core::keys::KeyService;
 use keygate_core::keys::wire::{CHANGES_PATH, ChangesResponse};
-use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::{Millis, UnixMillis};
 
 use crate::cache::{KeyCache, Seed};
 use crate::call::Token;

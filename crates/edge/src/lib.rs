@@ -38,11 +38,7 @@
 //! # Example
 //!
 //! ```
-//! use keygate_core::decision::policy::Policy;
-//! use keygate_core::decision::verdict::Verdict;
-//! use keygate_core::http::client::Client;
-//! use keygate_core::identity::session::NoClaims;
-//! use keygate_core::time::UnixMillis;
+//! use keygate_core::{Client, NoClaims, Policy, UnixMillis, Verdict};
 //! use keygate_edge::{Edge, Memory, RequestId, Response, Seed, Step, Token};
 //!
 //! let text = r#"{

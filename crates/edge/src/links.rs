@@ -1,8 +1,8 @@
 //! Links that work once: who remembers is the key service, for all workers and proxies.
 
-use keygate_core::secret::memo::{DigestKey, Keyed, Memo};
+use keygate_core::secret::{DigestKey, Keyed, Memo};
 use keygate_core::signed_url::OnceLink;
-use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::{Millis, UnixMillis};
 
 /// How long an unused link is taken for unused without another call.
 const UNUSED_FOR: Millis = Millis::from_secs(1);

@@ -5,10 +5,9 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use keygate_core::keys::app_key::KeyHash;
-use keygate_core::keys::service::Lookup;
 use keygate_core::keys::wire::MAX_LOOKUP;
-use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::keys::{KeyHash, Lookup};
+use keygate_core::{Millis, UnixMillis};
 
 use crate::cache::name;
 use crate::call::Token;

@@ -9,9 +9,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use keygate_core::decision::grant::Outcome;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::reason::Reason;
+use keygate_core::{Outcome, Reason, Verdict};
 
 use crate::faults::Fault;
 

@@ -4,18 +4,11 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use keygate_core::answer::{Refusal, Scheme, Voice};
-use keygate_core::decision::facts::Facts;
-use keygate_core::decision::verdict::Redemption;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::http::client::Client;
-use keygate_core::http::request::Header;
-use keygate_core::identity::session::Claims;
-use keygate_core::keys::app_key::KeyHash;
-use keygate_core::keys::record::{Answer, KeyLookup, Knowledge, NoAnswer};
-use keygate_core::keys::service::Lookup;
-use keygate_core::reason::Reason;
-use keygate_core::signed_url::checks::Checks;
-use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::decision::Redemption;
+use keygate_core::identity::Claims;
+use keygate_core::keys::{Answer, KeyHash, KeyLookup, Knowledge, Lookup, NoAnswer};
+use keygate_core::signed_url::Checks;
+use keygate_core::{Client, Facts, Header, Millis, Reason, UnixMillis, Verdict};
 
 use crate::cache::LastKnown;
 use crate::caller::Caller;

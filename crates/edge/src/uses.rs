@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use keygate_core::decision::verdict::Redemption;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::signed_url::once_link::OnceLink;
-use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::decision::Redemption;
+use keygate_core::signed_url::OnceLink;
+use keygate_core::{Millis, UnixMillis, Verdict};
 
 use crate::call::Token;
 use crate::edge::RequestId;

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use keygate_core::http::request::Header;
+use keygate_core::Header;
 
 use crate::caller::Caller;
 use crate::edge::RequestId;

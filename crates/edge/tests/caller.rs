@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 
-use keygate_core::http::client::Client;
-use keygate_core::identity::session::Claims;
+use keygate_core::Client;
+use keygate_core::identity::Claims;
 use serde_json::{Value, json};
 
 use crate::worker::{LOOKUPS, address, key, lookup, policy, start_polled};

@@ -1,6 +1,6 @@
 //! The change feed: what it drops, what it proves fresh, and when it is polled.
 
-use keygate_core::time::Millis;
+use keygate_core::Millis;
 use keygate_edge::NotSent;
 use serde_json::json;
 

@@ -1,15 +1,7 @@
 //! Floods of links with wrong public-key signatures: how many are checked, and who still passes.
 
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::provider::Provider;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::http::client::Client;
-use keygate_core::http::path::Target;
-use keygate_core::identity::session::NoClaims;
-use keygate_core::reason::Reason;
-use keygate_core::signed_url::crypto::private_key::PrivateKey;
-use keygate_core::signed_url::sign::{Order, Scope};
-use keygate_core::time::UnixMillis;
+use keygate_core::signed_url::{Order, PrivateKey, Scope};
+use keygate_core::{Client, NoClaims, Policy, Provider, Reason, Target, UnixMillis, Verdict};
 use keygate_edge::{Edge, RequestId, Seed, Step};
 use serde_json::json;
 

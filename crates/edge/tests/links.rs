@@ -1,7 +1,7 @@
 //! What a worker remembers of links that work once.
 
-use keygate_core::signed_url::once_link::OnceLink;
-use keygate_core::time::UnixMillis;
+use keygate_core::UnixMillis;
+use keygate_core::signed_url::OnceLink;
 use keygate_edge::links::{UnusedLinks, UsedLinks};
 
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);

@@ -1,7 +1,6 @@
 //! Keys that anyone can make up: what a question about one costs the client.
 
-use keygate_core::http::client::Client;
-use keygate_core::identity::session::NoClaims;
+use keygate_core::{Client, NoClaims};
 use keygate_edge::RequestId;
 use serde_json::{Value, json};
 

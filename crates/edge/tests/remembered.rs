@@ -2,11 +2,9 @@
 
 use std::rc::Rc;
 
-use keygate_core::keys::app_key::KeyHash;
-use keygate_core::keys::record::{KeyLookup as _, Knowledge, KnownKey};
-use keygate_core::keys::service::CacheBounds;
 use keygate_core::keys::wire::Incarnation;
-use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::keys::{CacheBounds, KeyHash, KeyLookup as _, Knowledge, KnownKey};
+use keygate_core::{Millis, UnixMillis};
 use keygate_edge::Seed;
 use keygate_edge::cache::{KeyCache, LastKnown};
 use keygate_edge::feed::Position;

@@ -6,16 +6,11 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use hmac::{Hmac, KeyInit as _};
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::http::client::Client;
-use keygate_core::http::edit::Edit;
-use keygate_core::http::request::Header;
-use keygate_core::identity::session::{Claims, NoClaims};
-use keygate_core::keys::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
-use keygate_core::secret::{RingEntry, Secret};
+use keygate_core::identity::Claims;
+use keygate_core::keys::{KeyRingId, MasterSecret, NewAppKey, Prefix};
+use keygate_core::secret::RingEntry;
 use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256};
-use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::{Client, Edit, Header, Millis, NoClaims, Policy, Secret, UnixMillis, Verdict};
 use keygate_edge::{Call, Edge, Memory, NotSent, Notice, RequestId, Response, Seed, Step, Token};
 use serde_json::{Value, json};
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use keygate_core::time::UnixMillis;
+use keygate_core::UnixMillis;
 
 /// The time now.
 pub type Clock = Arc<dyn Fn() -> UnixMillis + Send + Sync>;

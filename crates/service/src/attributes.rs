@@ -3,12 +3,11 @@
 use std::collections::HashSet;
 
 use ipnet::IpNet;
-use keygate_core::http::address;
-use keygate_core::http::referrer::ReferrerPattern;
+use keygate_core::http::{ReferrerPattern, address};
 use keygate_core::identity::limits::{
     MAX_ALLOWED_IPS, MAX_ALLOWED_REFERRERS, MAX_NAME, MAX_SCOPES,
 };
-use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::{Millis, UnixMillis};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;

@@ -5,8 +5,8 @@
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use ipnet::IpNet;
+use keygate_core::UnixMillis;
 use keygate_core::identity::assertion::{ASSERTION_HEADER, Assertion, Verifier};
-use keygate_core::time::UnixMillis;
 use serde_json::value::RawValue;
 
 use crate::attributes::Attributes;

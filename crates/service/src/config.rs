@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use keygate_core::keys::app_key::{KeyRingId, MasterSecret, Prefix};
+use keygate_core::keys::{KeyRingId, MasterSecret, Prefix};
 
 use crate::auth::Tokens;
 use crate::caller::Assertions;

@@ -1,6 +1,6 @@
 //! A stored key: what is known of it, and how the API shows it.
 
-use keygate_core::time::UnixMillis;
+use keygate_core::UnixMillis;
 use serde::Serialize;
 
 use crate::attributes::Attributes;

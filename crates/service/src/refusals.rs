@@ -3,7 +3,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::{Millis, UnixMillis};
 
 use crate::auth::Role;
 use crate::problem::Problem;

@@ -2,20 +2,11 @@
 
 use std::net::IpAddr;
 
-use keygate_core::decision::facts::Facts;
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::provider::Provider;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::http::client::Client;
-use keygate_core::http::path::Target;
-use keygate_core::http::request::Header;
-use keygate_core::identity::session::NoClaims;
-use keygate_core::keys::record::{KeyLookup, NoAnswer};
-use keygate_core::reason::Reason;
-use keygate_core::signed_url::checks::Checks;
-use keygate_core::signed_url::format::Format;
-use keygate_core::signed_url::sign::{Order, Scope, SignError, Signed};
-use keygate_core::time::UnixMillis;
+use keygate_core::keys::{KeyLookup, NoAnswer};
+use keygate_core::signed_url::{Checks, Format, Order, Scope, SignError, Signed};
+use keygate_core::{
+    Client, Facts, Header, NoClaims, Policy, Provider, Reason, Target, UnixMillis, Verdict,
+};
 
 /// The headers of a GET, and more.
 pub fn get(target: &str, more: &[(&str, &str)]) -> Vec<Header> {
@@ -80,12 +71,8 @@ pub fn judge(policy: &Policy, headers: &[Header], now_secs: u64) -> Result<Strin
 }
 
 /// What a header is after the edits, several joined by a comma.
-pub fn after(
-    headers: &[Header],
-    edits: &[keygate_core::http::edit::Edit],
-    name: &str,
-) -> Option<String> {
-    use keygate_core::http::edit::Edit;
+pub fn after(headers: &[Header], edits: &[keygate_core::Edit], name: &str) -> Option<String> {
+    use keygate_core::Edit;
     let mut values: Vec<String> = headers
         .iter()
         .filter(|(candidate, _)| candidate == name.as_bytes())
@@ -221,7 +208,7 @@ pub fn problems_of(provider: &serde_json::Value) -> Vec<String> {
 
 /// What the format of the first rule says of a link.
 pub fn explains(policy: &Policy, headers: &[Header], client: &str, now_secs: u64) -> String {
-    use keygate_core::keys::record::NothingKnown;
+    use keygate_core::keys::NothingKnown;
     let mut kept = String::new();
     let request = policy.read(headers, &mut kept).unwrap();
     let now = UnixMillis::from_secs(now_secs);

@@ -4,11 +4,7 @@
 //! An input is a byte that chooses the known answer whose policy is asked, then the path,
 //! and then a header in each line, `name: value`.
 
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::http::edit::Edit;
-use keygate_core::http::path::Target;
-use keygate_core::http::request::Header;
+use keygate_core::{Edit, Header, Policy, Target, Verdict};
 
 use crate::vectors;
 

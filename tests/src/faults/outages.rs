@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use keygate_core::time::UnixMillis;
+use keygate_core::UnixMillis;
 use serde_json::json;
 
 use super::{Form, Row, finish, floods, lasting, network};

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use keygate_core::keys::app_key::{KeyRingId, MasterSecret, Prefix};
-use keygate_core::secret::Secret;
+use keygate_core::Secret;
+use keygate_core::keys::{KeyRingId, MasterSecret, Prefix};
 
 use super::oracle::{Revocation, Right};
 use crate::client::{self, Request};

@@ -7,9 +7,9 @@
 
 use std::collections::BTreeSet;
 
+use keygate_core::Policy;
 use keygate_core::config::Environment;
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::problem::Problem;
+use keygate_core::decision::Problem;
 
 use super::structure::{Fault, Step, Wrong, faults};
 use crate::document::{Member, Node, Value};

@@ -7,8 +7,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::problem::{Place, Problem};
+use keygate_core::Policy;
+use keygate_core::decision::{Place, Problem};
 use keygate_core::lint::{Level, lint};
 
 use crate::document::{Node, line_and_column};

@@ -2,11 +2,9 @@
 
 use std::process::ExitCode;
 
-use keygate_core::decision::facts::Facts;
-use keygate_core::decision::policy::{Policy, Unmatched};
-use keygate_core::decision::rule::Mode;
+use keygate_core::decision::{Mode, Unmatched};
 use keygate_core::http::path::readable;
-use keygate_core::http::request::{Header, Request};
+use keygate_core::{Facts, Header, Policy, Request};
 use serde_json::Value;
 
 use super::{outcome, rules, steps};

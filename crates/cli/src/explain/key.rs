@@ -1,13 +1,11 @@
 //! What was found of an app key, as far as it is public.
 
-use keygate_core::decision::facts::Facts;
-use keygate_core::decision::provider::AppKeys;
-use keygate_core::http::credential::{self, Carrier};
-use keygate_core::http::request::Request;
-use keygate_core::keys::app_key::{AppKey, MasterSecret};
-use keygate_core::keys::record::Knowledge;
-use keygate_core::reason::Reason;
-use keygate_core::secret::{Encoding, KeyRing, RingEntry, Secret};
+use keygate_core::decision::AppKeys;
+use keygate_core::http::credential;
+use keygate_core::http::credential::Carrier;
+use keygate_core::keys::{AppKey, Knowledge, MasterSecret};
+use keygate_core::secret::{Encoding, KeyRing, RingEntry};
+use keygate_core::{Facts, Reason, Request, Secret};
 use serde_json::Value;
 
 use crate::environment::required;

@@ -3,10 +3,9 @@
 use std::path::Path;
 use std::rc::Rc;
 
-use keygate_core::keys::app_key::KeyHash;
-use keygate_core::keys::record::{KeyLookup, Knowledge, KnownKey};
+use keygate_core::UnixMillis;
 use keygate_core::keys::wire::Record;
-use keygate_core::time::UnixMillis;
+use keygate_core::keys::{KeyHash, KeyLookup, Knowledge, KnownKey};
 use serde_json::Value;
 
 use crate::check::read;

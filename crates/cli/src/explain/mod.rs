@@ -15,11 +15,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use keygate_core::decision::facts::Facts;
-use keygate_core::http::client::Client;
-use keygate_core::identity::session::NoClaims;
-use keygate_core::signed_url::checks::Checks;
-use keygate_core::time::UnixMillis;
+use keygate_core::signed_url::Checks;
+use keygate_core::{Client, Facts, NoClaims, UnixMillis};
 
 use crate::envoy;
 use crate::error::CliError;

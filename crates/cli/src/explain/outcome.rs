@@ -2,9 +2,7 @@
 
 use std::process::ExitCode;
 
-use keygate_core::decision::grant::Outcome;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::http::edit::Edit;
+use keygate_core::{Edit, Outcome, Verdict};
 
 use super::answer::Page;
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use keygate_core::http::request::Header;
+use keygate_core::Header;
 
 use crate::check::read;
 use crate::error::CliError;

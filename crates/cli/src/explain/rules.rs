@@ -1,10 +1,8 @@
 //! Why a rule is not for a request, and which rules the readings of its path meet.
 
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::rule::Rule;
+use keygate_core::decision::Rule;
 use keygate_core::http::path::readings;
-use keygate_core::http::request::Request;
-use keygate_core::reason::Reason;
+use keygate_core::{Policy, Reason, Request};
 use serde_json::Value;
 
 use super::answer::Page;

@@ -1,9 +1,7 @@
 //! The steps of a requirement: each provider, what was found of it, and what came of that.
 
-use keygate_core::decision::facts::Facts;
-use keygate_core::decision::provider::{Conclusion, Finding, Provider};
-use keygate_core::decision::requirement::Requirement;
-use keygate_core::http::request::Request;
+use keygate_core::decision::{Conclusion, Finding, Requirement};
+use keygate_core::{Facts, Provider, Request};
 use serde_json::Value;
 
 use super::answer::Page;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use keygate_core::keys::app_key::{KeyDigest, OpaqueKey, looks_like_digest};
+use keygate_core::keys::{KeyDigest, OpaqueKey, looks_like_digest};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;

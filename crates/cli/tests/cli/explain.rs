@@ -1,7 +1,7 @@
 //! `keygate explain`: the rule, each step and the verdict, and never a secret.
 
-use keygate_core::keys::app_key::{KeyRingId, MasterSecret, Prefix};
-use keygate_core::secret::Secret;
+use keygate_core::Secret;
+use keygate_core::keys::{KeyRingId, MasterSecret, Prefix};
 
 use crate::support::{MASTER, cloudflare_policy, demo_policy, id, keygate};
 

@@ -1,13 +1,8 @@
 //! `keygate explain`, `keygate verify --policy` and the filter's own decision agree.
 
-use keygate_core::decision::facts::Facts;
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::http::client::Client;
 use keygate_core::http::path::as_envoy_sends;
-use keygate_core::identity::session::NoClaims;
-use keygate_core::keys::record::NothingKnown;
-use keygate_core::time::UnixMillis;
+use keygate_core::keys::NothingKnown;
+use keygate_core::{Client, Facts, NoClaims, Policy, UnixMillis, Verdict};
 use tempfile::TempDir;
 
 use crate::support::keygate;
@@ -148,7 +143,7 @@ fn decided(policy: &str, method: &str, host: &str, target: &str) -> &'static str
     ]
     .map(|(name, value)| (name.into(), value.into()));
     let facts = Facts {
-        checks: keygate_core::signed_url::checks::Checks::default(),
+        checks: keygate_core::signed_url::Checks::default(),
         client: Client::Known(None),
         keys: &NothingKnown,
         claims: &NoClaims,

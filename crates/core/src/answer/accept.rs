@@ -12,7 +12,7 @@ struct Range<'a> {
 
 /// The first of the offers that the client likes best; each offer is known by one or
 /// more media types. When none is acceptable, the first: a refusal is worth more than a 406.
-pub fn choose(accept: &str, offers: &[&[&str]]) -> usize {
+pub(super) fn choose(accept: &str, offers: &[&[&str]]) -> usize {
     // Most who are refused here say nothing of what they like, or that they take anything.
     if offers.len() < 2 || matches!(accept, "" | "*/*") {
         return 0;

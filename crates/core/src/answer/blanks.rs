@@ -1,6 +1,5 @@
 //! Texts with blanks, taken apart once and filled in for each refusal.
 
-use super::Json;
 use super::words::Words;
 use crate::http::path::{is_unreserved, upper_digit};
 use crate::text::cut::cut;
@@ -27,6 +26,19 @@ pub struct Blanks {
     pieces: Vec<(String, Blank)>,
     /// What stands behind the last.
     rest: String,
+}
+
+/// JSON with blanks in its texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Json {
+    /// A text, to be filled in.
+    Text(String),
+    /// A list.
+    List(Vec<Json>),
+    /// An object: its members in their order.
+    Object(Vec<(String, Json)>),
+    /// `null`, `true`, `false` or a number, as it was written.
+    Word(String),
 }
 
 /// How a value is spelled in what it becomes part of.

@@ -21,7 +21,7 @@ pub(super) struct Content {
 }
 
 impl Content {
-    pub fn of(kind: &'static str, text: String) -> Self {
+    pub(super) fn of(kind: &'static str, text: String) -> Self {
         Self {
             kind,
             security: None,
@@ -31,7 +31,7 @@ impl Content {
         }
     }
 
-    pub fn headers(&self) -> Headers {
+    pub(super) fn headers(&self) -> Headers {
         let is_page = self.kind == HTML;
         let known = [
             (!self.kind.is_empty()).then_some(("content-type", self.kind)),
@@ -64,7 +64,7 @@ pub(super) const CONTENT_SECURITY: &str = "default-src 'none'; style-src 'unsafe
 
 impl Fields<'_> {
     /// The one of these bodies that the client prefers.
-    pub fn body<'b>(&self, bodies: &'b Bodies, accept: &str) -> Content {
+    pub(super) fn body<'b>(&self, bodies: &'b Bodies, accept: &str) -> Content {
         let all = [
             (JSON, &["application/json"][..], &bodies.json),
             (HTML, &["text/html"], &bodies.html),
@@ -86,7 +86,7 @@ impl Fields<'_> {
     }
 
     /// Problem details for programs, a page for people.
-    pub fn default_body(&self, accept: &str, page: &Page) -> Content {
+    pub(super) fn default_body(&self, accept: &str, page: &Page) -> Content {
         let content = match accept::choose(accept, &[&[PROBLEM, JSON], &["text/html"]]) {
             0 => Content::of(PROBLEM, self.problem()),
             _ => Content {

@@ -45,19 +45,6 @@ pub struct Bodies {
     pub text: Option<Blanks>,
 }
 
-/// JSON with blanks in its texts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Json {
-    /// A text, to be filled in.
-    Text(String),
-    /// A list.
-    List(Vec<Json>),
-    /// An object: its members in their order.
-    Object(Vec<(String, Json)>),
-    /// `null`, `true`, `false` or a number, as it was written.
-    Word(String),
-}
-
 impl Template {
     /// The answer for this reason.
     pub fn reply(&self, reason: PublicReason) -> &Reply {

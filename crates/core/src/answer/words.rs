@@ -29,7 +29,7 @@ macro_rules! words {
 }
 
 impl Words {
-    pub fn of(refusal: Refusal) -> Self {
+    pub(super) fn of(refusal: Refusal) -> Self {
         match (refusal.reason.public(), refusal.scheme) {
             (PublicReason::MissingCredential, Scheme::SignedUrl) => words!(
                 "This link is incomplete",

@@ -12,7 +12,7 @@ use crate::answer::brand::{Brand, Color, Help, Logo, Name};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename = "Brand"))]
 #[serde(deny_unknown_fields, remote = "Self")]
-pub struct Written {
+pub(super) struct Written {
     /// The name of the site or its operator, 1 to 64 characters. Default: none.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 64)))]
     pub name: Option<String>,

@@ -23,7 +23,7 @@ pub(super) use syntax::check_syntax;
 use crate::decision::problem::{Place, Problem};
 
 /// Reads JSON text that is found at `path`. Places are those in this text.
-pub fn read<'de, T: Deserialize<'de>>(path: &str, text: &'de str) -> Result<T, Problem> {
+pub(super) fn read<'de, T: Deserialize<'de>>(path: &str, text: &'de str) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut json)
         .map_err(|error| misshapen(below(path, &inner_path(text, error.path())), error.inner()))?;
@@ -78,7 +78,7 @@ fn below(path: &str, inner: &str) -> String {
 }
 
 /// Where this part of the text begins.
-pub fn place_in(text: &[u8], part: &RawValue) -> Place {
+pub(super) fn place_in(text: &[u8], part: &RawValue) -> Place {
     let at = part.get().as_ptr().addr();
     let at = at.saturating_sub(text.as_ptr().addr());
     let before = text.get(..at).unwrap_or_default();
@@ -93,7 +93,7 @@ pub fn place_in(text: &[u8], part: &RawValue) -> Place {
 
 /// Members in the order of the text, each name once.
 #[derive(Debug)]
-pub struct UniqueMap<V>(pub Vec<(String, V)>);
+pub(super) struct UniqueMap<V>(pub Vec<(String, V)>);
 
 impl<V> Default for UniqueMap<V> {
     fn default() -> Self {
@@ -130,7 +130,7 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for UniqueMap<V> {
 
 /// A member that something else reads.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Elsewhere;
+pub(super) struct Elsewhere;
 
 impl<'de> Deserialize<'de> for Elsewhere {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

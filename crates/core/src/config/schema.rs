@@ -26,14 +26,14 @@ pub fn schema() -> Value {
 #[derive(JsonSchema)]
 #[schemars(untagged, transform = one_of)]
 #[expect(dead_code, reason = "only its schema is used")]
-pub enum Provider {
+pub(super) enum Provider {
     SignedUrl(super::signed_url::Written),
     AppKey(written::AppKeyProvider),
     Jwt(JwtProvider),
 }
 
 /// Its members exclude each other, and an editor that knows it says more.
-pub fn one_of(schema: &mut Schema) {
+pub(super) fn one_of(schema: &mut Schema) {
     if let Some(members) = schema.remove("anyOf") {
         schema.insert("oneOf".to_owned(), members);
     }

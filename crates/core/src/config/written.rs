@@ -7,21 +7,21 @@ mod challenge;
 mod provider;
 mod rule;
 
-pub use provider::{AppKeyProvider, Carrier, KeyForm, Outage, ProviderType};
+pub(crate) use provider::{AppKeyProvider, Carrier, KeyForm, Outage, ProviderType};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::read::{Quiet, UniqueMap, object};
 use crate::secret::Encoding;
-pub use challenge::Challenge;
-pub use rule::{Group, HeaderMatch, Mode, NeededScopes, Preflight, Requirement, Rule};
+pub(crate) use challenge::Challenge;
+pub(crate) use rule::{Group, HeaderMatch, Mode, NeededScopes, Preflight, Requirement, Rule};
 
 /// What Keygate is to allow, and by which credentials.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
-pub struct Policy<'a> {
+pub(super) struct Policy<'a> {
     /// The version of this form: 1.
     #[cfg_attr(feature = "schema", schemars(extend("const" = 1)))]
     pub version: u64,
@@ -73,7 +73,7 @@ object!(Policy<'a>);
 #[derive(Default, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
-pub struct Identity {
+pub(super) struct Identity {
     /// Whose credential it is. Default: x-keygate-account.
     pub account: Option<String>,
     /// The public id of an app key. Default: x-keygate-key-id.
@@ -96,7 +96,7 @@ object!(Identity);
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
-pub struct RingSecret {
+pub(super) struct RingSecret {
     /// The public name of the secret, once in a ring. For app keys: 2 letters or digits.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._-]{1,64}$")))]
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
@@ -127,7 +127,7 @@ object!(RingSecret);
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
-pub struct KeyService {
+pub(super) struct KeyService {
     /// The name of the cluster in Envoy.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub cluster: String,
@@ -167,7 +167,7 @@ object!(KeyService);
 #[derive(Default, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
-pub struct Cache {
+pub(super) struct Cache {
     /// Most keys that the key service knows. Default: 50000.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 10_000_000)))]
     pub max_known: Option<u64>,
@@ -188,7 +188,7 @@ object!(Cache);
 #[derive(Default, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
-pub struct FailureLimit {
+pub(super) struct FailureLimit {
     /// Failures each second of one IPv4 address or IPv6 /64. Default: 5.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1_000_000)))]
     pub per_second: Option<u64>,
@@ -227,7 +227,7 @@ fn default_lease() -> String {
     derive(schemars::JsonSchema, serde::Serialize),
     schemars(inline)
 )]
-pub enum Unmatched {
+pub(super) enum Unmatched {
     /// The request is refused.
     #[serde(rename = "deny")]
     Deny,
@@ -241,7 +241,7 @@ pub enum Unmatched {
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
-pub struct Response<'a> {
+pub(super) struct Response<'a> {
     /// JSON; `{reason}`, `{message}`, `{title}`, `{explanation}`, `{advice}`, `{status}`,
     /// `{request_id}`, `{rule}` and `{url}` in its texts are filled.
     #[serde(borrow)]

@@ -149,7 +149,7 @@ impl Carriers {
 
 /// The carriers of a provider that a rule names, from which whatever is there is removed.
 /// Keys are recognised instead: the same header may hold a key of the upstream's own.
-pub fn by_name(provider: &Provider) -> impl Iterator<Item = Carrier> + use<> {
+pub(crate) fn by_name(provider: &Provider) -> impl Iterator<Item = Carrier> + use<> {
     let carriers = match provider {
         Provider::SignedUrl(links) => {
             let carriers = links.format.carriers().into_iter();

@@ -1,17 +1,28 @@
 //! The decision: from a request and what is known to a verdict.
 //!
-//! [`policy`] finds the rule, [`rule`] applies it, [`requirement`] and [`provider`] judge
-//! what the request presents, [`grant`] and [`verdict`] are the outcome. How a policy is
+//! [`Policy`] finds the rule, [`Rule`] applies it, [`Requirement`] and [`Provider`] judge
+//! what the request presents, [`Grant`] and [`Verdict`] are the outcome. How a policy is
 //! written is the business of [`config`](crate::config).
 
-pub mod carriers;
+pub(crate) mod carriers;
 pub mod challenge;
-pub mod facts;
-pub mod grant;
-pub mod index;
-pub mod policy;
-pub mod problem;
-pub mod provider;
-pub mod requirement;
-pub mod rule;
-pub mod verdict;
+pub(crate) mod facts;
+pub(crate) mod grant;
+pub(crate) mod index;
+pub(crate) mod policy;
+pub(crate) mod problem;
+pub(crate) mod provider;
+pub(crate) mod requirement;
+pub(crate) mod rule;
+pub(crate) mod verdict;
+
+pub use carriers::Carriers;
+pub use facts::Facts;
+pub use grant::{Grant, Outcome};
+pub use index::Rules;
+pub use policy::{Policy, Unmatched};
+pub use problem::{Place, Problem};
+pub use provider::{AppKeys, Conclusion, Finding, Hashes, Outage, Provider};
+pub use requirement::Requirement;
+pub use rule::{HeaderMatch, Mode, NeededScopes, Rule};
+pub use verdict::{Redemption, Verdict};

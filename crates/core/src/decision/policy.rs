@@ -38,7 +38,7 @@ pub struct Policy {
     /// How the upstream learns who calls.
     pub identity: IdentityHeaders,
     /// Names of path segments, and with `;` in front of their parameters, that carry
-    /// tokens: see [`crate::http::path_token`].
+    /// tokens: see [`PathToken`](crate::http::PathToken).
     pub path_tokens: Rc<[String]>,
     /// Where credentials may stand: none passes on, whichever rule a request matched.
     pub carriers: Carriers,

@@ -5,14 +5,17 @@ use crate::http::request::Request;
 /// The values of every cookie of this name, in order. One pair of double quotes around a
 /// value is not part of it (RFC 6265 section 4.1.1).
 #[inline]
-pub fn cookie_values<'a>(request: &Request<'a>, name: &str) -> impl Iterator<Item = &'a [u8]> {
+pub(crate) fn cookie_values<'a>(
+    request: &Request<'a>,
+    name: &str,
+) -> impl Iterator<Item = &'a [u8]> {
     let pairs = request.values("cookie").flat_map(cookie_pairs);
     pairs.filter_map(move |pair| cookie_value(pair, name))
 }
 
 /// Every `cookie` header, joined, without the pairs of these names; the others stay byte
 /// for byte. `None` when nothing is left.
-pub fn cookies_without(request: &Request<'_>, names: &[&str]) -> Option<Vec<u8>> {
+pub(crate) fn cookies_without(request: &Request<'_>, names: &[&str]) -> Option<Vec<u8>> {
     let is_named = |pair: &[u8]| names.iter().any(|name| cookie_value(pair, name).is_some());
     let kept: Vec<&[u8]> = request
         .values("cookie")

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// The name of a header. Most are known when it is compiled.
-pub type Name = Cow<'static, str>;
+pub(crate) type Name = Cow<'static, str>;
 
 /// One change to the headers of a request or of its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,8 @@
 mod cover;
 mod host;
 
-pub use host::{HostPattern, filed};
+pub use host::HostPattern;
+pub(crate) use host::filed;
 
 use std::cell::OnceCell;
 
@@ -296,7 +297,7 @@ mod tests {
     }
 
     /// Counts the comparison of one segment.
-    pub fn count_step() {
+    pub(super) fn count_step() {
         STEPS.set(STEPS.get().saturating_add(1));
     }
 

@@ -42,7 +42,7 @@ const OVERRIDES: [&str; 3] = [
 /// Whether a header tells some servers to act on another method than that of the request, in
 /// any spelling of its name.
 #[inline]
-pub fn overrides_method(name: &[u8]) -> bool {
+pub(crate) fn overrides_method(name: &[u8]) -> bool {
     // Most headers begin with another letter.
     let is_near = name.first().is_some_and(|it| matches!(it, b'x' | b'X'));
     is_near && OVERRIDES.iter().any(|it| reads_as(name, it))

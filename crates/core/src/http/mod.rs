@@ -4,16 +4,26 @@
 //! rejects the rest.
 
 pub mod address;
-pub mod authority;
-pub mod client;
-pub mod cookie;
+pub(crate) mod authority;
+pub(crate) mod client;
+pub(crate) mod cookie;
 pub mod credential;
-pub mod edit;
-pub mod glob;
-pub mod header_name;
-pub mod parameter;
+pub(crate) mod edit;
+pub(crate) mod glob;
+pub(crate) mod header_name;
+pub(crate) mod parameter;
 pub mod path;
-pub mod path_token;
-pub mod query;
-pub mod referrer;
-pub mod request;
+pub(crate) mod path_token;
+pub(crate) mod query;
+pub(crate) mod referrer;
+pub(crate) mod request;
+
+pub use authority::{Authority, NotAnAuthority};
+pub use client::Client;
+pub use edit::{Edit, Strip};
+pub use glob::{HostPattern, PathGlob, PatternError, SplitPath};
+pub use parameter::{TokenParameter, find_parameter};
+pub use path::Target;
+pub use path_token::PathToken;
+pub use referrer::{ReferrerError, ReferrerPattern};
+pub use request::{Bytes, Header, Request};

@@ -39,7 +39,7 @@ pub fn find_parameter<'a>(
 /// # Errors
 /// As [`find_parameter`], of parameters that are not empty.
 #[inline]
-pub fn find_token<'a>(
+pub(crate) fn find_token<'a>(
     target: &Target<'a>,
     name: &str,
 ) -> Result<Option<TokenParameter<'a>>, Reason> {
@@ -90,7 +90,7 @@ fn find<'a>(
 /// # Errors
 /// [`Reason::MalformedCredential`] for a broken triplet.
 #[inline]
-pub fn decode_token(text: &str) -> Result<Cow<'_, [u8]>, Reason> {
+pub(crate) fn decode_token(text: &str) -> Result<Cow<'_, [u8]>, Reason> {
     decode(text).map_err(|_| Reason::MalformedCredential)
 }
 

@@ -9,7 +9,7 @@ use crate::http::path::{Target, decode};
 use crate::reason::Reason;
 
 /// In front of a name that stands in a parameter of a segment.
-pub const PARAMETER: char = ';';
+pub(crate) const PARAMETER: char = ';';
 
 /// What a segment of the path carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct PathToken<'a> {
 
 impl<'a> PathToken<'a> {
     /// Finds the one segment that begins with one of these names and `=`, or the one
-    /// parameter of a segment that does, for names with [`PARAMETER`] in front.
+    /// parameter of a segment that does, for names with `;` in front.
     ///
     /// # Errors
     /// [`Reason::DuplicateCredential`] for a second one; [`Reason::MalformedCredential`]

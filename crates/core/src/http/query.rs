@@ -6,7 +6,7 @@ use crate::text::cut::{cut, parts};
 /// The target without the parameters of these names, however they are spelled. All
 /// other bytes stay, but for a `?` that nothing would follow.
 #[inline]
-pub fn without(target: &Target<'_>, names: &[impl AsRef<str>]) -> String {
+pub(crate) fn without(target: &Target<'_>, names: &[impl AsRef<str>]) -> String {
     let Some(query) = target.query else {
         return target.whole.to_owned();
     };
@@ -35,7 +35,7 @@ pub fn without(target: &Target<'_>, names: &[impl AsRef<str>]) -> String {
 
 /// The raw values of every parameter of this name. To some programs a `;` begins a parameter
 /// too, so those behind one count.
-pub fn lenient_values<'a>(target: &Target<'a>, name: &str) -> impl Iterator<Item = &'a str> {
+pub(crate) fn lenient_values<'a>(target: &Target<'a>, name: &str) -> impl Iterator<Item = &'a str> {
     let parameters = target.query.into_iter().flat_map(|it| parts(it, b'&'));
     parameters.flat_map(move |parameter| {
         // In a reading with `&` alone, the rest of it is part of the value.
@@ -48,7 +48,7 @@ pub fn lenient_values<'a>(target: &Target<'a>, name: &str) -> impl Iterator<Item
 
 /// The target without the parameters of these names, as [`without`], and without those that
 /// are behind a `;`.
-pub fn without_hidden(target: &Target<'_>, names: &[impl AsRef<str>]) -> String {
+pub(crate) fn without_hidden(target: &Target<'_>, names: &[impl AsRef<str>]) -> String {
     let kept = without(target, names);
     let Some((before, query)) = cut(&kept, b'?').filter(|(_, query)| query.contains(';')) else {
         return kept;
@@ -59,7 +59,7 @@ pub fn without_hidden(target: &Target<'_>, names: &[impl AsRef<str>]) -> String 
 
 /// The target as an answer may repeat it: [`without_hidden`], and without the parameters of
 /// these names in segments of the path.
-pub fn without_secrets(target: &Target<'_>, names: &[impl AsRef<str>]) -> String {
+pub(crate) fn without_secrets(target: &Target<'_>, names: &[impl AsRef<str>]) -> String {
     let kept = without_hidden(target, names);
     let (path, query) = cut(&kept, b'?').map_or((&*kept, None), |(path, it)| (path, Some(it)));
     if !may_have_parameters(path.as_bytes()) {
@@ -75,7 +75,7 @@ pub fn without_secrets(target: &Target<'_>, names: &[impl AsRef<str>]) -> String
 }
 
 /// Whether segments of a path may have parameters: a `;`, or what stands for it.
-pub fn may_have_parameters(path: &[u8]) -> bool {
+pub(crate) fn may_have_parameters(path: &[u8]) -> bool {
     path.contains(&b';') || path.windows(3).any(|it| matches!(it, b"%3B" | b"%3b"))
 }
 

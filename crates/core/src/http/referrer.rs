@@ -11,7 +11,7 @@ use crate::http::request::Request;
 use crate::reason::Reason;
 
 /// Longest pattern.
-pub const MAX_REFERRER: usize = 256;
+pub(crate) const MAX_REFERRER: usize = 256;
 
 /// An origin and a path glob, such as `https://*.example.com/app/**`.
 #[derive(Clone, Debug)]
@@ -46,7 +46,7 @@ pub enum ReferrerError {
     /// The path behind the origin is no glob.
     #[error("the path {0}")]
     Path(#[from] crate::http::glob::PatternError),
-    /// Longer than [`MAX_REFERRER`].
+    /// Longer than 256 bytes.
     #[error("must be at most 256 characters")]
     TooLong,
 }
@@ -78,7 +78,7 @@ struct Page {
 ///
 /// # Errors
 /// [`Reason::ReferrerNotAllowed`].
-pub fn check(patterns: &[ReferrerPattern], request: &Request<'_>) -> Result<(), Reason> {
+pub(crate) fn check(patterns: &[ReferrerPattern], request: &Request<'_>) -> Result<(), Reason> {
     let page = match one(request, "referer") {
         Ok(Some(referer)) => Page::parse(referer, true),
         Ok(None) => match one(request, "origin") {

@@ -108,7 +108,7 @@ impl fmt::Debug for Bytes {
 /// One request. Made by [`Request::read`], so its path is unambiguous.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// `:method`: see [`is_method`].
+    /// `:method`: 1 to 24 of `A` to `Z` and `-`.
     pub method: &'a str,
     /// `:authority`, parsed.
     pub authority: Authority<'a>,
@@ -262,7 +262,7 @@ fn text(value: &[u8]) -> Result<&str, Reason> {
 /// Whether a text is a method: 1 to 24 of `A` to `Z` and `-`. Methods are case-sensitive (RFC
 /// 9110 section 9.1), but not every server compares them so.
 #[inline]
-pub fn is_method(text: &str) -> bool {
+pub(crate) fn is_method(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_uppercase() || byte == b'-';
     (1..=24).contains(&text.len()) && text.bytes().all(fits)
 }

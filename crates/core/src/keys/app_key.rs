@@ -19,7 +19,8 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 pub use digest::{KeyDigest, MalformedDigest, looks_like_digest};
-pub use opaque::{MAX_CANDIDATES, MAX_OPAQUE, MIN_OPAQUE, MalformedOpaqueKey, OpaqueKey};
+pub(crate) use opaque::MAX_CANDIDATES;
+pub use opaque::{MalformedOpaqueKey, OpaqueKey};
 
 use crate::secret::mac::derived_mac;
 use crate::secret::memo::DigestKey;
@@ -35,7 +36,7 @@ const CRC: usize = 6;
 const MAX_PREFIX: usize = 16;
 
 /// Least number of bytes of a master secret.
-pub const MIN_MASTER_SECRET: usize = 32;
+pub(crate) const MIN_MASTER_SECRET: usize = 32;
 
 /// The word in front of every key, such as `kg`: 1 to 16 lower-case letters or digits.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,8 +1,18 @@
 //! API keys: how one is made and recognised, what is known of it, and what the edge and the
 //! key service send each other.
 
-pub mod app_key;
-pub mod failure_limit;
-pub mod record;
-pub mod service;
+pub(crate) mod app_key;
+pub(crate) mod failure_limit;
+pub(crate) mod record;
+pub(crate) mod service;
 pub mod wire;
+
+pub use app_key::{
+    AppKey, AppKeyError, KeyDigest, KeyHash, KeyRingId, MalformedDigest, MalformedKey,
+    MalformedOpaqueKey, MasterSecret, NewAppKey, OpaqueKey, Prefix, looks_like_digest,
+};
+pub use failure_limit::FailureLimit;
+pub use record::{
+    Answer, Found, KeyLookup, Knowledge, KnownKey, NoAnswer, NothingKnown, UnusableRecord,
+};
+pub use service::{CacheBounds, KeyService, Lookup};

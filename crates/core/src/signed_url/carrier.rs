@@ -7,7 +7,7 @@ use crate::http::request::Request;
 use crate::reason::Reason;
 
 /// Longest token that is looked at; a longer one is malformed.
-pub const MAX_TOKEN: usize = 8 * 1024;
+pub(crate) const MAX_TOKEN: usize = 8 * 1024;
 
 /// A place in which a token may stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub enum Carrier {
 
 /// A token as found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Carried<'a> {
+pub(crate) struct Carried<'a> {
     /// Its text as it stands there; in a query it is still percent-encoded.
     pub text: &'a str,
     /// Where it stood.
@@ -36,7 +36,7 @@ pub struct Carried<'a> {
 impl<'a> Carried<'a> {
     /// What takes it out of the request. A path segment is out already.
     #[inline]
-    pub fn strip(&self) -> Option<Strip<'a>> {
+    pub(crate) fn strip(&self) -> Option<Strip<'a>> {
         match self.carrier {
             Carrier::Query(name) => Some(Strip::Parameter(name)),
             Carrier::Header(name) => Some(Strip::Header(name)),
@@ -53,7 +53,10 @@ impl<'a> Carried<'a> {
 /// second one anywhere, also an equal one; [`Reason::MalformedCredential`] for one that is
 /// no text or longer than [`MAX_TOKEN`].
 #[inline]
-pub fn find<'a>(carriers: &'a [Carrier], request: &Request<'a>) -> Result<Carried<'a>, Reason> {
+pub(crate) fn find<'a>(
+    carriers: &'a [Carrier],
+    request: &Request<'a>,
+) -> Result<Carried<'a>, Reason> {
     let mut found = None;
     for carrier in carriers {
         if let Some(text) = carrier.text(request)?
@@ -70,7 +73,7 @@ pub fn find<'a>(carriers: &'a [Carrier], request: &Request<'a>) -> Result<Carrie
 }
 
 /// The parameters among the carriers.
-pub fn parameters(carriers: &[Carrier]) -> Vec<&str> {
+pub(crate) fn parameters(carriers: &[Carrier]) -> Vec<&str> {
     let names = carriers.iter().filter_map(|carrier| match carrier {
         Carrier::Query(name) => Some(name.as_str()),
         Carrier::Header(_) | Carrier::Cookie(_) | Carrier::Path(_) | Carrier::PathParameter(_) => {
@@ -81,7 +84,7 @@ pub fn parameters(carriers: &[Carrier]) -> Vec<&str> {
 }
 
 /// These carriers and the parameters of the query that go with them.
-pub fn all(parameters: Vec<&str>, carriers: &[Carrier]) -> Vec<Carrier> {
+pub(crate) fn all(parameters: Vec<&str>, carriers: &[Carrier]) -> Vec<Carrier> {
     let names = parameters.into_iter();
     let mut all: Vec<Carrier> = names.map(|it| Carrier::Query(it.to_owned())).collect();
     let others = carriers.iter();
@@ -94,14 +97,14 @@ pub fn all(parameters: Vec<&str>, carriers: &[Carrier]) -> Vec<Carrier> {
 }
 
 /// The name of the path segment among the carriers.
-pub fn path_token(carriers: &[Carrier]) -> Option<&str> {
+pub(crate) fn path_token(carriers: &[Carrier]) -> Option<&str> {
     let mut all = carriers.iter();
     all.find(|it| matches!(it, Carrier::Path(_)))
         .map(Carrier::name)
 }
 
 /// The name of the parameter of a path segment among the carriers.
-pub fn path_parameter(carriers: &[Carrier]) -> Option<&str> {
+pub(crate) fn path_parameter(carriers: &[Carrier]) -> Option<&str> {
     let mut all = carriers.iter();
     all.find(|it| matches!(it, Carrier::PathParameter(_)))
         .map(Carrier::name)
@@ -143,7 +146,9 @@ impl Carrier {
 /// # Errors
 /// As [`only`].
 #[inline]
-pub fn only_token<'a>(values: impl Iterator<Item = &'a [u8]>) -> Result<Option<&'a str>, Reason> {
+pub(crate) fn only_token<'a>(
+    values: impl Iterator<Item = &'a [u8]>,
+) -> Result<Option<&'a str>, Reason> {
     only(values.filter(|it| !it.is_empty()))
 }
 
@@ -153,7 +158,9 @@ pub fn only_token<'a>(values: impl Iterator<Item = &'a [u8]>) -> Result<Option<&
 /// [`Reason::DuplicateCredential`] for a second, [`Reason::MalformedCredential`] for bytes
 /// that are no text.
 #[inline]
-pub fn only<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Result<Option<&'a str>, Reason> {
+pub(crate) fn only<'a>(
+    mut values: impl Iterator<Item = &'a [u8]>,
+) -> Result<Option<&'a str>, Reason> {
     let first = values.next();
     if values.next().is_some() {
         return Err(Reason::DuplicateCredential);
@@ -161,4 +168,46 @@ pub fn only<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Result<Option<&'a
     first
         .map(|value| std::str::from_utf8(value).map_err(|_| Reason::MalformedCredential))
         .transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Carrier, find};
+    use crate::http::request::{Header, Request};
+    use crate::reason::Reason;
+
+    fn headers(path: &str, token: Option<&str>) -> Vec<Header> {
+        [
+            (":method", "GET"),
+            (":authority", "host.example"),
+            (":path", path),
+        ]
+        .into_iter()
+        .chain(token.map(|token| ("t", token)))
+        .map(|(name, value)| {
+            (
+                name.as_bytes().to_vec().into(),
+                value.as_bytes().to_vec().into(),
+            )
+        })
+        .collect()
+    }
+
+    #[test]
+    fn a_token_of_8_kib_is_looked_at_and_a_longer_one_nowhere() {
+        let carriers = [Carrier::Query("t".into()), Carrier::Header("t".into())];
+        for (length, is_read) in [(8192, true), (8193, false)] {
+            let token = "t".repeat(length);
+            for sent in [
+                headers(&format!("/a?t={token}"), None),
+                headers("/a", Some(&token)),
+            ] {
+                let request = Request::read(&sent).unwrap();
+                match find(&carriers, &request) {
+                    Ok(found) => assert!(is_read && found.text == token, "{length}"),
+                    Err(reason) => assert!(!is_read && reason == Reason::MalformedCredential),
+                }
+            }
+        }
+    }
 }

@@ -11,7 +11,7 @@ use crate::time::UnixMillis;
 
 /// Most public-key checks that may fail for one request, over all providers, keys and
 /// spellings.
-pub const MAX_FAILED: u8 = 2;
+pub(crate) const MAX_FAILED: u8 = 2;
 
 /// The bounds of one request. The default has none.
 #[derive(Clone, Copy, Default)]

@@ -30,13 +30,13 @@ pub trait Format {
     fn parameters(&self) -> Vec<&str>;
 
     /// Every parameter of the query, header and cookie in which its tokens stand. What is in
-    /// a path segment, is taken out before: see [`path_token`](crate::http::path_token).
+    /// a path segment, is taken out before: see [`PathToken`](crate::http::PathToken).
     fn carriers(&self) -> Vec<Carrier> {
         let names = self.parameters().into_iter();
         names.map(|it| Carrier::Query(it.to_owned())).collect()
     }
 
-    /// The name of the path segments in which its tokens stand: see [`path_token`](crate::http::path_token).
+    /// The name of the path segments in which its tokens stand: see [`PathToken`](crate::http::PathToken).
     fn path_token(&self) -> Option<&str> {
         None
     }

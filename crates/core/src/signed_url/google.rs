@@ -4,22 +4,22 @@
 //! Source: Google's documents "Use signed URLs", "Use signed cookies" (Cloud CDN) and
 //! "Generate signatures" (Media CDN), and the samples in `python-docs-samples`.
 
-pub mod base64url;
+pub(crate) mod base64url;
 #[cfg(feature = "tools")]
-pub mod explain;
-pub mod google_cdn;
-pub mod google_media_cdn;
-pub mod prefix;
-pub mod request;
+pub(crate) mod explain;
+pub(crate) mod google_cdn;
+pub(crate) mod google_media_cdn;
+pub(crate) mod prefix;
+pub(crate) mod request;
 #[cfg(feature = "tools")]
-pub mod sign;
+pub(crate) mod sign;
 
 use crate::http::request::Request;
 use crate::signed_url::carrier::only;
 
 /// The scheme of the URLs that are signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scheme {
+pub(crate) enum Scheme {
     /// `https`, whatever reaches this proxy.
     Https,
     /// `http`.
@@ -30,7 +30,7 @@ pub enum Scheme {
 
 impl Scheme {
     /// Its name in a URL; `None` when the request has none, or another.
-    pub fn of(self, request: &Request<'_>) -> Option<&'static str> {
+    pub(crate) fn of(self, request: &Request<'_>) -> Option<&'static str> {
         match self {
             Self::Https => Some("https"),
             Self::Http => Some("http"),

@@ -4,36 +4,45 @@
 //! It knows nothing of rules and answers. Signing and explaining are for the command line
 //! and for tests: the feature `tools`, which the filter does without.
 
-pub mod carrier;
+pub(crate) mod carrier;
 #[cfg(feature = "formats-cdn")]
-pub mod cdn;
-pub mod checks;
+pub(crate) mod cdn;
+pub(crate) mod checks;
 pub mod cloudflare;
 #[cfg(feature = "formats-cloudfront")]
-pub mod cloudfront;
-pub mod crypto;
-pub mod exchange;
-pub mod facts;
-pub mod format;
+pub(crate) mod cloudfront;
+pub(crate) mod crypto;
+pub(crate) mod exchange;
+pub(crate) mod facts;
+pub(crate) mod format;
 #[cfg(feature = "formats-google")]
-pub mod google;
+pub(crate) mod google;
 #[cfg(feature = "formats-images")]
-pub mod images;
+pub(crate) mod images;
 pub mod keygate;
-pub mod once_link;
-pub mod parts;
+pub(crate) mod once_link;
+pub(crate) mod parts;
 #[cfg(feature = "tools")]
-pub mod sign;
+pub(crate) mod sign;
 #[cfg(feature = "formats-standards")]
-pub mod standards;
+pub(crate) mod standards;
 #[cfg(feature = "formats-storage")]
-pub mod storage;
+pub(crate) mod storage;
 
-use std::fmt;
-
+pub use carrier::Carrier;
+pub use checks::{Budget, Checks};
+#[cfg(feature = "tools")]
+pub use crypto::private_key::{PrivateKey, PrivateKeyError};
+pub use crypto::public_key::{KeyKind, PublicKey, PublicKeyError, Scheme, Seen};
+pub use exchange::{Exchange, SameSite};
 pub use facts::LinkFacts;
 pub use format::{Covers, Format, Link, Strips};
 pub use once_link::OnceLink;
+pub use parts::mac_key::MacKey;
+#[cfg(feature = "tools")]
+pub use sign::{Order, Scope, SignError, Signed};
+
+use std::fmt;
 
 use crate::secret::KeyRing;
 

@@ -7,7 +7,7 @@ use memchr::memchr;
 
 /// What stands before the first `at`, and behind it.
 #[inline]
-pub fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
+pub(crate) fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
     let place = memchr(at, text.as_bytes())?;
     let (before, rest) = text.split_at_checked(place)?;
     Some((before, rest.get(1..)?))
@@ -15,7 +15,7 @@ pub fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
 
 /// The parts of a text between the bytes `at`; an empty text has one.
 #[inline]
-pub fn parts(text: &str, at: u8) -> impl Iterator<Item = &str> {
+pub(crate) fn parts(text: &str, at: u8) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
         let text = rest?;

@@ -12,7 +12,7 @@ const END: u64 = 253_402_300_799_999;
 /// Milliseconds since 1970 of an RFC 3339 instant, rounded down. Any one byte may stand
 /// between date and time, as section 5.6 permits; a leap second is the last millisecond
 /// before it, and stands at the end of a month in UTC.
-pub fn parse(text: &[u8]) -> Option<i64> {
+pub(super) fn parse(text: &[u8]) -> Option<i64> {
     let mut text = Text(text);
     let year = text.digits(4)?;
     text.byte(b"-")?;
@@ -49,7 +49,7 @@ pub fn parse(text: &[u8]) -> Option<i64> {
 }
 
 /// An instant in UTC, not after 9999.
-pub fn write(millis: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+pub(super) fn write(millis: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let millis = i64::try_from(millis.min(END)).unwrap_or(0);
     let day = millis / 1000 / DAY;
     let (year, month, day) = date_of(day).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 /// Whole milliseconds of a text such as `1h 30m`; a fraction must be exact in nanoseconds,
 /// from hours on in seconds.
-pub fn millis(text: &str) -> Option<u64> {
+pub(super) fn millis(text: &str) -> Option<u64> {
     let (mut secs, mut nanos) = (0_u64, 0_u64);
     let mut rest = text.trim_ascii_start();
     rest.chars().next()?;

@@ -5,11 +5,8 @@ mod seals;
 mod visit;
 
 use keygate_core::decision::challenge::SOLUTION_HEADER;
-use keygate_core::decision::grant::Outcome;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::keys::record::NoAnswer;
-use keygate_core::reason::Reason;
-use keygate_core::time::UnixMillis;
+use keygate_core::keys::NoAnswer;
+use keygate_core::{Outcome, Reason, UnixMillis, Verdict};
 use keygate_testkit::judge::{after, facts, policy, signed};
 use serde_json::{Value, json};
 use visit::{CLIENT, NOW, SECRET, Visit, demo, demo_policy, header};

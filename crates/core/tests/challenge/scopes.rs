@@ -2,14 +2,10 @@
 
 use std::rc::Rc;
 
-use keygate_core::decision::grant::Outcome;
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::keys::app_key::{KeyRingId, MasterSecret, Prefix};
-use keygate_core::keys::record::{Answer, Knowledge, KnownKey, NothingKnown};
-use keygate_core::reason::Reason;
-use keygate_core::secret::Secret;
-use keygate_core::time::UnixMillis;
+use keygate_core::keys::{
+    Answer, KeyRingId, Knowledge, KnownKey, MasterSecret, NothingKnown, Prefix,
+};
+use keygate_core::{Outcome, Policy, Reason, Secret, UnixMillis, Verdict};
 use serde_json::{Value, json};
 
 use crate::challenge::visit::{CLIENT, NOW, SECRET, Visit, demo};

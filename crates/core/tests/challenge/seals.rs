@@ -1,12 +1,8 @@
 //! What it takes for a solution or a clearance to count.
 
 use keygate_core::decision::challenge::SOLUTION_HEADER;
-use keygate_core::decision::grant::Outcome;
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::keys::record::NoAnswer;
-use keygate_core::reason::Reason;
-use keygate_core::time::UnixMillis;
+use keygate_core::keys::NoAnswer;
+use keygate_core::{Outcome, Policy, Reason, UnixMillis, Verdict};
 use serde_json::{Value, json};
 
 use crate::challenge::visit::{CLIENT, NOW, SECRET, Visit, demo, demo_policy, zeros};

@@ -1,14 +1,8 @@
 //! A client that visits a site in mode `challenge`, and what it is told.
 
-use keygate_core::answer::Denial;
 use keygate_core::decision::challenge::{Reply, SOLUTION_HEADER};
-use keygate_core::decision::grant::Grant;
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::http::request::Header;
-use keygate_core::keys::record::NoAnswer;
-use keygate_core::reason::Reason;
-use keygate_core::time::UnixMillis;
+use keygate_core::keys::NoAnswer;
+use keygate_core::{Denial, Grant, Header, Policy, Reason, UnixMillis, Verdict};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

@@ -29,7 +29,7 @@ fn a_directory_link_covers_whole_segments_only() {
 /// The secret, what is signed of the target, and the token at `CAT_AT`.
 fn token_over(signed: &str) -> String {
     use hmac::Mac as _;
-    let mut mac = keygate_core::secret::mac::mac(SECRET.as_bytes());
+    let mut mac = keygate_core::secret::mac(SECRET.as_bytes());
     mac.update(format!("{signed}1484063787").as_bytes());
     let mac = base64::Engine::encode(
         &base64::engine::general_purpose::URL_SAFE_NO_PAD,
@@ -87,11 +87,9 @@ fn directories_are_tried_from_the_longest_and_not_without_end() {
 
 #[test]
 fn the_longest_directory_that_was_signed_is_what_a_link_covers() {
-    use keygate_core::decision::provider::Provider;
-    use keygate_core::http::request::Request;
-    use keygate_core::keys::record::NothingKnown;
-    use keygate_core::signed_url::format::Covers;
-    use keygate_core::time::UnixMillis;
+    use keygate_core::keys::NothingKnown;
+    use keygate_core::signed_url::Covers;
+    use keygate_core::{Provider, Request, UnixMillis};
     use keygate_testkit::judge::facts;
     let provider = provider_with(json!({ "directory": true, "base64": "url" }));
     let policy = policy_of(&provider, SECRET);
@@ -108,8 +106,8 @@ fn the_longest_directory_that_was_signed_is_what_a_link_covers() {
 
 #[test]
 fn a_link_for_a_directory_is_signed_with_the_prefix_that_it_is_to_cover() {
-    use keygate_core::signed_url::sign::Scope;
-    use keygate_core::time::UnixMillis;
+    use keygate_core::UnixMillis;
+    use keygate_core::signed_url::Scope;
     use keygate_testkit::judge::{order, sign};
     let provider = provider_with(json!({ "directory": true }));
     let policy = policy_of(&provider, SECRET);
@@ -118,7 +116,7 @@ fn a_link_for_a_directory_is_signed_with_the_prefix_that_it_is_to_cover() {
         sign(
             &policy,
             0,
-            &keygate_core::signed_url::sign::Order { scope, ..order },
+            &keygate_core::signed_url::Order { scope, ..order },
         )
     };
     let url = signed(Scope::Prefix("/a/")).unwrap().url;
@@ -151,7 +149,7 @@ fn a_stranger_buys_no_long_search_for_the_directory() {
         (1, 8_200, false),
     ] {
         let query = format!("?{}", "b".repeat(query));
-        let mut mac = keygate_core::secret::mac::mac(SECRET.as_bytes());
+        let mut mac = keygate_core::secret::mac(SECRET.as_bytes());
         mac.update(format!("/a/{query}1484063787").as_bytes());
         let mac =
             base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes());

@@ -9,7 +9,7 @@ fn worker_example(path: &str, query: &str) -> String {
     use base64::Engine as _;
     use hmac::Mac as _;
     let stamp = CAT_AT - 60;
-    let mut mac = keygate_core::secret::mac::mac(SECRET.as_bytes());
+    let mut mac = keygate_core::secret::mac(SECRET.as_bytes());
     mac.update(format!("{path}{stamp}").as_bytes());
     let mac = base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes());
     let mac = mac
@@ -93,8 +93,7 @@ fn links_for_the_path_and_for_the_whole_target_need_rings_of_their_own() {
         "unmatched": "deny"
     });
     let environment = |_: &str| Some(SECRET.into());
-    let parsed =
-        keygate_core::decision::policy::Policy::parse(text.to_string().as_bytes(), &environment);
+    let parsed = keygate_core::Policy::parse(text.to_string().as_bytes(), &environment);
     let problems = parsed.err().unwrap();
     let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert!(told[0].contains("another message"), "{told:?}");

@@ -69,8 +69,7 @@ fn every_secret_of_the_ring_verifies_in_its_time() {
     let environment = |name: &str| Some(if name == "OLD" { SECRET } else { "other" }.into());
     let judged = |not_after| {
         let text = json(not_after).to_string();
-        let policy =
-            keygate_core::decision::policy::Policy::parse(text.as_bytes(), &environment).unwrap();
+        let policy = keygate_core::Policy::parse(text.as_bytes(), &environment).unwrap();
         judge(&policy, &get(CAT, &[]), CAT_AT).map(drop)
     };
     assert_eq!(judged("2017-01-10T15:56:29Z"), Ok(()));
@@ -83,7 +82,7 @@ fn a_ring_whose_stamps_mean_the_end_serves_no_provider_whose_stamps_mean_the_beg
     let mac = {
         use base64::Engine as _;
         use hmac::Mac as _;
-        let mut mac = keygate_core::secret::mac::mac(SECRET.as_bytes());
+        let mut mac = keygate_core::secret::mac(SECRET.as_bytes());
         mac.update(format!("/a{end}").as_bytes());
         base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
     };
@@ -108,7 +107,7 @@ fn a_ring_whose_stamps_mean_the_end_serves_no_provider_whose_stamps_mean_the_beg
             "SECRET" => Some(SECRET.into()),
             _ => Some(b"another".to_vec()),
         };
-        keygate_core::decision::policy::Policy::parse(text.to_string().as_bytes(), &environment)
+        keygate_core::Policy::parse(text.to_string().as_bytes(), &environment)
     };
     let target = format!("/a?verify={end}-{mac}");
     // With one ring the link would begin to live anew at its end.

@@ -13,7 +13,7 @@ fn a_prefix_says_what_it_covers() {
         };
         let signed = format(&policy).sign(&order).unwrap();
         let headers = get(target_of(&signed), &[]);
-        let request = keygate_core::http::request::Request::read(&headers).unwrap();
+        let request = keygate_core::Request::read(&headers).unwrap();
         let facts = facts(&NothingKnown, None, UnixMillis::from_secs(NOW));
         let link = format(&policy).verify(&request, &facts.of_link()).unwrap();
         assert_eq!(link.expires, Some(UnixMillis::from_secs(END)));
@@ -90,7 +90,7 @@ fn explain_names_the_field_that_differs() {
     let policy = plain();
     let explain = |target: &str| {
         let headers = get(target, &[]);
-        let request = keygate_core::http::request::Request::read(&headers).unwrap();
+        let request = keygate_core::Request::read(&headers).unwrap();
         let facts = facts(&NothingKnown, None, UnixMillis::from_secs(NOW));
         format(&policy)
             .explain(&request, &facts.of_link())

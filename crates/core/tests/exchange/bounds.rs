@@ -1,10 +1,8 @@
 //! Links that become no cookie, or just about do.
 
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::keys::record::NoAnswer;
-use keygate_core::reason::Reason;
+use keygate_core::keys::NoAnswer;
 use keygate_core::signed_url::keygate::sign::Terms;
-use keygate_core::time::UnixMillis;
+use keygate_core::{Reason, UnixMillis, Verdict};
 
 use crate::exchange::kit::{END, LINKS, NOW, cookie_of, link, policy, prefix, see, token};
 use keygate_testkit::judge::{facts, get};

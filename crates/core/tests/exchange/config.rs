@@ -128,8 +128,7 @@ fn an_exchange_given_twice_or_to_another_kind_of_provider_is_refused() {
     text["providers"]["link"] = json!("TWICE");
     let text = text.to_string().replace("\"TWICE\"", &twice);
     let environment = |_: &str| Some(b"another-secret-0123456789abcdef0123456789".to_vec());
-    let problems =
-        keygate_core::decision::policy::Policy::parse(text.as_bytes(), &environment).unwrap_err();
+    let problems = keygate_core::Policy::parse(text.as_bytes(), &environment).unwrap_err();
     assert!(
         problems[0].to_string().starts_with("providers.link"),
         "{problems:?}"

@@ -3,17 +3,11 @@
 use std::rc::Rc;
 
 use hmac::{Hmac, KeyInit as _};
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::http::edit::Edit;
-use keygate_core::http::request::Header;
-use keygate_core::keys::app_key::KeyHash;
-use keygate_core::keys::record::{KeyLookup, Knowledge, KnownKey, NoAnswer};
 use keygate_core::keys::wire::Record;
-use keygate_core::reason::Reason;
+use keygate_core::keys::{KeyHash, KeyLookup, Knowledge, KnownKey, NoAnswer};
 use keygate_core::secret::RingEntry;
 use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256};
-use keygate_core::time::UnixMillis;
+use keygate_core::{Edit, Header, Policy, Reason, UnixMillis, Verdict};
 use serde_json::{Value, json};
 use sha2::Sha256;
 

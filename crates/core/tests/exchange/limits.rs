@@ -2,14 +2,11 @@
 
 mod query;
 
-use keygate_core::http::request::Request;
-use keygate_core::reason::Reason;
-use keygate_core::signed_url::SignedUrl;
-use keygate_core::signed_url::facts::LinkFacts;
-use keygate_core::signed_url::format::{Covers, Format, Link};
 use keygate_core::signed_url::keygate::sign::Terms;
-use keygate_core::signed_url::sign::{Order, Scope, SignError, Signed};
-use keygate_core::time::UnixMillis;
+use keygate_core::signed_url::{
+    Covers, Format, Link, LinkFacts, Order, Scope, SignError, Signed, SignedUrl,
+};
+use keygate_core::{Reason, Request, UnixMillis};
 use serde_json::json;
 
 use crate::exchange::kit::{
@@ -164,12 +161,12 @@ fn a_link_that_is_bound_to_a_client_does_not_become_a_cookie_that_is_not() {
 
 #[test]
 fn a_link_that_works_once_does_not_become_a_cookie_that_works_often() {
-    use keygate_core::keys::record::NoAnswer;
+    use keygate_core::keys::NoAnswer;
 
     let policy = policy(|_| {});
     let all = policy.rules.all();
     let provider = all.last().unwrap().require.providers()[0];
-    let keygate_core::decision::provider::Provider::SignedUrl(links) = provider else {
+    let keygate_core::Provider::SignedUrl(links) = provider else {
         panic!("the rule requires a link");
     };
     let nobody = NoAnswer(Reason::KeyServiceUnavailable);
@@ -281,12 +278,11 @@ impl Format for Endless {
 fn the_cookie_of_a_link_without_an_end_has_one() {
     use std::rc::Rc;
 
-    use keygate_core::keys::record::NoAnswer;
+    use keygate_core::Millis;
+    use keygate_core::keys::NoAnswer;
     use keygate_core::secret::{KeyRing, RingEntry};
-    use keygate_core::signed_url::exchange::{Exchange, SameSite};
     use keygate_core::signed_url::keygate::{Keygate, Keys};
-    use keygate_core::signed_url::parts::mac_key::MacKey;
-    use keygate_core::time::Millis;
+    use keygate_core::signed_url::{Exchange, MacKey, SameSite};
 
     let entry = RingEntry {
         id: "c1".to_owned(),
@@ -333,7 +329,7 @@ fn no_header_for_caches_alone_contradicts_the_answer_with_a_cookie() {
     )
     .unwrap();
     for name in ["cdn-cache-control", "surrogate-control", "x-accel-expires"] {
-        let removes = keygate_core::http::edit::Edit::Remove(name.into());
+        let removes = keygate_core::Edit::Remove(name.into());
         assert!(seen.response.contains(&removes), "{name}");
     }
 }

@@ -7,7 +7,7 @@ mod limits;
 mod upstream;
 
 use self::kit::{END, NOW, Seen, cookie_of, link, pair, policy, prefix, see};
-use keygate_core::reason::Reason;
+use keygate_core::Reason;
 use keygate_core::signed_url::keygate::sign::Terms;
 use keygate_testkit::judge::{after, get};
 

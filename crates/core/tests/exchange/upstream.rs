@@ -1,11 +1,7 @@
 //! What of it all the upstream sees, and what happens where more is required.
 
-use keygate_core::decision::provider::Provider;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::http::request::Request;
-use keygate_core::keys::record::{NoAnswer, NothingKnown};
-use keygate_core::reason::Reason;
-use keygate_core::time::UnixMillis;
+use keygate_core::keys::{NoAnswer, NothingKnown};
+use keygate_core::{Provider, Reason, Request, UnixMillis, Verdict};
 use serde_json::json;
 
 use crate::exchange::kit::{NOW, cookie_of, exchanged, link, policy, prefix, see};
@@ -77,12 +73,12 @@ fn a_link_that_is_not_all_that_is_required_is_exchanged_once_the_rest_is_there()
         see(&policy, &headers, NOW).unwrap_err(),
         Reason::MissingCredential
     );
-    let master = keygate_core::keys::app_key::MasterSecret::derive(
-        &keygate_core::secret::Secret::new(b"another-secret-0123456789abcdef0123456789".to_vec()),
-    )
+    let master = keygate_core::keys::MasterSecret::derive(&keygate_core::Secret::new(
+        b"another-secret-0123456789abcdef0123456789".to_vec(),
+    ))
     .unwrap();
-    let kid = keygate_core::keys::app_key::KeyRingId::parse("01").unwrap();
-    let words = keygate_core::keys::app_key::Prefix::parse("kg").unwrap();
+    let kid = keygate_core::keys::KeyRingId::parse("01").unwrap();
+    let words = keygate_core::keys::Prefix::parse("kg").unwrap();
     let key = master.generate(&words, kid, &mut |bytes| bytes.fill(7));
     let bearer = format!("Bearer {}", key.text.as_str());
     let headers = get(&target, &[("authorization", &bearer)]);

@@ -4,7 +4,7 @@
 mod binding;
 mod text;
 
-use keygate_core::reason::Reason;
+use keygate_core::Reason;
 use keygate_core::signed_url::keygate::sign::{Terms, hs256};
 use serde_json::json;
 

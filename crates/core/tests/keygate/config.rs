@@ -1,6 +1,6 @@
 //! Wrong configurations are named.
 
-use keygate_core::decision::policy::Policy;
+use keygate_core::Policy;
 use serde_json::{Value, json};
 
 use crate::keygate::kit::*;

@@ -2,7 +2,7 @@
 
 mod query;
 
-use keygate_core::reason::Reason;
+use keygate_core::Reason;
 use keygate_core::signed_url::keygate::sign::Terms;
 use serde_json::json;
 
@@ -265,15 +265,14 @@ fn the_account_is_told_to_the_upstream_and_a_clients_own_claim_is_not() {
         ..terms()
     };
     let headers = get(&link(&terms, "/a"), &[("x-keygate-account", "root")]);
-    let facts = keygate_core::decision::facts::Facts {
-        checks: keygate_core::signed_url::checks::Checks::default(),
-        client: keygate_core::http::client::Client::Known(None),
-        keys: &keygate_core::keys::record::NoAnswer(Reason::KeyServiceUnavailable),
-        claims: &keygate_core::identity::session::NoClaims,
-        now: keygate_core::time::UnixMillis::from_secs(NOW),
+    let facts = keygate_core::Facts {
+        checks: keygate_core::signed_url::Checks::default(),
+        client: keygate_core::Client::Known(None),
+        keys: &keygate_core::keys::NoAnswer(Reason::KeyServiceUnavailable),
+        claims: &keygate_core::NoClaims,
+        now: keygate_core::UnixMillis::from_secs(NOW),
     };
-    let keygate_core::decision::verdict::Verdict::Allow(grant) = policy().decide(&headers, &facts)
-    else {
+    let keygate_core::Verdict::Allow(grant) = policy().decide(&headers, &facts) else {
         panic!("a good link is allowed");
     };
     let account = after(&headers, &grant.edits, "x-keygate-account");

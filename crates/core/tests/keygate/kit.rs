@@ -2,18 +2,11 @@
 
 use std::net::IpAddr;
 
-use keygate_core::decision::facts::Facts;
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::http::client::Client;
-use keygate_core::http::request::Header;
-use keygate_core::identity::session::NoClaims;
-use keygate_core::keys::record::NoAnswer;
-use keygate_core::reason::Reason;
+use keygate_core::keys::NoAnswer;
 use keygate_core::secret::RingEntry;
-use keygate_core::signed_url::checks::Checks;
+use keygate_core::signed_url::Checks;
 use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256};
-use keygate_core::time::UnixMillis;
+use keygate_core::{Client, Facts, Header, NoClaims, Policy, Reason, UnixMillis, Verdict};
 use serde_json::{Value, json};
 
 pub use keygate_testkit::judge::{after, get, policy_of};
@@ -43,7 +36,7 @@ pub fn policy() -> Policy {
 pub fn entry(id: &str, secret: &str) -> RingEntry<hmac::Hmac<sha2::Sha256>> {
     RingEntry {
         id: id.to_owned(),
-        key: keygate_core::secret::mac::mac(secret.as_bytes()),
+        key: keygate_core::secret::mac(secret.as_bytes()),
         not_before: None,
         not_after: None,
     }

@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 
-use keygate_core::signed_url::keygate::Algorithm;
-use keygate_core::signed_url::keygate::fields::Fields;
 use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256, with};
+use keygate_core::signed_url::keygate::{Algorithm, Fields};
 use proptest::prelude::*;
 
 use crate::keygate::kit::*;
@@ -209,7 +208,7 @@ proptest! {
             Some(query) => format!("{path}?{query}"),
             None => path,
         };
-        prop_assume!(keygate_core::http::path::Target::parse(target.as_bytes()).is_ok());
+        prop_assume!(keygate_core::Target::parse(target.as_bytes()).is_ok());
         let good = link(&terms, &target);
         let method = method.unwrap_or_else(|| "HEAD".to_owned());
         let cookie = cookies.first().map(|(name, value)| format!("{name}={value}"));

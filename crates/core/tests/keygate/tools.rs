@@ -1,20 +1,11 @@
 //! What the command line makes and explains.
 
-use keygate_core::decision::facts::Facts;
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::provider::Provider;
-use keygate_core::http::client::Client;
-use keygate_core::http::path::Target;
-use keygate_core::http::request::{Header, Request};
-use keygate_core::identity::session::NoClaims;
-use keygate_core::keys::record::NoAnswer;
-use keygate_core::reason::Reason;
-use keygate_core::signed_url::checks::Checks;
-use keygate_core::signed_url::crypto::private_key::PrivateKey;
-use keygate_core::signed_url::format::Format;
+use keygate_core::keys::NoAnswer;
 use keygate_core::signed_url::keygate::sign::{Terms, hs256};
-use keygate_core::signed_url::sign::{Order, Scope};
-use keygate_core::time::UnixMillis;
+use keygate_core::signed_url::{Checks, Format, Order, PrivateKey, Scope};
+use keygate_core::{
+    Client, Facts, Header, NoClaims, Policy, Provider, Reason, Request, Target, UnixMillis,
+};
 use serde_json::json;
 
 use crate::keygate::kit::*;

@@ -2,8 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use keygate_core::secret::RingEntry;
-use keygate_core::secret::mac::mac;
+use keygate_core::secret::{RingEntry, mac};
 use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256};
 
 use super::*;
@@ -288,7 +287,7 @@ fn a_session_token_in_authorization_stays_at_the_edge_and_others_do_not() {
         let more = [("authorization", authorization), ("x-api-key", &*key)];
         let headers = get(target, &more);
         let facts = Facts {
-            checks: keygate_core::signed_url::checks::Checks::default(),
+            checks: keygate_core::signed_url::Checks::default(),
             claims,
             ..facts(&answer, None, NOW)
         };
@@ -298,7 +297,7 @@ fn a_session_token_in_authorization_stays_at_the_edge_and_others_do_not() {
         after(&headers, &grant.edits, "authorization")
     };
     let jwt = format!("Bearer {SESSION}");
-    let none = &keygate_core::identity::session::NoClaims;
+    let none = &keygate_core::NoClaims;
     // Another filter has verified it.
     assert_eq!(left("/healthz", &jwt, &Session), None);
     assert_eq!(left("/beta/x", &jwt, &Session), None);

@@ -291,7 +291,7 @@ fn of_two_accounts_the_first_member_says_who_calls_whatever_the_cache_holds() {
             others: &NothingKnown,
         };
         let facts = Facts {
-            checks: keygate_core::signed_url::checks::Checks::default(),
+            checks: keygate_core::signed_url::Checks::default(),
             claims: &Bob,
             ..facts(&answer, None, NOW)
         };

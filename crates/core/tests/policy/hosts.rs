@@ -1,7 +1,7 @@
 //! Hosts of rules, and what a client may put into `:authority`.
 
 use super::*;
-use keygate_core::http::glob::HostPattern;
+use keygate_core::http::HostPattern;
 
 /// Whether a rule for `host` is for a request to `authority`.
 fn is_for(host: &str, authority: &str) -> bool {

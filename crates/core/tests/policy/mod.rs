@@ -15,20 +15,14 @@ mod rules;
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use keygate_core::answer::Denial;
-use keygate_core::decision::facts::Facts;
-use keygate_core::decision::grant::{Grant, Outcome};
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::http::edit::Edit;
-use keygate_core::http::request::Header;
-use keygate_core::identity::session::Claims;
-use keygate_core::keys::app_key::{KeyHash, KeyRingId, MasterSecret, NewAppKey, Prefix};
-use keygate_core::keys::record::{Answer, Knowledge, KnownKey, NothingKnown};
-use keygate_core::keys::service::Lookup;
-use keygate_core::reason::Reason;
-use keygate_core::secret::Secret;
-use keygate_core::time::UnixMillis;
+use keygate_core::identity::Claims;
+use keygate_core::keys::{
+    Answer, KeyHash, KeyRingId, Knowledge, KnownKey, Lookup, MasterSecret, NewAppKey, NothingKnown,
+    Prefix,
+};
+use keygate_core::{
+    Denial, Edit, Facts, Grant, Header, Outcome, Policy, Reason, Secret, UnixMillis, Verdict,
+};
 use keygate_testkit::judge::{after, facts, get, judge, policy};
 use serde_json::{Value, json};
 

@@ -1,7 +1,6 @@
 //! Keys from elsewhere: which texts are asked about, and under which hashes.
 
-use keygate_core::keys::app_key::{KeyDigest, OpaqueKey};
-use keygate_core::keys::record::{KeyLookup, NoAnswer};
+use keygate_core::keys::{KeyDigest, KeyLookup, NoAnswer, OpaqueKey};
 
 use super::*;
 

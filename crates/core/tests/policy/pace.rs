@@ -1,8 +1,8 @@
 //! How often the key service is asked what has changed, and how long it is waited for.
 
 use super::*;
-use keygate_core::keys::service::KeyService;
-use keygate_core::time::Millis;
+use keygate_core::Millis;
+use keygate_core::keys::KeyService;
 
 fn service(more: Value) -> KeyService {
     let mut json = demo();

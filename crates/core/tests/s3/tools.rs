@@ -39,7 +39,7 @@ fn what_the_format_cannot_say_is_not_signed() {
 fn explain_names_what_differs_and_no_secret() {
     let explained = |policy: &Policy, headers: &[Header]| {
         let request = Request::read(headers).unwrap();
-        let unknown = keygate_core::keys::record::NoAnswer(Reason::KeyServiceUnavailable);
+        let unknown = keygate_core::keys::NoAnswer(Reason::KeyServiceUnavailable);
         let facts = keygate_testkit::judge::facts(&unknown, None, UnixMillis::from_secs(NOW));
         let Provider::SignedUrl(links) = policy.rules.all()[0].require.providers()[0] else {
             panic!("a signed URL");

@@ -87,7 +87,7 @@ fn explain_names_the_claim_that_differs() {
     let policy = ours(&json!({ "issuers": ["us"] }));
     let says = |claims: &Value, what: &str| {
         let headers = get(&link(claims), &[]);
-        let request = keygate_core::http::request::Request::read(&headers).unwrap();
+        let request = keygate_core::Request::read(&headers).unwrap();
         let facts = facts(&NothingKnown, None, UnixMillis::from_secs(NOW));
         let told = format(&policy)
             .explain(&request, &facts.of_link())

@@ -3,22 +3,16 @@
 use std::hint::black_box;
 use std::rc::Rc;
 
-use keygate_core::decision::facts::Facts;
-use keygate_core::decision::grant::Outcome;
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::http::request::Header;
-use keygate_core::identity::session::NoClaims;
-use keygate_core::keys::app_key::{KeyHash, KeyRingId, MasterSecret, Prefix};
-use keygate_core::keys::record::{KeyLookup, KnownKey, NoAnswer};
-use keygate_core::keys::service::CacheBounds;
 use keygate_core::keys::wire::Incarnation;
-use keygate_core::reason::Reason;
-use keygate_core::secret::mac::mac;
-use keygate_core::secret::{RingEntry, Secret};
-use keygate_core::signed_url::checks::Checks;
+use keygate_core::keys::{
+    CacheBounds, KeyHash, KeyLookup, KeyRingId, KnownKey, MasterSecret, NoAnswer, Prefix,
+};
+use keygate_core::secret::{RingEntry, mac};
+use keygate_core::signed_url::Checks;
 use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256};
-use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::{
+    Facts, Header, Millis, NoClaims, Outcome, Policy, Reason, Secret, UnixMillis, Verdict,
+};
 use keygate_edge::Seed;
 use keygate_edge::cache::KeyCache;
 use keygate_edge::feed::Position;
@@ -28,14 +22,14 @@ use sha2::Sha256;
 use crate::{TIMES, costly};
 
 const SECRET: &str = "a secret of thirty-two bytes ...";
-pub const NOW: UnixMillis = UnixMillis(1_767_225_600_000);
+pub(crate) const NOW: UnixMillis = UnixMillis(1_767_225_600_000);
 const HOST: &str = "example.com";
 
 /// A case that is ready to be counted.
-pub type Case = Box<dyn FnMut()>;
+pub(crate) type Case = Box<dyn FnMut()>;
 
 /// The cases whose counts stand in the baseline.
-pub const GUARDED: [&str; 11] = [
+pub(crate) const GUARDED: [&str; 11] = [
     "native_link",
     "native_link_again",
     "cloudflare_link",
@@ -50,7 +44,7 @@ pub const GUARDED: [&str; 11] = [
 ];
 
 /// What grows: the name before the slash, the sizes after it, and how fast it may grow.
-pub const GROWING: [Growing; 10] = [
+pub(crate) const GROWING: [Growing; 10] = [
     logarithmic("rules", &[1, 100, 10_000]),
     constant("keys", &[1, 1_000, 50_000]),
     linear("headers", &[8, 16, 32, 64]),
@@ -64,7 +58,7 @@ pub const GROWING: [Growing; 10] = [
 ];
 
 /// A family of cases.
-pub struct Growing {
+pub(crate) struct Growing {
     pub name: &'static str,
     pub sizes: &'static [usize],
     pub class: Class,
@@ -72,7 +66,7 @@ pub struct Growing {
 
 /// How cost may grow with size.
 #[derive(Clone, Copy, Debug)]
-pub enum Class {
+pub(crate) enum Class {
     /// Not at all.
     Constant,
     /// As the number of steps in a search by halves.
@@ -97,7 +91,7 @@ const fn linear(name: &'static str, sizes: &'static [usize]) -> Growing {
 }
 
 /// Makes a case ready.
-pub fn named(name: &str) -> Case {
+pub(crate) fn named(name: &str) -> Case {
     let (family, size) = name.split_once('/').unwrap_or((name, "0"));
     let size: usize = size.parse().unwrap();
     match family {
@@ -144,7 +138,7 @@ fn policy() -> Policy {
     }))
 }
 
-pub fn parse(json: &Value) -> Policy {
+pub(crate) fn parse(json: &Value) -> Policy {
     Policy::parse(json.to_string().as_bytes(), &secret).unwrap()
 }
 
@@ -162,7 +156,7 @@ fn secret(name: &str) -> Option<Vec<u8>> {
 }
 
 /// What a browser sends.
-pub fn headers(target: &str) -> Vec<Header> {
+pub(crate) fn headers(target: &str) -> Vec<Header> {
     [
         (":method", "GET"),
         (":authority", HOST),
@@ -181,7 +175,7 @@ pub fn headers(target: &str) -> Vec<Header> {
 }
 
 /// Decides the same again and again.
-pub fn decide(
+pub(crate) fn decide(
     policy: Policy,
     headers: Vec<Header>,
     keys: Box<dyn KeyLookup>,
@@ -204,7 +198,7 @@ fn decide_each(
         next += 1;
         let facts = Facts {
             checks: Checks::default(),
-            client: keygate_core::http::client::Client::Known(None),
+            client: keygate_core::Client::Known(None),
             keys: &*keys,
             claims: &NoClaims,
             now: NOW,
@@ -216,7 +210,7 @@ fn decide_each(
     Box::new(move || drop(black_box(decide())))
 }
 
-pub fn nobody() -> Box<dyn KeyLookup> {
+pub(crate) fn nobody() -> Box<dyn KeyLookup> {
     Box::new(NoAnswer(Reason::KeyServiceUnavailable))
 }
 

@@ -1,8 +1,6 @@
 //! Requests of which a check could cost much, were it not for bounds and for the order of checks.
 
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::reason::Reason;
+use keygate_core::{Policy, Reason, Verdict};
 use serde_json::json;
 
 use crate::cases::{Case, NOW, decide, headers, nobody, parse};
@@ -43,14 +41,14 @@ fn refused(target: &str, more: &[(String, String)], reason: Reason) -> Case {
 }
 
 /// A link of this key with some signature.
-pub fn cloudfront(key: &str, expires: u64, reason: Reason) -> Case {
+pub(crate) fn cloudfront(key: &str, expires: u64, reason: Reason) -> Case {
     let signature = "A".repeat(683);
     let target = format!("/rsa/a.ts?Expires={expires}&Signature={signature}_&Key-Pair-Id={key}");
     refused(&target, &[], reason)
 }
 
 /// A signature over so many headers, and with a wrong MAC.
-pub fn components(count: usize) -> Case {
+pub(crate) fn components(count: usize) -> Case {
     let names: Vec<String> = (0..count)
         .map(|it| format!("x-of-the-application-{it:02}"))
         .collect();
@@ -67,7 +65,7 @@ pub fn components(count: usize) -> Case {
 }
 
 /// A header with so many labels.
-pub fn labels(count: usize) -> Case {
+pub(crate) fn labels(count: usize) -> Case {
     let labels: Vec<String> = (0..count).map(|it| format!("l{it}=()")).collect();
     let more = [
         ("signature-input".to_owned(), labels.join(",")),

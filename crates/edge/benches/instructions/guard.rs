@@ -25,7 +25,7 @@ const LINEAR: f64 = 1.15;
 /// Instructions of one run of a case, by its name.
 type Counts = BTreeMap<String, f64>;
 
-pub fn run() -> ExitCode {
+pub(crate) fn run() -> ExitCode {
     let growing = GROWING.iter().flat_map(|family| {
         let sizes = family.sizes.iter();
         sizes.map(|size| format!("{}/{size}", family.name))

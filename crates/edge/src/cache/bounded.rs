@@ -8,8 +8,7 @@ use siphasher::sip::SipHasher13;
 
 use super::{Change, Epoch};
 use keygate_core::identity::limits::BLOCK;
-use keygate_core::keys::app_key::KeyHash;
-use keygate_core::keys::record::KnownKey;
+use keygate_core::keys::{KeyHash, KnownKey};
 
 /// An entry's place in the hash table: a key and a pointer, and the free places beside it.
 const SLOT: usize = 5 * size_of::<usize>();

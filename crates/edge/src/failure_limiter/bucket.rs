@@ -1,14 +1,14 @@
 //! One token bucket (GCRA): only the instant is kept at which it will be full again.
 
-use keygate_core::time::UnixMillis;
+use keygate_core::UnixMillis;
 
 /// An instant, in microseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Micros(u64);
+pub(super) struct Micros(u64);
 
 /// How fast a bucket fills, and how much it holds.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
+pub(super) struct Pace {
     /// Microseconds until a token comes back.
     interval: u64,
     /// Microseconds until an empty bucket is full.
@@ -19,7 +19,7 @@ pub struct Pace {
 
 /// A token bucket; full by default.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Bucket {
+pub(super) struct Bucket {
     full_at: Micros,
 }
 
@@ -31,14 +31,14 @@ impl From<UnixMillis> for Micros {
 
 impl Micros {
     /// The instant `micros` later.
-    pub fn plus(self, micros: u64) -> Self {
+    pub(super) fn plus(self, micros: u64) -> Self {
         Self(self.0.saturating_add(micros))
     }
 }
 
 impl Pace {
     /// `per_second` tokens come back each second, and a full bucket has `burst`.
-    pub fn new(per_second: u64, burst: u64) -> Self {
+    pub(super) fn new(per_second: u64, burst: u64) -> Self {
         let interval = 1_000_000_u64.checked_div(per_second).unwrap_or(1_000_000);
         Self {
             interval,
@@ -48,7 +48,7 @@ impl Pace {
     }
 
     /// Half of the rate, and half of the burst, which is at least one token.
-    pub fn half(self) -> Self {
+    pub(super) fn half(self) -> Self {
         let interval = self.interval.saturating_mul(2);
         Self {
             interval,
@@ -58,7 +58,7 @@ impl Pace {
     }
 
     /// Lets a bucket owe so many tokens: what is taken beyond is forgotten.
-    pub fn owing(self, tokens: u64) -> Self {
+    pub(super) fn owing(self, tokens: u64) -> Self {
         Self {
             debt: self.interval.saturating_mul(tokens),
             ..self
@@ -68,28 +68,28 @@ impl Pace {
 
 impl Bucket {
     /// When it is full, if nothing more is taken.
-    pub fn full_at(&self) -> Micros {
+    pub(super) fn full_at(&self) -> Micros {
         self.full_at
     }
 
     /// Corrects an instant from a clock that has been set back since, so that the bucket fills
     /// from now on.
-    pub fn settle(&mut self, pace: Pace, now: Micros) {
+    pub(super) fn settle(&mut self, pace: Pace, now: Micros) {
         self.full_at = self.at(pace, now);
     }
 
     /// Whether it has a whole token.
-    pub fn has_token(&self, pace: Pace, now: Micros) -> bool {
+    pub(super) fn has_token(&self, pace: Pace, now: Micros) -> bool {
         self.at(pace, now).plus(pace.interval) <= now.plus(pace.span)
     }
 
     /// Takes a token, which the bucket owes if it has none.
-    pub fn take(&mut self, pace: Pace, now: Micros) {
+    pub(super) fn take(&mut self, pace: Pace, now: Micros) {
         self.full_at = self.at(pace, now).plus(pace.interval);
     }
 
     /// Puts a token back.
-    pub fn give_back(&mut self, pace: Pace, now: Micros) {
+    pub(super) fn give_back(&mut self, pace: Pace, now: Micros) {
         let Micros(full_at) = self.at(pace, now);
         self.full_at = Micros(full_at.saturating_sub(pace.interval)).max(now);
     }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
+use keygate_core::Millis;
 use keygate_core::keys::wire::{
     Incarnation, LinkUseRequest, LinkUseResponse, LookupRequest, MAX_LOOKUP, MAX_WAIT,
 };
-use keygate_core::time::Millis;
 
 use super::Service;
 use super::read::{JsonBody, Query};

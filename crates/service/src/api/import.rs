@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::{Extension, Json};
-use keygate_core::keys::app_key::{KeyDigest, KeyHash, OpaqueKey, looks_like_digest};
+use keygate_core::keys::{KeyDigest, KeyHash, OpaqueKey, looks_like_digest};
 use keygate_core::text::base62;
 use serde::Serialize;
 use serde_json::value::RawValue;

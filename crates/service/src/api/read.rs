@@ -8,7 +8,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use keygate_core::time::Millis;
+use keygate_core::Millis;
 use serde::de::DeserializeOwned;
 
 use crate::problem::Problem;

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use keygate_core::time::Millis;
+use keygate_core::Millis;
 use tokio::sync::{Semaphore, watch};
 
 /// The places of those that are held. Whoever goes away, be it in the middle, leaves one.

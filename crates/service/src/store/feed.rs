@@ -1,10 +1,10 @@
 //! The change feed, and the lookups that must agree with it.
 
-use keygate_core::keys::app_key::KeyHash;
+use keygate_core::UnixMillis;
+use keygate_core::keys::KeyHash;
 use keygate_core::keys::wire::{
     ChangesResponse, Incarnation, LookupResponse, MAX_CHANGES, Record, Status,
 };
-use keygate_core::time::UnixMillis;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::keys::{COLUMNS, hash, key, sql_millis};

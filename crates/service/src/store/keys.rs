@@ -1,8 +1,8 @@
 //! Keys: insert, read, page, revoke.
 
+use keygate_core::UnixMillis;
 use keygate_core::http::address;
-use keygate_core::keys::app_key::KeyHash;
-use keygate_core::time::UnixMillis;
+use keygate_core::keys::KeyHash;
 use rusqlite::types::Type;
 use rusqlite::{OptionalExtension as _, Row, Transaction, named_params, params};
 use serde::de::DeserializeOwned;

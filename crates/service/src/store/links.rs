@@ -1,6 +1,6 @@
 //! Links that work once: which were used.
 
-use keygate_core::time::UnixMillis;
+use keygate_core::UnixMillis;
 use rusqlite::params;
 
 use super::keys::sql_millis;

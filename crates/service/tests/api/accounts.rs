@@ -2,13 +2,12 @@
 
 mod rights;
 
-use keygate_core::http::request::{Header, Request};
 use keygate_core::identity::Identity;
 use keygate_core::identity::assertion::{
     ASSERTION_HEADER, Algorithm, Issuer, SigningKey, Verifier, VerifyingKey,
 };
-use keygate_core::secret::{KeyRing, RingEntry, Secret};
-use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::secret::{KeyRing, RingEntry};
+use keygate_core::{Header, Millis, Request, Secret, UnixMillis};
 use keygate_service::{Ambient, Assertions};
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Keys from elsewhere: stored as hashes, each once, and never repeated.
 
-use keygate_core::keys::app_key::{KeyDigest, MasterSecret, OpaqueKey};
-use keygate_core::secret::Secret;
+use keygate_core::Secret;
+use keygate_core::keys::{KeyDigest, MasterSecret, OpaqueKey};
 use keygate_service::Ambient;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use keygate_core::time::UnixMillis;
+use keygate_core::UnixMillis;
 use serde_json::{Value, json};
 
 use crate::support::{EDGE, Running};

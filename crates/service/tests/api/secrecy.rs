@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use keygate_core::keys::app_key::KeyHash;
+use keygate_core::keys::KeyHash;
 use serde_json::json;
 
 use crate::keys::revoke_path;

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use keygate_core::keys::app_key::{AppKey, KeyHash, KeyRingId, MasterSecret, Prefix};
-use keygate_core::secret::{KeyRing, RingEntry, Secret};
-use keygate_core::time::UnixMillis;
+use keygate_core::keys::{AppKey, KeyHash, KeyRingId, MasterSecret, Prefix};
+use keygate_core::secret::{KeyRing, RingEntry};
+use keygate_core::{Secret, UnixMillis};
 use keygate_service::ambient::Randomness;
 use keygate_service::api::Service;
 use keygate_service::{Ambient, ServiceConfig, SqliteStore, Tokens};

@@ -2,13 +2,9 @@
 //! line. Whatever a client sends, the answer has the form that the template has.
 
 use keygate_core::answer::PLACEHOLDERS;
-use keygate_core::decision::facts::Facts;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::http::client::Client;
-use keygate_core::http::request::Header;
-use keygate_core::identity::session::NoClaims;
-use keygate_core::keys::record::NothingKnown;
-use keygate_core::signed_url::checks::Checks;
+use keygate_core::keys::NothingKnown;
+use keygate_core::signed_url::Checks;
+use keygate_core::{Client, Facts, Header, NoClaims, Verdict};
 use serde_json::{Value, json};
 
 use super::{NOW, line, policy};

@@ -4,16 +4,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use keygate_core::decision::facts::Facts;
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::http::client::Client;
-use keygate_core::http::request::Header;
-use keygate_core::identity::session::NoClaims;
-use keygate_core::keys::app_key::{AppKey, MasterSecret, NewAppKey, Prefix};
-use keygate_core::keys::record::NothingKnown;
+use keygate_core::keys::{AppKey, MasterSecret, NewAppKey, NothingKnown, Prefix};
 use keygate_core::secret::KeyRing;
-use keygate_core::signed_url::checks::Checks;
+use keygate_core::signed_url::Checks;
+use keygate_core::{Client, Facts, Header, NoClaims, Policy, Verdict};
 
 use super::{NOW, policy};
 

@@ -5,19 +5,11 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use keygate_core::answer::{Denial, Refusal, Scheme, Voice};
-use keygate_core::decision::facts::Facts;
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::http::client::Client;
-use keygate_core::http::edit::Edit;
-use keygate_core::http::request::Header;
-use keygate_core::identity::session::NoClaims;
-use keygate_core::keys::app_key::KeyHash;
-use keygate_core::keys::record::{KeyLookup, Knowledge, KnownKey};
+use keygate_core::answer::{Refusal, Scheme, Voice};
 use keygate_core::keys::wire::{LookupResponse, Record};
-use keygate_core::signed_url::checks::Checks;
-use keygate_core::time::UnixMillis;
+use keygate_core::keys::{KeyHash, KeyLookup, Knowledge, KnownKey};
+use keygate_core::signed_url::Checks;
+use keygate_core::{Client, Denial, Edit, Facts, Header, NoClaims, Policy, UnixMillis, Verdict};
 
 use super::{NOW, policy};
 

@@ -12,11 +12,10 @@ mod times;
 mod tokens;
 mod wire;
 
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::problem::Problem;
-use keygate_core::keys::app_key::{KeyRingId, MasterSecret, NewAppKey, Prefix};
-use keygate_core::secret::{KeyRing, RingEntry, Secret};
-use keygate_core::time::UnixMillis;
+use keygate_core::decision::Problem;
+use keygate_core::keys::{KeyRingId, MasterSecret, NewAppKey, Prefix};
+use keygate_core::secret::{KeyRing, RingEntry};
+use keygate_core::{Policy, Secret, UnixMillis};
 
 /// One target: its name, what it does with an input, and the first inputs.
 pub struct Parser {

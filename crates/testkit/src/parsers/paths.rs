@@ -1,9 +1,9 @@
 //! An input is a glob, a host pattern, a target and an authority, each in a line. What is
 //! accepted means one thing, and patterns match what their definition says.
 
-use keygate_core::http::authority::Authority;
-use keygate_core::http::glob::{HostPattern, PathGlob};
-use keygate_core::http::path::{Target, canonical, decode, readable, readings};
+use keygate_core::Target;
+use keygate_core::http::path::{canonical, decode, readable, readings};
+use keygate_core::http::{Authority, HostPattern, PathGlob};
 
 pub fn run(data: &[u8]) {
     let (glob, rest) = super::line(data);

@@ -2,9 +2,9 @@
 //! or that is missing in one that it has; what is accepted is accepted however it is
 //! written, and with one unknown member more it is refused at that member.
 
-use keygate_core::decision::problem::Problem;
+use keygate_core::UnixMillis;
+use keygate_core::decision::Problem;
 use keygate_core::text::json;
-use keygate_core::time::UnixMillis;
 use serde_json::Value;
 
 use super::policy;
@@ -40,7 +40,7 @@ pub fn run(data: &[u8]) {
 }
 
 /// Members of objects have no order, so neither have lines.
-fn shown(policy: &keygate_core::decision::policy::Policy) -> String {
+fn shown(policy: &keygate_core::Policy) -> String {
     let text = format!("{policy:#?}");
     let mut lines: Vec<&str> = text.lines().collect();
     lines.sort_unstable();

@@ -1,7 +1,7 @@
 //! An input is an expression, a line break, and scopes that are granted: whether they meet
 //! it is what the definition says, over the words of the expression.
 
-use keygate_core::identity::scopes::Scopes;
+use keygate_core::identity::Scopes;
 
 pub fn run(data: &[u8]) {
     let (expression, granted) = super::line(data);

@@ -1,7 +1,7 @@
 //! An input is a text: instants and spans are read as two libraries read them, and an
 //! instant is printed as it can be read again.
 
-use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::{Millis, UnixMillis};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 

@@ -4,19 +4,14 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use keygate_core::decision::facts::Facts;
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::http::client::Client;
-use keygate_core::http::edit::Edit;
-use keygate_core::http::request::Header;
 use keygate_core::identity::assertion::{Algorithm, SigningKey, Verifier};
-use keygate_core::identity::session::NoClaims;
-use keygate_core::keys::record::NothingKnown;
-use keygate_core::secret::{KeyRing, RingEntry, Secret};
-use keygate_core::signed_url::checks::Checks;
+use keygate_core::keys::NothingKnown;
+use keygate_core::secret::{KeyRing, RingEntry};
+use keygate_core::signed_url::Checks;
 use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256};
-use keygate_core::time::{Millis, UnixMillis};
+use keygate_core::{
+    Client, Edit, Facts, Header, Millis, NoClaims, Policy, Secret, UnixMillis, Verdict,
+};
 use sha2::Sha256;
 
 use super::{NOW, SECRET, policy};

@@ -3,7 +3,7 @@
 
 use keygate_core::identity::Identity;
 use keygate_core::identity::limits::MAX_METADATA;
-use keygate_core::keys::record::KnownKey;
+use keygate_core::keys::KnownKey;
 use keygate_core::keys::wire::{ChangesResponse, LinkUseResponse, LookupResponse};
 use keygate_edge::feed::{CatchUp, PollLease, SharedFeed};
 
@@ -22,7 +22,7 @@ pub fn run(data: &[u8]) {
 /// Whatever stood there, a change that comes now is told to whoever follows.
 fn followed(feed: &mut SharedFeed) {
     let epoch = feed.position.epoch;
-    let changed = [keygate_core::keys::app_key::KeyHash([7; 32])];
+    let changed = [keygate_core::keys::KeyHash([7; 32])];
     let answer = ChangesResponse {
         incarnation: feed.position.incarnation,
         epoch: epoch.saturating_add(1),

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use keygate_core::signed_url::crypto::private_key::PrivateKey;
+use keygate_core::signed_url::PrivateKey;
 use serde_json::{Value, json};
 
 use super::Case;

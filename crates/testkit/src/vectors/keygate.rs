@@ -1,7 +1,7 @@
 //! The native format. What a link does not sign is found by trying: a changed request that
 //! means the same to the link is no forgery.
 
-use keygate_core::http::glob::PathGlob;
+use keygate_core::http::PathGlob;
 use keygate_core::http::path::{canonical, readable};
 use serde_json::{Value, json};
 

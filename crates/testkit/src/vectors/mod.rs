@@ -22,16 +22,9 @@ mod uri_signing;
 use std::net::IpAddr;
 use std::ops::Range;
 
-use keygate_core::decision::facts::Facts;
-use keygate_core::decision::policy::Policy;
-use keygate_core::decision::verdict::Verdict;
-use keygate_core::http::client::Client;
-use keygate_core::http::request::Header;
-use keygate_core::identity::session::NoClaims;
-use keygate_core::keys::record::NothingKnown;
-use keygate_core::reason::Reason;
-use keygate_core::signed_url::checks::Checks;
-use keygate_core::time::UnixMillis;
+use keygate_core::keys::NothingKnown;
+use keygate_core::signed_url::Checks;
+use keygate_core::{Client, Facts, Header, NoClaims, Policy, Reason, UnixMillis, Verdict};
 use serde_json::{Value, json};
 
 /// What came of a file.

@@ -18,7 +18,7 @@ macro_rules! object {
 pub(in crate::config) use object;
 
 /// Gives a struct the members of an object, and nothing else.
-pub struct ObjectOnly<D>(pub D);
+pub(crate) struct ObjectOnly<D>(pub D);
 
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for ObjectOnly<D> {
     type Error = D::Error;

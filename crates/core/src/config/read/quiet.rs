@@ -16,7 +16,7 @@ use serde::forward_to_deserialize_any;
 /// A value of which no message quotes anything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "schema", derive(serde::Serialize), serde(transparent))]
-pub struct Quiet<T>(pub T);
+pub(crate) struct Quiet<T>(pub T);
 
 impl<T> Deref for Quiet<T> {
     type Target = T;

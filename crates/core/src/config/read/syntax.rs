@@ -12,7 +12,7 @@ use super::{below, misshapen};
 use crate::decision::problem::Problem;
 
 /// Whether a text is JSON, nested no deeper than serde_json allows: 127 levels.
-pub fn check_syntax(text: &str) -> Result<(), Problem> {
+pub(crate) fn check_syntax(text: &str) -> Result<(), Problem> {
     let path = RefCell::default();
     let mut json = serde_json::Deserializer::from_str(text);
     let read = Any { path: &path }.deserialize(&mut json);

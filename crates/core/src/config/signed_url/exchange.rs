@@ -16,7 +16,7 @@ use crate::signed_url::parts::mac_key::MacKey;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename = "Exchange"))]
 #[serde(deny_unknown_fields, remote = "Self")]
-pub struct Written {
+pub(crate) struct Written {
     /// The ring that signs the cookies: secrets of 16 bytes at least, for nothing else.
     secrets: String,
     /// The name of the cookie. Default: keygate_link.

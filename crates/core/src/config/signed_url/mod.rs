@@ -50,7 +50,7 @@ use crate::secret::{RingEntry, Secret};
 use crate::signed_url::carrier::Carrier;
 pub(in crate::config) use cloudflare::LinkScope;
 #[cfg(feature = "schema")]
-pub use exchange::Written as Exchange;
+pub(crate) use exchange::Written as Exchange;
 
 use crate::signed_url::SignedUrl;
 use crate::signed_url::format::Format;
@@ -79,7 +79,7 @@ macro_rules! formats {
         #[derive(schemars::JsonSchema)]
         #[schemars(untagged, transform = super::schema::one_of)]
         #[expect(dead_code, reason = "only its schema is used")]
-        pub enum Written {
+        pub(super) enum Written {
             $($(#[$gate])? $Variant($module::Written),)*
         }
 

@@ -8,7 +8,7 @@ use crate::config::read::object;
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
-pub struct Challenge {
+pub(crate) struct Challenge {
     /// The ring that signs challenges and clearances, 32 bytes at least each.
     pub secrets: Option<String>,
     /// How many leading zero bits the work must reach, 8 to 24. Default: 16.

@@ -10,7 +10,7 @@ use crate::config::read::{Elsewhere, object};
 
 /// What says by which type the rest of a provider is read, and what all links have.
 #[derive(Debug)]
-pub struct ProviderType<'a> {
+pub(crate) struct ProviderType<'a> {
     pub kind: String,
     pub format: Option<String>,
     /// The ring; of another type if it is wrong, which its own type tells.
@@ -63,7 +63,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for ProviderType<'a> {
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
-pub struct AppKeyProvider {
+pub(crate) struct AppKeyProvider {
     #[serde(rename = "type")]
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "app_key")))]
     _kind: Elsewhere,
@@ -101,7 +101,7 @@ object!(AppKeyProvider);
     derive(schemars::JsonSchema, serde::Serialize),
     schemars(inline)
 )]
-pub enum Outage {
+pub(crate) enum Outage {
     /// It is refused.
     #[default]
     #[serde(rename = "deny")]
@@ -139,7 +139,7 @@ fn default_from() -> Vec<Carrier> {
     derive(schemars::JsonSchema, serde::Serialize),
     schemars(inline)
 )]
-pub enum KeyForm {
+pub(crate) enum KeyForm {
     /// The key service made it: a forged one is recognised at once.
     #[serde(rename = "native")]
     Native,
@@ -155,7 +155,7 @@ pub enum KeyForm {
     derive(schemars::JsonSchema, serde::Serialize),
     schemars(inline)
 )]
-pub enum Carrier {
+pub(crate) enum Carrier {
     /// `Authorization: Bearer KEY`.
     #[serde(rename = "bearer")]
     Bearer,

@@ -12,7 +12,7 @@ use crate::config::read::object;
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
-pub struct Rule {
+pub(crate) struct Rule {
     /// Its name in logs, metrics and answers.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._-]{1,64}$")))]
     pub name: String,
@@ -54,7 +54,7 @@ object!(Rule);
     derive(schemars::JsonSchema, serde::Serialize),
     schemars(inline)
 )]
-pub enum Preflight {
+pub(crate) enum Preflight {
     /// It passes.
     #[serde(rename = "allow")]
     Allow,
@@ -64,7 +64,7 @@ pub enum Preflight {
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
-pub struct Match {
+pub(crate) struct Match {
     /// A glob: `*` is one segment, `**` any number; a trailing `/**` includes the bare prefix.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^/[^?#]*$")))]
     pub path: String,
@@ -88,7 +88,7 @@ object!(Match);
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
-pub struct HeaderMatch {
+pub(crate) struct HeaderMatch {
     /// Its name.
     pub name: String,
     /// Its value. Default: any.
@@ -101,7 +101,7 @@ object!(HeaderMatch);
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
-pub struct NeededScopes {
+pub(crate) struct NeededScopes {
     /// The methods, in upper case. Default: all.
     #[cfg_attr(
         feature = "schema",
@@ -122,7 +122,7 @@ object!(NeededScopes);
     derive(schemars::JsonSchema, serde::Serialize),
     schemars(inline)
 )]
-pub enum Mode {
+pub(crate) enum Mode {
     /// Who does not meet it is refused.
     #[default]
     #[serde(rename = "block")]
@@ -141,7 +141,7 @@ pub enum Mode {
 /// A provider's name, `"nothing"`, or a group.
 #[derive(Debug)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(untagged))]
-pub enum Requirement {
+pub(crate) enum Requirement {
     /// A provider, or `nothing`.
     Name(String),
     /// Several.
@@ -155,7 +155,7 @@ pub enum Requirement {
     derive(schemars::JsonSchema),
     schemars(inline, rename_all = "lowercase")
 )]
-pub enum Group {
+pub(crate) enum Group {
     /// One of these is enough.
     Any(Vec<Requirement>),
     /// Each of these is needed.

@@ -2,10 +2,10 @@
 //! earns a clearance, or the way to a login. Stateless, and without randomness: whatever
 //! is handed out is a MAC over what was true of the request.
 
-pub mod login;
+pub(crate) mod login;
 mod page;
 mod seal;
-pub mod work;
+pub(crate) mod work;
 
 use crate::answer::{Denial, Headers, Refusal, Scheme, Voice};
 use crate::http::client::Client;
@@ -14,9 +14,9 @@ use crate::http::request::Request;
 use crate::reason::{PublicReason, Reason};
 use crate::time::UnixMillis;
 
-pub use login::Login;
+pub use login::{Login, LoginError};
 pub use page::Page;
-pub use seal::SealKeys;
+pub use seal::{Binding, Purpose, SealKeys};
 pub use work::ProofOfWork;
 
 /// The header in which the page sends a solution: `TOKEN:NONCE`.

@@ -150,7 +150,7 @@ impl KeyRing<SealKeys> {
 }
 
 /// A number in the one spelling that we write: no sign, no leading zero.
-pub fn decimal(text: &str) -> Option<u64> {
+pub(super) fn decimal(text: &str) -> Option<u64> {
     let number: u64 = text.parse().ok()?;
     (number.to_string() == text).then_some(number)
 }

@@ -16,7 +16,7 @@ use crate::secret::KeyRing;
 use crate::time::{Millis, UnixMillis};
 
 /// How long a challenge may be worked at.
-pub const CHALLENGE_LIFETIME: Millis = Millis::from_secs(5 * 60);
+pub(crate) const CHALLENGE_LIFETIME: Millis = Millis::from_secs(5 * 60);
 
 /// How far the clock of another proxy, which made the challenge, may be ahead.
 const SKEW: Millis = Millis::from_secs(30);

@@ -36,7 +36,7 @@ impl HostPattern {
         }
     }
 
-    /// The one host that the pattern is for, if there is but one, as [`filed`] spells it.
+    /// The one host that the pattern is for, if there is but one, as `filed` spells it.
     pub fn exact(&self) -> Option<String> {
         match self {
             Self::Exact(name) => Some(name.clone()),
@@ -64,7 +64,7 @@ impl HostPattern {
 
 /// The one spelling of a host under which an index files its rules.
 #[inline]
-pub fn filed(authority: Authority<'_>) -> String {
+pub(crate) fn filed(authority: Authority<'_>) -> String {
     match authority.address() {
         Some(address) => bracketed(address),
         None => authority.host().to_ascii_lowercase(),

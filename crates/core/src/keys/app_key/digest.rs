@@ -3,9 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use sha2::{Digest as _, Sha256};
 
-use super::OpaqueKey;
 use crate::text::hex;
 
 /// The SHA-256 digest of a whole key: all that another system may have kept of it.
@@ -27,11 +25,6 @@ impl std::fmt::Debug for KeyDigest {
 }
 
 impl KeyDigest {
-    /// Computes the digest of a key.
-    pub fn of(key: &OpaqueKey<'_>) -> Self {
-        Self(Sha256::digest(key.0).into())
-    }
-
     /// Reads 64 hexadecimal digits of either case, or base64 in either alphabet, padded or
     /// not. `sha256:` may precede it, as in the exports of some gateways.
     ///
@@ -80,6 +73,7 @@ pub fn looks_like_digest(text: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::OpaqueKey;
     use super::*;
 
     const KEY: &[u8] = b"legacy:alice:0123456789abcdef";

@@ -2,19 +2,20 @@
 //! unknown key costs a question to the key service.
 
 use hmac::Mac as _;
+use sha2::{Digest as _, Sha256};
 
 use super::{KeyDigest, KeyHash, MasterSecret};
 use crate::secret::KeyRing;
 use crate::time::UnixMillis;
 
 /// Fewest characters: fewer can be guessed.
-pub const MIN_OPAQUE: usize = 16;
+pub(super) const MIN_OPAQUE: usize = 16;
 
 /// Most characters.
-pub const MAX_OPAQUE: usize = 512;
+pub(super) const MAX_OPAQUE: usize = 512;
 
 /// Most secrets of a ring under which a key may have been hashed.
-pub const MAX_CANDIDATES: usize = 8;
+pub(crate) const MAX_CANDIDATES: usize = 8;
 
 /// 16 to 512 characters of visible ASCII.
 #[derive(Clone, Copy)]
@@ -43,6 +44,13 @@ impl<'a> OpaqueKey<'a> {
         } else {
             Err(MalformedOpaqueKey)
         }
+    }
+}
+
+impl KeyDigest {
+    /// Computes the digest of a key.
+    pub fn of(key: &OpaqueKey<'_>) -> Self {
+        Self(Sha256::digest(key.0).into())
     }
 }
 

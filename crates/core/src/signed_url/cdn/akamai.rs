@@ -31,7 +31,7 @@ use token::Token;
 
 /// How tokens of one provider are checked and made.
 #[derive(Clone, Debug)]
-pub struct Akamai {
+pub(crate) struct Akamai {
     /// The keys; the first signs.
     pub ring: KeyRing<HmacKey>,
     /// The hash of those keys.

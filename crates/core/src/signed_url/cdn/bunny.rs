@@ -51,7 +51,7 @@ const OWN: [&str; 6] = [
 /// `limit`, a speed, is signed like any other parameter, and is for whatever comes behind:
 /// nothing is slowed down here.
 #[derive(Clone, Debug)]
-pub struct Bunny {
+pub(crate) struct Bunny {
     /// The secrets; the first signs.
     pub ring: KeyRing<HmacKey>,
     /// How far ahead a link may end.

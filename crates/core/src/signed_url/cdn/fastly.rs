@@ -30,7 +30,7 @@ use crate::time::{Millis, UnixMillis};
 
 /// How links of one provider are checked and made.
 #[derive(Clone, Debug)]
-pub struct Fastly {
+pub(crate) struct Fastly {
     /// The secrets; the first signs.
     pub ring: KeyRing<HmacKey>,
     /// The hash of their MAC.

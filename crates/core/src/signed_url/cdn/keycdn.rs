@@ -29,7 +29,7 @@ use crate::time::UnixMillis;
 
 /// How links of one provider are checked and made.
 #[derive(Clone, Debug)]
-pub struct Keycdn {
+pub(crate) struct Keycdn {
     /// The secrets; the first signs.
     pub ring: KeyRing<Secret>,
     /// What kind of link it is.
@@ -38,7 +38,7 @@ pub struct Keycdn {
 
 /// What a link is for, in KeyCDN's terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Access control: the path, for a while.
     Access {
         /// How far ahead a link may end.

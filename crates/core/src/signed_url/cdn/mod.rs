@@ -1,7 +1,7 @@
 //! Formats of content delivery networks and of nginx: an HMAC or a hash with a secret.
 
-pub mod akamai;
-pub mod bunny;
-pub mod fastly;
-pub mod keycdn;
-pub mod nginx;
+pub(crate) mod akamai;
+pub(crate) mod bunny;
+pub(crate) mod fastly;
+pub(crate) mod keycdn;
+pub(crate) mod nginx;

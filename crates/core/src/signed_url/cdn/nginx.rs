@@ -9,12 +9,12 @@
 mod explain;
 #[cfg(feature = "tools")]
 mod order;
-pub mod template;
+pub(crate) mod template;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-pub use template::{Part, Template, TemplateError};
+pub(crate) use template::{Part, Template};
 
 use crate::http::edit::Strip;
 use crate::http::parameter::{find_parameter, find_token};
@@ -38,7 +38,7 @@ use crate::time::{Millis, UnixMillis};
 
 /// How links of one provider are checked and made.
 #[derive(Clone, Debug)]
-pub struct Nginx {
+pub(crate) struct Nginx {
     /// The secrets; the first signs.
     pub ring: KeyRing<Secret>,
     /// How links are made.
@@ -47,7 +47,7 @@ pub struct Nginx {
 
 /// nginx's two directives.
 #[derive(Clone, Debug)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// `secure_link` and `secure_link_md5`.
     SecureLink {
         /// What is signed.

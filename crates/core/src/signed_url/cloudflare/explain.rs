@@ -10,7 +10,11 @@ use crate::signed_url::parts::rings::ring;
 use crate::time::UnixMillis;
 
 /// The steps of the check, without its result.
-pub fn lines(links: &Cloudflare, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
+pub(super) fn lines(
+    links: &Cloudflare,
+    request: &Request<'_>,
+    facts: &LinkFacts<'_>,
+) -> Vec<String> {
     let mut steps = Vec::new();
     for carrier in &links.carriers {
         let (place, token) = look(carrier, request);

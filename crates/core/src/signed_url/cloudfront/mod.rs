@@ -35,7 +35,7 @@ use crate::signed_url::sign::{Order, SignError, Signed};
 use crate::time::{Millis, UnixMillis};
 
 /// The parameters of a link; those of a cookie have `CloudFront-` in front.
-pub const PARAMETERS: [&str; 5] = [
+pub(crate) const PARAMETERS: [&str; 5] = [
     "Expires",
     "Policy",
     "Signature",
@@ -44,7 +44,7 @@ pub const PARAMETERS: [&str; 5] = [
 ];
 
 /// The cookies, in the order of [`PARAMETERS`].
-pub const COOKIES: [&str; 5] = [
+pub(crate) const COOKIES: [&str; 5] = [
     "CloudFront-Expires",
     "CloudFront-Policy",
     "CloudFront-Signature",
@@ -54,7 +54,7 @@ pub const COOKIES: [&str; 5] = [
 
 /// How links of one provider are checked and made.
 #[derive(Clone, Debug)]
-pub struct CloudFront {
+pub(crate) struct CloudFront {
     /// RSA or P-256 keys. The id of an entry is its Key-Pair-Id.
     pub ring: KeyRing<PublicKey>,
     /// What is signed: the hash of the policy.
@@ -73,7 +73,7 @@ pub struct CloudFront {
 
 /// The hash that is signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hash {
+pub(crate) enum Hash {
     /// CloudFront's default. Who may choose part of a policy may make two with one hash.
     Sha1,
     /// `Hash-Algorithm=SHA256`.
@@ -82,7 +82,7 @@ pub enum Hash {
 
 /// Where the parts of a token stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Carrier {
+pub(crate) enum Carrier {
     /// In parameters of the query, anywhere.
     Query,
     /// In cookies.
@@ -282,7 +282,7 @@ impl Hash {
     }
 
     /// As the link says it.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Sha1 => "SHA1",
             Self::Sha256 => "SHA256",

@@ -10,7 +10,7 @@ use crate::time::{Millis, UnixMillis};
 
 /// What a policy says. Nothing in it is unknown, double or of another type.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Document {
+pub(super) struct Document {
     /// The URLs that it opens: `*` is anything, `?` any one character. Without it, all.
     pub resource: Option<String>,
     /// `DateLessThan`, in unix seconds.
@@ -32,7 +32,7 @@ impl Document {
     ///
     /// # Errors
     /// [`Reason::MalformedCredential`], whatever is wrong with it.
-    pub fn parse(text: &[u8]) -> Result<Self, Reason> {
+    pub(super) fn parse(text: &[u8]) -> Result<Self, Reason> {
         let malformed = Reason::MalformedCredential;
         Self::read(text).ok_or(malformed)
     }
@@ -65,7 +65,7 @@ impl Document {
     }
 
     /// It holds after `DateGreaterThan`, and not in that second.
-    pub fn check_begin(&self, now: UnixMillis, skew: Millis) -> Result<(), Reason> {
+    pub(super) fn check_begin(&self, now: UnixMillis, skew: Millis) -> Result<(), Reason> {
         let begins = self.begins.unwrap_or(0);
         match self.begins.is_none() || now.plus(skew).as_secs() > begins {
             true => Ok(()),
@@ -74,7 +74,7 @@ impl Document {
     }
 
     /// It holds from these addresses. `0.0.0.0/0` is CloudFront's way to say any.
-    pub fn check_address(&self, client: Client<'_>) -> Result<(), Reason> {
+    pub(super) fn check_address(&self, client: Client<'_>) -> Result<(), Reason> {
         let Some(range) = &self.addresses else {
             return Ok(());
         };
@@ -90,14 +90,14 @@ impl Document {
 }
 
 /// The policy that a link with only a time stands for: these bytes, and no blank.
-pub fn canned(url: &str, expires: &str) -> Vec<u8> {
+pub(super) fn canned(url: &str, expires: &str) -> Vec<u8> {
     let condition = format!("{{\"DateLessThan\":{{\"AWS:EpochTime\":{expires}}}}}");
     format!("{{\"Statement\":[{{\"Resource\":\"{url}\",\"Condition\":{condition}}}]}}").into_bytes()
 }
 
 /// Whether a URL is one of these: `*` is any number of characters, `?` one, and both
 /// match everything, also `/` and `?`.
-pub fn matches(pattern: &str, url: &str) -> bool {
+pub(super) fn matches(pattern: &str, url: &str) -> bool {
     let (mut pattern, mut url) = (pattern.as_bytes(), url.as_bytes());
     // Where to go on after the last star, should what follows it not fit.
     let mut retry: Option<(&[u8], &[u8])> = None;

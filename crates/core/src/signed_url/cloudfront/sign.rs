@@ -12,7 +12,7 @@ use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 /// Signs with the private key of the order; its public one must be in the ring. With the
 /// option `carrier` = `cookies`, or where the provider takes nothing else, the token goes
 /// into cookies.
-pub fn sign(links: &CloudFront, order: &Order<'_>) -> Result<Signed, SignError> {
+pub(super) fn sign(links: &CloudFront, order: &Order<'_>) -> Result<Signed, SignError> {
     let known = [
         "not_before",
         "expires",

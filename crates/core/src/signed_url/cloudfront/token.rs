@@ -16,7 +16,7 @@ use crate::signed_url::carrier::{MAX_TOKEN, only_token};
 use crate::signed_url::format::Strips;
 
 /// A token as found.
-pub struct Token<'a> {
+pub(super) struct Token<'a> {
     /// What it says itself.
     pub says: Says<'a>,
     /// As it stands there: see [`Token::signature`].
@@ -28,7 +28,7 @@ pub struct Token<'a> {
 }
 
 /// What a token says of itself.
-pub enum Says<'a> {
+pub(super) enum Says<'a> {
     /// Only when it ends, in digits.
     Canned {
         /// Unix seconds.
@@ -43,7 +43,7 @@ pub enum Says<'a> {
 
 impl Says<'_> {
     /// When a canned policy ends, in unix seconds.
-    pub fn expires(&self) -> Option<u64> {
+    pub(super) fn expires(&self) -> Option<u64> {
         match self {
             Self::Canned { expires } => expires.parse().ok(),
             Self::Custom { .. } => None,
@@ -58,7 +58,7 @@ impl<'a> Token<'a> {
     /// [`Reason::DuplicateCredential`] for a part that stands twice,
     /// [`Reason::MalformedCredential`] for parts that do not go together, and for another
     /// hash than the configuration has.
-    pub fn find(
+    pub(super) fn find(
         carrier: Carrier,
         request: &Request<'a>,
         hash: Hash,
@@ -102,7 +102,7 @@ impl<'a> Token<'a> {
     ///
     /// # Errors
     /// [`Reason::MalformedCredential`] for another alphabet.
-    pub fn signature(&self) -> Result<Vec<u8>, Reason> {
+    pub(super) fn signature(&self) -> Result<Vec<u8>, Reason> {
         decode(&self.signature)
     }
 }
@@ -171,7 +171,7 @@ fn decode(text: &str) -> Result<Vec<u8>, Reason> {
 
 /// The same the other way.
 #[cfg(feature = "tools")]
-pub fn encode(bytes: &[u8]) -> String {
+pub(super) fn encode(bytes: &[u8]) -> String {
     let text = STANDARD.encode(bytes);
     text.replace('+', "-").replace('=', "_").replace('/', "~")
 }

@@ -1,5 +1,5 @@
 //! Keys and signatures of public-key formats.
 
 #[cfg(feature = "tools")]
-pub mod private_key;
-pub mod public_key;
+pub(crate) mod private_key;
+pub(crate) mod public_key;

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 
 /// Whether `=` stands at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Padding {
+pub(crate) enum Padding {
     /// As many as RFC 4648 section 3.2 asks for.
     Always,
     /// None.
@@ -15,7 +15,7 @@ pub enum Padding {
 }
 
 /// Reads base64url strictly: no other alphabet, no junk, no trailing bits.
-pub fn decode(text: &str, padding: Padding) -> Option<Vec<u8>> {
+pub(crate) fn decode(text: &str, padding: Padding) -> Option<Vec<u8>> {
     let always = || URL_SAFE.decode(text).ok();
     let never = || URL_SAFE_NO_PAD.decode(text).ok();
     match padding {
@@ -27,7 +27,7 @@ pub fn decode(text: &str, padding: Padding) -> Option<Vec<u8>> {
 
 /// Writes base64url; with padding unless it is [`Padding::Never`].
 #[cfg(feature = "tools")]
-pub fn encode(bytes: &[u8], padding: Padding) -> String {
+pub(crate) fn encode(bytes: &[u8], padding: Padding) -> String {
     match padding {
         Padding::Always | Padding::Either => URL_SAFE.encode(bytes),
         Padding::Never => URL_SAFE_NO_PAD.encode(bytes),

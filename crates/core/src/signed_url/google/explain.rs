@@ -11,7 +11,7 @@ use crate::signed_url::parts::near;
 use crate::signed_url::parts::rings::ring;
 
 /// The steps of the check, without its result.
-pub fn lines<K>(
+pub(crate) fn lines<K>(
     found: Result<SignedRequest<'_>, Reason>,
     scheme: Scheme,
     keys: &KeyRing<K>,

@@ -27,7 +27,7 @@ const FORM: Form = Form {
 
 /// How links of one provider are checked and made.
 #[derive(Clone, Debug)]
-pub struct GoogleCdn {
+pub(crate) struct GoogleCdn {
     /// The keys, each by its `KeyName`; the first signs.
     pub ring: KeyRing<HmacKey>,
     /// Where a signature may stand: the query, or a cookie.

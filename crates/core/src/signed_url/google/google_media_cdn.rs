@@ -40,7 +40,7 @@ const FORM: Form = Form {
 
 /// How links of one provider are checked and made.
 #[derive(Clone, Debug)]
-pub struct GoogleMediaCdn {
+pub(crate) struct GoogleMediaCdn {
     /// The keys.
     pub keys: Keys,
     /// What is taken: tokens, or signed requests.
@@ -55,7 +55,7 @@ pub struct GoogleMediaCdn {
 
 /// What a route of Media CDN may require.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// Fields joined by `~`: `REQUIRE_TOKENS`.
     Tokens,
     /// `Expires`, `KeyName` and `Signature`: `REQUIRE_SIGNATURES`. Ed25519 only.
@@ -64,7 +64,7 @@ pub enum Mode {
 
 /// The keys, of the one algorithm that the configuration names.
 #[derive(Clone, Debug)]
-pub enum Keys {
+pub(crate) enum Keys {
     /// Ed25519: `Signature=`.
     Ed25519(KeyRing<PublicKey>),
     /// HMAC: `hmac=`.

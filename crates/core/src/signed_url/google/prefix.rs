@@ -12,7 +12,7 @@ use crate::signed_url::parts::wildcard;
 
 /// A prefix as read: `https://media.example.com/videos/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UrlPrefix {
+pub(crate) struct UrlPrefix {
     scheme: &'static str,
     /// In lower case, without the default port of the scheme.
     authority: String,
@@ -26,7 +26,7 @@ impl UrlPrefix {
     /// # Errors
     /// [`Reason::MalformedCredential`] for what is no scheme, authority and path, or has a
     /// query, a fragment or an ambiguous path.
-    pub fn parse(text: &str, padding: Padding) -> Result<Self, Reason> {
+    pub(crate) fn parse(text: &str, padding: Padding) -> Result<Self, Reason> {
         let read = || {
             let bytes = decode(text, padding)?;
             let url = std::str::from_utf8(&bytes).ok()?;
@@ -51,7 +51,7 @@ impl UrlPrefix {
     }
 
     /// What it opens for a URL, if it does.
-    pub fn covers<'a>(
+    pub(crate) fn covers<'a>(
         &self,
         scheme: &str,
         authority: Authority<'_>,
@@ -74,7 +74,7 @@ impl UrlPrefix {
 
     /// The URL with which it begins.
     #[cfg(feature = "tools")]
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("{}://{}{}", self.scheme, self.authority, self.path)
     }
 }

@@ -17,11 +17,11 @@ use crate::signed_url::parts::spelling;
 use crate::time::UnixMillis;
 
 /// The parameter whose presence makes a request a signed one.
-pub const SIGNATURE: &str = "Signature";
+pub(crate) const SIGNATURE: &str = "Signature";
 
 /// A signed request as read.
 #[derive(Debug)]
-pub struct SignedRequest<'a> {
+pub(crate) struct SignedRequest<'a> {
     /// What may have been signed, the most likely first.
     pub messages: Vec<String>,
     /// When it ends.
@@ -38,7 +38,7 @@ pub struct SignedRequest<'a> {
 
 /// What a signed request opens.
 #[derive(Debug)]
-pub enum Scope<'a> {
+pub(crate) enum Scope<'a> {
     /// Its own URL.
     Url,
     /// Every URL that begins so.
@@ -49,7 +49,7 @@ pub enum Scope<'a> {
 
 /// How signatures are written.
 #[derive(Clone, Copy, Debug)]
-pub struct Form {
+pub(crate) struct Form {
     /// How many bytes they have.
     pub length: usize,
     /// Whether they are padded.
@@ -63,7 +63,7 @@ impl<'a> SignedRequest<'a> {
     /// [`Reason::MissingCredential`], [`Reason::DuplicateCredential`], or
     /// [`Reason::MalformedCredential`] for fields that are unknown, out of their order, not
     /// side by side or not of their form.
-    pub fn find(
+    pub(crate) fn find(
         carriers: &'a [Carrier],
         scheme: Scheme,
         form: Form,
@@ -177,7 +177,7 @@ impl<'a> SignedRequest<'a> {
     }
 
     /// What it opens for this request; `None` when it does not open it.
-    pub fn covers(&self, scheme: Scheme, request: &Request<'a>) -> Option<Covers<'a>> {
+    pub(crate) fn covers(&self, scheme: Scheme, request: &Request<'a>) -> Option<Covers<'a>> {
         match &self.scope {
             Scope::Url => Some(Covers::Path),
             Scope::Before(before) => Some(Covers::Prefix(before)),
@@ -200,7 +200,7 @@ impl Form {
 
 /// Scheme and authority as they arrived, and as URLs are normalized (RFC 3986 section 6.2):
 /// in lower case, without the default port of the scheme.
-pub fn origins(scheme: Scheme, request: &Request<'_>) -> [String; 2] {
+pub(crate) fn origins(scheme: Scheme, request: &Request<'_>) -> [String; 2] {
     // Nobody signs a URL without a scheme.
     let scheme = scheme.of(request).unwrap_or_default();
     let normal = request.authority.without_default_port(scheme);

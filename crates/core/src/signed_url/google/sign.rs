@@ -8,10 +8,11 @@ use crate::signed_url::parts::lifetime::seconds;
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 
 /// What signs: the key's id, and its signature of a message that may name it.
-pub type Signer<'s> = &'s dyn Fn(&dyn Fn(&str) -> String) -> Result<(String, Vec<u8>), SignError>;
+pub(crate) type Signer<'s> =
+    &'s dyn Fn(&dyn Fn(&str) -> String) -> Result<(String, Vec<u8>), SignError>;
 
 /// Signs an order for the first of the carriers that fits its scope.
-pub fn sign(
+pub(crate) fn sign(
     format: &str,
     carriers: &[Carrier],
     order: &Order<'_>,

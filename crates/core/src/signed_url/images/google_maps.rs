@@ -29,7 +29,7 @@ const SIGNATURE: &str = "signature";
 
 /// How links of one provider are checked and made.
 #[derive(Clone, Debug)]
-pub struct GoogleMaps {
+pub(crate) struct GoogleMaps {
     /// The secrets; the first signs.
     pub ring: KeyRing<HmacKey>,
 }

@@ -26,7 +26,7 @@ use crate::time::{Millis, UnixMillis};
 
 /// How links of one provider are checked and made.
 #[derive(Clone, Debug)]
-pub struct Imgproxy {
+pub(crate) struct Imgproxy {
     /// The keys, each with its salt in already; the first signs.
     pub ring: KeyRing<Hmac<Sha256>>,
     /// The path in front of the MAC; ends with `/`.
@@ -39,7 +39,7 @@ pub struct Imgproxy {
 
 /// What the program behind us sees in place of the signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Forward {
+pub(crate) enum Forward {
     /// The signature: it checks it itself.
     Keep,
     /// `unsafe`: it checks none.

@@ -1,5 +1,5 @@
 //! Formats of image services: the signature covers the operations on an image.
 
-pub mod google_maps;
-pub mod imgproxy;
-pub mod thumbor;
+pub(crate) mod google_maps;
+pub(crate) mod imgproxy;
+pub(crate) mod thumbor;

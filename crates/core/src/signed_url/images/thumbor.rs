@@ -23,7 +23,7 @@ use crate::signed_url::sign::{Order, SignError, Signed};
 
 /// How links of one provider are checked and made.
 #[derive(Clone, Debug)]
-pub struct Thumbor {
+pub(crate) struct Thumbor {
     /// The secrets; the first signs.
     pub ring: KeyRing<HmacKey>,
     /// The path in front of the MAC; ends with `/`.

@@ -7,14 +7,15 @@
 mod covers;
 #[cfg(feature = "tools")]
 mod explain;
-pub mod fields;
+pub(crate) mod fields;
 #[cfg(feature = "tools")]
 mod order;
 pub mod sign;
-pub mod text;
+pub(crate) mod text;
 mod token;
 mod verify;
 
+pub use fields::{FieldError, Fields};
 pub use token::VERSION;
 
 use crate::http::request::Request;

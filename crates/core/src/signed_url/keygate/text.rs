@@ -8,14 +8,14 @@ use crate::http::path::{AmbiguousPath, canonical, canonical_pieces};
 use crate::text::cut::{cut, parts};
 
 /// The first line of every signed text, so that it is no other text of ours.
-pub const DOMAIN: &[u8] = b"keygate-link-v1\n";
+pub(crate) const DOMAIN: &[u8] = b"keygate-link-v1\n";
 
 /// Most values of headers, and of cookies.
-pub const MAX_VALUES: usize = 8;
+pub(crate) const MAX_VALUES: usize = 8;
 
 /// What a request contributes to the signed text.
 #[derive(Clone, Debug)]
-pub struct Subject<'a> {
+pub(crate) struct Subject<'a> {
     /// `:authority`, in any case.
     pub host: &'a str,
     /// The path, without a token.
@@ -36,7 +36,7 @@ pub struct Subject<'a> {
 /// [`AmbiguousPath`] when a signed part has a broken percent encoding: such a text has no
 /// canonical form.
 #[inline]
-pub fn write(
+pub(crate) fn write(
     algorithm: Algorithm,
     fields: &Fields<'_>,
     subject: &Subject<'_>,
@@ -162,7 +162,7 @@ fn each(
 
 /// The name of `name=value`, as it is spelled.
 #[inline]
-pub fn name_of(parameter: &str) -> &str {
+pub(crate) fn name_of(parameter: &str) -> &str {
     cut(parameter, b'=').map_or(parameter, |(name, _)| name)
 }
 

@@ -9,7 +9,7 @@ use crate::text::cut::cut;
 pub const VERSION: &str = "kg1.";
 
 /// Longest token, in characters.
-pub const MAX_TOKEN: usize = 4096;
+pub(super) const MAX_TOKEN: usize = 4096;
 
 /// The longest signature, and what the decoder wants to spare.
 const SIGNATURE_SPACE: usize = 66;

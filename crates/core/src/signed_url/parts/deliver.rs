@@ -7,7 +7,7 @@ use crate::signed_url::sign::{Order, SignError, Signed};
 ///
 /// # Errors
 /// When there is no place for a token.
-pub fn deliver(
+pub(crate) fn deliver(
     carriers: &[Carrier],
     order: &Order<'_>,
     token: String,

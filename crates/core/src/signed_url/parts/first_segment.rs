@@ -5,7 +5,7 @@ use crate::reason::Reason;
 
 /// The segment, and what stands around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FirstSegment<'a> {
+pub(crate) struct FirstSegment<'a> {
     /// The path up to it; ends with `/`.
     pub before: &'a str,
     /// The segment, still percent-encoded.
@@ -21,7 +21,7 @@ pub struct FirstSegment<'a> {
 /// # Errors
 /// [`Reason::MissingCredential`] for a path that is not below the prefix, or has nothing
 /// behind the segment.
-pub fn find<'a>(target: &Target<'a>, prefix: &str) -> Result<FirstSegment<'a>, Reason> {
+pub(crate) fn find<'a>(target: &Target<'a>, prefix: &str) -> Result<FirstSegment<'a>, Reason> {
     let split = || {
         let below = target.path.strip_prefix(prefix)?;
         let (segment, _) = below.split_once('/')?;

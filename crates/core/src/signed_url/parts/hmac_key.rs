@@ -12,7 +12,7 @@ use crate::text::hex;
 
 /// A hash under HMAC (RFC 2104). The configuration names it, never a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HmacHash {
+pub(crate) enum HmacHash {
     /// HMAC-SHA256: 32 bytes.
     Sha256,
     /// HMAC-SHA1: 20 bytes. Nobody forges it today; nobody should choose it either.
@@ -24,7 +24,7 @@ pub enum HmacHash {
 
 /// A key for one of them. It cannot be printed.
 #[derive(Clone)]
-pub struct HmacKey(Inner);
+pub(crate) struct HmacKey(Inner);
 
 #[derive(Clone)]
 enum Inner {
@@ -36,7 +36,7 @@ enum Inner {
 
 impl HmacKey {
     /// Keys the hash with the bytes of a secret.
-    pub fn new(hash: HmacHash, key: &[u8]) -> Self {
+    pub(crate) fn new(hash: HmacHash, key: &[u8]) -> Self {
         Self(match hash {
             HmacHash::Sha256 => Inner::Sha256(keyed(key)),
             HmacHash::Sha1 => Inner::Sha1(keyed(key)),
@@ -46,7 +46,7 @@ impl HmacKey {
     }
 
     /// Whether `mac` is the whole MAC of the message, compared in constant time.
-    pub fn verify(&self, message: &[u8], mac: &[u8]) -> bool {
+    pub(crate) fn verify(&self, message: &[u8], mac: &[u8]) -> bool {
         match &self.0 {
             Inner::Sha256(key) => fed(key, message).verify_slice(mac).is_ok(),
             Inner::Sha1(key) => fed(key, message).verify_slice(mac).is_ok(),
@@ -57,7 +57,7 @@ impl HmacKey {
 
     /// The MAC of a message.
     #[cfg(feature = "tools")]
-    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
+    pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
         match &self.0 {
             Inner::Sha256(key) => fed(key, message).finalize().into_bytes().to_vec(),
             Inner::Sha1(key) => fed(key, message).finalize().into_bytes().to_vec(),
@@ -69,7 +69,7 @@ impl HmacKey {
 
 impl HmacHash {
     /// How many bytes its MAC has.
-    pub fn length(self) -> usize {
+    pub(crate) fn length(self) -> usize {
         match self {
             Self::Sha256 => 32,
             Self::Sha1 => 20,
@@ -79,7 +79,7 @@ impl HmacHash {
     }
 
     /// Reads a whole MAC in lower-case hexadecimal digits, the one spelling that counts.
-    pub fn decode_hex(self, text: &str) -> Option<Vec<u8>> {
+    pub(crate) fn decode_hex(self, text: &str) -> Option<Vec<u8>> {
         hex::decode_lower(text).filter(|it| it.len() == self.length())
     }
 }

@@ -5,7 +5,7 @@ use crate::time::{Millis, UnixMillis};
 
 /// What a provider permits a signer to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lifetime {
+pub(crate) struct Lifetime {
     /// How far ahead a token may end.
     pub max_lifetime: Millis,
     /// How far the signer's clock may be ahead of ours.
@@ -19,7 +19,7 @@ impl Lifetime {
     /// # Errors
     /// [`Reason::NotYetValid`], [`Reason::Expired`], or [`Reason::LifetimeTooLong`] for an
     /// end that is further away than the provider permits.
-    pub fn check(
+    pub(crate) fn check(
         self,
         not_before: Option<UnixMillis>,
         expires: UnixMillis,
@@ -42,7 +42,7 @@ impl Lifetime {
 ///
 /// # Errors
 /// [`Reason::MalformedCredential`] for any other text.
-pub fn parse_seconds(text: &str) -> Result<UnixMillis, Reason> {
+pub(crate) fn parse_seconds(text: &str) -> Result<UnixMillis, Reason> {
     let all_digits = text.bytes().all(|byte| byte.is_ascii_digit());
     if !all_digits || text.starts_with('0') || text.len() > 10 {
         return Err(Reason::MalformedCredential);

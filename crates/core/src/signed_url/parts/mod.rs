@@ -1,24 +1,24 @@
 //! What several formats share: keys, lifetimes, and how texts of tokens are read.
 
 #[cfg(feature = "tools")]
-pub mod deliver;
+pub(crate) mod deliver;
 #[cfg(any(feature = "formats-cdn", feature = "formats-images"))]
-pub mod first_segment;
+pub(crate) mod first_segment;
 #[cfg(any(
     feature = "formats-cdn",
     feature = "formats-google",
     feature = "formats-images"
 ))]
-pub mod hmac_key;
+pub(crate) mod hmac_key;
 #[cfg(any(
     feature = "formats-cdn",
     feature = "formats-google",
     feature = "formats-images"
 ))]
-pub mod lifetime;
-pub mod mac_key;
+pub(crate) mod lifetime;
+pub(crate) mod mac_key;
 #[cfg(feature = "formats-cdn")]
-pub mod md5_sum;
+pub(crate) mod md5_sum;
 #[cfg(feature = "tools")]
 #[cfg_attr(
     not(feature = "all-formats"),
@@ -27,14 +27,14 @@ pub mod md5_sum;
         reason = "a build with fewer formats explains with less of it"
     )
 )]
-pub mod near;
+pub(crate) mod near;
 #[cfg(any(feature = "formats-cdn", feature = "formats-google"))]
-pub mod readings;
+pub(crate) mod readings;
 #[cfg(any(feature = "tools", feature = "formats-standards"))]
-pub mod rings;
-pub mod spelling;
+pub(crate) mod rings;
+pub(crate) mod spelling;
 #[cfg(any(feature = "formats-cdn", feature = "formats-images"))]
-pub mod ten_digits;
+pub(crate) mod ten_digits;
 #[cfg(feature = "tools")]
 #[cfg_attr(
     not(feature = "all-formats"),
@@ -43,6 +43,6 @@ pub mod ten_digits;
         reason = "a build with fewer formats explains with less of it"
     )
 )]
-pub mod told;
+pub(crate) mod told;
 #[cfg(any(feature = "formats-cdn", feature = "formats-google"))]
-pub mod wildcard;
+pub(crate) mod wildcard;

@@ -4,7 +4,7 @@
 use crate::http::path::{canonical, decode};
 
 /// Near targets, each with what differs.
-pub fn targets(whole: &str) -> Vec<(&'static str, String)> {
+pub(crate) fn targets(whole: &str) -> Vec<(&'static str, String)> {
     let (path, query) = match whole.split_once('?') {
         Some((path, query)) => (path, format!("?{query}")),
         None => (whole, String::new()),

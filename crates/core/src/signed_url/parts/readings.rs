@@ -9,7 +9,7 @@ use crate::http::parameter::decode_token;
 ///
 /// A token may hold percent encodings that are signed, so the text as it arrived comes
 /// first. Whichever is read is also what must have been signed.
-pub fn readings(text: &str) -> Vec<Cow<'_, str>> {
+pub(crate) fn readings(text: &str) -> Vec<Cow<'_, str>> {
     let mut readings = vec![Cow::Borrowed(text)];
     if text.contains('%')
         && let Ok(decoded) = decode_token(text)

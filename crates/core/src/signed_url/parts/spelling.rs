@@ -6,7 +6,7 @@ use crate::http::path::{canonical, canonical_before_envoy};
 
 /// A text as it arrived, then its canonical spelling (RFC 3986 section 6.2.2), then its
 /// spelling before Envoy percent-encoded it. Each is returned once, and made when asked for.
-pub fn each(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
+pub(crate) fn each(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     let mut seen: Vec<Cow<'_, str>> = Vec::new();
     (0_u8..3).filter_map(move |way| {
         let spelling = match way {
@@ -21,7 +21,7 @@ pub fn each(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
 }
 
 /// Whether `signs` returns true for one of the spellings of a text.
-pub fn is_signed(text: &str, signs: impl Fn(&str) -> bool) -> bool {
+pub(crate) fn is_signed(text: &str, signs: impl Fn(&str) -> bool) -> bool {
     signs(text) || each(text).skip(1).any(|spelling| signs(&spelling))
 }
 

@@ -9,7 +9,7 @@ use crate::time::UnixMillis;
 ///
 /// # Errors
 /// [`Reason::MalformedCredential`] for any other text.
-pub fn parse(text: &str) -> Result<UnixMillis, Reason> {
+pub(crate) fn parse(text: &str) -> Result<UnixMillis, Reason> {
     let all_digits = text.bytes().all(|byte| byte.is_ascii_digit());
     if text.len() != 10 || !all_digits || text.starts_with('0') {
         return Err(Reason::MalformedCredential);
@@ -23,7 +23,7 @@ pub fn parse(text: &str) -> Result<UnixMillis, Reason> {
 /// # Errors
 /// When it has more or fewer.
 #[cfg(feature = "tools")]
-pub fn write(time: UnixMillis) -> Result<String, crate::signed_url::sign::SignError> {
+pub(crate) fn write(time: UnixMillis) -> Result<String, crate::signed_url::sign::SignError> {
     let text = super::lifetime::seconds("expires", time)?;
     parse(&text).map(|_| text).map_err(|_| {
         crate::signed_url::sign::SignError::new("expires: this time has not ten digits")

@@ -10,10 +10,10 @@ use crate::signed_url::sign::SignError;
 use crate::time::UnixMillis;
 
 /// Something that a signer may have signed; without a name it is what should be.
-pub type Guess<M> = (Option<String>, M);
+pub(crate) type Guess<M> = (Option<String>, M);
 
 /// Which of the guesses one of the secrets signed.
-pub fn found<K, M>(
+pub(crate) fn found<K, M>(
     ring: &KeyRing<K>,
     now: UnixMillis,
     guesses: &[Guess<M>],
@@ -44,13 +44,13 @@ pub fn found<K, M>(
 }
 
 /// Whether it is worth while to look for what was signed.
-pub fn is_unsigned<T>(verified: &Result<T, Reason>) -> bool {
+pub(crate) fn is_unsigned<T>(verified: &Result<T, Reason>) -> bool {
     matches!(verified, Err(Reason::WrongSignature))
 }
 
 /// Where a token may stand, and whether one does.
 #[cfg(feature = "formats-cdn")]
-pub fn places(carriers: &[Carrier], request: &Request<'_>) -> Vec<String> {
+pub(crate) fn places(carriers: &[Carrier], request: &Request<'_>) -> Vec<String> {
     let place = |carrier: &Carrier| {
         let found = crate::signed_url::carrier::find(std::slice::from_ref(carrier), request);
         let is_there = match found {
@@ -71,7 +71,7 @@ pub fn places(carriers: &[Carrier], request: &Request<'_>) -> Vec<String> {
 
 /// Near times in ten digits, each with what differs.
 #[cfg(feature = "formats-cdn")]
-pub fn times(shown: UnixMillis) -> impl Iterator<Item = (String, String)> {
+pub(crate) fn times(shown: UnixMillis) -> impl Iterator<Item = (String, String)> {
     let near = (1..=3600).flat_map(move |off| {
         let shown = shown.as_secs();
         [shown.saturating_add(off), shown.saturating_sub(off)]
@@ -83,11 +83,11 @@ pub fn times(shown: UnixMillis) -> impl Iterator<Item = (String, String)> {
 }
 
 /// What a signer is told when no secret counts.
-pub fn no_key() -> SignError {
+pub(crate) fn no_key() -> SignError {
     SignError::new("there is no secret that counts now")
 }
 
 /// What a signer is told when the link would live for ever.
-pub fn no_end() -> SignError {
+pub(crate) fn no_end() -> SignError {
     SignError::new("the link must say when it ends")
 }

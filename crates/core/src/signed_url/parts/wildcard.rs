@@ -9,7 +9,7 @@ use crate::signed_url::format::Covers;
 /// What a list of patterns opens for the path of a request; `None` when none matches it.
 ///
 /// It is for paths: a query never makes a pattern match.
-pub fn covers<'a>(patterns: &[&str], path: &'a str) -> Option<Covers<'a>> {
+pub(crate) fn covers<'a>(patterns: &[&str], path: &'a str) -> Option<Covers<'a>> {
     let spellings = [canonical(path), readable(path)];
     let opens = |pattern: &&str| {
         let pattern = canonical(pattern);
@@ -29,7 +29,7 @@ pub fn covers<'a>(patterns: &[&str], path: &'a str) -> Option<Covers<'a>> {
 /// Whether the whole of a path matches a pattern. Both in canonical spelling.
 ///
 /// It takes at most the product of both lengths: no pattern makes it slower.
-pub fn matches(pattern: &str, path: &str) -> bool {
+pub(crate) fn matches(pattern: &str, path: &str) -> bool {
     let mut pattern = pattern.bytes();
     let mut path = path.bytes();
     // Behind the last `*`, and where in the path it was tried last.
@@ -67,7 +67,7 @@ pub fn matches(pattern: &str, path: &str) -> bool {
 /// that ends with `/*` and has no other wildcard, the text of the path up to that slash.
 ///
 /// `path` is the spelling that arrived: it has the same slashes as the canonical one.
-pub fn prefix<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
+pub(crate) fn prefix<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
     let directory = pattern.strip_suffix('*')?;
     if !directory.ends_with('/') || directory.contains(['*', '?']) {
         return None;
@@ -76,7 +76,7 @@ pub fn prefix<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
 }
 
 /// The text of a path through its slash of this number, from one on.
-pub fn leading(path: &str, slashes: usize) -> Option<&str> {
+pub(crate) fn leading(path: &str, slashes: usize) -> Option<&str> {
     let mut all = path.match_indices('/');
     let (at, _) = all.nth(slashes.checked_sub(1)?)?;
     path.get(..=at)

@@ -1,4 +1,4 @@
 //! Formats that RFCs define.
 
-pub mod http_signature;
-pub mod uri_signing;
+pub(crate) mod http_signature;
+pub(crate) mod uri_signing;

@@ -44,7 +44,7 @@ const VERSIONS: [&str; 2] = ["2018-11-09", "2020-12-06"];
 
 /// How links of one provider are checked and made.
 #[derive(Clone, Debug)]
-pub struct AzureSas {
+pub(crate) struct AzureSas {
     /// The account keys.
     pub ring: KeyRing<Hmac<Sha256>>,
     /// The storage account.

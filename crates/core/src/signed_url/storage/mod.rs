@@ -1,4 +1,4 @@
 //! Formats of object stores.
 
-pub mod azure_sas;
-pub mod s3;
+pub(crate) mod azure_sas;
+pub(crate) mod s3;

@@ -60,14 +60,14 @@ const HMAC_SHA256: &str = "AWS4-HMAC-SHA256";
 const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 
 /// S3 takes no longer link: a week.
-pub const MAX_EXPIRES: Millis = Millis::from_secs(7 * 24 * 3600);
+pub(crate) const MAX_EXPIRES: Millis = Millis::from_secs(7 * 24 * 3600);
 
 /// More headers than this nobody signs.
 const MAX_HEADERS: usize = 16;
 
 /// How links of one provider are checked and made.
 #[derive(Clone, Debug)]
-pub struct S3 {
+pub(crate) struct S3 {
     /// HMAC keyed with `AWS4` and the secret access key; an entry's id is its access key id.
     pub ring: KeyRing<Hmac<Sha256>>,
     /// The region in the scope of the credential, such as `us-east-1`.
@@ -216,7 +216,7 @@ impl Format for S3 {
 
 impl S3 {
     /// What a ring holds for a secret access key.
-    pub fn key(secret: &Secret) -> Hmac<Sha256> {
+    pub(crate) fn key(secret: &Secret) -> Hmac<Sha256> {
         let mut key = zeroize::Zeroizing::new(b"AWS4".to_vec());
         key.extend_from_slice(secret.expose());
         mac(&key)

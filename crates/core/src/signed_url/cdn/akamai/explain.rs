@@ -11,7 +11,7 @@ use crate::signed_url::parts::rings::ring;
 use crate::signed_url::parts::{near, wildcard};
 
 /// The steps of the check, without its result.
-pub fn lines(links: &Akamai, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
+pub(super) fn lines(links: &Akamai, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
     let mut steps = Vec::new();
     let carried = match carrier::find(&links.carriers, request) {
         Ok(carried) => carried,

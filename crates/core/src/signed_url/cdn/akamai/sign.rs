@@ -11,7 +11,7 @@ use crate::text::hex;
 ///
 /// Options: `id`, `data`, and `escape`: `python` or `javascript`, where the other side
 /// has "Escape token input" on.
-pub fn sign(links: &Akamai, order: &Order<'_>) -> Result<Signed, SignError> {
+pub(super) fn sign(links: &Akamai, order: &Order<'_>) -> Result<Signed, SignError> {
     let known = [
         "not_before",
         "expires",

@@ -15,7 +15,7 @@ const HIDDEN: [&str; 2] = ["url", "salt"];
 
 /// A token as read.
 #[derive(Debug)]
-pub struct Token<'t> {
+pub(super) struct Token<'t> {
     /// All before `~hmac=`: it is signed as it stands.
     pub signed: &'t str,
     /// The whole MAC.
@@ -37,7 +37,7 @@ impl<'t> Token<'t> {
     /// [`Reason::MalformedCredential`] for a field that is unknown, out of its order, a
     /// second time there, empty or not of its form, and for a token without `exp` or
     /// without a whole `hmac` at its end.
-    pub fn parse(text: &'t str, hash: HmacHash) -> Result<Self, Reason> {
+    pub(super) fn parse(text: &'t str, hash: HmacHash) -> Result<Self, Reason> {
         let malformed = Reason::MalformedCredential;
         let (signed, hmac) = text.rsplit_once("~hmac=").ok_or(malformed)?;
         let mut values = [None; FIELDS.len()];
@@ -72,7 +72,7 @@ impl<'t> Token<'t> {
 }
 
 /// Whether a text that is signed behind the fields holds something that reads as one.
-pub fn reads_as_fields(text: &str) -> bool {
+pub(super) fn reads_as_fields(text: &str) -> bool {
     let mut pieces = text.split('~').skip(1);
     pieces.any(|piece| {
         let name = piece.split('=').next().unwrap_or(piece);

@@ -8,7 +8,7 @@ use crate::http::path::{canonical, readable};
 use super::token::reads_as_fields;
 
 /// What may stand behind `url=` for this path and query, the most likely first.
-pub fn spellings(url: &str) -> Vec<String> {
+pub(super) fn spellings(url: &str) -> Vec<String> {
     let (path, query) = match url.find('?') {
         Some(at) => url.split_at(at),
         None => (url, ""),
@@ -61,13 +61,13 @@ fn readable_query(query: &str) -> String {
 
 /// `quote_plus` of Python's urllib, as Akamai's Python library has it: a blank is `+`, and
 /// hexadecimal digits are in lower case.
-pub fn escape_plus(text: &str) -> String {
+pub(super) fn escape_plus(text: &str) -> String {
     escape(text, b"-._~").replace("%20", "+")
 }
 
 /// `encodeURIComponent` of ECMAScript, and of its exceptions `~`, `'` and `*` as well, as
 /// Akamai's JavaScript library has it; hexadecimal digits are in lower case.
-pub fn escape_component(text: &str) -> String {
+pub(super) fn escape_component(text: &str) -> String {
     escape(text, b"-._!()")
 }
 

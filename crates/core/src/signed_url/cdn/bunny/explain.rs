@@ -8,7 +8,7 @@ use crate::signed_url::parts::hmac_key::HmacKey;
 use crate::signed_url::parts::{near, told};
 
 /// The steps of the check, without its result.
-pub fn lines(links: &Bunny, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
+pub(super) fn lines(links: &Bunny, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
     let token = links.find(request);
     let mut steps = vec![match &token {
         Ok(_) => "a token was found".to_owned(),

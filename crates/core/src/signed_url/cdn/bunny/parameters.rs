@@ -9,7 +9,7 @@ use crate::signed_url::carrier::MAX_TOKEN;
 
 /// All parameters, decoded, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parameters<'a> {
+pub(super) struct Parameters<'a> {
     all: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     ignores_others: bool,
 }
@@ -21,7 +21,7 @@ impl<'a> Parameters<'a> {
     /// [`Reason::DuplicateCredential`] for a second token or a second of Bunny's own
     /// parameters; [`Reason::MalformedCredential`] for any other that stands twice, and for
     /// what cannot be read or would make the text that is signed mean two things.
-    pub fn read(segment: Option<&'a str>, query: Option<&'a str>) -> Result<Self, Reason> {
+    pub(super) fn read(segment: Option<&'a str>, query: Option<&'a str>) -> Result<Self, Reason> {
         let mut all: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::new();
         let mut parts = segment.into_iter().flat_map(|it| it.split('&'));
         if let Some(token) = parts.next() {
@@ -75,12 +75,12 @@ impl<'a> Parameters<'a> {
     }
 
     /// The value of a parameter.
-    pub fn value(&self, name: &str) -> Option<&str> {
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
         value(&self.all, name)
     }
 
     /// What is signed of them: `k=v&k=v`, sorted, decoded.
-    pub fn signed(&self) -> String {
+    pub(super) fn signed(&self) -> String {
         let pairs = self.signed_pairs();
         let pairs = pairs.map(|(name, value)| format!("{name}={value}"));
         pairs.collect::<Vec<_>>().join("&")

@@ -11,7 +11,7 @@ use crate::signed_url::parts::{ten_digits, told};
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 
 /// Signs a URL; with the option `directory` the token stands in a segment of the path.
-pub fn sign(links: &Bunny, order: &Order<'_>) -> Result<Signed, SignError> {
+pub(super) fn sign(links: &Bunny, order: &Order<'_>) -> Result<Signed, SignError> {
     let known = [
         "expires",
         "prefix",

@@ -10,7 +10,7 @@ use crate::signed_url::format::Format as _;
 use crate::signed_url::parts::{near, told};
 
 /// The steps of the check, without its result.
-pub fn lines(links: &Nginx, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
+pub(super) fn lines(links: &Nginx, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
     let token = links.find(request);
     let place = match &links.mode {
         Mode::SecureLink { md5, .. } => format!("parameter \"{md5}\""),

@@ -19,7 +19,7 @@ const MAX_ADDRESS: usize = 45;
 
 /// A template, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Template {
+pub(crate) struct Template {
     pub(super) parts: Vec<Part>,
     /// `$uri` runs into `$remote_addr`.
     is_shiftable: bool,
@@ -27,7 +27,7 @@ pub struct Template {
 
 /// A piece of a template, in nginx's names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Part {
+pub(crate) enum Part {
     /// Text.
     Literal(String),
     /// `$secure_link_expires`: ten digits.
@@ -50,7 +50,7 @@ pub enum Part {
 
 /// Why a text is no template.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TemplateError {
+pub(crate) enum TemplateError {
     /// Nothing that Keygate knows.
     #[error(
         "has no meaning here: ${0} (there are $secure_link_expires, $uri, $remote_addr, $host, $arg_NAME, $http_NAME, $cookie_NAME and $secret)"
@@ -71,7 +71,7 @@ impl Template {
     ///
     /// # Errors
     /// [`TemplateError`].
-    pub fn parse(text: &str) -> Result<Self, TemplateError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, TemplateError> {
         let mut parts = Vec::new();
         let mut pieces = text.split('$');
         let literal = |text: &str| Part::Literal(text.to_owned());
@@ -102,12 +102,12 @@ impl Template {
     }
 
     /// Whether it signs when a link ends.
-    pub fn has_expires(&self) -> bool {
+    pub(crate) fn has_expires(&self) -> bool {
         self.parts.contains(&Part::Expires)
     }
 
     /// Whether it signs a parameter of the query.
-    pub fn signs_parameter(&self, name: &str) -> bool {
+    pub(crate) fn signs_parameter(&self, name: &str) -> bool {
         let is_it = |part: &Part| matches!(part, Part::Arg(it) if it == name);
         self.parts.iter().any(is_it)
     }

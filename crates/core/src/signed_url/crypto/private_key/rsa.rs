@@ -9,14 +9,14 @@ use crate::signed_url::crypto::public_key::der::{self, Der};
 use crate::signed_url::crypto::public_key::rsa::{Hash, RSA_ENCRYPTION, RsaKey};
 
 /// A private key, with its public one.
-pub struct RsaPrivateKey {
+pub(super) struct RsaPrivateKey {
     public: RsaKey,
     exponent: Zeroizing<Vec<u8>>,
 }
 
 impl RsaPrivateKey {
     /// From PKCS #1 `RSAPrivateKey` in DER (RFC 8017 appendix A.1.2) with two primes.
-    pub fn from_pkcs1(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn from_pkcs1(bytes: &[u8]) -> Option<Self> {
         let mut outer = Der::new(bytes);
         let mut key = outer.sequence()?;
         outer.end()?;
@@ -31,7 +31,7 @@ impl RsaPrivateKey {
     }
 
     /// The public key as `SubjectPublicKeyInfo` in DER.
-    pub fn to_spki(&self) -> Vec<u8> {
+    pub(super) fn to_spki(&self) -> Vec<u8> {
         let modulus = der::unsigned(self.public.modulus());
         let exponent = der::unsigned(&self.public.exponent().to_be_bytes());
         let key = der::element(der::SEQUENCE, &[&modulus, &exponent]);
@@ -42,7 +42,7 @@ impl RsaPrivateKey {
 
     /// Signs, in a time that does not depend on the key. `None` when the public key does
     /// not verify it: the key is broken.
-    pub fn sign(&self, hash: Hash, message: &[u8]) -> Option<Vec<u8>> {
+    pub(super) fn sign(&self, hash: Hash, message: &[u8]) -> Option<Vec<u8>> {
         let modulus = self.public.modulus();
         let encoded = hash.encode(message, modulus.len())?;
         let odd = Option::from(Odd::new(BoxedUint::from_be_slice_vartime(modulus)))?;

@@ -11,7 +11,7 @@ use crate::time::UnixMillis;
 
 /// A signature that a key is said to have made of a message.
 #[derive(Clone, Copy)]
-pub struct Claim<'a> {
+pub(crate) struct Claim<'a> {
     /// The key.
     pub key: &'a PublicKey,
     /// How it signs.
@@ -30,7 +30,7 @@ pub struct Claim<'a> {
 /// # Errors
 /// [`Reason::WrongSignature`] if none is true, or none within the bounds of one request;
 /// [`Reason::TooManyFailures`] if the client must not cause another check now.
-pub fn first_true(claims: &[Claim<'_>], facts: &LinkFacts<'_>) -> Result<usize, Reason> {
+pub(crate) fn first_true(claims: &[Claim<'_>], facts: &LinkFacts<'_>) -> Result<usize, Reason> {
     if let Some(at) = claims.iter().position(Claim::is_recalled) {
         return Ok(at);
     }
@@ -74,7 +74,8 @@ impl PublicKey {
     /// Checks that this key made the signature of one of these messages.
     ///
     /// # Errors
-    /// As [`first_true`].
+    /// [`Reason::WrongSignature`]; [`Reason::TooManyFailures`] if the client must not cause another
+    /// check now.
     pub fn check(
         &self,
         scheme: Scheme,

@@ -7,26 +7,26 @@
 
 /// What is left to read.
 #[derive(Clone, Copy)]
-pub struct Der<'a>(&'a [u8]);
+pub(crate) struct Der<'a>(&'a [u8]);
 
 /// `INTEGER`.
-pub const INTEGER: u8 = 0x02;
+pub(crate) const INTEGER: u8 = 0x02;
 /// `BIT STRING`.
-pub const BIT_STRING: u8 = 0x03;
+pub(crate) const BIT_STRING: u8 = 0x03;
 /// `OCTET STRING`.
 #[cfg(feature = "tools")]
-pub const OCTET_STRING: u8 = 0x04;
+pub(crate) const OCTET_STRING: u8 = 0x04;
 /// `SEQUENCE`.
-pub const SEQUENCE: u8 = 0x30;
+pub(crate) const SEQUENCE: u8 = 0x30;
 
 impl<'a> Der<'a> {
     /// Reads what these bytes hold.
-    pub fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
     /// What the next element holds, if it has this tag.
-    pub fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
+    pub(crate) fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
         let rest = self.0.strip_prefix(&[tag])?;
         let (length, rest) = match rest {
             [length @ 0..=0x7f, rest @ ..] => (usize::from(*length), rest),
@@ -42,12 +42,12 @@ impl<'a> Der<'a> {
     }
 
     /// A sequence, to be read in its turn.
-    pub fn sequence(&mut self) -> Option<Self> {
+    pub(crate) fn sequence(&mut self) -> Option<Self> {
         self.take(SEQUENCE).map(Self)
     }
 
     /// A number that is not negative, big-endian without leading zeros: empty for 0.
-    pub fn unsigned(&mut self) -> Option<&'a [u8]> {
+    pub(crate) fn unsigned(&mut self) -> Option<&'a [u8]> {
         match self.take(INTEGER)? {
             [] | [0x80..=0xff, ..] | [0, 0..=0x7f, ..] => None,
             [0, rest @ ..] => Some(rest),
@@ -56,19 +56,19 @@ impl<'a> Der<'a> {
     }
 
     /// Whole bytes of a bit string.
-    pub fn bits(&mut self) -> Option<&'a [u8]> {
+    pub(crate) fn bits(&mut self) -> Option<&'a [u8]> {
         self.take(BIT_STRING)?.strip_prefix(&[0])
     }
 
     /// Nothing is left.
-    pub fn end(self) -> Option<()> {
+    pub(crate) fn end(self) -> Option<()> {
         self.0.is_empty().then_some(())
     }
 }
 
 /// An element with this tag around these parts, as it is read here.
 #[cfg(feature = "tools")]
-pub fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let inner = parts.concat();
     let length = u16::try_from(inner.len()).unwrap_or(u16::MAX);
     let [high, low] = length.to_be_bytes();
@@ -84,7 +84,7 @@ pub fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
 
 /// A number that is not negative, given big-endian.
 #[cfg(feature = "tools")]
-pub fn unsigned(number: &[u8]) -> Vec<u8> {
+pub(crate) fn unsigned(number: &[u8]) -> Vec<u8> {
     let zeros = number.iter().take_while(|&&byte| byte == 0).count();
     let number = number.get(zeros..).unwrap_or_default();
     match number.first() {

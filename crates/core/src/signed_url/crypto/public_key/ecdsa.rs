@@ -8,13 +8,13 @@ use p256::elliptic_curve::point::AffineCoordinates as _;
 use super::der::Der;
 
 /// `id-ecPublicKey` with the curve `secp256r1` (RFC 5480 section 2.1.1).
-pub const EC_P256: &[u8] = &[
+pub(crate) const EC_P256: &[u8] = &[
     0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d,
     0x03, 0x01, 0x07,
 ];
 
 /// A key from its point with both coordinates (SEC 1 section 2.3.4), as all tools write it.
-pub fn key(point: &[u8]) -> Option<VerifyingKey> {
+pub(crate) fn key(point: &[u8]) -> Option<VerifyingKey> {
     // Square roots, for the form with one coordinate, would be a hundredth of the filter.
     let (x, y) = point.strip_prefix(&[4])?.split_at_checked(32)?;
     let (x, y) = (x.try_into().ok()?, y.try_into().ok()?);
@@ -23,13 +23,13 @@ pub fn key(point: &[u8]) -> Option<VerifyingKey> {
 }
 
 /// Whether bytes are a signature r ‖ s with both numbers in their range.
-pub fn fits(signature: &[u8]) -> bool {
+pub(crate) fn fits(signature: &[u8]) -> bool {
     Signature::from_slice(signature).is_ok()
 }
 
 /// Whether the key signed this hash; the signature is r ‖ s, 32 bytes each (RFC 7518
 /// section 3.4).
-pub fn is_signed(key: &VerifyingKey, hash: &[u8], signature: &[u8]) -> bool {
+pub(crate) fn is_signed(key: &VerifyingKey, hash: &[u8], signature: &[u8]) -> bool {
     Signature::from_slice(signature)
         .is_ok_and(|signature| key.verify_prehash(hash, &signature).is_ok())
 }
@@ -39,7 +39,7 @@ pub fn is_signed(key: &VerifyingKey, hash: &[u8], signature: &[u8]) -> bool {
     not(feature = "formats-cloudfront"),
     allow(dead_code, reason = "only CloudFront writes signatures so")
 )]
-pub fn from_der(signature: &[u8]) -> Option<[u8; 64]> {
+pub(crate) fn from_der(signature: &[u8]) -> Option<[u8; 64]> {
     let mut outer = Der::new(signature);
     let mut both = outer.sequence()?;
     let (r, s) = (both.unsigned()?, both.unsigned()?);
@@ -56,7 +56,7 @@ pub fn from_der(signature: &[u8]) -> Option<[u8; 64]> {
 
 /// The same the other way.
 #[cfg(feature = "tools")]
-pub fn to_der(signature: &[u8]) -> Vec<u8> {
+pub(crate) fn to_der(signature: &[u8]) -> Vec<u8> {
     use super::der::{SEQUENCE, element, unsigned};
     let (r, s) = signature.split_at_checked(32).unwrap_or_default();
     element(SEQUENCE, &[&unsigned(r), &unsigned(s)])

@@ -21,7 +21,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ed25519_dalek::{Signature, VerifyingKey};
 use sha2::{Digest, Sha256};
 
-pub use check::{Claim, first_true};
+pub(crate) use check::{Claim, first_true};
 pub use seen::Seen;
 
 use crate::secret::Fingerprint;

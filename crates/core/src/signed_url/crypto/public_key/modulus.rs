@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 
 /// An odd modulus, and what multiplication by Montgomery's method needs.
 #[derive(Clone)]
-pub struct Modulus {
+pub(super) struct Modulus {
     /// The lowest first, and the highest is not zero.
     limbs: Vec<u32>,
     /// What multiplies the modulus to -1 in the lowest limb.
@@ -18,7 +18,7 @@ pub struct Modulus {
 
 impl Modulus {
     /// From big-endian bytes. `None` for an even one, and for 1.
-    pub fn new(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn new(bytes: &[u8]) -> Option<Self> {
         let mut limbs = from_bytes(bytes);
         while limbs.last() == Some(&0) {
             limbs.pop();
@@ -49,7 +49,7 @@ impl Modulus {
 
     /// The number to the power of the exponent, as long as the modulus. Both are
     /// big-endian; `None` unless the number is less than the modulus.
-    pub fn power(&self, number: &[u8], exponent: u32) -> Option<Vec<u8>> {
+    pub(super) fn power(&self, number: &[u8], exponent: u32) -> Option<Vec<u8>> {
         let mut base = from_bytes(number);
         while base.len() > self.limbs.len() && base.last() == Some(&0) {
             base.pop();

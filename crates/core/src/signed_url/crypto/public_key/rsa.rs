@@ -11,7 +11,7 @@ use super::der::Der;
 use super::modulus::Modulus;
 
 /// The algorithm identifier `rsaEncryption` with its NULL (RFC 3279 section 2.3.1).
-pub const RSA_ENCRYPTION: &[u8] = &[
+pub(crate) const RSA_ENCRYPTION: &[u8] = &[
     0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00,
 ];
 
@@ -26,7 +26,7 @@ const SHA256_INFO: &[u8] = &[
 
 /// The hash that is signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hash {
+pub(crate) enum Hash {
     /// FIPS 180-4. Collisions can be made.
     Sha1,
     /// FIPS 180-4.
@@ -35,7 +35,7 @@ pub enum Hash {
 
 impl Hash {
     /// Of a message.
-    pub fn of(self, message: &[u8]) -> Vec<u8> {
+    pub(crate) fn of(self, message: &[u8]) -> Vec<u8> {
         match self {
             Self::Sha1 => Sha1::digest(message).to_vec(),
             Self::Sha256 => Sha256::digest(message).to_vec(),
@@ -43,7 +43,7 @@ impl Hash {
     }
 
     /// EMSA-PKCS1-v1_5 in `size` bytes (RFC 8017 section 9.2).
-    pub fn encode(self, message: &[u8], size: usize) -> Option<Vec<u8>> {
+    pub(crate) fn encode(self, message: &[u8], size: usize) -> Option<Vec<u8>> {
         let info = match self {
             Self::Sha1 => SHA1_INFO,
             Self::Sha256 => SHA256_INFO,
@@ -60,7 +60,7 @@ impl Hash {
 
 /// A modulus of 2048 to 4096 bits, and an odd exponent from 3 to 2³² - 1.
 #[derive(Clone)]
-pub struct RsaKey {
+pub(crate) struct RsaKey {
     modulus: Modulus,
     exponent: u32,
     /// The modulus, big-endian without leading zeros.
@@ -73,7 +73,7 @@ impl RsaKey {
     /// # Errors
     /// [`PublicKeyError::Form`] for what is none, [`PublicKeyError::Rsa`] for a key that is
     /// weak or too slow.
-    pub fn from_pkcs1(der: &[u8]) -> Result<Self, PublicKeyError> {
+    pub(crate) fn from_pkcs1(der: &[u8]) -> Result<Self, PublicKeyError> {
         let read = || {
             let mut outer = Der::new(der);
             let mut key = outer.sequence()?;
@@ -90,7 +90,7 @@ impl RsaKey {
     ///
     /// # Errors
     /// [`PublicKeyError::Rsa`] when they are not in bounds.
-    pub fn new(modulus: &[u8], exponent: &[u8]) -> Result<Self, PublicKeyError> {
+    pub(crate) fn new(modulus: &[u8], exponent: &[u8]) -> Result<Self, PublicKeyError> {
         let zeros = modulus.first().map_or(8, |it| it.leading_zeros());
         let bits = modulus.len().saturating_mul(8);
         let bits = bits.saturating_sub(usize::try_from(zeros).unwrap_or(8));
@@ -111,12 +111,12 @@ impl RsaKey {
     }
 
     /// Whether bytes are as long as the signatures of this key.
-    pub fn fits(&self, signature: &[u8]) -> bool {
+    pub(crate) fn fits(&self, signature: &[u8]) -> bool {
         signature.len() == self.bytes.len()
     }
 
     /// Whether this key signed the message.
-    pub fn is_signed(&self, hash: Hash, message: &[u8], signature: &[u8]) -> bool {
+    pub(crate) fn is_signed(&self, hash: Hash, message: &[u8], signature: &[u8]) -> bool {
         let size = self.bytes.len();
         let opened = (signature.len() == size)
             .then(|| self.modulus.power(signature, self.exponent))
@@ -128,19 +128,19 @@ impl RsaKey {
     }
 
     /// Exponent and modulus: no two keys have the same bytes.
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         [&self.exponent.to_be_bytes(), self.bytes.as_slice()].concat()
     }
 
     /// The modulus, big-endian. Every signature is as long.
     #[cfg(feature = "tools")]
-    pub fn modulus(&self) -> &[u8] {
+    pub(crate) fn modulus(&self) -> &[u8] {
         &self.bytes
     }
 
     /// The exponent.
     #[cfg(feature = "tools")]
-    pub fn exponent(&self) -> u32 {
+    pub(crate) fn exponent(&self) -> u32 {
         self.exponent
     }
 }

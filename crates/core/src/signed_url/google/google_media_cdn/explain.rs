@@ -14,7 +14,11 @@ use crate::signed_url::parts::readings::readings;
 use crate::signed_url::parts::rings::ring;
 
 /// The steps of the check, without its result.
-pub fn lines(links: &GoogleMediaCdn, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
+pub(super) fn lines(
+    links: &GoogleMediaCdn,
+    request: &Request<'_>,
+    facts: &LinkFacts<'_>,
+) -> Vec<String> {
     match (&links.keys, links.mode) {
         (Keys::Ed25519(keys), Mode::Signatures) => {
             let found = SignedRequest::find(&links.carriers, links.scheme, FORM, request);

@@ -11,7 +11,7 @@ use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 use crate::text::hex;
 
 /// Signs an order in the mode of the provider. Options of tokens: `SessionID` and `Data`.
-pub fn sign(links: &GoogleMediaCdn, order: &Order<'_>) -> Result<Signed, SignError> {
+pub(super) fn sign(links: &GoogleMediaCdn, order: &Order<'_>) -> Result<Signed, SignError> {
     if links.mode == Mode::Signatures {
         let signer = |message: &dyn Fn(&str) -> String| named(&links.keys, order, message);
         return sign_request("google-media-cdn", &links.carriers, order, &signer);

@@ -7,7 +7,7 @@ use crate::http::request::Request;
 use crate::signed_url::carrier::only;
 
 /// What may have been signed; nothing where the request cannot be what was signed.
-pub fn messages(token: &Token<'_>, request: &Request<'_>) -> Vec<String> {
+pub(super) fn messages(token: &Token<'_>, request: &Request<'_>) -> Vec<String> {
     let path = request.target.path;
     let mut paths = vec![path.to_owned()];
     for other in [canonical(path), readable(path)] {
@@ -30,7 +30,7 @@ pub fn messages(token: &Token<'_>, request: &Request<'_>) -> Vec<String> {
 }
 
 /// The signed text of a token for a path and for headers in the form of the text.
-pub fn message(token: &Token<'_>, path: &str, headers: &str) -> String {
+pub(super) fn message(token: &Token<'_>, path: &str, headers: &str) -> String {
     let fields = token.fields.iter().map(|(name, value)| match *name {
         "FullPath" => format!("FullPath={path}"),
         "Headers" => format!("Headers={headers}"),
@@ -41,7 +41,7 @@ pub fn message(token: &Token<'_>, path: &str, headers: &str) -> String {
 
 /// `NAME=VALUE,…` of the headers that a token names, in its case; `None` when one of them is
 /// not there just once, or when its value could be read as something else.
-pub fn headers(token: &Token<'_>, request: &Request<'_>) -> Option<String> {
+pub(super) fn headers(token: &Token<'_>, request: &Request<'_>) -> Option<String> {
     let mut pairs = Vec::new();
     for name in &token.headers {
         let lower = name.to_ascii_lowercase();
@@ -55,7 +55,7 @@ pub fn headers(token: &Token<'_>, request: &Request<'_>) -> Option<String> {
 }
 
 /// Neither `~`, which would end the field, nor `,NAME=`, which would begin another header.
-pub fn is_one_value(value: &str) -> bool {
+pub(super) fn is_one_value(value: &str) -> bool {
     let mut others = value.split(',').skip(1);
     let is_pair = |piece: &str| {
         let name = piece.split_once('=').map(|(name, _)| name);

@@ -29,7 +29,7 @@ const MAX_RANGES: usize = 5;
 
 /// A token as read.
 #[derive(Debug)]
-pub struct Token<'t> {
+pub(super) struct Token<'t> {
     /// The fields before the signature, in the order in which they stand.
     pub fields: Vec<(&'t str, Option<&'t str>)>,
     /// The whole signature or MAC.
@@ -49,7 +49,7 @@ pub struct Token<'t> {
 
 /// What a token opens.
 #[derive(Debug)]
-pub enum Scope<'t> {
+pub(super) enum Scope<'t> {
     /// The path that was signed.
     FullPath,
     /// Paths that match one of these.
@@ -65,7 +65,7 @@ impl<'t> Token<'t> {
     /// [`Reason::MalformedCredential`] for a field that is unknown, a second time there,
     /// empty or not of its form, for a token that has no end or not one scope, and for one
     /// whose last field is no whole signature of the algorithm of the configuration.
-    pub fn parse(text: &'t str, keys: &Keys) -> Result<Self, Reason> {
+    pub(super) fn parse(text: &'t str, keys: &Keys) -> Result<Self, Reason> {
         let malformed = Reason::MalformedCredential;
         let (body, signature) = text.rsplit_once('~').ok_or(malformed)?;
         let mut fields: Vec<(&str, Option<&str>)> = Vec::new();
@@ -107,7 +107,7 @@ impl<'t> Token<'t> {
     }
 
     /// Whether it may be used from this address.
-    pub fn is_from(&self, client: Client<'_>) -> bool {
+    pub(super) fn is_from(&self, client: Client<'_>) -> bool {
         let Some(ranges) = &self.ranges else {
             return true;
         };
@@ -129,7 +129,7 @@ impl Keys {
 }
 
 /// Whether a text that is signed among the fields holds something that reads as one.
-pub fn reads_as_fields(text: &str) -> bool {
+pub(super) fn reads_as_fields(text: &str) -> bool {
     let mut pieces = text.split('~').skip(1);
     pieces.any(|piece| {
         let name = piece.split('=').next().unwrap_or(piece);

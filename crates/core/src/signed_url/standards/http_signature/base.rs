@@ -9,7 +9,7 @@ use crate::reason::Reason;
 
 /// A request as it is signed: what a proxy may have changed on the way is given apart.
 #[derive(Clone, Copy)]
-pub struct Seen<'a> {
+pub(super) struct Seen<'a> {
     /// The request.
     pub request: &'a Request<'a>,
     /// `https` or `http`.
@@ -23,7 +23,7 @@ pub struct Seen<'a> {
 /// # Errors
 /// [`Reason::MalformedCredential`] for a component that is unknown here, and
 /// [`Reason::WrongSignature`] for one that the request has not: nobody signed that.
-pub fn base(input: &Input<'_>, seen: &Seen<'_>) -> Result<String, Reason> {
+pub(super) fn base(input: &Input<'_>, seen: &Seen<'_>) -> Result<String, Reason> {
     let mut base = String::new();
     // Read once: a stranger may ask for as many as a header has room for.
     let query = seen.target.split_once('?').map_or("", |(_, query)| query);

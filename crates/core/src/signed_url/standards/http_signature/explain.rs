@@ -13,7 +13,11 @@ use crate::signed_url::parts::rings::{ring, signer};
 use crate::time::UnixMillis;
 
 /// The steps of the check, without its result.
-pub fn lines(links: &HttpSignature, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
+pub(super) fn lines(
+    links: &HttpSignature,
+    request: &Request<'_>,
+    facts: &LinkFacts<'_>,
+) -> Vec<String> {
     let mut steps = said(links, request, facts).unwrap_or_else(|| {
         vec!["headers \"signature-input\" and \"signature\": none that can be read".to_owned()]
     });

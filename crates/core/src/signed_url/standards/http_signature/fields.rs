@@ -13,11 +13,11 @@ use crate::reason::Reason;
 
 /// Most components that a signature may cover, and most labels in a header. Signers use a
 /// dozen; each costs work before the signature is checked.
-pub const MAX_MEMBERS: usize = 32;
+pub(crate) const MAX_MEMBERS: usize = 32;
 
 /// What a `Signature-Input` says under one label.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Input<'a> {
+pub(super) struct Input<'a> {
     /// All of it, as the last line of what is signed has it.
     pub text: &'a str,
     /// What is covered, in order.
@@ -38,7 +38,7 @@ pub struct Input<'a> {
 
 /// One thing that is covered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Component<'a> {
+pub(super) struct Component<'a> {
     /// As it stands, quotes and parameters included.
     pub text: &'a str,
     /// Its name.
@@ -56,7 +56,7 @@ struct Reader<'a>(&'a str);
 /// [`Reason::MalformedCredential`] for what is not a dictionary or has more than
 /// [`MAX_MEMBERS`] labels, [`Reason::DuplicateCredential`] for a label that is given more than
 /// once, or for several where none is chosen.
-pub fn member<'a>(
+pub(super) fn member<'a>(
     field: &'a str,
     label: Option<&str>,
 ) -> Result<Option<(&'a str, &'a str)>, Reason> {
@@ -91,7 +91,7 @@ pub fn member<'a>(
 ///
 /// # Errors
 /// [`Reason::MalformedCredential`] for anything else.
-pub fn bytes(value: &str) -> Result<Vec<u8>, Reason> {
+pub(super) fn bytes(value: &str) -> Result<Vec<u8>, Reason> {
     let inner = value.strip_prefix(':').and_then(|it| it.strip_suffix(':'));
     let bytes = inner.and_then(|it| STANDARD.decode(it).ok());
     bytes.ok_or(Reason::MalformedCredential)
@@ -103,7 +103,7 @@ impl<'a> Input<'a> {
     /// # Errors
     /// [`Reason::MalformedCredential`] for what is written otherwise, for unknown parameters,
     /// for duplicates, and for more than [`MAX_MEMBERS`] components.
-    pub fn parse(text: &'a str) -> Result<Self, Reason> {
+    pub(super) fn parse(text: &'a str) -> Result<Self, Reason> {
         let malformed = Reason::MalformedCredential;
         let mut reader = Reader(text);
         reader.expect('(')?;
@@ -150,7 +150,7 @@ impl<'a> Input<'a> {
     }
 
     /// Whether a component of this name is covered.
-    pub fn covers(&self, name: &str) -> bool {
+    pub(super) fn covers(&self, name: &str) -> bool {
         self.components.iter().any(|it| it.name == name)
     }
 }
@@ -250,7 +250,9 @@ impl<'a> Reader<'a> {
 }
 
 /// All values of a header as one text (RFC 9421 section 2.1).
-pub fn joined<'a>(values: impl Iterator<Item = &'a [u8]>) -> Result<Option<Cow<'a, str>>, Reason> {
+pub(super) fn joined<'a>(
+    values: impl Iterator<Item = &'a [u8]>,
+) -> Result<Option<Cow<'a, str>>, Reason> {
     let mut all: Option<Cow<'a, str>> = None;
     for value in values {
         let text = std::str::from_utf8(value).map_err(|_| Reason::MalformedCredential)?;

@@ -14,7 +14,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use self::base::{Seen, base};
-pub use self::fields::MAX_MEMBERS;
+pub(crate) use self::fields::MAX_MEMBERS;
 use self::fields::{Input, joined};
 use crate::http::edit::Strip;
 use crate::http::request::Request;
@@ -36,7 +36,7 @@ const SIGNATURE: &str = "signature";
 
 /// How requests of one provider are checked and signed.
 #[derive(Clone, Debug)]
-pub struct HttpSignature {
+pub(crate) struct HttpSignature {
     /// What verifies, and with it the algorithm.
     pub keys: Keys,
     /// The signature to look at. Without it, the only one.
@@ -57,7 +57,7 @@ pub struct HttpSignature {
 
 /// What verifies, for each algorithm.
 #[derive(Clone)]
-pub enum Keys {
+pub(crate) enum Keys {
     /// RFC 9421 section 3.3.3.
     HmacSha256(KeyRing<Hmac<Sha256>>),
     /// RFC 9421 section 3.3.6.
@@ -72,7 +72,7 @@ impl std::fmt::Debug for Keys {
 
 impl Keys {
     /// `alg`, as a signature must have it if it says.
-    pub fn algorithm(&self) -> &'static str {
+    pub(crate) fn algorithm(&self) -> &'static str {
         match self {
             Self::HmacSha256(_) => "hmac-sha256",
             Self::Ed25519(_) => "ed25519",

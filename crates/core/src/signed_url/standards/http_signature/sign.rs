@@ -14,7 +14,7 @@ use crate::signed_url::sign::{Order, SignError, Signed};
 
 /// Signs what must be covered and the headers of the order, with the first secret that
 /// counts or with the private key of the order.
-pub fn sign(links: &HttpSignature, order: &Order<'_>) -> Result<Signed, SignError> {
+pub(super) fn sign(links: &HttpSignature, order: &Order<'_>) -> Result<Signed, SignError> {
     order.only("http-signature", &["expires", "headers"])?;
     if order.authority().is_empty() {
         return Err(SignError::new("the URL must be whole: its host is signed"));

@@ -23,7 +23,7 @@ const MAX_ACCOUNT: usize = 256;
 
 /// What a token says, each claim of the right type and nothing unknown.
 #[derive(Debug)]
-pub struct Claims {
+pub(super) struct Claims {
     /// `sub`: visible ASCII.
     pub subject: Option<String>,
     /// `cdniuc`.
@@ -38,7 +38,7 @@ pub struct Claims {
 
 /// Which URIs a token opens.
 #[derive(Debug)]
-pub enum Container {
+pub(super) enum Container {
     /// Those that the expression matches from end to end.
     Regex(String),
     /// The one with this SHA-256.
@@ -96,7 +96,7 @@ impl Claims {
     /// # Errors
     /// [`Reason::MalformedCredential`] for a claim that is unknown, double, of another type
     /// or missing, but for what is ignored.
-    pub fn parse(payload: &[u8], ignores: &Ignores) -> Result<Self, Reason> {
+    pub(super) fn parse(payload: &[u8], ignores: &Ignores) -> Result<Self, Reason> {
         let malformed = Reason::MalformedCredential;
         let mut all = Members::read(payload).ok_or(malformed)?;
         if all.number("cdniv")?.is_some_and(|version| version != 1) {
@@ -142,7 +142,7 @@ impl Claims {
     }
 
     /// Whether it is of one of these issuers, or of none if there are none.
-    pub fn is_from(&self, issuers: &[String]) -> bool {
+    pub(super) fn is_from(&self, issuers: &[String]) -> bool {
         match &self.issuer {
             Some(issuer) => issuers.contains(issuer),
             None => issuers.is_empty(),
@@ -150,7 +150,7 @@ impl Claims {
     }
 
     /// Whether it is for one of these, or for nobody if there are none.
-    pub fn is_for(&self, audience: &[String]) -> bool {
+    pub(super) fn is_for(&self, audience: &[String]) -> bool {
         match &self.audience {
             Some(all) => all.iter().any(|it| audience.contains(it)),
             None => audience.is_empty(),
@@ -161,7 +161,7 @@ impl Claims {
     ///
     /// # Errors
     /// [`Reason::MalformedCredential`] for an expression that is none, or too large.
-    pub fn opens(&self, uri: &str) -> Result<bool, Reason> {
+    pub(super) fn opens(&self, uri: &str) -> Result<bool, Reason> {
         match &self.container {
             None => Ok(true),
             Some(container) => container.holds(uri),
@@ -169,7 +169,7 @@ impl Claims {
     }
 
     /// Whether it holds now; and when it ends, at `exp`.
-    pub fn check_times(
+    pub(super) fn check_times(
         &self,
         now: UnixMillis,
         skew: Millis,
@@ -191,7 +191,7 @@ impl Claims {
     }
 
     /// `cdniip`: one address or a range.
-    pub fn check_address(&self, client: Client<'_>) -> Result<(), Reason> {
+    pub(super) fn check_address(&self, client: Client<'_>) -> Result<(), Reason> {
         let is_within = |net: &IpNet| {
             let client = client.address();
             client.is_some_and(|it| net.contains(&it.to_canonical()))

@@ -14,7 +14,11 @@ use crate::signed_url::parts::rings::{ring, signer};
 use crate::time::UnixMillis;
 
 /// The steps of the check, without its result.
-pub fn lines(links: &UriSigning, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
+pub(super) fn lines(
+    links: &UriSigning,
+    request: &Request<'_>,
+    facts: &LinkFacts<'_>,
+) -> Vec<String> {
     let mut steps = match carrier::find(&links.carriers, request) {
         Err(reason) => vec![format!("a token: {}", reason.code())],
         Ok(found) => {

@@ -7,7 +7,7 @@ use crate::reason::Reason;
 use crate::text::json::Value;
 
 /// A token, decoded and not yet verified.
-pub struct Jwt<'a> {
+pub(super) struct Jwt<'a> {
     /// Header and payload as they are signed.
     pub signed: &'a str,
     /// JSON.
@@ -50,7 +50,7 @@ impl<'a> Jwt<'a> {
     ///
     /// # Errors
     /// [`Reason::MalformedCredential`] for anything else.
-    pub fn parse(text: &'a str, algorithm: &str) -> Result<Self, Reason> {
+    pub(super) fn parse(text: &'a str, algorithm: &str) -> Result<Self, Reason> {
         let malformed = Reason::MalformedCredential;
         let (signed, signature) = text.rsplit_once('.').ok_or(malformed)?;
         let (header, payload) = signed.split_once('.').ok_or(malformed)?;

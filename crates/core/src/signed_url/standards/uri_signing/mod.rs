@@ -34,7 +34,7 @@ use crate::time::Millis;
 
 /// How links of one provider are checked and made.
 #[derive(Clone, Debug)]
-pub struct UriSigning {
+pub(crate) struct UriSigning {
     /// What verifies, and with it the algorithm.
     pub keys: Keys,
     /// Where a token may stand; at least one.
@@ -55,7 +55,7 @@ pub struct UriSigning {
 
 /// Claims that are let pass without being checked.
 #[derive(Clone, Debug, Default)]
-pub struct Ignores {
+pub(crate) struct Ignores {
     /// A token without `cdniuc` opens whatever the rule lets it.
     pub missing_uri: bool,
     /// `jti`: a token that asks to be used once is used as often as it comes.
@@ -68,7 +68,7 @@ pub struct Ignores {
 
 /// What verifies, for each algorithm.
 #[derive(Clone)]
-pub enum Keys {
+pub(crate) enum Keys {
     /// `HS256` of RFC 7518.
     Hs256(KeyRing<Hmac<Sha256>>),
     /// `ES256` of RFC 7518.
@@ -85,7 +85,7 @@ impl std::fmt::Debug for Keys {
 
 impl Keys {
     /// `alg`, as a token must have it.
-    pub fn algorithm(&self) -> &'static str {
+    pub(crate) fn algorithm(&self) -> &'static str {
         match self {
             Self::Hs256(_) => "HS256",
             Self::Es256(_) => "ES256",

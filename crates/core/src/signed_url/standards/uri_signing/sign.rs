@@ -17,7 +17,7 @@ use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 /// Signs with the first secret that counts, or with the private key of the order. The
 /// token goes into the first carrier of the provider. A link for one URI has its hash, one
 /// for a prefix an expression.
-pub fn sign(links: &UriSigning, order: &Order<'_>) -> Result<Signed, SignError> {
+pub(super) fn sign(links: &UriSigning, order: &Order<'_>) -> Result<Signed, SignError> {
     let known = ["not_before", "expires", "prefix", "addresses", "account"];
     order.only("uri-signing", &known)?;
     let error = |text: &str| SignError::new(text);

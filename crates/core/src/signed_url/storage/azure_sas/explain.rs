@@ -22,7 +22,7 @@ const OTHERS: [(&str, &str); 6] = [
 ];
 
 /// The steps of the check, without its result.
-pub fn lines(links: &AzureSas, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
+pub(super) fn lines(links: &AzureSas, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
     let token = match Token::find(request) {
         Ok(token) => token,
         Err(Reason::MissingCredential) => return vec!["parameter \"sig\": no token".to_owned()],

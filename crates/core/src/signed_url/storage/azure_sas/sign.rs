@@ -13,7 +13,7 @@ use crate::time::{Millis, UnixMillis};
 /// Signs for the blob of the URL or, with the prefix `/CONTAINER/`, for its container.
 /// Options: `protocol` (`https` or `https,http`), and the headers of the answer by their
 /// parameters, `rscd` and so on.
-pub fn signed(links: &AzureSas, order: &Order<'_>) -> Result<Signed, SignError> {
+pub(super) fn signed(links: &AzureSas, order: &Order<'_>) -> Result<Signed, SignError> {
     let known = ["not_before", "expires", "prefix", "addresses", "protocol"];
     order.only("azure-sas", &[&known[..], &FORWARDED].concat())?;
     if order.target.query.is_some() {

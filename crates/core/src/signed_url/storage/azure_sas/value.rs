@@ -14,7 +14,7 @@ const MAX_VALUE: usize = 2048;
 
 /// Plain text. A control character could end a line of what is signed, and a plus be read
 /// as a blank.
-pub fn text(value: &str) -> Result<String, Reason> {
+pub(super) fn text(value: &str) -> Result<String, Reason> {
     let malformed = Reason::MalformedCredential;
     if value.len() > MAX_VALUE || value.contains('+') {
         return Err(malformed);
@@ -28,7 +28,7 @@ pub fn text(value: &str) -> Result<String, Reason> {
 }
 
 /// Base64 with padding, of 32 bytes. A plus is a plus.
-pub fn parse_mac(value: &str) -> Result<[u8; 32], Reason> {
+pub(super) fn parse_mac(value: &str) -> Result<[u8; 32], Reason> {
     if value.len() > 3 * 44 {
         return Err(Reason::MalformedCredential);
     }
@@ -40,7 +40,7 @@ pub fn parse_mac(value: &str) -> Result<[u8; 32], Reason> {
 
 /// `2026-11-22`, `2026-11-22T12:00Z`, `2026-11-22T12:00:00Z`, also with a fraction of up
 /// to seven digits: the forms of ISO 8601 that Azure takes, in UTC.
-pub fn parse_time(text: &str) -> Result<UnixMillis, Reason> {
+pub(super) fn parse_time(text: &str) -> Result<UnixMillis, Reason> {
     let spelled = match text.len() {
         10 => format!("{text}T00:00:00Z"),
         17 => text.replace('Z', ":00Z"),
@@ -55,7 +55,7 @@ pub fn parse_time(text: &str) -> Result<UnixMillis, Reason> {
 }
 
 /// An address, or the first and the last of a range: `168.1.5.60-168.1.5.70`.
-pub fn parse_range(text: &str) -> Result<(IpAddr, IpAddr), Reason> {
+pub(super) fn parse_range(text: &str) -> Result<(IpAddr, IpAddr), Reason> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     match (first.parse(), last.parse()) {
         (Ok(IpAddr::V4(first)), Ok(IpAddr::V4(last))) if first <= last => {
@@ -69,7 +69,7 @@ pub fn parse_range(text: &str) -> Result<(IpAddr, IpAddr), Reason> {
 }
 
 /// Whether an address is in a range of its own family.
-pub fn in_range(address: IpAddr, (first, last): (IpAddr, IpAddr)) -> bool {
+pub(super) fn in_range(address: IpAddr, (first, last): (IpAddr, IpAddr)) -> bool {
     let address = address.to_canonical();
     address.is_ipv4() == first.is_ipv4() && (first..=last).contains(&address)
 }

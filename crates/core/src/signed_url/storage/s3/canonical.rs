@@ -15,7 +15,7 @@ use crate::text::hex;
 
 /// What is signed of a request, but for its method.
 #[derive(Clone, Debug)]
-pub struct Parts {
+pub(super) struct Parts {
     /// Encoded.
     pub path: String,
     /// Encoded and sorted, without the signature.
@@ -32,7 +32,7 @@ impl Parts {
     /// # Errors
     /// A header that is not there is not signed: [`Reason::WrongSignature`]; one that is
     /// there twice, or a parameter, is [`Reason::DuplicateCredential`].
-    pub fn of(request: &Request<'_>, names: &[String]) -> Result<Self, Reason> {
+    pub(super) fn of(request: &Request<'_>, names: &[String]) -> Result<Self, Reason> {
         let mut headers = Vec::new();
         for name in names {
             let value = match name.as_str() {
@@ -49,7 +49,11 @@ impl Parts {
     ///
     /// # Errors
     /// See [`query`].
-    pub fn new(path: &str, raw: &str, headers: Vec<(String, String)>) -> Result<Self, Reason> {
+    pub(super) fn new(
+        path: &str,
+        raw: &str,
+        headers: Vec<(String, String)>,
+    ) -> Result<Self, Reason> {
         Ok(Self {
             path: recoded(path, b"/"),
             query: query(raw)?,
@@ -59,7 +63,7 @@ impl Parts {
     }
 
     /// The canonical request.
-    pub fn request(&self, method: &str) -> String {
+    pub(super) fn request(&self, method: &str) -> String {
         let lines: String = self
             .headers
             .iter()
@@ -77,7 +81,7 @@ impl Parts {
 
     /// The same for the host in lower case and without its default port, if it has another
     /// spelling.
-    pub fn with_plain_host(&self) -> Option<Self> {
+    pub(super) fn with_plain_host(&self) -> Option<Self> {
         let mut other = self.clone();
         let (_, host) = other.headers.iter_mut().find(|(name, _)| name == "host")?;
         let plain = Authority::parse(host).ok()?.without_default_port("");
@@ -91,7 +95,7 @@ impl Parts {
 }
 
 /// `AWS4-HMAC-SHA256`, the date, the scope, and the digest of the canonical request.
-pub fn string_to_sign(date: &str, scope: &str, canonical_request: &str) -> String {
+pub(super) fn string_to_sign(date: &str, scope: &str, canonical_request: &str) -> String {
     let digest = hex::encode(&Sha256::digest(canonical_request.as_bytes()));
     format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{digest}")
 }
@@ -140,7 +144,7 @@ fn query(raw: &str) -> Result<String, Reason> {
 }
 
 /// A value without blanks around it, and each run of blanks in it as one.
-pub fn header_value(value: &str) -> String {
+pub(super) fn header_value(value: &str) -> String {
     let words = value.split([' ', '\t']).filter(|it| !it.is_empty());
     words.collect::<Vec<_>>().join(" ")
 }
@@ -148,7 +152,7 @@ pub fn header_value(value: &str) -> String {
 /// Percent-encoded once, whatever was encoded before: upper-case triplets for all but
 /// unreserved characters (RFC 3986 section 2.3) and those of `kept`. A plus stays one,
 /// so that it is never a blank to somebody else; so does a broken triplet.
-pub fn recoded(text: &str, kept: &[u8]) -> String {
+pub(super) fn recoded(text: &str, kept: &[u8]) -> String {
     let mut recoded = String::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
@@ -171,7 +175,7 @@ pub fn recoded(text: &str, kept: &[u8]) -> String {
 
 /// Percent-encoded: plain text, as a value in a query.
 #[cfg(feature = "tools")]
-pub fn encode(text: &str, kept: &[u8]) -> String {
+pub(super) fn encode(text: &str, kept: &[u8]) -> String {
     let mut encoded = String::new();
     text.bytes().for_each(|byte| push(&mut encoded, byte, kept));
     encoded

@@ -14,7 +14,7 @@ use crate::time::Millis;
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /// The steps of the check, without its result.
-pub fn lines(links: &S3, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
+pub(super) fn lines(links: &S3, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
     let token = match Token::find(request) {
         Ok(token) => token,
         Err(Reason::MissingCredential) => {
