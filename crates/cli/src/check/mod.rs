@@ -179,7 +179,7 @@ fn damaged(text: &[u8]) -> Option<&'static str> {
         }
         _ if text.trim_ascii().is_empty() => Some(
             "the file is empty: a policy is a JSON object with \"version\", \"rules\" and \
-             \"unmatched\" (README.md lists every field)",
+             \"unmatched\" (docs/configuration.md lists every field)",
         ),
         _ if start.starts_with(b"//") || start.starts_with(b"/*") => {
             Some("the file begins with a comment, which JSON does not allow: remove every comment")

@@ -1,6 +1,8 @@
 //! The binary as a person and a script use it, with the real key service behind it.
 
 mod check;
+mod configuration;
+mod configuration_page;
 mod docs;
 mod exit_codes;
 mod explain;
@@ -10,6 +12,7 @@ mod keys;
 mod links;
 mod newcomer;
 mod one_truth;
+mod pages;
 mod schema;
 mod secrets;
 mod serving;
