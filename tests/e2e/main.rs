@@ -27,6 +27,7 @@ mod once;
 mod opaque;
 mod outages;
 mod pages;
+mod readme;
 mod referrers;
 mod rules;
 mod sessions;
