@@ -1,0 +1,40 @@
+//! The figures of the README are those that `make bench` has measured.
+
+use std::fs;
+
+use keygate_tests::repository;
+
+/// The first cell of a row of the README, and the variant of docs/performance.md.
+const ROWS: [(&str, &str); 6] = [
+    ("no check at all", "plain"),
+    ("`api_key_auth`", "api_key_auth"),
+    ("**Keygate, a signed URL**", "signed_url_keygate"),
+    ("**Keygate, a cached API key**", "app_key_warm"),
+    ("`jwt_authn`", "jwt_authn"),
+    ("`ext_authz`", "ext_authz"),
+];
+
+#[test]
+fn the_figures_of_the_readme_are_those_of_the_last_measurement() {
+    let read = |path: &str| fs::read_to_string(repository().join(path)).unwrap();
+    let (readme, performance) = (read("README.md"), read("docs/performance.md"));
+    for (name, variant) in ROWS {
+        let (number, row) = line(&readme, &format!("| {name} |"));
+        let (_, measured) = line(&performance, &format!("(`{variant}`) |"));
+        let measured = measured.split('|').nth(2).unwrap().trim();
+        let measured = measured.split(';').next().unwrap();
+        let said = row.trim_end_matches(" |").rsplit("| ").next().unwrap();
+        assert_eq!(
+            said.trim_matches('*'),
+            measured,
+            "README.md:{number}: {name}"
+        );
+    }
+}
+
+fn line<'a>(page: &'a str, part: &str) -> (usize, &'a str) {
+    let mut lines = page.lines().enumerate();
+    let found = lines.find(|(_, line)| line.contains(part));
+    let (index, line) = found.unwrap_or_else(|| panic!("there is no row {part}"));
+    (index + 1, line)
+}

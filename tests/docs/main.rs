@@ -1,0 +1,11 @@
+//! The pages of this repository: what they link to, name and show exists.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
+mod commands;
+mod figures;
+mod links;
+mod markdown;

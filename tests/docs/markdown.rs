@@ -1,0 +1,125 @@
+//! As much of Markdown as these tests need: headings, prose and code, with their lines.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use keygate_tests::repository;
+
+/// A page, by its path in the repository.
+pub struct Page {
+    pub path: PathBuf,
+    text: String,
+}
+
+/// A line with its number, as editors count.
+pub type Line<'a> = (usize, &'a str);
+
+impl Page {
+    pub fn new(path: &str, text: &str) -> Self {
+        Self {
+            path: path.into(),
+            text: text.into(),
+        }
+    }
+
+    /// Every page of the repository.
+    pub fn all() -> Vec<Self> {
+        let mut paths = Vec::new();
+        for place in [
+            "",
+            "docs",
+            "docs/formats",
+            "signers",
+            ".github",
+            ".github/ISSUE_TEMPLATE",
+        ] {
+            let Ok(entries) = fs::read_dir(repository().join(place)) else {
+                continue;
+            };
+            let names = entries.map(|entry| entry.unwrap().file_name());
+            let names = names.filter_map(|name| name.into_string().ok());
+            let pages = names.filter(|name| name.ends_with(".md"));
+            paths.extend(pages.map(|name| Path::new(place).join(name)));
+        }
+        paths.sort();
+        assert!(paths.len() > 30, "only {} pages were found", paths.len());
+        let read = |path: PathBuf| Self {
+            text: fs::read_to_string(repository().join(&path)).unwrap(),
+            path,
+        };
+        paths.into_iter().map(read).collect()
+    }
+
+    /// Each line, and whether it is code: in a fence, or indented behind an empty line.
+    fn lines(&self) -> impl Iterator<Item = (Line<'_>, bool)> {
+        let mut fence = None;
+        let mut is_code = false;
+        let mut is_after_blank = true;
+        self.text.lines().enumerate().map(move |(index, line)| {
+            let start = line.trim_start();
+            let was_fenced = fence.is_some();
+            match fence {
+                None if start.starts_with("```") => fence = Some("```"),
+                Some(mark) if start == mark => fence = None,
+                _ => {}
+            }
+            let is_indented = line.starts_with("    ") && !start.starts_with(['-', '|']);
+            is_code = is_indented && (is_code || is_after_blank);
+            is_after_blank = line.trim().is_empty();
+            ((index + 1, line), was_fenced || fence.is_some() || is_code)
+        })
+    }
+
+    /// The lines that are prose.
+    pub fn prose(&self) -> impl Iterator<Item = Line<'_>> {
+        self.lines()
+            .filter(|(_, is_code)| !is_code)
+            .map(|(line, _)| line)
+    }
+
+    /// The lines that are code, without their indentation.
+    pub fn code(&self) -> impl Iterator<Item = Line<'_>> {
+        let code = self.lines().filter(|(_, is_code)| *is_code);
+        code.map(|((number, line), _)| (number, line.trim_start()))
+    }
+
+    /// The anchors of the headings, as GitHub makes them.
+    pub fn anchors(&self) -> Vec<String> {
+        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+        let headings = self.prose().filter_map(|(_, line)| {
+            let text = line.trim_start_matches('#');
+            let level = line.len() - text.len();
+            (1..=6).contains(&level).then(|| text.strip_prefix(' '))?
+        });
+        let slugs = headings.map(slug).map(|slug| {
+            let before = seen.entry(slug.clone()).or_default();
+            *before += 1;
+            match *before {
+                1 => slug,
+                count => format!("{slug}-{}", count - 1),
+            }
+        });
+        slugs.collect()
+    }
+}
+
+/// The anchor of a heading: letters, digits, `-` and `_` stay, a blank becomes `-`.
+fn slug(heading: &str) -> String {
+    let kept = heading.trim().chars().filter_map(|letter| match letter {
+        ' ' => Some('-'),
+        '-' | '_' => Some(letter),
+        _ if letter.is_alphanumeric() => Some(letter.to_ascii_lowercase()),
+        _ => None,
+    });
+    kept.collect()
+}
+
+#[test]
+fn an_anchor_is_the_heading_in_lower_case_without_punctuation() {
+    let page = Page::new(
+        "x.md",
+        "# A `b_c`: D-e, f\n\n    # no heading\n```\n# nor this\n```\n## Twice\n## Twice\n",
+    );
+    assert_eq!(page.anchors(), ["a-b_c-d-e-f", "twice", "twice-1"]);
+}
