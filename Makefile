@@ -78,7 +78,7 @@ test-docker: need-cargo ## The end-to-end tests against Envoy in docker
 	runtimes=$$(scripts/interpreters); echo "Envoy: docker:$$image, browser: $$driver, player: $$ffmpeg, signers: $$runtimes"; \
 	KEYGATE_ENVOY=docker:$$image KEYGATE_CHROMEDRIVER=$$driver KEYGATE_FFMPEG=$$ffmpeg KEYGATE_WASM=target/keygate.wasm cargo test --workspace --test e2e
 
-lint: need-cargo ## Format, clippy (also for wasm32), documentation, shell scripts
+lint: need-cargo ## Format, clippy (also for wasm32), documentation, shell scripts, language
 	$(call say,format)
 	@cargo fmt --all --check
 	$(call say,clippy)
@@ -90,6 +90,8 @@ lint: need-cargo ## Format, clippy (also for wasm32), documentation, shell scrip
 	$(call say,shell scripts)
 	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/* .ci/run signers/*.sh; \
 	else echo 'shellcheck is not installed: the scripts are not checked'; fi
+	$(call say,language)
+	@scripts/phrases
 	$(call say,signers$(comma) by what is installed)
 	@if command -v gofmt >/dev/null; then difference=$$(gofmt -d signers); echo -n "$$difference"; test -z "$$difference"; fi
 	@if command -v php >/dev/null; then php -l signers/keygate_sign.php >/dev/null; fi

@@ -9,3 +9,4 @@ mod commands;
 mod figures;
 mod links;
 mod markdown;
+mod phrases;
