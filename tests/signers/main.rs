@@ -7,6 +7,7 @@
 
 mod browser;
 mod known_answers;
+mod page;
 mod refusals;
 
 use std::fs;
