@@ -120,10 +120,6 @@ impl Compiler<'_> {
 
     /// A ring of secrets for HMAC-SHA256.
     #[inline(never)]
-    #[cfg_attr(
-        not(feature = "all-formats"),
-        allow(dead_code, reason = "few formats need it")
-    )]
     pub(super) fn mac_ring(&mut self, path: &str, name: &str) -> Option<KeyRing<Hmac<Sha256>>> {
         self.ring_of(path, name, |_, entry| Some(mac(entry.key.expose())))
     }

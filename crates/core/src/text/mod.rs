@@ -2,10 +2,6 @@
 
 pub mod base62;
 pub(crate) mod cut;
-#[cfg_attr(
-    not(feature = "all-formats"),
-    allow(dead_code, reason = "a build with fewer formats uses less of it")
-)]
 pub(crate) mod hex;
 pub(crate) mod html;
 pub mod json;

@@ -2,44 +2,21 @@
 //! they share.
 
 #[cfg(feature = "formats-cdn")]
-mod akamai;
-#[cfg(feature = "formats-storage")]
-mod azure_sas;
-#[cfg(feature = "formats-cdn")]
-mod bunny;
+mod cdn;
 mod cloudflare;
 #[cfg(feature = "formats-cloudfront")]
 mod cloudfront;
 mod exchange;
-#[cfg(feature = "formats-cdn")]
-mod fastly;
 #[cfg(feature = "formats-google")]
-mod google_cdn;
+mod google;
 #[cfg(feature = "formats-images")]
-mod google_maps;
-#[cfg(feature = "formats-google")]
-mod google_media_cdn;
-#[cfg(feature = "formats-standards")]
-mod http_signature;
-#[cfg(feature = "formats-images")]
-mod imgproxy;
-#[cfg(feature = "formats-cdn")]
-mod keycdn;
+mod images;
 mod keygate;
-#[cfg(feature = "formats-cdn")]
-mod nginx;
-#[cfg(any(
-    feature = "formats-cdn",
-    feature = "formats-google",
-    feature = "formats-images"
-))]
 mod parts;
-#[cfg(feature = "formats-storage")]
-mod s3;
-#[cfg(feature = "formats-images")]
-mod thumbor;
 #[cfg(feature = "formats-standards")]
-mod uri_signing;
+mod standards;
+#[cfg(feature = "formats-storage")]
+mod storage;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -68,11 +45,12 @@ const MIN_SECRET: usize = 16;
 /// A year and a day: what is to live for longer needs no link that expires.
 const MAX_LIFETIME: Millis = Millis::from_secs(367 * 24 * 3600);
 
-/// For each format its name, and the module and function that read it.
+/// For each format its name, the feature of its family, the function that reads it, and its
+/// written form.
 macro_rules! formats {
-    ($($(#[$gate:meta])? $name:literal => $module:ident, $Variant:ident;)*) => {
+    ($($name:literal $(in $family:literal)? => $read:ident, $Variant:ident($written:path);)*) => {
         /// The name of every format of this build.
-        pub const FORMATS: &[&str] = &[$($(#[$gate])? $name),*];
+        pub const FORMATS: &[&str] = &[$($(#[cfg(feature = $family)])? $name),*];
 
         /// The written form of each format, for the schema.
         #[cfg(feature = "schema")]
@@ -80,7 +58,7 @@ macro_rules! formats {
         #[schemars(untagged, transform = super::schema::one_of)]
         #[expect(dead_code, reason = "only its schema is used")]
         pub(super) enum Written {
-            $($(#[$gate])? $Variant($module::Written),)*
+            $($(#[cfg(feature = $family)])? $Variant($written),)*
         }
 
         impl Compiler<'_> {
@@ -104,9 +82,9 @@ macro_rules! formats {
                 let ring: Option<String> =
                     head.secrets.and_then(|it| serde_json::from_str(it.get()).ok());
                 let format = match format {
-                    $($(#[$gate])? $name => {
+                    $($(#[cfg(feature = $family)])? $name => {
                         let written = self.part(path, text)?;
-                        let format = self.$module(path, &written)?;
+                        let format = self.$read(path, &written)?;
                         Some(Box::new(format) as Box<dyn Format>)
                     })*
                     _ => {
@@ -127,38 +105,23 @@ macro_rules! formats {
 }
 
 formats! {
-    #[cfg(feature = "formats-cdn")]
-    "akamai" => akamai, Akamai;
-    #[cfg(feature = "formats-storage")]
-    "azure-sas" => azure_sas, AzureSas;
-    #[cfg(feature = "formats-cdn")]
-    "bunny" => bunny, Bunny;
-    "cloudflare" => cloudflare, Cloudflare;
-    #[cfg(feature = "formats-cloudfront")]
-    "cloudfront" => cloudfront, CloudFront;
-    #[cfg(feature = "formats-cdn")]
-    "fastly" => fastly, Fastly;
-    #[cfg(feature = "formats-google")]
-    "google-cdn" => google_cdn, GoogleCdn;
-    #[cfg(feature = "formats-images")]
-    "google-maps" => google_maps, GoogleMaps;
-    #[cfg(feature = "formats-google")]
-    "google-media-cdn" => google_media_cdn, GoogleMediaCdn;
-    #[cfg(feature = "formats-standards")]
-    "http-signature" => http_signature, HttpSignature;
-    #[cfg(feature = "formats-images")]
-    "imgproxy" => imgproxy, Imgproxy;
-    #[cfg(feature = "formats-cdn")]
-    "keycdn" => keycdn, Keycdn;
-    "keygate" => keygate, Keygate;
-    #[cfg(feature = "formats-cdn")]
-    "nginx" => nginx, Nginx;
-    #[cfg(feature = "formats-storage")]
-    "s3" => s3, S3;
-    #[cfg(feature = "formats-images")]
-    "thumbor" => thumbor, Thumbor;
-    #[cfg(feature = "formats-standards")]
-    "uri-signing" => uri_signing, UriSigning;
+    "akamai" in "formats-cdn" => akamai, Akamai(cdn::akamai::Written);
+    "azure-sas" in "formats-storage" => azure_sas, AzureSas(storage::azure_sas::Written);
+    "bunny" in "formats-cdn" => bunny, Bunny(cdn::bunny::Written);
+    "cloudflare" => cloudflare, Cloudflare(cloudflare::Written);
+    "cloudfront" in "formats-cloudfront" => cloudfront, CloudFront(cloudfront::Written);
+    "fastly" in "formats-cdn" => fastly, Fastly(cdn::fastly::Written);
+    "google-cdn" in "formats-google" => google_cdn, GoogleCdn(google::google_cdn::Written);
+    "google-maps" in "formats-images" => google_maps, GoogleMaps(images::google_maps::Written);
+    "google-media-cdn" in "formats-google" => google_media_cdn, GoogleMediaCdn(google::google_media_cdn::Written);
+    "http-signature" in "formats-standards" => http_signature, HttpSignature(standards::http_signature::Written);
+    "imgproxy" in "formats-images" => imgproxy, Imgproxy(images::imgproxy::Written);
+    "keycdn" in "formats-cdn" => keycdn, Keycdn(cdn::keycdn::Written);
+    "keygate" => keygate, Keygate(keygate::Written);
+    "nginx" in "formats-cdn" => nginx, Nginx(cdn::nginx::Written);
+    "s3" in "formats-storage" => s3, S3(storage::s3::Written);
+    "thumbor" in "formats-images" => thumbor, Thumbor(images::thumbor::Written);
+    "uri-signing" in "formats-standards" => uri_signing, UriSigning(standards::uri_signing::Written);
 }
 
 /// A place in which a token may stand.

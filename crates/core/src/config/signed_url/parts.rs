@@ -3,7 +3,6 @@
 use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
 use crate::config::{Compiler, member};
 use crate::secret::KeyRing;
-#[cfg(feature = "formats-cdn")]
 use crate::secret::Secret;
 use crate::signed_url::parts::hmac_key::{HmacHash, HmacKey};
 use crate::signed_url::parts::lifetime::Lifetime;
@@ -42,14 +41,12 @@ impl Compiler<'_> {
     }
 
     /// A ring of secrets as they are.
-    #[cfg(feature = "formats-cdn")]
     #[inline(never)]
     pub(super) fn plain_ring(&mut self, path: &str, ring: &str) -> Option<KeyRing<Secret>> {
         self.ring_of(path, ring, |_, entry| Some(entry.key.clone()))
     }
 
     /// A format that is no MAC must be asked for by name.
-    #[cfg(feature = "formats-cdn")]
     pub(super) fn is_weak(&mut self, path: &str, allow_weak: bool) {
         if !allow_weak {
             let message = "must be true: this format is a plain MD5 of the secret and the link, \
@@ -59,7 +56,6 @@ impl Compiler<'_> {
     }
 
     /// The path in front of a segment that carries a signature.
-    #[cfg(any(feature = "formats-cdn", feature = "formats-images"))]
     pub(super) fn prefix(&mut self, path: &str, prefix: &Option<String>) -> String {
         let prefix = prefix.clone().unwrap_or_else(|| "/".to_owned());
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
-#[cfg(feature = "formats-cdn")]
 use md5::Md5;
 use sha1::Sha1;
 use sha2::Sha256;
@@ -18,7 +17,6 @@ pub(crate) enum HmacHash {
     /// HMAC-SHA1: 20 bytes. Nobody forges it today; nobody should choose it either.
     Sha1,
     /// HMAC-MD5: 16 bytes. The same, more so.
-    #[cfg(feature = "formats-cdn")]
     Md5,
 }
 
@@ -30,7 +28,6 @@ pub(crate) struct HmacKey(Inner);
 enum Inner {
     Sha256(Hmac<Sha256>),
     Sha1(Hmac<Sha1>),
-    #[cfg(feature = "formats-cdn")]
     Md5(Hmac<Md5>),
 }
 
@@ -40,7 +37,6 @@ impl HmacKey {
         Self(match hash {
             HmacHash::Sha256 => Inner::Sha256(keyed(key)),
             HmacHash::Sha1 => Inner::Sha1(keyed(key)),
-            #[cfg(feature = "formats-cdn")]
             HmacHash::Md5 => Inner::Md5(keyed(key)),
         })
     }
@@ -50,7 +46,6 @@ impl HmacKey {
         match &self.0 {
             Inner::Sha256(key) => fed(key, message).verify_slice(mac).is_ok(),
             Inner::Sha1(key) => fed(key, message).verify_slice(mac).is_ok(),
-            #[cfg(feature = "formats-cdn")]
             Inner::Md5(key) => fed(key, message).verify_slice(mac).is_ok(),
         }
     }
@@ -61,7 +56,6 @@ impl HmacKey {
         match &self.0 {
             Inner::Sha256(key) => fed(key, message).finalize().into_bytes().to_vec(),
             Inner::Sha1(key) => fed(key, message).finalize().into_bytes().to_vec(),
-            #[cfg(feature = "formats-cdn")]
             Inner::Md5(key) => fed(key, message).finalize().into_bytes().to_vec(),
         }
     }
@@ -73,7 +67,6 @@ impl HmacHash {
         match self {
             Self::Sha256 => 32,
             Self::Sha1 => 20,
-            #[cfg(feature = "formats-cdn")]
             Self::Md5 => 16,
         }
     }

@@ -15,7 +15,6 @@ pub(crate) fn ring<K>(ring: &KeyRing<K>, now: UnixMillis) -> String {
 
 /// The id of the secret that made a MAC, if one did that counts now. A token that names one
 /// is tried with that; an unknown name costs a check as a known one does.
-#[cfg(feature = "formats-standards")]
 pub(crate) fn signer<'r, K>(
     ring: &'r KeyRing<K>,
     named: Option<&str>,

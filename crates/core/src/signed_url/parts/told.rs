@@ -1,10 +1,8 @@
 //! What the formats say alike when they explain a link, and where they put a token.
 
-#[cfg(feature = "formats-cdn")]
 use crate::http::request::Request;
 use crate::reason::Reason;
 use crate::secret::KeyRing;
-#[cfg(feature = "formats-cdn")]
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::sign::SignError;
 use crate::time::UnixMillis;
@@ -49,7 +47,6 @@ pub(crate) fn is_unsigned<T>(verified: &Result<T, Reason>) -> bool {
 }
 
 /// Where a token may stand, and whether one does.
-#[cfg(feature = "formats-cdn")]
 pub(crate) fn places(carriers: &[Carrier], request: &Request<'_>) -> Vec<String> {
     let place = |carrier: &Carrier| {
         let found = crate::signed_url::carrier::find(std::slice::from_ref(carrier), request);
@@ -70,7 +67,6 @@ pub(crate) fn places(carriers: &[Carrier], request: &Request<'_>) -> Vec<String>
 }
 
 /// Near times in ten digits, each with what differs.
-#[cfg(feature = "formats-cdn")]
 pub(crate) fn times(shown: UnixMillis) -> impl Iterator<Item = (String, String)> {
     let near = (1..=3600).flat_map(move |off| {
         let shown = shown.as_secs();

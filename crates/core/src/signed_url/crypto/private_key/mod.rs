@@ -1,6 +1,5 @@
 //! Private keys: what signs for the edges that hold the public one.
 
-#[cfg(feature = "formats-cloudfront")]
 mod rsa;
 
 use std::fmt;
@@ -8,16 +7,13 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ed25519_dalek::Signer as _;
-#[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
 use p256::ecdsa::{Signature, signature::hazmat::PrehashSigner as _};
-#[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-#[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
 use super::public_key::der::{self, Der};
-#[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
-use super::public_key::ecdsa::EC_P256;
+use super::public_key::ecdsa::{EC_P256, to_der};
+use super::public_key::rsa::{Hash, RSA_ENCRYPTION};
 use super::public_key::{KeyKind, Scheme};
 
 /// A private key, of the algorithm that its own form says. It cannot be printed.
@@ -25,9 +21,7 @@ pub struct PrivateKey(Key);
 
 enum Key {
     Ed25519(ed25519_dalek::SigningKey),
-    #[cfg(feature = "formats-cloudfront")]
     Rsa(rsa::RsaPrivateKey),
-    #[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
     P256(p256::ecdsa::SigningKey),
 }
 
@@ -59,9 +53,7 @@ impl PrivateKey {
                 Some(seed) => ed25519(seed),
                 None => from_pkcs8(&der),
             },
-            #[cfg(feature = "formats-cloudfront")]
             Some(("RSA PRIVATE KEY", der)) => rsa::RsaPrivateKey::from_pkcs1(&der).map(Key::Rsa),
-            #[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
             Some(("EC PRIVATE KEY", der)) => from_sec1(&der),
             Some(_) => None,
             None => {
@@ -78,9 +70,7 @@ impl PrivateKey {
     pub fn kind(&self) -> KeyKind {
         match self.0 {
             Key::Ed25519(_) => KeyKind::Ed25519,
-            #[cfg(feature = "formats-cloudfront")]
             Key::Rsa(_) => KeyKind::Rsa,
-            #[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
             Key::P256(_) => KeyKind::P256,
         }
     }
@@ -89,9 +79,7 @@ impl PrivateKey {
     pub fn public_key(&self) -> String {
         match &self.0 {
             Key::Ed25519(key) => STANDARD.encode(key.verifying_key().as_bytes()),
-            #[cfg(feature = "formats-cloudfront")]
             Key::Rsa(key) => to_pem(&key.to_spki()),
-            #[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
             Key::P256(key) => {
                 let point = key.verifying_key().to_sec1_point(false);
                 let algorithm = der::element(der::SEQUENCE, &[EC_P256]);
@@ -116,17 +104,12 @@ impl PrivateKey {
     pub fn sign_as(&self, scheme: Scheme, message: &[u8]) -> Option<Vec<u8>> {
         match (&self.0, scheme) {
             (Key::Ed25519(key), Scheme::Ed25519) => Some(key.sign(message).to_bytes().to_vec()),
-            #[cfg(feature = "formats-cloudfront")]
             (Key::Rsa(key), Scheme::RsaSha1) => key.sign(Hash::Sha1, message),
-            #[cfg(feature = "formats-cloudfront")]
             (Key::Rsa(key), Scheme::RsaSha256) => key.sign(Hash::Sha256, message),
-            #[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
             (Key::P256(key), Scheme::Es256) => ecdsa(key, &Sha256::digest(message)),
-            #[cfg(feature = "formats-cloudfront")]
             (Key::P256(key), Scheme::EcdsaSha1) => {
                 ecdsa(key, &Hash::Sha1.of(message)).map(|it| to_der(&it))
             }
-            #[cfg(feature = "formats-cloudfront")]
             (Key::P256(key), Scheme::EcdsaSha256) => {
                 ecdsa(key, &Hash::Sha256.of(message)).map(|it| to_der(&it))
             }
@@ -135,11 +118,7 @@ impl PrivateKey {
     }
 }
 
-#[cfg(feature = "formats-cloudfront")]
-use super::public_key::{ecdsa::to_der, rsa::Hash};
-
 /// r ‖ s, the same for the same message (RFC 6979).
-#[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
 fn ecdsa(key: &p256::ecdsa::SigningKey, hash: &[u8]) -> Option<Vec<u8>> {
     let signature: Signature = key.sign_prehash(hash).ok()?;
     Some(signature.to_bytes().to_vec())
@@ -151,7 +130,6 @@ fn ed25519(seed: &[u8]) -> Option<Key> {
 }
 
 /// `PrivateKeyInfo` of RFC 5208 section 5.
-#[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
 fn from_pkcs8(bytes: &[u8]) -> Option<Key> {
     let mut outer = Der::new(bytes);
     let mut info = outer.sequence()?;
@@ -163,19 +141,12 @@ fn from_pkcs8(bytes: &[u8]) -> Option<Key> {
     let key = info.take(der::OCTET_STRING)?;
     match algorithm {
         EC_P256 => from_sec1(key),
-        #[cfg(feature = "formats-cloudfront")]
-        super::public_key::rsa::RSA_ENCRYPTION => rsa::RsaPrivateKey::from_pkcs1(key).map(Key::Rsa),
+        RSA_ENCRYPTION => rsa::RsaPrivateKey::from_pkcs1(key).map(Key::Rsa),
         _ => None,
     }
 }
 
-#[cfg(not(any(feature = "formats-cloudfront", feature = "formats-standards")))]
-fn from_pkcs8(_: &[u8]) -> Option<Key> {
-    None
-}
-
 /// `ECPrivateKey` of RFC 5915 section 3; another curve has no 32 bytes or no such point.
-#[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
 fn from_sec1(bytes: &[u8]) -> Option<Key> {
     let mut outer = Der::new(bytes);
     let mut key = outer.sequence()?;
@@ -218,7 +189,6 @@ fn pem(text: &str) -> Option<(&str, Zeroizing<Vec<u8>>)> {
     Some((label, Zeroizing::new(bytes)))
 }
 
-#[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
 fn to_pem(der: &[u8]) -> String {
     let text = STANDARD.encode(der);
     let lines: Vec<_> = text

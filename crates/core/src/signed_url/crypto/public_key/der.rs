@@ -1,9 +1,5 @@
 //! The little of DER (X.690) that keys and signatures are written in, strictly: one way to
 //! write a length and a number, and nothing left over.
-#![cfg_attr(
-    not(feature = "formats-cloudfront"),
-    allow(dead_code, reason = "a build without RSA reads fewer kinds")
-)]
 
 /// What is left to read.
 #[derive(Clone, Copy)]

@@ -35,10 +35,6 @@ pub(crate) fn is_signed(key: &VerifyingKey, hash: &[u8], signature: &[u8]) -> bo
 }
 
 /// r ‖ s of an `Ecdsa-Sig-Value` in DER (RFC 3279 section 2.2.3).
-#[cfg_attr(
-    not(feature = "formats-cloudfront"),
-    allow(dead_code, reason = "only CloudFront writes signatures so")
-)]
 pub(crate) fn from_der(signature: &[u8]) -> Option<[u8; 64]> {
     let mut outer = Der::new(signature);
     let mut both = outer.sequence()?;

@@ -1,13 +1,9 @@
 //! Signatures that the edge can check and not make, and what was checked already.
 
 mod check;
-#[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
 pub(crate) mod der;
-#[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
 pub(crate) mod ecdsa;
-#[cfg(feature = "formats-cloudfront")]
 mod modulus;
-#[cfg(feature = "formats-cloudfront")]
 pub(crate) mod rsa;
 mod seen;
 #[cfg(test)]
@@ -39,9 +35,7 @@ pub struct PublicKey {
 #[derive(Clone)]
 enum Key {
     Ed25519(VerifyingKey),
-    #[cfg(feature = "formats-cloudfront")]
     Rsa(Box<rsa::RsaKey>),
-    #[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
     P256(Box<p256::ecdsa::VerifyingKey>),
 }
 
@@ -128,9 +122,7 @@ impl PublicKey {
     pub fn kind(&self) -> KeyKind {
         match self.key {
             Key::Ed25519(_) => KeyKind::Ed25519,
-            #[cfg(feature = "formats-cloudfront")]
             Key::Rsa(_) => KeyKind::Rsa,
-            #[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
             Key::P256(_) => KeyKind::P256,
         }
     }
@@ -181,7 +173,6 @@ impl Key {
                 None => Self::from_spki(&der),
             };
         }
-        #[cfg(feature = "formats-cloudfront")]
         if let Some(der) = pem(text, "RSA PUBLIC KEY") {
             return rsa::RsaKey::from_pkcs1(&der).map(|it| Self::Rsa(Box::new(it)));
         }
@@ -200,7 +191,6 @@ impl Key {
     }
 
     /// `SubjectPublicKeyInfo` of RFC 5280 section 4.1.
-    #[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
     fn from_spki(der: &[u8]) -> Result<Self, PublicKeyError> {
         let read = || {
             let mut outer = der::Der::new(der);
@@ -211,7 +201,6 @@ impl Key {
             Some(parts)
         };
         match read().ok_or(PublicKeyError::Form)? {
-            #[cfg(feature = "formats-cloudfront")]
             (rsa::RSA_ENCRYPTION, key) => {
                 rsa::RsaKey::from_pkcs1(key).map(|it| Self::Rsa(Box::new(it)))
             }
@@ -222,18 +211,11 @@ impl Key {
         }
     }
 
-    #[cfg(not(any(feature = "formats-cloudfront", feature = "formats-standards")))]
-    fn from_spki(_: &[u8]) -> Result<Self, PublicKeyError> {
-        Err(PublicKeyError::Form)
-    }
-
     fn id(&self) -> [u8; 32] {
         let digest = Sha256::new();
         match self {
             Self::Ed25519(key) => digest.chain_update([1]).chain_update(key.as_bytes()),
-            #[cfg(feature = "formats-cloudfront")]
             Self::Rsa(key) => digest.chain_update([2]).chain_update(key.bytes()),
-            #[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
             Self::P256(key) => digest
                 .chain_update([3])
                 .chain_update(key.to_sec1_point(true).as_bytes()),
@@ -247,11 +229,8 @@ impl Key {
     fn fits(&self, scheme: Scheme, signature: &[u8]) -> bool {
         match (self, scheme) {
             (Self::Ed25519(_), Scheme::Ed25519) => signature.len() == Signature::BYTE_SIZE,
-            #[cfg(feature = "formats-cloudfront")]
             (Self::Rsa(key), Scheme::RsaSha1 | Scheme::RsaSha256) => key.fits(signature),
-            #[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
             (Self::P256(_), Scheme::Es256) => ecdsa::fits(signature),
-            #[cfg(feature = "formats-cloudfront")]
             (Self::P256(_), Scheme::EcdsaSha1 | Scheme::EcdsaSha256) => {
                 ecdsa::from_der(signature).is_some_and(|it| ecdsa::fits(&it))
             }
@@ -263,17 +242,13 @@ impl Key {
         match (self, scheme) {
             (Self::Ed25519(key), Scheme::Ed25519) => Signature::from_slice(signature)
                 .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok()),
-            #[cfg(feature = "formats-cloudfront")]
             (Self::Rsa(key), Scheme::RsaSha1) => key.is_signed(rsa::Hash::Sha1, message, signature),
-            #[cfg(feature = "formats-cloudfront")]
             (Self::Rsa(key), Scheme::RsaSha256) => {
                 key.is_signed(rsa::Hash::Sha256, message, signature)
             }
-            #[cfg(any(feature = "formats-cloudfront", feature = "formats-standards"))]
             (Self::P256(key), Scheme::Es256) => {
                 ecdsa::is_signed(key, &Sha256::digest(message), signature)
             }
-            #[cfg(feature = "formats-cloudfront")]
             (Self::P256(key), Scheme::EcdsaSha1 | Scheme::EcdsaSha256) => {
                 let hash = match scheme {
                     Scheme::EcdsaSha1 => rsa::Hash::Sha1,

@@ -1,6 +1,6 @@
 //! Keys and signatures of another implementation (OpenSSL), and everything near them.
 
-#[cfg(all(feature = "formats-cloudfront", feature = "tools"))]
+#[cfg(feature = "tools")]
 mod signing;
 
 use super::*;
@@ -30,7 +30,6 @@ fn an_ed25519_key_is_read_in_each_form() {
     }
 }
 
-#[cfg(feature = "formats-cloudfront")]
 mod rsa_and_p256 {
     use super::*;
 

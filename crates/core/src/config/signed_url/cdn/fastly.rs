@@ -2,9 +2,9 @@
 
 use serde::Deserialize;
 
-use super::Place;
 use crate::config::Compiler;
 use crate::config::read::{Elsewhere, object};
+use crate::config::signed_url::Place;
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::cdn::fastly::Fastly;
 use crate::signed_url::parts::hmac_key::HmacHash;
@@ -22,7 +22,10 @@ pub(in crate::config) struct Written {
     _format: Elsewhere,
     /// A cookie in exchange for a valid link. Default: none.
     #[serde(default, rename = "exchange")]
-    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "crate::config::signed_url::Exchange")
+    )]
     _exchange: Elsewhere,
     /// The ring that signs the links. Fastly's keys are base64: say so in the ring.
     secrets: String,
@@ -59,7 +62,11 @@ enum Hash {
 }
 
 impl Compiler<'_> {
-    pub(super) fn fastly(&mut self, path: &str, written: &Written) -> Option<Fastly> {
+    pub(in crate::config::signed_url) fn fastly(
+        &mut self,
+        path: &str,
+        written: &Written,
+    ) -> Option<Fastly> {
         let hash = match written.hash {
             Hash::Sha1 => HmacHash::Sha1,
             Hash::Sha256 => HmacHash::Sha256,

@@ -2,9 +2,9 @@
 
 use serde::Deserialize;
 
-use super::Place;
 use crate::config::Compiler;
 use crate::config::read::{Elsewhere, object};
+use crate::config::signed_url::Place;
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::google::Scheme;
 use crate::signed_url::google::google_cdn::GoogleCdn;
@@ -24,7 +24,10 @@ pub(in crate::config) struct Written {
     _format: Elsewhere,
     /// A cookie in exchange for a valid link. Default: none.
     #[serde(default, rename = "exchange")]
-    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "crate::config::signed_url::Exchange")
+    )]
     _exchange: Elsewhere,
     /// The ring that signs; the id of each entry is its KeyName. Google's keys are written
     /// in base64url: give the entries "encoding": "base64url".
@@ -76,7 +79,11 @@ impl WrittenScheme {
 }
 
 impl Compiler<'_> {
-    pub(super) fn google_cdn(&mut self, path: &str, written: &Written) -> Option<GoogleCdn> {
+    pub(in crate::config::signed_url) fn google_cdn(
+        &mut self,
+        path: &str,
+        written: &Written,
+    ) -> Option<GoogleCdn> {
         let ring = self.hmac_keys(path, &written.secrets, HmacHash::Sha1);
         let cookie = Carrier::Cookie("Cloud-CDN-Cookie".to_owned());
         let carriers = self.signature_places(path, &written.from, &[cookie]);

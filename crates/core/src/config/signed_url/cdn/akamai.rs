@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::Place;
 use crate::config::read::{Elsewhere, object};
+use crate::config::signed_url::Place;
 use crate::config::{Compiler, member};
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::cdn::akamai::Akamai;
@@ -22,7 +22,10 @@ pub(in crate::config) struct Written {
     _format: Elsewhere,
     /// A cookie in exchange for a valid link. Default: none.
     #[serde(default, rename = "exchange")]
-    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "crate::config::signed_url::Exchange")
+    )]
     _exchange: Elsewhere,
     /// The ring that signs the tokens. Akamai's keys are written in hexadecimal digits:
     /// give its entries "encoding": "hex".
@@ -71,7 +74,11 @@ enum Algorithm {
 }
 
 impl Compiler<'_> {
-    pub(super) fn akamai(&mut self, path: &str, written: &Written) -> Option<Akamai> {
+    pub(in crate::config::signed_url) fn akamai(
+        &mut self,
+        path: &str,
+        written: &Written,
+    ) -> Option<Akamai> {
         let at = |field: &str| member(path, field);
         let hash = match written.algorithm {
             Algorithm::Sha256 => HmacHash::Sha256,

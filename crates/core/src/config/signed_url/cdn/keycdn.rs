@@ -19,7 +19,10 @@ pub(in crate::config) struct Written {
     _format: Elsewhere,
     /// A cookie in exchange for a valid link. Default: none.
     #[serde(default, rename = "exchange")]
-    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "crate::config::signed_url::Exchange")
+    )]
     _exchange: Elsewhere,
     /// The ring that signs the links.
     secrets: String,
@@ -60,7 +63,11 @@ enum Mode {
 }
 
 impl Compiler<'_> {
-    pub(super) fn keycdn(&mut self, path: &str, written: &Written) -> Option<Keycdn> {
+    pub(in crate::config::signed_url) fn keycdn(
+        &mut self,
+        path: &str,
+        written: &Written,
+    ) -> Option<Keycdn> {
         self.is_weak(path, written.allow_weak);
         let ring = self.plain_ring(path, &written.secrets);
         let kind = match written.mode {

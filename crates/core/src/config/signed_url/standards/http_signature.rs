@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{DEFAULT_SKEW, MAX_SKEW};
 use crate::config::read::{Elsewhere, object};
+use crate::config::signed_url::{DEFAULT_SKEW, MAX_SKEW};
 use crate::config::{Compiler, member};
 use crate::signed_url::crypto::public_key::KeyKind;
 use crate::signed_url::standards::http_signature::{HttpSignature, Keys, MAX_MEMBERS};
@@ -25,7 +25,10 @@ pub(in crate::config) struct Written {
     _format: Elsewhere,
     /// A cookie in exchange for a valid link. Default: none.
     #[serde(default, rename = "exchange")]
-    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "crate::config::signed_url::Exchange")
+    )]
     _exchange: Elsewhere,
     /// The ring: secrets with hmac-sha256, public keys with ed25519. The id of an entry is
     /// its `keyid`.
@@ -94,7 +97,7 @@ enum WrittenScheme {
 }
 
 impl Compiler<'_> {
-    pub(super) fn http_signature(
+    pub(in crate::config::signed_url) fn http_signature(
         &mut self,
         path: &str,
         written: &Written,

@@ -20,7 +20,10 @@ pub(in crate::config) struct Written {
     _format: Elsewhere,
     /// A cookie in exchange for a valid link. Default: none.
     #[serde(default, rename = "exchange")]
-    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "crate::config::signed_url::Exchange")
+    )]
     _exchange: Elsewhere,
     /// The ring that signs the links.
     secrets: String,
@@ -41,7 +44,11 @@ pub(in crate::config) struct Written {
 object!(Written);
 
 impl Compiler<'_> {
-    pub(super) fn bunny(&mut self, path: &str, written: &Written) -> Option<Bunny> {
+    pub(in crate::config::signed_url) fn bunny(
+        &mut self,
+        path: &str,
+        written: &Written,
+    ) -> Option<Bunny> {
         let ring = self.hmac_keys(path, &written.secrets, HmacHash::Sha256);
         let at = member(path, "country_header");
         let country_header = written.country_header.as_ref();

@@ -21,7 +21,10 @@ pub(in crate::config) struct Written {
     _format: Elsewhere,
     /// A cookie in exchange for a valid link. Default: none.
     #[serde(default, rename = "exchange")]
-    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "crate::config::signed_url::Exchange")
+    )]
     _exchange: Elsewhere,
     /// The ring of keys. imgproxy's are hex: say so in the ring.
     secrets: String,
@@ -71,7 +74,11 @@ impl WrittenForward {
 }
 
 impl Compiler<'_> {
-    pub(super) fn imgproxy(&mut self, path: &str, written: &Written) -> Option<Imgproxy> {
+    pub(in crate::config::signed_url) fn imgproxy(
+        &mut self,
+        path: &str,
+        written: &Written,
+    ) -> Option<Imgproxy> {
         let name = &written.salts;
         let at = member(path, "salts");
         let salts = self.secrets.get(name).cloned();

@@ -21,7 +21,10 @@ pub(in crate::config) struct Written {
     _format: Elsewhere,
     /// A cookie in exchange for a valid link. Default: none.
     #[serde(default, rename = "exchange")]
-    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "crate::config::signed_url::Exchange")
+    )]
     _exchange: Elsewhere,
     /// The ring of SECURITY_KEYs.
     secrets: String,
@@ -36,7 +39,11 @@ pub(in crate::config) struct Written {
 object!(Written);
 
 impl Compiler<'_> {
-    pub(super) fn thumbor(&mut self, path: &str, written: &Written) -> Option<Thumbor> {
+    pub(in crate::config::signed_url) fn thumbor(
+        &mut self,
+        path: &str,
+        written: &Written,
+    ) -> Option<Thumbor> {
         let ring = self.hmac_keys(path, &written.secrets, HmacHash::Sha1);
         let prefix = self.prefix(path, &written.prefix);
         Some(Thumbor {

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{DEFAULT_SKEW, MAX_SKEW};
 use crate::config::read::{Elsewhere, object};
+use crate::config::signed_url::{DEFAULT_SKEW, MAX_SKEW};
 use crate::config::{Compiler, member};
 use crate::signed_url::storage::s3::{MAX_EXPIRES, S3};
 
@@ -20,7 +20,10 @@ pub(in crate::config) struct Written {
     _format: Elsewhere,
     /// A cookie in exchange for a valid link. Default: none.
     #[serde(default, rename = "exchange")]
-    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "crate::config::signed_url::Exchange")
+    )]
     _exchange: Elsewhere,
     /// The ring of secret access keys; the id of each is its access key id.
     secrets: String,
@@ -44,7 +47,11 @@ object!(Written);
 const METHODS: [&str; 5] = ["GET", "HEAD", "PUT", "POST", "DELETE"];
 
 impl Compiler<'_> {
-    pub(super) fn s3(&mut self, path: &str, written: &Written) -> Option<S3> {
+    pub(in crate::config::signed_url) fn s3(
+        &mut self,
+        path: &str,
+        written: &Written,
+    ) -> Option<S3> {
         let at = |field: &str| member(path, field);
         let ring = self.ring_of(path, &written.secrets, |_, entry| Some(S3::key(&entry.key)));
         let service = written.service.as_deref().unwrap_or("s3");

@@ -2,10 +2,10 @@
 
 use serde::Deserialize;
 
-use super::Place;
 use super::google_cdn::WrittenScheme;
 use crate::config::Compiler;
 use crate::config::read::{Elsewhere, object};
+use crate::config::signed_url::Place;
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::crypto::public_key::KeyKind;
 use crate::signed_url::google::google_media_cdn::{GoogleMediaCdn, Keys, Mode};
@@ -24,7 +24,10 @@ pub(in crate::config) struct Written {
     _format: Elsewhere,
     /// A cookie in exchange for a valid link. Default: none.
     #[serde(default, rename = "exchange")]
-    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "crate::config::signed_url::Exchange")
+    )]
     _exchange: Elsewhere,
     /// The ring that signs: public keys with ed25519, secrets with an HMAC.
     secrets: String,
@@ -95,7 +98,7 @@ enum Algorithm {
 const MAX_TRIED: usize = crate::signed_url::checks::MAX_FAILED as usize;
 
 impl Compiler<'_> {
-    pub(super) fn google_media_cdn(
+    pub(in crate::config::signed_url) fn google_media_cdn(
         &mut self,
         path: &str,
         written: &Written,

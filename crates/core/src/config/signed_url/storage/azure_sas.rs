@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
 use crate::config::read::{Elsewhere, object};
+use crate::config::signed_url::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
 use crate::config::{Compiler, member};
 use crate::signed_url::storage::azure_sas::AzureSas;
 
@@ -20,7 +20,10 @@ pub(in crate::config) struct Written {
     _format: Elsewhere,
     /// A cookie in exchange for a valid link. Default: none.
     #[serde(default, rename = "exchange")]
-    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "crate::config::signed_url::Exchange")
+    )]
     _exchange: Elsewhere,
     /// The ring of account keys, with "encoding": "base64" as Azure shows them.
     secrets: String,
@@ -39,7 +42,11 @@ pub(in crate::config) struct Written {
 object!(Written);
 
 impl Compiler<'_> {
-    pub(super) fn azure_sas(&mut self, path: &str, written: &Written) -> Option<AzureSas> {
+    pub(in crate::config::signed_url) fn azure_sas(
+        &mut self,
+        path: &str,
+        written: &Written,
+    ) -> Option<AzureSas> {
         let at = |field: &str| member(path, field);
         let ring = self.mac_ring(path, &written.secrets);
         let fits = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit();

@@ -20,7 +20,10 @@ pub(in crate::config) struct Written {
     _format: Elsewhere,
     /// A cookie in exchange for a valid link. Default: none.
     #[serde(default, rename = "exchange")]
-    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "crate::config::signed_url::Exchange")
+    )]
     _exchange: Elsewhere,
     /// The ring of signing secrets. Google's are base64url: say so in the ring.
     secrets: String,
@@ -29,7 +32,11 @@ pub(in crate::config) struct Written {
 object!(Written);
 
 impl Compiler<'_> {
-    pub(super) fn google_maps(&mut self, path: &str, written: &Written) -> Option<GoogleMaps> {
+    pub(in crate::config::signed_url) fn google_maps(
+        &mut self,
+        path: &str,
+        written: &Written,
+    ) -> Option<GoogleMaps> {
         let ring = self.hmac_keys(path, &written.secrets, HmacHash::Sha1);
         Some(GoogleMaps { ring: ring? })
     }

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
 use crate::config::read::{Elsewhere, object};
+use crate::config::signed_url::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
 use crate::config::{Compiler, member};
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::crypto::public_key::KeyKind;
@@ -22,7 +22,10 @@ pub(in crate::config) struct Written {
     _format: Elsewhere,
     /// A cookie in exchange for a valid link. Default: none.
     #[serde(default, rename = "exchange")]
-    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "crate::config::signed_url::Exchange")
+    )]
     _exchange: Elsewhere,
     /// The ring: secrets with HS256, public keys otherwise. The id of an entry is its `kid`.
     secrets: String,
@@ -132,7 +135,11 @@ enum WrittenScheme {
 }
 
 impl Compiler<'_> {
-    pub(super) fn uri_signing(&mut self, path: &str, written: &Written) -> Option<UriSigning> {
+    pub(in crate::config::signed_url) fn uri_signing(
+        &mut self,
+        path: &str,
+        written: &Written,
+    ) -> Option<UriSigning> {
         let at = |field: &str| member(path, field);
         let ring = written.secrets.as_str();
         let keys = match written.algorithm {
