@@ -10,3 +10,4 @@ mod figures;
 mod links;
 mod markdown;
 mod phrases;
+mod reference;

@@ -22,6 +22,7 @@ mod key_service;
 mod links;
 mod login;
 mod memory;
+mod metrics;
 mod neighbours;
 mod once;
 mod opaque;

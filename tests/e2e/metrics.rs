@@ -1,0 +1,55 @@
+//! The names of docs/metrics.md, as Prometheus reads them from Envoy and the key service.
+
+use std::fs;
+
+use keygate_tests::{Stack, client, repository, wait};
+
+use crate::support::{call, key_of, sign};
+
+#[test]
+fn every_metric_that_prometheus_reads_is_on_the_page() {
+    let stack = Stack::start();
+    let key = key_of(&stack, "alice");
+    assert_eq!(call(&stack, "/api/x", &key.key).status, 200);
+    assert_eq!(stack.get(sign("/media/a", &[])).send().status, 200);
+    assert_eq!(stack.get("/healthz").send().status, 200);
+    assert_eq!(stack.get("/beta/x").send().status, 200);
+    assert_eq!(stack.get("/api/x").send().status, 401);
+    stack.service().revoke(&key.id);
+    wait::until("the revocation", std::time::Duration::from_secs(5), || {
+        (call(&stack, "/api/x", &key.key).status == 401).then_some(())
+    });
+
+    let of_envoy = stack.envoy.admin("/stats/prometheus");
+    let of_service = client::get(stack.service().port(), "/metrics")
+        .send()
+        .text();
+    let page = fs::read_to_string(repository().join("docs/metrics.md")).unwrap();
+    let mut seen = Vec::new();
+    for line in of_envoy.lines().chain(of_service.lines()) {
+        let name = line.split(['{', ' ']).next().unwrap();
+        let is_ours = name.starts_with("keygate_") || name.starts_with("envoy_wasm_keygate_");
+        if !is_ours {
+            continue;
+        }
+        seen.push(name.to_owned());
+        let families = ["keygate_decision_deny_", "keygate_decision_would_deny_"];
+        let family = families.into_iter().find(|family| name.starts_with(family));
+        let listed = family.map_or(format!("`{name}`"), |family| format!("`{family}REASON`"));
+        assert!(page.contains(&listed), "docs/metrics.md lacks {listed}");
+    }
+    for name in [
+        "keygate_decision_allow_verified",
+        "keygate_decision_would_deny_missing_credential",
+        "keygate_decision_deny_revoked_key",
+        "envoy_wasm_keygate_vm_reload",
+        "keygate_memory_bytes",
+        "keygate_poll_answered",
+        "keygate_service_requests_total",
+    ] {
+        assert!(
+            seen.iter().any(|it| it == name),
+            "{name} is not in {seen:?}"
+        );
+    }
+}
