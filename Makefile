@@ -8,6 +8,11 @@ SHELL := /bin/bash
 # Where rustup puts cargo, for shells that do not know it yet.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
+# The version in rust-toolchain.toml, or stable where a machine without a network has no other.
+ifneq ($(shell PATH="$(PATH)"; rustc -V >/dev/null 2>&1 || rustc +stable -V 2>/dev/null),)
+export RUSTUP_TOOLCHAIN := stable
+endif
+
 # An Envoy has two workers: more tests at once than this only make each other slow.
 RUST_TEST_THREADS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 4 ? n : 4)))
 export RUST_TEST_THREADS

@@ -9,6 +9,11 @@ ME=scripts/$(basename "$0")
 # Where rustup puts cargo, for shells that do not know it yet.
 PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
 
+# The version in rust-toolchain.toml, or stable where a machine without a network has no other.
+if ! (cd "$ROOT" && rustc -V) >/dev/null 2>&1 && rustc +stable -V >/dev/null 2>&1; then
+  export RUSTUP_TOOLCHAIN=stable
+fi
+
 # The Envoy that everything here is tried with.
 # shellcheck disable=SC2034 # used by those who source this
 ENVOY_VERSION=1.40.0
