@@ -56,6 +56,24 @@ fn every_page_of_docs_can_be_reached_from_its_index() {
     assert!(lost.is_empty(), "docs/README.md does not lead to {lost:?}");
 }
 
+#[test]
+fn each_common_goal_needs_at_most_three_pages() {
+    let pages = Page::all();
+    let index = pages
+        .iter()
+        .find(|page| page.path == Path::new("docs/README.md"));
+    let rows: Vec<_> = index.unwrap().prose().collect();
+    let start = rows
+        .iter()
+        .position(|(_, line)| *line == "## Five common goals");
+    let rows = rows[start.unwrap() + 1..].iter();
+    let rows = rows.take_while(|(_, line)| !line.starts_with("## "));
+    let goals = rows.filter(|(_, line)| line.contains("]("));
+    let counts: Vec<usize> = goals.map(|(_, line)| line.matches("](").count()).collect();
+    assert_eq!(counts.len(), 5, "{counts:?}");
+    assert!(counts.iter().all(|count| *count <= 3), "{counts:?}");
+}
+
 /// Comments and messages name pages, too: `docs/security.md`.
 #[test]
 fn every_page_that_a_source_file_names_exists() {
