@@ -1,4 +1,4 @@
-//! The examples of docs/policy.md do what the page says.
+//! The examples of docs/policy.md and docs/recipes.md do what the pages say.
 
 use std::rc::Rc;
 
@@ -16,7 +16,23 @@ const NOW: UnixMillis = UnixMillis(1_700_000_001_000);
 
 #[test]
 fn every_example_of_the_policy_page_holds() {
-    let page = include_str!("../../../docs/policy.md");
+    let requests = hold(include_str!("../../../docs/policy.md"));
+    assert!(requests > 30, "only {requests} requests were read");
+}
+
+#[test]
+fn every_recipe_holds() {
+    let (base, _) = include_str!("../../../docs/policy.md")
+        .split_once("\n```\n")
+        .unwrap();
+    let recipes = include_str!("../../../docs/recipes.md");
+    let requests = hold(&format!("{base}\n```\n{recipes}"));
+    assert!(requests > 10, "only {requests} requests were read");
+}
+
+/// Judges every request of a page by the policy before it, and counts them. The first block
+/// is the base of all policies.
+fn hold(page: &str) -> usize {
     let mut blocks = blocks(page).into_iter();
     let (info, base) = blocks.next().unwrap();
     assert_eq!(info, "json base");
@@ -42,7 +58,7 @@ fn every_example_of_the_policy_page_holds() {
             other => panic!("what is a block of {other:?}?"),
         }
     }
-    assert!(requests > 30, "only {requests} requests were read");
+    requests
 }
 
 /// The fenced blocks of a page: what stands behind the fence, and the text.
