@@ -7,6 +7,7 @@ mod attacks;
 mod budgets;
 mod cache;
 mod challenge;
+mod commands;
 mod configuration;
 mod demo;
 mod edge;
