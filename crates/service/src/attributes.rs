@@ -44,13 +44,11 @@ pub struct Attributes {
     pub expires_at: Option<UnixMillis>,
 }
 
-/// Declares a body with the attributes of a key as they are written, and more fields.
+/// Declares a body: its own fields, and the attributes of a key as they are written.
 macro_rules! body {
     ($(#[$meta:meta])* $name:ident { $($field:ident: $type:ty,)* }) => {
-        $(#[$meta])*
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        pub(crate) struct $name {
+        body! {
+            $(#[$meta])* $name { $($field: $type,)* }
             account: Option<String>,
             name: Option<String>,
             #[serde(default)]
@@ -61,10 +59,25 @@ macro_rules! body {
             allowed_ips: Vec<String>,
             #[serde(default)]
             allowed_referrers: Vec<String>,
+        }
+    };
+    (
+        $(#[$meta:meta])* $name:ident { $($field:ident: $type:ty,)* }
+        $($(#[$how:meta])* $attribute:ident: $written:ty,)*
+    ) => {
+        $(#[$meta])*
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(crate) struct $name {
             $(pub(crate) $field: $type,)*
+            $($(#[$how])* $attribute: $written,)*
         }
 
         impl $name {
+            /// The names of its fields, attributes last.
+            pub(crate) const FIELDS: &[&str] =
+                &[$(stringify!($field),)* $(stringify!($attribute),)*];
+
             /// Checks every attribute, or names the first that is wrong. `expires_in` is a
             /// span from `now`, in place of `expires_at`.
             fn attributes(
@@ -102,18 +115,8 @@ body! {
     }
 }
 
-/// The fields of [`ImportItem`].
-pub(crate) const IMPORT_FIELDS: [&str; 9] = [
-    "key",
-    "sha256",
-    "account",
-    "name",
-    "scopes",
-    "metadata",
-    "expires_at",
-    "allowed_ips",
-    "allowed_referrers",
-];
+/// The names of the fields of `POST /v1/keys`: every attribute, and `expires_in`.
+pub const CREATE_FIELDS: &[&str] = CreateBody::FIELDS;
 
 impl CreateBody {
     /// The account that the body names.

@@ -14,7 +14,7 @@ use crate::client::{KeyService, ServiceArgs};
 use crate::error::CliError;
 use crate::output;
 
-const EXAMPLES: &str = "\
+pub(super) const EXAMPLES: &str = "\
 Examples:
   keygate keys import keys.jsonl --dry-run
   exporter | keygate keys import -

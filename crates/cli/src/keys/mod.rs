@@ -68,3 +68,53 @@ fn path(id: &str) -> Result<String, CliError> {
     }
     Ok(format!("/v1/keys/{id}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::Args as _;
+    use keygate_service::attributes::CREATE_FIELDS;
+    use serde_json::json;
+
+    use super::{KeyObject, create, import, show};
+
+    #[test]
+    fn create_has_an_option_for_every_attribute_of_a_key() {
+        let command = create::Args::augment_args(clap::Command::new("create"));
+        let options: BTreeSet<&str> = command
+            .get_arguments()
+            .map(|argument| argument.get_id().as_str())
+            .collect();
+        for field in CREATE_FIELDS {
+            assert!(options.contains(field), "`keys create` cannot set {field}");
+        }
+    }
+
+    #[test]
+    fn import_help_names_every_attribute_of_a_key() {
+        for field in CREATE_FIELDS.iter().filter(|field| **field != "expires_in") {
+            assert!(import::EXAMPLES.contains(field), "no help on {field}");
+        }
+    }
+
+    #[test]
+    fn show_prints_every_attribute_of_a_key() {
+        let mut key = json!({ "id": "4fT0aXq29Z", "status": "active", "created_at": "then" });
+        for field in CREATE_FIELDS {
+            let value = format!("a-{field}");
+            key[*field] = match *field {
+                "metadata" => json!({ "of": value }),
+                "scopes" => json!([value]),
+                list if list.starts_with("allowed_") => json!([value]),
+                _ => json!(value),
+            };
+        }
+        let key: KeyObject = serde_json::from_value(key).unwrap();
+        let shown = show::describe(key);
+        for field in CREATE_FIELDS.iter().filter(|field| **field != "expires_in") {
+            let value = format!("a-{field}");
+            assert!(shown.contains(&value), "`keys show` leaves out {field}");
+        }
+    }
+}

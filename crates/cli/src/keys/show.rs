@@ -40,7 +40,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn describe(key: KeyObject) -> String {
+pub(super) fn describe(key: KeyObject) -> String {
     let rows = [
         ("id", Some(key.id)),
         ("account", Some(key.account)),

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 
 use super::Service;
 use super::read::JsonBody;
-use crate::attributes::{Attributes, IMPORT_FIELDS, ImportItem};
+use crate::attributes::{Attributes, ImportItem};
 use crate::caller::Caller;
 use crate::key::Key;
 use crate::problem::Problem;
@@ -222,8 +222,8 @@ fn wrong_field(error: serde_path_to_error::Error<serde_json::Error>) -> Problem 
         }
     }
     let first = path.split(['.', '[']).next().unwrap_or_default();
-    if !IMPORT_FIELDS.contains(&first) {
-        let known = IMPORT_FIELDS.join(", ");
+    if !ImportItem::FIELDS.contains(&first) {
+        let known = ImportItem::FIELDS.join(", ");
         return Problem::field("", format!("has an unknown field; known are {known}"));
     }
     match message.split_once(", expected ") {
