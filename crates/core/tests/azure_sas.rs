@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use keygate_core::keys::NoAnswer;
 use keygate_core::signed_url::{Covers, Order, Scope, SignError};
-use keygate_core::{Header, Policy, Provider, Reason, Request, Target, UnixMillis, Verdict};
+use keygate_core::{Header, Policy, Provider, Reason, Request, UnixMillis, Verdict};
 use keygate_testkit::judge::get;
 use serde_json::{Value, json};
 
@@ -79,20 +79,8 @@ fn with_links<T>(policy: &Policy, f: impl FnOnce(&dyn keygate_core::signed_url::
 
 fn signed(target: &str, change: impl FnOnce(&mut Order<'_>)) -> Result<String, SignError> {
     let mut order = Order {
-        origin: "",
-        target: Target::parse(target.as_bytes()).unwrap(),
-        method: "GET",
-        now: UnixMillis::from_secs(NOW),
-        not_before: None,
         expires: Some(UnixMillis::from_secs(END)),
-        scope: Scope::Path,
-        addresses: &[],
-        headers: &[],
-        cookies: &[],
-        account: None,
-        once: None,
-        options: &[],
-        private_key: None,
+        ..keygate_testkit::judge::order(target, UnixMillis::from_secs(NOW))
     };
     change(&mut order);
     with_links(&policy(&json!({})), |it| it.sign(&order)).map(|it| it.url)

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use keygate_core::keys::NothingKnown;
 use keygate_core::signed_url::{Covers, Format, Order, PrivateKey, Scheme, Scope, Signed};
-use keygate_core::{Header, Policy, Provider, Reason, Target, UnixMillis, Verdict};
+use keygate_core::{Header, Policy, Provider, Reason, UnixMillis, Verdict};
 use keygate_testkit::judge::{facts, get, policy};
 use serde_json::{Value, json};
 
@@ -97,19 +97,9 @@ fn format(policy: &Policy) -> &dyn Format {
 fn order<'a>(target: &'a str, key: &'a PrivateKey) -> Order<'a> {
     Order {
         origin: "https://example.com",
-        target: Target::parse(target.as_bytes()).unwrap(),
-        method: "GET",
-        now: UnixMillis::from_secs(NOW),
-        not_before: None,
         expires: Some(UnixMillis::from_secs(END)),
-        scope: Scope::Path,
-        addresses: &[],
-        headers: &[],
-        cookies: &[],
-        account: None,
-        once: None,
-        options: &[],
         private_key: Some(key),
+        ..keygate_testkit::judge::order(target, UnixMillis::from_secs(NOW))
     }
 }
 

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE;
 use hmac::{Hmac, KeyInit, Mac};
 use keygate_core::keys::NothingKnown;
 use keygate_core::signed_url::{Covers, Order, Scope, SignedUrl};
-use keygate_core::{Header, Policy, Provider, Reason, Request, Target, UnixMillis, Verdict};
+use keygate_core::{Header, Policy, Provider, Reason, Request, UnixMillis, Verdict};
 use keygate_testkit::judge::{after, facts, get};
 use serde_json::{Value, json};
 

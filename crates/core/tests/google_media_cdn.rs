@@ -10,7 +10,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use keygate_core::keys::NothingKnown;
 use keygate_core::signed_url::{Covers, Order, PrivateKey, Scope, SignedUrl};
-use keygate_core::{Header, Policy, Provider, Reason, Request, Target, UnixMillis, Verdict};
+use keygate_core::{Header, Policy, Provider, Reason, Request, UnixMillis, Verdict};
 use keygate_testkit::judge::{after, facts, get};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -367,18 +367,7 @@ fn every_carrier_is_found_stripped_and_alone() {
 fn order(target: &str) -> Order<'_> {
     Order {
         origin: "https://example.com",
-        target: Target::parse(target.as_bytes()).unwrap(),
-        method: "GET",
-        now: UnixMillis::from_secs(NOW),
-        not_before: None,
         expires: Some(UnixMillis::from_secs(END)),
-        scope: Scope::Path,
-        addresses: &[],
-        headers: &[],
-        cookies: &[],
-        account: None,
-        once: None,
-        options: &[],
-        private_key: None,
+        ..keygate_testkit::judge::order(target, UnixMillis::from_secs(NOW))
     }
 }

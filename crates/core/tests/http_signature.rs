@@ -7,8 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use keygate_core::keys::NothingKnown;
-use keygate_core::signed_url::{Format, Order, PrivateKey, Scope};
-use keygate_core::{Header, Policy, Provider, Reason, Request, Target, UnixMillis, Verdict};
+use keygate_core::signed_url::{Format, Order, PrivateKey};
+use keygate_core::{Header, Policy, Provider, Reason, Request, UnixMillis, Verdict};
 use keygate_testkit::judge::{after, facts, policy};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -116,19 +116,9 @@ fn format(policy: &Policy) -> &dyn Format {
 fn order<'a>(method: &'a str, headers: &'a [(&'a str, &'a str)]) -> Order<'a> {
     Order {
         origin: "https://example.com",
-        target: Target::parse(b"/a~?b=1").unwrap(),
         method,
-        now: UnixMillis::from_secs(NOW),
-        not_before: None,
-        expires: None,
-        scope: Scope::Path,
-        addresses: &[],
         headers,
-        cookies: &[],
-        account: None,
-        once: None,
-        options: &[],
-        private_key: None,
+        ..keygate_testkit::judge::order("/a~?b=1", UnixMillis::from_secs(NOW))
     }
 }
 

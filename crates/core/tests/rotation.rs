@@ -1,8 +1,8 @@
 //! A secret is replaced while links of the old one are in use, over edges and signers that
 //! learn of it at different times: no valid link is refused.
 
-use keygate_core::signed_url::{Order, Scope};
-use keygate_core::{Policy, Provider, Reason, Target, UnixMillis};
+use keygate_core::signed_url::Order;
+use keygate_core::{Policy, Provider, Reason, UnixMillis};
 use keygate_testkit::judge::{get, judge, policy_with_ring};
 use serde_json::{Value, json};
 
@@ -29,19 +29,8 @@ fn policy(format: &Value, ring: Ring<'_>) -> Policy {
 fn signed(policy: &Policy, now: u64, lifetime: u64) -> String {
     let order = Order {
         origin: "https://example.com",
-        target: Target::parse(b"/a").unwrap(),
-        method: "GET",
-        now: UnixMillis::from_secs(now),
-        not_before: None,
         expires: Some(UnixMillis::from_secs(now + lifetime)),
-        scope: Scope::Path,
-        addresses: &[],
-        headers: &[],
-        cookies: &[],
-        account: None,
-        once: None,
-        private_key: None,
-        options: &[],
+        ..keygate_testkit::judge::order("/a", UnixMillis::from_secs(now))
     };
     let Provider::SignedUrl(links) = policy.rules.all()[0].require.providers()[0] else {
         panic!("the rule requires a link");

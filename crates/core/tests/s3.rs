@@ -3,8 +3,8 @@
 mod tools;
 
 use hmac::Mac as _;
-use keygate_core::signed_url::{Order, Scope, SignError, Signed};
-use keygate_core::{Header, Policy, Provider, Reason, Request, Target, UnixMillis};
+use keygate_core::signed_url::{Order, SignError, Signed};
+use keygate_core::{Header, Policy, Provider, Reason, Request, UnixMillis};
 use keygate_testkit::judge::{get, judge};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -55,19 +55,8 @@ fn signed(url: &str, change: impl FnOnce(&mut Order<'_>)) -> Result<Signed, Sign
     let (origin, target) = url.split_at(url.find(HOST).map_or(0, |at| at + HOST.len()));
     let mut order = Order {
         origin,
-        target: Target::parse(target.as_bytes()).unwrap(),
-        method: "GET",
-        now: UnixMillis::from_secs(NOW),
-        not_before: None,
         expires: Some(UnixMillis::from_secs(NOW + 86400)),
-        scope: Scope::Path,
-        addresses: &[],
-        headers: &[],
-        cookies: &[],
-        account: None,
-        once: None,
-        options: &[],
-        private_key: None,
+        ..keygate_testkit::judge::order(target, UnixMillis::from_secs(NOW))
     };
     change(&mut order);
     let policy = policy(&json!({ "methods": ["GET", "HEAD", "PUT"] }));

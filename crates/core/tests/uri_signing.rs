@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use keygate_core::keys::NothingKnown;
 use keygate_core::signed_url::{Format, Order, PrivateKey, Scope};
-use keygate_core::{Header, Policy, Provider, Reason, Target, UnixMillis, Verdict};
+use keygate_core::{Header, Policy, Provider, Reason, UnixMillis, Verdict};
 use keygate_testkit::judge::{facts, get, policy};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -113,19 +113,9 @@ fn format(policy: &Policy) -> &dyn Format {
 fn order<'a>(target: &'a str, key: Option<&'a PrivateKey>) -> Order<'a> {
     Order {
         origin: "https://example.com",
-        target: Target::parse(target.as_bytes()).unwrap(),
-        method: "GET",
-        now: UnixMillis::from_secs(NOW),
-        not_before: None,
         expires: Some(UnixMillis::from_secs(END)),
-        scope: Scope::Path,
-        addresses: &[],
-        headers: &[],
-        cookies: &[],
-        account: None,
-        once: None,
-        options: &[],
         private_key: key,
+        ..keygate_testkit::judge::order(target, UnixMillis::from_secs(NOW))
     }
 }
 

@@ -35,19 +35,8 @@ fn a_wrong_configuration_names_the_field() {
 fn order<'a>(target: &'a str) -> Order<'a> {
     Order {
         origin: "https://example.com",
-        target: Target::parse(target.as_bytes()).unwrap(),
-        method: "GET",
-        now: UnixMillis::from_secs(NOW),
-        not_before: None,
         expires: Some(UnixMillis::from_secs(EXP)),
-        scope: Scope::Path,
-        addresses: &[],
-        headers: &[],
-        cookies: &[],
-        account: None,
-        once: None,
-        options: &[],
-        private_key: None,
+        ..keygate_testkit::judge::order(target, UnixMillis::from_secs(NOW))
     }
 }
 

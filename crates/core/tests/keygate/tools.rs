@@ -20,19 +20,8 @@ fn format(policy: &Policy) -> &dyn Format {
 fn order(target: &str) -> Order<'_> {
     Order {
         origin: "https://example.com",
-        target: Target::parse(target.as_bytes()).unwrap(),
-        method: "GET",
-        now: UnixMillis::from_secs(NOW),
-        not_before: None,
         expires: Some(UnixMillis::from_secs(END)),
-        scope: Scope::Path,
-        addresses: &[],
-        headers: &[],
-        cookies: &[],
-        account: None,
-        once: None,
-        private_key: None,
-        options: &[],
+        ..keygate_testkit::judge::order(target, UnixMillis::from_secs(NOW))
     }
 }
 
