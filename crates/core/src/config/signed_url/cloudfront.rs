@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::parts::UrlScheme;
 use super::{MAX_LIFETIME, MAX_SKEW};
 use crate::config::read::{Elsewhere, object};
 use crate::config::{Compiler, member};
@@ -37,7 +38,7 @@ pub(in crate::config) struct Written {
     from: Option<Vec<WrittenCarrier>>,
     /// The scheme of the URLs that are signed. Default: https.
     #[serde(default)]
-    scheme: WrittenScheme,
+    scheme: UrlScheme,
     /// How far ahead a link may end, such as 7d.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     max_lifetime: String,
@@ -85,23 +86,6 @@ enum WrittenCarrier {
     Cookies,
 }
 
-/// The scheme of a URL.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-enum WrittenScheme {
-    /// With TLS.
-    #[default]
-    #[serde(rename = "https")]
-    Https,
-    /// Without.
-    #[serde(rename = "http")]
-    Http,
-}
-
 impl Compiler<'_> {
     pub(super) fn cloudfront(&mut self, path: &str, written: &Written) -> Option<CloudFront> {
         let at = |field: &str| member(path, field);
@@ -122,22 +106,12 @@ impl Compiler<'_> {
             }
             (Hash::Sha1, true) | (Hash::Sha256, false) => {}
         }
-        let mut carriers = Vec::new();
         let default = [WrittenCarrier::Query, WrittenCarrier::Cookies];
         let from = written.from.as_deref().unwrap_or(&default);
-        if from.is_empty() {
-            self.wrong_in(path, "from", "must not be empty");
-        }
-        for (index, carrier) in from.iter().enumerate() {
-            let carrier = match carrier {
-                WrittenCarrier::Query => Carrier::Query,
-                WrittenCarrier::Cookies => Carrier::Cookies,
-            };
-            if carriers.contains(&carrier) {
-                self.wrong(&at(&format!("from[{index}]")), "stands twice");
-            }
-            carriers.push(carrier);
-        }
+        let carriers = self.each_once(path, from, |carrier| match carrier {
+            WrittenCarrier::Query => Carrier::Query,
+            WrittenCarrier::Cookies => Carrier::Cookies,
+        });
         let max_lifetime = self.span(&at("max_lifetime"), &written.max_lifetime);
         self.at_most(&at("max_lifetime"), max_lifetime, MAX_LIFETIME);
         let skew = self.span_or(&at("skew"), &written.skew, Millis(0), MAX_SKEW);
@@ -145,10 +119,7 @@ impl Compiler<'_> {
             ring: ring?,
             hash,
             carriers,
-            scheme: match written.scheme {
-                WrittenScheme::Https => "https".to_owned(),
-                WrittenScheme::Http => "http".to_owned(),
-            },
+            scheme: written.scheme.name(),
             max_lifetime: max_lifetime?,
             skew,
             allow_any_resource: written.allow_any_resource,

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW, Place};
+use super::Place;
 use crate::config::read::{Elsewhere, object};
 use crate::config::{Compiler, item, member};
 use crate::signed_url::carrier::Carrier;
@@ -83,9 +83,7 @@ impl Compiler<'_> {
                 .map(Keys::EdDsa),
         };
         let carriers = self.places(path, &written.from, Carrier::Query("kg".to_owned()));
-        let max_lifetime = self.span(&at("max_lifetime"), &written.max_lifetime);
-        self.at_most(&at("max_lifetime"), max_lifetime, MAX_LIFETIME);
-        let skew = self.span_or(&at("skew"), &written.skew, DEFAULT_SKEW, MAX_SKEW);
+        let lifetime = self.lifetime(path, Some(&written.max_lifetime), &written.skew);
         let query_ignore = self.parameter_names(&at("query_ignore"), &written.query_ignore);
         let query_allow = written
             .query_allow
@@ -94,8 +92,8 @@ impl Compiler<'_> {
         Some(Keygate {
             keys: keys?,
             carriers,
-            max_lifetime: max_lifetime?,
-            skew,
+            max_lifetime: lifetime.max_lifetime,
+            skew: lifetime.skew,
             query_ignore,
             query_allow,
         })

@@ -1,13 +1,64 @@
 //! What the written forms of several formats have in common.
 
+use serde::Deserialize;
+
 use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
-use crate::config::{Compiler, member};
+use crate::config::{Compiler, item, member};
 use crate::secret::KeyRing;
 use crate::secret::Secret;
 use crate::signed_url::parts::hmac_key::{HmacHash, HmacKey};
 use crate::signed_url::parts::lifetime::Lifetime;
 
+/// The scheme of the URLs that are signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+pub(super) enum UrlScheme {
+    /// With TLS.
+    #[default]
+    #[serde(rename = "https")]
+    Https,
+    /// Without.
+    #[serde(rename = "http")]
+    Http,
+}
+
+impl UrlScheme {
+    /// As it is written in a URL.
+    pub(super) fn name(self) -> String {
+        match self {
+            Self::Https => "https".to_owned(),
+            Self::Http => "http".to_owned(),
+        }
+    }
+}
+
 impl Compiler<'_> {
+    /// The places in which a token may stand, of a format that has names for them: at least
+    /// one, each once.
+    pub(super) fn each_once<W, C: PartialEq>(
+        &mut self,
+        path: &str,
+        from: &[W],
+        carrier: impl Fn(&W) -> C,
+    ) -> Vec<C> {
+        if from.is_empty() {
+            self.wrong_in(path, "from", "must not be empty");
+        }
+        let mut carriers = Vec::new();
+        for (index, place) in from.iter().enumerate() {
+            let carrier = carrier(place);
+            if carriers.contains(&carrier) {
+                self.wrong(&item(&member(path, "from"), index), "stands twice");
+            }
+            carriers.push(carrier);
+        }
+        carriers
+    }
+
     /// How far ahead the links of a provider may end; that must be given.
     pub(super) fn lifetime(
         &mut self,

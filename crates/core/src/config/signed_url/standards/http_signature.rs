@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::config::read::{Elsewhere, object};
+use crate::config::signed_url::parts::UrlScheme;
 use crate::config::signed_url::{DEFAULT_SKEW, MAX_SKEW};
 use crate::config::{Compiler, member};
 use crate::signed_url::crypto::public_key::KeyKind;
@@ -48,7 +49,7 @@ pub(in crate::config) struct Written {
     tag: Option<String>,
     /// The scheme of the requests that are signed. Default: https.
     #[serde(default)]
-    scheme: WrittenScheme,
+    scheme: UrlScheme,
     /// How long after `created` a signature counts, such as 5m.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     max_age: String,
@@ -77,23 +78,6 @@ enum Algorithm {
     /// Ed25519.
     #[serde(rename = "ed25519")]
     Ed25519,
-}
-
-/// The scheme of a request.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-enum WrittenScheme {
-    /// With TLS.
-    #[default]
-    #[serde(rename = "https")]
-    Https,
-    /// Without.
-    #[serde(rename = "http")]
-    Http,
 }
 
 impl Compiler<'_> {
@@ -152,10 +136,7 @@ impl Compiler<'_> {
             components,
             content_digest: written.content_digest,
             tag: written.tag.clone(),
-            scheme: match written.scheme {
-                WrittenScheme::Https => "https".to_owned(),
-                WrittenScheme::Http => "http".to_owned(),
-            },
+            scheme: written.scheme.name(),
             max_age: max_age?,
             skew,
         })

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::config::read::{Elsewhere, object};
-use crate::config::signed_url::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
+use crate::config::signed_url::parts::UrlScheme;
 use crate::config::{Compiler, member};
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::crypto::public_key::KeyKind;
@@ -40,7 +40,7 @@ pub(in crate::config) struct Written {
     name: String,
     /// The scheme of the URIs that are signed. Default: https.
     #[serde(default)]
-    scheme: WrittenScheme,
+    scheme: UrlScheme,
     /// Whose tokens count (iss). Default: those that name nobody.
     #[serde(default)]
     issuers: Vec<String>,
@@ -117,23 +117,6 @@ enum WrittenCarrier {
     PathParameter,
 }
 
-/// The scheme of a URI.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-enum WrittenScheme {
-    /// With TLS.
-    #[default]
-    #[serde(rename = "https")]
-    Https,
-    /// Without.
-    #[serde(rename = "http")]
-    Http,
-}
-
 impl Compiler<'_> {
     pub(in crate::config::signed_url) fn uri_signing(
         &mut self,
@@ -154,40 +137,25 @@ impl Compiler<'_> {
         let name = &written.name;
         self.parameter(&at("name"), name);
         let from = written.from.as_deref().unwrap_or(&[WrittenCarrier::Query]);
-        if from.is_empty() {
-            self.wrong_in(path, "from", "must not be empty");
-        }
-        let mut carriers = Vec::new();
-        for (index, carrier) in from.iter().enumerate() {
-            let carrier = match carrier {
-                WrittenCarrier::Query => Carrier::Query(name.clone()),
-                WrittenCarrier::Cookie => Carrier::Cookie(name.clone()),
-                WrittenCarrier::Path => Carrier::Path(name.clone()),
-                WrittenCarrier::PathParameter => Carrier::PathParameter(name.clone()),
-            };
-            if carriers.contains(&carrier) {
-                self.wrong(&at(&format!("from[{index}]")), "stands twice");
-            }
-            carriers.push(carrier);
-        }
+        let carriers = self.each_once(path, from, |carrier| match carrier {
+            WrittenCarrier::Query => Carrier::Query(name.clone()),
+            WrittenCarrier::Cookie => Carrier::Cookie(name.clone()),
+            WrittenCarrier::Path => Carrier::Path(name.clone()),
+            WrittenCarrier::PathParameter => Carrier::PathParameter(name.clone()),
+        });
         if written.ignore_claims.iter().any(|it| it == "cdnicrit") {
             let message = "must not name cdnicrit, which says what must not be ignored";
             self.wrong_in(path, "ignore_claims", message);
         }
-        let max_lifetime = self.span(&at("max_lifetime"), &written.max_lifetime);
-        self.at_most(&at("max_lifetime"), max_lifetime, MAX_LIFETIME);
-        let skew = self.span_or(&at("skew"), &written.skew, DEFAULT_SKEW, MAX_SKEW);
+        let lifetime = self.lifetime(path, Some(&written.max_lifetime), &written.skew);
         Some(UriSigning {
             keys: keys?,
             carriers,
-            scheme: match written.scheme {
-                WrittenScheme::Https => "https".to_owned(),
-                WrittenScheme::Http => "http".to_owned(),
-            },
+            scheme: written.scheme.name(),
             issuers: written.issuers.clone(),
             audience: written.audience.clone(),
-            max_lifetime: max_lifetime?,
-            skew,
+            max_lifetime: lifetime.max_lifetime,
+            skew: lifetime.skew,
             ignores: Ignores {
                 missing_uri: written.allow_any_uri,
                 jti: written.ignore_jti,

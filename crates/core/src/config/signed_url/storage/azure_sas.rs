@@ -3,7 +3,6 @@
 use serde::Deserialize;
 
 use crate::config::read::{Elsewhere, object};
-use crate::config::signed_url::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
 use crate::config::{Compiler, member};
 use crate::signed_url::storage::azure_sas::AzureSas;
 
@@ -47,7 +46,7 @@ impl Compiler<'_> {
         path: &str,
         written: &Written,
     ) -> Option<AzureSas> {
-        let at = |field: &str| member(path, field);
+        let _at = |field: &str| member(path, field);
         let ring = self.mac_ring(path, &written.secrets);
         let fits = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit();
         if written.account.is_empty() || !written.account.bytes().all(fits) {
@@ -59,15 +58,13 @@ impl Compiler<'_> {
         {
             self.wrong_in(path, "container", "must be the name of a container");
         }
-        let max_lifetime = self.span(&at("max_lifetime"), &written.max_lifetime);
-        self.at_most(&at("max_lifetime"), max_lifetime, MAX_LIFETIME);
-        let skew = self.span_or(&at("skew"), &written.skew, DEFAULT_SKEW, MAX_SKEW);
+        let lifetime = self.lifetime(path, Some(&written.max_lifetime), &written.skew);
         Some(AzureSas {
             ring: ring?,
             account: written.account.clone(),
             container: written.container.clone(),
-            max_lifetime: max_lifetime?,
-            skew,
+            max_lifetime: lifetime.max_lifetime,
+            skew: lifetime.skew,
         })
     }
 }
