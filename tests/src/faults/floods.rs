@@ -42,7 +42,7 @@ pub fn all(form: &Form, scene: &Arc<Scene>) -> Vec<Row> {
         flood(
             form,
             scene,
-            "flood of keys that the ring made and nobody issued",
+            "flood of keys that the ring made but that were never issued",
             "a cold key may be 503 while it lasts; a warm key never",
             None,
             |it| it.forge.unknown(),
