@@ -4,16 +4,15 @@ use p256::AffinePoint;
 use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
 use p256::ecdsa::{Signature, VerifyingKey};
 use p256::elliptic_curve::point::AffineCoordinates as _;
+use spki::ObjectIdentifier;
 
-use super::der::Der;
+/// `id-ecPublicKey` (RFC 5480 section 2.1.1).
+pub(crate) const EC_PUBLIC_KEY: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+/// The curve `secp256r1` (RFC 5480 section 2.1.1.1).
+pub(crate) const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 
-/// `id-ecPublicKey` with the curve `secp256r1` (RFC 5480 section 2.1.1).
-pub(crate) const EC_P256: &[u8] = &[
-    0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d,
-    0x03, 0x01, 0x07,
-];
-
-/// A key from its point with both coordinates (SEC 1 section 2.3.4), as all tools write it.
+/// Reads a key from its point with both coordinates (SEC 1 section 2.3.4), as all tools write it.
 pub(crate) fn key(point: &[u8]) -> Option<VerifyingKey> {
     // Square roots, for the form with one coordinate, would be a hundredth of the filter.
     let (x, y) = point.strip_prefix(&[4])?.split_at_checked(32)?;
@@ -22,40 +21,19 @@ pub(crate) fn key(point: &[u8]) -> Option<VerifyingKey> {
     VerifyingKey::from_affine(point).ok()
 }
 
-/// Whether bytes are a signature r ‖ s with both numbers in their range.
-pub(crate) fn fits(signature: &[u8]) -> bool {
-    Signature::from_slice(signature).is_ok()
+/// Reads r ‖ s, 32 bytes each (RFC 7518 section 3.4), with both numbers in their range.
+pub(crate) fn from_bytes(signature: &[u8]) -> Option<Signature> {
+    Signature::from_slice(signature).ok()
 }
 
-/// Whether the key signed this hash; the signature is r ‖ s, 32 bytes each (RFC 7518
-/// section 3.4).
-pub(crate) fn is_signed(key: &VerifyingKey, hash: &[u8], signature: &[u8]) -> bool {
-    Signature::from_slice(signature)
-        .is_ok_and(|signature| key.verify_prehash(hash, &signature).is_ok())
+/// Reads an `Ecdsa-Sig-Value` in DER (RFC 3279 section 2.2.3), with both numbers in their range.
+pub(crate) fn from_der(signature: &[u8]) -> Option<Signature> {
+    Signature::from_der(signature).ok()
 }
 
-/// r ‖ s of an `Ecdsa-Sig-Value` in DER (RFC 3279 section 2.2.3).
-pub(crate) fn from_der(signature: &[u8]) -> Option<[u8; 64]> {
-    let mut outer = Der::new(signature);
-    let mut both = outer.sequence()?;
-    let (r, s) = (both.unsigned()?, both.unsigned()?);
-    both.end()?;
-    outer.end()?;
-    let mut plain = [0; 64];
-    let (left, right) = plain.split_at_mut(32);
-    for (half, number) in [(left, r), (right, s)] {
-        let zeros = half.len().checked_sub(number.len())?;
-        half.get_mut(zeros..)?.copy_from_slice(number);
-    }
-    Some(plain)
-}
-
-/// The same the other way.
-#[cfg(feature = "tools")]
-pub(crate) fn to_der(signature: &[u8]) -> Vec<u8> {
-    use super::der::{SEQUENCE, element, unsigned};
-    let (r, s) = signature.split_at_checked(32).unwrap_or_default();
-    element(SEQUENCE, &[&unsigned(r), &unsigned(s)])
+/// Whether the key signed this hash.
+pub(crate) fn is_signed(key: &VerifyingKey, hash: &[u8], signature: Option<Signature>) -> bool {
+    signature.is_some_and(|signature| key.verify_prehash(hash, &signature).is_ok())
 }
 
 #[cfg(test)]

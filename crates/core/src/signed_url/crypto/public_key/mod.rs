@@ -1,9 +1,7 @@
 //! Signatures that the edge can check and not make, and what was checked already.
 
 mod check;
-pub(crate) mod der;
 pub(crate) mod ecdsa;
-mod modulus;
 pub(crate) mod rsa;
 mod seen;
 #[cfg(test)]
@@ -16,6 +14,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ed25519_dalek::{Signature, VerifyingKey};
 use sha2::{Digest, Sha256};
+use spki::der::Decode as _;
+use spki::{ObjectIdentifier, SubjectPublicKeyInfoRef};
+use zeroize::Zeroizing;
 
 pub(crate) use check::{Claim, first_true};
 pub use seen::Seen;
@@ -168,10 +169,7 @@ impl Scheme {
 impl Key {
     fn parse(text: &str) -> Result<Self, PublicKeyError> {
         if let Some(der) = pem(text, "PUBLIC KEY") {
-            return match der.strip_prefix(ED25519_SPKI) {
-                Some(bytes) => Self::ed25519(bytes),
-                None => Self::from_spki(&der),
-            };
+            return Self::from_spki(&der);
         }
         if let Some(der) = pem(text, "RSA PUBLIC KEY") {
             return rsa::RsaKey::from_pkcs1(&der).map(|it| Self::Rsa(Box::new(it)));
@@ -190,23 +188,22 @@ impl Key {
             .ok_or(PublicKeyError::Form)
     }
 
-    /// `SubjectPublicKeyInfo` of RFC 5280 section 4.1.
+    /// Reads `SubjectPublicKeyInfo` of RFC 5280 section 4.1.
     fn from_spki(der: &[u8]) -> Result<Self, PublicKeyError> {
-        let read = || {
-            let mut outer = der::Der::new(der);
-            let mut info = outer.sequence()?;
-            let parts = (info.take(der::SEQUENCE)?, info.bits()?);
-            info.end()?;
-            outer.end()?;
-            Some(parts)
-        };
-        match read().ok_or(PublicKeyError::Form)? {
-            (rsa::RSA_ENCRYPTION, key) => {
-                rsa::RsaKey::from_pkcs1(key).map(|it| Self::Rsa(Box::new(it)))
+        let info = SubjectPublicKeyInfoRef::from_der(der).map_err(|_| PublicKeyError::Form)?;
+        let key = info.subject_public_key.as_bytes();
+        let key = key.ok_or(PublicKeyError::Form)?;
+        let algorithm = info.algorithm;
+        match algorithm.oid {
+            ED25519 if algorithm.parameters.is_none() => Self::ed25519(key),
+            _ if algorithm == ::rsa::pkcs1::ALGORITHM_ID => {
+                rsa::RsaKey::from_pkcs1(key).map(|key| Self::Rsa(Box::new(key)))
             }
-            (ecdsa::EC_P256, point) => ecdsa::key(point)
-                .map(|it| Self::P256(Box::new(it)))
-                .ok_or(PublicKeyError::Form),
+            ecdsa::EC_PUBLIC_KEY if algorithm.parameters_oid() == Ok(ecdsa::P256) => {
+                ecdsa::key(key)
+                    .map(|key| Self::P256(Box::new(key)))
+                    .ok_or(PublicKeyError::Form)
+            }
             _ => Err(PublicKeyError::Form),
         }
     }
@@ -230,9 +227,9 @@ impl Key {
         match (self, scheme) {
             (Self::Ed25519(_), Scheme::Ed25519) => signature.len() == Signature::BYTE_SIZE,
             (Self::Rsa(key), Scheme::RsaSha1 | Scheme::RsaSha256) => key.fits(signature),
-            (Self::P256(_), Scheme::Es256) => ecdsa::fits(signature),
+            (Self::P256(_), Scheme::Es256) => ecdsa::from_bytes(signature).is_some(),
             (Self::P256(_), Scheme::EcdsaSha1 | Scheme::EcdsaSha256) => {
-                ecdsa::from_der(signature).is_some_and(|it| ecdsa::fits(&it))
+                ecdsa::from_der(signature).is_some()
             }
             _ => false,
         }
@@ -242,20 +239,19 @@ impl Key {
         match (self, scheme) {
             (Self::Ed25519(key), Scheme::Ed25519) => Signature::from_slice(signature)
                 .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok()),
-            (Self::Rsa(key), Scheme::RsaSha1) => key.is_signed(rsa::Hash::Sha1, message, signature),
-            (Self::Rsa(key), Scheme::RsaSha256) => {
-                key.is_signed(rsa::Hash::Sha256, message, signature)
-            }
+            (Self::Rsa(key), Scheme::RsaSha1) => key.is_sha1_signed(message, signature),
+            (Self::Rsa(key), Scheme::RsaSha256) => key.is_sha256_signed(message, signature),
             (Self::P256(key), Scheme::Es256) => {
+                let signature = ecdsa::from_bytes(signature);
                 ecdsa::is_signed(key, &Sha256::digest(message), signature)
             }
-            (Self::P256(key), Scheme::EcdsaSha1 | Scheme::EcdsaSha256) => {
-                let hash = match scheme {
-                    Scheme::EcdsaSha1 => rsa::Hash::Sha1,
-                    _ => rsa::Hash::Sha256,
-                };
-                ecdsa::from_der(signature)
-                    .is_some_and(|it| ecdsa::is_signed(key, &hash.of(message), &it))
+            (Self::P256(key), Scheme::EcdsaSha1) => {
+                let signature = ecdsa::from_der(signature);
+                ecdsa::is_signed(key, &sha1::Sha1::digest(message), signature)
+            }
+            (Self::P256(key), Scheme::EcdsaSha256) => {
+                let signature = ecdsa::from_der(signature);
+                ecdsa::is_signed(key, &Sha256::digest(message), signature)
             }
             _ => false,
         }
@@ -268,20 +264,19 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-/// The algorithm identifier of RFC 8410 section 4, in DER, before the 32 bytes.
-const ED25519_SPKI: &[u8] = &[
-    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
-];
+/// `id-Ed25519` of RFC 8410 section 3.
+pub(super) const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
-/// The bytes between the lines of PEM (RFC 7468) with this label.
-fn pem(text: &str, label: &str) -> Option<Vec<u8>> {
+/// Returns the bytes between the lines of PEM (RFC 7468) with this label.
+///
+/// The crate `pem-rfc7468` was considered: it refuses a key on one line, as environments carry it.
+pub(super) fn pem(text: &str, label: &str) -> Option<Vec<u8>> {
     let inner = text.trim().strip_prefix("-----BEGIN ")?;
     let inner = inner.strip_prefix(label)?.strip_prefix("-----")?;
     let inner = inner.strip_suffix("-----")?.strip_suffix(label)?;
     let inner = inner.strip_suffix("-----END ")?;
-    let inner: String = inner
-        .chars()
-        .filter(|it| !it.is_ascii_whitespace())
-        .collect();
-    STANDARD.decode(inner).ok()
+    let inner = inner.chars().filter(|char| !char.is_ascii_whitespace());
+    // It may be a private key.
+    let inner = Zeroizing::new(inner.collect::<String>());
+    STANDARD.decode(inner.as_bytes()).ok()
 }

@@ -31,7 +31,36 @@ fn an_ed25519_key_is_read_in_each_form() {
 }
 
 mod rsa_and_p256 {
+    use ::rsa::pkcs1::UintRef;
+    #[cfg(feature = "tools")]
+    use ::rsa::{BoxedUint, hazmat::rsa_decrypt, pkcs1::RsaPrivateKeyRef};
+    use spki::der::Encode as _;
+
     use super::*;
+
+    /// For an operation without blinding: it is never asked.
+    #[cfg(feature = "tools")]
+    struct NoRandomness;
+
+    #[cfg(feature = "tools")]
+    impl ::rsa::rand_core::TryRng for NoRandomness {
+        type Error = std::convert::Infallible;
+
+        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+            Ok(0)
+        }
+
+        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+            Ok(0)
+        }
+
+        fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Self::Error> {
+            Ok(())
+        }
+    }
+
+    #[cfg(feature = "tools")]
+    impl ::rsa::rand_core::TryCryptoRng for NoRandomness {}
 
     const RSA: &str = include_str!("../../../../tests/keys/rsa2048.pub");
     const RSA_PKCS1: &str = include_str!("../../../../tests/keys/rsa2048-pkcs1.pub");
@@ -113,7 +142,11 @@ mod rsa_and_p256 {
         let of = |first: u8, size: usize, last: u8, exponent: &[u8]| {
             let mut modulus = vec![first; size];
             modulus[size - 1] = last;
-            rsa::RsaKey::new(&modulus, exponent).err()
+            let key = ::rsa::pkcs1::RsaPublicKeyRef {
+                modulus: UintRef::new(&modulus).unwrap(),
+                public_exponent: UintRef::new(exponent).unwrap(),
+            };
+            rsa::RsaKey::from_pkcs1(&key.to_der().unwrap()).err()
         };
         let good = &[1, 0, 1][..];
         assert_eq!(of(0xff, 256, 1, good), None);
@@ -123,7 +156,7 @@ mod rsa_and_p256 {
             (0xff, 255, 1, good),
             (0x01, 513, 1, good),
             (0xff, 256, 2, good),
-            (0xff, 256, 1, &[]),
+            (0xff, 256, 1, &[0]),
             (0xff, 256, 1, &[1]),
             (0xff, 256, 1, &[2]),
             (0xff, 256, 1, &[1, 0, 0]),
@@ -177,33 +210,41 @@ mod rsa_and_p256 {
     }
 
     #[test]
+    #[cfg(feature = "tools")]
     fn the_whole_encoding_is_compared() {
+        use ::rsa::traits::PublicKeyParts as _;
+        const PRIVATE: &str = include_str!("../../../../tests/keys/rsa2048-pkcs1.pem");
+        let private = super::super::pem(PRIVATE, "RSA PRIVATE KEY").unwrap();
+        let private = RsaPrivateKeyRef::from_der(&private).unwrap();
+        let private = ::rsa::PrivateKey::try_from(private).unwrap();
+        // What the private key makes of these bytes, whatever they are.
+        let open = |bytes: &[u8]| {
+            let number = BoxedUint::from_be_slice(bytes, private.n_bits_precision()).unwrap();
+            let signature = rsa_decrypt::<NoRandomness>(None, &private, &number).unwrap();
+            signature.to_be_bytes().to_vec()
+        };
         // RFC 8017 section 9.2: 00 01 ff… 00 DigestInfo, and as long as the modulus.
-        let whole = rsa::Hash::Sha256.encode(b"hello", 256).unwrap();
-        assert_eq!(whole.len(), 256);
-        assert_eq!(whole[..3], [0, 1, 0xff]);
-        assert_eq!(
-            whole[256 - 52..256 - 32],
-            [
-                0, 0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04,
-                0x02, 0x01, 0x05, 0x00, 0x04, 0x20,
-            ]
-        );
-        assert!(whole[2..256 - 52].iter().all(|it| *it == 0xff));
-        for at in 0..256 {
-            let mut near = whole.clone();
+        let info = [
+            0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02,
+            0x01, 0x05, 0x00, 0x04, 0x20,
+        ];
+        let digest = Sha256::digest(b"hello");
+        let whole = |filling: usize, after: usize| {
+            let filling = vec![0xff; filling];
+            let after = vec![0; after];
+            [&[0, 1], filling.as_slice(), &[0], &info, &digest, &after].concat()
+        };
+        let key = key(RSA);
+        let holds = |bytes: &[u8]| key.verify_as(Scheme::RsaSha256, &[b"hello"], &open(bytes));
+        assert_eq!(open(&whole(202, 0)), RSA_SHA256);
+        assert!(holds(&whole(202, 0)));
+        for at in [1, 2, 9, 100, 203, 204, 205, 222, 223, 224, 255] {
+            let mut near = whole(202, 0);
             near[at] ^= 1;
-            assert!(!rsa::is_whole(&near, &whole), "{at}");
+            assert!(!holds(&near), "{at}");
         }
-        assert!(rsa::is_whole(&[&[0, 0], whole.as_slice()].concat(), &whole));
-        assert!(!rsa::is_whole(
-            &[&[1, 0], whole.as_slice()].concat(),
-            &whole
-        ));
-        assert!(!rsa::is_whole(&whole[1..], &whole));
-        // At least eight bytes of filling.
-        assert!(rsa::Hash::Sha256.encode(b"hello", 61).is_none());
-        assert!(rsa::Hash::Sha256.encode(b"hello", 62).is_some());
+        // The forgery of Bleichenbacher: less filling, and bytes behind the digest.
+        assert!(!holds(&whole(8, 194)));
     }
 
     proptest::proptest! {
