@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build wasm test test-docker leaks faults soak harness lint mutants bench bench-growth bench-refusals bench-scale bench-guard clean need-cargo
+.PHONY: help run build wasm test test-docker leaks faults soak harness lint deny mutants bench bench-growth bench-refusals bench-scale bench-guard clean need-cargo
 
 # Where rustup puts cargo, for shells that do not know it yet.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -102,6 +102,14 @@ lint: need-cargo ## Format, clippy (also for wasm32), documentation, shell scrip
 	@if command -v php >/dev/null; then php -l signers/keygate_sign.php >/dev/null; fi
 	@if command -v node >/dev/null; then node --check signers/keygate-sign.mjs; fi
 	@if command -v python3 >/dev/null; then python3 -c 'import ast; ast.parse(open("signers/keygate_sign.py").read())'; fi
+
+deny: need-cargo ## Licences, sources, duplicate versions and advisories of every crate: deny.toml
+	@command -v cargo-deny >/dev/null || { echo "needs cargo-deny: cargo install cargo-deny --locked" >&2; exit 1; }
+	$(call say,bans$(comma) licences and sources)
+	@cargo deny --workspace check bans licenses sources
+	$(call say,advisories)
+	@if cargo deny --workspace fetch db; then cargo deny --workspace check --disable-fetch advisories; \
+	else echo 'THE ADVISORIES WERE NOT CHECKED: their database could not be downloaded. Run make deny again where github.com can be reached.' >&2; fi
 
 # Hours for all that .cargo/mutants.toml names; a minute for a small file.
 FILE ?=
