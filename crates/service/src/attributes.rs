@@ -118,6 +118,9 @@ body! {
 /// The names of the fields of `POST /v1/keys`: every attribute, and `expires_in`.
 pub const CREATE_FIELDS: &[&str] = CreateBody::FIELDS;
 
+/// The fields of [`ImportItem`] that are lists; metadata is any JSON, and all others are strings.
+pub(crate) const IMPORT_LISTS: [&str; 3] = ["scopes", "allowed_ips", "allowed_referrers"];
+
 impl CreateBody {
     /// The account that the body names.
     pub(crate) fn account(&mut self) -> &mut Option<String> {

@@ -14,8 +14,9 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::Service;
+use super::object::{Wrong, object};
 use super::read::JsonBody;
-use crate::attributes::{Attributes, ImportItem};
+use crate::attributes::{Attributes, IMPORT_LISTS, ImportItem};
 use crate::caller::Caller;
 use crate::key::Key;
 use crate::problem::Problem;
@@ -135,12 +136,7 @@ fn read(body: &HashMap<String, Box<RawValue>>) -> Result<Request<'_>, Problem> {
 }
 
 fn item(text: &RawValue) -> Result<ImportItem, Problem> {
-    // serde would also take a list, field by field.
-    if !text.get().starts_with('{') {
-        return Err(Problem::field("", "must be a JSON object"));
-    }
-    let mut json = serde_json::Deserializer::from_str(text.get());
-    serde_path_to_error::deserialize(&mut json).map_err(wrong_field)
+    object(text.get()).map_err(wrong_field)
 }
 
 /// Refuses a request in which every key looks like a digest. Imported as keys, the digests of
@@ -207,31 +203,26 @@ impl Service {
     }
 }
 
-/// Where it is wrong, if that is a name of ours, and what should stand there: what does stand
-/// there may be a key.
-fn wrong_field(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
-    let path = error.path().to_string();
-    let message = error.into_inner().to_string();
-    for (start, detail) in [
-        ("missing field `", "is required"),
-        ("duplicate field `", "is given more than once"),
-    ] {
-        let named = message.strip_prefix(start);
-        if let Some(field) = named.and_then(|it| it.split('`').next()) {
-            return Problem::field(field, detail);
+/// Names the field that is wrong, if the name is one of ours, and what it must be. What was found
+/// may be a key, so no text of serde is repeated.
+fn wrong_field(wrong: Wrong) -> Problem {
+    match wrong {
+        Wrong::NoObject => Problem::field("", "must be a JSON object"),
+        Wrong::Syntax(_) => Problem::field("", "is not JSON"),
+        Wrong::Missing(field) => Problem::field(field, "is required"),
+        Wrong::Duplicate(field) => Problem::field(field, "is given more than once"),
+        Wrong::Unknown(..) => {
+            let known = ImportItem::FIELDS.join(", ");
+            Problem::field("", format!("has an unknown field; known are {known}"))
         }
-    }
-    let first = path.split(['.', '[']).next().unwrap_or_default();
-    if !ImportItem::FIELDS.contains(&first) {
-        let known = ImportItem::FIELDS.join(", ");
-        return Problem::field("", format!("has an unknown field; known are {known}"));
-    }
-    match message.split_once(", expected ") {
-        Some((_, expected)) => {
-            let expected = expected.split(" at line ").next().unwrap_or_default();
-            Problem::field(path, format!("must be {expected}"))
+        Wrong::Value(path, _) => {
+            let is_list = IMPORT_LISTS.contains(&path.as_str());
+            let detail = match is_list {
+                true => "must be a list of strings",
+                false => "must be a string",
+            };
+            Problem::field(path, detail)
         }
-        None => Problem::field(path, "has the wrong type"),
     }
 }
 
@@ -256,4 +247,44 @@ fn differences(key: &Key, wanted: &Attributes) -> Option<String> {
         let differ = differ.join(", ");
         format!("this key exists already, with another {differ}")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_field_is_named_and_its_value_is_not_repeated() {
+        for (text, field, detail) in [
+            (r#"{"key":7001}"#, "key", "must be a string"),
+            (
+                r#"{"scopes":"7001"}"#,
+                "scopes",
+                "must be a list of strings",
+            ),
+            (
+                r#"{"allowed_ips":[7001]}"#,
+                "allowed_ips[0]",
+                "must be a string",
+            ),
+            (
+                r#"{"key":"7001","key":"7001"}"#,
+                "key",
+                "is given more than once",
+            ),
+            (r#"{"7001":1}"#, "", "has an unknown field; known are "),
+            (r#"["7001"]"#, "", "must be a JSON object"),
+        ] {
+            let item: &RawValue = serde_json::from_str(text).unwrap();
+            let Err(Problem::Field {
+                field: found,
+                detail: told,
+            }) = super::item(item)
+            else {
+                panic!("{text} is read");
+            };
+            assert_eq!(found, field, "{text}");
+            assert!(told.starts_with(detail) && !told.contains("7001"), "{told}");
+        }
+    }
 }

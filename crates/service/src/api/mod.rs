@@ -4,6 +4,7 @@ mod edge;
 mod import;
 mod jwks;
 mod keys;
+mod object;
 mod probes;
 mod read;
 mod waiting;

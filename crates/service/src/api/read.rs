@@ -11,6 +11,7 @@ use axum::http::request::Parts;
 use keygate_core::Millis;
 use serde::de::DeserializeOwned;
 
+use super::object::{Wrong, object};
 use crate::problem::Problem;
 
 /// A JSON object. No body at all reads as `{}`.
@@ -42,39 +43,19 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    // serde would also take `["alice"]` for a struct, field by field.
-    if body.trim_ascii_start().first() != Some(&b'{') {
-        return Err(Problem::Body("must be a JSON object".to_owned()));
-    }
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(wrong_field)?;
-    json.end().map_err(|error| not_json(&error))?;
-    Ok(value)
-}
-
-fn wrong_field(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
-    let path = error.path().to_string();
-    let error = error.into_inner();
-    if !error.is_data() {
-        return not_json(&error);
-    }
-    let detail = error.to_string();
-    // These two have no path: the name stands in the message alone.
-    if let Some(field) = quoted(&detail, "missing field `") {
-        return Problem::field(field, "is required");
-    }
-    if let Some(field) = quoted(&detail, "duplicate field `") {
-        return Problem::field(field, "stands twice");
-    }
-    Problem::field(path, detail)
-}
-
-fn quoted<'a>(message: &'a str, before: &str) -> Option<&'a str> {
-    message.strip_prefix(before)?.split('`').next()
-}
-
-fn not_json(error: &serde_json::Error) -> Problem {
-    Problem::Body(format!("is not JSON: {error}"))
+    let text = std::str::from_utf8(body);
+    let text = text.map_err(|error| Problem::Body(format!("is not JSON: {error}")))?;
+    object(text).map_err(|wrong| match wrong {
+        Wrong::NoObject => Problem::Body("must be a JSON object".to_owned()),
+        Wrong::Syntax(error) => Problem::Body(format!("is not JSON: {error}")),
+        Wrong::Missing(field) => Problem::field(field, "is required"),
+        Wrong::Duplicate(field) => Problem::field(field, "is given more than once"),
+        Wrong::Unknown(field, known) => {
+            let known = known.join(", ");
+            Problem::field(field, format!("is unknown here; known are {known}"))
+        }
+        Wrong::Value(path, detail) => Problem::field(path, detail),
+    })
 }
 
 /// The parameters of a query, each known and none twice.
@@ -90,7 +71,7 @@ impl Query {
                 return Err(Problem::field(name, detail));
             }
             if found.insert(name.to_string(), value.into_owned()).is_some() {
-                return Err(Problem::field(name, "stands twice"));
+                return Err(Problem::field(name, "is given more than once"));
             }
         }
         Ok(Self(found))
