@@ -1,7 +1,6 @@
 //! An input is a text: our reader takes what serde_json takes, and makes the same of it.
 
 use keygate_core::text::json::{Object, Value};
-use serde_json::value::RawValue;
 
 pub fn run(data: &[u8]) {
     let ours = Value::parse(data);
@@ -9,11 +8,7 @@ pub fn run(data: &[u8]) {
     match (ours, theirs) {
         (Some(ours), Some(theirs)) => same(ours, &theirs),
         (None, Some(theirs)) => panic!("serde_json reads {theirs}"),
-        // It refuses numbers that no f64 holds, and says so of nothing else that it passes over.
-        (Some(_), None) => {
-            let raw: Result<&RawValue, _> = serde_json::from_slice(data);
-            assert!(raw.is_ok(), "serde_json does not read it");
-        }
+        (Some(ours), None) => panic!("serde_json does not read {ours:?}"),
         (None, None) => {}
     }
     let text = String::from_utf8_lossy(data);
@@ -22,12 +17,8 @@ pub fn run(data: &[u8]) {
     assert_eq!(written, expected);
 }
 
-fn same(ours: Value<'_>, theirs: &serde_json::Value) {
-    let raw: serde_json::Value = serde_json::from_str(ours.raw).unwrap();
-    assert_eq!(raw, *theirs);
+fn same(ours: Value, theirs: &serde_json::Value) {
     assert_eq!(ours.number(), theirs.as_u64());
-    assert_eq!(ours.flag(), theirs.as_bool());
-    assert_eq!(ours.is_null(), theirs.is_null());
     match theirs {
         serde_json::Value::String(text) => assert_eq!(ours.text().as_ref(), Some(text)),
         serde_json::Value::Array(items) => {
@@ -47,7 +38,9 @@ fn same(ours: Value<'_>, theirs: &serde_json::Value) {
             }
             assert!(own.is_empty(), "more members: {own:?}");
         }
-        _ => assert!(ours.text().is_none()),
+        serde_json::Value::Null => assert_eq!(ours, Value::Null),
+        serde_json::Value::Bool(flag) => assert_eq!(ours, Value::Flag(*flag)),
+        serde_json::Value::Number(number) => assert_eq!(ours, Value::Number(number.clone())),
     }
 }
 

@@ -71,23 +71,23 @@ fn check(problem: &Problem, text: &str, is_json: bool) {
     );
 }
 
-fn has(value: json::Value<'_>, path: &str) -> bool {
+fn has(value: json::Value, path: &str) -> bool {
     let path = path.strip_prefix('.').unwrap_or(path);
     if path.is_empty() {
         return true;
     }
-    match value.raw.as_bytes().first() {
-        Some(b'{') => value.members().unwrap().into_iter().any(|(name, value)| {
+    match value {
+        json::Value::Object(members) => members.into_iter().any(|(name, value)| {
             let rest = path.strip_prefix(name.as_str());
             let goes_on = |rest: &str| rest.is_empty() || rest.starts_with(['.', '[']);
             rest.is_some_and(|rest| goes_on(rest) && has(value, rest))
         }),
-        Some(b'[') => {
+        json::Value::List(items) => {
             let Some((index, rest)) = path.strip_prefix('[').and_then(|it| it.split_once(']'))
             else {
                 return false;
             };
-            let mut items = value.list().unwrap().into_iter();
+            let mut items = items.into_iter();
             let item = index.parse().ok().and_then(|it| items.nth(it));
             item.is_some_and(|it| has(it, rest))
         }

@@ -22,7 +22,7 @@ pub(super) struct Document {
 }
 
 /// An object of one member, which holds this.
-fn only<'a>(value: Value<'a>, name: &str) -> Option<Value<'a>> {
+fn only(value: Value, name: &str) -> Option<Value> {
     let [held] = value.closed([name])?;
     held
 }

@@ -46,10 +46,10 @@ pub(super) enum Container {
 }
 
 /// A JSON object in which no name stands twice.
-struct Members<'a>(json::Members<'a>);
+struct Members(json::Members);
 
-impl<'a> Members<'a> {
-    fn read(text: &'a [u8]) -> Option<Self> {
+impl Members {
+    fn read(text: &[u8]) -> Option<Self> {
         let all = Value::parse(text)?.members()?;
         let mut names: Vec<&str> = all.iter().map(|claim| claim.0.as_str()).collect();
         names.sort_unstable();
@@ -57,7 +57,7 @@ impl<'a> Members<'a> {
         is_unique.then_some(Self(all))
     }
 
-    fn take(&mut self, name: &str) -> Option<Value<'a>> {
+    fn take(&mut self, name: &str) -> Option<Value> {
         let at = self.0.iter().position(|it| it.0 == name)?;
         Some(self.0.remove(at).1)
     }
@@ -82,9 +82,9 @@ impl<'a> Members<'a> {
         let Some(value) = self.take(name) else {
             return Ok(None);
         };
-        let texts = match value.raw.starts_with('[') {
-            true => value.texts(),
-            false => value.text().map(|it| vec![it]),
+        let texts = match value {
+            Value::List(items) => items.into_iter().map(Value::text).collect(),
+            value => value.text().map(|text| vec![text]),
         };
         texts.map(Some).ok_or(Reason::MalformedCredential)
     }

@@ -38,8 +38,8 @@ impl Header {
 }
 
 /// A text, which may also be missing or `null`.
-fn optional(value: Option<Value<'_>>) -> Option<Option<String>> {
-    match value.filter(|it| !it.is_null()) {
+fn optional(value: Option<Value>) -> Option<Option<String>> {
+    match value.filter(|value| *value != Value::Null) {
         Some(value) => value.text().map(Some),
         None => Some(None),
     }
