@@ -10,35 +10,31 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::reason::Reason;
 use crate::text::hex;
+use crate::text::names::names;
 use crate::time::UnixMillis;
 
 /// Bytes that only cryptography may read: no `Display`, no `==`, zeroed on drop.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<Vec<u8>>);
 
-/// How the text of a secret becomes its bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Encoding {
-    /// The text's own bytes.
-    #[default]
-    Utf8,
-    /// Two hexadecimal digits a byte.
-    Hex,
-    /// RFC 4648 section 4, with padding.
-    Base64,
-    /// RFC 4648 section 5, with or without padding.
-    Base64Url,
+names! {
+    /// How the text of a secret becomes its bytes.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub enum Encoding {
+        /// The text's own bytes.
+        #[default]
+        Utf8 = "utf8",
+        /// Two hexadecimal digits a byte.
+        Hex = "hex",
+        /// RFC 4648 section 4, with padding.
+        Base64 = "base64",
+        /// RFC 4648 section 5, with or without padding.
+        Base64Url = "base64url",
+    }
 }
 
 impl Encoding {

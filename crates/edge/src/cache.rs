@@ -221,7 +221,6 @@ impl KeyCache {
 }
 
 impl KeyLookup for KeyCache {
-    #[inline]
     fn find(&self, hashes: &[KeyHash], now: UnixMillis) -> Knowledge {
         if !self.is_fresh(now) {
             return Knowledge::NotAsked;
@@ -259,7 +258,6 @@ pub fn name(hashes: &[KeyHash]) -> KeyHash {
 pub struct LastKnown<'a>(pub &'a KeyCache);
 
 impl KeyLookup for LastKnown<'_> {
-    #[inline]
     fn find(&self, hashes: &[KeyHash], now: UnixMillis) -> Knowledge {
         let Self(cache) = self;
         let found = cache.find(hashes, now);

@@ -63,7 +63,6 @@ impl Edge {
     ///
     /// The client's address and the claims are asked for only if the decision needs them, or
     /// when the request pauses; never after this call has returned.
-    #[inline]
     pub fn request(
         &mut self,
         id: RequestId,

@@ -4,6 +4,8 @@
 //! name is given twice, and no message quotes a value that may be a secret. It knows no
 //! field by its name.
 
+mod choice;
+mod locate;
 mod object;
 mod quiet;
 mod syntax;
@@ -11,11 +13,10 @@ mod syntax;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::Value;
+use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
-use serde_path_to_error::Segment;
 
+pub(super) use choice::{ChoiceOnly, choice};
 pub(super) use object::{ObjectOnly, object};
 pub(super) use quiet::Quiet;
 pub(super) use syntax::check_syntax;
@@ -25,34 +26,11 @@ use crate::decision::problem::{Place, Problem};
 /// Reads JSON text that is found at `path`. Places are those in this text.
 pub(super) fn read<'de, T: Deserialize<'de>>(path: &str, text: &'de str) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_str(text);
-    let value = serde_path_to_error::deserialize(&mut json)
-        .map_err(|error| misshapen(below(path, &inner_path(text, error.path())), error.inner()))?;
+    let value = T::deserialize(&mut json)
+        .map_err(|error| misshapen(below(path, &locate::path_at(text, &error)), &error))?;
     json.end()
         .map_err(|error| misshapen(path.to_owned(), &error))?;
     Ok(value)
-}
-
-/// The path of a problem in this text.
-#[cold]
-fn inner_path(text: &str, path: &serde_path_to_error::Path) -> String {
-    let mut shown = String::new();
-    let mut value = serde_json::from_str(text).unwrap_or(Value::Null);
-    for segment in path {
-        let step = match segment {
-            Segment::Seq { index } => format!("[{index}]"),
-            Segment::Map { key } => key.clone(),
-            // A name alone holds nothing that could be wrong.
-            Segment::Enum { variant } if value.is_object() => variant.clone(),
-            Segment::Enum { .. } | Segment::Unknown => break,
-        };
-        let inner = match segment {
-            Segment::Seq { index } => value.get_mut(index),
-            _ => value.get_mut(&step),
-        };
-        value = inner.map_or(Value::Null, Value::take);
-        shown = below(&shown, &step);
-    }
-    shown
 }
 
 #[cold]
@@ -114,11 +92,11 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for UniqueMap<V> {
 
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
                 let mut members: Vec<(String, V)> = Vec::new();
-                while let Some((name, value)) = map.next_entry::<String, V>()? {
+                while let Some(name) = map.next_key::<String>()? {
                     if members.iter().any(|(taken, _)| *taken == name) {
                         return Err(de::Error::custom(format!("\"{name}\" is given twice")));
                     }
-                    members.push((name, value));
+                    members.push((name, map.next_value()?));
                 }
                 Ok(UniqueMap(members))
             }
@@ -126,6 +104,13 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for UniqueMap<V> {
 
         deserializer.deserialize_map(Members(PhantomData))
     }
+}
+
+/// Passes over a list where none belongs. serde_json then places the error at its end, and at
+/// none of its items.
+pub(super) fn skip_items<'de, A: SeqAccess<'de>>(mut items: A) -> Result<(), A::Error> {
+    while items.next_element::<IgnoredAny>()?.is_some() {}
+    Ok(())
 }
 
 /// A member that something else reads.

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::read::{Elsewhere, object};
+use super::read::{Elsewhere, choice, object};
 use super::{Compiler, written};
 use crate::http::credential::Carrier;
 use crate::identity::session::Sessions;
@@ -52,6 +52,7 @@ fn default_account_claim() -> String {
     derive(schemars::JsonSchema, serde::Serialize),
     schemars(inline)
 )]
+#[serde(remote = "Self")]
 enum TokenPlace {
     /// The header `authorization`.
     #[serde(rename = "authorization")]
@@ -63,6 +64,8 @@ enum TokenPlace {
     #[serde(rename = "cookie")]
     Cookie(String),
 }
+
+choice!(TokenPlace);
 
 impl TokenPlace {
     fn carrier(&self) -> written::Carrier {

@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 
 use super::read::{Quiet, UniqueMap, object};
 use crate::secret::Encoding;
+use crate::text::names::names;
 pub(crate) use challenge::Challenge;
 pub(crate) use rule::{Group, HeaderMatch, Mode, NeededScopes, Preflight, Requirement, Rule};
 
@@ -220,20 +221,15 @@ fn default_lease() -> String {
     "60s".to_owned()
 }
 
-/// What holds when no rule matches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-pub(super) enum Unmatched {
-    /// The request is refused.
-    #[serde(rename = "deny")]
-    Deny,
-    /// The request passes.
-    #[serde(rename = "allow")]
-    Allow,
+names! {
+    /// What holds when no rule matches.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(super) enum Unmatched {
+        /// The request is refused.
+        Deny = "deny",
+        /// The request passes.
+        Allow = "allow",
+    }
 }
 
 /// An answer; those in `reasons` have no `reasons` of their own. Without a body and a

@@ -104,7 +104,6 @@ impl Carriers {
 
     /// Adds what removes the credentials of a request that passes. `named` are the carriers
     /// that its rule names, of links and sessions: what is there is removed unread.
-    #[inline]
     pub fn strip<'a>(
         &'a self,
         named: &'a [Carrier],
@@ -168,7 +167,6 @@ pub(crate) fn by_name(provider: &Provider) -> impl Iterator<Item = Carrier> + us
 }
 
 /// Adds what removes a carrier from a request, if one of its values is a credential.
-#[inline]
 fn take<'a>(
     carrier: &'a Carrier,
     is_key: bool,

@@ -54,7 +54,6 @@ const KEY_IN_URL: [(&str, &str); 2] = [
 impl Grant {
     /// Lets a request pass: identity headers of the client go, then the credentials
     /// in `strips`, then comes what is known of the caller.
-    #[inline]
     pub fn new(
         request: &Request<'_>,
         headers: &IdentityHeaders,
@@ -134,7 +133,6 @@ fn strip_connection<'a>(
 
 /// The edits that take credentials out of the headers; all cookies go in one, since each
 /// starts from the request as it came.
-#[inline]
 fn strip_all<'a>(
     edits: &mut Vec<Edit>,
     strips: &[Strip<'a>],
@@ -174,7 +172,6 @@ fn known_name(name: &str) -> Name {
 
 /// Takes every credential out of the target, of a link and of an app key alike. What a path
 /// segment carried is out of it already.
-#[inline]
 fn strip_target(request: &Request<'_>, strips: &[Strip<'_>]) -> Option<Edit> {
     let mut cut: Option<Cow<'_, str>> = None;
     let mut names = Vec::new();

@@ -77,7 +77,6 @@ impl Rules {
     }
 
     /// Positions of the rules that are filed where this request looks, rising.
-    #[inline]
     fn candidates(&self, authority: Authority<'_>, path: &str) -> Vec<usize> {
         // Without rules for hosts there is nothing to look up under one.
         let mut key = String::new();

@@ -66,7 +66,6 @@ impl Policy {
     /// Decides one request. Pure: the same arguments give the same verdict.
     ///
     /// `headers` are all of the request, pseudo-headers among them.
-    #[inline]
     pub fn decide(&self, headers: &[Header], facts: &Facts<'_>) -> Verdict {
         let refuse = |reason| {
             let scheme = Scheme::None;
@@ -156,7 +155,6 @@ impl Policy {
     ///
     /// # Errors
     /// As [`Request::read`], and [`PathToken::find`] for the segment.
-    #[inline]
     pub fn read<'a>(
         &self,
         headers: &'a [Header],

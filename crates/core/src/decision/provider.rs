@@ -141,7 +141,6 @@ impl Provider {
     }
 
     /// Looks for this provider's credential in a request and checks it.
-    #[inline]
     pub fn check<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Finding<'a> {
         match self {
             Self::SignedUrl(links) => match links.check(request, &facts.of_link()) {
@@ -213,7 +212,6 @@ impl AppKeys {
         Ok(Hashes::Opaque(candidates))
     }
 
-    #[inline]
     fn check<'a>(
         &'a self,
         request: &Request<'a>,

@@ -40,7 +40,6 @@ impl Requirement {
     }
 
     /// Whether the request brings what is required.
-    #[inline]
     pub fn check<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Finding<'a> {
         match self {
             Self::Nothing => Finding {

@@ -132,7 +132,6 @@ impl Rule {
     }
 
     /// Decides a request that the rule is for.
-    #[inline]
     pub fn decide<'a>(
         &'a self,
         request: &Request<'a>,
@@ -292,7 +291,6 @@ impl Rule {
     }
 
     /// Whether the request brings what the rule requires.
-    #[inline]
     fn judge<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Finding<'a> {
         let mut finding = self.require.check(request, facts);
         let refused = |reason, scheme| Conclusion::Refused(Refusal { reason, scheme });

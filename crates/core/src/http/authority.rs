@@ -40,7 +40,6 @@ impl<'a> Authority<'a> {
         parsed.ok_or(NotAnAuthority)
     }
 
-    #[inline]
     fn name(text: &'a str) -> Option<Self> {
         let (name, port) = match text.split_once(':') {
             Some((name, digits)) => (name, Some(port(digits)?)),

@@ -70,7 +70,6 @@ impl std::fmt::Debug for SecretText<'_> {
 /// [`Reason::DuplicateCredential`] for a second one anywhere, also an equal one;
 /// [`Reason::MalformedCredential`] for Basic that is no base64 of `user:password`
 /// and for anything beyond [`MAX_CREDENTIAL`].
-#[inline]
 pub fn find<'a>(
     carriers: &'a [Carrier],
     request: &Request<'a>,
@@ -130,7 +129,6 @@ impl Carrier {
     }
 
     /// The raw credential texts in this carrier, in order.
-    #[inline]
     fn occurrences<'a>(&'a self, request: &Request<'a>) -> Result<Vec<&'a [u8]>, Reason> {
         let with_scheme = |scheme| {
             let values = authorizations(request);

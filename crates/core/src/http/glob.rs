@@ -102,7 +102,6 @@ impl PathGlob {
 
     /// Whether a path matches that is compared with other globs, too: it is split once for all
     /// of them. The work is linear in the number of its segments.
-    #[inline]
     pub fn matches_split(&self, path: &SplitPath<'_>) -> bool {
         let mut rest = Some(path.text.strip_prefix('/').unwrap_or(path.text));
         for (at, segment) in self.segments.iter().enumerate() {

@@ -46,7 +46,6 @@ pub(crate) fn find_token<'a>(
     find(target, name, true)
 }
 
-#[inline]
 fn find<'a>(
     target: &Target<'a>,
     name: &str,

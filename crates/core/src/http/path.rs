@@ -57,7 +57,6 @@ impl<'a> Target<'a> {
     ///
     /// # Errors
     /// As [`Target::parse`].
-    #[inline]
     pub fn parse_beside(target: &'a [u8], tokens: &[String]) -> Result<Self, AmbiguousPath> {
         // Spaces, controls and bytes from 0x7f on have no place in a request target.
         let clean = |byte: u8| byte.is_ascii_graphic() & (byte != b'#');
@@ -105,7 +104,6 @@ impl<'a> Target<'a> {
 /// Where the path of a target ends, and whether it is one that needs no second look, as
 /// nearly all are: it starts with `/`, no segment of it is empty or starts with a dot, and
 /// nothing in it is encoded or a parameter.
-#[inline]
 fn first_look(target: &[u8]) -> (usize, bool) {
     let mut is_plain = target.first() == Some(&b'/');
     let mut before = 0;

@@ -5,7 +5,6 @@ use crate::text::cut::{cut, parts};
 
 /// The target without the parameters of these names, however they are spelled. All
 /// other bytes stay, but for a `?` that nothing would follow.
-#[inline]
 pub(crate) fn without(target: &Target<'_>, names: &[impl AsRef<str>]) -> String {
     let Some(query) = target.query else {
         return target.whole.to_owned();

@@ -139,7 +139,6 @@ impl<'a> Request<'a> {
     ///
     /// # Errors
     /// As [`Request::read`].
-    #[inline]
     pub fn read_beside(headers: &'a [Header], tokens: &[String]) -> Result<Self, Reason> {
         let [method, authority, target] = pseudo_headers(headers)?;
         let (method, authority) = (text(method)?, text(authority)?);
@@ -181,7 +180,6 @@ impl<'a> Request<'a> {
     /// The method that a CORS preflight asks for, if this is one: OPTIONS with exactly one
     /// `origin` and one `access-control-request-method`, as the Fetch standard has it
     /// (section 4.8), and nothing that turns it into another method behind us.
-    #[inline]
     pub fn preflight(&self) -> Option<&'a str> {
         if self.method != "OPTIONS" {
             return None;
@@ -233,7 +231,6 @@ fn values<'a>(headers: &'a [Header], name: &[u8]) -> impl Iterator<Item = &'a [u
 }
 
 /// Method, authority and path, of each exactly one.
-#[inline]
 fn pseudo_headers(headers: &[Header]) -> Result<[&[u8]; 3], Reason> {
     let (mut method, mut authority, mut path) = (None, None, None);
     for (name, value) in headers.iter().filter(|it| it.0.first() == Some(&b':')) {

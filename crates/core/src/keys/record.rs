@@ -121,7 +121,6 @@ impl KnownKey {
     ///
     /// # Errors
     /// The reason why not.
-    #[inline]
     pub fn check(
         &self,
         user: Option<&[u8]>,

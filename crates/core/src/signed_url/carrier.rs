@@ -52,7 +52,6 @@ impl<'a> Carried<'a> {
 /// [`Reason::MissingCredential`] when there is none; [`Reason::DuplicateCredential`] for a
 /// second one anywhere, also an equal one; [`Reason::MalformedCredential`] for one that is
 /// no text or longer than [`MAX_TOKEN`].
-#[inline]
 pub(crate) fn find<'a>(
     carriers: &'a [Carrier],
     request: &Request<'a>,

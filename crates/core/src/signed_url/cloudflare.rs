@@ -104,7 +104,6 @@ struct Token<'a> {
 }
 
 impl Format for Cloudflare {
-    #[inline]
     fn verify<'a>(
         &'a self,
         request: &Request<'a>,
@@ -273,7 +272,6 @@ impl Cloudflare {
 
     /// What the MAC covers, if one of the secrets made it: whichever that is, a link that
     /// comes again costs no MAC.
-    #[inline]
     fn signed<'a>(
         &self,
         request: &Request<'a>,

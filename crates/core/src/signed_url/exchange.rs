@@ -71,7 +71,6 @@ impl SignedUrl {
     ///
     /// # Errors
     /// As [`Format::verify`]; [`Reason::DuplicateCredential`] for two cookies of this name.
-    #[inline]
     pub fn check<'a>(
         &'a self,
         request: &Request<'a>,

@@ -5,3 +5,4 @@ pub(crate) mod cut;
 pub(crate) mod hex;
 pub(crate) mod html;
 pub mod json;
+pub(crate) mod names;

@@ -6,12 +6,12 @@
 use std::fmt;
 use std::ops::Deref;
 
-use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{
-    self, Deserialize, Deserializer, Expected, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
-    Visitor,
+    self, Deserialize, Deserializer, Expected, MapAccess, SeqAccess, Unexpected, Visitor,
 };
 use serde::forward_to_deserialize_any;
+
+use super::skip_items;
 
 /// A value of which no message quotes anything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -106,22 +106,9 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Quietly<D> {
         self.read(visitor, Form::Object)
     }
 
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        names: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, D::Error> {
-        self.0.deserialize_any(QuietEnum {
-            visitor,
-            name,
-            names,
-        })
-    }
-
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
-        option unit unit_struct newtype_struct tuple tuple_struct struct identifier
+        option unit unit_struct newtype_struct tuple tuple_struct struct enum identifier
         ignored_any
     }
 }
@@ -175,7 +162,10 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for QuietVisitor<V> {
     fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<V::Value, A::Error> {
         match self.form {
             Form::List => self.visitor.visit_seq(items),
-            Form::Object | Form::Plain => Err(self.mismatch()),
+            Form::Object | Form::Plain => {
+                skip_items(items)?;
+                Err(self.mismatch())
+            }
         }
     }
 
@@ -184,55 +174,5 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for QuietVisitor<V> {
             Form::Object => self.visitor.visit_map(members),
             Form::List | Form::Plain => Err(self.mismatch()),
         }
-    }
-}
-
-/// One of several names, alone or as the name of an object's only member.
-struct QuietEnum<V> {
-    visitor: V,
-    name: &'static str,
-    names: &'static [&'static str],
-}
-
-impl<'de, V: Visitor<'de>> Visitor<'de> for QuietEnum<V> {
-    type Value = V::Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&Untold::none_of(self.names).0)
-    }
-
-    fn visit_bool<E: de::Error>(self, _: bool) -> Result<V::Value, E> {
-        Err(E::custom(Untold::none_of(self.names)))
-    }
-
-    fn visit_u64<E: de::Error>(self, _: u64) -> Result<V::Value, E> {
-        Err(E::custom(Untold::none_of(self.names)))
-    }
-
-    fn visit_i64<E: de::Error>(self, _: i64) -> Result<V::Value, E> {
-        Err(E::custom(Untold::none_of(self.names)))
-    }
-
-    fn visit_f64<E: de::Error>(self, _: f64) -> Result<V::Value, E> {
-        Err(E::custom(Untold::none_of(self.names)))
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<V::Value, E> {
-        Err(E::custom(Untold::none_of(self.names)))
-    }
-
-    fn visit_str<E: de::Error>(self, name: &str) -> Result<V::Value, E> {
-        let name: StrDeserializer<'_, Untold> = name.into_deserializer();
-        let made = name.deserialize_enum(self.name, self.names, self.visitor);
-        made.map_err(E::custom)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<V::Value, A::Error> {
-        Err(de::Error::custom(Untold::none_of(self.names)))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<V::Value, A::Error> {
-        let members = MapAccessDeserializer::new(members);
-        members.deserialize_enum(self.name, self.names, self.visitor)
     }
 }

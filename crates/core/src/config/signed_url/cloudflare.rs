@@ -7,6 +7,7 @@ use crate::config::read::{Elsewhere, object};
 use crate::config::{Compiler, member};
 use crate::signed_url::cloudflare::{Alphabet, Cloudflare, Directory, LinkCarrier, Signs, Stamp};
 use crate::signed_url::parts::mac_key::MacKey;
+use crate::text::names::names;
 
 /// A link that the application signs, in Cloudflare's format.
 #[derive(Debug, Deserialize)]
@@ -60,21 +61,16 @@ pub(in crate::config) struct Written {
 
 object!(Written);
 
-/// What of a URL the MAC covers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-enum Message {
-    /// Path and query, `http.request.uri`.
-    #[default]
-    #[serde(rename = "uri")]
-    Uri,
-    /// The path alone, `http.request.uri.path`.
-    #[serde(rename = "path")]
-    Path,
+names! {
+    /// What of a URL the MAC covers.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum Message {
+        /// Path and query, `http.request.uri`.
+        #[default]
+        Uri = "uri",
+        /// The path alone, `http.request.uri.path`.
+        Path = "path",
+    }
 }
 
 /// The headers of a link whose token comes in two parts.
@@ -90,38 +86,28 @@ pub(super) struct LinkHeaders {
 
 object!(LinkHeaders);
 
-/// How a MAC is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-enum Base64 {
-    /// RFC 4648 section 4, with padding.
-    #[default]
-    #[serde(rename = "standard")]
-    Standard,
-    /// RFC 4648 section 5, without padding.
-    #[serde(rename = "url")]
-    Url,
+names! {
+    /// How a MAC is written.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum Base64 {
+        /// RFC 4648 section 4, with padding.
+        #[default]
+        Standard = "standard",
+        /// RFC 4648 section 5, without padding.
+        Url = "url",
+    }
 }
 
-/// What the time in a link means.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-enum StampMeaning {
-    /// When the link was made.
-    #[default]
-    #[serde(rename = "issued")]
-    Issued,
-    /// When the link ends.
-    #[serde(rename = "expires")]
-    Expires,
+names! {
+    /// What the time in a link means.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum StampMeaning {
+        /// When the link was made.
+        #[default]
+        Issued = "issued",
+        /// When the link ends.
+        Expires = "expires",
+    }
 }
 
 /// What the links of a ring must agree on, since their MACs cannot tell it.

@@ -8,6 +8,7 @@ use crate::config::read::{Elsewhere, object};
 use crate::config::{Compiler, member};
 use crate::signed_url::cloudfront::{Carrier, CloudFront, Hash};
 use crate::signed_url::crypto::public_key::KeyKind;
+use crate::text::names::names;
 use crate::time::Millis;
 
 /// A link or cookies that the application signs for Amazon CloudFront.
@@ -53,37 +54,27 @@ pub(in crate::config) struct Written {
 
 object!(Written);
 
-/// The hash that is signed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-enum WrittenHash {
-    /// Collisions can be made: needs `allow_weak`.
-    #[serde(rename = "sha1")]
-    Sha1,
-    /// Links say `Hash-Algorithm=SHA256`.
-    #[default]
-    #[serde(rename = "sha256")]
-    Sha256,
+names! {
+    /// The hash that is signed.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum WrittenHash {
+        /// Collisions can be made: needs `allow_weak`.
+        Sha1 = "sha1",
+        /// Links say `Hash-Algorithm=SHA256`.
+        #[default]
+        Sha256 = "sha256",
+    }
 }
 
-/// Where a token may stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-enum WrittenCarrier {
-    /// `Policy` or `Expires`, `Signature` and `Key-Pair-Id` in the query.
-    #[serde(rename = "query")]
-    Query,
-    /// The same in cookies, with `CloudFront-` in front.
-    #[serde(rename = "cookies")]
-    Cookies,
+names! {
+    /// Where a token may stand.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum WrittenCarrier {
+        /// `Policy` or `Expires`, `Signature` and `Key-Pair-Id` in the query.
+        Query = "query",
+        /// The same in cookies, with `CloudFront-` in front.
+        Cookies = "cookies",
+    }
 }
 
 impl Compiler<'_> {

@@ -10,6 +10,7 @@ use crate::signed_url::carrier::Carrier;
 use crate::signed_url::exchange::{self, Exchange};
 use crate::signed_url::keygate::{Keygate, Keys};
 use crate::signed_url::parts::mac_key::MacKey;
+use crate::text::names::names;
 
 /// A valid link sets a cookie for what it covers, so that the children of a playlist load.
 #[derive(Debug, Deserialize)]
@@ -34,41 +35,30 @@ pub(crate) struct Written {
 
 object!(Written);
 
-/// On which requests from other sites a browser sends the cookie.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-enum SameSite {
-    /// When somebody follows a link to it.
-    #[default]
-    #[serde(rename = "lax")]
-    Lax,
-    /// On none.
-    #[serde(rename = "strict")]
-    Strict,
-    /// On all: for a player that is embedded elsewhere.
-    #[serde(rename = "none")]
-    None,
+names! {
+    /// On which requests from other sites a browser sends the cookie.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum SameSite {
+        /// When somebody follows a link to it.
+        #[default]
+        Lax = "lax",
+        /// On none.
+        Strict = "strict",
+        /// On all: for a player that is embedded elsewhere.
+        None = "none",
+    }
 }
 
-/// What the cookie opens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-enum Covers {
-    /// The prefix of the link. A link for one path sets none.
-    #[default]
-    #[serde(rename = "link")]
-    Link,
-    /// The same, and for a link for one path the directory in which that is.
-    #[serde(rename = "directory")]
-    Directory,
+names! {
+    /// What the cookie opens.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum Covers {
+        /// The prefix of the link. A link for one path sets none.
+        #[default]
+        Link = "link",
+        /// The same, and for a link for one path the directory in which that is.
+        Directory = "directory",
+    }
 }
 
 impl Compiler<'_> {

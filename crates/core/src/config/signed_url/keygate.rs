@@ -9,6 +9,7 @@ use crate::signed_url::carrier::Carrier;
 use crate::signed_url::crypto::public_key::KeyKind;
 use crate::signed_url::keygate::{Keygate, Keys, ParameterName};
 use crate::signed_url::parts::mac_key::MacKey;
+use crate::text::names::names;
 
 /// A link that the application signs, in Keygate's own format.
 #[derive(Debug, Deserialize)]
@@ -49,21 +50,16 @@ pub(in crate::config) struct Written {
 
 object!(Written);
 
-/// How links are signed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-enum Algorithm {
-    /// HMAC-SHA256.
-    #[default]
-    #[serde(rename = "HS256")]
-    Hs256,
-    /// Ed25519: the ring has public keys.
-    #[serde(rename = "EdDSA")]
-    EdDsa,
+names! {
+    /// How links are signed.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum Algorithm {
+        /// HMAC-SHA256.
+        #[default]
+        Hs256 = "HS256",
+        /// Ed25519: the ring has public keys.
+        EdDsa = "EdDSA",
+    }
 }
 
 impl Compiler<'_> {

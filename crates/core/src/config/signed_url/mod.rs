@@ -21,6 +21,7 @@ mod storage;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::read::choice;
 use super::written::ProviderType;
 use super::{Compiler, item, member};
 use crate::secret::{RingEntry, Secret};
@@ -131,6 +132,7 @@ formats! {
     derive(schemars::JsonSchema, serde::Serialize),
     schemars(inline)
 )]
+#[serde(remote = "Self")]
 enum Place {
     /// A parameter of the query.
     #[serde(rename = "query")]
@@ -145,6 +147,8 @@ enum Place {
     #[serde(rename = "path")]
     Path(String),
 }
+
+choice!(Place);
 
 impl Compiler<'_> {
     /// Where the tokens of a provider may stand; `default` when it does not say.

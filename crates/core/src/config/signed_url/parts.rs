@@ -1,6 +1,5 @@
 //! What the written forms of several formats have in common.
 
-use serde::Deserialize;
 
 use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
 use crate::config::{Compiler, item, member};
@@ -8,22 +7,18 @@ use crate::secret::KeyRing;
 use crate::secret::Secret;
 use crate::signed_url::parts::hmac_key::{HmacHash, HmacKey};
 use crate::signed_url::parts::lifetime::Lifetime;
+use crate::text::names::names;
 
-/// The scheme of the URLs that are signed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-pub(super) enum UrlScheme {
-    /// With TLS.
-    #[default]
-    #[serde(rename = "https")]
-    Https,
-    /// Without.
-    #[serde(rename = "http")]
-    Http,
+names! {
+    /// The scheme of the URLs that are signed.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub(super) enum UrlScheme {
+        /// With TLS.
+        #[default]
+        Https = "https",
+        /// Without.
+        Http = "http",
+    }
 }
 
 impl UrlScheme {

@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::config::read::{Elsewhere, object};
+use crate::config::read::{Elsewhere, choice, object};
+use crate::text::names::names;
 
 /// What says by which type the rest of a provider is read, and what all links have.
 #[derive(Debug)]
@@ -94,21 +95,16 @@ pub(crate) struct AppKeyProvider {
 
 object!(AppKeyProvider);
 
-/// What becomes of a genuine key while the key service is away.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-pub(crate) enum Outage {
-    /// It is refused.
-    #[default]
-    #[serde(rename = "deny")]
-    Deny,
-    /// It passes, also one that was revoked if the proxy does not remember it.
-    #[serde(rename = "allow")]
-    Allow,
+names! {
+    /// What becomes of a genuine key while the key service is away.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub(crate) enum Outage {
+        /// It is refused.
+        #[default]
+        Deny = "deny",
+        /// It passes, also one that was revoked if the proxy does not remember it.
+        Allow = "allow",
+    }
 }
 
 impl From<Outage> for crate::decision::provider::Outage {
@@ -132,20 +128,15 @@ fn default_from() -> Vec<Carrier> {
     vec![Carrier::Bearer]
 }
 
-/// Where a key comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-pub(crate) enum KeyForm {
-    /// The key service made it: a forged one is recognised at once.
-    #[serde(rename = "native")]
-    Native,
-    /// It was imported, and may be any text: an unknown one has to be asked about.
-    #[serde(rename = "opaque")]
-    Opaque,
+names! {
+    /// Where a key comes from.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) enum KeyForm {
+        /// The key service made it: a forged one is recognised at once.
+        Native = "native",
+        /// It was imported, and may be any text: an unknown one has to be asked about.
+        Opaque = "opaque",
+    }
 }
 
 /// A place in which a key may stand.
@@ -155,6 +146,7 @@ pub(crate) enum KeyForm {
     derive(schemars::JsonSchema, serde::Serialize),
     schemars(inline)
 )]
+#[serde(remote = "Self")]
 pub(crate) enum Carrier {
     /// `Authorization: Bearer KEY`.
     #[serde(rename = "bearer")]
@@ -172,3 +164,5 @@ pub(crate) enum Carrier {
     #[serde(rename = "query")]
     Query(String),
 }
+
+choice!(Carrier);

@@ -3,10 +3,11 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
 
 use super::{Challenge, Outage};
-use crate::config::read::object;
+use crate::config::read::{object, skip_items};
+use crate::text::names::names;
 
 /// Whom a rule is for, and what it requires.
 #[derive(Debug, Deserialize)]
@@ -47,17 +48,13 @@ pub(crate) struct Rule {
 
 object!(Rule);
 
-/// What becomes of a CORS preflight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-pub(crate) enum Preflight {
-    /// It passes.
-    #[serde(rename = "allow")]
-    Allow,
+names! {
+    /// What becomes of a CORS preflight.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) enum Preflight {
+        /// It passes.
+        Allow = "allow",
+    }
 }
 
 /// Which requests a rule is for.
@@ -115,27 +112,20 @@ pub(crate) struct NeededScopes {
 
 object!(NeededScopes);
 
-/// How strictly a rule is kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-pub(crate) enum Mode {
-    /// Who does not meet it is refused.
-    #[default]
-    #[serde(rename = "block")]
-    Block,
-    /// Everybody passes; the upstream learns what would have happened.
-    #[serde(rename = "simulate")]
-    Simulate,
-    /// Who does not meet it may pass a challenge in a browser.
-    #[serde(rename = "challenge")]
-    Challenge,
-    /// Everybody passes, unchecked.
-    #[serde(rename = "off")]
-    Off,
+names! {
+    /// How strictly a rule is kept.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub(crate) enum Mode {
+        /// Who does not meet it is refused.
+        #[default]
+        Block = "block",
+        /// Everybody passes; the upstream learns what would have happened.
+        Simulate = "simulate",
+        /// Who does not meet it may pass a challenge in a browser.
+        Challenge = "challenge",
+        /// Everybody passes, unchecked.
+        Off = "off",
+    }
 }
 
 /// A provider's name, `"nothing"`, or a group.
@@ -175,6 +165,11 @@ impl<'de> Deserialize<'de> for Requirement {
 
             fn visit_str<E>(self, name: &str) -> Result<Requirement, E> {
                 Ok(Requirement::Name(name.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Requirement, A::Error> {
+                skip_items(items)?;
+                Err(de::Error::invalid_type(Unexpected::Seq, &self))
             }
 
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Requirement, M::Error> {

@@ -14,7 +14,6 @@ use crate::text::hex;
 ///
 /// # Errors
 /// [`AmbiguousPath`] for a `%` without two hexadecimal digits.
-#[inline]
 pub fn decode(text: &str) -> Result<Cow<'_, [u8]>, AmbiguousPath> {
     if !text.contains('%') {
         return Ok(Cow::Borrowed(text.as_bytes()));
@@ -55,7 +54,6 @@ pub fn canonical(text: &str) -> Cow<'_, str> {
 ///
 /// # Errors
 /// [`AmbiguousPath`] for a `%` without two hexadecimal digits, after the text before it.
-#[inline]
 pub fn canonical_pieces(text: &str, mut out: impl FnMut(&[u8])) -> Result<(), AmbiguousPath> {
     let mut rest = text;
     while let Some((plain, after)) = cut(rest, b'%') {
@@ -135,7 +133,6 @@ pub(crate) fn is_outsider(character: char) -> bool {
 }
 
 /// Emits text without a triplet, its characters that no URI may hold percent-encoded.
-#[inline]
 fn encoded_pieces(text: &str, out: &mut impl FnMut(&[u8])) {
     if text.is_empty() {
         return;
@@ -177,7 +174,6 @@ pub(crate) fn upper_digit(value: u8) -> u8 {
 
 /// The form in which rules compare paths: everything is decoded but `%2F` and `%25`,
 /// so that no spelling of a path slips past a rule that another spelling meets.
-#[inline]
 pub fn readable(path: &str) -> Cow<'_, str> {
     if !path.contains('%') {
         return Cow::Borrowed(path);

@@ -27,7 +27,6 @@ pub enum LinkCarrier {
 }
 
 impl LinkCarrier {
-    #[inline]
     pub(super) fn find<'a>(
         &'a self,
         request: &Request<'a>,

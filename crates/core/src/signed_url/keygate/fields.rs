@@ -86,7 +86,6 @@ impl<'a> Fields<'a> {
     ///
     /// # Errors
     /// [`FieldError`]: the token is malformed.
-    #[inline]
     pub fn parse(text: &'a str) -> Result<Self, FieldError> {
         let mut fields = Self {
             text,
@@ -140,7 +139,6 @@ impl<'a> Fields<'a> {
         .map(|(_, value)| value)
     }
 
-    #[inline]
     fn take(&mut self, letter: char, value: &'a str) -> Option<()> {
         // All that a field can hold is visible ASCII.
         if !value.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -193,7 +191,6 @@ impl<'a> Fields<'a> {
         is_good.then_some(())
     }
 
-    #[inline]
     fn complete(self) -> Result<Self, FieldError> {
         if self.key_id.is_empty() {
             return Err(FieldError::Missing('k'));

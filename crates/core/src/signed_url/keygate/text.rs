@@ -35,7 +35,6 @@ pub(crate) struct Subject<'a> {
 /// # Errors
 /// [`AmbiguousPath`] when a signed part has a broken percent encoding: such a text has no
 /// canonical form.
-#[inline]
 pub(crate) fn write(
     algorithm: Algorithm,
     fields: &Fields<'_>,
@@ -90,7 +89,6 @@ enum Kept<'a> {
 }
 
 impl<'a> Kept<'a> {
-    #[inline]
     fn around(subject: &Subject<'a>) -> Self {
         let Some(query) = subject.query else {
             return Self::Around(None, None);
@@ -114,7 +112,6 @@ impl<'a> Kept<'a> {
     }
 
     /// Hands them out in canonical form.
-    #[inline]
     fn write(
         &self,
         fields: &Fields<'_>,
@@ -192,7 +189,6 @@ fn field(letter: &[u8; 1], value: &[u8], out: &mut impl FnMut(&[u8])) {
 }
 
 /// The letter, the length and the colon of a field.
-#[inline]
 fn head(letter: &[u8; 1], length: usize, out: &mut impl FnMut(&[u8])) {
     let mut digits = ArrayVec::<u8, 22>::new();
     digits.push(b':');

@@ -22,7 +22,6 @@ pub(super) struct Token {
 }
 
 impl Token {
-    #[inline]
     pub(super) fn decode(text: &[u8], signature_length: usize) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?;
         let (fields, encoded) = cut(text.strip_prefix(VERSION)?, b'.')?;

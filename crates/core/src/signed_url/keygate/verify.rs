@@ -27,7 +27,6 @@ use crate::text::cut::parts;
 use crate::time::UnixMillis;
 
 impl Keygate {
-    #[inline]
     pub(super) fn check<'a>(
         &'a self,
         request: &Request<'a>,
@@ -57,7 +56,6 @@ impl Keygate {
         })
     }
 
-    #[inline]
     pub(super) fn decode(&self, found: &Carried<'_>) -> Result<Token, Reason> {
         if found.text.len() > MAX_TOKEN {
             return Err(Reason::MalformedCredential);
@@ -90,7 +88,6 @@ impl Keygate {
 
     /// Whether the request is what the link is for, where that is not in the signed text.
     /// It looks like a wrong signature, as it does for a link with the exact path.
-    #[inline]
     fn scope<'a>(
         &self,
         request: &Request<'a>,
@@ -167,7 +164,6 @@ impl Keygate {
 impl Keys {
     /// Checks that the key that the token names signed this. Another key is never tried. An
     /// unknown secret costs as much as a wrong MAC; an unknown public key costs nothing.
-    #[inline]
     pub(super) fn check(
         &self,
         fields: &Fields<'_>,
@@ -243,7 +239,6 @@ impl Keys {
     }
 }
 
-#[inline]
 fn hs256(key: &MacKey, fields: &Fields<'_>, subject: &Subject<'_>, signature: &[u8]) -> bool {
     let mut room = ArrayVec::<u8, 512>::new();
     let mut longer = None;
@@ -301,7 +296,6 @@ fn pick<'r, K>(
 /// # Errors
 /// [`Reason::WrongSignature`] when a signed header or cookie is missing,
 /// [`Reason::DuplicateCredential`] when it is there twice.
-#[inline]
 pub(super) fn subject<'a>(
     request: &Request<'a>,
     fields: &Fields<'_>,

@@ -8,6 +8,7 @@ use crate::config::{Compiler, member};
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::cdn::akamai::Akamai;
 use crate::signed_url::parts::hmac_key::HmacHash;
+use crate::text::names::names;
 
 /// A token of Akamai's EdgeAuth 2.0.
 #[derive(Debug, Deserialize)]
@@ -53,24 +54,18 @@ pub(in crate::config) struct Written {
 
 object!(Written);
 
-/// The hash of an HMAC.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-enum Algorithm {
-    /// The default of the original.
-    #[default]
-    #[serde(rename = "sha256")]
-    Sha256,
-    /// Weak.
-    #[serde(rename = "sha1")]
-    Sha1,
-    /// Weaker.
-    #[serde(rename = "md5")]
-    Md5,
+names! {
+    /// The hash of an HMAC.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum Algorithm {
+        /// The default of the original.
+        #[default]
+        Sha256 = "sha256",
+        /// Weak.
+        Sha1 = "sha1",
+        /// Weaker.
+        Md5 = "md5",
+    }
 }
 
 impl Compiler<'_> {

@@ -8,6 +8,7 @@ use crate::config::signed_url::Place;
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::cdn::fastly::Fastly;
 use crate::signed_url::parts::hmac_key::HmacHash;
+use crate::text::names::names;
 
 /// A link of Fastly's token authentication.
 #[derive(Debug, Deserialize)]
@@ -44,21 +45,16 @@ pub(in crate::config) struct Written {
 
 object!(Written);
 
-/// A hash under HMAC.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-enum Hash {
-    /// As in Fastly's guide.
-    #[default]
-    #[serde(rename = "sha1")]
-    Sha1,
-    /// As in a later state of Fastly's token-functions.
-    #[serde(rename = "sha256")]
-    Sha256,
+names! {
+    /// A hash under HMAC.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum Hash {
+        /// As in Fastly's guide.
+        #[default]
+        Sha1 = "sha1",
+        /// As in a later state of Fastly's token-functions.
+        Sha256 = "sha256",
+    }
 }
 
 impl Compiler<'_> {

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use crate::config::Compiler;
 use crate::config::read::{Elsewhere, object};
 use crate::signed_url::cdn::keycdn::{Keycdn, Kind};
+use crate::text::names::names;
 
 /// A link of KeyCDN's secure token: a plain MD5.
 #[derive(Debug, Deserialize)]
@@ -45,21 +46,16 @@ pub(in crate::config) struct Written {
 
 object!(Written);
 
-/// KeyCDN's two kinds of secure token.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-enum Mode {
-    /// Access control: the path, until an end.
-    #[default]
-    #[serde(rename = "access")]
-    Access,
-    /// Image processing: path and query, for ever.
-    #[serde(rename = "image")]
-    Image,
+names! {
+    /// KeyCDN's two kinds of secure token.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum Mode {
+        /// Access control: the path, until an end.
+        #[default]
+        Access = "access",
+        /// Image processing: path and query, for ever.
+        Image = "image",
+    }
 }
 
 impl Compiler<'_> {

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use crate::config::read::{Elsewhere, object};
 use crate::config::{Compiler, member};
 use crate::signed_url::cdn::nginx::{Mode, Nginx, Template};
+use crate::text::names::names;
 
 /// A link of nginx's secure_link module: a plain MD5.
 #[derive(Debug, Deserialize)]
@@ -59,21 +60,16 @@ pub(in crate::config) struct Written {
 
 object!(Written);
 
-/// nginx's directives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-enum Directive {
-    /// secure_link and secure_link_md5: a parameter.
-    #[default]
-    #[serde(rename = "secure_link")]
-    SecureLink,
-    /// secure_link_secret: a segment of the path. Such links never end.
-    #[serde(rename = "secure_link_secret")]
-    SecureLinkSecret,
+names! {
+    /// nginx's directives.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum Directive {
+        /// secure_link and secure_link_md5: a parameter.
+        #[default]
+        SecureLink = "secure_link",
+        /// secure_link_secret: a segment of the path. Such links never end.
+        SecureLinkSecret = "secure_link_secret",
+    }
 }
 
 impl Compiler<'_> {

@@ -10,6 +10,7 @@ use crate::signed_url::google::Scheme;
 use crate::signed_url::google::google_cdn::GoogleCdn;
 use crate::signed_url::google::request::SIGNATURE;
 use crate::signed_url::parts::hmac_key::HmacHash;
+use crate::text::names::names;
 
 /// A signed URL, prefix or cookie of Google's Cloud CDN.
 #[derive(Debug, Deserialize)]
@@ -48,24 +49,18 @@ pub(in crate::config) struct Written {
 
 object!(Written);
 
-/// The scheme of URLs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-pub(super) enum WrittenScheme {
-    /// Also where a proxy in front of this one ends TLS.
-    #[default]
-    #[serde(rename = "https")]
-    Https,
-    /// Without TLS.
-    #[serde(rename = "http")]
-    Http,
-    /// That of the request, by its :scheme.
-    #[serde(rename = "request")]
-    Request,
+names! {
+    /// The scheme of URLs.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub(super) enum WrittenScheme {
+        /// Also where a proxy in front of this one ends TLS.
+        #[default]
+        Https = "https",
+        /// Without TLS.
+        Http = "http",
+        /// That of the request, by its :scheme.
+        Request = "request",
+    }
 }
 
 impl WrittenScheme {

@@ -10,6 +10,7 @@ use crate::signed_url::carrier::Carrier;
 use crate::signed_url::crypto::public_key::KeyKind;
 use crate::signed_url::google::google_media_cdn::{GoogleMediaCdn, Keys, Mode};
 use crate::signed_url::parts::hmac_key::HmacHash;
+use crate::text::names::names;
 
 /// A token, or a signed request, of Google's Media CDN.
 #[derive(Debug, Deserialize)]
@@ -57,41 +58,30 @@ pub(in crate::config) struct Written {
 
 object!(Written);
 
-/// What a request must have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-enum WrittenMode {
-    /// Fields joined by ~, as with REQUIRE_TOKENS.
-    #[default]
-    #[serde(rename = "tokens")]
-    Tokens,
-    /// Expires, KeyName and Signature, as with REQUIRE_SIGNATURES. ed25519 only.
-    #[serde(rename = "signatures")]
-    Signatures,
+names! {
+    /// What a request must have.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum WrittenMode {
+        /// Fields joined by ~, as with REQUIRE_TOKENS.
+        #[default]
+        Tokens = "tokens",
+        /// Expires, KeyName and Signature, as with REQUIRE_SIGNATURES. ed25519 only.
+        Signatures = "signatures",
+    }
 }
 
-/// The signature of a token.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-enum Algorithm {
-    /// RFC 8032. The edge holds no secret.
-    #[default]
-    #[serde(rename = "ed25519")]
-    Ed25519,
-    /// HMAC-SHA256.
-    #[serde(rename = "hmac-sha256")]
-    HmacSha256,
-    /// Weak.
-    #[serde(rename = "hmac-sha1")]
-    HmacSha1,
+names! {
+    /// The signature of a token.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum Algorithm {
+        /// RFC 8032. The edge holds no secret.
+        #[default]
+        Ed25519 = "ed25519",
+        /// HMAC-SHA256.
+        HmacSha256 = "hmac-sha256",
+        /// Weak.
+        HmacSha1 = "hmac-sha1",
+    }
 }
 
 /// Most public keys with which one token is tried: see [`crate::signed_url::checks::MAX_FAILED`].

@@ -6,6 +6,7 @@ use crate::config::read::{Elsewhere, object};
 use crate::config::{Compiler, Material, member};
 use crate::secret::mac::mac;
 use crate::signed_url::images::imgproxy::{Forward, Imgproxy};
+use crate::text::names::names;
 use hmac::Mac as _;
 
 /// A signed path of imgproxy.
@@ -47,21 +48,16 @@ pub(in crate::config) struct Written {
 
 object!(Written);
 
-/// What the program behind sees in place of the signature.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-pub(super) enum WrittenForward {
-    /// The signature, which it checks itself.
-    #[default]
-    #[serde(rename = "keep")]
-    Keep,
-    /// The word unsafe, where it checks none.
-    #[serde(rename = "unsafe")]
-    Unsafe,
+names! {
+    /// What the program behind sees in place of the signature.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub(super) enum WrittenForward {
+        /// The signature, which it checks itself.
+        #[default]
+        Keep = "keep",
+        /// The word unsafe, where it checks none.
+        Unsafe = "unsafe",
+    }
 }
 
 impl WrittenForward {

@@ -8,6 +8,7 @@ use crate::config::signed_url::{DEFAULT_SKEW, MAX_SKEW};
 use crate::config::{Compiler, member};
 use crate::signed_url::crypto::public_key::KeyKind;
 use crate::signed_url::standards::http_signature::{HttpSignature, Keys, MAX_MEMBERS};
+use crate::text::names::names;
 use crate::time::Millis;
 
 /// A signature is of one request, and not of a link: a day is long.
@@ -64,20 +65,15 @@ fn yes() -> bool {
     true
 }
 
-/// How requests are signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-enum Algorithm {
-    /// HMAC-SHA256.
-    #[serde(rename = "hmac-sha256")]
-    HmacSha256,
-    /// Ed25519.
-    #[serde(rename = "ed25519")]
-    Ed25519,
+names! {
+    /// How requests are signed.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Algorithm {
+        /// HMAC-SHA256.
+        HmacSha256 = "hmac-sha256",
+        /// Ed25519.
+        Ed25519 = "ed25519",
+    }
 }
 
 impl Compiler<'_> {

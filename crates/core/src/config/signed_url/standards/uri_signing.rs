@@ -8,6 +8,7 @@ use crate::config::{Compiler, member};
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::crypto::public_key::KeyKind;
 use crate::signed_url::standards::uri_signing::{Ignores, Keys, UriSigning};
+use crate::text::names::names;
 
 /// A link that carries a JWT as RFC 9246 has it.
 #[derive(Debug, Deserialize)]
@@ -76,45 +77,32 @@ fn package() -> String {
     "URISigningPackage".to_owned()
 }
 
-/// How tokens are signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-enum Algorithm {
-    /// HMAC-SHA256.
-    #[serde(rename = "HS256")]
-    Hs256,
-    /// ECDSA on P-256 with SHA-256.
-    #[serde(rename = "ES256")]
-    Es256,
-    /// Ed25519.
-    #[serde(rename = "EdDSA")]
-    EdDsa,
+names! {
+    /// How tokens are signed.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Algorithm {
+        /// HMAC-SHA256.
+        Hs256 = "HS256",
+        /// ECDSA on P-256 with SHA-256.
+        Es256 = "ES256",
+        /// Ed25519.
+        EdDsa = "EdDSA",
+    }
 }
 
-/// Where a token may stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-enum WrittenCarrier {
-    /// A parameter of the query, anywhere.
-    #[serde(rename = "query")]
-    Query,
-    /// A cookie.
-    #[serde(rename = "cookie")]
-    Cookie,
-    /// A segment of the path, /NAME=TOKEN/, which relative links keep.
-    #[serde(rename = "path")]
-    Path,
-    /// A parameter of a segment of the path, /a.ts;NAME=TOKEN.
-    #[serde(rename = "path_parameter")]
-    PathParameter,
+names! {
+    /// Where a token may stand.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum WrittenCarrier {
+        /// A parameter of the query, anywhere.
+        Query = "query",
+        /// A cookie.
+        Cookie = "cookie",
+        /// A segment of the path, /NAME=TOKEN/, which relative links keep.
+        Path = "path",
+        /// A parameter of a segment of the path, /a.ts;NAME=TOKEN.
+        PathParameter = "path_parameter",
+    }
 }
 
 impl Compiler<'_> {
