@@ -113,6 +113,16 @@ pub(super) fn skip_items<'de, A: SeqAccess<'de>>(mut items: A) -> Result<(), A::
     Ok(())
 }
 
+/// Passes over the rest of an object, so that an error is placed at its end, and at none of its
+/// members. Returns how many there were.
+pub(super) fn skip_members<'de, A: MapAccess<'de>>(mut members: A) -> Result<usize, A::Error> {
+    let mut count = 0_usize;
+    while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
+        count = count.saturating_add(1);
+    }
+    Ok(count)
+}
+
 /// A member that something else reads.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Elsewhere;

@@ -5,11 +5,14 @@
 
 use std::fmt;
 
-use serde::de::value::{MapAccessDeserializer, StrDeserializer};
-use serde::de::{self, Deserializer, IgnoredAny, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::value::StrDeserializer;
+use serde::de::{
+    self, DeserializeSeed, Deserializer, EnumAccess, IgnoredAny, IntoDeserializer, MapAccess,
+    SeqAccess, Unexpected, VariantAccess, Visitor,
+};
 use serde::forward_to_deserialize_any;
 
-use super::skip_items;
+use super::{skip_items, skip_members};
 
 /// Implements `Deserialize` for an enum that derives it with `remote = "Self"`.
 macro_rules! choice {
@@ -75,19 +78,72 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Choice<V> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<V::Value, A::Error> {
         skip_items(items)?;
-        Err(de::Error::invalid_type(de::Unexpected::Seq, &self))
+        Err(de::Error::invalid_type(Unexpected::Seq, &self))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<V::Value, A::Error> {
-        let one = MapAccessDeserializer::new(&mut members);
-        let value = one.deserialize_enum(self.name, self.names, self.visitor)?;
-        let mut others = 0;
-        while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
-            others = 1;
+        let Some(name) = members.next_key::<String>()? else {
+            return Err(de::Error::invalid_length(0, &self));
+        };
+        if !self.names.contains(&name.as_str()) {
+            members.next_value::<IgnoredAny>()?;
+            skip_members(members)?;
+            return Err(de::Error::unknown_variant(&name, self.names));
         }
-        match others {
+        let one = Member {
+            name,
+            members: &mut members,
+        };
+        let value = self.visitor.visit_enum(one)?;
+        match skip_members(members)? {
             0 => Ok(value),
             _ => Err(de::Error::custom("expected an object with one member")),
         }
+    }
+}
+
+/// The one member: its name is the variant.
+struct Member<'a, A> {
+    name: String,
+    members: &'a mut A,
+}
+
+impl<'de, A: MapAccess<'de>> EnumAccess<'de> for Member<'_, A> {
+    type Error = A::Error;
+    type Variant = Self;
+
+    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self), A::Error> {
+        let name: StrDeserializer<'_, A::Error> = self.name.as_str().into_deserializer();
+        Ok((seed.deserialize(name)?, self))
+    }
+}
+
+impl<'de, A: MapAccess<'de>> VariantAccess<'de> for Member<'_, A> {
+    type Error = A::Error;
+
+    fn unit_variant(self) -> Result<(), A::Error> {
+        self.members.next_value()
+    }
+
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, A::Error> {
+        self.members.next_value_seed(seed)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, A::Error> {
+        Err(de::Error::invalid_type(
+            Unexpected::NewtypeVariant,
+            &visitor,
+        ))
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, A::Error> {
+        Err(de::Error::invalid_type(
+            Unexpected::NewtypeVariant,
+            &visitor,
+        ))
     }
 }

@@ -1,6 +1,5 @@
 //! What the written forms of several formats have in common.
 
-
 use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
 use crate::config::{Compiler, item, member};
 use crate::secret::KeyRing;

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Unexpected, Visitor};
 
 use super::{Challenge, Outage};
-use crate::config::read::{object, skip_items};
+use crate::config::read::{object, skip_items, skip_members};
 use crate::text::names::names;
 
 /// Whom a rule is for, and what it requires.
@@ -173,25 +173,21 @@ impl<'de> Deserialize<'de> for Requirement {
             }
 
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Requirement, M::Error> {
-                let group = match map.next_key()? {
-                    Some(GroupName::Any) => Group::Any(map.next_value()?),
-                    Some(GroupName::All) => Group::All(map.next_value()?),
+                let group = match map.next_key::<String>()?.as_deref() {
+                    Some("any") => Group::Any(map.next_value()?),
+                    Some("all") => Group::All(map.next_value()?),
+                    Some(other) => {
+                        return Err(de::Error::unknown_variant(other, &["any", "all"]));
+                    }
                     None => return Err(de::Error::invalid_length(0, &self)),
                 };
-                match map.next_key::<IgnoredAny>()? {
-                    None => Ok(Requirement::Group(group)),
-                    Some(_) => Err(de::Error::invalid_length(2, &self)),
+                match skip_members(map)? {
+                    0 => Ok(Requirement::Group(group)),
+                    _ => Err(de::Error::invalid_length(2, &self)),
                 }
             }
         }
 
         deserializer.deserialize_any(NameOrGroup)
     }
-}
-
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "lowercase")]
-enum GroupName {
-    Any,
-    All,
 }
