@@ -1,10 +1,10 @@
 //! Counters of the host, by the names that the edge gives, and the gauge for memory.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 
 use keygate_core::Verdict;
 use keygate_edge::Metric;
+use litemap::LiteMap;
 
 use crate::host;
 
@@ -15,7 +15,7 @@ type Place = (*const str, *const str);
 thread_local! {
     /// Once per virtual machine: every definition takes memory of the host that is
     /// never given back, also when a configuration follows another.
-    static COUNTERS: RefCell<BTreeMap<Place, u32>> = const { RefCell::new(BTreeMap::new()) };
+    static COUNTERS: RefCell<LiteMap<Place, u32>> = const { RefCell::new(LiteMap::new()) };
 
     /// The number of the gauge for memory, and what was told last.
     static MEMORY: Cell<(Option<u32>, u64)> = const { Cell::new((None, 0)) };

@@ -4,12 +4,12 @@
 //! never borrowed while a request is answered or resumed.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use keygate_core::http::Bytes;
 use keygate_core::{Client, Header, UnixMillis, Verdict};
 use keygate_edge::{Edge, Level, RequestId, Shared, Step, host_failure};
+use litemap::LiteMap;
 
 use crate::claims::VerifiedClaims;
 use crate::host;
@@ -28,7 +28,7 @@ pub struct Worker {
     /// The bell of the root context; a policy without a key service has none.
     queue: Option<u32>,
     /// The streams that wait, by their contexts.
-    paused: RefCell<BTreeMap<u32, Rc<Progress>>>,
+    paused: RefCell<LiteMap<u32, Rc<Progress>>>,
 }
 
 /// What the workers of this proxy share.

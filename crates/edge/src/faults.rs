@@ -3,11 +3,11 @@
 //!
 //! Knows what a usable answer looks like, and nothing of what was asked.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use keygate_core::keys::wire::{MAX_ANSWER, SERVICE_MARKER};
 use keygate_core::{Millis, UnixMillis};
+use litemap::LiteMap;
 
 use crate::call::{NotSent, Response};
 use crate::report::{Notice, Report};
@@ -37,7 +37,7 @@ pub enum Fault {
 
 /// When each kind of fault was logged last.
 #[derive(Default)]
-pub(crate) struct Faults(BTreeMap<&'static str, UnixMillis>);
+pub(crate) struct Faults(LiteMap<&'static str, UnixMillis>);
 
 impl Faults {
     /// Counts a fault of a call through this cluster, and logs each kind once a minute.

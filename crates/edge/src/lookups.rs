@@ -2,12 +2,12 @@
 //!
 //! Knows no call, only its token, and not what an answer says.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use keygate_core::keys::wire::MAX_LOOKUP;
 use keygate_core::keys::{KeyHash, Lookup};
 use keygate_core::{Millis, UnixMillis};
+use litemap::LiteMap;
 
 use crate::cache::name;
 use crate::call::Token;
@@ -28,8 +28,8 @@ const MAX_ATTEMPTS: u8 = 2;
 #[derive(Default)]
 pub(crate) struct Lookups {
     /// By the name of its hashes.
-    questions: BTreeMap<KeyHash, Question>,
-    calls: BTreeMap<Token, Asked>,
+    questions: LiteMap<KeyHash, Question>,
+    calls: LiteMap<Token, Asked>,
 }
 
 /// What a call asks about.
@@ -85,7 +85,7 @@ impl Lookups {
     /// Forgets a request whose client has gone. The question stands: others may have it too.
     // Looks through all who wait, of whom there are a thousand at most.
     pub(crate) fn leave(&mut self, id: RequestId) {
-        for question in self.questions.values_mut() {
+        for question in self.questions.iter_mut().map(|(_, value)| value) {
             question.waiters.retain(|waiter| waiter.id != id);
         }
     }
@@ -93,7 +93,11 @@ impl Lookups {
     /// The next questions to put in one call; none when all is asked.
     pub(crate) fn unsent(&mut self) -> Vec<Rc<[KeyHash]>> {
         let mut room = MAX_LOOKUP;
-        let unsent = self.questions.values_mut().filter(|it| !it.is_sent);
+        let unsent = self
+            .questions
+            .iter_mut()
+            .map(|(_, value)| value)
+            .filter(|it| !it.is_sent);
         unsent
             .map_while(|question| {
                 room = room.checked_sub(question.hashes.len())?;

@@ -1,10 +1,11 @@
 //! Links that work once: one call for each link, however many requests wait with it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use keygate_core::decision::Redemption;
 use keygate_core::signed_url::OnceLink;
 use keygate_core::{Millis, UnixMillis, Verdict};
+use litemap::LiteMap;
 
 use crate::call::Token;
 use crate::edge::RequestId;
@@ -48,10 +49,10 @@ pub(crate) struct Asked {
 #[derive(Default)]
 pub(crate) struct Uses {
     /// By the id of the link; the request that has waited longest is the first.
-    waiting: BTreeMap<String, Vec<Use>>,
+    waiting: LiteMap<String, Vec<Use>>,
     /// Links that are not asked about yet, in the order in which they came.
     queue: VecDeque<String>,
-    calls: BTreeMap<Token, Asked>,
+    calls: LiteMap<Token, Asked>,
 }
 
 impl Uses {
@@ -75,7 +76,7 @@ impl Uses {
 
     /// Forgets a request whose client has gone. A link that was asked about may be used up.
     pub(crate) fn leave(&mut self, id: RequestId) {
-        for waiting in self.waiting.values_mut() {
+        for waiting in self.waiting.iter_mut().map(|(_, value)| value) {
             waiting.retain(|it| it.waiter.id != id);
         }
         self.tidy();
@@ -140,7 +141,7 @@ impl Uses {
         let lost: Vec<String> = calls.map(|(_, it)| it.question.link.id.clone()).collect();
         self.calls.retain(|_, call| !is_late(call.at));
         let mut late = Vec::new();
-        for waiting in self.waiting.values_mut() {
+        for waiting in self.waiting.iter_mut().map(|(_, value)| value) {
             late.extend(waiting.extract_if(.., |it| is_late(it.since)));
         }
         let lost_calls = lost.len();
