@@ -212,9 +212,9 @@ impl Edge {
 
     /// The key service gave an answer that does not count, and may have meant to refuse the
     /// key.
-    fn refuse(&mut self, hashes: &[KeyHash]) {
+    fn refuse(&mut self, hashes: &Rc<[KeyHash]>) {
         for waiter in self.lookups.settle(hashes) {
-            self.make_due(waiter, Ground::NoAnswer);
+            self.make_due(waiter, Ground::NoAnswer(Rc::clone(hashes)));
         }
     }
 

@@ -6,11 +6,11 @@ use std::rc::Rc;
 use keygate_core::answer::{Refusal, Scheme, Voice};
 use keygate_core::decision::Redemption;
 use keygate_core::identity::Claims;
-use keygate_core::keys::{Answer, KeyHash, KeyLookup, Knowledge, Lookup, NoAnswer};
+use keygate_core::keys::{Answer, KeyHash, KeyLookup, Knowledge, Lookup};
 use keygate_core::signed_url::Checks;
 use keygate_core::{Client, Facts, Header, Millis, Reason, UnixMillis, Verdict};
 
-use crate::cache::LastKnown;
+use crate::cache::{KeyCache, LastKnown};
 use crate::caller::Caller;
 use crate::edge::{Edge, RequestId, Step};
 use crate::feed::Position;
@@ -30,10 +30,26 @@ pub(crate) enum Ground {
     Answer(Rc<[KeyHash]>, Knowledge, Option<Position>),
     /// What was last known: the key service is away, and an outage policy applies.
     LastKnown,
-    /// No answer, to which no outage policy applies.
-    NoAnswer,
+    /// No answer about its key, to which no outage policy applies.
+    NoAnswer(Rc<[KeyHash]>),
     /// A verdict that needs no other decision.
     Verdict(Verdict),
+}
+
+/// What a worker knows, when a request may ask no more: any other key is refused for this
+/// reason. What is known, or a link, may still let it pass. Never [`Knowledge::NotAsked`].
+struct AsksNoMore<'a> {
+    cache: &'a KeyCache,
+    reason: Reason,
+}
+
+impl KeyLookup for AsksNoMore<'_> {
+    fn find(&self, hashes: &[KeyHash], now: UnixMillis) -> Knowledge {
+        match self.cache.find(hashes, now) {
+            Knowledge::NotAsked => Knowledge::Unavailable(self.reason),
+            found => found,
+        }
+    }
 }
 
 /// Adds `transfer-encoding` for the decision where a body follows without a length, as over
@@ -115,7 +131,15 @@ impl Edge {
             // The feed has moved on since, perhaps past a change of this key.
             Ground::Answer(..) => self.judge(&waiter, cache, now),
             Ground::LastKnown => self.judge(&waiter, &LastKnown(cache), now),
-            Ground::NoAnswer => self.judge(&waiter, &NoAnswer(Reason::KeyServiceUnavailable), now),
+            Ground::NoAnswer(hashes) => {
+                let reason = Reason::KeyServiceUnavailable;
+                let answer = Answer {
+                    hashes: &hashes,
+                    knowledge: Knowledge::Unavailable(reason),
+                    others: &AsksNoMore { cache, reason },
+                };
+                self.judge(&waiter, &answer, now)
+            }
             Ground::Verdict(verdict) => {
                 return Some(self.decided(verdict, &waiter.headers, now));
             }
@@ -128,9 +152,14 @@ impl Edge {
         let (waiter, verdict) = match verdict {
             Verdict::Ask(lookup) => {
                 let (waiter, reason) = self.ask(lookup, waiter, now).err()?;
-                let verdict = self.judge(&waiter, &NoAnswer(reason), now);
+                let cache = &self.cache;
+                let verdict = self.judge(&waiter, &AsksNoMore { cache, reason }, now);
                 (waiter, verdict)
             }
+            verdict => (waiter, verdict),
+        };
+        // Also where a key is left that cannot be asked about.
+        let (waiter, verdict) = match verdict {
             Verdict::Redeem(redemption) => self.redeem(waiter, redemption, now)?,
             verdict => (waiter, verdict),
         };

@@ -4,7 +4,7 @@ use keygate_core::{Client, NoClaims};
 use keygate_edge::RequestId;
 use serde_json::{Value, json};
 
-use crate::worker::{LOOKUPS, Worker, address, policy, start_polled};
+use crate::worker::{LOOKUPS, Worker, address, key, lookup, policy, start_polled};
 
 /// Two failures at once for each address, and hardly any later.
 fn strict() -> Value {
@@ -92,4 +92,30 @@ fn questions_of_clients_that_left_do_not_pile_up() {
     worker.turn();
     let again = send(&mut worker, 2000, "192.0.2.1");
     assert_eq!(worker.status(again), Some(503), "what is asked counts, too");
+}
+
+#[test]
+fn a_key_that_may_not_be_asked_about_leaves_a_known_one_to_decide() {
+    let mut policy = strict();
+    policy["rules"][1]["require"] = json!({ "any": ["key", "second"] });
+    let mut worker = start_polled(&policy);
+    let alice = key(1);
+    let send_both = |worker: &mut Worker, bearer: &str| {
+        let headers = [
+            (":method", "GET"),
+            (":path", "/two"),
+            ("authorization", bearer),
+            ("x-second", &*alice.text),
+        ];
+        worker.request_from(&headers, Client::Known(address("192.0.2.1")), &NoClaims)
+    };
+    let warm = send_both(&mut worker, "Basic Og==");
+    worker.turn();
+    worker.answer_only(LOOKUPS, &lookup(10, &[&alice]));
+    assert_eq!(worker.status(warm), Some(200));
+    for number in 0..2 {
+        send(&mut worker, number, "192.0.2.1");
+    }
+    let request = send_both(&mut worker, "Bearer legacy:alice:of-another-service");
+    assert_eq!(worker.status(request), Some(200));
 }

@@ -1,9 +1,31 @@
 //! Links that work once: one call for each link, however many requests bring it.
 
+use keygate_core::{Client, NoClaims};
 use keygate_edge::{NotSent, RequestId, Token};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::worker::{USES, Worker, policy, start};
+use crate::worker::{LOOKUPS, USES, Worker, address, link, policy, start};
+
+/// A policy under which a link that works once stands beside an imported key.
+fn beside_a_key() -> Value {
+    let mut policy = policy();
+    let service = policy["key_service"].as_object_mut().unwrap();
+    service.insert("miss_limit".into(), json!({ "per_second": 1, "burst": 1 }));
+    policy["providers"]["key"]["accept"] = json!(["native", "opaque"]);
+    policy["rules"][2]["require"] = json!({ "any": ["key", "link"] });
+    policy
+}
+
+/// A request with a link and an imported key that this worker does not know.
+fn send_with_key(worker: &mut Worker, number: u32) -> RequestId {
+    let bearer = format!("Bearer from-elsewhere-{number:04}");
+    let headers = [
+        (":method", "GET"),
+        (":path", &*link(number)),
+        ("authorization", &*bearer),
+    ];
+    worker.request_from(&headers, Client::Known(address("192.0.2.1")), &NoClaims)
+}
 
 fn answer(worker: &mut Worker, call: Token, first: bool) {
     worker.answer(call, &json!({ "first": first }));
@@ -153,4 +175,31 @@ fn a_link_whose_call_is_not_sent_passes_no_request() {
     worker.turn();
     assert_eq!(worker.status(request), Some(503));
     assert_eq!(worker.counter("keygate_link_use.unavailable"), 1);
+}
+
+#[test]
+fn a_key_that_may_not_be_asked_about_leaves_its_link_to_decide() {
+    let mut worker = start(&beside_a_key());
+    send_with_key(&mut worker, 1);
+    // The client has asked about as many keys as it may.
+    let second = send_with_key(&mut worker, 2);
+    assert_eq!(worker.status(second), None);
+    worker.turn();
+    answer_only(&mut worker, true);
+    assert_eq!(worker.status(second), Some(200));
+    let again = send_with_key(&mut worker, 2);
+    assert_eq!(worker.status(again), Some(403), "used up");
+    assert_eq!(worker.counter("keygate_decision.deny.host_failure"), 0);
+}
+
+#[test]
+fn a_key_without_an_answer_leaves_its_link_to_decide() {
+    let mut worker = start(&beside_a_key());
+    let request = send_with_key(&mut worker, 1);
+    worker.turn();
+    let call = worker.only(LOOKUPS);
+    worker.respond(call, &[(":status", "503")], b"");
+    assert_eq!(worker.status(request), None, "the link is not asked about");
+    answer_only(&mut worker, true);
+    assert_eq!(worker.status(request), Some(200));
 }

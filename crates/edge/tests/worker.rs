@@ -125,6 +125,29 @@ pub fn lookup(epoch: u64, keys: &[&NewAppKey]) -> Value {
     json!({ "epoch": epoch, "records": keys.iter().map(record).collect::<Vec<_>>() })
 }
 
+/// A path with the link of this number, which works once.
+pub fn link(number: u32) -> String {
+    let id = format!("0123456789abcdef{number}");
+    let terms = Terms {
+        // Ten minutes from the beginning.
+        expires_secs: 1_700_000_600,
+        once: Some(&id),
+        ..Terms::default()
+    };
+    let place = Place {
+        host: "example.com",
+        path: "/once",
+        query: None,
+    };
+    let entry = RingEntry {
+        id: "k1".to_owned(),
+        key: Hmac::new_from_slice(SECRET.as_bytes()).unwrap(),
+        not_before: None,
+        not_after: None,
+    };
+    format!("/once?kg={}", hs256(&terms, &place, &entry).unwrap())
+}
+
 fn seen(token: Token, call: &Call) -> UnderWay {
     let path = call.headers.iter().find(|(name, _)| *name == ":path");
     UnderWay {
@@ -195,27 +218,8 @@ impl Worker {
     }
 
     /// A request with the link of this number, which works once.
-    pub fn send_link(&mut self, method: &str, link: u32) -> RequestId {
-        let id = format!("0123456789abcdef{link}");
-        let terms = Terms {
-            // Ten minutes from the beginning.
-            expires_secs: 1_700_000_600,
-            once: Some(&id),
-            ..Terms::default()
-        };
-        let place = Place {
-            host: "example.com",
-            path: "/once",
-            query: None,
-        };
-        let entry = RingEntry {
-            id: "k1".to_owned(),
-            key: Hmac::new_from_slice(SECRET.as_bytes()).unwrap(),
-            not_before: None,
-            not_after: None,
-        };
-        let path = format!("/once?kg={}", hs256(&terms, &place, &entry).unwrap());
-        self.request(&[(":method", method), (":path", &path)])
+    pub fn send_link(&mut self, method: &str, number: u32) -> RequestId {
+        self.request(&[(":method", method), (":path", &link(number))])
     }
 
     /// Runs without a turn: what happens meanwhile is decided after it.
