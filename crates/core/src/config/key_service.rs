@@ -12,12 +12,15 @@ use crate::time::Millis;
 impl Compiler<'_> {
     pub(super) fn key_service(&mut self, written: &written::KeyService) -> Option<KeyService> {
         let at = |field: &str| member("key_service", field);
-        let poll_cluster = written.poll_cluster.as_ref().unwrap_or(&written.cluster);
+        // What is not written cannot be wrong.
         for (field, text) in [
-            ("cluster", &written.cluster),
-            ("poll_cluster", poll_cluster),
-            ("authority", &written.authority),
+            ("cluster", Some(&written.cluster)),
+            ("poll_cluster", written.poll_cluster.as_ref()),
+            ("authority", Some(&written.authority)),
         ] {
+            let Some(text) = text else {
+                continue;
+            };
             if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
                 self.wrong_in("key_service", field, "must be visible ASCII and not empty");
             }
@@ -54,7 +57,11 @@ impl Compiler<'_> {
             self.failure_limit(&at("miss_limit"), &written.miss_limit, FailureLimit::MISSES);
         Some(KeyService {
             cluster: written.cluster.clone(),
-            poll_cluster: poll_cluster.clone(),
+            poll_cluster: written
+                .poll_cluster
+                .as_ref()
+                .unwrap_or(&written.cluster)
+                .clone(),
             authority: written.authority.clone(),
             token,
             timeout: timeout?,
