@@ -68,6 +68,7 @@ pub fn lint(
     long_times(&written, &mut remarks);
     weak_links(&written, &mut remarks);
     outages(&written, &mut remarks);
+    remarks.extend(shared_polls(&written));
     remarks
 }
 
@@ -248,6 +249,21 @@ fn long_times(written: &Value, remarks: &mut Vec<Remark>) {
                        while the key service is away";
         remarks.push(warning("key_service.lease", message));
     }
+}
+
+/// Polls that other calls to the key service can hold up.
+fn shared_polls(written: &Value) -> Option<Remark> {
+    let service = field(written, "key_service");
+    let cluster = field(service, "cluster").as_str()?;
+    let polls = field(service, "poll_cluster").as_str();
+    polls.is_none_or(|it| it == cluster).then(|| Remark {
+        path: "key_service.cluster".to_owned(),
+        message: "polls share this cluster with all other calls, and a flood of those can keep \
+                  a revocation from the proxy: name a second cluster of the same service as \
+                  poll_cluster"
+            .to_owned(),
+        level: Level::Note,
+    })
 }
 
 /// Where a key that was revoked may pass.

@@ -12,7 +12,7 @@ fn good() -> Value {
     json!({
         "version": 1,
         "secrets": { "media": [{ "id": "a", "env": "MEDIA" }], "keys": [{ "id": "01", "env": "KEYS" }] },
-        "key_service": { "cluster": "keys", "authority": "keys", "token_env": "TOKEN" },
+        "key_service": { "cluster": "keys", "poll_cluster": "polls", "authority": "keys", "token_env": "TOKEN" },
         "providers": {
             "link": { "type": "signed_url", "format": "cloudflare", "secrets": "media", "ttl": "7d" },
             "key": { "type": "app_key", "secrets": "keys" }
@@ -54,6 +54,21 @@ fn remarks_at(policy: &Value, now: UnixMillis) -> Vec<String> {
 #[test]
 fn nothing_is_remarked_on_a_good_policy() {
     assert_eq!(remarks(&good()), Vec::<String>::new());
+}
+
+#[test]
+fn polls_that_share_a_cluster_are_noted() {
+    let mut policy = good();
+    let service = policy["key_service"].as_object_mut().unwrap();
+    service.insert("poll_cluster".into(), json!("keys"));
+    let same = remarks(&policy);
+    assert_eq!(same.len(), 1, "{same:#?}");
+    assert!(same[0].starts_with("note: key_service.cluster: polls share this cluster"));
+    policy["key_service"]
+        .as_object_mut()
+        .unwrap()
+        .remove("poll_cluster");
+    assert_eq!(remarks(&policy), same);
 }
 
 #[test]
