@@ -14,6 +14,7 @@ use crate::auth::{Gate, Role};
 use crate::key::{Key, Standing};
 use crate::metadata;
 use crate::problem::Problem;
+use crate::refusals::Refusals;
 use crate::store::SqliteStore;
 
 /// The scope with which an app key may list and show the keys of its account.
@@ -52,6 +53,7 @@ impl Caller {
         gate: &Gate,
         assertions: Option<&Assertions>,
         headers: &HeaderMap,
+        refusals: &Refusals,
         now: UnixMillis,
     ) -> Result<Self, Problem> {
         let mut sent = headers.get_all(ASSERTION_HEADER).iter();
@@ -67,7 +69,7 @@ impl Caller {
         }
         let verified = assertions.verifier.verify(token.as_bytes(), now);
         verified.map(Self::Account).map_err(|error| {
-            tracing::info!("refused: {error}");
+            refusals.note_assertion(&error, now);
             Problem::InvalidAssertion
         })
     }

@@ -1,6 +1,7 @@
-//! Refused tokens in the log: one line a minute for each role, however many calls are refused.
+//! Refused credentials in the log: one line a minute for each kind, however many calls are refused.
 //! Anyone who reaches the service can cause one, so a flood must not fill the log.
 
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use keygate_core::{Millis, UnixMillis};
@@ -8,14 +9,15 @@ use keygate_core::{Millis, UnixMillis};
 use crate::auth::Role;
 use crate::problem::Problem;
 
-/// Time between two lines about the same role.
+/// Time between two lines about the same kind.
 const PAUSE: Millis = Millis::from_secs(60);
 
-/// What was refused of late, for each role.
+/// What was refused of late, of each kind.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals {
     edge: Mutex<Recent>,
     admin: Mutex<Recent>,
+    assertions: Mutex<Recent>,
 }
 
 #[derive(Debug, Default)]
@@ -32,14 +34,29 @@ impl Refusals {
             Role::Edge => (&self.edge, "an edge", "edge"),
             Role::Admin => (&self.admin, "an admin", "admin"),
         };
-        let mut recent = recent.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(silent) = recent.refused(now) {
+        if let Some(silent) = refused(recent, now) {
             tracing::warn!(
                 "a call of {caller} was refused: {problem}; compare the token that it sends \
                  with the {role} tokens of this service ({silent} more refused since the last line)"
             );
         }
     }
+
+    /// Logs that an assertion was refused, and why. It is never part of the line.
+    pub(crate) fn note_assertion(&self, why: &dyn fmt::Display, now: UnixMillis) {
+        if let Some(silent) = refused(&self.assertions, now) {
+            tracing::warn!(
+                "an assertion was refused: {why}; compare the assertion of the policy with \
+                 what this service accepts ({silent} more refused since the last line)"
+            );
+        }
+    }
+}
+
+/// Counts a refusal; how many had no line before it, if one is due.
+fn refused(recent: &Mutex<Recent>, now: UnixMillis) -> Option<u64> {
+    let mut recent = recent.lock().unwrap_or_else(PoisonError::into_inner);
+    recent.refused(now)
 }
 
 impl Recent {

@@ -121,7 +121,13 @@ async fn identify(
     next: Next,
 ) -> Response {
     let assertions = service.assertions.as_ref();
-    let caller = Caller::identify(&service.gate, assertions, request.headers(), service.now());
+    let caller = Caller::identify(
+        &service.gate,
+        assertions,
+        request.headers(),
+        &service.refusals,
+        service.now(),
+    );
     let caller = match caller {
         Ok(caller) => caller,
         Err(problem) => {
