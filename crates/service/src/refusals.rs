@@ -89,4 +89,18 @@ mod tests {
         assert_eq!(recent.refused(at(61)), None);
         assert_eq!(recent.refused(UnixMillis(0)), Some(1), "set back");
     }
+
+    #[test]
+    fn a_flood_of_wrong_assertions_hides_no_refused_token() {
+        let refusals = Refusals::default();
+        let now = UnixMillis::from_secs(1_000);
+        for _ in 0..3 {
+            refusals.note_assertion(&"wrong_signature", now);
+        }
+        let silent = |recent: &Mutex<Recent>| recent.lock().unwrap().silent;
+        assert_eq!(silent(&refusals.assertions), 2);
+        refusals.note(Role::Admin, &Problem::InvalidToken, now);
+        let admin = refusals.admin.lock().unwrap();
+        assert_eq!((admin.logged, admin.silent), (Some(now), 0));
+    }
 }

@@ -67,8 +67,9 @@ fn a_policy_with_windows_line_ends_is_valid() {
 fn a_file_without_an_end_is_not_read_to_it() {
     let dir = tempfile::tempdir().unwrap();
     let endless = "/dev/zero";
-    let commands: [&[&str]; 3] = [
+    let commands: [&[&str]; 4] = [
         &["check", endless],
+        &["keys", "import", endless, "--dry-run"],
         &["explain", "--policy", endless, "--request", REQUEST],
         &["sign", "/a", "--secret-file", endless],
     ];
