@@ -25,8 +25,8 @@ pub struct Authority<'a> {
 pub struct NotAnAuthority;
 
 impl<'a> Authority<'a> {
-    /// Parses a name of 1 to 253 letters, digits, `-`, `_` and `.`, which may end with one
-    /// more dot, or an IPv6 address in brackets; then nothing, or `:` and a port of 1 to 5
+    /// Parses a name of 1 to 253 letters, digits, `-`, `_` and `.`, which has no empty label and
+    /// may end with one more dot, or an IPv6 address in brackets; then nothing, or `:` and a port of 1 to 5
     /// digits.
     ///
     /// # Errors
@@ -48,8 +48,10 @@ impl<'a> Authority<'a> {
         let host = name.strip_suffix('.').unwrap_or(name);
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         let is_name = (1..=MAX_NAME).contains(&host.len()) && host.bytes().all(fits);
-        // One trailing dot says that a name is rooted; two say nothing.
-        (is_name && !host.ends_with('.')).then_some(Self {
+        // One trailing dot says that a name is rooted; two say nothing. To some servers an empty
+        // label is one that `*` stands for, to others it is none.
+        let has_empty_label = host.split('.').any(str::is_empty);
+        (is_name && !has_empty_label).then_some(Self {
             text,
             host,
             address: None,
@@ -142,6 +144,21 @@ mod tests {
             let parsed = Authority::parse(text).unwrap();
             assert_eq!((parsed.host(), parsed.port()), (host, port), "{text}");
             assert_eq!(parsed.as_str(), text);
+        }
+    }
+
+    #[test]
+    fn a_name_with_an_empty_label_is_none() {
+        for text in [
+            ".admin.example",
+            "a..example",
+            "..",
+            ".a:80",
+            "a..",
+            ".a.",
+            ".",
+        ] {
+            assert_eq!(Authority::parse(text), Err(NotAnAuthority), "{text}");
         }
     }
 
