@@ -23,6 +23,13 @@ macro_rules! choice {
                 Self::deserialize($crate::config::read::ChoiceOnly(deserializer))
             }
         }
+
+        #[cfg(feature = "schema")]
+        impl serde::Serialize for $Name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                Self::serialize(self, serializer)
+            }
+        }
     };
 }
 
