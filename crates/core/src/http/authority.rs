@@ -46,12 +46,17 @@ impl<'a> Authority<'a> {
             None => (text, None),
         };
         let host = name.strip_suffix('.').unwrap_or(name);
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        let is_name = (1..=MAX_NAME).contains(&host.len()) && host.bytes().all(fits);
-        // One trailing dot says that a name is rooted; two say nothing. To some servers an empty
-        // label is one that `*` stands for, to others it is none.
-        let has_empty_label = host.split('.').any(str::is_empty);
-        (is_name && !has_empty_label).then_some(Self {
+        // To some servers an empty label is one that `*` stands for, to others it is none.
+        let mut before = b'.';
+        let is_name = (1..=MAX_NAME).contains(&host.len())
+            && host
+                .bytes()
+                .all(|byte| match std::mem::replace(&mut before, byte) {
+                    b'.' => byte.is_ascii_alphanumeric() || b"-_".contains(&byte),
+                    _ => byte.is_ascii_alphanumeric() || b"-_.".contains(&byte),
+                });
+        // One trailing dot says that a name is rooted; two say nothing.
+        (is_name && before != b'.').then_some(Self {
             text,
             host,
             address: None,
