@@ -56,7 +56,10 @@ impl AssertionArgs {
         let mut ring: Vec<RingEntry<VerifyingKey>> = Vec::new();
         let mut add = |source: &RingSource, key| {
             if ring.iter().any(|entry| entry.id == source.id) {
-                let text = format!("the id {} stands twice among the assertion keys", source.id);
+                let text = format!(
+                    "the id {} is given more than once among the assertion keys",
+                    source.id
+                );
                 return Err(CliError::Usage(text));
             }
             ring.push(RingEntry {

@@ -219,7 +219,7 @@ fn scopes(scopes: Vec<String>) -> Result<Vec<String>, Problem> {
             return problem("must be a scope token (RFC 6750 section 3) of 1 to 128 characters");
         }
         if !seen.insert(scope) {
-            return problem("stands twice");
+            return problem("is given more than once");
         }
     }
     Ok(scopes)

@@ -18,7 +18,7 @@ pub enum Problem {
     /// No bearer token was sent.
     #[error("send `Authorization: Bearer <token>`")]
     MissingToken,
-    /// The token is nobody's, or the header stands twice.
+    /// The token is nobody's, or the header is given more than once.
     #[error("the token is not valid here")]
     InvalidToken,
     /// The token is valid, but for the other role.
@@ -27,7 +27,7 @@ pub enum Problem {
     /// An assertion and a token.
     #[error("send either a token or an assertion, not both")]
     TwoCredentials,
-    /// The assertion is not one for us now, or stands twice, or its key does not count.
+    /// The assertion is not one for us now, or is given more than once, or its key does not count.
     #[error("the assertion is not valid here")]
     InvalidAssertion,
     /// The credential behind the assertion has not got the scope for this.

@@ -137,7 +137,7 @@ fn a_wrong_key_of_assertions_is_a_configuration_error_that_says_what_is_wrong() 
         (audience.to_owned(), MASTER, "--assertion-secret"),
         (format!("{audience} {key}"), "short", "VOUCH holds fewer"),
         (format!("{audience} {key}2"), MASTER, "VOUCH2 is not set"),
-        (format!("{audience} {key} {key}"), MASTER, "twice"),
+        (format!("{audience} {key} {key}"), MASTER, "more than once"),
         (format!("{audience} {public}"), MASTER, "EdDSA alone"),
         (format!("{audience} {eddsa} {key}"), "short", "Ed25519 seed"),
         (format!("{audience} {eddsa} {public}"), "AAAA", "public key"),

@@ -210,7 +210,7 @@ impl Compiler<'_> {
             let path = format!("{path}.from[{index}]");
             let carrier = self.carrier(&path, carrier);
             if carriers.contains(&carrier) {
-                self.wrong(&path, "stands twice");
+                self.wrong(&path, "is given more than once");
             }
             carriers.push(carrier);
         }

@@ -20,7 +20,7 @@ impl Compiler<'_> {
                 self.wrong_in(&path, "id", NAME);
             }
             if entries.iter().any(|entry| entry.id == *secret.id) {
-                self.wrong_in(&path, "id", "stands twice in this ring");
+                self.wrong_in(&path, "id", "is given more than once in this ring");
             }
             let not_before = self.instant(
                 &member(&path, "not_before"),

@@ -105,7 +105,7 @@ impl Compiler<'_> {
             }
             let carrier = self.carrier(&path, &place.carrier());
             if carriers.contains(&carrier) {
-                self.wrong(&path, "stands twice");
+                self.wrong(&path, "is given more than once");
             }
             carriers.push(carrier);
         }

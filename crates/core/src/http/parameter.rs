@@ -23,7 +23,7 @@ pub struct TokenParameter<'a> {
 /// Finds the one query parameter of this name.
 ///
 /// # Errors
-/// [`Reason::DuplicateCredential`] when it stands twice, in whatever spelling;
+/// [`Reason::DuplicateCredential`] when it is given more than once, in whatever spelling;
 /// [`Reason::MalformedCredential`] when its name is percent-encoded or has no `=`:
 /// programs behind us could read it otherwise than we do.
 #[inline]

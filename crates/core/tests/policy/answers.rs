@@ -20,7 +20,7 @@ fn kind_for(accept: &str) -> String {
 fn header(denial: &Denial, name: &str) -> Option<String> {
     let mut found = denial.headers.iter().filter(|(it, _)| *it == name);
     let value = found.next().map(|(_, value)| value.to_string());
-    assert!(found.next().is_none(), "{name} stands twice");
+    assert!(found.next().is_none(), "{name} is given more than once");
     value
 }
 

@@ -14,7 +14,7 @@ use super::Service;
 use super::read::{JsonBody, Query};
 use crate::problem::Problem;
 
-/// `POST /v1/lookups`: which keys are these? A hash that stands twice is answered once.
+/// `POST /v1/lookups`: which keys are these? A hash that is given more than once is answered once.
 pub(super) async fn lookups(
     State(service): State<Arc<Service>>,
     JsonBody(LookupRequest { mut hashes }): JsonBody<LookupRequest>,

@@ -39,7 +39,7 @@ names! {
     /// On which requests from other sites a browser sends the cookie.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     enum SameSite {
-        /// When somebody follows a link to it.
+        /// When a person follows a link to it.
         #[default]
         Lax = "lax",
         /// On none.

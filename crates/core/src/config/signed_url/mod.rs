@@ -75,7 +75,7 @@ macro_rules! formats {
                     [] => None,
                     [exchange] => Some(self.exchange(path, exchange)),
                     [first, ..] => {
-                        self.wrong(&format!("{path}.exchange"), "stands twice");
+                        self.wrong(&format!("{path}.exchange"), "is given more than once");
                         let _ = self.exchange(path, first);
                         return None;
                     }
@@ -184,7 +184,7 @@ impl Compiler<'_> {
                 }
             };
             if carriers.contains(&carrier) {
-                self.wrong(&path, "stands twice");
+                self.wrong(&path, "is given more than once");
             }
             carriers.push(carrier);
         }

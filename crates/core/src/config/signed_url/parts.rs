@@ -46,7 +46,10 @@ impl Compiler<'_> {
         for (index, place) in from.iter().enumerate() {
             let carrier = carrier(place);
             if carriers.contains(&carrier) {
-                self.wrong(&item(&member(path, "from"), index), "stands twice");
+                self.wrong(
+                    &item(&member(path, "from"), index),
+                    "is given more than once",
+                );
             }
             carriers.push(carrier);
         }

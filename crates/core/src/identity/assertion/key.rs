@@ -19,10 +19,10 @@ const MIN_SECRET: usize = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 pub enum Algorithm {
-    /// HMAC-SHA256: whoever verifies could sign, too. RFC 7518 section 3.2.
+    /// HMAC-SHA256: a verifier could sign, too. RFC 7518 section 3.2.
     #[serde(rename = "HS256")]
     Hs256,
-    /// Ed25519: whoever verifies holds a public key. RFC 8037 section 3.1.
+    /// Ed25519: a verifier holds a public key. RFC 8037 section 3.1.
     #[serde(rename = "EdDSA")]
     EdDsa,
 }

@@ -55,7 +55,7 @@ impl<'a> Token<'a> {
     /// Finds it in this carrier. An `Expires` alone is somebody else's.
     ///
     /// # Errors
-    /// [`Reason::DuplicateCredential`] for a part that stands twice,
+    /// [`Reason::DuplicateCredential`] for a part that is given more than once,
     /// [`Reason::MalformedCredential`] for parts that do not go together, and for another
     /// hash than the configuration has.
     pub(super) fn find(

@@ -3,7 +3,7 @@
 //! Source: AWS's "Authenticating Requests: Using Query Parameters (AWS Signature
 //! Version 4)" in the S3 API reference. Method, host, path, the whole query and the
 //! named headers are signed; the body is not (`UNSIGNED-PAYLOAD`). What the original
-//! leaves open is closed here: no parameter stands twice, the list of signed headers is
+//! leaves open is closed here: no parameter is given more than once, the list of signed headers is
 //! in its one canonical form, and an `x-amz-` header that is not signed refuses the link.
 
 mod canonical;

@@ -120,7 +120,10 @@ impl Compiler<'_> {
         for (index, name) in components.iter().enumerate() {
             self.component(&at(&format!("components[{index}]")), name);
             if components.iter().take(index).any(|it| it == name) {
-                self.wrong(&at(&format!("components[{index}]")), "stands twice");
+                self.wrong(
+                    &at(&format!("components[{index}]")),
+                    "is given more than once",
+                );
             }
         }
         let max_age = self.span(&at("max_age"), &written.max_age);

@@ -19,7 +19,7 @@ impl<'a> Parameters<'a> {
     ///
     /// # Errors
     /// [`Reason::DuplicateCredential`] for a second token or a second of Bunny's own
-    /// parameters; [`Reason::MalformedCredential`] for any other that stands twice, and for
+    /// parameters; [`Reason::MalformedCredential`] for any other that is given more than once, and for
     /// what cannot be read or would make the text that is signed mean two things.
     pub(super) fn read(segment: Option<&'a str>, query: Option<&'a str>) -> Result<Self, Reason> {
         let mut all: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::new();

@@ -117,7 +117,7 @@ impl Template {
     /// # Errors
     /// [`Reason::AddressNotAllowed`] when the address is signed and not known;
     /// [`Reason::AmbiguousPath`] when a part of the path could be one of the address;
-    /// [`Reason::DuplicateCredential`] for a parameter, header or cookie that stands twice.
+    /// [`Reason::DuplicateCredential`] for a parameter, header or cookie that is given more than once.
     pub(super) fn text(
         &self,
         request: &Request<'_>,

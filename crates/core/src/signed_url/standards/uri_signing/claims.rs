@@ -45,7 +45,7 @@ pub(super) enum Container {
     Hash([u8; 32]),
 }
 
-/// A JSON object in which no name stands twice.
+/// A JSON object in which no name is given more than once.
 struct Members(json::Members);
 
 impl Members {

@@ -103,7 +103,7 @@ pub(super) fn string_to_sign(date: &str, scope: &str, canonical_request: &str) -
 /// Names and values, each encoded, sorted by name; without the signature.
 ///
 /// # Errors
-/// [`Reason::DuplicateCredential`] for a name that stands twice: their order is not
+/// [`Reason::DuplicateCredential`] for a name that is given more than once: their order is not
 /// signed. [`Reason::MalformedCredential`] for one of the signature's own names in
 /// another case, and for a broken triplet: what is decoded behind it could join with it,
 /// so that `%%32F` would be signed as `%2F` is.

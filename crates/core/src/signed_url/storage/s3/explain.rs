@@ -22,7 +22,7 @@ pub(super) fn lines(links: &S3, request: &Request<'_>, facts: &LinkFacts<'_>) ->
         }
         Err(_) => {
             return vec![format!(
-                "parameter \"{SIGNATURE}\" and its neighbours: one is missing, stands twice, or \
+                "parameter \"{SIGNATURE}\" and its neighbours: one is missing, is given more than once, or \
                  is not of its form"
             )];
         }
