@@ -37,12 +37,6 @@ macro_rules! parsers {
 
 parsers! { answers app_keys headers json paths policies scopes times tokens wire }
 
-impl Parser {
-    pub fn of(name: &str) -> &'static Self {
-        PARSERS.iter().find(|it| it.name == name).unwrap()
-    }
-}
-
 const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 
 const NOW: UnixMillis = UnixMillis(1_767_225_600_000);

@@ -1,2 +1,0 @@
-#![no_main]
-keygate_testkit::fuzz_parser!("tokens");
