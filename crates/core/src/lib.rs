@@ -69,6 +69,7 @@ pub mod decision;
 pub mod http;
 pub mod identity;
 pub mod keys;
+#[cfg(feature = "tools")]
 pub mod lint;
 mod reason;
 pub mod secret;

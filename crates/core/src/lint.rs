@@ -67,6 +67,10 @@ pub fn lint(
     short_secrets(&written, environment, &mut remarks);
     long_times(&written, &mut remarks);
     weak_links(&written, &mut remarks);
+    for (name, why) in &policy.endless_links {
+        let message = format!("such links never expire: {why}");
+        remarks.push(warning(&format!("providers.{name}.format"), &message));
+    }
     outages(&written, &mut remarks);
     remarks.extend(shared_polls(&written));
     remarks
@@ -284,7 +288,7 @@ fn outages(written: &Value, remarks: &mut Vec<Remark>) {
     }
 }
 
-/// Links without a MAC, and links without an end.
+/// Links without a MAC, and links whose MAC leaves out the query.
 fn weak_links(written: &Value, remarks: &mut Vec<Remark>) {
     for (name, provider) in members(field(written, "providers")) {
         let path = format!("providers.{name}");
@@ -292,33 +296,11 @@ fn weak_links(written: &Value, remarks: &mut Vec<Remark>) {
             let message = "this format is weak: take another one as soon as the signer can";
             remarks.push(warning(&format!("{path}.allow_weak"), message));
         }
-        if *field(provider, "format") == "cloudflare" && *field(provider, "message") == "path" {
+        if *field(provider, "message") == "path" {
             let message = "the query is not signed: a client may add, change and remove every \
                            parameter, and all but the token reach the upstream";
             remarks.push(warning(&format!("{path}.message"), message));
         }
-        if let Some(why) = never_ends(provider) {
-            let message = format!("such links never expire: {why}");
-            remarks.push(warning(&format!("{path}.format"), &message));
-        }
-    }
-}
-
-/// Why the links of a provider do not end by themselves.
-fn never_ends(provider: &Value) -> Option<&'static str> {
-    let text = |name: &str| field(provider, name).as_str().unwrap_or_default();
-    let is_missing = |name: &str| field(provider, name).is_null();
-    match text("format") {
-        "google-maps" | "thumbor" => Some("only another secret ends them"),
-        "imgproxy" if is_missing("max_lifetime") => {
-            Some("only those with the option exp do; max_lifetime asks it of all of them")
-        }
-        "keycdn" if text("mode") == "image" => Some("only another secret ends them"),
-        "nginx" if text("mode") == "secure_link_secret" => Some("only another secret ends them"),
-        "nginx" if !text("template").contains("secure_link_expires") => {
-            Some("the template has no $secure_link_expires")
-        }
-        _ => None,
     }
 }
 

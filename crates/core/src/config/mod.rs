@@ -228,6 +228,8 @@ impl<'a> Compiler<'a> {
             allow_path_parameters: written.allow_path_parameters,
             identity,
             assertion,
+            #[cfg(feature = "tools")]
+            endless_links: self.endless_links(),
             warnings: std::mem::take(&mut self.warnings),
             signature_limit,
         })
@@ -240,6 +242,16 @@ impl<'a> Compiler<'a> {
             Provider::SignedUrl(links) => Some(links),
             Provider::AppKey(_) | Provider::Session(_) => None,
         })
+    }
+
+    #[cfg(feature = "tools")]
+    fn endless_links(&self) -> Vec<(String, &'static str)> {
+        let endless =
+            |(name, provider): (&String, &Option<Rc<Provider>>)| match provider.as_deref()? {
+                Provider::SignedUrl(links) => Some((name.clone(), links.format.never_ends()?)),
+                Provider::AppKey(_) | Provider::Session(_) => None,
+            };
+        self.providers.iter().filter_map(endless).collect()
     }
 
     fn find_path_tokens(&self) -> Rc<[String]> {

@@ -49,6 +49,9 @@ pub struct Policy {
     /// What the configuration says and hardly means, to be logged once. No message holds a
     /// secret.
     pub warnings: Vec<Problem>,
+    /// Providers whose links never expire, and why.
+    #[cfg(feature = "tools")]
+    pub endless_links: Vec<(String, &'static str)>,
     /// How many public-key signatures may turn out wrong at a worker.
     pub signature_limit: FailureLimit,
 }

@@ -145,6 +145,11 @@ impl Format for Cloudflare {
     }
 
     #[cfg(feature = "tools")]
+    fn never_ends(&self) -> Option<&'static str> {
+        None
+    }
+
+    #[cfg(feature = "tools")]
     fn sign(&self, order: &Order<'_>) -> Result<Signed, SignError> {
         let known: &[&str] = match self.directory {
             Some(_) => &["expires", "prefix"],

@@ -69,6 +69,10 @@ pub trait Format {
         false
     }
 
+    /// Why its links never expire, as configured; `None` when each has an end.
+    #[cfg(feature = "tools")]
+    fn never_ends(&self) -> Option<&'static str>;
+
     /// Signs a URL that has no token yet, with the first secret that counts.
     ///
     /// # Errors

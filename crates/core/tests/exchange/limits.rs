@@ -265,6 +265,10 @@ impl Format for Endless {
         Vec::new()
     }
 
+    fn never_ends(&self) -> Option<&'static str> {
+        Some("a test asks for it")
+    }
+
     fn sign(&self, _: &Order<'_>) -> Result<Signed, SignError> {
         Err(SignError::new("not here"))
     }

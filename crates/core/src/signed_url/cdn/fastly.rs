@@ -84,6 +84,11 @@ impl Format for Fastly {
     }
 
     #[cfg(feature = "tools")]
+    fn never_ends(&self) -> Option<&'static str> {
+        None
+    }
+
+    #[cfg(feature = "tools")]
     fn sign(&self, order: &Order<'_>) -> Result<Signed, SignError> {
         order.only("fastly", &["expires"])?;
         let end = order.expires.ok_or_else(told::no_end)?;

@@ -86,6 +86,14 @@ impl Format for Keycdn {
     }
 
     #[cfg(feature = "tools")]
+    fn never_ends(&self) -> Option<&'static str> {
+        match self.kind {
+            Kind::Access { .. } => None,
+            Kind::Image => Some("only another secret ends them"),
+        }
+    }
+
+    #[cfg(feature = "tools")]
     fn sign(&self, order: &Order<'_>) -> Result<Signed, SignError> {
         let target = canonical(order.target.whole);
         let key = self.ring.current(order.now).next();

@@ -112,6 +112,17 @@ impl Format for Nginx {
     }
 
     #[cfg(feature = "tools")]
+    fn never_ends(&self) -> Option<&'static str> {
+        match &self.mode {
+            Mode::SecureLink { expires: None, .. } => {
+                Some("the template has no $secure_link_expires")
+            }
+            Mode::SecureLink { .. } => None,
+            Mode::Secret { .. } => Some("only another secret ends them"),
+        }
+    }
+
+    #[cfg(feature = "tools")]
     fn sign(&self, order: &Order<'_>) -> Result<Signed, SignError> {
         let key = self.ring.current(order.now).next();
         let key = &key.ok_or_else(told::no_key)?.key;

@@ -155,6 +155,11 @@ impl Format for CloudFront {
     }
 
     #[cfg(feature = "tools")]
+    fn never_ends(&self) -> Option<&'static str> {
+        None
+    }
+
+    #[cfg(feature = "tools")]
     fn sign(&self, order: &Order<'_>) -> Result<Signed, SignError> {
         sign::sign(self, order)
     }

@@ -77,6 +77,11 @@ impl Format for GoogleCdn {
     }
 
     #[cfg(feature = "tools")]
+    fn never_ends(&self) -> Option<&'static str> {
+        None
+    }
+
+    #[cfg(feature = "tools")]
     fn sign(&self, order: &Order<'_>) -> Result<Signed, SignError> {
         let signer = |message: &dyn Fn(&str) -> String| {
             let entry = self.ring.current(order.now).next();

@@ -56,6 +56,11 @@ impl Format for GoogleMaps {
     }
 
     #[cfg(feature = "tools")]
+    fn never_ends(&self) -> Option<&'static str> {
+        Some("only another secret ends them")
+    }
+
+    #[cfg(feature = "tools")]
     fn sign(&self, order: &Order<'_>) -> Result<Signed, SignError> {
         order.only("google-maps", &[])?;
         let key = self.ring.current(order.now).next();

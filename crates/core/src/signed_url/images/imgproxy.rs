@@ -94,6 +94,12 @@ impl Format for Imgproxy {
     }
 
     #[cfg(feature = "tools")]
+    fn never_ends(&self) -> Option<&'static str> {
+        let why = "only those with the option exp do; max_lifetime asks it of all of them";
+        self.lifetime.is_none().then_some(why)
+    }
+
+    #[cfg(feature = "tools")]
     fn sign(&self, order: &Order<'_>) -> Result<Signed, SignError> {
         order.only("imgproxy", &["expires"])?;
         let rest = order.target.whole.strip_prefix(self.prefix.as_str());

@@ -60,6 +60,11 @@ impl Format for Thumbor {
     }
 
     #[cfg(feature = "tools")]
+    fn never_ends(&self) -> Option<&'static str> {
+        Some("only another secret ends them")
+    }
+
+    #[cfg(feature = "tools")]
     fn sign(&self, order: &Order<'_>) -> Result<Signed, SignError> {
         order.only("thumbor", &[])?;
         let rest = order.target.whole.strip_prefix(self.prefix.as_str());

@@ -137,6 +137,11 @@ impl Format for Keygate {
     }
 
     #[cfg(feature = "tools")]
+    fn never_ends(&self) -> Option<&'static str> {
+        None
+    }
+
+    #[cfg(feature = "tools")]
     fn sign(&self, order: &Order<'_>) -> Result<Signed, SignError> {
         order::sign(self, order)
     }

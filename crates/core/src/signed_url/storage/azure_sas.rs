@@ -133,6 +133,11 @@ impl Format for AzureSas {
     }
 
     #[cfg(feature = "tools")]
+    fn never_ends(&self) -> Option<&'static str> {
+        None
+    }
+
+    #[cfg(feature = "tools")]
     fn sign(
         &self,
         order: &crate::signed_url::sign::Order<'_>,

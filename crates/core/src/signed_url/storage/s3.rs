@@ -16,8 +16,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use crate::http::edit::Strip;
-use crate::http::parameter::decode_token;
-use crate::http::parameter::{find_parameter, find_token};
+use crate::http::parameter::{decode_token, find_parameter, find_token};
 use crate::http::request::Request;
 use crate::reason::Reason;
 use crate::secret::mac::mac;
@@ -25,6 +24,8 @@ use crate::secret::{KeyRing, Secret};
 use crate::signed_url::carrier;
 use crate::signed_url::facts::LinkFacts;
 use crate::signed_url::format::{Format, Link, Strips};
+#[cfg(feature = "tools")]
+use crate::signed_url::parts::told;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
 use crate::text::hex;
@@ -139,6 +140,11 @@ impl Format for S3 {
     }
 
     #[cfg(feature = "tools")]
+    fn never_ends(&self) -> Option<&'static str> {
+        None
+    }
+
+    #[cfg(feature = "tools")]
     fn sign(&self, order: &Order<'_>) -> Result<Signed, SignError> {
         order.only("s3", &["expires", "headers", "security_token"])?;
         if order.authority().is_empty() {
@@ -167,15 +173,13 @@ impl Format for S3 {
                     self.max_lifetime.0 / 1000
                 ))
             })?;
-        let no_secret = || SignError::new("there is no secret that counts now");
-        let entry = self.ring.current(order.now).next().ok_or_else(no_secret)?;
+        let entry = self.ring.current(order.now).next();
+        let entry = entry.ok_or_else(told::no_key)?;
         let date = basic_date(order.now);
         let scope = self.scope(&date);
-        let mut headers: Vec<(String, String)> = order
-            .headers
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), canonical::header_value(value)))
-            .collect();
+        let own = order.headers.iter();
+        let own = own.map(|(name, value)| ((*name).to_owned(), canonical::header_value(value)));
+        let mut headers: Vec<(String, String)> = own.collect();
         headers.push(("host".to_owned(), order.authority().to_owned()));
         headers.sort();
         let names: Vec<_> = headers.iter().map(|(name, _)| name.as_str()).collect();
@@ -197,13 +201,10 @@ impl Format for S3 {
         let mut mac = self.signing_key(&entry.key, &date);
         mac.update(message.as_bytes());
         let signature = hex::encode(&mac.finalize().into_bytes());
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         Ok(Signed {
             url: format!("{url}&{SIGNATURE}={signature}"),
-            headers: order
-                .headers
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect(),
+            headers: order.headers.iter().map(owned).collect(),
             ..Signed::default()
         })
     }
