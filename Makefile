@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build wasm test test-docker leaks faults soak harness lint deny mutants bench bench-growth bench-refusals bench-scale bench-guard clean need-cargo
+.PHONY: help run build wasm test test-docker leaks faults soak harness lint deny msrv mutants bench bench-growth bench-refusals bench-scale bench-guard clean need-cargo
 
 # Where rustup puts cargo, for shells that do not know it yet.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -109,7 +109,15 @@ deny: need-cargo ## Licences, sources, duplicate versions and advisories of ever
 	@cargo deny --workspace check bans licenses sources
 	$(call say,advisories)
 	@if cargo deny --workspace fetch db; then cargo deny --workspace check --disable-fetch advisories; \
-	else echo 'THE ADVISORIES WERE NOT CHECKED: their database could not be downloaded. Run make deny again where github.com can be reached.' >&2; fi
+	else echo 'THE ADVISORIES WERE NOT CHECKED: their database could not be downloaded. Run make deny again where github.com can be reached.' >&2; test -z "$${CI:-}"; fi
+
+# The oldest Rust that Cargo.toml promises. Elsewhere clippy warns of what it does not have.
+MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"$$/\1/p' Cargo.toml)
+msrv: need-cargo ## Builds everything with the oldest Rust that Cargo.toml promises, if rustup has it
+	@if rustup toolchain list 2>/dev/null | grep -q '^$(MSRV)'; then \
+	printf '\n== building with Rust %s\n' '$(MSRV)'; \
+	cargo '+$(MSRV)' check --workspace --all-targets --locked --target-dir target/msrv; \
+	else echo 'NOTHING WAS BUILT WITH RUST $(MSRV): it is not installed. rustup toolchain install $(MSRV) --profile minimal' >&2; test -z "$${CI:-}"; fi
 
 # Hours for all that .cargo/mutants.toml names; a minute for a small file.
 FILE ?=
