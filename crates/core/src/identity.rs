@@ -12,47 +12,144 @@ pub use session::{Claims, NoClaims, Sessions};
 use crate::http::edit::Name;
 use crate::http::header_name::overrides_method;
 use crate::http::header_name::reads_as;
+use crate::identity::assertion::ASSERTION_HEADER;
 use crate::identity::limits::BLOCK;
 
 /// Every header that speaks of identity starts so, unless it is renamed. A client's
 /// own never arrives.
 pub const IDENTITY_PREFIX: &str = "x-keygate-";
 
-/// What a credential says of its holder. Every text fits into a header.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Identity {
-    /// Whose credential it is.
-    pub account: String,
-    /// The public id of an app key; a session has none.
-    pub key_id: Option<String>,
-    /// Scopes with a space between, as in RFC 6749 section 3.3.
-    pub scopes: String,
-    /// A JSON object in base64url without padding, if there is one.
-    pub metadata: Option<String>,
+const RESULT_HEADER: &str = "x-keygate-result";
+
+/// Calls a macro with the fields of an identity, one row each: its variant of [`Field`], its name
+/// in the configuration, its type, and the name of its header by default. The configuration
+/// repeats the comment.
+macro_rules! identity_fields {
+    ($with:ident) => {
+        $with! {
+            /// Whose credential it is.
+            Account account: String, "x-keygate-account";
+            /// The public id of an app key.
+            KeyId key_id: Option<String>, "x-keygate-key-id";
+            /// Scopes with a space between.
+            Scopes scopes: String, "x-keygate-scopes";
+            /// The metadata of an app key, JSON in base64url.
+            Metadata metadata: Option<String>, "x-keygate-metadata";
+        }
+    };
+}
+
+pub(crate) use identity_fields;
+
+macro_rules! declare {
+    ($($(#[$doc:meta])* $Field:ident $field:ident: $Type:ty, $header:literal;)*) => {
+        /// What a credential says of its holder. Every text fits into a header. A session and a
+        /// link have none of the optional texts.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct Identity {
+            $($(#[$doc])* pub $field: $Type,)*
+        }
+
+        impl Identity {
+            /// Every text that it has.
+            pub fn texts(&self) -> impl Iterator<Item = &String> {
+                [$(self.$field.said(),)*].into_iter().flatten()
+            }
+
+            /// The value of the header of a field, if the identity has one.
+            #[inline]
+            fn value(&self, field: Field) -> Option<&str> {
+                match field {
+                    $(Field::$Field => self.$field.said().map(String::as_str),)*
+                    // Of the decision, and signed last.
+                    Field::Result | Field::Assertion => None,
+                }
+            }
+        }
+
+        /// Something that the upstream learns of a request, in a header of its own.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Field {
+            $($(#[$doc])* $Field,)*
+            /// What was decided: `allow`, `allow;reason=…`, or `would-deny;reason=…`.
+            Result,
+            /// The identity as a signed token, if there is an
+            /// [`Issuer`](crate::identity::assertion::Issuer).
+            Assertion,
+        }
+
+        impl Field {
+            /// All of them.
+            pub const ALL: [Self; [$($header,)* RESULT_HEADER, ASSERTION_HEADER].len()] =
+                [$(Self::$Field,)* Self::Result, Self::Assertion];
+        }
+
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        struct Names {
+            $($field: Name,)*
+            result: Name,
+            assertion: Name,
+        }
+
+        impl Default for Names {
+            fn default() -> Self {
+                Self {
+                    $($field: $header.into(),)*
+                    result: RESULT_HEADER.into(),
+                    assertion: ASSERTION_HEADER.into(),
+                }
+            }
+        }
+
+        impl Names {
+            #[inline]
+            fn of(&self, field: Field) -> &Name {
+                match field {
+                    $(Field::$Field => &self.$field,)*
+                    Field::Result => &self.result,
+                    Field::Assertion => &self.assertion,
+                }
+            }
+
+            fn of_mut(&mut self, field: Field) -> &mut Name {
+                match field {
+                    $(Field::$Field => &mut self.$field,)*
+                    Field::Result => &mut self.result,
+                    Field::Assertion => &mut self.assertion,
+                }
+            }
+        }
+    };
+}
+
+identity_fields!(declare);
+
+/// A text that an identity has, or may have.
+trait Said {
+    fn said(&self) -> Option<&String>;
+}
+
+impl Said for String {
+    #[inline]
+    fn said(&self) -> Option<&String> {
+        Some(self)
+    }
+}
+
+impl Said for Option<String> {
+    #[inline]
+    fn said(&self) -> Option<&String> {
+        self.as_ref()
+    }
 }
 
 impl Identity {
     /// An upper bound of the memory that it takes, in bytes.
     pub fn bytes(&self) -> usize {
-        let texts = [&self.account, &self.scopes].into_iter();
-        let texts = texts.chain(&self.key_id).chain(&self.metadata);
-        let texts = texts.map(|it| it.capacity().saturating_add(BLOCK));
+        let texts = self.texts().map(|it| it.capacity().saturating_add(BLOCK));
         texts
             .chain([size_of::<Self>(), BLOCK, BLOCK])
             .fold(0, usize::saturating_add)
-    }
-
-    /// The value of the header of a field, if the identity has one.
-    #[inline]
-    fn value(&self, field: Field) -> Option<&str> {
-        match field {
-            Field::Account => Some(&self.account),
-            Field::KeyId => self.key_id.as_deref(),
-            Field::Scopes => Some(&self.scopes),
-            Field::Metadata => self.metadata.as_deref(),
-            // Of the decision, and signed last.
-            Field::Result | Field::Assertion => None,
-        }
     }
 
     /// The identity for other filters and the access log. In Envoy these are filter
@@ -65,63 +162,6 @@ impl Identity {
         state.push(("keygate_scopes", format!(" {} ", self.scopes)));
         state
     }
-}
-
-macro_rules! fields {
-    ($($(#[$doc:meta])* $Field:ident $field:ident $header:literal;)*) => {
-        /// Something that the upstream learns of a request, in a header of its own.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Field {
-            $($(#[$doc])* $Field,)*
-        }
-
-        impl Field {
-            /// All of them.
-            pub const ALL: [Self; [$($header),*].len()] = [$(Self::$Field),*];
-        }
-
-        #[derive(Clone, Debug, PartialEq, Eq)]
-        struct Names {
-            $($field: Name,)*
-        }
-
-        impl Default for Names {
-            fn default() -> Self {
-                Self { $($field: $header.into(),)* }
-            }
-        }
-
-        impl Names {
-            #[inline]
-            fn of(&self, field: Field) -> &Name {
-                match field {
-                    $(Field::$Field => &self.$field,)*
-                }
-            }
-
-            fn of_mut(&mut self, field: Field) -> &mut Name {
-                match field {
-                    $(Field::$Field => &mut self.$field,)*
-                }
-            }
-        }
-    };
-}
-
-fields! {
-    /// [`Identity::account`].
-    Account account "x-keygate-account";
-    /// [`Identity::key_id`].
-    KeyId key_id "x-keygate-key-id";
-    /// [`Identity::scopes`].
-    Scopes scopes "x-keygate-scopes";
-    /// [`Identity::metadata`].
-    Metadata metadata "x-keygate-metadata";
-    /// What was decided: `allow`, `allow;reason=…`, or `would-deny;reason=…`.
-    Result result "x-keygate-result";
-    /// The identity as a signed token, if there is an
-    /// [`Issuer`](crate::identity::assertion::Issuer).
-    Assertion assertion "x-keygate-assertion";
 }
 
 /// The headers by which the upstream learns who calls; names in lower case.

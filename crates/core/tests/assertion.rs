@@ -83,7 +83,7 @@ fn sign(issuer: &Issuer, claims: &Value, now: UnixMillis) -> Option<String> {
         account: text(claims, "sub"),
         key_id: claims["key_id"].as_str().map(str::to_owned),
         scopes: text(claims, "scope"),
-        metadata: None,
+        ..Identity::default()
     };
     let headers = headers(claims["jti"].as_str());
     issuer.sign(&identity, &Request::read(&headers).unwrap(), now)

@@ -113,7 +113,8 @@ pub const OBJECTS: [(&str, &str, &str); 20] = [
     (
         "Identity",
         "Identity",
-        "[What the upstream receives](#what-the-upstream-receives) has the values.",
+        "[What the upstream receives](#what-the-upstream-receives) says what becomes of headers \
+         that a client sends.",
     ),
     (
         "Assertion",
@@ -125,13 +126,7 @@ pub const OBJECTS: [(&str, &str, &str); 20] = [
 pub const TAIL: &str = "
 ## What the upstream receives
 
-| header | value |
-| --- | --- |
-| `x-keygate-account` | the account of the credential |
-| `x-keygate-key-id` | the public id of an API key |
-| `x-keygate-scopes` | scopes, separated by spaces |
-| `x-keygate-metadata` | the metadata of an API key: JSON in base64url |
-| `x-keygate-result` | `allow`, `cleared`, or `would-deny;reason=…` in mode `simulate` |
+The headers of [Identity](#identity), each under its default name unless you rename it.
 
 Keygate first removes every header that a client sends under one of these names, or under the
 prefix `x-keygate-`, in every mode. Every character that is neither letter nor digit counts as

@@ -1,25 +1,57 @@
 //! `"identity"`: the headers that say who has come, from their written form.
 
-use super::{Compiler, written};
-use crate::identity::{Field, IDENTITY_PREFIX, IdentityHeaders};
+use serde::Deserialize;
+
+use super::Compiler;
+use super::read::object;
+use crate::identity::{Field, IDENTITY_PREFIX, IdentityHeaders, identity_fields};
+
+macro_rules! written {
+    ($($(#[$doc:meta])* $Field:ident $field:ident: $Type:ty, $header:literal;)*) => {
+        /// Names of headers, those that are left out keep theirs; and who else is told.
+        #[derive(Default, Debug, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        #[serde(deny_unknown_fields, remote = "Self")]
+        pub(super) struct Identity {
+            $(
+                $(#[$doc])*
+                #[doc = concat!("Default: ", $header, ".")]
+                $field: Option<String>,
+            )*
+            /// What was decided: `allow`, `cleared`, or `would-deny;reason=…` in mode `simulate`.
+            /// Default: x-keygate-result.
+            result: Option<String>,
+            /// Whether other filters find the same as filter state, `wasm.keygate_account` and so
+            /// on. Default: false.
+            #[serde(default)]
+            filter_state: bool,
+        }
+
+        impl Identity {
+            /// The names that are written, with their paths. That of an assertion is in
+            /// `"assertion"`.
+            fn names(&self) -> impl Iterator<Item = (Field, &'static str, &str)> {
+                let names = [
+                    $((Field::$Field, concat!("identity.", stringify!($field)), &self.$field),)*
+                    (Field::Result, "identity.result", &self.result),
+                ];
+                let written = names.into_iter();
+                written.filter_map(|(field, path, name)| Some((field, path, name.as_deref()?)))
+            }
+        }
+    };
+}
+
+identity_fields!(written);
+
+object!(Identity);
 
 impl Compiler<'_> {
-    pub(super) fn identity(&mut self, written: &written::Identity) -> IdentityHeaders {
+    pub(super) fn identity(&mut self, written: &Identity) -> IdentityHeaders {
         let mut headers = IdentityHeaders::default();
-        for field in Field::ALL {
-            let (key, name) = match field {
-                Field::Account => ("account", &written.account),
-                Field::KeyId => ("key_id", &written.key_id),
-                Field::Scopes => ("scopes", &written.scopes),
-                Field::Metadata => ("metadata", &written.metadata),
-                Field::Result => ("result", &written.result),
-                // It has a name in "assertion".
-                Field::Assertion => continue,
-            };
-            if let Some(name) = name {
-                let name = self.identity_header(&format!("identity.{key}"), name);
-                headers.rename(field, name);
-            }
+        for (field, path, name) in written.names() {
+            let name = self.identity_header(path, name);
+            headers.rename(field, name);
         }
         headers.filter_state = written.filter_state;
         let names: Vec<_> = headers.names().collect();

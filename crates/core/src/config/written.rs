@@ -51,7 +51,7 @@ pub(super) struct Policy<'a> {
     pub responses: UniqueMap<Response<'a>>,
     /// How the upstream learns who calls.
     #[serde(default)]
-    pub identity: Identity,
+    pub identity: super::identity::Identity,
     /// Who vouches for the identity, for upstreams that must not trust headers.
     pub assertion: Option<super::assertion::Assertion>,
     /// What a 401 says is protected. Default: keygate.
@@ -69,29 +69,6 @@ pub(super) struct Policy<'a> {
 }
 
 object!(Policy<'a>);
-
-/// Names of headers, those that are left out keep theirs; and who else is told.
-#[derive(Default, Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, remote = "Self")]
-pub(super) struct Identity {
-    /// Whose credential it is. Default: x-keygate-account.
-    pub account: Option<String>,
-    /// The public id of an app key. Default: x-keygate-key-id.
-    pub key_id: Option<String>,
-    /// Scopes with a space between. Default: x-keygate-scopes.
-    pub scopes: Option<String>,
-    /// The metadata of an app key, JSON in base64url. Default: x-keygate-metadata.
-    pub metadata: Option<String>,
-    /// What was decided. Default: x-keygate-result.
-    pub result: Option<String>,
-    /// Whether other filters find the same as filter state, `wasm.keygate_account` and so
-    /// on. Default: false.
-    #[serde(default)]
-    pub filter_state: bool,
-}
-
-object!(Identity);
 
 /// One secret of a ring. It is named here and lives in the environment.
 #[derive(Debug, Deserialize)]

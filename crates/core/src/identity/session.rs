@@ -58,9 +58,8 @@ impl Sessions {
         };
         Ok(Identity {
             account,
-            key_id: None,
             scopes,
-            metadata: None,
+            ..Identity::default()
         })
     }
 

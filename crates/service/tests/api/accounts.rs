@@ -60,7 +60,7 @@ fn sign(issuer: &Issuer, account: &str, key: Option<(&str, &str)>, now: UnixMill
         account: account.to_owned(),
         key_id: key.map(|(id, _)| id.to_owned()),
         scopes: key.map_or_else(String::new, |(_, scopes)| scopes.to_owned()),
-        metadata: None,
+        ..Identity::default()
     };
     let headers = [(":method", "GET"), (":path", "/"), (":authority", "h")];
     let headers: Vec<Header> = headers.map(|(n, v)| (n.into(), v.into())).into();

@@ -1,8 +1,7 @@
 //! An input is an answer of the key service, or what one worker left for another: what is
 //! read of an answer fits into headers, and what workers leave is written as it was read.
 
-use keygate_core::identity::Identity;
-use keygate_core::identity::limits::MAX_METADATA;
+use keygate_core::identity::limits::{MAX_METADATA, MAX_NAME, MAX_SCOPES};
 use keygate_core::keys::KnownKey;
 use keygate_core::keys::wire::{ChangesResponse, LinkUseResponse, LookupResponse};
 use keygate_edge::feed::{CatchUp, PollLease, SharedFeed};
@@ -51,20 +50,14 @@ fn lookup(data: &[u8]) {
     for record in &answer.records {
         // The upstream gets the metadata as the service wrote it.
         assert!(text.contains(record.metadata.get()));
-        for text in KnownKey::try_from(record)
-            .iter()
-            .flat_map(|it| texts(&it.identity))
-            .flatten()
-        {
+        let known = KnownKey::try_from(record);
+        for text in known.iter().flat_map(|it| it.identity.texts()) {
             // What a header can carry.
-            assert!(text.bytes().all(|it| it.is_ascii_graphic()), "{text:?}");
-            assert!(text.len() <= MAX_METADATA * 2);
+            let is_visible = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
+            assert!(text.bytes().all(is_visible), "{text:?}");
+            assert!(text.len() <= (MAX_METADATA * 2).max(MAX_SCOPES * (MAX_NAME + 1)));
         }
     }
-}
-
-fn texts(it: &Identity) -> [Option<&String>; 3] {
-    [Some(&it.account), it.key_id.as_ref(), it.metadata.as_ref()]
 }
 
 pub fn seeds() -> Vec<Vec<u8>> {
