@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ipnet::IpNet;
 
+use crate::http::address;
 use crate::http::client::Client;
 use crate::http::referrer::{self, ReferrerPattern};
 use crate::http::request::Request;
@@ -41,41 +42,46 @@ pub struct UnusableRecord(&'static str);
 impl TryFrom<&Record> for KnownKey {
     type Error = UnusableRecord;
 
+    /// Each field is named: one that is added does not compile until it is checked here.
     fn try_from(record: &Record) -> Result<Self, UnusableRecord> {
-        let metadata = record.metadata.get();
-        if !metadata.starts_with('{') || metadata.len() > MAX_METADATA {
-            return Err(UnusableRecord("metadata"));
-        }
-        if !is_token(&record.id) || !is_token(&record.account) {
-            return Err(UnusableRecord("id or account"));
-        }
-        if record.scopes.len() > MAX_SCOPES || !record.scopes.iter().all(|it| is_token(it)) {
-            return Err(UnusableRecord("scopes"));
-        }
-        if record.allowed_ips.len() > MAX_ALLOWED_IPS {
-            return Err(UnusableRecord("allowed_ips"));
-        }
-        if record.allowed_referrers.len() > MAX_ALLOWED_REFERRERS {
-            return Err(UnusableRecord("allowed_referrers"));
-        }
-        let referrers = record.allowed_referrers.iter();
-        let referrers: Result<_, _> = referrers.map(|it| ReferrerPattern::parse(it)).collect();
+        let Record {
+            hash: _, // under which it was found
+            id,
+            account,
+            status,
+            expires_at,
+            scopes,
+            allowed_ips,
+            allowed_referrers,
+            metadata,
+        } = record;
+        let are_tokens = scopes.len() <= MAX_SCOPES && scopes.iter().all(|it| is_token(it));
+        let are_few_ips = allowed_ips.len() <= MAX_ALLOWED_IPS;
+        let are_few_pages = allowed_referrers.len() <= MAX_ALLOWED_REFERRERS;
+        let json = metadata.get();
+        let is_object = json.starts_with('{') && json.len() <= MAX_METADATA;
+        let ips = checked("allowed_ips", allowed_ips, are_few_ips)?.iter();
+        let pages = checked("allowed_referrers", allowed_referrers, are_few_pages)?.iter();
+        let pages: Result<_, _> = pages.map(|it| ReferrerPattern::parse(it)).collect();
         Ok(Self {
             identity: Rc::new(Identity {
-                account: record.account.clone(),
-                key_id: Some(record.id.clone()),
-                scopes: record.scopes.join(" "),
-                metadata: Some(URL_SAFE_NO_PAD.encode(metadata)),
+                account: checked("account", account, is_token(account))?.clone(),
+                key_id: Some(checked("id", id, is_token(id))?.clone()),
+                scopes: checked("scopes", scopes, are_tokens)?.join(" "),
+                metadata: Some(URL_SAFE_NO_PAD.encode(checked("metadata", json, is_object)?)),
             }),
-            status: record.status,
-            expires_at: record.expires_at,
-            allowed_ips: record
-                .allowed_ips
-                .iter()
-                .map(|it| crate::http::address::canonical(*it))
-                .collect(),
-            allowed_referrers: referrers.map_err(|_| UnusableRecord("allowed_referrers"))?,
+            status: *status,
+            expires_at: *expires_at,
+            allowed_ips: ips.map(|it| address::canonical(*it)).collect(),
+            allowed_referrers: pages.map_err(|_| UnusableRecord("allowed_referrers"))?,
         })
+    }
+}
+
+fn checked<T>(field: &'static str, value: T, fits: bool) -> Result<T, UnusableRecord> {
+    match fits {
+        true => Ok(value),
+        false => Err(UnusableRecord(field)),
     }
 }
 
@@ -221,168 +227,4 @@ impl KeyLookup for NoAnswer {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::identity::limits::MAX_NAME;
-
-    fn hash(byte: u8) -> KeyHash {
-        KeyHash([byte; 32])
-    }
-
-    fn record() -> Record {
-        serde_json::from_value(serde_json::json!({
-            "hash": hash(1).to_string(), "id": "AbCdEfGhIj", "account": "alice",
-            "status": "active", "expires_at": 1000, "scopes": ["files:read", "files:write"],
-            "allowed_ips": ["10.0.0.0/8", "2001:db8::/32"], "metadata": {"plan": "pro"}
-        }))
-        .unwrap()
-    }
-
-    fn known() -> Rc<KnownKey> {
-        Rc::new(KnownKey::try_from(&record()).unwrap())
-    }
-
-    #[test]
-    fn an_ipv4_mapped_range_of_a_key_admits_the_ipv4_client() {
-        let mut record = record();
-        record.allowed_ips = vec!["::ffff:10.0.0.0/104".parse().unwrap()];
-        let known = KnownKey::try_from(&record).unwrap();
-        for (client, expected) in [
-            ("10.1.2.3", Ok(())),
-            ("::ffff:10.1.2.3", Ok(())),
-            ("11.1.2.3", Err(Reason::AddressNotAllowed)),
-        ] {
-            let client = Client::Known(client.parse().ok());
-            assert_eq!(known.check(None, client, UnixMillis(0)), expected);
-        }
-    }
-
-    #[test]
-    fn a_record_becomes_header_values() {
-        let key = known();
-        assert_eq!(key.identity.scopes, "files:read files:write");
-        assert_eq!(
-            key.identity.metadata.as_deref(),
-            Some("eyJwbGFuIjoicHJvIn0")
-        );
-    }
-
-    #[test]
-    fn a_key_is_found_under_any_of_its_hashes_and_a_dead_record_decides() {
-        let record = |byte: u8, status| Record {
-            hash: hash(byte),
-            id: format!("key-{byte}"),
-            account: "alice".to_owned(),
-            status,
-            expires_at: None,
-            scopes: Vec::new(),
-            allowed_ips: Vec::new(),
-            allowed_referrers: Vec::new(),
-            metadata: serde_json::from_str("{}").unwrap(),
-        };
-        let active = |byte| record(byte, Status::Active);
-        let revoked = |byte| record(byte, Status::Revoked);
-        for (records, found) in [
-            (vec![], None),
-            (vec![active(3)], None),
-            (vec![active(1)], Some(1)),
-            (vec![active(3), active(2)], Some(2)),
-            (vec![active(2), active(1)], Some(1)),
-            (vec![active(1), revoked(2)], Some(2)),
-            (vec![active(2), revoked(1)], Some(1)),
-        ] {
-            let among = KnownKey::among(&records, &[hash(1), hash(2)]).unwrap();
-            assert_eq!(among.map(|(it, _)| it), found.map(hash), "{records:?}");
-        }
-    }
-
-    #[test]
-    fn a_record_that_could_break_a_header_is_unusable() {
-        let spoil: [fn(&mut Record); 9] = [
-            |it| it.allowed_referrers = vec!["https://*.com".into()],
-            |it| it.allowed_referrers = vec!["https://a.example".into(); 17],
-            |it| it.account = "a\r\nb".into(),
-            |it| it.account = "caf\u{e9}".into(),
-            |it| it.account = String::new(),
-            |it| it.id = "x".repeat(MAX_NAME + 1),
-            |it| it.scopes = vec!["a b".into()],
-            |it| it.metadata = serde_json::value::to_raw_value(&[1]).unwrap(),
-            |it| it.metadata = serde_json::value::to_raw_value(&"x".repeat(5000)).unwrap(),
-        ];
-        for spoil in spoil {
-            let mut spoiled = record();
-            spoil(&mut spoiled);
-            assert!(KnownKey::try_from(&spoiled).is_err(), "{spoiled:?}");
-        }
-    }
-
-    #[test]
-    fn the_largest_record_is_usable_and_none_that_is_larger_by_one() {
-        fn metadata(length: usize) -> Box<serde_json::value::RawValue> {
-            let text = format!("{{\"a\":\"{}\"}}", "x".repeat(length - 8));
-            serde_json::value::RawValue::from_string(text).unwrap()
-        }
-        let largest = || Record {
-            id: "x".repeat(128),
-            account: "x".repeat(128),
-            scopes: vec!["x".repeat(128); 64],
-            allowed_ips: vec!["10.0.0.0/8".parse().unwrap(); 64],
-            allowed_referrers: vec!["https://a.example".to_owned(); 16],
-            metadata: metadata(4096),
-            ..record()
-        };
-        assert!(KnownKey::try_from(&largest()).is_ok());
-        let enlarge: [fn(&mut Record); 7] = [
-            |it| it.id.push('x'),
-            |it| it.account.push('x'),
-            |it| it.scopes[63].push('x'),
-            |it| it.scopes.push("x".to_owned()),
-            |it| it.allowed_ips.push("10.0.0.0/8".parse().unwrap()),
-            |it| it.allowed_referrers.push("https://a.example".to_owned()),
-            |it| it.metadata = metadata(4097),
-        ];
-        for enlarge in enlarge {
-            let mut larger = largest();
-            enlarge(&mut larger);
-            assert!(KnownKey::try_from(&larger).is_err(), "{larger:?}");
-        }
-    }
-
-    #[test]
-    fn status_expiry_address_and_user_are_checked_on_every_use() {
-        let inside = Some("10.1.2.3".parse().unwrap());
-        let mapped = Some("::ffff:10.1.2.3".parse().unwrap());
-        let outside = Some("11.0.0.1".parse().unwrap());
-        let now = UnixMillis(999);
-        let key = known();
-        assert_eq!(key.check(None, Client::Known(inside), now), Ok(()));
-        assert_eq!(
-            key.check(Some(b"alice"), Client::Known(mapped), now),
-            Ok(())
-        );
-        assert_eq!(
-            key.check(Some(b"bob"), Client::Known(inside), now),
-            Err(Reason::WrongAccount)
-        );
-        assert_eq!(
-            key.check(None, Client::Known(outside), now),
-            Err(Reason::AddressNotAllowed)
-        );
-        assert_eq!(
-            key.check(None, Client::Known(None), now),
-            Err(Reason::AddressNotAllowed)
-        );
-        assert_eq!(
-            key.check(None, Client::Known(inside), UnixMillis(1000)),
-            Err(Reason::Expired)
-        );
-        for (status, reason) in [
-            (Status::Revoked, Reason::RevokedKey),
-            (Status::Disabled, Reason::DisabledKey),
-        ] {
-            let record = Record { status, ..record() };
-            let key = KnownKey::try_from(&record).unwrap();
-            assert_eq!(key.check(None, Client::Known(inside), now), Err(reason));
-        }
-    }
-}
+mod tests;
