@@ -12,101 +12,112 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use crate::metadata;
+use crate::metadata::{Metadata, metadata};
 use crate::problem::Problem;
 
 /// 9999-12-31T23:59:59.999Z: RFC 3339 has no later year.
 const END_OF_TIME: UnixMillis = UnixMillis(253_402_300_799_999);
 
-/// What an admin or an account says of a key. Every value is one that the edge can carry.
+/// Calls a macro with every attribute of a key, one row each: its name in the API and in the store,
+/// its type, the check that makes it of what a body has, and the type of that. Rows of one kind
+/// can share a check: it gets the name.
 ///
-/// The store, the API and the rights of a key take this struct apart field by field: one that
-/// is added does not compile until each has decided what it means there.
-#[derive(Clone, Debug, Serialize)]
-pub struct Attributes {
-    /// Whose it is: 1 to 128 visible ASCII characters without comma.
-    pub account: String,
-    /// What its owner calls it: 1 to 128 characters.
-    pub name: Option<String>,
-    /// What it may do: up to 64 scope tokens, each once.
-    pub scopes: Vec<String>,
-    /// A JSON object of up to 4096 bytes, as it was sent. A key that is asked for without it gets that of the
-    /// key that asks for it, or none.
-    #[serde(serialize_with = "metadata::serialize")]
-    pub metadata: Option<Box<RawValue>>,
-    /// From where it may be used: up to 64 ranges; empty means from anywhere.
-    pub allowed_ips: Vec<IpNet>,
-    /// From which pages it may be used: up to 16 patterns that the edge can read; empty means
-    /// from any, and from none.
-    pub allowed_referrers: Vec<String>,
-    /// First instant at which it may not be used. RFC 3339 in the API.
-    #[serde(serialize_with = "rfc_3339")]
-    pub expires_at: Option<UnixMillis>,
+/// The rights of a key, the record for the edge, and the command `keygate keys create` name every
+/// attribute again. One that is added does not compile, or fails a test, until each does.
+macro_rules! attributes {
+    ($with:ident! $($more:tt)*) => {
+        $with! {
+            { $($more)* }
+            /// Whose it is: 1 to 128 visible ASCII characters without comma.
+            account: String = account(Option<String>);
+            /// What its owner calls it: 1 to 128 characters.
+            name: Option<String> = title(Option<String>);
+            /// What it may do: up to 64 scope tokens, each once.
+            scopes: Vec<String> = scopes(Vec<String>);
+            /// A JSON object of up to 4096 bytes, as it was sent. A key that is asked for without
+            /// it gets that of the key that asks for it, or none.
+            metadata: Metadata = metadata(Option<Box<RawValue>>);
+            /// From where it may be used: up to 64 ranges; empty means from anywhere.
+            allowed_ips: Vec<IpNet> = ranges(Vec<String>);
+            /// From which pages it may be used: up to 16 patterns that the edge can read; empty
+            /// means from any, and from none.
+            allowed_referrers: Vec<String> = referrers(Vec<String>);
+            /// First instant at which it may not be used. RFC 3339 in the API.
+            #[serde(serialize_with = "rfc_3339")]
+            expires_at: Option<UnixMillis> = instant(Option<String>);
+        }
+    };
 }
+
+pub(crate) use attributes;
+
+macro_rules! declare {
+    ({} $($(#[$meta:meta])* $field:ident: $Type:ty = $check:ident($Written:ty);)*) => {
+        /// What an admin or an account says of a key. Every value is one that the edge can carry.
+        #[derive(Clone, Debug, Serialize)]
+        pub struct Attributes {
+            $($(#[$meta])* pub $field: $Type,)*
+        }
+
+        impl Attributes {
+            /// The names of all attributes.
+            pub const NAMES: &[&str] = &[$(stringify!($field)),*];
+
+            /// The names of the attributes that differ.
+            pub(crate) fn differences(&self, other: &Self) -> Vec<&'static str> {
+                let fields = [$((stringify!($field), self.$field == other.$field)),*];
+                let differ = fields.into_iter().filter(|(_, is_same)| !is_same);
+                differ.map(|(name, _)| name).collect()
+            }
+
+            /// What JSON must have at this path of a body, such as `scopes` or `scopes[0]`.
+            pub(crate) fn form(path: &str) -> &'static str {
+                let forms = [$((stringify!($field), <$Written>::FORM)),*];
+                let form = forms.into_iter().find(|(name, _)| *name == path);
+                form.map_or(String::FORM, |(_, form)| form)
+            }
+        }
+    };
+}
+
+attributes!(declare!);
 
 /// Declares a body: its own fields, and the attributes of a key as they are written.
 macro_rules! body {
-    ($(#[$meta:meta])* $name:ident { $($field:ident: $type:ty,)* }) => {
-        body! {
-            $(#[$meta])* $name { $($field: $type,)* }
-            account: Option<String>,
-            name: Option<String>,
-            #[serde(default)]
-            scopes: Vec<String>,
-            metadata: Option<Box<RawValue>>,
-            expires_at: Option<String>,
-            #[serde(default)]
-            allowed_ips: Vec<String>,
-            #[serde(default)]
-            allowed_referrers: Vec<String>,
-        }
-    };
     (
-        $(#[$meta:meta])* $name:ident { $($field:ident: $type:ty,)* }
-        $($(#[$how:meta])* $attribute:ident: $written:ty,)*
+        { $(#[$about:meta])* $Body:ident { $($own:ident: $Own:ty,)* } }
+        $($(#[$meta:meta])* $field:ident: $Type:ty = $check:ident($Written:ty);)*
     ) => {
-        $(#[$meta])*
+        $(#[$about])*
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
-        pub(crate) struct $name {
-            $(pub(crate) $field: $type,)*
-            $($(#[$how])* $attribute: $written,)*
+        pub(crate) struct $Body {
+            $(pub(crate) $own: $Own,)*
+            $(#[serde(default)] $field: $Written,)*
         }
 
-        impl $name {
+        impl $Body {
             /// The names of its fields, attributes last.
-            pub(crate) const FIELDS: &[&str] =
-                &[$(stringify!($field),)* $(stringify!($attribute),)*];
+            pub(crate) const FIELDS: &[&str] = &[$(stringify!($own),)* $(stringify!($field),)*];
 
-            /// Checks every attribute, or names the first that is wrong. `expires_in` is a
-            /// span from `now`, in place of `expires_at`.
-            fn attributes(
-                self,
-                expires_in: Option<String>,
-                now: UnixMillis,
-            ) -> Result<Attributes, Problem> {
+            /// Checks every attribute, or names the first that is wrong.
+            fn attributes(self) -> Result<Attributes, Problem> {
                 Ok(Attributes {
-                    account: account(self.account)?,
-                    name: self.name.map(name).transpose()?,
-                    scopes: scopes(self.scopes)?,
-                    metadata: self.metadata.map(metadata::check).transpose()?,
-                    expires_at: expiry(self.expires_at, expires_in, now)?,
-                    allowed_ips: allowed_ips(&self.allowed_ips)?,
-                    allowed_referrers: allowed_referrers(self.allowed_referrers)?,
+                    $($field: $check(stringify!($field), self.$field)?,)*
                 })
             }
         }
     };
 }
 
-body! {
-    /// `POST /v1/keys` as written.
+attributes! { body!
+    /// `POST /v1/keys` as written. `expires_in` is a span from now, in place of `expires_at`.
     CreateBody {
         expires_in: Option<String>,
     }
 }
 
-body! {
+attributes! { body!
     /// One key of `POST /v1/keys/import` as written. Its end is an instant, so that importing
     /// the same file again changes nothing.
     ImportItem {
@@ -118,9 +129,6 @@ body! {
 /// The names of the fields of `POST /v1/keys`: every attribute, and `expires_in`.
 pub const CREATE_FIELDS: &[&str] = CreateBody::FIELDS;
 
-/// The fields of [`ImportItem`] that are lists; metadata is any JSON, and all others are strings.
-pub(crate) const IMPORT_LISTS: [&str; 3] = ["scopes", "allowed_ips", "allowed_referrers"];
-
 impl CreateBody {
     /// The account that the body names.
     pub(crate) fn account(&mut self) -> &mut Option<String> {
@@ -129,52 +137,42 @@ impl CreateBody {
 
     /// Checks every field, or names the first that is wrong.
     pub(crate) fn check(mut self, now: UnixMillis) -> Result<Attributes, Problem> {
-        let expires_in = self.expires_in.take();
-        self.attributes(expires_in, now)
+        let Some(span) = self.expires_in.take() else {
+            return ends_after(now, "expires_at", self.attributes()?);
+        };
+        let wrong = |detail: &str| Problem::field("expires_in", detail);
+        if self.expires_at.is_some() {
+            return Err(wrong("must not stand beside expires_at"));
+        }
+        let mut attributes = self.attributes()?;
+        let span = Millis::parse(&span).map_err(|error| wrong(&error.to_string()))?;
+        attributes.expires_at = Some(now.plus(span));
+        ends_after(now, "expires_in", attributes)
     }
 }
 
 impl ImportItem {
     /// Checks every attribute, or names the first that is wrong.
     pub(crate) fn check(self, now: UnixMillis) -> Result<Attributes, Problem> {
-        self.attributes(None, now)
+        ends_after(now, "expires_at", self.attributes()?)
     }
 }
 
-impl Attributes {
-    /// The text of the metadata.
-    pub fn metadata(&self) -> &str {
-        self.metadata
-            .as_deref()
-            .map_or(metadata::EMPTY, RawValue::get)
-    }
+/// What a message calls a type of JSON.
+trait Form {
+    const FORM: &str = "a string";
+}
 
-    /// The names of the attributes that differ.
-    pub(crate) fn differences(&self, other: &Self) -> Vec<&'static str> {
-        let Self {
-            account,
-            name,
-            scopes,
-            metadata: _, // as its text
-            allowed_ips,
-            allowed_referrers,
-            expires_at,
-        } = self;
-        let fields = [
-            ("account", *account == other.account),
-            ("name", *name == other.name),
-            ("scopes", *scopes == other.scopes),
-            ("metadata", self.metadata() == other.metadata()),
-            ("expires_at", *expires_at == other.expires_at),
-            ("allowed_ips", *allowed_ips == other.allowed_ips),
-            (
-                "allowed_referrers",
-                *allowed_referrers == other.allowed_referrers,
-            ),
-        ];
-        let differ = fields.into_iter().filter(|(_, is_same)| !is_same);
-        differ.map(|(name, _)| name).collect()
-    }
+impl Form for String {}
+
+impl Form for Option<String> {}
+
+impl Form for Vec<String> {
+    const FORM: &str = "a list of strings";
+}
+
+impl Form for Option<Box<RawValue>> {
+    const FORM: &str = "JSON";
 }
 
 fn rfc_3339<S: Serializer>(at: &Option<UnixMillis>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -191,30 +189,32 @@ pub(crate) fn line(field: &str, text: String, max: usize) -> Result<String, Prob
     Ok(text)
 }
 
+fn account(field: &str, text: Option<String>) -> Result<String, Problem> {
+    token(field, text)?.ok_or_else(|| Problem::field(field, "is required"))
+}
+
 /// Becomes the value of an HTTP header, where a comma would separate two values.
-fn account(text: Option<String>) -> Result<String, Problem> {
-    let text = text.ok_or_else(|| Problem::field("account", "is required"))?;
+fn token(field: &str, text: Option<String>) -> Result<Option<String>, Problem> {
     let fits = |byte: u8| byte.is_ascii_graphic() && byte != b',';
-    if !(1..=MAX_NAME).contains(&text.len()) || !text.bytes().all(fits) {
-        return Err(Problem::field(
-            "account",
-            "must be 1 to 128 visible ASCII characters without spaces or commas",
-        ));
+    let is_token = |text: &String| (1..=MAX_NAME).contains(&text.len()) && text.bytes().all(fits);
+    if !text.as_ref().is_none_or(is_token) {
+        let detail = "must be 1 to 128 visible ASCII characters without spaces or commas";
+        return Err(Problem::field(field, detail));
     }
     Ok(text)
 }
 
-fn name(text: String) -> Result<String, Problem> {
-    line("name", text, MAX_NAME)
+fn title(field: &str, text: Option<String>) -> Result<Option<String>, Problem> {
+    text.map(|text| line(field, text, MAX_NAME)).transpose()
 }
 
-fn scopes(scopes: Vec<String>) -> Result<Vec<String>, Problem> {
+fn scopes(field: &str, scopes: Vec<String>) -> Result<Vec<String>, Problem> {
     if scopes.len() > MAX_SCOPES {
-        return Err(Problem::field("scopes", "must be at most 64"));
+        return Err(Problem::field(field, "must be at most 64"));
     }
     let mut seen = HashSet::new();
     for (at, scope) in scopes.iter().enumerate() {
-        let problem = |detail: &str| Err(Problem::field(format!("scopes[{at}]"), detail));
+        let problem = |detail: &str| Err(Problem::field(format!("{field}[{at}]"), detail));
         if !(1..=MAX_NAME).contains(&scope.len()) || !scope.bytes().all(is_scope_byte) {
             return problem("must be a scope token (RFC 6750 section 3) of 1 to 128 characters");
         }
@@ -230,54 +230,39 @@ fn is_scope_byte(byte: u8) -> bool {
     byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'
 }
 
-fn expiry(
-    at: Option<String>,
-    within: Option<String>,
-    now: UnixMillis,
-) -> Result<Option<UnixMillis>, Problem> {
-    let (field, instant) = match (at, within) {
-        (None, None) => return Ok(None),
-        (Some(at), None) => ("expires_at", UnixMillis::parse(&at)),
-        (None, Some(span)) => (
-            "expires_in",
-            Millis::parse(&span).map(|span| now.plus(span)),
-        ),
-        (Some(_), Some(_)) => {
-            return Err(Problem::field(
-                "expires_in",
-                "must not stand beside expires_at",
-            ));
-        }
-    };
-    let instant = instant.map_err(|error| Problem::field(field, error.to_string()))?;
-    if instant <= now || instant > END_OF_TIME {
-        return Err(Problem::field(
-            field,
-            "must lie in the future, before the year 10000",
-        ));
-    }
-    Ok(Some(instant))
+fn instant(field: &str, text: Option<String>) -> Result<Option<UnixMillis>, Problem> {
+    let instant = text.map(|text| UnixMillis::parse(&text)).transpose();
+    instant.map_err(|error| Problem::field(field, error.to_string()))
 }
 
-fn allowed_ips(texts: &[String]) -> Result<Vec<IpNet>, Problem> {
+/// Lets attributes pass whose end, which this field says, is not over and can be written.
+fn ends_after(now: UnixMillis, field: &str, attributes: Attributes) -> Result<Attributes, Problem> {
+    let is_over = |end| end <= now || end > END_OF_TIME;
+    if attributes.expires_at.is_some_and(is_over) {
+        let detail = "must lie in the future, before the year 10000";
+        return Err(Problem::field(field, detail));
+    }
+    Ok(attributes)
+}
+
+fn ranges(field: &str, texts: Vec<String>) -> Result<Vec<IpNet>, Problem> {
     if texts.len() > MAX_ALLOWED_IPS {
-        return Err(Problem::field("allowed_ips", "must be at most 64"));
+        return Err(Problem::field(field, "must be at most 64"));
     }
     let net = |(at, text): (usize, &String)| {
-        range(text).map_err(|detail| Problem::field(format!("allowed_ips[{at}]"), detail))
+        range(text).map_err(|detail| Problem::field(format!("{field}[{at}]"), detail))
     };
     texts.iter().enumerate().map(net).collect()
 }
 
 /// Kept as written: the edge reads them by the same rules.
-fn allowed_referrers(texts: Vec<String>) -> Result<Vec<String>, Problem> {
+fn referrers(field: &str, texts: Vec<String>) -> Result<Vec<String>, Problem> {
     if texts.len() > MAX_ALLOWED_REFERRERS {
-        return Err(Problem::field("allowed_referrers", "must be at most 16"));
+        return Err(Problem::field(field, "must be at most 16"));
     }
     for (at, text) in texts.iter().enumerate() {
-        ReferrerPattern::parse(text).map_err(|error| {
-            Problem::field(format!("allowed_referrers[{at}]"), error.to_string())
-        })?;
+        ReferrerPattern::parse(text)
+            .map_err(|error| Problem::field(format!("{field}[{at}]"), error.to_string()))?;
     }
     Ok(texts)
 }

@@ -7,12 +7,10 @@ use axum::http::header::AUTHORIZATION;
 use ipnet::IpNet;
 use keygate_core::UnixMillis;
 use keygate_core::identity::assertion::{ASSERTION_HEADER, Assertion, Verifier};
-use serde_json::value::RawValue;
 
 use crate::attributes::Attributes;
 use crate::auth::{Gate, Role};
 use crate::key::{Key, Standing};
-use crate::metadata;
 use crate::problem::Problem;
 use crate::refusals::Refusals;
 use crate::store::SqliteStore;
@@ -144,85 +142,81 @@ impl Admitted<'_> {
             return Ok(asked);
         };
         let parent = self.parent.as_ref().map(|key| &key.attributes);
-        let Attributes {
-            account: _, // decided by `Self::account`
-            name: _,    // for people alone, and never sent to an upstream
-            scopes,
-            metadata,
-            allowed_ips,
-            allowed_referrers,
-            expires_at,
-        } = &asked;
-        check_scopes(scopes, assertion, parent)?;
-        let metadata = check_metadata(metadata.as_deref(), parent)?;
-        if let Some(parent) = parent {
-            check_places(allowed_ips, allowed_referrers, parent)?;
-            check_end(*expires_at, parent)?;
-        }
-        Ok(Attributes { metadata, ..asked })
+        Ok(Attributes {
+            account: asked.account, // decided by `Self::account`
+            name: asked.name,       // for people alone, and never sent to an upstream
+            scopes: scopes(asked.scopes, assertion, parent)?,
+            metadata: inherited("metadata", parent.map(|it| &it.metadata), |own| {
+                asked.metadata.is_absent() || asked.metadata.says(own)
+            })?,
+            allowed_referrers: referrers(asked.allowed_referrers, parent)?,
+            allowed_ips: ips(asked.allowed_ips, parent)?,
+            expires_at: end(asked.expires_at, parent)?,
+        })
     }
 }
 
-fn check_scopes(
-    scopes: &[String],
+fn scopes(
+    asked: Vec<String>,
     assertion: &Assertion,
     parent: Option<&Attributes>,
-) -> Result<(), Problem> {
+) -> Result<Vec<String>, Problem> {
     let of_parent = parent.map(|it| &it.scopes);
-    for (at, scope) in scopes.iter().enumerate() {
+    for (at, scope) in asked.iter().enumerate() {
         let is_missing = |scopes: &Vec<String>| !scopes.contains(scope);
         if is_missing(&assertion.scopes) || of_parent.is_some_and(is_missing) {
             let detail = "is not a scope of the session or key that asks";
             return Err(Problem::beyond(format!("scopes[{at}]"), detail));
         }
     }
-    Ok(())
+    Ok(asked)
 }
 
-/// The upstream reads metadata as what the operator says of the holder, such as a plan: an
-/// account writes none, and a key passes on its own.
-fn check_metadata(
-    asked: Option<&RawValue>,
-    parent: Option<&Attributes>,
-) -> Result<Option<Box<RawValue>>, Problem> {
-    let inherited = parent.and_then(|parent| parent.metadata.as_deref());
-    let own = inherited.map_or(metadata::EMPTY, RawValue::get);
-    let is_own = asked.is_none_or(|asked| metadata::is_equal(asked.get(), own));
-    if !is_own {
-        let detail = "is set by an admin alone: leave it out, and the key has that of the key \
-                      that asks";
-        return Err(Problem::beyond("metadata", detail));
+/// What the upstream reads as the operator's word about the holder, such as a plan: an account
+/// writes none, and a key passes on its `own` where that is permitted.
+fn inherited<T: Clone + Default>(
+    field: &str,
+    own: Option<&T>,
+    permits: impl FnOnce(&T) -> bool,
+) -> Result<T, Problem> {
+    let own = own.cloned().unwrap_or_default();
+    if permits(&own) {
+        return Ok(own);
     }
-    Ok(inherited.map(RawValue::to_owned))
+    let detail =
+        "is set by an admin alone: leave it out, and the key has that of the key that asks";
+    Err(Problem::beyond(field, detail))
 }
 
-fn check_places(
-    allowed_ips: &[IpNet],
-    allowed_referrers: &[String],
-    parent: &Attributes,
-) -> Result<(), Problem> {
-    let is_page = |page| parent.allowed_referrers.contains(page);
-    if !parent.allowed_referrers.is_empty()
-        && (allowed_referrers.is_empty() || !allowed_referrers.iter().all(is_page))
-    {
+fn referrers(asked: Vec<String>, parent: Option<&Attributes>) -> Result<Vec<String>, Problem> {
+    let pages = parent.map_or(&[][..], |it| &it.allowed_referrers);
+    let is_inside = |page| pages.contains(page);
+    if !pages.is_empty() && (asked.is_empty() || !asked.iter().all(is_inside)) {
         let detail = "must be among those of the key that asks";
         return Err(Problem::beyond("allowed_referrers", detail));
     }
-    let inside = |net| parent.allowed_ips.iter().any(|it| it.contains(net));
-    if !parent.allowed_ips.is_empty() && (allowed_ips.is_empty() || !allowed_ips.iter().all(inside))
-    {
+    Ok(asked)
+}
+
+fn ips(asked: Vec<IpNet>, parent: Option<&Attributes>) -> Result<Vec<IpNet>, Problem> {
+    let ranges = parent.map_or(&[][..], |it| &it.allowed_ips);
+    let is_inside = |net| ranges.iter().any(|range| range.contains(net));
+    if !ranges.is_empty() && (asked.is_empty() || !asked.iter().all(is_inside)) {
         let detail = "must lie within those of the key that asks";
         return Err(Problem::beyond("allowed_ips", detail));
     }
-    Ok(())
+    Ok(asked)
 }
 
-fn check_end(expires_at: Option<UnixMillis>, parent: &Attributes) -> Result<(), Problem> {
-    match parent.expires_at {
-        Some(end) if expires_at.is_none_or(|at| at > end) => {
+fn end(
+    asked: Option<UnixMillis>,
+    parent: Option<&Attributes>,
+) -> Result<Option<UnixMillis>, Problem> {
+    match parent.and_then(|it| it.expires_at) {
+        Some(end) if asked.is_none_or(|at| at > end) => {
             let detail = format!("must not be later than that of the key that asks: {end}");
             Err(Problem::beyond("expires_at", detail))
         }
-        _ => Ok(()),
+        _ => Ok(asked),
     }
 }

@@ -1,6 +1,7 @@
 //! A stored key: what is known of it, and how the API shows it.
 
 use keygate_core::UnixMillis;
+use keygate_core::keys::KeyHash;
 use serde::Serialize;
 
 use crate::attributes::Attributes;
@@ -18,6 +19,19 @@ pub struct Key {
     pub created_at: UnixMillis,
     /// Its end, if that has come.
     pub revoked: Option<Revocation>,
+}
+
+/// A key to store: its attributes, with what was generated for it.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    /// The public id.
+    pub id: String,
+    /// Under which the edge looks it up.
+    pub hash: KeyHash,
+    /// The public part of its text.
+    pub start: String,
+    /// Everything else.
+    pub attributes: Attributes,
 }
 
 /// The end of a key: final.

@@ -31,5 +31,6 @@ pub use auth::{Tokens, TokensError};
 pub use caller::Assertions;
 pub use config::{ConfigError, ServiceConfig};
 pub use key::Key;
+pub use metadata::Metadata;
 pub use serve::{ServeError, serve};
 pub use store::{SqliteStore, StoreError};

@@ -10,61 +10,93 @@ use std::fmt;
 use keygate_core::identity::limits::MAX_METADATA;
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeMap as _;
-use serde::{Serialize as _, Serializer};
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::problem::Problem;
 
 /// What a key without metadata has.
-pub(crate) const EMPTY: &str = "{}";
+const EMPTY: &str = "{}";
 
-/// Writes metadata, and an empty object in place of none.
-pub(crate) fn serialize<S: Serializer>(
-    metadata: &Option<Box<RawValue>>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match metadata {
-        Some(metadata) => metadata.serialize(serializer),
-        None => serializer.serialize_map(Some(0))?.end(),
+/// The metadata of a key as it was sent, or none, which is as good as an empty object.
+#[derive(Clone, Debug, Default)]
+pub struct Metadata(Option<Box<RawValue>>);
+
+impl Metadata {
+    /// Reads what a store has kept.
+    pub(crate) fn stored(text: String) -> Result<Self, serde_json::Error> {
+        RawValue::from_string(text).map(|json| Self(Some(json)))
+    }
+
+    /// The text of it.
+    pub fn text(&self) -> &str {
+        self.0.as_deref().map_or(EMPTY, RawValue::get)
+    }
+
+    /// Whether it was left out.
+    pub(crate) fn is_absent(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Whether it says the same: the order of members and white space do not matter.
+    pub(crate) fn says(&self, other: &Self) -> bool {
+        let read = |it: &Self| serde_json::from_str::<Value>(it.text()).ok();
+        matches!((read(self), read(other)), (Some(one), Some(other)) if one == other)
+    }
+
+    /// The JSON of it.
+    pub(crate) fn into_json(self) -> Box<RawValue> {
+        // An empty object is JSON.
+        let empty = || RawValue::from_string(EMPTY.to_owned()).unwrap_or_default();
+        self.0.unwrap_or_else(empty)
     }
 }
 
-/// Accepts an object of at most [`MAX_METADATA`] bytes, at most 127 levels deep.
-///
-/// # Errors
-/// A problem of the field `metadata` that says what is wrong.
-pub(crate) fn check(text: Box<RawValue>) -> Result<Box<RawValue>, Problem> {
-    let wrong = |detail: String| Problem::field("metadata", detail);
-    let json = text.get();
-    if json.len() > MAX_METADATA {
-        return Err(wrong(format!("must be at most {MAX_METADATA} bytes")));
+/// By its text.
+impl PartialEq for Metadata {
+    fn eq(&self, other: &Self) -> bool {
+        self.text() == other.text()
     }
-    if !json.starts_with('{') {
-        return Err(wrong("must be a JSON object".to_owned()));
-    }
-    let mut parser = serde_json::Deserializer::from_str(json);
-    match Strict.deserialize(&mut parser) {
-        Ok(()) => Ok(text),
-        Err(error) => {
-            let message = error.to_string();
-            // The place is one of the metadata, not of the body that the caller sent.
-            let message = message.split(" at line ").next().unwrap_or_default();
-            Err(wrong(match message {
-                "number out of range" => {
-                    "must not hold a number beyond the range of f64".to_owned()
-                }
-                "recursion limit exceeded" => "must be at most 127 levels deep".to_owned(),
-                message => message.to_owned(),
-            }))
+}
+
+impl Serialize for Metadata {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Some(json) => json.serialize(serializer),
+            None => serializer.serialize_map(Some(0))?.end(),
         }
     }
 }
 
-/// Whether two objects are equal: the order of members and white space do not matter.
-pub(crate) fn is_equal(one: &str, other: &str) -> bool {
-    let read = |text: &str| serde_json::from_str::<Value>(text).ok();
-    matches!((read(one), read(other)), (Some(one), Some(other)) if one == other)
+/// Accepts an object of at most [`MAX_METADATA`] bytes, at most 127 levels deep, or none.
+///
+/// # Errors
+/// A problem of this field that says what is wrong.
+pub(crate) fn metadata(field: &str, json: Option<Box<RawValue>>) -> Result<Metadata, Problem> {
+    if let Some(json) = &json {
+        check(json.get()).map_err(|detail| Problem::field(field, detail))?;
+    }
+    Ok(Metadata(json))
+}
+
+fn check(json: &str) -> Result<(), String> {
+    if json.len() > MAX_METADATA {
+        return Err(format!("must be at most {MAX_METADATA} bytes"));
+    }
+    if !json.starts_with('{') {
+        return Err("must be a JSON object".to_owned());
+    }
+    let mut parser = serde_json::Deserializer::from_str(json);
+    Strict.deserialize(&mut parser).map_err(|error| {
+        let message = error.to_string();
+        // The place is one of the metadata, not of the body that the caller sent.
+        match message.split(" at line ").next().unwrap_or_default() {
+            "number out of range" => "must not hold a number beyond the range of f64".to_owned(),
+            "recursion limit exceeded" => "must be at most 127 levels deep".to_owned(),
+            message => message.to_owned(),
+        }
+    })
 }
 
 /// Reads any value and keeps nothing of it.

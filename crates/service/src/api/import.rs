@@ -16,11 +16,11 @@ use serde_json::value::RawValue;
 use super::Service;
 use super::object::{Wrong, object};
 use super::read::JsonBody;
-use crate::attributes::{Attributes, IMPORT_LISTS, ImportItem};
+use crate::attributes::{Attributes, ImportItem};
 use crate::caller::Caller;
-use crate::key::Key;
+use crate::key::{Key, NewKey};
 use crate::problem::Problem;
-use crate::store::{Import, Imported, NewKey};
+use crate::store::{Import, Imported};
 
 const MAX_KEYS: usize = 100;
 
@@ -216,11 +216,7 @@ fn wrong_field(wrong: Wrong) -> Problem {
             Problem::field("", format!("has an unknown field; known are {known}"))
         }
         Wrong::Value(path, _) => {
-            let is_list = IMPORT_LISTS.contains(&path.as_str());
-            let detail = match is_list {
-                true => "must be a list of strings",
-                false => "must be a string",
-            };
+            let detail = format!("must be {}", Attributes::form(&path));
             Problem::field(path, detail)
         }
     }

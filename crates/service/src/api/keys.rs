@@ -16,9 +16,9 @@ use super::Service;
 use super::read::{JsonBody, KeyId, Query};
 use crate::attributes::{CreateBody, line};
 use crate::caller::{Admitted, Caller, READ_KEYS, WRITE_KEYS};
-use crate::key::{Key, KeyObject, Standing};
+use crate::key::{Key, KeyObject, NewKey, Standing};
 use crate::problem::Problem;
-use crate::store::{Filter, NewKey};
+use crate::store::Filter;
 
 /// Two fresh keys are never the same: a second try is for a database of keys from elsewhere.
 const TRIES: usize = 4;

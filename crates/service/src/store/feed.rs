@@ -7,9 +7,9 @@ use keygate_core::keys::wire::{
 };
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use super::keys::{COLUMNS, hash, key, sql_millis};
+use super::keys::{hash, key};
+use super::row::{COLUMNS, signed};
 use super::{SqliteStore, StoreError};
-use crate::attributes::Attributes;
 use crate::key::Key;
 
 /// How many changes are kept. An edge that is further behind is told to forget everything.
@@ -134,7 +134,7 @@ pub(super) fn append(
 ) -> rusqlite::Result<()> {
     transaction
         .prepare_cached("INSERT INTO changes (hash, at) VALUES (?1, ?2)")?
-        .execute(params![&hash.0[..], sql_millis(at)])?;
+        .execute(params![&hash.0[..], signed(at)])?;
     transaction
         .prepare_cached("DELETE FROM changes WHERE seq <= last_insert_rowid() - ?1")?
         .execute([KEPT_CHANGES])
@@ -198,30 +198,22 @@ fn is_history(
         )
 }
 
-/// Expiry is for the edge to see, on every request: the status says only what no clock can.
+/// All attributes but the name, which is for people alone. Expiry is for the edge to see, on every
+/// request: the status says only what no clock can.
 fn record(hash: KeyHash, key: Key) -> Record {
-    let Attributes {
-        account,
-        name: _, // for people alone
-        scopes,
-        metadata,
-        allowed_ips,
-        allowed_referrers,
-        expires_at,
-    } = key.attributes;
+    let attributes = key.attributes;
     Record {
         hash,
         id: key.id,
-        account,
+        account: attributes.account,
         status: match key.revoked {
             Some(_) => Status::Revoked,
             None => Status::Active,
         },
-        expires_at,
-        scopes,
-        allowed_ips,
-        allowed_referrers,
-        // A stored key has some. An edge refuses a record with null.
-        metadata: metadata.unwrap_or_default(),
+        expires_at: attributes.expires_at,
+        scopes: attributes.scopes,
+        allowed_ips: attributes.allowed_ips,
+        allowed_referrers: attributes.allowed_referrers,
+        metadata: attributes.metadata.into_json(),
     }
 }

@@ -1,34 +1,14 @@
 //! Keys: insert, read, page, revoke.
 
 use keygate_core::UnixMillis;
-use keygate_core::http::address;
 use keygate_core::keys::KeyHash;
-use rusqlite::types::Type;
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, Type, ValueRef};
 use rusqlite::{OptionalExtension as _, Row, Transaction, named_params, params};
-use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
 
 use super::feed::append;
+use super::row::{self, COLUMNS, Cell, WRITTEN, signed};
 use super::{SqliteStore, StoreError};
-use crate::attributes::Attributes;
-use crate::key::{Key, Revocation, Standing};
-
-/// What [`key`] reads, in its order.
-pub(super) const COLUMNS: &str = "id, start, account, name, scopes, metadata, allowed_ips, \
-     created_at, expires_at, revoked_at, revoked_reason, allowed_referrers";
-
-/// A key to store: its attributes, with what was generated for it.
-#[derive(Clone, Debug)]
-pub struct NewKey {
-    /// The public id.
-    pub id: String,
-    /// Under which the edge looks it up.
-    pub hash: KeyHash,
-    /// The public part of its text.
-    pub start: String,
-    /// Everything else.
-    pub attributes: Attributes,
-}
+use crate::key::{Key, NewKey, Standing};
 
 /// A key from elsewhere.
 #[derive(Clone, Debug)]
@@ -165,7 +145,7 @@ impl SqliteStore {
                     "UPDATE keys SET revoked_at = ?2, revoked_reason = ?3 \
                      WHERE id = ?1 AND revoked_at IS NULL RETURNING hash",
                 )?
-                .query_row(params![id, sql_millis(now), reason], |row| hash(row, 0))
+                .query_row(params![id, signed(now), reason], |row| hash(row, 0))
                 .optional()?;
             if let Some(hash) = hash {
                 append(transaction, hash, now)?;
@@ -179,26 +159,15 @@ impl SqliteStore {
 
 /// Stores a key; `false` when its id or its hash exists already.
 fn insert(transaction: &Transaction<'_>, new: &NewKey, now: UnixMillis) -> rusqlite::Result<bool> {
-    let stored = transaction
-        .prepare_cached(
-            "INSERT INTO keys (id, hash, start, account, name, scopes, metadata, \
-             allowed_ips, created_at, expires_at, allowed_referrers) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
-             ON CONFLICT DO NOTHING",
-        )?
-        .execute(params![
-            new.id,
-            &new.hash.0[..],
-            new.start,
-            new.attributes.account,
-            new.attributes.name,
-            json(&new.attributes.scopes)?,
-            new.attributes.metadata(),
-            json(&new.attributes.allowed_ips)?,
-            sql_millis(now),
-            new.attributes.expires_at.map(sql_millis),
-            json(&new.attributes.allowed_referrers)?,
-        ])?;
+    let cells = row::new(new, now);
+    let mut statement = transaction.prepare_cached(&format!(
+        "INSERT INTO keys (hash, {WRITTEN}) VALUES (?{}) ON CONFLICT DO NOTHING",
+        ", ?".repeat(cells.len()),
+    ))?;
+    let hash = &new.hash.0[..];
+    let mut values: Vec<&dyn ToSql> = vec![&hash];
+    values.extend(cells.iter().map(|cell| cell as &dyn ToSql));
+    let stored = statement.execute(&*values)?;
     if stored == 0 {
         return Ok(false);
     }
@@ -252,7 +221,7 @@ fn page(transaction: &Transaction<'_>, filter: &Filter, now: UnixMillis) -> rusq
         named_params! {
             ":before": filter.before.unwrap_or(i64::MAX),
             ":account": filter.account,
-            ":now": sql_millis(now),
+            ":now": signed(now),
             // One more than asked for tells whether there is a next page.
             ":limit": i64::from(filter.limit).saturating_add(1),
         },
@@ -268,29 +237,12 @@ fn page(transaction: &Transaction<'_>, filter: &Filter, now: UnixMillis) -> rusq
     })
 }
 
-/// Reads a row of [`COLUMNS`].
+/// Reads a row of [`COLUMNS`] and what may follow them.
 pub(super) fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
-    let revoked = millis(row, 9)?.map(|at| row.get(10).map(|reason| Revocation { at, reason }));
-    Ok(Key {
-        id: row.get(0)?,
-        start: row.get(1)?,
-        attributes: attributes(row)?,
-        created_at: millis(row, 7)?.ok_or_else(|| corrupt(7, "no time"))?,
-        revoked: revoked.transpose()?,
-    })
-}
-
-fn attributes(row: &Row<'_>) -> rusqlite::Result<Attributes> {
-    let metadata = RawValue::from_string(row.get(5)?).map_err(|error| corrupt(5, error))?;
-    let ranges: Vec<_> = from_json(row, 6)?;
-    Ok(Attributes {
-        account: row.get(2)?,
-        name: row.get(3)?,
-        scopes: from_json(row, 4)?,
-        metadata: Some(metadata),
-        allowed_ips: ranges.into_iter().map(address::canonical).collect(),
-        expires_at: millis(row, 8)?,
-        allowed_referrers: from_json(row, 11)?,
+    let columns = 0..row.as_ref().column_count();
+    let cells: Result<_, _> = columns.map(|index| row.get(index)).collect();
+    row::key(cells?).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(error.index, Type::Null, error.into())
     })
 }
 
@@ -298,33 +250,23 @@ pub(super) fn hash(row: &Row<'_>, column: usize) -> rusqlite::Result<KeyHash> {
     row.get(column).map(KeyHash)
 }
 
-/// SQLite's integers have a sign. Nothing later than the year 9999 gets here.
-pub(super) fn sql_millis(at: UnixMillis) -> i64 {
-    i64::try_from(at.0).unwrap_or(i64::MAX)
+impl ToSql for Cell {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Number(number) => ValueRef::Integer(*number),
+        }))
+    }
 }
 
-fn millis(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<UnixMillis>> {
-    let stored: Option<i64> = row.get(column)?;
-    let unsigned = |at| u64::try_from(at).map_err(|error| corrupt(column, error));
-    stored
-        .map(unsigned)
-        .transpose()
-        .map(|at| at.map(UnixMillis))
-}
-
-fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
-    serde_json::to_string(value)
-        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
-}
-
-fn from_json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
-    let text: String = row.get(column)?;
-    serde_json::from_str(&text).map_err(|error| corrupt(column, error))
-}
-
-fn corrupt(
-    column: usize,
-    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())
+impl FromSql for Cell {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        match value {
+            ValueRef::Null => Ok(Self::Null),
+            ValueRef::Integer(number) => Ok(Self::Number(number)),
+            ValueRef::Text(_) => value.as_str().map(|text| Self::Text(text.to_owned())),
+            ValueRef::Real(_) | ValueRef::Blob(_) => Err(FromSqlError::InvalidType),
+        }
+    }
 }

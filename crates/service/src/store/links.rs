@@ -3,7 +3,7 @@
 use keygate_core::UnixMillis;
 use rusqlite::params;
 
-use super::keys::sql_millis;
+use super::row::signed;
 use super::{SqliteStore, StoreError};
 
 /// How many that nobody needs any more go with each use.
@@ -26,10 +26,10 @@ impl SqliteStore {
                     "DELETE FROM link_uses WHERE id IN \
                      (SELECT id FROM link_uses WHERE expires_at < ?1 LIMIT {SWEPT})"
                 ))?
-                .execute([sql_millis(now)])?;
+                .execute([signed(now)])?;
             let added = transaction
                 .prepare_cached("INSERT OR IGNORE INTO link_uses (id, expires_at) VALUES (?1, ?2)")?
-                .execute(params![id, sql_millis(expires_at)])?;
+                .execute(params![id, signed(expires_at)])?;
             Ok(added == 1)
         })
         .await

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Step N brings `PRAGMA user_version` from N to N + 1.
-const STEPS: [&str; 4] = [
+const STEPS: &[&str] = &[
     include_str!("../../migrations/0001_keys.sql"),
     include_str!("../../migrations/0002_referrers.sql"),
     include_str!("../../migrations/0003_link_uses.sql"),
@@ -37,4 +37,26 @@ pub(super) fn run(connection: &mut Connection) -> Result<(), Error> {
     transaction.pragma_update(None, "user_version", known)?;
     transaction.commit()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_migrations_is_a_step_in_order() {
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+        let files = std::fs::read_dir(directory).unwrap();
+        let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+        paths.sort();
+        assert_eq!(paths.len(), STEPS.len());
+        for (path, step) in paths.iter().zip(STEPS) {
+            let text = std::fs::read_to_string(path).unwrap();
+            assert!(
+                text == *step,
+                "{} is not a step in its place",
+                path.display()
+            );
+        }
+    }
 }

@@ -8,6 +8,7 @@ mod feed;
 mod keys;
 mod links;
 mod migrations;
+mod row;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -19,7 +20,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use tokio::sync::{Mutex, watch};
 
-pub use keys::{Filter, Import, Imported, NewKey, Page, Revoked};
+pub use keys::{Filter, Import, Imported, Page, Revoked};
 
 const READERS: usize = 4;
 

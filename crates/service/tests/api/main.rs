@@ -1,6 +1,7 @@
 //! The service as its clients see it: real routes on a real socket over a real file.
 
 mod accounts;
+mod attributes;
 mod bodies;
 mod database;
 mod edge;

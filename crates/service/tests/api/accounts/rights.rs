@@ -1,6 +1,19 @@
 //! What an account and its keys may do.
 
+use keygate_service::Attributes;
+
 use super::*;
+use crate::attributes::samples;
+
+/// What an account chooses for its keys: for people alone, or what a key may do and where.
+const CHOSEN: [&str; 6] = [
+    "account",
+    "name",
+    "scopes",
+    "allowed_ips",
+    "allowed_referrers",
+    "expires_at",
+];
 
 #[test]
 fn a_key_needs_the_scope_for_what_it_asks() {
@@ -130,5 +143,27 @@ fn an_account_cannot_write_its_own_metadata() {
     let own: Value = serde_json::from_str(own).unwrap();
     for body in ["{}", r#"{"metadata": {"seats": [1, 2], "plan": "free"}}"#] {
         assert_eq!(create(&parent, body).expect(201)["metadata"], own, "{body}");
+    }
+}
+
+#[test]
+fn an_account_sets_no_attribute_that_an_upstream_trusts() {
+    let service = start();
+    let all = samples();
+    let key = by_key(&service.create(&all.to_string()), "keys:write");
+    let mut child = json!({});
+    for name in CHOSEN {
+        child[name] = all[name].clone();
+    }
+    let inherited = send(&service, "POST", "/v1/keys", &key, &child.to_string()).expect(201);
+    for name in Attributes::NAMES
+        .iter()
+        .filter(|name| !CHOSEN.contains(name))
+    {
+        let body = json!({ *name: all[*name] }).to_string();
+        let answer = send(&service, "POST", "/v1/keys", &session("alice"), &body);
+        assert_eq!(answer.status, 403, "an account sets {name}");
+        assert_eq!(answer.expect(403)["field"], *name);
+        assert_eq!(inherited[*name], all[*name], "a key passes on its {name}");
     }
 }

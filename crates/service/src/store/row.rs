@@ -1,0 +1,177 @@
+//! A key as a row of the table `keys`. It holds for every database, and knows no SQL but the
+//! names of the columns: a database turns a row into cells, and cells into parameters.
+
+use std::iter::Enumerate;
+use std::vec::IntoIter;
+
+use ipnet::IpNet;
+use keygate_core::UnixMillis;
+use keygate_core::http::address;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::attributes::{Attributes, attributes};
+use crate::key::{Key, NewKey, Revocation};
+use crate::metadata::Metadata;
+
+/// A value of a column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Cell {
+    /// Nothing.
+    Null,
+    /// A text, or JSON as text.
+    Text(String),
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    Number(i64),
+}
+
+/// A column holds nothing that it could.
+#[derive(Debug, thiserror::Error)]
+#[error("the column {column} holds no value of its kind")]
+pub(super) struct Corrupt {
+    /// Which of the row, from 0.
+    pub(super) index: usize,
+    column: &'static str,
+}
+
+macro_rules! columns {
+    ({} $($(#[$meta:meta])* $field:ident: $Type:ty = $check:ident($Written:ty);)*) => {
+        /// What [`new`] writes, beside the hash.
+        pub(super) const WRITTEN: &str = concat!("id, start, created_at" $(, ", ", stringify!($field))*);
+
+        /// What [`key`] reads.
+        pub(super) const COLUMNS: &str = concat!(
+            "id, start, created_at" $(, ", ", stringify!($field))*, ", revoked_at, revoked_reason"
+        );
+
+        /// The values of [`WRITTEN`] for a key that is made `now`.
+        pub(super) fn new(key: &NewKey, now: UnixMillis) -> Vec<Cell> {
+            let attributes = &key.attributes;
+            vec![
+                key.id.write(),
+                key.start.write(),
+                now.write(),
+                $(attributes.$field.write(),)*
+            ]
+        }
+
+        /// The key with these values of [`COLUMNS`].
+        pub(super) fn key(cells: Vec<Cell>) -> Result<Key, Corrupt> {
+            let mut cells = cells.into_iter().enumerate();
+            let cells = &mut cells;
+            Ok(Key {
+                id: read(cells, "id")?,
+                start: read(cells, "start")?,
+                created_at: read(cells, "created_at")?,
+                attributes: Attributes {
+                    $($field: read(cells, stringify!($field))?,)*
+                },
+                revoked: match read(cells, "revoked_at")? {
+                    Some(at) => Some(Revocation { at, reason: read(cells, "revoked_reason")? }),
+                    None => None,
+                },
+            })
+        }
+    };
+}
+
+attributes!(columns!);
+
+fn read<T: Column>(
+    cells: &mut Enumerate<IntoIter<Cell>>,
+    column: &'static str,
+) -> Result<T, Corrupt> {
+    let (index, cell) = cells.next().unwrap_or((0, Cell::Null));
+    T::read(cell).ok_or(Corrupt { index, column })
+}
+
+/// A type that has a column.
+trait Column: Sized {
+    fn write(&self) -> Cell;
+
+    fn read(cell: Cell) -> Option<Self>;
+}
+
+impl<T: Column> Column for Option<T> {
+    fn write(&self) -> Cell {
+        self.as_ref().map_or(Cell::Null, T::write)
+    }
+
+    fn read(cell: Cell) -> Option<Self> {
+        match cell {
+            Cell::Null => Some(None),
+            cell => T::read(cell).map(Some),
+        }
+    }
+}
+
+impl Column for String {
+    fn write(&self) -> Cell {
+        Cell::Text(self.clone())
+    }
+
+    fn read(cell: Cell) -> Option<Self> {
+        match cell {
+            Cell::Text(text) => Some(text),
+            Cell::Null | Cell::Number(_) => None,
+        }
+    }
+}
+
+impl Column for UnixMillis {
+    fn write(&self) -> Cell {
+        Cell::Number(signed(*self))
+    }
+
+    fn read(cell: Cell) -> Option<Self> {
+        match cell {
+            Cell::Number(at) => u64::try_from(at).ok().map(Self),
+            Cell::Null | Cell::Text(_) => None,
+        }
+    }
+}
+
+impl Column for Vec<String> {
+    fn write(&self) -> Cell {
+        json(self)
+    }
+
+    fn read(cell: Cell) -> Option<Self> {
+        from_json(cell)
+    }
+}
+
+impl Column for Vec<IpNet> {
+    fn write(&self) -> Cell {
+        json(self)
+    }
+
+    fn read(cell: Cell) -> Option<Self> {
+        let ranges: Self = from_json(cell)?;
+        Some(ranges.into_iter().map(address::canonical).collect())
+    }
+}
+
+impl Column for Metadata {
+    fn write(&self) -> Cell {
+        Cell::Text(self.text().to_owned())
+    }
+
+    fn read(cell: Cell) -> Option<Self> {
+        Self::stored(String::read(cell)?).ok()
+    }
+}
+
+/// The integers of databases have a sign. Nothing later than the year 9999 gets here.
+pub(super) fn signed(at: UnixMillis) -> i64 {
+    i64::try_from(at.0).unwrap_or(i64::MAX)
+}
+
+fn json(value: &impl Serialize) -> Cell {
+    // No list of texts or ranges fails.
+    Cell::Text(serde_json::to_string(value).unwrap_or_default())
+}
+
+fn from_json<T: DeserializeOwned>(cell: Cell) -> Option<T> {
+    serde_json::from_str(&String::read(cell)?).ok()
+}
