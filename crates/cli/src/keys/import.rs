@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use keygate_core::keys::{KeyDigest, OpaqueKey, looks_like_digest};
+use keygate_service::Attributes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
@@ -14,15 +15,26 @@ use crate::client::{KeyService, ServiceArgs};
 use crate::error::CliError;
 use crate::output;
 
-pub(super) const EXAMPLES: &str = "\
+fn examples() -> String {
+    let is_optional = |name: &&&str| **name != "account";
+    let optional: Vec<&str> = Attributes::NAMES
+        .iter()
+        .filter(is_optional)
+        .copied()
+        .collect();
+    EXAMPLES.replace("{optional}", &optional.join(", "))
+}
+
+const EXAMPLES: &str = "\
 Examples:
   keygate keys import keys.jsonl --dry-run
   exporter | keygate keys import -
 
 Each line is a JSON object:
   {\"key\":\"legacy:alice:0123456789abcdef\",\"account\":\"alice\",\"scopes\":[\"files:read\"]}
-with key and account, and optionally name, scopes, metadata, expires_at, allowed_ips and
-allowed_referrers, as for a new key. A key has 16 to 512 visible ASCII characters.
+with key and account, and optionally, as for a new key:
+  {optional}
+A key has 16 to 512 visible ASCII characters.
 
 If the other system kept only the SHA-256 digest of each key, give sha256 instead of key, as
 64 hexadecimal digits or in base64. The clients go on using the keys that they have:
@@ -34,7 +46,7 @@ already stay as they are. The edge accepts such keys if a provider accepts \"opa
 
 /// Import keys that were made elsewhere, from JSON lines.
 #[derive(clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = examples())]
 pub struct Args {
     #[command(flatten)]
     service: ServiceArgs,

@@ -104,23 +104,21 @@ impl Status {
     }
 }
 
+/// The columns of the table, each with the member that it shows. `--json` has every member.
+const COLUMNS: [(&str, &str); 7] = [
+    ("ID", "id"),
+    ("ACCOUNT", "account"),
+    ("STATUS", "status"),
+    ("CREATED", "created_at"),
+    ("EXPIRES", "expires_at"),
+    ("NAME", "name"),
+    ("SCOPES", "scopes"),
+];
+
 fn table(keys: &[KeyObject]) -> String {
-    let head = [
-        "ID", "ACCOUNT", "STATUS", "CREATED", "EXPIRES", "NAME", "SCOPES",
-    ];
-    let row = |key: &KeyObject| {
-        let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-        vec![
-            key.id.clone(),
-            key.account.clone(),
-            key.status.clone(),
-            key.created_at.clone(),
-            or_dash(&key.expires_at),
-            or_dash(&key.name),
-            key.scopes.join(" "),
-        ]
-    };
-    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    let cell = |key: &KeyObject, member| key.text(member).unwrap_or_else(|| "-".to_owned());
+    let row = |key| COLUMNS.map(|(_, member)| cell(key, member)).to_vec();
+    let mut rows = vec![COLUMNS.map(|(head, _)| head.to_owned()).to_vec()];
     rows.extend(keys.iter().map(row));
     output::table(&rows)
 }

@@ -41,7 +41,10 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let service = KeyService::new(&args.service)?;
     let reason = args.reason;
     let key: KeyObject = service.read(&service.post(&path, &Body { reason })?)?;
-    let at = key.revoked_at.unwrap_or_default();
-    output::line(&format!("revoked {} at {at}", key.id))?;
+    output::line(&format!(
+        "revoked {} at {}",
+        args.id,
+        key.text("revoked_at").unwrap_or_default()
+    ))?;
     Ok(ExitCode::SUCCESS)
 }

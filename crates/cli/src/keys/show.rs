@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use keygate_service::Attributes;
+
 use super::{KeyObject, path};
 use crate::client::{KeyService, ServiceArgs};
 use crate::error::CliError;
@@ -35,29 +37,34 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     if args.json {
         output::line(&answer)?;
     } else {
-        output::line(&describe(service.read(&answer)?))?;
+        output::line(&describe(&service.read(&answer)?))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn describe(key: KeyObject) -> String {
-    let rows = [
-        ("id", Some(key.id)),
-        ("account", Some(key.account)),
-        ("name", key.name),
-        ("status", Some(key.status)),
-        ("scopes", Some(key.scopes.join(" "))),
-        ("allowed ips", Some(key.allowed_ips.join(" "))),
-        ("allowed referrers", Some(key.allowed_referrers.join(" "))),
-        ("metadata", Some(key.metadata.get().to_owned())),
-        ("created", Some(key.created_at)),
-        ("expires", key.expires_at),
-        ("revoked", key.revoked_at),
-        ("reason", key.revoked_reason),
-    ];
-    let said = rows.into_iter().filter_map(|(name, value)| {
-        let value = value.filter(|text| !text.is_empty())?;
-        Some(vec![name.to_owned(), value])
+/// Members that come first, in this order, and what they are called. All other attributes follow.
+const FIRST: [(&str, &str); 12] = [
+    ("id", "id"),
+    ("account", "account"),
+    ("name", "name"),
+    ("status", "status"),
+    ("scopes", "scopes"),
+    ("allowed_ips", "allowed ips"),
+    ("allowed_referrers", "allowed referrers"),
+    ("metadata", "metadata"),
+    ("created_at", "created"),
+    ("expires_at", "expires"),
+    ("revoked_at", "revoked"),
+    ("revoked_reason", "reason"),
+];
+
+pub(super) fn describe(key: &KeyObject) -> String {
+    let is_other = |name: &&&str| !FIRST.iter().any(|(first, _)| first == *name);
+    let others = Attributes::NAMES.iter().filter(is_other);
+    let rows = FIRST.into_iter().chain(others.map(|name| (*name, *name)));
+    let said = rows.filter_map(|(name, label)| {
+        let value = key.text(name).filter(|text| !text.is_empty())?;
+        Some(vec![label.to_owned(), value])
     });
     output::table(&said.collect::<Vec<_>>())
 }
