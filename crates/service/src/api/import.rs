@@ -2,20 +2,19 @@
 //! read, hashed and forgotten: no answer repeats one, nor any other value of an item, which may
 //! be a key in the wrong place.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
 use axum::{Extension, Json};
 use keygate_core::keys::{KeyDigest, KeyHash, OpaqueKey, looks_like_digest};
 use keygate_core::text::base62;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Service;
 use super::object::{Wrong, object};
-use super::read::JsonBody;
+use super::read::{JsonText, body_problem};
 use crate::attributes::{Attributes, ImportItem};
 use crate::caller::Caller;
 use crate::key::{Key, NewKey};
@@ -49,11 +48,17 @@ enum Outcome {
 pub(super) async fn import(
     State(service): State<Arc<Service>>,
     Extension(caller): Extension<Caller>,
-    JsonBody(body): JsonBody<HashMap<String, Box<RawValue>>>,
+    RawQuery(query): RawQuery,
+    JsonText(body): JsonText,
 ) -> Result<impl IntoResponse, Problem> {
     let Caller::Admin = caller else {
         return Err(Problem::WrongRole);
     };
+    // Passed over, `?dry_run=true` would store every key.
+    if query.is_some_and(|query| !query.is_empty()) {
+        let detail = "must be empty: dry_run and all else belong in the body";
+        return Err(Problem::field("query", detail));
+    }
     let request = read(&body)?;
     let items: Vec<_> = request.keys.iter().map(|it| item(it)).collect();
     if !request.digests_are_keys {
@@ -98,41 +103,37 @@ pub(super) async fn import(
 }
 
 /// The body of a request.
-struct Request<'a> {
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Request {
     /// The items, still unread.
-    keys: Vec<&'a RawValue>,
+    keys: Vec<Box<RawValue>>,
     /// Check everything and store nothing.
+    #[serde(default)]
     dry_run: bool,
     /// The caller knows that the keys look like digests: they are keys.
+    #[serde(default)]
     digests_are_keys: bool,
 }
 
-fn read(body: &HashMap<String, Box<RawValue>>) -> Result<Request<'_>, Problem> {
-    const KNOWN: [&str; 3] = ["keys", "dry_run", "digests_are_keys"];
-    if body.keys().any(|it| !KNOWN.contains(&&**it)) {
-        let message = "has an unknown field; known are keys, dry_run and digests_are_keys";
-        return Err(Problem::Body(message.to_owned()));
+fn read(text: &str) -> Result<Request, Problem> {
+    let request: Request = object(text).map_err(|wrong| match wrong {
+        Wrong::Unknown(_, known) => {
+            let known = known.join(", ");
+            Problem::Body(format!("has an unknown field; known are {known}"))
+        }
+        Wrong::Value(path, _) => match path.as_str() {
+            "keys" => Problem::field(path, "must be a list of objects"),
+            _ => Problem::field(path, "must be true or false"),
+        },
+        Wrong::NoObject | Wrong::Syntax(_) | Wrong::Missing(_) | Wrong::Duplicate(_) => {
+            body_problem(wrong)
+        }
+    })?;
+    match (1..=MAX_KEYS).contains(&request.keys.len()) {
+        true => Ok(request),
+        false => Err(Problem::field("keys", "must be 1 to 100")),
     }
-    let flag = |name| -> Result<bool, Problem> {
-        let flag = body
-            .get(name)
-            .map(|it| serde_json::from_str::<bool>(it.get()));
-        let flag = flag.transpose();
-        let flag = flag.map_err(|_| Problem::field(name, "must be true or false"))?;
-        Ok(flag.unwrap_or(false))
-    };
-    let keys = body.get("keys");
-    let keys = keys.ok_or_else(|| Problem::field("keys", "is required"))?;
-    let keys: Vec<&RawValue> = serde_json::from_str(keys.get())
-        .map_err(|_| Problem::field("keys", "must be a list of objects"))?;
-    if !(1..=MAX_KEYS).contains(&keys.len()) {
-        return Err(Problem::field("keys", "must be 1 to 100"));
-    }
-    Ok(Request {
-        keys,
-        dry_run: flag("dry_run")?,
-        digests_are_keys: flag("digests_are_keys")?,
-    })
 }
 
 fn item(text: &RawValue) -> Result<ImportItem, Problem> {

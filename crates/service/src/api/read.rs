@@ -14,10 +14,22 @@ use serde::de::DeserializeOwned;
 use super::object::{Wrong, object};
 use crate::problem::Problem;
 
-/// A JSON object. No body at all reads as `{}`.
+/// A JSON object.
 pub(super) struct JsonBody<T>(pub(super) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let JsonText(text) = JsonText::from_request(request, state).await?;
+        object(&text).map(Self).map_err(body_problem)
+    }
+}
+
+/// The text of a body that is JSON by its content type. No body at all reads as `{}`.
+pub(super) struct JsonText(pub(super) String);
+
+impl<S: Send + Sync> FromRequest<S> for JsonText {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
@@ -26,12 +38,16 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
             .await
             .map_err(|_| Problem::Internal)?;
         if body.is_empty() {
-            return parse(b"{}").map(Self);
+            return Ok(Self("{}".to_owned()));
         }
         if !is_json {
             return Err(Problem::MediaType);
         }
-        parse(&body).map(Self)
+        let text = String::from_utf8(body.into());
+        text.map(Self).map_err(|error| {
+            let error = error.utf8_error();
+            Problem::Body(format!("is not JSON: {error}"))
+        })
     }
 }
 
@@ -42,10 +58,9 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
     essence.is_some_and(|text| text.trim_ascii().eq_ignore_ascii_case(b"application/json"))
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    let text = std::str::from_utf8(body);
-    let text = text.map_err(|error| Problem::Body(format!("is not JSON: {error}")))?;
-    object(text).map_err(|wrong| match wrong {
+/// Says what is wrong with a body, and quotes the name and the value of the field.
+pub(super) fn body_problem(wrong: Wrong) -> Problem {
+    match wrong {
         Wrong::NoObject => Problem::Body("must be a JSON object".to_owned()),
         Wrong::Syntax(error) => Problem::Body(format!("is not JSON: {error}")),
         Wrong::Missing(field) => Problem::field(field, "is required"),
@@ -55,7 +70,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
             Problem::field(field, format!("is unknown here; known are {known}"))
         }
         Wrong::Value(path, detail) => Problem::field(path, detail),
-    })
+    }
 }
 
 /// The parameters of a query, each known and none twice.

@@ -1,4 +1,4 @@
-//! What is wrong with a body is said, and the field is named.
+//! What is wrong with a body or a query is said, and the field is named.
 
 use serde_json::json;
 
@@ -225,5 +225,24 @@ fn metadata_that_two_parsers_read_differently_is_rejected() {
     ] {
         let body = format!(r#"{{"account":"a","metadata":{metadata}}}"#);
         service.post("/v1/keys", &body).expect(201);
+    }
+}
+
+#[test]
+fn a_parameter_that_is_given_twice_is_refused() {
+    let service = Running::start();
+    let list = ["account", "status", "cursor", "limit"];
+    let feed = ["after", "incarnation", "wait"];
+    for (path, token, names) in [("/v1/keys", ADMIN, &list[..]), ("/v1/changes", EDGE, &feed)] {
+        for name in names {
+            let twice = format!("{path}?{name}=1&{name}=2");
+            let problem = service.send("GET", &twice, Some(token), "").expect(400);
+            assert_eq!(problem["field"], *name, "{twice}");
+            let detail = problem["detail"].as_str().unwrap();
+            assert!(
+                detail.ends_with("is given more than once"),
+                "{twice}: {detail}"
+            );
+        }
     }
 }

@@ -313,3 +313,45 @@ fn whatever_is_wrong_no_answer_and_no_file_repeats_a_key() {
         }
     }
 }
+
+#[test]
+fn a_member_that_is_given_twice_is_refused_and_nothing_is_imported() {
+    let service = Running::start();
+    let keys = json!([{ "key": KEY, "account": "alice" }]).to_string();
+    for (field, body) in [
+        (
+            "dry_run",
+            format!(r#"{{"keys":{keys},"dry_run":true,"dry_run":false}}"#),
+        ),
+        (
+            "dry_run",
+            format!(r#"{{"dry_run":true,"keys":{keys},"dry\u005frun":false}}"#),
+        ),
+        ("keys", format!(r#"{{"keys":[],"keys":{keys}}}"#)),
+        (
+            "digests_are_keys",
+            format!(r#"{{"digests_are_keys":false,"keys":{keys},"digests_are_keys":true}}"#),
+        ),
+    ] {
+        let answer = service.post("/v1/keys/import", &body);
+        let problem = answer.expect(400);
+        assert_eq!(problem["field"], field, "{body}");
+        assert!(
+            text(&problem, "detail").ends_with("is given more than once"),
+            "{problem}"
+        );
+    }
+    assert_eq!(service.get("/v1/keys").expect(200)["keys"], json!([]));
+}
+
+#[test]
+fn an_import_with_a_query_is_refused_and_nothing_is_imported() {
+    let service = Running::start();
+    let body = json!({ "keys": [{ "key": KEY, "account": "alice" }] }).to_string();
+    for query in ["dry_run=true", "dry_run=true&dry_run=false", "x"] {
+        let answer = service.post(&format!("/v1/keys/import?{query}"), &body);
+        assert_eq!(answer.expect(400)["field"], "query", "{query}");
+    }
+    assert_eq!(service.get("/v1/keys").expect(200)["keys"], json!([]));
+    service.post("/v1/keys/import?", &body).expect(200);
+}
