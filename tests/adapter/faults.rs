@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::host::{Fault, Worker};
-use crate::{GENUINE, HeaderText, answer_poll, key, only_call, policy, polled, send, start_polled};
+use crate::{GENUINE, HeaderText, key, only_call, policy, send, start_polled};
 
 const MARKED: HeaderText = ("x-keygate-service", b"1");
 
@@ -79,52 +79,6 @@ fn a_call_that_is_not_sent_or_lost_is_counted_and_logged() {
     worker.turn();
     assert!(worker.counter("keygate_key_service.not_sent") > 0);
     assert_eq!(lines(&worker, "Envoy did not send a call"), 1);
-}
-
-#[test]
-fn each_fault_is_logged_once_a_minute() {
-    let worker = start_polled();
-    let away: &[HeaderText] = &[(":status", b"503")];
-    for number in 1..=20 {
-        look_up(&worker, number, away);
-    }
-    assert_eq!(worker.counter("keygate_key_service.unreachable"), 20);
-    assert_eq!(lines(&worker, "cannot be reached"), 1);
-    look_up(&worker, 21, &[(":status", b"504")]);
-    assert_eq!(lines(&worker, "did not answer in time"), 1, "another fault");
-    worker.tick(60_000);
-    look_up(&worker, 22, away);
-    assert_eq!(lines(&worker, "cannot be reached"), 2);
-}
-
-#[test]
-fn the_end_of_the_lease_is_logged_once_and_so_is_its_renewal() {
-    let mut policy = policy();
-    policy["key_service"]["lease"] = json!("10s");
-    let worker = polled(&policy);
-    let other = worker.beside(&policy.to_string());
-    let empty = json!({ "epoch": 10, "reset": false, "more": false, "changed": [] });
-    other.tick(10);
-    for _ in 0..20 {
-        worker.tick(1_000);
-        other.tick(0);
-        for call in worker.calls("/v1/changes") {
-            worker.answer(&call, &[(":status", b"503")], b"");
-        }
-    }
-    assert_eq!(lines(&worker, "the lease has ended"), 1, "{}", worker.log());
-    assert_eq!(worker.counter("keygate_lease.ended"), 1);
-    worker.tick(1_000);
-    answer_poll(&worker, &empty);
-    other.tick(10);
-    worker.tick(10);
-    assert_eq!(
-        lines(&worker, "the lease is renewed"),
-        1,
-        "{}",
-        worker.log()
-    );
-    assert_eq!(worker.counter("keygate_lease.renewed"), 1);
 }
 
 #[test]

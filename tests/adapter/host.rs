@@ -242,11 +242,6 @@ impl Worker {
         self.trailers(context)
     }
 
-    /// The clock is set back.
-    pub fn rewind(&self, millis: u64) {
-        host(|host| host.now_millis -= millis);
-    }
-
     /// The upstream answers. `true` when its headers may pass.
     pub fn response(&self, context: u32) -> bool {
         enter(context);

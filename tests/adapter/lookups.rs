@@ -52,19 +52,6 @@ fn many_requests_with_one_cold_key_make_one_callout() {
 }
 
 #[test]
-fn different_cold_keys_share_a_callout() {
-    let worker = start_polled();
-    let (good, unknown) = (key(1), key(2));
-    let (first, _) = send(&worker, "/api/x", Some(&good));
-    let (second, _) = send(&worker, "/api/x", Some(&unknown));
-    worker.turn();
-    answer_lookup(&worker, &lookup_answer(10, &[&good]));
-    assert!(worker.exchange(first).is_resumed);
-    assert_eq!(status(&worker, second), Some(401));
-    assert_eq!(worker.counter("keygate_decision.deny.unknown_key"), 1);
-}
-
-#[test]
 fn a_warm_key_costs_no_callout_and_neither_does_an_unknown_one() {
     let worker = start_polled();
     let (good, unknown) = (key(1), key(2));
@@ -169,9 +156,8 @@ fn a_client_that_goes_away_harms_nobody() {
     assert!(worker.exchange(stays).is_resumed);
 }
 
-/// How many requests may wait for one key, and how many for all.
+/// How many requests may wait for one key.
 const OF_ONE: usize = 512;
-const OF_ALL: usize = 1024;
 
 /// Requests that wait, as many as may wait for one key.
 fn crowd(worker: &Worker, key: &NewAppKey) -> Vec<u32> {
@@ -181,22 +167,6 @@ fn crowd(worker: &Worker, key: &NewAppKey) -> Vec<u32> {
         request
     };
     (0..OF_ONE).map(one).collect()
-}
-
-#[test]
-fn one_key_leaves_room_for_others_and_too_many_are_refused_at_once() {
-    let worker = lenient();
-    crowd(&worker, &key(1));
-    let refused = |number: u8, counted: u64| {
-        let (request, passes) = send(&worker, "/api/x", Some(&key(number)));
-        assert!(!passes);
-        assert_eq!(status(&worker, request), Some(503), "no outage policy");
-        assert_eq!(worker.counter("keygate_decision.deny.overloaded"), counted);
-    };
-    refused(1, 1);
-    crowd(&worker, &key(2));
-    assert_eq!(OF_ALL, 2 * OF_ONE);
-    refused(3, 2);
 }
 
 #[test]
@@ -286,54 +256,6 @@ fn an_answer_from_before_the_newest_change_is_no_outage() {
 }
 
 #[test]
-fn a_request_with_two_cold_keys_waits_for_both() {
-    let mut policy = policy();
-    policy["providers"]["second"] = json!({ "type": "app_key", "secrets": "app_keys",
-        "from": [{ "header": "x-second" }] });
-    policy["rules"][0] = json!({ "name": "two", "match": { "path": "/two" },
-        "require": { "all": ["key", "second"] } });
-    let worker = polled(&policy);
-    let (first, second) = (key(1), key(2));
-    let bearer = format!("Bearer {}", first.text.as_str());
-    let (request, _) = worker.request(&[
-        (":method", b"GET"),
-        (":path", b"/two"),
-        (":authority", b"example.com"),
-        ("authorization", bearer.as_bytes()),
-        ("x-second", second.text.as_bytes()),
-    ]);
-    worker.turn();
-    answer_lookup(&worker, &lookup_answer(10, &[&first]));
-    assert!(!worker.exchange(request).is_resumed);
-    answer_lookup(&worker, &lookup_answer(10, &[&second]));
-    assert!(worker.exchange(request).is_resumed);
-}
-
-#[test]
-fn a_call_whose_answer_got_lost_is_forgotten() {
-    let worker = start_polled();
-    let key = key(1);
-    send(&worker, "/api/x", Some(&key));
-    worker.turn();
-    let lost = only_call(&worker, "/v1/lookups");
-    worker.tick(1601);
-    let late = lookup_answer(10, &[&key]).to_string();
-    worker.answer(&lost, &GENUINE, late.as_bytes());
-    assert_eq!(worker.counter("keygate_lookup.answered"), 0);
-}
-
-#[test]
-fn a_lost_answer_is_unavailable_after_a_bound() {
-    let worker = start_polled();
-    let (request, _) = send(&worker, "/api/x", Some(&key(1)));
-    worker.turn();
-    worker.tick(1600);
-    assert_eq!(status(&worker, request), None);
-    worker.tick(1);
-    assert_eq!(status(&worker, request), Some(503));
-}
-
-#[test]
 fn a_bell_that_does_not_ring_is_made_good_by_the_next_tick() {
     let worker = start_polled();
     worker.fail(Fault::Queue);
@@ -344,14 +266,4 @@ fn a_bell_that_does_not_ring_is_made_good_by_the_next_tick() {
     worker.tick(250);
     answer_lookup(&worker, &lookup_answer(10, &[&key]));
     assert!(worker.exchange(request).is_resumed);
-}
-
-#[test]
-fn those_who_went_away_leave_room_for_others() {
-    let worker = start_polled();
-    let key = key(1);
-    let gone = [crowd(&worker, &key), crowd(&worker, &crate::key(2))].concat();
-    gone.iter().for_each(|&request| worker.disconnect(request));
-    let (request, _) = send(&worker, "/api/x", Some(&key));
-    assert_eq!(status(&worker, request), None);
 }

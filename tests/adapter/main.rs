@@ -1,5 +1,6 @@
 //! The filter against a host of the test's own, for what a real Envoy cannot be made
 //! to do at will: answers held back, host calls that fail, callbacks that get lost.
+//! What holds for every host is tested in crates/edge/tests, and here once for each callback.
 #![allow(clippy::arithmetic_side_effects, reason = "a test may panic")]
 
 mod ends;

@@ -100,23 +100,6 @@ fn nothing_passes_before_the_link_is_used_up() {
 }
 
 #[test]
-fn of_many_requests_with_one_link_one_passes_after_one_call() {
-    let worker = start();
-    let requests: Vec<u32> = (0..200).map(|_| send(&worker)).collect();
-    worker.turn();
-    let late = send(&worker);
-    worker.turn();
-    answer(&worker, true);
-    decide_all(&worker);
-    assert_eq!(worker.calls(USES).len(), 0);
-    assert_eq!(resumed(&worker, &requests), 1);
-    assert!(worker.exchange(requests[0]).is_resumed);
-    for refused in requests[1..].iter().chain([&late]) {
-        assert_eq!(status(&worker, *refused), Some(403));
-    }
-}
-
-#[test]
 fn many_heads_with_one_unused_link_make_one_call_a_second() {
     let worker = start();
     let requests: Vec<u32> = (0..200).map(|_| send_as(&worker, "HEAD", 1)).collect();
@@ -178,73 +161,6 @@ fn a_get_that_arrives_during_a_peek_gets_a_call_of_its_own() {
 }
 
 #[test]
-fn at_most_eight_calls_about_links_are_under_way() {
-    let worker = start();
-    let requests: Vec<u32> = (0..20).map(|link| send_as(&worker, "GET", link)).collect();
-    worker.turn();
-    for left in (1..=20).rev() {
-        worker.turn();
-        let calls = worker.calls(USES);
-        assert_eq!(calls.len(), 8.min(left), "{left} links are left");
-        answer_call(&worker, &calls[0], true);
-    }
-    assert_eq!(resumed(&worker, &requests), 20);
-}
-
-#[test]
-fn a_link_that_waits_in_the_queue_is_given_up_in_time() {
-    let worker = start();
-    let requests: Vec<u32> = (0..20).map(|link| send_as(&worker, "GET", link)).collect();
-    worker.turn();
-    worker.tick(60_000);
-    for request in requests {
-        assert_eq!(status(&worker, request), Some(503));
-    }
-    // None of the lost calls takes a place any more.
-    let again = send_as(&worker, "GET", 30);
-    worker.turn();
-    let calls = worker.calls(USES);
-    answer_call(&worker, calls.last().unwrap(), true);
-    assert!(worker.exchange(again).is_resumed);
-}
-
-#[test]
-fn requests_that_wait_with_links_are_bounded_in_all_and_for_each() {
-    let worker = start();
-    let of_one: Vec<u32> = (0..256).map(|_| send_as(&worker, "HEAD", 1)).collect();
-    let one_more = send_as(&worker, "HEAD", 1);
-    assert_eq!(status(&worker, one_more), Some(503));
-    let others: Vec<u32> = (2..258).map(|it| send_as(&worker, "HEAD", it)).collect();
-    let one_more = send_as(&worker, "HEAD", 300);
-    assert_eq!(status(&worker, one_more), Some(503));
-    assert_eq!(worker.counter("keygate_link_use.overloaded"), 2);
-    worker.turn();
-    while let Some(call) = worker.calls(USES).first() {
-        answer_call(&worker, call, true);
-        worker.turn();
-    }
-    decide_all(&worker);
-    assert_eq!(resumed(&worker, &of_one), 256);
-    assert_eq!(resumed(&worker, &others), 256);
-}
-
-#[test]
-fn clients_that_leave_before_their_turn_cost_no_call() {
-    let worker = start();
-    let stuck: Vec<u32> = (0..8).map(|link| send_as(&worker, "GET", link)).collect();
-    worker.turn();
-    for link in 100..200 {
-        let gone = send_as(&worker, "GET", link);
-        worker.disconnect(gone);
-    }
-    for call in worker.calls(USES) {
-        answer_call(&worker, &call, true);
-    }
-    assert_eq!(resumed(&worker, &stuck), 8);
-    assert_eq!(worker.calls(USES).len(), 0);
-}
-
-#[test]
 fn an_answer_that_is_lost_fails_or_comes_late_lets_nothing_pass() {
     let worker = start();
     let request = send(&worker);
@@ -257,31 +173,4 @@ fn an_answer_that_is_lost_fails_or_comes_late_lets_nothing_pass() {
     let request = send(&worker);
     worker.turn();
     assert_eq!(status(&worker, request), Some(503));
-}
-
-#[test]
-fn the_next_request_gets_the_link_of_a_client_that_left() {
-    let worker = start();
-    let gone = send(&worker);
-    let stays = send(&worker);
-    worker.turn();
-    worker.disconnect(gone);
-    answer(&worker, true);
-    assert!(worker.exchange(stays).is_resumed);
-    assert_eq!(worker.counter("keygate_lookup.unavailable"), 0);
-    assert_eq!(worker.counter("keygate_lookup.answered"), 0);
-}
-
-#[test]
-fn a_link_that_is_known_to_be_used_up_costs_no_call() {
-    let worker = start();
-    let first = send(&worker);
-    worker.turn();
-    answer(&worker, true);
-    assert!(worker.exchange(first).is_resumed);
-    let again = send(&worker);
-    worker.turn();
-    assert_eq!(worker.calls(USES).len(), 0);
-    assert_eq!(status(&worker, again), Some(403));
-    assert_eq!(worker.counter("keygate_decision.deny.link_used"), 1);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::host::{Fault, Worker};
+use crate::host::Worker;
 use crate::{
     GENUINE, answer_lookup, answer_poll, key, lookup_answer, only_call, policy, send, start_polled,
     status,
@@ -48,65 +48,6 @@ fn one_worker_polls_and_a_revocation_reaches_both() {
     assert!(!send(&first, "/api/x", Some(&key)).1);
     second.tick(250);
     assert!(!send(&second, "/api/x", Some(&key)).1);
-}
-
-#[test]
-fn when_the_polling_worker_dies_another_takes_over() {
-    let (_first, second, key) = two();
-    // The first does not tick any more.
-    second.tick(1900);
-    assert!(second.calls("/v1/changes").is_empty());
-    second.tick(250);
-    let poll = only_call(&second, "/v1/changes");
-    assert_eq!(poll.context, second.root);
-    answer_poll(
-        &second,
-        &json!({ "epoch": 11, "reset": false, "more": false, "changed": [key.hash] }),
-    );
-    assert!(!send(&second, "/api/x", Some(&key)).1);
-}
-
-#[test]
-fn a_reset_empties_the_cache_of_every_worker() {
-    let (first, second, key) = two();
-    first.tick(1000);
-    answer_poll(
-        &first,
-        &json!({ "epoch": 3, "reset": true, "more": false, "changed": [] }),
-    );
-    second.tick(250);
-    for worker in [&first, &second] {
-        assert!(!send(worker, "/api/x", Some(&key)).1);
-    }
-}
-
-#[test]
-fn the_lease_of_every_worker_ends_when_nobody_hears_from_the_service() {
-    let (first, second, key) = two();
-    first.fail(Fault::Call);
-    for _ in 0..59 {
-        first.tick(500);
-        second.tick(500);
-    }
-    assert!(send(&second, "/api/x", Some(&key)).1);
-    first.tick(500);
-    second.tick(1000);
-    for worker in [&first, &second] {
-        assert!(!send(worker, "/api/x", Some(&key)).1);
-    }
-}
-
-#[test]
-fn while_a_poll_is_held_the_other_worker_keeps_still() {
-    let (first, second, _) = two();
-    first.tick(1000);
-    let held = only_call(&first, "/v1/changes");
-    // Longer than the lease of a poller that does not tick.
-    for _ in 0..10 {
-        second.tick(250);
-        first.tick(0);
-        assert_eq!(only_call(&first, "/v1/changes").token, held.token);
-    }
 }
 
 #[test]
