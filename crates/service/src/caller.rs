@@ -72,8 +72,8 @@ impl Caller {
         })
     }
 
-    /// Lets a caller pass that may do what needs this scope. The key that an account asks
-    /// by is looked at here: one that was revoked a moment ago creates no other.
+    /// Lets a caller pass that may do what needs this scope. The key that an account asks by must
+    /// be active; a change looks at it again, in the transaction that writes.
     pub(crate) async fn admit(
         &self,
         needed: &'static str,
@@ -121,6 +121,11 @@ impl Admitted<'_> {
             return Err(Problem::WrongAccount);
         }
         Ok(Some(own.clone()))
+    }
+
+    /// The id of the key that the account asks by, if it is one.
+    pub(crate) fn key_id(&self) -> Option<String> {
+        self.parent.as_ref().map(|it| it.id.clone())
     }
 
     /// Passes a key on to whoever may see it. Another's is as good as none.

@@ -75,13 +75,22 @@ pub enum Problem {
     Timeout,
     /// The database does not answer.
     #[error("the database does not answer")]
-    Store(#[from] StoreError),
+    Store(StoreError),
     /// No secret can be made.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
     /// A bug: several fresh keys in a row existed already, or a handler panicked.
     #[error("the service made a mistake")]
     Internal,
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::InactiveCaller => Self::InvalidAssertion,
+            error => Self::Store(error),
+        }
+    }
 }
 
 /// The body of a refusal.

@@ -53,7 +53,7 @@ pub(super) async fn create(
             start: start(&fresh),
             attributes: attributes.clone(),
         };
-        if let Some(key) = service.store.insert(new, now).await? {
+        if let Some(key) = service.store.insert(new, admitted.key_id(), now).await? {
             service.metrics.keys_created.inc();
             tracing::info!(id = key.id, account = key.attributes.account, "key created");
             let object = KeyObject::new(key, now);
@@ -120,7 +120,8 @@ pub(super) async fn revoke(
         .transpose()?;
     // A key never changes its account, so that this holds for as long as it exists.
     admitted.own(service.store.key(id.clone()).await?)?;
-    let revoked = service.store.revoke(id, reason, now).await?;
+    let revoked = service.store.revoke(id, reason, admitted.key_id(), now);
+    let revoked = revoked.await?;
     let revoked = revoked.ok_or(Problem::NoSuchKey)?;
     if revoked.newly {
         service.metrics.keys_revoked.inc();

@@ -62,14 +62,22 @@ pub struct Revoked {
 }
 
 impl SqliteStore {
-    /// Stores a key; `None` when its id or its hash exists already.
+    /// Stores a key that the key with the id `caller` asks for, if a key asks; `None` when its
+    /// id or its hash exists already.
     ///
     /// # Errors
-    /// [`StoreError::Failed`].
-    pub async fn insert(&self, new: NewKey, now: UnixMillis) -> Result<Option<Key>, StoreError> {
-        self.write(move |transaction| match insert(transaction, &new, now)? {
-            true => by_id(transaction, &new.id),
-            false => Ok(None),
+    /// [`StoreError::InactiveCaller`] and [`StoreError::Failed`].
+    pub async fn insert(
+        &self,
+        new: NewKey,
+        caller: Option<String>,
+        now: UnixMillis,
+    ) -> Result<Option<Key>, StoreError> {
+        self.write_for(caller, now, move |transaction| {
+            match insert(transaction, &new, now)? {
+                true => by_id(transaction, &new.id),
+                false => Ok(None),
+            }
         })
         .await
     }
@@ -129,17 +137,18 @@ impl SqliteStore {
     }
 
     /// Revokes the key with this id for good; the first revocation stays as it is.
-    /// `None` when no key has the id.
+    /// `None` when no key has the id. The key with the id `caller` asks for it, if a key asks.
     ///
     /// # Errors
-    /// [`StoreError::Failed`].
+    /// [`StoreError::InactiveCaller`] and [`StoreError::Failed`].
     pub async fn revoke(
         &self,
         id: String,
         reason: Option<String>,
+        caller: Option<String>,
         now: UnixMillis,
     ) -> Result<Option<Revoked>, StoreError> {
-        self.write(move |transaction| {
+        self.write_for(caller, now, move |transaction| {
             let hash = transaction
                 .prepare_cached(
                     "UPDATE keys SET revoked_at = ?2, revoked_reason = ?3 \
@@ -189,6 +198,16 @@ fn existing(
         }
     }
     Ok(None)
+}
+
+/// Whether the key with this id is there, and neither revoked nor expired.
+pub(super) fn is_active(
+    transaction: &Transaction<'_>,
+    id: &str,
+    now: UnixMillis,
+) -> rusqlite::Result<bool> {
+    let key = by_id(transaction, id)?;
+    Ok(key.is_some_and(|it| it.standing(now) == Standing::Active))
 }
 
 fn by_id(transaction: &Transaction<'_>, id: &str) -> rusqlite::Result<Option<Key>> {

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use keygate_core::UnixMillis;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use tokio::sync::{Mutex, watch};
 
@@ -63,6 +64,9 @@ pub enum StoreError {
         /// The newest version known here.
         known: u32,
     },
+    /// The key by which a change was asked for is no longer active, so that nothing was changed.
+    #[error("the key that asks is no longer active")]
+    InactiveCaller,
     /// A statement failed.
     #[error("the database failed: {0}")]
     Failed(String),
@@ -138,6 +142,25 @@ impl SqliteStore {
             Ok(answer)
         })
         .await
+    }
+
+    /// The same, for a caller that asks by the key with this id. Whether that key is active is
+    /// read in the transaction that writes: a change waits for those before it, and one of them
+    /// may revoke the key.
+    async fn write_for<T: Send + 'static>(
+        &self,
+        key: Option<String>,
+        now: UnixMillis,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let done = self.write(move |transaction| {
+            let is_active = key.map(|id| keys::is_active(transaction, &id, now));
+            match is_active.transpose()? {
+                Some(false) => Ok(None),
+                Some(true) | None => work(transaction).map(Some),
+            }
+        });
+        done.await?.ok_or(StoreError::InactiveCaller)
     }
 
     /// Runs `work` in a transaction that sees one state of the database.

@@ -167,3 +167,37 @@ fn an_account_sets_no_attribute_that_an_upstream_trusts() {
         assert_eq!(inherited[*name], all[*name], "a key passes on its {name}");
     }
 }
+
+#[test]
+fn a_key_creates_none_after_its_revocation() {
+    let service = start();
+    let key = service.create(r#"{"account":"alice","scopes":["keys:write"]}"#);
+    let token = by_key(&key, "keys:write");
+    let create = || send(&service, "POST", "/v1/keys", &token, "{}");
+    std::thread::scope(|scope| {
+        let creators: Vec<_> = (0..32)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut answer = create();
+                    while answer.status == 201 {
+                        answer = create();
+                    }
+                    code(&answer)
+                })
+            })
+            .collect();
+        while service.get("/v1/keys?limit=100").expect(200)["next_cursor"].is_null() {}
+        service.post(&revoke_path(&key), "{}").expect(200);
+        for creator in creators {
+            let refused = (401, "invalid_assertion".to_owned());
+            assert_eq!(creator.join().unwrap(), refused);
+        }
+    });
+    let database = rusqlite::Connection::open(&service.database).unwrap();
+    let later = "SELECT count(*) FROM changes WHERE seq > \
+                 (SELECT max(seq) FROM changes JOIN keys USING (hash) WHERE id = ?1)";
+    let later: u32 = database
+        .query_row(later, [text(&key, "id")], |row| row.get(0))
+        .unwrap();
+    assert_eq!(later, 0, "keys were created after the revocation");
+}
