@@ -1,5 +1,7 @@
 //! From the text of a configuration to a [`Policy`]: everything that can be wrong is
 //! found here, and named by the path of its field.
+//!
+//! Its maps are those of `litemap`: with `BTreeMap` of std the module has 13 kB more.
 
 mod assertion;
 mod brand;
