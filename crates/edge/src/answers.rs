@@ -10,6 +10,7 @@ use crate::call::{About, Call, NotSent, Response, Token};
 use crate::edge::Edge;
 use crate::faults::{Fault, read_answer};
 use crate::feed::Position;
+use crate::lookups::Payer;
 use crate::report::Notice;
 use crate::requests::Ground;
 use crate::shared::Shared;
@@ -191,11 +192,14 @@ impl Edge {
     fn settle_key(&mut self, hashes: &Rc<[KeyHash]>, knowledge: &Knowledge, now: UnixMillis) {
         let was_no_miss = matches!(knowledge, Knowledge::Known(_));
         let at = self.cache.position();
-        for waiter in self.lookups.settle(hashes) {
+        let settled = self.lookups.settle(hashes);
+        if let Some(Payer(client)) = settled.payer {
             match was_no_miss {
-                true => self.refund(&waiter, now),
-                false => self.count_miss(&waiter, now),
+                true => self.misses.succeeded(client, now),
+                false => self.misses.failed(client, now),
             }
+        }
+        for waiter in settled.waiters {
             let ground = Ground::Answer(Rc::clone(hashes), knowledge.clone(), at);
             self.make_due(waiter, ground);
         }
@@ -204,7 +208,7 @@ impl Edge {
     /// The key service gave no answer about these keys: here an outage policy holds.
     fn give_up(&mut self, keys: &[Rc<[KeyHash]>]) {
         for hashes in keys {
-            for waiter in self.lookups.settle(hashes) {
+            for waiter in self.lookups.settle(hashes).waiters {
                 self.make_due(waiter, Ground::LastKnown);
             }
         }
@@ -213,7 +217,7 @@ impl Edge {
     /// The key service gave an answer that does not count, and may have meant to refuse the
     /// key.
     fn refuse(&mut self, hashes: &Rc<[KeyHash]>) {
-        for waiter in self.lookups.settle(hashes) {
+        for waiter in self.lookups.settle(hashes).waiters {
             self.make_due(waiter, Ground::NoAnswer(Rc::clone(hashes)));
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Knows no call, only its token, and not what an answer says.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use keygate_core::keys::wire::MAX_LOOKUP;
@@ -32,6 +33,20 @@ pub(crate) struct Lookups {
     calls: LiteMap<Token, Asked>,
 }
 
+/// The client that spent a token of the miss limit on a question. It owes the outcome also
+/// when its request has ended before the answer.
+#[derive(Clone, Copy)]
+pub(crate) struct Payer(pub(crate) Option<IpAddr>);
+
+/// A question that is answered.
+#[derive(Default)]
+pub(crate) struct Settled {
+    /// The requests that waited for it.
+    pub(crate) waiters: Vec<Waiter>,
+    /// The client that it is counted against.
+    pub(crate) payer: Option<Payer>,
+}
+
 /// What a call asks about.
 pub(crate) struct Asked {
     /// The hashes of each question.
@@ -45,6 +60,7 @@ pub(crate) struct Asked {
 struct Question {
     hashes: Rc<[KeyHash]>,
     waiters: Vec<Waiter>,
+    payer: Option<Payer>,
     since: UnixMillis,
     is_sent: bool,
     attempts: u8,
@@ -56,11 +72,13 @@ impl Lookups {
         self.questions.contains_key(&name(&lookup.hashes))
     }
 
-    /// Adds a request to those that wait for a key; gives it back when too many do.
+    /// Adds a request to those that wait for a key; gives it back when too many do. The first
+    /// brings the payer.
     pub(crate) fn join(
         &mut self,
         lookup: Lookup,
         waiter: Waiter,
+        payer: Option<Payer>,
         now: UnixMillis,
     ) -> Result<(), Waiter> {
         let is_full = self.questions.len() >= MAX_QUESTIONS && !self.is_asked(&lookup);
@@ -71,6 +89,7 @@ impl Lookups {
         let question = self.questions.entry(name).or_insert_with(|| Question {
             hashes: lookup.hashes.into(),
             waiters: Vec::new(),
+            payer,
             since: now,
             is_sent: false,
             attempts: 0,
@@ -118,10 +137,13 @@ impl Lookups {
         self.calls.remove(&token)
     }
 
-    /// Takes the requests that wait for a key.
-    pub(crate) fn settle(&mut self, hashes: &[KeyHash]) -> Vec<Waiter> {
+    /// Takes the requests that wait for a key, and who paid for the question.
+    pub(crate) fn settle(&mut self, hashes: &[KeyHash]) -> Settled {
         let question = self.questions.remove(&name(hashes));
-        question.map_or_else(Vec::new, |question| question.waiters)
+        question.map_or_else(Settled::default, |question| Settled {
+            waiters: question.waiters,
+            payer: question.payer,
+        })
     }
 
     /// Puts a question once more. `false` when it was put often enough.

@@ -14,6 +14,7 @@ use crate::cache::{KeyCache, LastKnown};
 use crate::caller::Caller;
 use crate::edge::{Edge, RequestId, Step};
 use crate::feed::Position;
+use crate::lookups::Payer;
 use crate::report::{Metric, Notice};
 use crate::uses::Use;
 use crate::waiting::Waiter;
@@ -218,13 +219,18 @@ impl Edge {
         if waiter.questions > MAX_QUESTIONS_OF_ONE || !self.room.enter(&mut waiter) {
             return Err((waiter, Reason::Overloaded));
         }
-        waiter.has_paid = lookup.is_opaque && !self.lookups.is_asked(&lookup);
-        if waiter.has_paid && !self.misses.admit(waiter.caller.address, now) {
-            waiter.has_paid = false;
+        let client = waiter.caller.address;
+        let pays = lookup.is_opaque && !self.lookups.is_asked(&lookup);
+        if pays && !self.misses.admit(client, now) {
             return Err((waiter, Reason::TooManyMisses));
         }
-        self.lookups.join(lookup, waiter, now).map_err(|waiter| {
-            self.refund(&waiter, now);
+        let payer = pays.then_some(Payer(client));
+        let joined = self.lookups.join(lookup, waiter, payer, now);
+        joined.map_err(|waiter| {
+            // It was no miss: the question is not put.
+            if pays {
+                self.misses.succeeded(client, now);
+            }
             (waiter, Reason::Overloaded)
         })
     }
@@ -256,19 +262,5 @@ impl Edge {
         let one = joined.err()?;
         self.report.count("keygate_link_use.overloaded");
         Some(one.settle(None))
-    }
-
-    /// Counts an unknown key against the client whose request asked about it.
-    pub(crate) fn count_miss(&mut self, waiter: &Waiter, now: UnixMillis) {
-        if waiter.has_paid {
-            self.misses.failed(waiter.caller.address, now);
-        }
-    }
-
-    /// Gives the client its token back: what it asked about was no miss.
-    pub(crate) fn refund(&mut self, waiter: &Waiter, now: UnixMillis) {
-        if waiter.has_paid {
-            self.misses.succeeded(waiter.caller.address, now);
-        }
     }
 }

@@ -28,8 +28,6 @@ pub(crate) struct Waiter {
     place: Option<Place>,
     /// How many questions were put on its account.
     pub(crate) questions: u8,
-    /// Whether the last of them cost the client a token of the miss limit.
-    pub(crate) has_paid: bool,
     /// How many public-key checks failed on its account.
     pub(crate) failed_checks: Cell<u8>,
 }
@@ -61,7 +59,6 @@ impl Waiter {
             caller,
             place: None,
             questions: 0,
-            has_paid: false,
             failed_checks: failed,
         }
     }

@@ -76,6 +76,31 @@ fn a_request_that_joins_a_question_pays_nothing() {
 }
 
 #[test]
+fn clients_that_leave_before_the_answer_spend_the_budget_of_the_worker() {
+    let asked = |leaves: bool| {
+        let mut worker = start_polled(&strict());
+        let mut asked = 0;
+        for number in 0..400 {
+            let client = format!("10.0.{}.{}", number / 250, number % 250);
+            let request = send(&mut worker, number, &client);
+            if worker.status(request) == Some(429) {
+                continue;
+            }
+            asked += 1;
+            if leaves {
+                worker.edge.gone(request);
+            }
+            worker.turn();
+            worker.answer_only(LOOKUPS, &json!({ "epoch": 10, "records": [] }));
+        }
+        asked
+    };
+    let budget = asked(false);
+    assert!(budget < 400, "{budget}");
+    assert_eq!(asked(true), budget);
+}
+
+#[test]
 fn questions_of_clients_that_left_do_not_pile_up() {
     let mut policy = strict();
     policy["key_service"]["miss_limit"] = json!({ "per_second": 100_000, "burst": 100_000,

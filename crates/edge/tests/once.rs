@@ -4,7 +4,7 @@ use keygate_core::{Client, NoClaims};
 use keygate_edge::{NotSent, RequestId, Token};
 use serde_json::{Value, json};
 
-use crate::worker::{LOOKUPS, USES, Worker, address, link, policy, start};
+use crate::worker::{LOOKUPS, USES, Worker, address, key, link, policy, start};
 
 /// A policy under which a link that works once stands beside an imported key.
 fn beside_a_key() -> Value {
@@ -202,4 +202,29 @@ fn a_key_without_an_answer_leaves_its_link_to_decide() {
     assert_eq!(worker.status(request), None, "the link is not asked about");
     answer_only(&mut worker, true);
     assert_eq!(worker.status(request), Some(200));
+}
+
+#[test]
+fn without_an_answer_a_link_is_refused_also_beside_a_key_that_an_outage_lets_pass() {
+    let mut policy = policy();
+    policy["providers"]["key"]["outage"] = json!("allow");
+    policy["rules"][2]["require"] = json!({ "any": ["key", "link"] });
+    let mut worker = start(&policy);
+    worker.refuses = Some(NotSent::Refused);
+    let bearer = format!("Bearer {}", key(1).text.as_str());
+    let link = link(1);
+    for (path, authorization, expected) in [
+        ("/once", &*bearer, 200),
+        (&*link, "", 503),
+        (&*link, &*bearer, 503),
+    ] {
+        let headers = [
+            (":method", "GET"),
+            (":path", path),
+            ("authorization", authorization),
+        ];
+        let request = worker.request(&headers);
+        worker.turn();
+        assert_eq!(worker.status(request), Some(expected), "{path}");
+    }
 }
