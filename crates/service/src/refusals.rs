@@ -75,7 +75,34 @@ impl Recent {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::{HeaderMap, HeaderValue};
+    use keygate_core::identity::assertion::{ASSERTION_HEADER, Verifier};
+    use keygate_core::secret::KeyRing;
+
     use super::*;
+    use crate::auth::{Gate, Tokens};
+    use crate::caller::{Assertions, Caller};
+
+    fn gate() -> Gate {
+        let tokens = Tokens::parse("a-token-of-16-bytes").unwrap();
+        Gate {
+            admin: tokens.clone(),
+            edge: tokens,
+        }
+    }
+
+    /// Accepts no assertion: no key has signed one.
+    fn none() -> Assertions {
+        Assertions {
+            verifier: Verifier {
+                ring: KeyRing(Vec::new()),
+                issuer: "keygate".to_owned(),
+                audience: "keygate-keys".to_owned(),
+                skew: Millis(0),
+            },
+            sessions_need_scopes: false,
+        }
+    }
 
     #[test]
     fn a_flood_of_refusals_has_one_line_a_minute() {
@@ -94,8 +121,11 @@ mod tests {
     fn a_flood_of_wrong_assertions_hides_no_refused_token() {
         let refusals = Refusals::default();
         let now = UnixMillis::from_secs(1_000);
+        let mut headers = HeaderMap::new();
+        headers.insert(ASSERTION_HEADER, HeaderValue::from_static("a.b.c"));
         for _ in 0..3 {
-            refusals.note_assertion(&"wrong_signature", now);
+            let caller = Caller::identify(&gate(), Some(&none()), &headers, &refusals, now);
+            assert!(matches!(caller, Err(Problem::InvalidAssertion)));
         }
         let silent = |recent: &Mutex<Recent>| recent.lock().unwrap().silent;
         assert_eq!(silent(&refusals.assertions), 2);
