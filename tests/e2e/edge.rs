@@ -241,7 +241,7 @@ fn no_name_of_a_header_that_is_no_text_reaches_the_filter() {
             (b":path", b"/healthz"),
             (name, b"root"),
         ];
-        let over_2 = h2::status_of_headers(port, &over_2);
+        let over_2 = h2::of_headers(&over_2).status(port);
         assert!(matches!(over_2, None | Some(400)), "{over_2:?}");
     }
     assert_eq!(stack.echo.count(), 0);

@@ -1,7 +1,7 @@
 //! What the formats of vendors meet behind a real Envoy: quotes, empty values, bodies and
 //! encodings that only a peer on the way brings about.
 
-use keygate_tests::Stack;
+use keygate_tests::{Stack, client, h2};
 use serde_json::{Value, json};
 
 use crate::support::{call, key_of, sign, sign_cloudflare, upstream_header};
@@ -60,11 +60,15 @@ fn a_quoted_cookie_and_an_empty_header_hide_no_key() {
     assert_eq!(stack.envoy.stat(missing), Some(6));
 }
 
-#[test]
-fn content_digest_is_asked_for_with_a_body_alone() {
+/// A stack with a rule for message signatures.
+fn stack_of_signatures() -> Stack {
     let provider = json!({ "format": "http-signature", "algorithm": "hmac-sha256",
         "max_age": "5m", "scheme": "http" });
-    let stack = stack(&[("signed", provider)]);
+    stack(&[("signed", provider)])
+}
+
+/// The headers that sign a request for `/signed/a`, without a digest of its body.
+fn signature(stack: &Stack, method: &str) -> Vec<(String, String)> {
     let url = format!("http://127.0.0.1:{}/signed/a", stack.envoy.port());
     let options = [
         "--format",
@@ -81,17 +85,27 @@ fn content_digest_is_asked_for_with_a_body_alone() {
         "demo",
         "--headers",
         "--method",
+        method,
     ];
+    let signed = sign(&url, &options);
+    let lines = signed.lines().skip(1);
+    let headers = lines.map(|line| line.split_once(": ").unwrap());
+    headers
+        .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+        .collect()
+}
+
+#[test]
+fn content_digest_is_asked_for_with_a_body_alone() {
+    let stack = stack_of_signatures();
     for (method, body, expected) in [
         ("DELETE", None, 200),
         ("POST", None, 200),
         ("POST", Some("a body"), 403),
         ("GET", Some("a body"), 403),
     ] {
-        let signed = sign(&url, &[&options[..], &[method]].concat());
-        let mut request = keygate_tests::client::request(method, stack.envoy.port(), "/signed/a");
-        for line in signed.lines().skip(1) {
-            let (name, value) = line.split_once(": ").unwrap();
+        let mut request = client::request(method, stack.envoy.port(), "/signed/a");
+        for (name, value) in signature(&stack, method) {
             request = request.header(name, value);
         }
         if let Some(body) = body {
@@ -107,6 +121,46 @@ fn content_digest_is_asked_for_with_a_body_alone() {
     }
     let malformed = "wasmcustom.keygate_decision.deny.malformed_credential";
     assert_eq!(stack.envoy.stat(malformed), Some(2));
+}
+
+#[test]
+fn content_digest_is_asked_for_where_a_body_has_no_length() {
+    let stack = stack_of_signatures();
+    let port = stack.envoy.port();
+    let host = format!("127.0.0.1:{port}");
+    // The frames of the body over HTTP/2. Where the last one ends it, a body may follow when the
+    // filter decides, also if it turns out to be empty.
+    for (pieces, trailer, expected) in [
+        (&[][..], None, 200),
+        (&["a body"], None, 403),
+        (&["", "a body"], None, 403),
+        (&[""], None, 403),
+        (&[], Some("x-sum"), 403),
+    ] {
+        for method in ["POST", "DELETE", "GET"] {
+            let signed = signature(&stack, method).into_iter();
+            let request = h2::request(method, &host, "/signed/a");
+            let request = signed.fold(request, |it, (name, value)| it.header(name, value));
+            let request = pieces.iter().fold(request, h2::Request::body);
+            let request = trailer
+                .into_iter()
+                .fold(request, |it, name| it.trailer(name, "1"));
+            let status = request.status(port);
+            assert_eq!(status, Some(expected), "{method} {pieces:?} {trailer:?}");
+        }
+    }
+    assert_eq!(stack.echo.count(), 3, "something else passed");
+    for body in ["6\r\na body\r\n0\r\n\r\n", "0\r\n\r\n"] {
+        let signed = signature(&stack, "POST").into_iter();
+        let signed: String = signed
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        let chunked = format!(
+            "POST /signed/a HTTP/1.1\r\nhost: {host}\r\n{signed}transfer-encoding: chunked\r\n\r\n{body}"
+        );
+        assert_eq!(client::raw(port, chunked).status, 403, "{body:?}");
+    }
+    assert_eq!(stack.echo.count(), 3, "something else passed");
 }
 
 #[test]

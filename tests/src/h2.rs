@@ -6,10 +6,13 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RESET: u8 = 3;
 const SETTINGS: u8 = 4;
 const GO_AWAY: u8 = 7;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
 
 /// The status of the answer to a request without a body; `None` when the peer ends the stream or
 /// the connection without one.
@@ -18,40 +21,90 @@ const GO_AWAY: u8 = 7;
 /// When the peer is not there or does not answer.
 #[must_use]
 pub fn status(port: u16, method: &str, authority: &str, path: &str) -> Option<u16> {
-    status_of_headers(
-        port,
-        &[
-            (b":method", method.as_bytes()),
-            (b":scheme", b"http"),
-            (b":authority", authority.as_bytes()),
-            (b":path", path.as_bytes()),
-        ],
-    )
+    request(method, authority, path).status(port)
 }
 
-/// The same with these headers and no others, pseudo-headers first.
-///
-/// # Panics
-/// As [`status`].
+/// A request to be sent as it is.
+#[derive(Clone)]
+pub struct Request {
+    /// Blocks of headers and pieces of the body, in their order.
+    parts: Vec<(u8, Vec<u8>)>,
+}
+
+/// A request with these pseudo-headers.
 #[must_use]
-pub fn status_of_headers(port: u16, headers: &[(&[u8], &[u8])]) -> Option<u16> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the peer listens");
-    let patience = Some(Duration::from_secs(10));
-    stream.set_read_timeout(patience).expect("a socket");
-    let mut block = Vec::new();
-    for (name, value) in headers {
-        // A literal without indexing, with a new name (RFC 7541 section 6.2.2).
-        block.push(0);
-        text(&mut block, name);
-        text(&mut block, value);
+pub fn request(method: &str, authority: &str, path: &str) -> Request {
+    of_headers(&[
+        (b":method", method.as_bytes()),
+        (b":scheme", b"http"),
+        (b":authority", authority.as_bytes()),
+        (b":path", path.as_bytes()),
+    ])
+}
+
+/// A request with these headers and no others, pseudo-headers first.
+#[must_use]
+pub fn of_headers(headers: &[(&[u8], &[u8])]) -> Request {
+    let headers = headers.iter().fold(Vec::new(), |mut block, header| {
+        field(&mut block, header.0, header.1);
+        block
+    });
+    Request {
+        parts: vec![(HEADERS, headers)],
     }
-    let mut bytes = PREFACE.to_vec();
-    frame(&mut bytes, SETTINGS, 0, 0, &[]);
-    // END_STREAM and END_HEADERS.
-    frame(&mut bytes, HEADERS, 5, 1, &block);
-    stream
-        .write_all(&bytes)
-        .expect("the peer takes the request");
+}
+
+impl Request {
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
+        if let Some((_, block)) = self.parts.first_mut() {
+            field(block, name.as_ref(), value.as_ref());
+        }
+        self
+    }
+
+    /// Adds a block of trailers, of one.
+    #[must_use]
+    pub fn trailer(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
+        let mut block = Vec::new();
+        field(&mut block, name.as_ref(), value.as_ref());
+        self.parts.push((HEADERS, block));
+        self
+    }
+
+    /// Adds a piece of the body, in a frame of its own. No length is declared.
+    #[must_use]
+    pub fn body(mut self, piece: impl AsRef<[u8]>) -> Self {
+        self.parts.push((DATA, piece.as_ref().to_vec()));
+        self
+    }
+
+    /// Sends it on a connection of its own; the status of the answer as in [`status`].
+    ///
+    /// # Panics
+    /// When the peer is not there or does not answer.
+    #[must_use]
+    pub fn status(&self, port: u16) -> Option<u16> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the peer listens");
+        let patience = Some(Duration::from_secs(10));
+        stream.set_read_timeout(patience).expect("a socket");
+        let mut bytes = PREFACE.to_vec();
+        frame(&mut bytes, SETTINGS, 0, 0, &[]);
+        for (at, (kind, payload)) in self.parts.iter().enumerate() {
+            let of_kind = if *kind == HEADERS { END_HEADERS } else { 0 };
+            let is_last = at + 1 == self.parts.len();
+            let flags = of_kind | if is_last { END_STREAM } else { 0 };
+            frame(&mut bytes, *kind, flags, 1, payload);
+        }
+        stream
+            .write_all(&bytes)
+            .expect("the peer takes the request");
+        answer(&mut stream)
+    }
+}
+
+fn answer(stream: &mut TcpStream) -> Option<u16> {
     loop {
         let mut head = [0; 9];
         if stream.read_exact(&mut head).is_err() {
@@ -66,6 +119,13 @@ pub fn status_of_headers(port: u16, headers: &[(&[u8], &[u8])]) -> Option<u16> {
             _ => {}
         }
     }
+}
+
+/// A literal without indexing, with a new name (RFC 7541 section 6.2.2).
+fn field(block: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    block.push(0);
+    text(block, name);
+    text(block, value);
 }
 
 fn frame(bytes: &mut Vec<u8>, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
