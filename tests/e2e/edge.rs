@@ -95,6 +95,16 @@ fn override_headers_do_not_reach_the_upstream() {
     assert_eq!(last.values("x-method"), ["kept"]);
 }
 
+#[test]
+fn no_header_that_names_another_path_reaches_the_upstream() {
+    let stack = stack();
+    for name in ["x-original-url", "x-rewrite-url", "x.original.url"] {
+        let request = h2::request("GET", "other.example", "/x").header(name, "/admin");
+        assert_eq!(request.status(stack.envoy.port()), Some(200));
+        assert_eq!(stack.echo.last().header(name), None, "{name}");
+    }
+}
+
 /// Changes the HTTP connection manager.
 fn manager(config: EnvoyConfig, change: impl FnOnce(&mut Value)) -> EnvoyConfig {
     config.change(|bootstrap| {

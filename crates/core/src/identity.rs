@@ -10,8 +10,7 @@ pub use scopes::{Place, Scopes, ScopesError};
 pub use session::{Claims, NoClaims, Sessions};
 
 use crate::http::edit::Name;
-use crate::http::header_name::overrides_method;
-use crate::http::header_name::reads_as;
+use crate::http::header_name::{overrides_method, overrides_target, reads_as};
 use crate::identity::assertion::ASSERTION_HEADER;
 use crate::identity::limits::BLOCK;
 
@@ -196,12 +195,14 @@ impl IdentityHeaders {
     }
 
     /// Whether a client's header must not reach the upstream: it claims to be one of these,
-    /// in any spelling (separators compare as one), or another method where a rule reads the method.
+    /// in any spelling (separators compare as one), another path, or another method where a
+    /// rule reads the method.
     #[inline]
     pub fn is_claimed_by(&self, name: &[u8]) -> bool {
         has_identity_prefix(name)
             || self.names().any(|ours| reads_as(name, ours))
             || (self.reads_method && overrides_method(name))
+            || overrides_target(name)
     }
 
     /// The value of a header such as `connection` without the names of these headers; `None`
@@ -213,9 +214,10 @@ impl IdentityHeaders {
     ) -> Option<Vec<u8>> {
         let options = values.flat_map(|it| it.split(|&byte| byte == b','));
         let options = options.map(<[u8]>::trim_ascii);
-        // A lenient reader may separate names by blanks alone.
+        // A lenient reader may end a name at blanks, quotes or parameters.
+        let is_end = |byte: &u8| !byte.is_ascii_graphic() || b"\"';=()".contains(byte);
         let is_claim = |option: &[u8]| {
-            let mut words = option.split(u8::is_ascii_whitespace);
+            let mut words = option.split(is_end);
             words.any(|it| self.is_claimed_by(it))
         };
         options.clone().any(is_claim).then(|| {
@@ -314,6 +316,9 @@ mod tests {
             (&["x-keygate-new", "upgrade"], "upgrade"),
             (&["upgrade x-keygate-account"], ""),
             (&["x-user"], ""),
+            (&["\"x-user\", upgrade"], "upgrade"),
+            (&["upgrade, x-user;a=1"], "upgrade"),
+            (&["upgrade, x-original-url"], "upgrade"),
         ] {
             assert_eq!(kept(values).as_deref(), Some(expected), "{values:?}");
         }

@@ -33,7 +33,7 @@ fn bytes_read_as(name: &[u8], ours: &[u8]) -> bool {
     pairs.all(|(&one, &other)| folded(one) == folded(other))
 }
 
-const OVERRIDES: [&str; 3] = [
+const METHODS: [&str; 3] = [
     "x-http-method-override",
     "x-http-method",
     "x-method-override",
@@ -43,7 +43,22 @@ const OVERRIDES: [&str; 3] = [
 /// any spelling of its name.
 #[inline]
 pub(crate) fn overrides_method(name: &[u8]) -> bool {
+    is_one_of(name, &METHODS)
+}
+
+const TARGETS: [&str; 2] = ["x-original-url", "x-rewrite-url"];
+
+/// Whether a header tells some servers to serve another path than that of the request, in any
+/// spelling of its name: IIS with a rewriting module, and old versions of Symfony and Zend
+/// (CVE-2018-14773, CVE-2018-14774).
+#[inline]
+pub(crate) fn overrides_target(name: &[u8]) -> bool {
+    is_one_of(name, &TARGETS)
+}
+
+#[inline]
+fn is_one_of(name: &[u8], names: &[&str]) -> bool {
     // Most headers begin with another letter.
     let is_near = name.first().is_some_and(|it| matches!(it, b'x' | b'X'));
-    is_near && OVERRIDES.iter().any(|it| reads_as(name, it))
+    is_near && names.iter().any(|it| reads_as(name, it))
 }
