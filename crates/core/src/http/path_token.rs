@@ -33,7 +33,8 @@ impl<'a> PathToken<'a> {
     ///
     /// # Errors
     /// [`Reason::DuplicateCredential`] for a second one; [`Reason::MalformedCredential`]
-    /// when its name is percent-encoded: programs behind us could read it otherwise.
+    /// when its name is percent-encoded, or the `/` before it: programs behind us could read it
+    /// otherwise.
     #[inline]
     pub fn find(target: &Target<'a>, names: &[String]) -> Result<Option<Self>, Reason> {
         match Self::may_be_in(target.path.as_bytes(), names) {
@@ -71,6 +72,9 @@ impl<'a> PathToken<'a> {
                 if found.replace(token).is_some() {
                     return Err(Reason::DuplicateCredential);
                 }
+            }
+            if hides_token(segment, names) {
+                return Err(Reason::MalformedCredential);
             }
             if let Some(token) = Self::in_parameter(target, (at, end), names)?
                 && found.replace(token).is_some()
@@ -130,6 +134,18 @@ impl<'a> PathToken<'a> {
         let query = target.query.map(|it| format!("?{it}")).unwrap_or_default();
         format!("{}{}{query}", self.before, self.after)
     }
+}
+
+/// Whether a server that reads `%2F` as a slash finds a token behind one in this segment.
+fn hides_token(segment: &str, names: &[String]) -> bool {
+    let behind = segment.match_indices('%').filter_map(|(at, _)| {
+        let rest = segment.get(at..)?;
+        rest.strip_prefix("%2F").or(rest.strip_prefix("%2f"))
+    });
+    let mut spelled = behind.filter_map(split).map(|(spelled, _)| spelled);
+    spelled.any(|spelled| {
+        decode(spelled).is_ok_and(|name| names.iter().any(|it| it.as_bytes() == &*name))
+    })
 }
 
 /// Where the first `;` is, also written `%3B`, and how long it is.
@@ -201,6 +217,9 @@ mod tests {
             "/usp=T/b",
             "/a;~kg=T",
             "/a?x;usp=T",
+            "/a%2F~kgx=T",
+            "/a%2Fx~kg=T",
+            "/a?%2F~kg=T",
         ] {
             assert_eq!(find(none), Ok(None), "{none}");
         }
@@ -224,6 +243,10 @@ mod tests {
             "/a;%75sp=T",
             "/a%3Busp=T",
             "/a%3busp=T",
+            "/a%2F~kg=T/b",
+            "/a%2f~kg=T",
+            "/a%2Fb%2F%7Ekg%3DT/c",
+            "/~kg=T%2F~kg=U/a",
         ] {
             assert_eq!(find(target), Err(Reason::MalformedCredential), "{target}");
         }
