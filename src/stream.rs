@@ -58,14 +58,14 @@ impl Stream {
         }
     }
 
-    /// A client's identity must not arrive behind the body either.
+    /// Neither a client's identity nor a credential may arrive behind the body.
     fn strip_trailers(&self) -> Result<(), HostError> {
         let Some(worker) = &self.worker else {
             return Ok(());
         };
         let trailers = host::headers(Map::HttpRequestTrailers)?;
         let mut names = trailers.iter().map(|(name, _)| name);
-        names.try_for_each(|name| match worker.is_claimed(name) {
+        names.try_for_each(|name| match worker.removes_trailer(name) {
             true => host::remove(Map::HttpRequestTrailers, name),
             false => Ok(()),
         })

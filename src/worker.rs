@@ -139,10 +139,10 @@ impl Worker {
         }
     }
 
-    /// Whether a header names an identity, which no client may.
-    pub fn is_claimed(&self, name: &Bytes) -> bool {
-        // In doubt it goes.
-        self.with(|edge| edge.policy().identity.is_claimed_by(name))
+    /// Whether a trailer of this name does not reach the upstream.
+    pub fn removes_trailer(&self, name: &Bytes) -> bool {
+        // One that cannot be looked at goes.
+        self.with(|edge| edge.policy().removes_trailer(name))
             .unwrap_or(true)
     }
 }

@@ -107,13 +107,16 @@ fn bytes_that_are_no_text_are_refused_and_break_nothing() {
 }
 
 #[test]
-fn identity_in_trailers_does_not_arrive() {
+fn neither_identity_nor_credential_in_trailers_arrives() {
     let worker = start();
     let (request, _) = send(&worker, "/healthz", None);
     let trailers = [
         ("x-keygate-account", "root"),
         ("x_keygate_scopes", "a"),
         ("x.keygate.account", "root"),
+        ("x-original-url", "/api/x"),
+        ("authorization", "Bearer KEY"),
+        ("cookie", "app_key=KEY"),
         ("x-sum", "1"),
     ];
     assert!(worker.trailers_of(request, &trailers));

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use crate::decision::facts::Facts;
 use crate::decision::provider::{AppKeys, Provider};
-use crate::http::cookie::cookie_values;
+use crate::http::cookie;
 use crate::http::credential::{Carrier, lenient_passwords};
 use crate::http::edit::Strip;
 use crate::http::header_name::reads_as;
@@ -23,6 +23,7 @@ use crate::signed_url::keygate;
 use crate::time::UnixMillis;
 
 const AUTHORIZATION: &str = "authorization";
+const COOKIE: &str = "cookie";
 
 /// Most texts with the form and checksum of our keys that are checked in vain for one request,
 /// since each costs a MAC. What is beyond counts as a key, and is removed.
@@ -137,6 +138,15 @@ impl Carriers {
         }
     }
 
+    /// Whether a trailer of this name may hold a credential, of which no sender puts any there
+    /// (RFC 9110 section 6.5.1).
+    pub fn may_be_in_trailer(&self, name: &[u8]) -> bool {
+        let is_header = |ours: &str| reads_as(name, ours);
+        let mut places = self.places.iter();
+        [AUTHORIZATION, COOKIE].into_iter().any(is_header)
+            || places.any(|it| matches!(&it.carrier, Carrier::Header(ours) if is_header(ours)))
+    }
+
     /// The sessions whose token may be in `authorization`.
     pub fn sessions(&self) -> impl Iterator<Item = &Sessions> {
         self.sessions.iter().filter_map(|it| match it.as_ref() {
@@ -182,7 +192,7 @@ fn take<'a>(
         }
         Carrier::Cookie(name) => {
             let strip = Strip::Cookie(name);
-            let mut values = cookie_values(request, name);
+            let mut values = cookie::lenient_values(request, name);
             (strip, !strips.contains(&strip) && values.any(is_credential))
         }
         Carrier::Query(name) => {

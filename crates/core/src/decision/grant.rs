@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use crate::http::cookie::{cookie_values, cookies_without};
+use crate::http::cookie::{cookies_without, lenient_values};
 use crate::http::edit::Edit;
 use crate::http::edit::Name;
 use crate::http::edit::Strip;
@@ -139,7 +139,7 @@ fn strip_all<'a>(
     own_cookies: impl Iterator<Item = &'a str>,
     request: &Request<'_>,
 ) {
-    let is_there = |name: &&str| cookie_values(request, name).next().is_some();
+    let is_there = |name: &&str| lenient_values(request, name).next().is_some();
     let mut cookies: Vec<&str> = own_cookies.filter(is_there).collect();
     for strip in strips {
         match strip {

@@ -153,6 +153,12 @@ impl Policy {
         }
     }
 
+    /// Whether a trailer of a request does not reach the upstream: it claims an identity, or may
+    /// hold a credential.
+    pub fn removes_trailer(&self, name: &[u8]) -> bool {
+        self.identity.is_claimed_by(name) || self.carriers.may_be_in_trailer(name)
+    }
+
     /// Reads a request as the rules see it: a token in a path segment is taken out, into
     /// `kept` goes what stays of the target.
     ///

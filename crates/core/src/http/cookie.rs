@@ -13,10 +13,23 @@ pub(crate) fn cookie_values<'a>(
     pairs.filter_map(move |pair| cookie_value(pair, name))
 }
 
-/// Every `cookie` header, joined, without the pairs of these names; the others stay byte
-/// for byte. `None` when nothing is left.
+/// The values that a cookie of this name has for any server: to some, a comma or white space
+/// also ends a cookie (RFC 2965 section 3.3.4, Python's `http.cookies`).
+pub(crate) fn lenient_values<'a>(
+    request: &Request<'a>,
+    name: &str,
+) -> impl Iterator<Item = &'a [u8]> {
+    let pairs = request.values("cookie").flat_map(cookie_pairs);
+    pairs.flat_map(move |pair| pair_values(pair, name))
+}
+
+/// Every `cookie` header, joined, without the pairs in which a server may find a cookie of
+/// these names; the others stay byte for byte. `None` when nothing is left.
 pub(crate) fn cookies_without(request: &Request<'_>, names: &[&str]) -> Option<Vec<u8>> {
-    let is_named = |pair: &[u8]| names.iter().any(|name| cookie_value(pair, name).is_some());
+    let is_named = |pair: &[u8]| {
+        let mut found = names.iter().flat_map(|name| pair_values(pair, name));
+        found.next().is_some()
+    };
     let kept: Vec<&[u8]> = request
         .values("cookie")
         .flat_map(cookie_pairs)
@@ -29,6 +42,14 @@ pub(crate) fn cookies_without(request: &Request<'_>, names: &[&str]) -> Option<V
 #[inline]
 fn cookie_pairs(header: &[u8]) -> impl Iterator<Item = &[u8]> {
     header.split(|&byte| byte == b';')
+}
+
+/// The value of the pair as it is, and of the cookies behind a comma or white space in it.
+fn pair_values<'a>(pair: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
+    let is_end = |byte: &u8| *byte == b',' || byte.is_ascii_whitespace();
+    let hidden = pair.trim_ascii_start().split(is_end).skip(1);
+    let hidden = hidden.filter_map(|piece| cookie_value(piece, name));
+    cookie_value(pair, name).into_iter().chain(hidden)
 }
 
 #[inline]
@@ -74,6 +95,18 @@ mod tests {
             (vec!["a=1", "app_key=K", "b=2"], Some("a=1; b=2")),
             (vec!["app_key=K;", ""], None),
             (vec!["xapp_key=K"], Some("xapp_key=K")),
+            // To some servers there is a second cookie in it.
+            (vec!["a=1,app_key=K; b=2"], Some("b=2")),
+            (vec!["a=1 app_key=K", "b=2"], Some("b=2")),
+            (vec!["a=1,\tapp_key=\"K\""], None),
+            (
+                vec!["a=1, xapp_key=K app_key2=K"],
+                Some("a=1, xapp_key=K app_key2=K"),
+            ),
+            (
+                vec!["a={\"app_key\": 1, \"b\": 2}"],
+                Some("a={\"app_key\": 1, \"b\": 2}"),
+            ),
         ] {
             let rows: Vec<(&str, &[u8])> =
                 list.iter().map(|it| ("cookie", it.as_bytes())).collect();

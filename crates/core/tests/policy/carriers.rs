@@ -125,6 +125,10 @@ fn presented() -> Vec<Presented<'static>> {
             ("cookie", "app_key=x".to_owned()),
             ("cookie", format!("app_key={key}")),
         ],
+        vec![("cookie", format!("a=1,app_key={key}"))],
+        vec![("cookie", format!("a=1 app_key=\"{key}\"; b=2"))],
+        vec![("cookie", format!("a=1;\tb=2,\tlink={token}"))],
+        vec![("cookie", format!("a=1, session={SESSION}"))],
         vec![("x-link", token.clone())],
         vec![("x-link", format!("x, {token}"))],
         vec![("cookie", format!("link={token}"))],
@@ -199,6 +203,26 @@ fn no_credential_passes_on_in_any_carrier_spelling_rule_or_mode() {
                 assert!(!passed.contains(&**secret), "{target} {more:?}\n{passed}");
             }
         }
+    }
+}
+
+#[test]
+fn no_trailer_may_hold_a_credential() {
+    let policy = policy(&everything(), SECRET);
+    for name in [
+        "authorization",
+        "Cookie",
+        "x-api-key",
+        "x_api.key",
+        "x-link",
+        "x-session",
+        "x-keygate-account",
+        "x-original-url",
+    ] {
+        assert!(policy.removes_trailer(name.as_bytes()), "{name}");
+    }
+    for name in ["x-sum", "grpc-status", "x-api-keys", "cookies", ""] {
+        assert!(!policy.removes_trailer(name.as_bytes()), "{name}");
     }
 }
 
