@@ -214,7 +214,11 @@ impl<'a> Compiler<'a> {
         let (mut identity, assertion) = self.assertion(&written.assertion, identity, &rules);
         self.exchange_rings();
         let exchanges = self.links().filter_map(|it| it.exchange.as_ref());
-        identity.own_cookies = exchanges.map(|it| it.cookie.clone()).collect();
+        let exchanges = exchanges.map(|it| it.cookie.as_str());
+        let cookies = exchanges.chain(rules.iter().filter_map(Rule::clearance_cookie));
+        identity.own_cookies = cookies.map(str::to_owned).collect();
+        identity.own_cookies.sort_unstable();
+        identity.own_cookies.dedup();
         identity.reads_method = rules.iter().any(Rule::reads_method);
         Some(Policy {
             path_tokens: Rc::clone(&self.path_tokens),

@@ -115,6 +115,14 @@ impl Rule {
                 || self.headers.iter().all(|it| it.matches(request)))
     }
 
+    /// The name of the cookie of its challenge.
+    pub fn clearance_cookie(&self) -> Option<&str> {
+        match &self.mode {
+            Mode::Challenge(challenge) => challenge.cookie(),
+            Mode::Block | Mode::Simulate | Mode::Off => None,
+        }
+    }
+
     /// The hosts under which an index files the rule; `""` stands for all others.
     pub fn filed_hosts(&self) -> Vec<String> {
         let exact: Option<Vec<String>> = self.hosts.iter().map(HostPattern::exact).collect();
@@ -173,15 +181,12 @@ impl Rule {
         }
         let Finding {
             conclusion,
-            mut strips,
+            strips,
             once,
             response_edits,
         } = self.judge(request, facts);
         match conclusion {
             Conclusion::Met(_) | Conclusion::Unchecked => {
-                if let Mode::Challenge(challenge) = &self.mode {
-                    strips.extend(challenge.strips(request));
-                }
                 let (outcome, identity) = match (&self.require, conclusion) {
                     (Requirement::Nothing, _) => (Outcome::Anonymous, None),
                     (_, Conclusion::Met(identity)) => (Outcome::Verified, identity),
@@ -213,10 +218,7 @@ impl Rule {
                         reason: Reason::InsufficientScope,
                         scheme: Scheme::AppKey,
                     }),
-                    Step::Clear => {
-                        strips.extend(challenge.strips(request));
-                        allow(Outcome::Cleared, strips)
-                    }
+                    Step::Clear => allow(Outcome::Cleared, strips),
                     Step::Reply(reply) => Verdict::Reply(reply),
                     Step::Deny(denial) => Verdict::Deny(denial),
                 },

@@ -98,6 +98,28 @@ fn a_solution_earns_a_clearance_and_the_clearance_lets_pass_without_reaching_the
 }
 
 #[test]
+fn a_clearance_reaches_the_upstream_under_no_rule() {
+    let mut json = demo();
+    json["rules"][1]["challenge"]["cookie"] = json!("other");
+    let rules = json["rules"].as_array_mut().unwrap();
+    let open = json!({ "name": "open", "match": { "path": "/open" }, "require": "nothing" });
+    let off =
+        json!({ "name": "off", "match": { "path": "/off" }, "require": "link", "mode": "off" });
+    rules.splice(..0, [open, off]);
+    let policy = policy(&json, SECRET);
+    let clearance = Visit::new("/x").clearance();
+    let cookies = format!("a=1; other={clearance}; keygate_clearance=\"{clearance}\"; b=2");
+    for target in ["/open", "/off", "/x"] {
+        let visit = Visit::new(target).with("cookie", &cookies);
+        let Verdict::Allow(grant) = visit.verdict_of(&policy) else {
+            panic!("{target}");
+        };
+        let left = after(&visit.request(), &grant.edits, "cookie");
+        assert_eq!(left.as_deref(), Some("a=1; b=2"), "{target}");
+    }
+}
+
+#[test]
 fn the_cookie_is_secure_where_the_client_speaks_https() {
     for (name, value, expected) in [
         ("x-forwarded-proto", "https", true),

@@ -9,7 +9,6 @@ pub(crate) mod work;
 
 use crate::answer::{Denial, Headers, Refusal, Scheme, Voice};
 use crate::http::client::Client;
-use crate::http::edit::Strip;
 use crate::http::request::Request;
 use crate::reason::{PublicReason, Reason};
 use crate::time::UnixMillis;
@@ -81,11 +80,11 @@ impl Challenge {
         }
     }
 
-    /// What must not reach the upstream of a request that passes, for whatever reason.
-    pub fn strips(&self, request: &Request<'_>) -> Vec<Strip<'_>> {
+    /// The name of the cookie that holds a clearance.
+    pub fn cookie(&self) -> Option<&str> {
         match self {
-            Self::Work(work) => work.strips(request),
-            Self::Login(_) => Vec::new(),
+            Self::Work(work) => Some(&work.cookie),
+            Self::Login(_) => None,
         }
     }
 }

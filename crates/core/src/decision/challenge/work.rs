@@ -9,7 +9,6 @@ use super::page::Page;
 use super::seal::{Binding, Purpose, SealKeys, decimal};
 use super::{Asked, Reply, SOLUTION_HEADER, Step};
 use crate::http::credential::{self, Carrier};
-use crate::http::edit::Strip;
 use crate::http::request::Request;
 use crate::reason::Reason;
 use crate::secret::KeyRing;
@@ -61,15 +60,6 @@ impl ProofOfWork {
             Ok(Some(found)) if self.is_cleared(found.text.expose(), &binding, now) => Step::Clear,
             Err(Reason::DuplicateCredential) => asked.refuse_for(Reason::DuplicateCredential),
             Ok(_) | Err(_) => self.challenge(asked, &binding),
-        }
-    }
-
-    /// The clearance cookie, if the request has it.
-    pub(super) fn strips(&self, request: &Request<'_>) -> Vec<Strip<'_>> {
-        let carrier = Carrier::Cookie(self.cookie.clone());
-        match credential::find(slice::from_ref(&carrier), request) {
-            Ok(None) => Vec::new(),
-            Ok(Some(_)) | Err(_) => vec![Strip::Cookie(&self.cookie)],
         }
     }
 
