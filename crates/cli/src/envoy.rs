@@ -1,13 +1,16 @@
-//! What Envoy does with a path before Keygate sees it, by the one field that matters here:
-//! `path_with_escaped_slashes_action`.
+//! What Envoy does with a path before Keygate sees it: it resolves the path, and
+//! `path_with_escaped_slashes_action` says what becomes of `%2F`.
 //!
 //! The file is Envoy's own configuration, in YAML or JSON. Only this field is looked for, by its
 //! name: a reader of YAML would have nothing more to say.
 
 use std::path::PathBuf;
 
+use keygate_core::http::path::as_envoy_sends;
+
 use crate::check::read;
 use crate::error::CliError;
+use crate::link::split_url;
 
 const FIELD: &str = "path_with_escaped_slashes_action";
 
@@ -53,6 +56,23 @@ impl Envoy {
         });
         told.collect()
     }
+}
+
+/// Says that Envoy hands another path to the filter than that of this URL, if it does. The path
+/// may hold a credential, so it is not repeated.
+pub fn resolved(url: &str) -> Option<&'static str> {
+    let (_, target) = split_url(url).ok()?;
+    let sent = as_envoy_sends(target);
+    let path = sent.split('?').next().unwrap_or_default();
+    let is_dots = |segment: &str| {
+        let name = segment.split(';').next();
+        matches!(name, Some("." | ".."))
+    };
+    let is_resolved = path.contains("//") || path.contains('\\') || path.split('/').any(is_dots);
+    is_resolved.then_some(
+        "note: with normalize_path and merge_slashes, Envoy resolves dot segments, // and \\ \
+         before the filter sees the path. Ask about the resolved path",
+    )
 }
 
 /// Each value of the field, with its line. A listener without the field keeps `%2F`.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::process::ExitCode;
 
-use keygate_core::UnixMillis;
+use keygate_core::{Reason, UnixMillis};
 
 use crate::envoy::{self, Envoy};
 use crate::error::CliError;
@@ -82,7 +82,7 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
         ("skew", args.skew.clone()),
     ])?;
     let mut request = headers(&args.method, &args.url, &args.host)?;
-    add(&mut request, &args.header)?;
+    add(&mut request, &args.url, &args.header)?;
     if !args.cookie.is_empty() {
         request.push(("cookie".into(), args.cookie.join("; ").into()));
     }
@@ -145,6 +145,11 @@ fn print(
             ))?;
         }
         Err(_) => {}
+    }
+    if by_filter.or(by_link) == Some(Reason::AmbiguousPath)
+        && let Some(note) = envoy::resolved(&args.url)
+    {
+        output::line(&format!("  {note}"))?;
     }
     if let Some(decided) = decided {
         output::line(&format!("  {}", decided.told))?;

@@ -4,12 +4,12 @@ use std::process::ExitCode;
 
 use keygate_core::decision::{Mode, Unmatched};
 use keygate_core::http::path::readable;
-use keygate_core::{Facts, Header, Policy, Request};
+use keygate_core::{Facts, Header, Policy, Reason, Request};
 use serde_json::Value;
 
 use super::{outcome, rules, steps};
 use crate::edge::{refused, takes_encoded_slash};
-use crate::envoy::Envoy;
+use crate::envoy::{Envoy, resolved};
 
 /// What is printed, and how the command ends.
 pub struct Explained {
@@ -35,7 +35,7 @@ pub fn explain(
     written: &Value,
     headers: &[Header],
     facts: &Facts<'_>,
-    envoy: &Envoy,
+    (url, envoy): (&str, &Envoy),
 ) -> Explained {
     let verdict = policy.decide(headers, facts);
     let mut page = Page::default();
@@ -56,6 +56,10 @@ pub fn explain(
                 0,
                 &format!("cannot be read: {}: {why}", reason.code()),
             );
+            let resolved = resolved(url).filter(|_| reason == Reason::AmbiguousPath);
+            if let Some(note) = resolved {
+                page.line("envoy", 0, note);
+            }
         }
     }
     let exit_code = outcome::print(&mut page, &verdict);

@@ -73,7 +73,7 @@ pub struct Args {
 /// Prints the steps and the verdict.
 pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     let file = PolicyFile::read(&args.policy)?;
-    let headers = request::headers(&args.request, &args.host, &args.header)?;
+    let (headers, url) = request::headers(&args.request, &args.host, &args.header)?;
     let keys = lookup::Given::new(args.key_record.as_deref(), args.unknown_key)?;
     let envoy = args.envoy.read()?;
     file.note_missing();
@@ -84,7 +84,8 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
         claims: &NoClaims,
         now: time_or_now(args.now)?,
     };
-    let explained = answer::explain(&file.policy, &file.written, &headers, &facts, &envoy);
+    let told = (url, &envoy);
+    let explained = answer::explain(&file.policy, &file.written, &headers, &facts, told);
     output::line(&explained.text)?;
     Ok(explained.exit_code)
 }

@@ -8,8 +8,12 @@ use crate::check::read;
 use crate::error::CliError;
 use crate::link;
 
-/// All headers of a request: its pseudo-headers, and those that were given.
-pub fn headers(request: &str, host: &str, given: &[String]) -> Result<Vec<Header>, CliError> {
+/// All headers of a request: its pseudo-headers, and those that were given; and its URL.
+pub fn headers<'r>(
+    request: &'r str,
+    host: &str,
+    given: &[String],
+) -> Result<(Vec<Header>, &'r str), CliError> {
     let mut words = request.split_ascii_whitespace();
     let (method, url) = match (words.next(), words.next(), words.next()) {
         (Some(method), Some(url), None) => (method, url),
@@ -23,24 +27,39 @@ pub fn headers(request: &str, host: &str, given: &[String]) -> Result<Vec<Header
         }
     };
     let mut headers = link::headers(method, url, host)?;
-    add(&mut headers, given)?;
-    Ok(headers)
+    add(&mut headers, url, given)?;
+    Ok((headers, url))
 }
 
-/// Adds headers as they were given: each itself, or a file of them.
-pub fn add(headers: &mut Vec<Header>, given: &[String]) -> Result<(), CliError> {
+/// Adds headers as they were given: each itself, or a file of them. `host` becomes the
+/// authority, as in Envoy, unless the URL has one.
+pub fn add(headers: &mut Vec<Header>, url: &str, given: &[String]) -> Result<(), CliError> {
+    let mut more = Vec::new();
     for text in given {
         match text.strip_prefix('@') {
             Some(file) => {
                 let text = read(Path::new(file))?;
                 let lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
                 for line in lines.filter(|line| !line.is_empty()) {
-                    headers.push(header(line)?);
+                    more.push(header(line)?);
                 }
             }
-            None => headers.push(header(text.as_bytes())?),
+            None => more.push(header(text.as_bytes())?),
         }
     }
+    let is_host = |(name, _): &mut Header| name == "host";
+    let hosts: Vec<Header> = more.extract_if(.., is_host).collect();
+    let (origin, _) = link::split_url(url)?;
+    if origin.is_empty() && !hosts.is_empty() {
+        headers.retain(|(name, _)| name != ":authority");
+        // Two of them are two authorities, which the filter refuses.
+        headers.extend(
+            hosts
+                .into_iter()
+                .map(|(_, host)| (":authority".into(), host)),
+        );
+    }
+    headers.extend(more);
     Ok(())
 }
 

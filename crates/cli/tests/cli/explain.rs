@@ -274,8 +274,33 @@ fn what_cannot_be_explained_is_two() {
     Case::new("{}").explain("GET /x", &AT, 2);
     says(
         &case.explain("GET /a/../b", &AT, 1),
-        &["cannot be read: ambiguous_path", "deny: 400"],
+        &[
+            "cannot be read: ambiguous_path",
+            "Ask about the resolved path",
+            "deny: 400",
+        ],
     );
+    for path in ["/a//b", "/a\\b", "/a/%2e%2e/b", "/a/..;x/b"] {
+        let told = case.explain(&format!("GET {path}"), &AT, 1);
+        says(&told, &["Ask about the resolved path"]);
+    }
+    let told = case.explain("GET /a%252e", &AT, 1);
+    assert!(!told.contains("resolved"), "{told}");
+}
+
+#[test]
+fn a_host_header_is_the_authority_unless_the_url_has_one() {
+    let case = Case::new(&demo_policy());
+    let host = |request: &str, more: &[&str], code| {
+        let options: Vec<&str> = more.iter().flat_map(|it| ["--header", *it]).collect();
+        case.explain(request, &[&AT[..], &options].concat(), code)
+    };
+    let told = host("GET /healthz", &["Host: media.example:8443"], 0);
+    says(&told, &["GET /healthz of media.example:8443"]);
+    let told = host("GET https://a.example/healthz", &["host: b.example"], 0);
+    says(&told, &["GET /healthz of a.example"]);
+    let told = host("GET /healthz", &["host: a", "host: b"], 1);
+    says(&told, &["unreadable_request"]);
 }
 
 #[test]
