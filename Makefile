@@ -17,7 +17,7 @@ endif
 RUST_TEST_THREADS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 4 ? n : 4)))
 export RUST_TEST_THREADS
 
-# What a recorded run leaves behind, with every secret of it; of tests, and made anew each time.
+# What a recorded run leaves behind, with every secret of it; of tests, and made again each time.
 RECORD := $(CURDIR)/target/leaks
 
 say = @printf '\n== %s\n' '$(1)'

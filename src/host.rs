@@ -96,7 +96,7 @@ pub fn set(map: Map, name: &str, value: &[u8]) -> Outcome<()> {
     Ok(hostcalls::set_map_value_bytes(map, name, Some(value))?)
 }
 
-/// Puts a header beside those of its name.
+/// Adds a header to those of its name.
 pub fn add(map: Map, name: &str, value: &[u8]) -> Outcome<()> {
     Ok(hostcalls::add_map_value_bytes(map, name, value)?)
 }
@@ -108,8 +108,8 @@ pub fn remove(map: Map, name: &[u8]) -> Outcome<()> {
     Ok(hostcalls::remove_map_value(map, name)?)
 }
 
-/// A property of the current request; one that is empty is not there. No part of the path
-/// may hold a zero byte.
+/// A property of the current request; one that is empty is not there. No part of the path may
+/// contain a zero byte.
 pub fn property(path: &[&str]) -> Outcome<Vec<u8>> {
     hostcalls::get_property(path.to_vec())?.ok_or(NOT_FOUND)
 }

@@ -8,8 +8,8 @@ use litemap::LiteMap;
 
 use crate::host;
 
-/// Where the two parts of a name stand: to compare that costs less than to compare texts, and
-/// of two of the same text the host makes one counter.
+/// The positions of the two parts of a name: to compare that costs less than to compare texts,
+/// and of two of the same text the host makes one counter.
 type Place = (*const str, *const str);
 
 thread_local! {
@@ -17,7 +17,7 @@ thread_local! {
     /// never given back, also when a configuration follows another.
     static COUNTERS: RefCell<LiteMap<Place, u32>> = const { RefCell::new(LiteMap::new()) };
 
-    /// The number of the gauge for memory, and what was told last.
+    /// The id of the memory gauge, and the last value that was recorded.
     static MEMORY: Cell<(Option<u32>, u64)> = const { Cell::new((None, 0)) };
 }
 

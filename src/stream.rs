@@ -97,7 +97,7 @@ pub fn conclude(context: u32, progress: &Progress, verdict: Verdict) {
     let state = enforce(verdict, progress);
     progress.state.set(state);
     if state == State::Allowed && host::resume().is_err() {
-        log::warn!("keygate: a request that may pass could not be resumed");
+        log::warn!("keygate: an allowed request could not be resumed");
     }
 }
 
@@ -110,7 +110,7 @@ fn enforce(verdict: Verdict, progress: &Progress) -> State {
                 progress.response_edits.set(grant.response_edits);
                 State::Allowed
             }
-            // What stands there now tells the form of the answer as well as what arrived.
+            // The current headers decide the form of the answer as well as the original ones.
             Err(_) => refuse(&host::headers(Map::HttpRequestHeaders).unwrap_or_default()),
         },
         Verdict::Deny(denial) => deny(&denial),
@@ -128,7 +128,10 @@ fn enforce(verdict: Verdict, progress: &Progress) -> State {
 
 fn deny(denial: &Denial) -> State {
     if carry_out(Map::HttpRequestHeaders, &denial.edits).is_err() {
-        log::warn!("keygate: a credential stays in the path of a refused request");
+        log::warn!(
+            "keygate: a credential could not be removed from the path of a rejected \
+                    request"
+        );
     }
     let Denial {
         status,
@@ -143,7 +146,7 @@ fn deny(denial: &Denial) -> State {
 
 fn answered(sent: Result<(), HostError>) -> State {
     if sent.is_err() {
-        log::error!("keygate: the answer to a request could not be sent");
+        log::error!("keygate: an answer could not be sent");
     }
     State::Denied
 }
@@ -207,7 +210,7 @@ impl Stream {
     pub fn on_http_response_headers(&self, _count: usize, _end_of_stream: bool) -> Action {
         for edit in self.progress.response_edits.take() {
             if carry_out(Map::HttpResponseHeaders, &[edit]).is_err() {
-                log::warn!("keygate: a header of an answer could not be edited");
+                log::warn!("keygate: a header of an answer could not be changed");
             }
         }
         Action::Continue

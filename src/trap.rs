@@ -1,5 +1,5 @@
-//! For the build with the feature `trap` alone, which `scripts/wasm trap` makes beside the
-//! module that is shipped: a request kills the virtual machine that it asks to kill.
+//! Only for builds with the feature `trap`, which `scripts/wasm trap` makes in addition to the
+//! shipped module: a request kills the virtual machine that it asks to kill.
 
 use crate::host::{self, Map};
 

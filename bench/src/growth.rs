@@ -22,7 +22,7 @@ use crate::{credentials, subject};
 /// Keys in the database.
 const SIZES: [u32; 4] = [1, 1_000, 100_000, 1_000_000];
 
-/// Keys that nobody has seen yet: each is asked for once.
+/// New keys: each is looked up once.
 const COLD: u32 = 200_000;
 
 /// Keys that are in use, of those in the largest database.

@@ -1,5 +1,5 @@
 //! Load: as much as goes through, and at a rate that nothing slows. The client spins: one that
-//! sleeps until an answer comes is woken by whoever answers, and that time counts as the proxy's.
+//! sleeps until an answer comes is woken by its peer, and that time counts as the proxy's.
 //!
 //! The tool `wrk` was considered and measured: it sleeps, see docs/performance.md.
 
@@ -176,8 +176,7 @@ pub struct Burst {
 impl Crowd {
     /// So many connections. The kernel takes them before the proxy does.
     ///
-    /// # Panics
-    /// When nobody listens.
+    /// # Panics If there is no listener.
     pub fn open(port: u16, clients: usize) -> Self {
         Self((0..clients).map(|_| Connection::open(port)).collect())
     }

@@ -152,7 +152,7 @@ pub fn with_cluster(config: EnvoyConfig, name: &str, port: u16) -> EnvoyConfig {
 
 fn answering(config: EnvoyConfig) -> EnvoyConfig {
     config.change(|bootstrap| {
-        // As seldom as Envoy allows: nobody takes them.
+        // As seldom as Envoy allows: they are not read.
         bootstrap["stats_flush_interval"] = json!("299s");
         let manager = at(bootstrap, CONNECTION_MANAGER);
         manager["access_log"] = json!([]);

@@ -30,7 +30,7 @@ impl Log for HostLog {
     fn flush(&self) {}
 }
 
-/// Sends what is logged to the host. A panic says its place alone: its message may hold
+/// Sends what is logged to the host. A panic says its place alone: its message may contain
 /// bytes of a request.
 pub fn start() {
     // Set already, where a test starts one worker after another.

@@ -114,14 +114,14 @@ fn ended() -> (Worker, u32) {
 }
 
 #[test]
-fn what_no_envoy_does_ends_the_virtual_machine_and_nothing_passes() {
+fn an_impossible_call_of_envoy_ends_the_vm_and_passes_no_request() {
     if let Ok(row) = std::env::var(ROW) {
         let (.., act) = ROWS.iter().find(|(name, ..)| *name == row).unwrap();
         act();
         println!("{CAME_BACK}");
         return;
     }
-    let name = "ends::what_no_envoy_does_ends_the_virtual_machine_and_nothing_passes";
+    let name = "ends::an_impossible_call_of_envoy_ends_the_vm_and_passes_no_request";
     for (row, says, _) in ROWS {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", name, "--nocapture"]).env(ROW, row);

@@ -31,12 +31,12 @@ fn each_way_to_fail_has_a_counter_and_a_line() {
         (
             &[(":status", b"401"), MARKED],
             "token_refused",
-            "refused the edge token with 401",
+            "rejected the edge token with 401",
         ),
         (
             &[(":status", b"403"), MARKED],
             "token_refused",
-            "refused the edge token with 403",
+            "rejected the edge token with 403",
         ),
         // Another server may answer so: it says nothing about the token.
         (

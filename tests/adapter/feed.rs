@@ -53,7 +53,7 @@ fn a_key_that_was_used_before_the_feed_is_followed_is_asked_about_again() {
 }
 
 #[test]
-fn an_answer_from_before_a_reset_says_nothing_after_it() {
+fn an_answer_from_before_a_reset_is_ignored_after_it() {
     let worker = start_polled();
     let key = key(1);
     let (request, _) = send(&worker, "/api/x", Some(&key));
@@ -96,7 +96,7 @@ fn lookup_in(life_number: u8, epoch: u64, keys: &[&NewAppKey]) -> Value {
 }
 
 #[test]
-fn a_poll_says_where_it_stands_and_may_be_held_for_less_than_its_timeout() {
+fn a_poll_sends_its_epoch_and_a_hold_below_its_timeout() {
     let worker = start_in_life_1();
     worker.tick(1000);
     let poll = only_call(&worker, "/v1/changes");
@@ -123,14 +123,14 @@ fn after_a_poll_that_was_held_the_next_follows_at_once_and_otherwise_it_does_not
     worker.tick(750);
     assert!(
         worker.calls("/v1/changes").is_empty(),
-        "nobody held that one"
+        "that one was not held"
     );
     worker.tick(250);
     only_call(&worker, "/v1/changes");
 }
 
 #[test]
-fn a_database_that_goes_on_in_another_life_empties_no_cache() {
+fn a_continued_database_empties_no_cache() {
     let worker = start_in_life_1();
     let (old, ahead) = (key(1), key(2));
     for (key, epoch) in [(&old, 10), (&ahead, 12)] {
@@ -163,7 +163,7 @@ fn a_database_that_was_restored_empties_the_cache_even_when_it_has_overtaken_the
 }
 
 #[test]
-fn an_answer_of_another_life_lets_pass_who_waits_and_is_not_kept() {
+fn an_answer_of_another_incarnation_is_used_once_and_not_cached() {
     let worker = start_in_life_1();
     let key = key(1);
     let (request, _) = send(&worker, "/api/x", Some(&key));
@@ -174,7 +174,7 @@ fn an_answer_of_another_life_lets_pass_who_waits_and_is_not_kept() {
 }
 
 #[test]
-fn an_answer_from_before_another_life_says_nothing_in_it() {
+fn an_answer_of_an_earlier_incarnation_is_ignored() {
     let worker = start_in_life_1();
     let key = key(1);
     let (request, _) = send(&worker, "/api/x", Some(&key));

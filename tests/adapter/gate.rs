@@ -6,7 +6,7 @@ use crate::host::{Fault, Worker};
 use crate::{answer_lookup, header, key, lookup_answer, policy, send, start, start_polled, status};
 
 #[test]
-fn what_needs_nothing_passes_without_the_identity_of_the_client() {
+fn requests_that_need_nothing_pass_without_client_identity_headers() {
     let worker = start();
     let (request, passes) = send(&worker, "/healthz", None);
     assert!(passes && worker.body(request) && worker.trailers(request));
@@ -78,7 +78,7 @@ fn a_wrong_configuration_is_refused_and_the_log_names_the_field() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_refused_and_break_nothing() {
+fn bytes_that_are_not_text_are_rejected_safely() {
     let worker = start();
     let whole: Vec<(&str, &[u8])> = vec![
         (":method", b"GET"),

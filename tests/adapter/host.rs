@@ -209,7 +209,7 @@ impl Worker {
         (context, action == 0)
     }
 
-    /// The headers of a request arrive whose context nobody has made, or which has ended.
+    /// Headers arrive for a request whose context was never created, or has ended.
     pub fn headers_of(&self, context: u32) -> bool {
         enter(context);
         // SAFETY: as in `start`.

@@ -29,7 +29,7 @@ fn a_panic_is_logged_with_its_place_and_never_with_its_payload() {
 }
 
 #[test]
-fn what_other_plugins_can_read_holds_no_secret_and_of_keys_only_changed_hashes() {
+fn shared_data_contains_no_secret_and_only_changed_key_hashes() {
     let worker = start_polled();
     let (known, changed) = (key(1), key(2));
     send(&worker, "/api/x", Some(&known));

@@ -70,7 +70,7 @@ fn a_warm_key_costs_no_callout_and_neither_does_an_unknown_one() {
 }
 
 #[test]
-fn whatever_is_not_an_answer_of_the_key_service_is_unavailable_and_not_remembered() {
+fn an_answer_from_another_service_is_unavailable_and_not_cached() {
     let key = key(1);
     let good = lookup_answer(10, &[&key]).to_string();
     // A good answer, but for its length.
@@ -145,7 +145,7 @@ fn every_callout_is_made_by_the_root_context() {
 }
 
 #[test]
-fn a_client_that_goes_away_harms_nobody() {
+fn a_client_that_disconnects_affects_no_other_request() {
     let worker = start_polled();
     let key = key(1);
     let (gone, _) = send(&worker, "/api/x", Some(&key));
@@ -170,7 +170,7 @@ fn crowd(worker: &Worker, key: &NewAppKey) -> Vec<u32> {
 }
 
 #[test]
-fn requests_that_wait_keep_no_more_than_so_many_bytes() {
+fn waiting_requests_use_bounded_memory() {
     let worker = start_polled();
     let (key, filler) = (key(1), vec![b'a'; 60_000]);
     let bearer = format!("Bearer {}", key.text.as_str());

@@ -118,7 +118,7 @@ fn header(exchange: &Exchange, name: &str) -> Option<String> {
     let first = values
         .next()
         .map(|(_, value)| String::from_utf8(value.clone()).unwrap());
-    assert!(values.next().is_none(), "{name} stands twice");
+    assert!(values.next().is_none(), "{name} is given more than once");
     first
 }
 

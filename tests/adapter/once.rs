@@ -161,7 +161,7 @@ fn a_get_that_arrives_during_a_peek_gets_a_call_of_its_own() {
 }
 
 #[test]
-fn an_answer_that_is_lost_fails_or_comes_late_lets_nothing_pass() {
+fn a_lost_failed_or_late_answer_lets_no_request_pass() {
     let worker = start();
     let request = send(&worker);
     worker.turn();

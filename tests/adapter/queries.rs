@@ -70,7 +70,7 @@ fn a_refused_request_keeps_no_key_in_its_path() {
 }
 
 #[test]
-fn grpc_is_told_its_status_and_others_leave_it_to_envoy() {
+fn only_grpc_clients_get_a_grpc_status() {
     let worker = start();
     for (kind, expected) in [("application/grpc", 7), ("application/json", -1)] {
         let more: [(&str, &[u8]); 1] = [("content-type", kind.as_bytes())];

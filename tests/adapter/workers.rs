@@ -29,7 +29,7 @@ fn one_worker_polls_and_a_revocation_reaches_both() {
     for _ in 0..8 {
         second.tick(250);
         first.tick(250);
-        // The other sees none to answer: whoever asked, it was the first.
+        // The other worker has none to answer: the first one asked.
         assert!(first.calls("/v1/changes").len() <= 1);
         if !first.calls("/v1/changes").is_empty() {
             let poll = only_call(&first, "/v1/changes");
@@ -55,7 +55,7 @@ fn when_a_worker_dies_while_its_poll_is_held_another_takes_over() {
     let (first, second, key) = two();
     first.tick(1000);
     let held = only_call(&first, "/v1/changes");
-    // It dies: it does not tick any more, and nobody gets the answer to its poll.
+    // The worker dies: it does not tick any more, and the answer to its poll is lost.
     let taken_over = |second: &Worker| {
         let calls = second.calls("/v1/changes");
         calls.into_iter().find(|it| it.context == second.root)
@@ -66,7 +66,7 @@ fn when_a_worker_dies_while_its_poll_is_held_another_takes_over() {
         waited += 250;
         match taken_over(&second) {
             Some(poll) => break poll,
-            None => assert!(waited < 3000, "nobody took over"),
+            None => assert!(waited < 3000, "no worker took over"),
         }
     };
     assert_ne!(poll.token, held.token);
@@ -76,7 +76,7 @@ fn when_a_worker_dies_while_its_poll_is_held_another_takes_over() {
 }
 
 #[test]
-fn an_answer_held_back_while_another_takes_over_the_poll_resurrects_nothing() {
+fn an_answer_delayed_across_a_poll_takeover_revives_no_key() {
     let (_first, second, _) = two();
     let key = key(2);
     second.tick(1500);

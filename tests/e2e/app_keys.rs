@@ -78,7 +78,7 @@ fn a_revoked_key_is_refused_on_every_worker_within_two_seconds() {
     assert_eq!(
         call(&stack, "/api/x", &other.key).status,
         200,
-        "nobody else is hurt"
+        "no other client is hurt"
     );
 }
 
@@ -108,7 +108,7 @@ fn forged_keys_never_reach_the_key_service() {
 }
 
 #[test]
-fn expiry_and_address_hold_on_a_warm_key() {
+fn expiry_and_address_apply_to_a_cached_key() {
     let stack = Stack::builder().concurrency(1).start();
     followed(&stack, 1);
     let service = stack.service();

@@ -122,7 +122,7 @@ fn new_links_pass_while_one_address_and_many_send_forged_ones() {
     );
     assert!(checked <= 100 + 50 * seconds, "{checked} in {seconds} s");
     stack.envoy.wait_for_log("reason=too_many_failures");
-    // What was verified before costs nothing, whoever asks.
+    // A link that was verified before costs nothing, for every client.
     assert_eq!(
         flood.exchange(&from(&stack, &known, "203.0.113.1")).status,
         200

@@ -41,7 +41,7 @@ fn two_people_with_links_of_their_own_share_one_cached_object() {
 }
 
 #[test]
-fn nobody_gets_a_byte_of_a_cached_object_without_a_link_that_holds() {
+fn a_cached_object_requires_a_valid_link() {
     let stack = start();
     let alice = link("60");
     let object = stack.get(&alice).send().body;
@@ -81,7 +81,7 @@ fn a_refusal_is_not_kept_in_the_place_of_the_object() {
 }
 
 #[test]
-fn an_answer_that_varies_by_account_is_not_kept_for_everybody() {
+fn an_answer_that_varies_by_account_is_not_shared() {
     let stack = start();
     stack.echo.answer_with(&[
         ("cache-control", "public, max-age=600"),

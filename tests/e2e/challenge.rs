@@ -1,4 +1,4 @@
-//! Mode `challenge` through Envoy: what a program is told, and what a real browser does.
+//! Mode `challenge` through Envoy: what a program gets, and what a real browser does.
 
 use keygate_tests::Stack;
 use keygate_tests::browser::Browser;
@@ -118,7 +118,7 @@ fn a_person_without_javascript_reads_what_to_do() {
 }
 
 #[test]
-fn a_person_whose_browser_keeps_no_cookie_is_told_so_and_the_page_does_not_reload_for_ever() {
+fn a_browser_without_cookies_gets_a_message_and_no_reload_loop() {
     // Over plain http a browser refuses a cookie of this name: the calculation is in vain.
     let stack = stack(&json!({ "secrets": "media", "difficulty": 8, "cookie": "__Host-c" }));
     let browser = Browser::start();
@@ -140,7 +140,7 @@ fn a_person_whose_browser_keeps_no_cookie_is_told_so_and_the_page_does_not_reloa
 }
 
 #[test]
-fn a_program_is_told_that_it_takes_a_browser() {
+fn a_program_learns_that_a_browser_is_required() {
     let stack = stack(&work());
     let refused = stack.get("/site/x").send();
     assert_eq!(refused.status, 403);

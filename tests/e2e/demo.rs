@@ -164,7 +164,7 @@ fn unknown_forged_and_revoked_keys_are_answered_alike() {
 }
 
 #[test]
-fn simulate_lets_everything_pass_and_says_what_it_would_have_done() {
+fn simulate_passes_everything_and_reports_the_verdict() {
     let stack = Stack::start();
     let answer = stack
         .get("/beta/x")

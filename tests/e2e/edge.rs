@@ -1,4 +1,4 @@
-//! What a rule is told by: host, method and path, in every spelling that a peer may send.
+//! What selects a rule: host, method and path, in every spelling that a peer may send.
 
 use keygate_tests::envoy::EnvoyConfig;
 use keygate_tests::{Stack, client, h2};

@@ -54,7 +54,7 @@ fn ours(answer: &Response) -> String {
 }
 
 #[test]
-fn the_cookie_stands_beside_those_of_the_upstream_and_opens_the_children() {
+fn the_cookie_joins_those_of_the_upstream_and_covers_the_children() {
     let stack = native_links(Stack::builder()).start();
     stack.echo.answer_with(&[
         ("set-cookie", "session=1; Path=/"),
@@ -120,7 +120,7 @@ fn the_cookie_is_set_also_when_the_key_service_had_to_be_asked() {
 }
 
 #[test]
-fn behind_a_cache_everybody_gets_a_cookie_of_his_own() {
+fn behind_a_cache_every_client_gets_its_own_cookie() {
     let stack = native_links(Stack::of_file("envoy/cache.yaml"))
         .envoy(|envoy| {
             envoy.env("KEYGATE_EDGE_TOKEN", keygate_tests::service::EDGE_TOKEN).change(|it| {
@@ -152,7 +152,7 @@ fn behind_a_cache_everybody_gets_a_cookie_of_his_own() {
             Some("private, no-cache")
         );
     }
-    // What the cache keeps has no cookie of anybody.
+    // The cached answer contains no client's cookie.
     let by_cookie = stack.get("/media/list").header("cookie", ours(&bob)).send();
     assert!(by_cookie.header("age").is_some());
     assert_eq!(set_cookies(&by_cookie), [""; 0]);
@@ -167,7 +167,7 @@ fn behind_a_cache_everybody_gets_a_cookie_of_his_own() {
 }
 
 #[test]
-fn no_upstream_sees_a_token_in_a_path_or_our_cookie_whatever_is_decided() {
+fn no_upstream_receives_a_path_token_or_our_cookie() {
     let rules = [
         json!({ "name": "off", "match": { "path": "/off/**" }, "require": "media-link", "mode": "off" }),
         json!({ "name": "try", "match": { "path": "/try/**" }, "require": "media-link", "mode": "simulate" }),
@@ -210,7 +210,7 @@ fn no_upstream_sees_a_token_in_a_path_or_our_cookie_whatever_is_decided() {
 }
 
 #[test]
-fn a_token_in_a_path_that_nobody_can_read_stands_in_no_log() {
+fn a_token_in_an_unreadable_path_is_in_no_log() {
     let hcm = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
     let builder = native_links(Stack::builder()).envoy(|envoy| {
         envoy.change(|it| {

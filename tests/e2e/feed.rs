@@ -150,7 +150,7 @@ fn a_backup_that_has_overtaken_the_edge_lets_no_revoked_key_live() {
         let request = with_key(&stack, &key.key);
         until_dead(&mut connections, &request, Duration::from_secs(5));
     }
-    wait::until("the workers to begin anew", Duration::from_secs(5), || {
+    wait::until("the workers to start over", Duration::from_secs(5), || {
         (counted(&stack, "keygate_feed.reset") >= 2).then_some(())
     });
     assert_never_trapped(&stack);

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::support::{assert_never_trapped, native, now};
 
-/// Films under `/film/`, for whoever has a link for all of it.
+/// Films under `/film/`, for clients with a link for all of it.
 fn films(more: &Value) -> StackBuilder {
     Stack::builder().edit_policy(|policy| {
         let mut link = json!({ "type": "signed_url", "format": "keygate", "secrets": "media",

@@ -1,4 +1,4 @@
-//! Requests that nobody in good faith would send: a clear refusal each, never a trap.
+//! Malicious requests: each gets a clear rejection, never a trap.
 
 use std::time::Duration;
 
@@ -129,7 +129,7 @@ fn identity_headers_of_a_client_never_arrive_in_any_mode() {
 }
 
 #[test]
-fn no_credential_passes_on_whatever_its_rule_asks_for() {
+fn no_credential_reaches_the_upstream_under_any_rule() {
     let stack = Stack::builder()
         .edit_policy(|policy| {
             policy["unmatched"] = json!("allow");
@@ -287,7 +287,7 @@ fn no_byte_of_a_body_passes_before_the_verdict() {
 }
 
 #[test]
-fn clients_that_go_away_while_they_wait_harm_nobody() {
+fn clients_that_disconnect_while_waiting_affect_no_other_request() {
     let fake = slow_service(Duration::from_millis(200), "active");
     let stack = Stack::builder()
         .edit_policy(|policy| policy["key_service"]["timeout"] = json!("3s"))

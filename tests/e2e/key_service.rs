@@ -65,10 +65,10 @@ fn a_refused_edge_token_is_named_in_both_logs_and_printed_in_none() {
         let stack = Stack::builder().envoy(|envoy| envoy.env("KEYGATE_EDGE_TOKEN", token));
         let stack = stack.start();
         assert_eq!(call(&stack, "/api/x", &genuine_key(1)).status, 503);
-        let line = format!("the key service refused the edge token with {status}");
+        let line = format!("the key service rejected the edge token with {status}");
         stack.envoy.wait_for_log(&line);
         assert_eq!(faults(&stack), ["token_refused"]);
-        let told = "a call of an edge was refused";
+        let told = "a call of an edge was rejected";
         wait::until(
             "a line in the key service's log",
             Duration::from_secs(5),

@@ -82,7 +82,7 @@ fn a_worker_whose_caches_are_full_of_the_largest_records_stays_under_64_mb() {
 }
 
 #[test]
-fn the_bound_in_bytes_holds_for_small_records_too() {
+fn the_bound_in_bytes_applies_to_small_records_too() {
     let bound = 2 << 20;
     let stack = stack(&json!({ "max_bytes": bound }));
     let empty = memory(&stack);

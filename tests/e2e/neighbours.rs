@@ -164,7 +164,7 @@ fn answers_of_keygate_stay_as_the_policy_says() {
 }
 
 #[test]
-fn a_credential_of_the_application_reaches_it_beside_ours() {
+fn an_application_credential_reaches_the_upstream_next_to_ours() {
     let stack = Stack::builder()
         .edit_policy(|policy| {
             policy["providers"]["app-key"]["from"] = json!([{ "header": "x-api-key" }]);

@@ -73,7 +73,7 @@ fn of_all_who_use_a_link_at_once_one_gets_it() {
 }
 
 #[test]
-fn head_and_prefetch_leave_the_link_to_whoever_asks_for_it() {
+fn head_and_prefetch_do_not_use_up_the_link() {
     // One worker: another may remember for a second that the link was unused.
     let stack = builder().concurrency(1).start();
     let target = link("/media/a.mp4", 3);

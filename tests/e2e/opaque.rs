@@ -155,7 +155,7 @@ fn an_unknown_key_is_one_cached_miss_until_it_is_imported() {
 }
 
 #[test]
-fn a_flood_of_made_up_keys_is_limited_and_hurts_nobody_else() {
+fn a_flood_of_made_up_keys_is_limited_without_hurting_other_clients() {
     let burst = 20;
     let stack = stack(&json!({ "per_second": 1, "burst": burst })).start();
     followed(&stack, 1);

@@ -78,7 +78,7 @@ fn assert_back(stack: &Stack, what: &str) {
 }
 
 #[test]
-fn every_answer_that_is_none_is_an_outage_and_ends_with_it() {
+fn an_unusable_answer_counts_as_an_outage() {
     let fake = FakeService::start();
     let stack = builder().fake_service(&fake).concurrency(1).start();
     let record = json!({ "epoch": 1, "records": [] });
@@ -144,7 +144,7 @@ fn every_answer_that_is_none_is_an_outage_and_ends_with_it() {
 }
 
 #[test]
-fn a_record_that_cannot_be_used_is_no_outage_and_lets_nobody_pass() {
+fn an_unusable_record_is_not_an_outage_and_lets_no_request_pass() {
     let fake = FakeService::start();
     let stack = builder().fake_service(&fake).concurrency(1).start();
     fake.on("/v1/lookups", |asked| {
@@ -158,7 +158,7 @@ fn a_record_that_cannot_be_used_is_no_outage_and_lets_nobody_pass() {
 }
 
 #[test]
-fn a_key_service_that_nobody_started_is_an_outage() {
+fn a_key_service_that_is_not_running_is_an_outage() {
     let stack = builder().key_service_at(free_port()).start();
     assert_away(&stack, "refused connections");
     assert_never_trapped(&stack);
@@ -222,7 +222,7 @@ fn a_key_that_is_known_to_be_revoked_stays_refused_in_an_outage() {
     assert_eq!(upstream_header(&warm, "x-keygate-account"), ["alice"]);
     let unchecked = call(&stack, "/open/x", &genuine_key(9));
     assert_eq!(unchecked.status, 200, "nothing is known of it");
-    // Whoever got in unchecked is refused as soon as somebody can say no.
+    // A client that passed unchecked is rejected as soon as the key service answers.
     stack.service().restart();
     wait::until("the key service to say no", wait::STARTUP, || {
         (call(&stack, "/open/x", &genuine_key(9)).status == 401).then_some(())

@@ -16,7 +16,7 @@ use crate::login::{
 use crate::support::upstream_header;
 
 #[test]
-fn one_token_passes_in_every_way_that_its_path_takes() {
+fn a_token_passes_in_every_spelling_of_its_path() {
     let rig = Rig::start();
     let token = token("alice", &json!({ "scope": "files:read files:write" }));
     for (path, takes) in [
@@ -177,7 +177,7 @@ fn a_key_passes_on_its_metadata_and_writes_none() {
 }
 
 #[test]
-fn what_a_client_says_of_itself_is_no_identity() {
+fn identity_headers_of_the_client_are_ignored() {
     let rig = Rig::start();
     let bobs = rig.service.create_key(&json!({ "account": "bob" }));
     let path = format!("/keys/{}", bobs.id);
@@ -242,7 +242,7 @@ fn another_site_cannot_make_a_browser_create_a_key() {
 }
 
 #[test]
-fn a_service_that_holds_a_public_key_alone_checks_what_the_edge_signs() {
+fn a_service_with_only_a_public_key_verifies_assertions() {
     let seed = SigningKey::from_bytes(&[44; 32]);
     let public = STANDARD.encode(seed.verifying_key().as_bytes());
     let rig = Rig::with(

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::cloudflare_links;
 
-/// RFC 8410 section 10.3: a key that everybody knows, and the public one to it.
+/// RFC 8410 section 10.3: a well-known key, and its public key.
 const PRIVATE_KEY: &str = "-----BEGIN PRIVATE KEY-----
 MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC
 -----END PRIVATE KEY-----
@@ -95,7 +95,7 @@ fn assert_holds(stack: &Stack, signer: Signer, url: &str, end_of_path: &str) {
 }
 
 #[test]
-fn every_signer_signs_native_links_that_hold_and_no_other() {
+fn every_signer_signs_valid_native_links_only() {
     let stack = stack();
     for signer in Signer::ALL {
         let sign = |path: &str, more: &Value| {
@@ -160,7 +160,7 @@ fn every_signer_opens_a_prefix_by_path_and_by_cookie() {
 }
 
 #[test]
-fn every_signer_with_ed25519_signs_for_edges_that_hold_no_secret() {
+fn every_signer_with_ed25519_signs_for_edges_without_a_secret() {
     let stack = stack();
     for signer in Signer::ALL.into_iter().filter(|it| it.has_ed25519()) {
         let mut link = native(&stack, "/edge/cat?q=1", &json!({ "key_id": "e1" }));

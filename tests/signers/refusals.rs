@@ -210,7 +210,7 @@ fn a_time_with_a_fraction_is_signed_without_it() {
 }
 
 #[test]
-fn no_signer_takes_a_text_for_a_switch_or_a_list() {
+fn no_signer_accepts_text_for_a_switch_or_a_list() {
     for change in [
         json!({ "any_host": "false" }),
         json!({ "any_query": "no" }),
@@ -230,7 +230,7 @@ fn no_signer_takes_a_text_for_a_switch_or_a_list() {
 }
 
 #[test]
-fn the_shell_takes_nothing_that_a_link_says_from_the_environment() {
+fn the_shell_signer_reads_no_link_field_from_the_environment() {
     let sign = |environment: &[(&str, &str)]| {
         let file = keygate_tests::repository().join("signers/keygate-sign.sh");
         let mut command = std::process::Command::new("bash");

@@ -52,7 +52,7 @@ impl Browser {
         Self::with_preferences(&json!({}))
     }
 
-    /// The same, for somebody who lets no site keep anything.
+    /// A browser that stores nothing for any site.
     ///
     /// # Panics
     /// As above.

@@ -200,7 +200,7 @@ fn runtime() -> Runtime {
 
 async fn serve(listener: TcpListener, record: Option<Record>, content: Content) {
     loop {
-        // A connection that died before it was accepted concerns nobody.
+        // A connection that died before it was accepted is ignored.
         let Ok((stream, _)) = listener.accept().await else {
             continue;
         };
@@ -239,7 +239,7 @@ async fn answer(
         }
     };
     let mut length = 0;
-    // An error ends the body too: whoever sent it has gone.
+    // An error ends the body too: the sender has gone.
     while let Some(Ok(frame)) = body.frame().await {
         if let Ok(data) = frame.into_data() {
             length += data.len();

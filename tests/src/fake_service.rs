@@ -186,7 +186,7 @@ fn serve(mut stream: TcpStream, shared: &Shared) {
         match answer {
             Answer::Http(answer) => {
                 thread::sleep(answer.delay);
-                // Whoever asked may have gone, for it was late.
+                // The client may have gone, because the answer was late.
                 if stream.write_all(&answer.bytes()).is_err() {
                     return;
                 }
@@ -199,7 +199,7 @@ fn serve(mut stream: TcpStream, shared: &Shared) {
             Answer::Close => return,
             Answer::Trickle(bytes) => {
                 let mut sent = stream.write_all(&bytes);
-                // Until whoever asked closes.
+                // Until the client closes the connection.
                 while sent.is_ok() {
                     thread::sleep(Duration::from_millis(50));
                     sent = stream.write_all(b" ");
@@ -207,7 +207,7 @@ fn serve(mut stream: TcpStream, shared: &Shared) {
                 return;
             }
             Answer::Never => {
-                // Until whoever asked closes.
+                // Until the client closes the connection.
                 let _ = stream.read(&mut [0; 1]);
                 return;
             }

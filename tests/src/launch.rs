@@ -99,7 +99,7 @@ fn unique_name() -> String {
     format!("keygate-test-{}-{count}", std::process::id())
 }
 
-/// Whoever owns the directory can read the configuration and write the log there.
+/// The owner of the directory can read the configuration and write the log there.
 fn owner(directory: &Path) -> String {
     use std::os::unix::fs::MetadataExt;
     let metadata = directory.metadata().expect("our own directory is there");

@@ -55,7 +55,7 @@ impl Namespace {
         Ok(namespace)
     }
 
-    /// Where we reach whoever listens in it.
+    /// The address at which a listener in it can be reached.
     #[must_use]
     pub fn address(&self) -> IpAddr {
         self.address.into()

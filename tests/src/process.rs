@@ -200,7 +200,7 @@ fn spawn(command: Command) -> io::Result<Child> {
     let (answer, result) = channel();
     NURSERY
         .lock()
-        .expect("nobody panics while ordering")
+        .expect("no thread panics while ordering")
         .send((command, answer))
         .expect("the nursery lives forever");
     result.recv().expect("the nursery answers every order")

@@ -56,7 +56,7 @@ impl Relay {
         self.state.delay_millis.store(millis, Ordering::Relaxed);
     }
 
-    /// From now on nothing passes, and nobody is told.
+    /// From now on nothing passes, without notice to either side.
     pub fn cut(&self) {
         self.state.is_cut.store(true, Ordering::Relaxed);
     }
@@ -71,7 +71,7 @@ impl Drop for Relay {
     fn drop(&mut self) {
         self.heal();
         self.state.is_over.store(true, Ordering::Relaxed);
-        // Wakes whoever waits for a client.
+        // Wakes the thread that waits for a client.
         let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
     }
 }

@@ -27,7 +27,7 @@ pub enum Signer {
     Shell,
 }
 
-/// `keygate_sign.go`, built once for each process: `go run` takes its time.
+/// `keygate_sign.go`, built once for each process: `go run` takes seconds.
 static GO: LazyLock<PathBuf> = LazyLock::new(|| {
     let test = std::env::current_exe().expect("a process knows its executable");
     let program = test.with_file_name("keygate_sign-go");

@@ -1,7 +1,7 @@
 //! The same load for a long time, with nothing broken: `make soak`.
 //!
 //! Nothing may be refused that is rightful, nothing may pass that is revoked, no virtual
-//! machine may be made anew, and memory must not grow.
+//! machine may be recreated, and memory must not grow.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ pub struct Outcome {
     pub time: Duration,
     /// Of Envoy and of the key service.
     pub memory: Vec<Memory>,
-    /// Virtual machines of the filter that were made anew.
+    /// Virtual machines of the filter that were recreated.
     pub reloads: u64,
     /// Keys that were created, and those of them that were revoked.
     pub keys: (u64, u64),
@@ -113,7 +113,7 @@ impl Outcome {
     pub fn problems(&self) -> Vec<String> {
         let mut problems = self.tally.examples.clone();
         if self.reloads > 0 {
-            problems.push(format!("{} virtual machines were made anew", self.reloads));
+            problems.push(format!("{} virtual machines were recreated", self.reloads));
         }
         problems.extend(self.memory.iter().filter_map(Memory::problem));
         problems
@@ -147,7 +147,7 @@ impl Outcome {
             SLACK.as_secs()
         );
         println!(
-            "wrongly passed {}, wrongly refused {}, unanswered {}, virtual machines made anew {}",
+            "wrongly passed {}, wrongly refused {}, unanswered {}, virtual machines recreated {}",
             tally.wrongly_passed, tally.wrongly_refused, tally.unanswered, self.reloads
         );
         println!(

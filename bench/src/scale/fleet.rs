@@ -16,7 +16,8 @@ use crate::report::figure;
 /// Edges.
 pub const EDGES: usize = 1000;
 
-/// More than the service holds polls, and more than it may have files when nobody allows more.
+/// More than the number of polls that the service holds, and more than its default limit of
+/// open files.
 const TOO_MANY: usize = 1100;
 
 /// Files that a process may have where nothing else is said.
@@ -25,7 +26,7 @@ const USUAL_FILES: u64 = 1024;
 /// How long a poll is held at most, in milliseconds: as long as the service allows.
 const LONG: u32 = 5000;
 
-/// How often the service is started anew, to see its memory and its limits.
+/// How often the service is restarted, to measure its memory and its limits.
 const STARTS: usize = 3;
 
 /// Measures on a service that is stopped; leaves it so.

@@ -74,7 +74,7 @@ impl Rows {
         })
     }
 
-    /// Some of those that nobody's requests carry.
+    /// Some keys that no request carries.
     pub fn pick(&mut self, count: usize) -> rusqlite::Result<Vec<(String, KeyHash)>> {
         let mut row = self
             .database

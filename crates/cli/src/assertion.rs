@@ -19,32 +19,32 @@ const SKEW: Millis = Millis::from_secs(5);
 #[derive(clap::Args)]
 #[command(next_help_heading = "Assertions: accounts that manage their own keys")]
 pub struct AssertionArgs {
-    /// A secret of the edge's assertions: its id, the variable that holds it, its encoding
-    /// (utf8, the default, hex, base64 or base64url); may be given several times
+    /// Secret of the edge's assertions: its id, its environment variable and its encoding
+    /// (utf8, the default, hex, base64 or base64url); repeatable
     #[arg(
         long,
         value_name = "ID=VARIABLE[:ENCODING]",
         requires = "assertion_audience"
     )]
     assertion_secret: Vec<RingSource>,
-    /// An Ed25519 public key in place of a secret, so that nothing here can sign (base64, if
-    /// the encoding is left out); may be given several times
+    /// Ed25519 public key instead of a secret, so that this service cannot sign (base64 if the
+    /// encoding is omitted); repeatable
     #[arg(
         long,
         value_name = "ID=VARIABLE[:ENCODING]",
         requires = "assertion_audience"
     )]
     assertion_public_key: Vec<RingSource>,
-    /// The algorithm of all of them: HS256 or EdDSA
+    /// Algorithm of all assertions: HS256 or EdDSA
     #[arg(long, value_name = "ALGORITHM", default_value = "HS256", value_parser = algorithm)]
     assertion_algorithm: Algorithm,
-    /// The issuer that counts
+    /// Accepted issuer of assertions
     #[arg(long, value_name = "ISSUER", default_value = "keygate")]
     assertion_issuer: String,
-    /// The audience that is us; must be that of the edge's policy
+    /// Accepted audience of assertions, as in the edge's policy
     #[arg(long, value_name = "AUDIENCE")]
     assertion_audience: Option<String>,
-    /// Ask sessions, too, for the scopes keys:read and keys:write
+    /// Require the scopes keys:read and keys:write of sessions too
     #[arg(long)]
     sessions_need_scopes: bool,
 }
@@ -77,7 +77,7 @@ impl AssertionArgs {
         }
         for source in &self.assertion_public_key {
             if algorithm != Algorithm::EdDsa {
-                let text = "--assertion-public-key goes with --assertion-algorithm EdDSA alone";
+                let text = "--assertion-public-key requires --assertion-algorithm EdDSA";
                 return Err(CliError::Usage(text.to_owned()));
             }
             let key = VerifyingKey::public(source.read(Encoding::Base64)?.expose());
@@ -87,7 +87,7 @@ impl AssertionArgs {
             return Ok(None);
         };
         if ring.is_empty() {
-            let text = "--assertion-audience needs an --assertion-secret or --assertion-public-key";
+            let text = "--assertion-audience requires --assertion-secret or --assertion-public-key";
             return Err(CliError::Usage(text.to_owned()));
         }
         Ok(Some(Assertions {
@@ -151,7 +151,7 @@ impl FromStr for RingSource {
             },
         };
         if variable.is_empty() {
-            return Err("the name of the variable is missing");
+            return Err("the variable is missing");
         }
         Ok(Self {
             id: id.to_owned(),

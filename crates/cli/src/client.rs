@@ -15,10 +15,10 @@ use crate::error::CliError;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Where the key service is and who asks.
+/// The key service and the admin token.
 #[derive(clap::Args)]
 pub struct ServiceArgs {
-    /// Where the key service is
+    /// URL of the key service
     #[arg(
         long,
         value_name = "URL",
@@ -26,7 +26,8 @@ pub struct ServiceArgs {
         default_value = "http://127.0.0.1:8801"
     )]
     service: String,
-    /// The variable that holds the admin token; of several tokens in it, the first is sent
+    /// Environment variable with the admin token; if it has several tokens, the first one is
+    /// sent
     #[arg(long, value_name = "VARIABLE", default_value = "KEYGATE_ADMIN_TOKEN")]
     token_env: String,
 }
@@ -104,7 +105,10 @@ impl KeyService {
         let mut answer = answer.map_err(unreachable)?;
         if !is_marked(answer.headers()) {
             let status = answer.status().as_u16();
-            let message = format!("{base} is not a Keygate key service (it answered {status})");
+            let message = format!(
+                "{base} is not a Keygate key service (it returned status \
+                                   {status})"
+            );
             return Err(CliError::Service(message));
         }
         let status = answer.status();
@@ -116,11 +120,11 @@ impl KeyService {
         let detail = &refusal.detail;
         Err(match status.as_u16() {
             401 | 403 => CliError::Usage(format!(
-                "the key service refuses the token in {}: {detail}",
+                "the key service rejected the token in {}: {detail}",
                 self.token_env
             )),
             404 if refusal.code == "no_such_key" => CliError::No(detail.clone()),
-            400..=499 => CliError::Usage(format!("the key service refuses: {detail}")),
+            400..=499 => CliError::Usage(format!("the key service rejected the request: {detail}")),
             other => CliError::Service(format!("the key service failed ({other}): {detail}")),
         })
     }
@@ -153,7 +157,7 @@ fn authorization(variable: &str) -> Result<HeaderValue, CliError> {
     let tokens = required_text(variable)?;
     let unfit = || {
         CliError::Usage(format!(
-            "the environment variable {variable} holds no token"
+            "the environment variable {variable} contains no token"
         ))
     };
     let token = keygate_service::auth::split(&tokens)

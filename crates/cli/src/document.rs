@@ -1,4 +1,4 @@
-//! JSON that knows where each of its values stands, and can be written again.
+//! JSON that knows the position of each value, and can be written again.
 //!
 //! jsonc-parser keeps the places; all that it would take beyond JSON is switched off. This
 //! knows no policy: fields are found by their path.
@@ -107,7 +107,7 @@ impl Node {
         let mut best = (Vec::new(), path);
         for (index, child, rest) in self.children_at(path) {
             let (steps, rest) = child.resolve(rest);
-            // A name may hold a dot: the reading that explains most is meant.
+            // A name may contain a dot: the reading that explains most is meant.
             if rest.len() < best.1.len() {
                 best = ([vec![index], steps].concat(), rest);
             }
@@ -146,7 +146,7 @@ impl Node {
         }
     }
 
-    /// Adds a member, `null`, that stands where the object does.
+    /// Adds a member, `null`, at the position of the object.
     pub fn add(&mut self, name: &str) {
         if let Value::Object(members) = &mut self.value {
             members.push(Member {
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_or_too_deep_is_none() {
+    fn invalid_or_too_deep_json_is_rejected() {
         assert!(Node::parse("{").is_none());
         assert!(Node::parse(&"[".repeat(100_000)).is_none());
     }

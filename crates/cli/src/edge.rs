@@ -20,7 +20,7 @@ pub fn decide(policy: &Policy, headers: &[Header], facts: &Facts<'_>) -> Decided
     let mut kept = String::new();
     let request = policy.read(headers, &mut kept).ok();
     let rule = request.as_ref().map(|it| place(policy, it));
-    let rule = rule.unwrap_or_else(|| "the request is refused before any rule".to_owned());
+    let rule = rule.unwrap_or_else(|| "the request is rejected before any rule".to_owned());
     let verdict = policy.decide(headers, facts);
     let refused = refused(&verdict);
     Decided {
@@ -49,7 +49,7 @@ fn place(policy: &Policy, request: &Request<'_>) -> String {
     let (method, host) = (request.method, &request.authority);
     match policy.rule_for(request) {
         Err(Reason::AmbiguousPath) => {
-            format!("{path} has readings that meet different rules (see keygate explain)")
+            format!("{path} has readings that match different rules (see keygate explain)")
         }
         Ok(Some(rule)) => {
             let mode = match rule.mode {
@@ -71,11 +71,11 @@ fn done(verdict: &Verdict) -> String {
             Outcome::Cleared => "the request passes, by a solved challenge".to_owned(),
             Outcome::Anonymous => "the request passes, and no credential is checked".to_owned(),
             Outcome::Unchecked => {
-                "the request passes unchecked while the key service is away".to_owned()
+                "the request passes unchecked during an outage of the key service".to_owned()
             }
             Outcome::WouldDeny(reason) => {
                 let reason = reason.code();
-                format!("the request passes, since the rule does not enforce {reason}")
+                format!("the request passes: the rule does not enforce {reason}")
             }
         },
         Verdict::Ask(_) => "the filter would ask the key service about the API key".to_owned(),
@@ -85,7 +85,7 @@ fn done(verdict: &Verdict) -> String {
         }
         Verdict::Reply(reply) => format!("answered with {} {}", reply.status, reply.code),
         Verdict::Deny(denial) => {
-            format!("refused with {} {}", denial.status, denial.reason.code())
+            format!("rejected with {} {}", denial.status, denial.reason.code())
         }
     }
 }

@@ -49,8 +49,8 @@ impl StandIns {
         }
     }
 
-    /// The value of a variable, or what stands for it: 32 bytes, in the encoding that the
-    /// policy names, which are good for whatever the secret is for.
+    /// The value of a variable, or a stand-in for it: 32 bytes, in the encoding that the
+    /// policy names, which suit every use of a secret.
     pub fn get(&self, name: &str) -> Option<Vec<u8>> {
         let value = std::env::var_os(name).map(OsString::into_encoded_bytes);
         value.or_else(|| {
@@ -84,7 +84,7 @@ mod tests {
     use keygate_core::secret::Encoding;
 
     #[test]
-    fn a_stand_in_is_good_for_whatever_the_secret_is_for() {
+    fn a_stand_in_secret_suits_every_use() {
         let stand_ins = StandIns::of(
             br#"{ "secrets": {
                 "a": [{ "id": "1", "env": "PLAIN" }, { "id": "2", "env": "HEX", "encoding": "hex" }],

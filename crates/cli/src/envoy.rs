@@ -18,7 +18,7 @@ const FIELD: &str = "path_with_escaped_slashes_action";
 #[derive(clap::Args)]
 #[group(id = "envoy-options")]
 pub struct Args {
-    /// Envoy's own configuration (YAML or JSON), for what Envoy does with %2F before the filter
+    /// Envoy's configuration (YAML or JSON), to check how it treats %2F
     #[arg(long, value_name = "FILE")]
     envoy: Option<PathBuf>,
 }
@@ -51,7 +51,7 @@ impl Envoy {
             let told = before_the_filter(action)?;
             Some(format!(
                 "warning: {file}:{number}: {FIELD} is {action}: {told}. \
-                 allow_encoded_slash needs KEEP_UNCHANGED"
+                 allow_encoded_slash requires KEEP_UNCHANGED"
             ))
         });
         told.collect()
@@ -98,14 +98,12 @@ fn actions(text: &str) -> impl Iterator<Item = (usize, &str)> {
 fn before_the_filter(action: &str) -> Option<&'static str> {
     match action {
         "KEEP_UNCHANGED" | "IMPLEMENTATION_SPECIFIC_DEFAULT" => None,
-        "REJECT_REQUEST" => Some("Envoy answers 400 to a path with %2F, and Keygate never sees it"),
+        "REJECT_REQUEST" => Some("Envoy answers 400 to a path with %2F before Keygate receives it"),
         "UNESCAPE_AND_REDIRECT" => {
-            Some("Envoy redirects to the path with \"/\", and Keygate never sees %2F")
+            Some("Envoy redirects to the path with \"/\" before Keygate receives %2F")
         }
-        "UNESCAPE_AND_FORWARD" => {
-            Some("Envoy turns %2F into \"/\", and Keygate decides that other path")
-        }
-        _ => Some("Keygate does not know this value"),
+        "UNESCAPE_AND_FORWARD" => Some("Envoy turns %2F into \"/\" before Keygate checks the path"),
+        _ => Some("this value is unknown"),
     }
 }
 

@@ -41,7 +41,7 @@ pub fn time_or_now(given: Option<UnixMillis>) -> Result<UnixMillis, CliError> {
     };
     given
         .or_else(now)
-        .ok_or_else(|| CliError::Usage("the clock of this machine is wrong".to_owned()))
+        .ok_or_else(|| CliError::Usage("the clock of this machine is before 1970".to_owned()))
 }
 
 /// An address of a client.

@@ -33,10 +33,10 @@ use crate::error::CliError;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  the answer is no: no such key, a link that is invalid or refused, a wrong policy
+  1  negative result: no such key, an invalid or rejected link, an invalid policy
   2  wrong usage, configuration or token, or the output cannot be written
-  3  the key service cannot be reached, failed, or is something else;
-     explain: it would have to be asked";
+  3  the key service cannot be reached, failed, or is not a Keygate key service;
+     explain: the filter would have to ask it";
 
 /// Keygate: authentication at the edge for Envoy.
 #[derive(Parser)]

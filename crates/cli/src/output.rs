@@ -4,7 +4,8 @@ use std::io::{ErrorKind, Write as _};
 
 use crate::error::CliError;
 
-/// Prints a line. Whoever reads may have read enough (`keygate keys list | head`): that is no error.
+/// Prints a line. A reader that closes the pipe early (`keygate keys list | head`) is not an
+/// error.
 pub fn line(text: &str) -> Result<(), CliError> {
     match write(text) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {

@@ -13,7 +13,7 @@ use crate::error::CliError;
 pub struct PolicyFile {
     /// The policy. A variable that is not set here has a value that nothing was made with.
     pub policy: Policy,
-    /// The same as JSON, for the names in it.
+    /// The policy as JSON, for the names in it.
     pub written: Value,
     /// The variables of its rings that are not set here.
     pub missing: Vec<String>,
@@ -40,8 +40,7 @@ impl PolicyFile {
             let why = misread(text).map_or(first.unwrap_or_default(), str::to_owned);
             let command = format!("keygate check {}", shown(file).display());
             CliError::Usage(format!(
-                "Envoy would refuse this policy, so nothing can be said of the request: {why} \
-                 (`{command}` lists every problem)"
+                "Envoy would reject this policy: {why} (`{command}` lists every problem)"
             ))
         })?;
         let written: Value = serde_json::from_slice(text).unwrap_or_default();
@@ -61,7 +60,7 @@ impl PolicyFile {
     /// Names the variables without which the answer may be another one at the edge.
     pub fn note_missing(&self) {
         for name in &self.missing {
-            eprintln!("note: {name} is not set here: nothing that it signed or made is accepted");
+            eprintln!("note: {name} is not set here, so credentials made with it are rejected");
         }
     }
 }

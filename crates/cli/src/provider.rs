@@ -37,7 +37,7 @@ const LIFETIMES: [&str; 4] = ["367d", "30d", "7d", "1d"];
 pub struct Args {
     #[command(flatten)]
     source: Source,
-    /// How the secret is written. Default: utf8
+    /// Encoding of the secret. Default: utf8
     #[arg(
         long,
         value_parser = encodings(),
@@ -45,7 +45,8 @@ pub struct Args {
         conflicts_with = "policy"
     )]
     encoding: Option<Encoding>,
-    /// The id of the secret in its ring: links of keygate and other formats name it. Default: cli
+    /// Id of the secret in its ring. Links of keygate and some other formats contain it.
+    /// Default: cli
     #[arg(
         long,
         value_name = "ID",
@@ -53,10 +54,10 @@ pub struct Args {
         conflicts_with = "policy"
     )]
     key_id: Option<String>,
-    /// Take the provider from a policy, its secrets from the environment
+    /// Use a provider of this policy, with its secrets from the environment
     #[arg(long, value_name = "FILE", help_heading = "Provider")]
     policy: Option<PathBuf>,
-    /// The name of the provider in the policy, if there are several of signed URLs
+    /// Name of the provider, if the policy has several of signed URLs
     #[arg(
         long,
         value_name = "NAME",
@@ -72,7 +73,7 @@ pub struct Args {
         conflicts_with = "policy"
     )]
     format: Option<String>,
-    /// A field of the provider, as in its configuration: text or JSON; may be repeated
+    /// Set a field of the provider, as in the policy: text or JSON; repeatable
     #[arg(
         long,
         value_name = "FIELD=VALUE",
@@ -80,7 +81,7 @@ pub struct Args {
         conflicts_with = "policy"
     )]
     set: Vec<String>,
-    /// Another ring that a field names, with one secret, in this variable; may be repeated
+    /// Define another ring for a field, with one secret from this variable; repeatable
     #[arg(
         long,
         value_name = "RING=VARIABLE",
@@ -88,7 +89,7 @@ pub struct Args {
         conflicts_with = "policy"
     )]
     ring: Vec<String>,
-    /// The same as --set parameter=…: the query parameter of the token
+    /// Query parameter of the token; short for --set parameter=…
     #[arg(
         long,
         value_name = "NAME",
@@ -96,7 +97,7 @@ pub struct Args {
         conflicts_with = "policy"
     )]
     parameter: Option<String>,
-    /// The same as --set base64=…: how the MAC is written, standard or url
+    /// Base64 variant of the MAC, standard or url; short for --set base64=…
     #[arg(
         long,
         value_name = "ALPHABET",
@@ -124,22 +125,22 @@ impl Links {
         match providers.first() {
             Some(Provider::SignedUrl(links)) => Ok(links.format.as_ref()),
             _ => Err(CliError::Usage(
-                "the provider is not of the type signed_url".to_owned(),
+                "the provider does not have the type signed_url".to_owned(),
             )),
         }
     }
 }
 
 impl Args {
-    /// The provider. `more` are fields that other options of the command stand for; they
-    /// count where the provider is not of a policy.
+    /// The provider. `more` are fields that other options of the command set; they count where
+    /// the provider is not of a policy.
     pub fn links(&self, more: &[(&str, Option<String>)]) -> Result<Links, CliError> {
         match &self.policy {
             Some(file) => {
                 let fields = more.iter().find(|(_, value)| value.is_some());
                 if let Some((name, _)) = fields {
                     return Err(CliError::Usage(format!(
-                        "{name} is in the policy: give no option for it"
+                        "{name} is set by the policy: do not give an option for it"
                     )));
                 }
                 self.of_policy(file, &read(file)?)
@@ -166,7 +167,7 @@ impl Args {
         }
         for field in &self.set {
             let (name, value) = field.split_once('=').ok_or_else(|| {
-                CliError::Usage("--set needs a field, a \"=\" and a value".to_owned())
+                CliError::Usage("--set must be a field, a \"=\" and a value".to_owned())
             })?;
             let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
             fields.insert(name.to_owned(), value);
@@ -193,7 +194,7 @@ impl Args {
         let mut rings = json!({ "given": [entry] });
         for ring in &self.ring {
             let (name, variable) = ring.split_once('=').ok_or_else(|| {
-                CliError::Usage("--ring needs a name, a \"=\" and a variable".to_owned())
+                CliError::Usage("--ring must be a name, a \"=\" and a variable".to_owned())
             })?;
             let encoding = self.encoding.unwrap_or_default().name();
             required(variable)?;
@@ -228,9 +229,7 @@ impl Args {
             CliError::Usage(match of_secret {
                 Some(told) => told.replace(GIVEN, &place),
                 None => {
-                    format!(
-                        "{told} (fields of the format {format} are given with --set FIELD=VALUE)"
-                    )
+                    format!("{told} (set fields of the format {format} with --set FIELD=VALUE)")
                 }
             })
         })?;
@@ -246,9 +245,9 @@ impl Args {
         let names: Vec<String> = links.iter().map(|(it, _)| format!("\"{it}\"")).collect();
         match (&self.provider, names.as_slice()) {
             (Some(name), _) => match policy["providers"][name.as_str()]["type"].as_str() {
-                Some(other) => format!(
-                    "the provider \"{name}\" is of the type {other}: links need one of signed_url"
-                ),
+                Some(other) => {
+                    format!("the provider \"{name}\" has the type {other}, not signed_url")
+                }
                 None => format!("the policy has no provider \"{name}\" of signed URLs"),
             },
             (None, []) => {
@@ -266,7 +265,7 @@ impl Args {
         let usage = |message: String| CliError::Usage(message);
         if self.source.is_given() {
             return Err(usage(
-                "the secrets are those of the policy, from the environment: name no other"
+                "with --policy, secrets come from the environment: do not give another one"
                     .to_owned(),
             ));
         }

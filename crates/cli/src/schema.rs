@@ -13,7 +13,7 @@ Examples:
 
 Name it in the settings of your editor, for VS Code:
   \"json.schemas\": [{ \"fileMatch\": [\"policy.json\"], \"url\": \"./policy.schema.json\" }]
-It knows shapes only; `keygate check` knows the rest.";
+The schema describes shapes only; `keygate check` checks everything.";
 
 /// Print the JSON schema of the filter's configuration.
 #[derive(clap::Args)]

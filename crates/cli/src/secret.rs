@@ -21,22 +21,22 @@ pub const ENCODINGS: &str = "the encoding must be utf8, hex, base64 or base64url
 #[command(next_help_heading = "Secret")]
 #[group(id = "secret-source", multiple = false)]
 pub struct Source {
-    /// The variable that holds the secret. Default: KEYGATE_MEDIA
+    /// Environment variable with the secret. Default: KEYGATE_MEDIA
     #[arg(long, value_name = "VARIABLE")]
     secret_env: Option<String>,
-    /// The file that holds it, or "-" for standard input; one line break at its end is cut
+    /// File with the secret, or "-" for standard input; one trailing line break is removed
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
-    /// Ask for it at the terminal, without an echo
+    /// Ask for the secret on the terminal, without echo
     #[arg(long)]
     secret_prompt: bool,
-    /// The secret itself: every user of the machine can read it there
+    /// The secret itself; every user of the machine can see it
     #[arg(long, value_name = "SECRET")]
     secret: Option<String>,
-    /// A private key, PEM (PKCS #8) or what else the format takes
+    /// File with a private key: PEM (PKCS #8), or another encoding that the format accepts
     #[arg(long, value_name = "FILE")]
     pub private_key_file: Option<PathBuf>,
-    /// The public key to it, to verify only
+    /// File with a public key, to verify only
     #[arg(long, value_name = "FILE")]
     public_key_file: Option<PathBuf>,
 }
@@ -90,8 +90,8 @@ impl Source {
     fn bytes(&self) -> Result<(Vec<u8>, String), CliError> {
         if let Some(secret) = &self.secret {
             eprintln!(
-                "warning: other users can read --secret in the list of processes, and the shell \
-                 keeps it in its history: use --secret-env, --secret-file or --secret-prompt"
+                "warning: other users can see --secret in the process list, and the shell keeps \
+                 it in its history: use --secret-env, --secret-file or --secret-prompt"
             );
             return Ok((secret.clone().into_bytes(), "--secret".to_owned()));
         }
@@ -104,7 +104,7 @@ impl Source {
         }
         if self.secret_prompt {
             let secret = rpassword::prompt_password("Secret: ").map_err(|error| {
-                let message = format!("--secret-prompt needs a terminal: {error}");
+                let message = format!("--secret-prompt requires a terminal: {error}");
                 CliError::Usage(message)
             })?;
             return Ok((secret.into_bytes(), "the prompt".to_owned()));
@@ -112,8 +112,7 @@ impl Source {
         let variable = self.secret_env.as_deref().unwrap_or(DEFAULT_VARIABLE);
         let value = required(variable).map_err(|error| {
             CliError::Usage(format!(
-                "{error}: set it, or name the secret with --secret-env, --secret-file or \
-                 --secret-prompt"
+                "{error}: set it, or use --secret-env, --secret-file or --secret-prompt"
             ))
         })?;
         let value = value.into_encoded_bytes();

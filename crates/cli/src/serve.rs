@@ -22,14 +22,14 @@ Examples:
   export KEYGATE_ADMIN_TOKEN=$(openssl rand -hex 24) KEYGATE_EDGE_TOKEN=$(openssl rand -hex 24)
   keygate serve --secret 01=KEYGATE_APP_KEYS
 
-A variable of tokens may hold several, separated by commas: all are valid at once.
-SIGTERM and SIGINT stop the service after the requests in flight, 10 s at most.";
+A token variable can contain several tokens, separated by commas. All of them are valid.
+SIGTERM and SIGINT stop the service after pending requests, within 10 s.";
 
 /// Run the key service over a SQLite file.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Where to listen; port 0 takes a free one
+    /// Address to listen on; port 0 selects a free port
     #[arg(
         long,
         value_name = "ADDRESS",
@@ -37,27 +37,27 @@ pub struct Args {
         value_parser = parse_listen
     )]
     listen: SocketAddr,
-    /// The SQLite file; made if it does not exist
+    /// SQLite file; created if it does not exist
     #[arg(long, value_name = "FILE", default_value = "keygate.db")]
     database: PathBuf,
-    /// The word in front of every key
+    /// Prefix of every key
     #[arg(long, default_value = "kg", value_parser = Prefix::parse)]
     prefix: Prefix,
-    /// The secret of new keys: its id inside them, the variable that holds it, and its encoding
-    /// (utf8, the default, hex, base64 or base64url), which must be the one in the policy
+    /// Master secret of new keys: its id, its environment variable and its encoding (utf8, the
+    /// default, hex, base64 or base64url), all as in the policy
     #[arg(
         long,
         value_name = "ID=VARIABLE[:ENCODING]",
         default_value = "01=KEYGATE_APP_KEYS"
     )]
     secret: SecretSource,
-    /// An earlier secret, under which imported keys may be stored; may be repeated
+    /// Earlier master secret, under which imported keys may be stored; repeatable
     #[arg(long = "retired-secret", value_name = "ID=VARIABLE[:ENCODING]")]
     retired: Vec<SecretSource>,
-    /// The variable that holds the tokens of admins
+    /// Environment variable with the admin tokens
     #[arg(long, value_name = "VARIABLE", default_value = "KEYGATE_ADMIN_TOKEN")]
     admin_token_env: String,
-    /// The variable that holds the tokens of edges
+    /// Environment variable with the edge tokens
     #[arg(long, value_name = "VARIABLE", default_value = "KEYGATE_EDGE_TOKEN")]
     edge_token_env: String,
     #[command(flatten)]
@@ -145,7 +145,7 @@ impl FromStr for SecretSource {
             },
         };
         if variable.is_empty() {
-            return Err("the name of the variable is missing".to_owned());
+            return Err("the variable is missing".to_owned());
         }
         Ok(Self {
             kid: KeyRingId::parse(kid).map_err(|error| format!("the id {error}"))?,

@@ -19,68 +19,68 @@ Examples:
   export KEYGATE_MEDIA=$(openssl rand -hex 32)
   keygate sign https://media.example.com/video/cat.mp4 --key-id 2026-11 --expires-in 3h
   keygate sign /video/cat.mp4 --key-id 2026-11 --expires-in 3h --option host='*'
-                                                     a path in, a path out, for every host
+                                                     a path gives a path, valid for every host
   keygate sign https://media.example.com/video/1/index.m3u8 --policy policy.json \\
     --provider media --prefix /video/1/ --expires-in 3h
   keygate sign '/video/cat.mp4?quality=hd' --format cloudflare --base64 url
   keygate sign https://store.example.com/cat.jpg --format s3 --set region=eu-west-1 \\
     --key-id AKIAIOSFODNN7EXAMPLE --secret-file secret.txt --expires-in 1h
 
-With --policy the link is what that provider takes, and its secrets come from the
-environment. Otherwise the options describe a provider. Without --format the link has
-the native format keygate. It names the id of its secret, says when it ends, and is for
-the host of the URL.
+With --policy, the link has the format of the provider in the policy, and the secrets come
+from the environment. Otherwise, the options describe the provider. The default format is
+keygate: its links contain the id of the secret and an expiry, and are valid for the host
+of the URL.
 
-A link of the format cloudflare without --expires-in and --expires-at says when it was
-made, and the ttl of the provider says how long it lives.";
+A link of the format cloudflare without --expires-in and --expires-at contains the time at
+which it was made. The ttl of the provider limits its lifetime.";
 
 /// Sign a URL or a path.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The URL or path to sign
+    /// URL or path to sign
     #[arg(value_name = "URL")]
     url: String,
-    /// The link ends so long from now
+    /// Expire after this time, such as 3h
     #[arg(long, value_name = "DURATION", conflicts_with = "expires_at", value_parser = Millis::parse)]
     expires_in: Option<Millis>,
-    /// The link ends then (RFC 3339, or unix seconds)
+    /// Expire at this time (RFC 3339 or Unix seconds)
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     expires_at: Option<UnixMillis>,
-    /// The link does not hold before then
+    /// Not valid before this time
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     not_before: Option<UnixMillis>,
-    /// The method that the link is for
+    /// Method for which the link is valid
     #[arg(long, default_value = "GET")]
     method: String,
-    /// The link opens all paths that begin so; it ends with "/"
+    /// Cover all paths with this prefix, which ends with "/"
     #[arg(long, value_name = "PATH", conflicts_with = "glob")]
     prefix: Option<String>,
-    /// The link opens all paths that this matches; may be repeated
+    /// Cover all paths that match this glob; repeatable
     #[arg(long, value_name = "GLOB")]
     glob: Vec<String>,
-    /// The link is for clients in this range; may be repeated
+    /// Only for clients in this IP range; repeatable
     #[arg(long, value_name = "CIDR", value_parser = parse_network)]
     address: Vec<IpNet>,
-    /// The request must have this header; may be repeated
+    /// Only for requests with this header; repeatable
     #[arg(long, value_name = "NAME: VALUE", value_parser = parse_header)]
     header: Vec<(String, String)>,
-    /// The request must have this cookie; may be repeated
+    /// Only for requests with this cookie; repeatable
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_pair)]
     cookie: Vec<(String, String)>,
-    /// The account of the link: the upstream is told
+    /// Account of the link, which the upstream receives
     #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     account: Option<String>,
-    /// The link works once; without an id, a random one is made
+    /// Valid once; without an id, a random one is generated
     #[arg(long, value_name = "ID", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     once: Option<String>,
-    /// An option that only this format has; may be repeated
+    /// Option of this format; repeatable
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_pair)]
     option: Vec<(String, String)>,
-    /// Print headers and cookies that belong to the link behind it, a line each
+    /// Print the headers and cookies of the link after it, one per line
     #[arg(long)]
     headers: bool,
-    /// Sign as if it were this time (RFC 3339, or unix seconds)
+    /// Sign as if it were this time (RFC 3339 or Unix seconds)
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     now: Option<UnixMillis>,
     #[command(flatten)]
@@ -93,8 +93,8 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     let usage = |message: &str| CliError::Usage(message.to_owned());
     let parsed = Target::parse(target.as_bytes()).map_err(|_| {
         usage(
-            "the path can be read in more than one way, so no filter would accept the link: \
-             no \"//\", no \"..\", no \"#\", and percent-encode what is not plain ASCII",
+            "the path can be read in more than one way, so the filter would reject the link: \
+             remove \"//\", \"..\" and \"#\", and percent-encode everything but plain ASCII",
         )
     })?;
     let now = time_or_now(args.now)?;
@@ -133,7 +133,7 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
         if args.headers {
             output::line(&format!("{name}: {value}"))?;
         } else {
-            eprintln!("note: to be sent with it: {name}: {value}");
+            eprintln!("note: send with it: {name}: {value}");
         }
     }
     warn(&links, args, &signed, now)?;
@@ -156,7 +156,7 @@ fn refuse_token(links: &Links, target: &Target<'_>) -> Result<(), CliError> {
     if found.all(|it| it == Ok(None)) && segment == Ok(None) {
         Ok(())
     } else {
-        Err(CliError::Usage("the URL has a token already".to_owned()))
+        Err(CliError::Usage("the URL already has a token".to_owned()))
     }
 }
 
@@ -192,7 +192,7 @@ fn warn(links: &Links, args: &Args, signed: &Signed, now: UnixMillis) -> Result<
     if let Err(reason) = checked.told {
         let told = reason.explanation();
         eprintln!(
-            "warning: this provider would refuse it: {}: {told}",
+            "warning: this provider would reject it: {}: {told}",
             reason.code()
         );
         return Ok(());
@@ -209,7 +209,7 @@ fn warn(links: &Links, args: &Args, signed: &Signed, now: UnixMillis) -> Result<
     if let Some((reason, told)) = refused.filter(|(it, _)| is_of_path(*it) || *it == Reason::NoRule)
     {
         let why = reason.explanation();
-        eprintln!("warning: the policy would refuse it: {told}: {why}");
+        eprintln!("warning: the policy would reject it: {told}: {why}");
     }
     Ok(())
 }
@@ -237,7 +237,7 @@ fn parse_network(text: &str) -> Result<IpNet, String> {
     range(text).ok_or_else(|| "must be an address or a range such as 192.0.2.0/24".to_owned())
 }
 
-/// The text may hold a credential, so no message repeats it.
+/// The text may contain a credential, so no message repeats it.
 fn parse_header(text: &str) -> Result<(String, String), String> {
     match text.split_once(':') {
         Some((name, value)) if !name.is_empty() => {

@@ -19,50 +19,49 @@ Examples:
     --now 2026-11-22T12:00:00Z
   keygate verify 'https://media.example.com/cat.mp4?kg=kg1.…' --policy policy.json --explain
 
-With --policy, the whole policy decides the request, as the filter does: give the URL
-with its host, and with --method, --header, --cookie and --client what the rules ask for.
-Exit code 0 when the link is valid and the policy does not refuse the request, otherwise
-1; the reason is printed, and what the format knows about it. No secret is printed, and
-no MAC that would be right.";
+With --policy, the whole policy decides the request, as in the filter: give the URL with
+its host, and use --method, --header, --cookie and --client for what the rules need.
+Exit code 0 if the link is valid and the policy does not reject the request, otherwise 1
+with the reason and what differs. Neither secrets nor valid MACs are printed.";
 
 /// Check a signed URL or path.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The signed URL or path
+    /// Signed URL or path
     #[arg(value_name = "URL")]
     url: String,
-    /// The method of the request
+    /// Method of the request
     #[arg(long, default_value = "GET")]
     method: String,
-    /// The host of the request, if the URL has none
+    /// Host of the request, if the URL has none
     #[arg(long, value_name = "HOST", default_value = "localhost")]
     host: String,
-    /// A header of the request, or "@" and a file of headers; may be repeated
+    /// Header of the request, or "@" and a file of headers; repeatable
     #[arg(long, value_name = "NAME: VALUE")]
     header: Vec<String>,
-    /// A cookie of the request; may be repeated
+    /// Cookie of the request; repeatable
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_cookie)]
     cookie: Vec<String>,
-    /// The address of the client
+    /// IP address of the client
     #[arg(long, value_name = "IP", value_parser = parse_address)]
     client: Option<IpAddr>,
-    /// Check as if it were this time (RFC 3339, or unix seconds)
+    /// Check as if it were this time (RFC 3339 or Unix seconds)
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     now: Option<UnixMillis>,
-    /// Print what the format knows about the link, also if the link is valid
+    /// Print details about the link even if it is valid
     #[arg(long)]
     explain: bool,
-    /// The same as --set stamp=…: what the time in the link means, issued or expires
+    /// Meaning of the time in the link, issued or expires; short for --set stamp=…
     #[arg(long, value_name = "MEANING", help_heading = "Provider")]
     stamp: Option<String>,
-    /// The same as --set ttl=…: how long a link lives. Of cloudflare, default: 3h
+    /// How long a link is valid; short for --set ttl=…. Default for cloudflare: 3h
     #[arg(long, value_name = "DURATION", help_heading = "Provider")]
     ttl: Option<String>,
-    /// The same as --set max_lifetime=…: how far ahead a link may end
+    /// How far in the future a link may expire; short for --set max_lifetime=…
     #[arg(long, value_name = "DURATION", help_heading = "Provider")]
     max_lifetime: Option<String>,
-    /// The same as --set skew=…: how far the signer's clock may be ahead
+    /// How far the signer's clock may be ahead; short for --set skew=…
     #[arg(long, value_name = "DURATION", help_heading = "Provider")]
     skew: Option<String>,
     #[command(flatten)]
@@ -93,7 +92,7 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     print(args, &links, &checked, &envoy)
 }
 
-/// The text may hold a credential, so no message repeats it.
+/// The text may contain a credential, so no message repeats it.
 fn parse_cookie(text: &str) -> Result<String, String> {
     let name = text.split_once('=').map(|(name, _)| name);
     match name.is_some_and(|name| !name.is_empty()) {
@@ -114,7 +113,7 @@ fn print(
     let by_link = checked.told.as_ref().err().copied();
     if let Some(reason) = by_filter.or(by_link) {
         output::line(&format!(
-            "refused: {}: {}",
+            "rejected: {}: {}",
             reason.code(),
             reason.explanation()
         ))?;
@@ -125,13 +124,13 @@ fn print(
             let (before, after) = match by_filter {
                 Some(_) => (
                     "  the link alone is valid",
-                    ", but the policy refuses the request",
+                    ", but the policy rejects the request",
                 ),
                 None => ("valid", ""),
             };
             output::line(&format!("{before}{}{after}", end.unwrap_or_default()))?;
             if let Some(prefix) = &link.prefix {
-                output::line(&format!("  opens all below {prefix}"))?;
+                output::line(&format!("  covers everything below {prefix}"))?;
             }
             if let Some(account) = &link.account {
                 output::line(&format!("  account \"{account}\""))?;

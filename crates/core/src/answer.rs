@@ -65,7 +65,7 @@ pub struct Denial {
     pub body: String,
     /// For a gRPC client, who reads it in place of the status.
     pub grpc_status: Option<u8>,
-    /// Credentials that stand in the query of the request go, for the sake of the access log.
+    /// Credentials in the query of the request are removed, because of the access log.
     pub edits: Vec<Edit>,
     /// For `%RESPONSE_CODE_DETAILS%`: the precise reason and the rule.
     pub details: String,
@@ -265,8 +265,8 @@ fn may_hold_secret(path: &[u8], voice: &Voice<'_>) -> bool {
         || query::may_have_parameters(path)
 }
 
-/// Whether a path that nobody can read may hold a token, whose place in it nobody knows
-/// then: a name and its `=`, in any encoding, or in several.
+/// Whether an unreadable path may contain a token at an unknown position: a name and its `=`,
+/// in any encoding, even a repeated one.
 fn may_hold_token(path: &[u8], voice: &Voice<'_>) -> bool {
     let mut parts = path.split(|&byte| byte == b'?');
     let path = parts.next().unwrap_or_default();

@@ -26,13 +26,13 @@ const RESULT_HEADER: &str = "x-keygate-result";
 macro_rules! identity_fields {
     ($with:ident) => {
         $with! {
-            /// Whose credential it is.
+            /// The account of the credential.
             Account account: String, "x-keygate-account";
             /// The public id of an app key.
             KeyId key_id: Option<String>, "x-keygate-key-id";
-            /// Scopes with a space between.
+            /// The scopes, separated by spaces.
             Scopes scopes: String, "x-keygate-scopes";
-            /// The metadata of an app key, JSON in base64url.
+            /// The metadata of an app key: JSON in base64url.
             Metadata metadata: Option<String>, "x-keygate-metadata";
         }
     };
@@ -167,7 +167,7 @@ impl Identity {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IdentityHeaders {
     names: Names,
-    /// Whether other filters are told the same: see [`Identity::state`].
+    /// Whether other filters also get the identity: see [`Identity::state`].
     pub filter_state: bool,
     /// Whether a rule reads the method. No header that names another one reaches an upstream
     /// then: see `overrides_method`.

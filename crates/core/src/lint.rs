@@ -1,4 +1,4 @@
-//! What holds and is hardly meant: remarks on a policy, for a person who can change it.
+//! Remarks on a valid policy: probable mistakes, for an operator who can change it.
 //!
 //! Nothing here decides a request, and the filter asks for none of it. What concerns
 //! single fields is read from the text, so that every format of link is covered.
@@ -38,7 +38,7 @@ pub struct Remark {
 /// How much a remark weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// Hardly meant, or dangerous.
+    /// Probably a mistake, or dangerous.
     Warning,
     /// Meant, and easily forgotten.
     Note,
@@ -57,7 +57,8 @@ pub fn lint(
     rules(policy, &written, &mut remarks);
     edges::remarks(policy, &mut remarks);
     if policy.unmatched == Unmatched::Allow {
-        let message = "whatever no rule matches passes unchecked: is that meant?";
+        let message = "requests that no rule matches pass unchecked: use \"deny\" unless you \
+                       intend this";
         remarks.push(warning("unmatched", message));
     }
     let warnings = policy.warnings.iter();
@@ -90,7 +91,7 @@ fn rules(policy: &Policy, written: &Value, remarks: &mut Vec<Remark>) {
             before.find(|(first, wide)| covers(wide, rule, conditions(*first), conditions(index)));
         if let Some((first, wide)) = cover {
             let message = format!(
-                "can never match: rules[{first}] (\"{}\") matches all of it before",
+                "can never match: rules[{first}] (\"{}\") before it matches all of its requests",
                 wide.name
             );
             remarks.push(warning(&format!("{path}.match"), &message));
@@ -99,12 +100,12 @@ fn rules(policy: &Policy, written: &Value, remarks: &mut Vec<Remark>) {
             && rule.methods.is_empty()
             && a_link_suffices(&rule.require)
         {
-            let message = "a link permits every method, also DELETE: bound it by methods";
+            let message = "a link permits every method, even DELETE: set methods";
             remarks.push(warning(&format!("{path}.match"), message));
         }
         let left_on = match rule.mode {
-            Mode::Simulate => Some("is left on: nobody is refused by this rule"),
-            Mode::Off => Some("is left on: nothing is checked by this rule"),
+            Mode::Simulate => Some("is left on: this rule rejects no request"),
+            Mode::Off => Some("is left on: this rule checks nothing"),
             _ => None,
         };
         remarks.extend(left_on.map(|message| Remark {
@@ -115,7 +116,7 @@ fn rules(policy: &Policy, written: &Value, remarks: &mut Vec<Remark>) {
     }
 }
 
-/// Whether the narrow rule never sees a request, since the wide one stands before it.
+/// Whether the narrow rule never matches, because the wide one precedes it.
 fn covers(wide: &Rule, narrow: &Rule, wide_match: &Value, narrow_match: &Value) -> bool {
     if !wide.path.covers(&narrow.path) {
         return false;
@@ -150,8 +151,8 @@ fn a_link_suffices(requirement: &Requirement) -> bool {
     }
 }
 
-/// A definition whose name stands nowhere else as a value. A name that also means
-/// something else is taken as used: better no remark than a wrong one.
+/// A definition whose name is not used as a value elsewhere. A name that also means something
+/// else is taken as used: better no remark than a wrong one.
 fn unused(written: &Value, remarks: &mut Vec<Remark>) {
     for (group, what) in [
         ("secrets", "ring"),
@@ -169,7 +170,7 @@ fn unused(written: &Value, remarks: &mut Vec<Remark>) {
     }
 }
 
-/// How often a name stands as a value, other than as the name of something else.
+/// How often a name is used as a value, other than as the name of something else.
 fn mentions(value: &Value, name: &str) -> usize {
     match value {
         Value::String(text) => usize::from(text == name),
@@ -183,7 +184,7 @@ fn mentions(value: &Value, name: &str) -> usize {
     }
 }
 
-/// Rings of which no secret counts now: whatever is made under them is refused.
+/// Rings without a secret that is valid now: every credential made with them is rejected.
 fn outdated_rings(written: &Value, now: UnixMillis, remarks: &mut Vec<Remark>) {
     for (name, ring) in members(field(written, "secrets")) {
         let instant = |entry: &Value, bound| {
@@ -201,8 +202,8 @@ fn outdated_rings(written: &Value, now: UnixMillis, remarks: &mut Vec<Remark>) {
         };
         let entries = ring.as_array().map(Vec::as_slice).unwrap_or_default();
         if !entries.iter().any(counts) {
-            let message = "no secret of this ring counts now: every credential made with it is \
-                           refused (no_current_secret)";
+            let message = "no secret of this ring is valid now: every credential made with it is \
+                           rejected (no_current_secret)";
             remarks.push(warning(&format!("secrets.{name}"), message));
         }
     }
@@ -226,8 +227,8 @@ fn short_secrets(written: &Value, environment: Environment<'_>, remarks: &mut Ve
                 .and_then(|text| Secret::decode(&text, encoding.unwrap_or(Encoding::Utf8)).ok());
             if decoded.is_some_and(|secret| secret.expose().len() < SHORT_SECRET) {
                 let message = format!(
-                    "the value of {variable} is shorter than {SHORT_SECRET} bytes: \
-                     whoever has one link may find it by guessing"
+                    "the value of {variable} is shorter than {SHORT_SECRET} bytes: a client with \
+                     one link may be able to guess it"
                 );
                 remarks.push(warning(&format!("secrets.{ring}[{index}].env"), &message));
             }
@@ -243,14 +244,14 @@ fn long_times(written: &Value, remarks: &mut Vec<Remark>) {
     for (name, provider) in members(field(written, "providers")) {
         for bound in ["ttl", "max_lifetime"] {
             if longer(field(provider, bound), LONG_LINK) {
-                let message = "is longer than 7 days: a link that leaks works that long";
+                let message = "is longer than 7 days: a leaked link works that long";
                 remarks.push(warning(&format!("providers.{name}.{bound}"), message));
             }
         }
     }
     if longer(field(field(written, "key_service"), "lease"), LONG_LEASE) {
-        let message = "is longer than 10 minutes: a revoked key may work that long \
-                       while the key service is away";
+        let message = "is longer than 10 minutes: a revoked key may work that long during an \
+                       outage of the key service";
         remarks.push(warning("key_service.lease", message));
     }
 }
@@ -262,9 +263,8 @@ fn shared_polls(written: &Value) -> Option<Remark> {
     let polls = field(service, "poll_cluster").as_str();
     polls.is_none_or(|it| it == cluster).then(|| Remark {
         path: "key_service.cluster".to_owned(),
-        message: "polls share this cluster with all other calls, and a flood of those can keep \
-                  a revocation from the proxy: name a second cluster of the same service as \
-                  poll_cluster"
+        message: "polls share this cluster with lookups, and a flood of lookups can delay \
+                  revocations: set poll_cluster to a second cluster of the same service"
             .to_owned(),
         level: Level::Note,
     })
@@ -281,9 +281,9 @@ fn outages(written: &Value, remarks: &mut Vec<Remark>) {
         .chain(rules)
         .filter(|(_, it)| *field(it, "outage") == "allow")
     {
-        let message = "while the key service is away every genuine key passes, also a revoked \
-                       one that the proxy does not remember, and so it does for whoever can \
-                       keep the proxy from reaching the key service";
+        let message = "during an outage of the key service every genuine key passes, even a \
+                       revoked one that is not cached. An attacker who can block calls to the \
+                       key service can cause this";
         remarks.push(warning(&format!("{path}.outage"), message));
     }
 }
@@ -293,12 +293,12 @@ fn weak_links(written: &Value, remarks: &mut Vec<Remark>) {
     for (name, provider) in members(field(written, "providers")) {
         let path = format!("providers.{name}");
         if field(provider, "allow_weak") == true {
-            let message = "this format is weak: take another one as soon as the signer can";
+            let message = "this format is weak: use another one as soon as the signer supports it";
             remarks.push(warning(&format!("{path}.allow_weak"), message));
         }
         if *field(provider, "message") == "path" {
-            let message = "the query is not signed: a client may add, change and remove every \
-                           parameter, and all but the token reach the upstream";
+            let message = "the query is not signed: clients can add, change and remove \
+                           parameters, and all but the token reach the upstream";
             remarks.push(warning(&format!("{path}.message"), message));
         }
     }

@@ -75,24 +75,24 @@ reasons! {
     }
     /// `%2F` in the path of a rule that does not allow it.
     EncodedSlash = "encoded_slash" => AmbiguousRequest {
-        cause: "the path holds %2F, and the rule does not allow it",
+        cause: "the path contains %2F, which the rule does not allow",
         remedy: "see allow_encoded_slash",
     }
     /// A parameter behind `;` in the path of a rule that does not allow it.
     PathParameter = "path_parameter" => AmbiguousRequest {
-        cause: "the path holds a parameter behind \";\" or %3B, and the rule does not allow it",
+        cause: "the path contains a parameter after \";\" or %3B, which the rule does not allow",
         remedy: "see allow_path_parameters",
     }
     /// An unreserved character of the path is percent-encoded: the proxy does not normalize.
     NotNormalized = "not_normalized" => AmbiguousRequest {
-        cause: "the path holds a letter, a digit or one of -._~ percent-encoded. An Envoy that \
-            normalizes paths never sends that",
+        cause: "the path contains a percent-encoded letter, digit or one of -._~. An Envoy that \
+                normalizes paths never sends that",
         remedy: "set normalize_path: true",
     }
     /// The path has too many bytes or segments.
     PathTooLong = "path_too_long" => AmbiguousRequest {
         cause: "the path has more than 8192 bytes or 256 segments",
-        remedy: "shorten the path; the bound is fixed",
+        remedy: "shorten the path; the limits are fixed",
     }
     /// No rule matches.
     NoRule = "no_rule" => NotAllowedHere {
@@ -101,28 +101,28 @@ reasons! {
     }
     /// No credential at all.
     MissingCredential = "missing_credential" => MissingCredential {
-        cause: "the request has no credential where one is expected",
-        remedy: "see the provider's carriers: a link may have lost its query, or a key be in another \
-            header",
+        cause: "the request has no credential in a carrier of the provider",
+        remedy: "compare the provider's carriers: a link may have lost its query, or a key may \
+                 be in another header",
     }
     /// Two credentials, or one of them twice.
     DuplicateCredential = "duplicate_credential" => AmbiguousRequest {
-        cause: "the request has a credential more than once, or two of them",
+        cause: "the request has more than one credential, or the same one twice",
         remedy: "send one credential in one place",
     }
     /// A credential that is not of the form it should have.
     MalformedCredential = "malformed_credential" => InvalidCredential {
         cause: "the credential is malformed",
-        remedy: "a link needs each part of its format once and in its place; a key needs its prefix, \
-            length and checksum",
+        remedy: "check that nothing was cut off: a link needs every part of its format once, a \
+                 key its prefix, length and checksum",
     }
     /// A signature that no current secret of the ring makes.
     WrongSignature = "wrong_signature" => InvalidCredential {
-        cause: "no given secret signed this link for this request",
-        remedy: "compare the secret, the path and query as the filter sees them, and what else the \
-            format signs",
+        cause: "no secret of the ring signed this link for this request",
+        remedy: "compare the secret, the path and query that reach the filter, and everything \
+                 else that the format signs",
     }
-    /// A credential that no secret can have made: none of its ring counts now.
+    /// A credential that no secret can have made: none of its ring is valid now.
     NoCurrentSecret = "no_current_secret" => InvalidCredential {
         cause: "no secret of its ring is valid at this time",
         remedy: "see not_before and not_after in the policy",
@@ -134,48 +134,48 @@ reasons! {
     }
     /// A link that claims to live longer than allowed.
     LifetimeTooLong = "lifetime_too_long" => InvalidCredential {
-        cause: "the link ends later than max_lifetime allows",
+        cause: "the link expires later than max_lifetime allows",
         remedy: "sign shorter links, or raise max_lifetime",
     }
     /// The time of a link or key is over.
     Expired = "expired" => Expired {
-        cause: "it has expired",
+        cause: "the link or key has expired",
         remedy: "sign a new link, or create a new key",
     }
     /// A link that works once, and was used.
     LinkUsed = "link_used" => Expired {
-        cause: "it works once, and was already used",
+        cause: "the link works once and was already used",
         remedy: "sign a new link",
     }
     /// A link that works once, asked for by a program that only looks ahead.
     Prefetch = "prefetch" => NotAllowedHere {
-        cause: "it works once, and a prefetch does not use it up",
-        remedy: "open the link; nothing is lost",
+        cause: "the link works once, and prefetch requests cannot use it",
+        remedy: "open the link: it still works",
     }
     /// An app key of the right form that none of our master secrets made.
     ForgedKey = "forged_key" => InvalidCredential {
         cause: "no valid secret of the ring made this key",
-        remedy: "compare the master secret and its encoding at the edge and at the key service",
+        remedy: "compare the master secret and its encoding in Envoy and in the key service",
     }
     /// An app key that may be genuine, and that the key service does not know.
     UnknownKey = "unknown_key" => InvalidCredential {
-        cause: "the key service does not know it",
-        remedy: "check that the key was created or imported at this key service",
+        cause: "the key service does not know the key",
+        remedy: "check that the key was created in, or imported into, this key service",
     }
     /// An app key that was revoked.
     RevokedKey = "revoked_key" => InvalidCredential {
-        cause: "it was revoked",
+        cause: "the key was revoked",
         remedy: "create a new key; a revocation is final",
     }
     /// An app key that is switched off.
     DisabledKey = "disabled_key" => InvalidCredential {
-        cause: "it is switched off",
+        cause: "the key is disabled",
         remedy: "enable the key",
     }
     /// With Basic: the user name is not the account of the key.
     WrongAccount = "wrong_account" => InvalidCredential {
-        cause: "the user name of Basic is not the account of the key",
-        remedy: "send the account of the key as user name",
+        cause: "the user name in Basic is not the account of the key",
+        remedy: "send the account of the key as the user name",
     }
     /// The scopes of the credential do not suffice for this method.
     InsufficientScope = "insufficient_scope" => InsufficientScope {
@@ -185,15 +185,15 @@ reasons! {
     /// The client's address is not among those of the key.
     AddressNotAllowed = "address_not_allowed" => NotAllowedHere {
         cause: "the credential does not allow the address of the client",
-        remedy: "compare allowed_ips with the address in the access log; behind another proxy set \
-            xff_num_trusted_hops in Envoy",
+        remedy: "compare allowed_ips with the address in the access log; behind another proxy, \
+                 set xff_num_trusted_hops in Envoy",
     }
     /// A browser has to pass a challenge, and none was passed.
     ChallengeRequired = "challenge_required" => ChallengeRequired {
-        cause: "a browser has to pass a challenge first",
+        cause: "the browser must pass a challenge first",
         remedy: "open the address in a browser",
     }
-    /// The solution of a challenge is forged, late, insufficient, or somebody else's.
+    /// The solution of a challenge is forged, late, insufficient, or for another client.
     ChallengeFailed = "challenge_failed" => ChallengeRequired {
         cause: "the solution of the challenge is invalid for this client",
         remedy: "reload the page: a solution is bound to one address, one user agent and a short time",
@@ -225,19 +225,19 @@ reasons! {
     /// wrong: this one was not checked. Behind another proxy, all clients share one address
     /// unless `xff_num_trusted_hops` is set.
     TooManyFailures = "too_many_failures" => RateLimited {
-        cause: "too many signatures from this address were wrong, so this one was not checked",
+        cause: "too many signatures from this address were invalid, so this one was not checked",
         remedy: "see signature_limit; if all clients seem to have one address, set \
             xff_num_trusted_hops in Envoy",
     }
-    /// The identity cannot be vouched for: no secret of the ring counts now.
+    /// The assertion cannot be signed: no secret of the ring is valid now.
     NoSigningKey = "no_signing_key" => Unavailable {
         cause: "no secret for the assertion is valid at this time",
         remedy: "see not_before and not_after of the assertion's ring",
     }
     /// The proxy did not do what the filter asked of it.
     HostFailure = "host_failure" => Unavailable {
-        cause: "the proxy did not do what it was asked to",
-        remedy: "see Envoy's log; report it with the version of Envoy",
+        cause: "a call from the filter to Envoy failed",
+        remedy: "see Envoy's log, and report this as a bug with the version of Envoy",
     }
 }
 
@@ -246,26 +246,26 @@ reasons! {
 pub enum PublicReason {
     /// The request cannot be read in one way only.
     AmbiguousRequest,
-    /// Nothing was presented.
+    /// The request has no credential.
     MissingCredential,
-    /// What was presented does not count: unknown, forged, revoked and disabled alike.
+    /// The credential is invalid: unknown, forged, revoked and disabled alike.
     InvalidCredential,
-    /// It counted once.
+    /// The credential was valid before.
     Expired,
-    /// It counts, but not for this.
+    /// The credential is valid, but not for this request.
     InsufficientScope,
-    /// A browser could pass, after a challenge.
+    /// A browser could pass after a challenge.
     ChallengeRequired,
-    /// Whoever asks, not here.
+    /// No credential would help here.
     NotAllowedHere,
-    /// Too much of what this client presented was wrong: try again later.
+    /// Too many credentials of this client were invalid: try again later.
     RateLimited,
     /// Try again.
     Unavailable,
 }
 
 impl PublicReason {
-    /// All of them, for whoever reads a name.
+    /// All public reasons, to find one by its name.
     pub const ALL: [Self; 9] = [
         Self::AmbiguousRequest,
         Self::MissingCredential,

@@ -25,10 +25,10 @@ names! {
     /// How the text of a secret becomes its bytes.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub enum Encoding {
-        /// The text's own bytes.
+        /// The bytes of the text.
         #[default]
         Utf8 = "utf8",
-        /// Two hexadecimal digits a byte.
+        /// Two hexadecimal digits per byte.
         Hex = "hex",
         /// RFC 4648 section 4, with padding.
         Base64 = "base64",
@@ -151,12 +151,12 @@ pub struct RingEntry<K> {
     pub key: K,
     /// First instant at which it counts.
     pub not_before: Option<UnixMillis>,
-    /// First instant at which it counts no more.
+    /// First instant at which the entry is no longer valid.
     pub not_after: Option<UnixMillis>,
 }
 
 impl<K> RingEntry<K> {
-    /// The same entry, with what its key was made into.
+    /// This entry, with another form of its key.
     pub fn with<M>(&self, key: M) -> RingEntry<M> {
         RingEntry {
             id: self.id.clone(),

@@ -104,7 +104,7 @@ fn the_first_answer_of_the_libraries_passes_until_its_last_second() {
     let early = judge(&policy, &target, EXP - 3600 - 31);
     assert_eq!(early, Err(Reason::LifetimeTooLong));
     assert_eq!(judge(&policy, &target, EXP - 3600 - 30), allowed);
-    // The ring's old key counts no more, two seconds later.
+    // The ring's old key is invalid two seconds later.
     let late = judge(&policy, &target, EXP + 2);
     assert_eq!(late, Err(Reason::WrongSignature));
 }
@@ -253,7 +253,7 @@ fn a_token_is_for_its_address_and_from_its_start_on() {
         let target = format!("/a?__token__={}", token(&fields(ip), ""));
         let judged = judge_from(&policy, &get(&target, &[]), client, now).map(drop);
         assert_eq!(judged, expected, "{ip} {client:?} {now}");
-        // What is wrong beside the signature is told of genuine tokens only.
+        // Problems other than the signature are reported for genuine tokens only.
         let forged = target.replace("acl=/*", "acl=/?");
         let refused = judge_from(&policy, &get(&forged, &[]), client, now);
         assert_eq!(refused, Err(Reason::WrongSignature));

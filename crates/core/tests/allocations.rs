@@ -17,8 +17,8 @@ fn format(policy: &Policy) -> &dyn Format {
     links.format.as_ref()
 }
 
-/// How often a good link asks for memory that was not seen before, and the same when it
-/// comes again: behind another, for which the policy takes what it recalls links in.
+/// How often a new valid link allocates memory, and how often a repeated one does after
+/// another link, for which the policy allocates its memo.
 fn count(policy: &Policy, first: &str, headers: &[Header]) -> [u64; 2] {
     let keys = NoAnswer(Reason::KeyServiceUnavailable);
     let facts = facts(&keys, None, UnixMillis::from_secs(NOW));

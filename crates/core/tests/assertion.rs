@@ -90,7 +90,7 @@ fn sign(issuer: &Issuer, claims: &Value, now: UnixMillis) -> Option<String> {
 }
 
 #[test]
-fn what_is_signed_is_what_another_implementation_signs() {
+fn our_signatures_equal_those_of_another_implementation() {
     for vector in vectors() {
         let signed = sign(&issuer(&vector), &vector["claims"], now(&vector));
         assert_eq!(signed, Some(text(&vector, "token")), "{}", vector["name"]);
@@ -98,7 +98,7 @@ fn what_is_signed_is_what_another_implementation_signs() {
 }
 
 #[test]
-fn what_another_implementation_signed_holds() {
+fn signatures_of_another_implementation_verify() {
     for vector in vectors() {
         let token = text(&vector, "token");
         let claims = &vector["claims"];
@@ -116,7 +116,7 @@ fn what_another_implementation_signed_holds() {
 }
 
 #[test]
-fn one_with_the_most_and_longest_scopes_holds() {
+fn an_assertion_with_the_most_and_longest_scopes_verifies() {
     let vector = vector("hs256_app_key");
     let mut claims = vector["claims"].clone();
     let scopes: Vec<String> = (0..64).map(|it| format!("{it:0>128}")).collect();
@@ -206,7 +206,7 @@ fn forge(vector: &Value, head: &str, claims: &str) -> String {
 }
 
 #[test]
-fn a_token_that_the_right_key_signed_is_still_refused_for_what_it_says() {
+fn a_correctly_signed_token_is_rejected_for_its_claims() {
     use AssertionError::{
         Expired, Lifetime, Malformed, NotYetValid, UnknownKey, WrongKind, WrongParty,
     };
@@ -308,7 +308,7 @@ fn a_token_that_the_right_key_signed_is_still_refused_for_what_it_says() {
 
 #[test]
 fn a_public_key_is_no_secret_for_hs256() {
-    // The classic: sign with HS256 under the public key that everybody knows.
+    // The classic attack: sign with HS256 under the public key.
     let vector = vector("eddsa_session");
     let public = URL_SAFE_NO_PAD.decode(text(&vector, "x")).unwrap();
     for secret in [
@@ -326,7 +326,7 @@ fn a_public_key_is_no_secret_for_hs256() {
 }
 
 #[test]
-fn the_first_current_secret_signs_and_one_whose_time_is_over_counts_no_more() {
+fn the_first_current_secret_signs_and_expired_ones_do_not_verify() {
     let vector = vector("hs256_session");
     let at = now(&vector);
     let entry = |id: &str, fill, not_before, not_after| RingEntry {
@@ -384,7 +384,7 @@ fn a_request_id_that_cannot_be_shown_is_left_out() {
 
 proptest::proptest! {
     #[test]
-    fn no_bytes_of_a_stranger_can_panic(token: Vec<u8>, head: String, claims: String, now: u64) {
+    fn untrusted_bytes_never_panic(token: Vec<u8>, head: String, claims: String, now: u64) {
         let vector = vector("hs256_session");
         let _ = verifier(&vector).verify(&token, UnixMillis(now));
         let forged = forge(&vector, &head, &claims);

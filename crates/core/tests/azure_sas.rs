@@ -171,7 +171,7 @@ fn every_field_is_signed() {
 }
 
 #[test]
-fn every_field_stands_once_in_its_one_form() {
+fn every_field_is_unique_and_in_canonical_form() {
     let malformed = Reason::MalformedCredential;
     for (from, to, reason) in [
         ("&sig", "&sig=00&sig", Reason::DuplicateCredential),
@@ -291,7 +291,7 @@ fn both_keys_of_an_account_verify_in_their_time() {
 
 proptest::proptest! {
     #[test]
-    fn no_bytes_of_a_stranger_can_panic(path in "[ -~]{0,40}", value in "[ -~]{0,80}") {
+    fn untrusted_bytes_never_panic(path in "[ -~]{0,40}", value in "[ -~]{0,80}") {
         for name in ["st", "se", "sp", "sip", "spr", "sv", "sr", "sig"] {
             let start = LINK.find(&format!("{name}=")).unwrap() + name.len() + 1;
             let end = LINK[start..].find('&').map_or(LINK.len(), |at| start + at);

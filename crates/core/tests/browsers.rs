@@ -164,7 +164,7 @@ fn a_key_is_for_its_pages_only() {
 }
 
 #[test]
-fn a_key_in_the_query_goes_byte_for_byte_and_the_answer_keeps_it_to_itself() {
+fn a_key_in_the_query_is_removed_and_stays_out_of_the_answer() {
     let key = new_key().text;
     for (target, expected) in [
         ("/plain/x?key=KEY", "/plain/x"),
@@ -197,7 +197,7 @@ fn a_key_in_the_query_goes_byte_for_byte_and_the_answer_keeps_it_to_itself() {
 }
 
 #[test]
-fn a_key_in_the_query_is_tied_to_its_pages_and_stands_once() {
+fn a_key_in_the_query_is_bound_to_its_pages_and_unique() {
     let key = new_key().text;
     let target = format!("/plain/x?key={}", key.as_str());
     let bearer = format!("Bearer {}", key.as_str());

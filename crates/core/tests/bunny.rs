@@ -117,7 +117,7 @@ fn of_an_ipv6_address_the_network_counts() {
 }
 
 #[test]
-fn a_country_is_asked_of_the_proxy_and_of_nobody_else() {
+fn the_country_comes_only_from_the_proxy() {
     let allowed = format!(
         "/300kb.jpg?token=HS256-i5s3Uv7mnrFfN5nznwU2BxhILpnipYeE18TapV0WNFM&token_countries=CA%2CUS&expires={END}"
     );
@@ -248,7 +248,7 @@ fn other_parameters_are_signed_unless_the_link_says_that_they_are_not() {
 }
 
 #[test]
-fn what_is_signed_here_is_verified_here() {
+fn our_signatures_verify() {
     let now = UnixMillis::from_secs(NOW);
     let net = [format!("{CLIENT}/32").parse().unwrap()];
     for (options, prefix, bound) in [
@@ -301,7 +301,7 @@ fn an_explanation_names_what_differs() {
             "the link without its parameters",
         ),
         (token_path, "/abc, and this path is not below it"),
-        (target("/y", END), "cannot be told"),
+        (target("/y", END), "cannot tell"),
     ] {
         let told = explains(&policy(json!({})), &get(&target, &[]), CLIENT, NOW);
         assert!(told.contains(expected), "{target}: {told}");
@@ -309,11 +309,11 @@ fn an_explanation_names_what_differs() {
 }
 
 #[test]
-fn a_wrong_provider_is_told_by_its_field() {
+fn an_invalid_provider_is_reported_by_field() {
     for (more, expected) in [
         (
             json!({ "max_lifetime": null }),
-            "providers.it.max_lifetime: must be given",
+            "providers.it.max_lifetime: is required",
         ),
         (
             json!({ "country_header": "cookie" }),
@@ -335,7 +335,7 @@ fn a_wrong_provider_is_told_by_its_field() {
 
 proptest::proptest! {
     #[test]
-    fn no_bytes_of_a_stranger_can_panic(query in "[ -~]{0,80}", segment in "[ -~]{0,80}", now: u64) {
+    fn untrusted_bytes_never_panic(query in "[ -~]{0,80}", segment in "[ -~]{0,80}", now: u64) {
         let policy = policy(json!({}));
         let target = format!("/bcdn_token={segment}/a?{query}");
         let _ = judge_from(&policy, &get(&target, &[]), CLIENT, now);

@@ -92,7 +92,7 @@ fn a_link_in_a_quoted_cookie_is_that_link() {
 }
 
 #[test]
-fn a_link_holds_from_each_place_and_leaves_nothing_of_its_token() {
+fn a_link_verifies_from_each_carrier_and_its_token_is_removed() {
     let policy = all();
     for headers in each(&token()) {
         let seen = upstream(&policy, &headers).unwrap();
@@ -105,7 +105,7 @@ fn a_link_holds_from_each_place_and_leaves_nothing_of_its_token() {
 }
 
 #[test]
-fn a_link_holds_from_no_place_that_is_not_configured() {
+fn a_link_does_not_verify_from_another_carrier() {
     let places = [
         json!({ "query": "kg" }),
         json!({ "header": "x-link" }),

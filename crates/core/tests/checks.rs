@@ -207,7 +207,7 @@ fn an_unknown_key_id_costs_no_public_key_check() {
 }
 
 #[test]
-fn what_needs_no_signature_is_decided_before_it_is_decoded() {
+fn checks_without_a_signature_come_before_decoding() {
     let [(provider, public, _), ..] = FORMATS;
     let policy = ring_policy(provider, "k", public);
     for (expires, key, reason) in [

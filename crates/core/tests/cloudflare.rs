@@ -213,7 +213,7 @@ fn a_stamp_is_ten_digits_and_nothing_else() {
 }
 
 #[test]
-fn the_token_is_the_last_parameter_under_its_own_name_and_stands_once() {
+fn the_token_is_the_last_parameter_with_its_exact_name_and_unique() {
     let policy = policy_of(&provider(), SECRET);
     let token = CAT.split_once("verify=").unwrap().1;
     for (target, reason) in [
@@ -353,11 +353,11 @@ fn a_refusal_that_names_the_page_repeats_no_token() {
 }
 
 #[test]
-fn who_asks_why_is_told_what_was_signed_and_not_what_would_be_right() {
+fn explain_shows_what_was_signed_but_no_valid_mac() {
     let policy = policy_of(&provider(), SECRET);
     let moved = CAT.replace(".jpg?", ".jpg/?");
     let told = keygate_testkit::judge::explains(&policy, &get(&moved, &[]), "", CAT_AT);
-    let differs = "what differs: signed was the path without its last slash";
+    let differs = "what differs: the signature covers the path without its last slash";
     assert!(told.contains(differs), "{told}");
     assert!(!told.contains(&CAT[CAT.len() - 20..]), "{told}");
 }

@@ -186,7 +186,7 @@ fn a_byte_of_another_url_is_a_wrong_signature() {
 }
 
 #[test]
-fn the_token_goes_byte_for_byte_wherever_it_stands() {
+fn the_token_is_removed_exactly_at_every_position() {
     let policy = plain();
     let link = link(&policy, "/a?b=%20+&&c");
     let (own, token) = link.split_once("&Expires").unwrap();
@@ -263,7 +263,7 @@ fn parts_twice_disguised_or_missing_are_refused() {
 }
 
 #[test]
-fn a_custom_policy_says_when_from_where_and_for_what() {
+fn a_custom_policy_bounds_time_address_and_resource() {
     let policy = plain();
     let more = format!(
         r#","DateGreaterThan":{{"AWS:EpochTime":{NOW}}},"IpAddress":{{"AWS:SourceIp":"192.0.2.0/24"}}"#
@@ -368,7 +368,7 @@ fn ecdsa_signs_as_rsa_does() {
 }
 
 #[test]
-fn a_key_that_leaves_the_ring_opens_nothing_that_it_opened_before() {
+fn a_key_removed_from_the_ring_verifies_no_remembered_link() {
     let mut rotating = document(&provider(json!({})));
     rotating["secrets"]["ring"] = json!([{
         "id": "K1", "public_key": PUBLIC, "not_after": "2023-11-14T22:30:00Z"

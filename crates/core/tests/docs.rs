@@ -15,7 +15,7 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const NOW: UnixMillis = UnixMillis(1_700_000_001_000);
 
 #[test]
-fn every_example_of_the_policy_page_holds() {
+fn every_example_of_the_policy_page_is_valid() {
     let requests = hold(include_str!("../../../docs/policy.md"));
     assert!(requests > 30, "only {requests} requests were read");
 }

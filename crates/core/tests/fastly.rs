@@ -49,7 +49,7 @@ fn judged(target: &str) -> Result<String, Reason> {
 }
 
 #[test]
-fn the_token_is_taken_out_wherever_it_stands_in_the_query() {
+fn the_token_is_removed_at_every_position_of_the_query() {
     for target in [
         format!("/foo?a=1&b=2&token={END}_{MAC}"),
         format!("/foo?a=1&token={END}_{MAC}&b=2"),
@@ -99,7 +99,7 @@ fn every_other_spelling_of_a_token_is_malformed() {
 }
 
 #[test]
-fn a_token_stands_once_and_under_its_own_name() {
+fn a_token_is_unique_and_has_its_exact_name() {
     let token = format!("{END}_{MAC}");
     for (target, reason) in [
         ("/foo?a=1&b=2".to_owned(), Reason::MissingCredential),
@@ -159,7 +159,7 @@ fn the_instant_of_the_end_is_still_good_and_the_next_is_not() {
 }
 
 #[test]
-fn what_is_signed_here_is_verified_here_from_each_carrier() {
+fn our_signatures_verify_from_each_carrier() {
     let now = UnixMillis::from_secs(NOW);
     for (from, hash) in [
         (json!({ "query": "token" }), "sha1"),
@@ -206,7 +206,7 @@ fn an_explanation_names_what_differs() {
             format!("/foo?a=1&b=2&token=1893455990_{MAC}"),
             "the time 1893456000",
         ),
-        (format!("/bar?a=1&b=2&token={END}_{MAC}"), "cannot be told"),
+        (format!("/bar?a=1&b=2&token={END}_{MAC}"), "cannot tell"),
         ("/foo".to_owned(), "parameter \"token\": no token"),
     ] {
         let told = explains(&policy, &get(&target, &[]), "192.0.2.1", NOW);
@@ -216,11 +216,11 @@ fn an_explanation_names_what_differs() {
 }
 
 #[test]
-fn a_wrong_provider_is_told_by_its_field() {
+fn an_invalid_provider_is_reported_by_field() {
     for (more, expected) in [
         (
             json!({ "max_lifetime": null }),
-            "providers.it.max_lifetime: must be given",
+            "providers.it.max_lifetime: is required",
         ),
         (
             json!({ "max_lifetime": "10years" }),
@@ -254,7 +254,7 @@ fn a_wrong_provider_is_told_by_its_field() {
 
 proptest::proptest! {
     #[test]
-    fn no_bytes_of_a_stranger_can_panic(token in "[ -~]{0,80}", now: u64) {
+    fn untrusted_bytes_never_panic(token in "[ -~]{0,80}", now: u64) {
         let policy = policy_of(&provider(json!({})), "secret");
         let _ = judge(&policy, &get(&format!("/foo?token={token}"), &[]), now);
     }

@@ -135,7 +135,7 @@ fn every_key_of_the_ring_is_found_by_its_name_and_no_other() {
 }
 
 #[test]
-fn the_fields_stand_side_by_side_in_their_order_and_once() {
+fn the_fields_are_adjacent_in_order_and_unique() {
     let policy = policy_with(json!({}));
     let good = exact("/a?b=1", "my-key");
     let signature = good.split_once("&Signature=").unwrap().1;
@@ -338,7 +338,7 @@ fn a_link_is_for_reading() {
 
 proptest::proptest! {
     #[test]
-    fn no_bytes_of_a_stranger_can_panic(query in "[ -~]{0,80}", cookie: Vec<u8>, scheme: Vec<u8>) {
+    fn untrusted_bytes_never_panic(query in "[ -~]{0,80}", cookie: Vec<u8>, scheme: Vec<u8>) {
         let policy = policy_with(json!({ "scheme": "request" }));
         let query = query.replace(['#', ' '], "&");
         let target = format!("/a?{query}&Signature=AAAA&Expires=1&KeyName={query}");

@@ -197,7 +197,7 @@ fn a_named_header_is_there_once_with_its_value() {
 }
 
 #[test]
-fn every_scope_opens_what_it_says_and_covers_a_prefix_where_it_is_one() {
+fn every_scope_covers_what_it_names_and_reports_prefixes() {
     let policy = policy_with(json!({}));
     let url = |it: &str| format!("URLPrefix={}", URL_SAFE_NO_PAD.encode(it));
     let globs = |it: &str| format!("PathGlobs={it}");
@@ -250,7 +250,7 @@ fn a_token_is_for_its_ranges_and_from_its_start_on() {
             Err(Reason::AddressNotAllowed),
         ),
         (both, None, NOW, Err(Reason::AddressNotAllowed)),
-        // Google's own sample has a range that is none: it is nobody's.
+        // Google's own sample has an invalid range, which matches no client.
         (
             "2001:db8:4a7f:a732/64",
             Some("2001:db8:4a7f:a732::1"),
@@ -281,7 +281,7 @@ fn a_token_is_for_its_ranges_and_from_its_start_on() {
 }
 
 #[test]
-fn a_field_stands_once_and_is_known() {
+fn unknown_and_duplicate_fields_are_rejected() {
     let policy = policy_with(json!({}));
     let prefix = URL_SAFE.encode("https://example.com/ab");
     for fields in [

@@ -145,7 +145,7 @@ fn a_signed_request_passes_until_it_is_too_old() {
 }
 
 #[test]
-fn what_is_covered_cannot_be_changed() {
+fn covered_components_cannot_be_changed() {
     let policy = ours(&json!({}));
     let good = post(BASE, &format!("{COVERED};created={NOW}"));
     for (name, value) in [
@@ -334,7 +334,7 @@ fn one_signature_counts_and_two_are_refused() {
 
 #[test]
 #[allow(clippy::disallowed_methods, reason = "what it costs is time")]
-fn many_parameters_of_a_stranger_cost_no_more_than_one() {
+fn many_untrusted_parameters_cost_no_more_than_one() {
     let policy = ours(&json!({ "components": ["@method"], "content_digest": false }));
     let names: Vec<String> = (0..250).map(|it| format!("a{it}")).collect();
     let covered: Vec<String> = names

@@ -70,7 +70,7 @@ fn a_link_for_a_file_passes_until_its_end() {
 }
 
 #[test]
-fn what_nothing_signs_passes_only_where_that_was_asked_for() {
+fn unsigned_parameters_pass_only_with_allow_unsigned_query() {
     let policy = access(json!({ "allow_unsigned_query": true }));
     let forwarded = judge(&policy, &get(&ACCESS.replace('?', "?a=1&"), &[]), NOW);
     assert_eq!(forwarded.as_deref(), Ok("/path/to/file1.jpg?a=1"));
@@ -107,7 +107,7 @@ fn the_weakness_of_image_links_is_that_letters_move_between_path_and_query() {
 }
 
 #[test]
-fn what_is_signed_here_is_verified_here() {
+fn our_signatures_verify() {
     let now = UnixMillis::from_secs(NOW);
     let mut order = order("/path/to/file1.jpg", now);
     assert!(
@@ -142,9 +142,9 @@ fn an_explanation_names_what_differs() {
         (
             access(json!({})),
             format!("{ACCESS}&a=1"),
-            "what nothing signs",
+            "parameters that are not signed",
         ),
-        (image(), IMAGE.replace("400", "401"), "cannot be told"),
+        (image(), IMAGE.replace("400", "401"), "cannot tell"),
     ] {
         let told = explains(&policy, &get(&target, &[]), "", NOW);
         assert!(told.contains(expected), "{target}: {told}");
@@ -152,20 +152,20 @@ fn an_explanation_names_what_differs() {
 }
 
 #[test]
-fn a_wrong_provider_is_told_by_its_field() {
+fn an_invalid_provider_is_reported_by_field() {
     for (more, expected) in [
         (
             json!({ "allow_weak": false }),
             "providers.it.allow_weak: must be true",
         ),
-        (json!({}), "providers.it.max_lifetime: must be given"),
+        (json!({}), "providers.it.max_lifetime: is required"),
         (
             json!({ "mode": "image", "max_lifetime": "1d" }),
-            "providers.it.max_lifetime: does not",
+            "providers.it.max_lifetime: cannot be",
         ),
         (
             json!({ "mode": "image", "skew": "1s" }),
-            "providers.it.skew: does not",
+            "providers.it.skew: cannot be",
         ),
         (
             json!({ "mode": "ip" }),
@@ -182,7 +182,7 @@ fn a_wrong_provider_is_told_by_its_field() {
 
 proptest::proptest! {
     #[test]
-    fn no_bytes_of_a_stranger_can_panic(target in "/[ -~]{0,80}", now: u64) {
+    fn untrusted_bytes_never_panic(target in "/[ -~]{0,80}", now: u64) {
         let _ = judge(&access(json!({})), &get(&target, &[]), now);
         let _ = judge(&image(), &get(&target, &[]), now);
     }

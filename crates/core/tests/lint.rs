@@ -52,7 +52,7 @@ fn remarks_at(policy: &Value, now: UnixMillis) -> Vec<String> {
 }
 
 #[test]
-fn nothing_is_remarked_on_a_good_policy() {
+fn a_good_policy_gets_no_remark() {
     assert_eq!(remarks(&good()), Vec::<String>::new());
 }
 
@@ -72,12 +72,12 @@ fn polls_that_share_a_cluster_are_noted() {
 }
 
 #[test]
-fn what_is_hardly_meant_is_remarked_once() {
+fn each_likely_mistake_gets_one_remark() {
     let table = [
         (
             "/unmatched",
             json!("allow"),
-            "unmatched: whatever no rule matches",
+            "unmatched: requests that no rule matches",
         ),
         (
             "/providers/link",
@@ -98,12 +98,12 @@ fn what_is_hardly_meant_is_remarked_once() {
         (
             "/providers/key/outage",
             json!("allow"),
-            "providers.key.outage: while the key service is away every genuine key passes",
+            "providers.key.outage: during an outage of the key service every genuine key passes",
         ),
         (
             "/rules/1/outage",
             json!("allow"),
-            "rules[1].outage: while the key service is away every genuine key passes",
+            "rules[1].outage: during an outage of the key service every genuine key passes",
         ),
         (
             "/key_service/lease",
@@ -251,7 +251,7 @@ fn links_that_are_weak_or_never_end_are_remarked() {
     };
     let weak = "providers.link.allow_weak: this format is weak";
     let endless = "providers.link.format: such links never expire";
-    let of_secret = "providers.link.format: such links never expire: only another secret";
+    let of_secret = "providers.link.format: such links never expire: they last until";
     let template = "$secure_link_expires$uri $secret";
     for (provider, expected) in [
         (json!({ "format": "google-maps" }), vec![endless]),
@@ -339,8 +339,8 @@ fn a_ring_is_remarked_while_no_secret_of_it_counts() {
     let at = |day: &str| remarks_at(&policy, UnixMillis::parse(day).unwrap());
     let told = |ring: &str| {
         format!(
-            "secrets.{ring}: no secret of this ring counts now: every credential made with it \
-             is refused (no_current_secret)"
+            "secrets.{ring}: no secret of this ring is valid now: every credential made with it \
+             is rejected (no_current_secret)"
         )
     };
     assert_eq!(at("2025-12-31T23:59:59Z"), [told("keys")]);

@@ -65,7 +65,7 @@ fn near(links: &Cloudflare, target: &str, mac: &str) -> Option<NearMiss> {
 }
 
 #[test]
-fn what_was_signed_instead_is_named() {
+fn explain_names_what_was_signed_instead() {
     let target = "/media/a%2Cb/c.jpg?q=1";
     for (message, expected) in [
         (
@@ -100,19 +100,19 @@ fn what_was_signed_instead_is_named() {
         ),
         (
             "/media/a%2Cb/c.jpg?q=11700000001",
-            "the time 1700000001 instead of this one",
+            "the time 1700000001 instead of the time in the link",
         ),
         (
             "/media/a%2Cb/c.jpg?q=11700010800",
-            "the time 1700010800 instead of this one: the end",
+            "the time 1700010800 instead of the time in the link: the expiry",
         ),
         (
             "/media/a%2Cb/c.jpg?q=11700000000000",
-            "the time 1700000000000 instead of this one: milli",
+            "the time 1700000000000 instead of the time in the link: milli",
         ),
         (
             "/media/a%2Cb/c.jpg?q=1",
-            "the time  instead of this one: no time",
+            "the time  instead of the time in the link: no time",
         ),
     ] {
         let found = near(&links(None), target, &escaped(&signature("new", message)));
@@ -164,7 +164,7 @@ fn a_whole_path_in_place_of_its_directory_is_named() {
 }
 
 #[test]
-fn of_what_nobody_signed_nothing_is_said() {
+fn explain_says_nothing_about_unsigned_data() {
     for mac in [escaped(&signature("other", "/a1700000000")), "x".to_owned()] {
         assert_eq!(near(&links(None), "/a", &mac), None);
     }

@@ -100,7 +100,7 @@ fn every_other_spelling_of_a_token_is_refused() {
 }
 
 #[test]
-fn what_the_template_does_not_sign_passes_only_where_that_was_asked_for() {
+fn parameters_outside_the_template_pass_only_with_allow_unsigned_query() {
     let link = format!("/s/link?a=1&md5={SUM}&expires={END}");
     assert_eq!(judged(&link, "127.0.0.1"), Err(Reason::WrongSignature));
     let policy = policy(json!({ "allow_unsigned_query": true }));
@@ -228,7 +228,7 @@ fn an_explanation_names_what_differs() {
         (
             format!("/s/link?a=1&md5={SUM}&expires={END}"),
             "127.0.0.1",
-            "what nothing signs",
+            "parameters that are not signed",
         ),
     ] {
         let told = explains(&policy(json!({})), &get(&target, &[]), client, NOW);
@@ -237,7 +237,7 @@ fn an_explanation_names_what_differs() {
 }
 
 #[test]
-fn a_wrong_provider_is_told_by_its_field() {
+fn an_invalid_provider_is_reported_by_field() {
     for (more, expected) in [
         (
             json!({ "allow_weak": false }),
@@ -245,7 +245,7 @@ fn a_wrong_provider_is_told_by_its_field() {
         ),
         (
             json!({ "template": null }),
-            "providers.it.template: must be given",
+            "providers.it.template: is required",
         ),
         (
             json!({ "template": "$uri$arg_a $secret" }),
@@ -253,33 +253,33 @@ fn a_wrong_provider_is_told_by_its_field() {
         ),
         (
             json!({ "template": "$uri secret" }),
-            "providers.it.template: must hold $secret",
+            "providers.it.template: must contain $secret",
         ),
         (
             json!({ "template": "$uri $secret" }),
-            "providers.it.max_lifetime: needs $secure_link",
+            "providers.it.max_lifetime: requires $secure_link",
         ),
         (
             json!({ "max_lifetime": null }),
-            "providers.it.max_lifetime: must be given",
+            "providers.it.max_lifetime: is required",
         ),
         (
             json!({ "expires": "md5" }),
-            "providers.it.expires: must not be the one of md5",
+            "providers.it.expires: must differ from md5",
         ),
         (json!({ "md5": "a&b" }), "providers.it.md5: must be letters"),
-        (json!({ "prefix": "/p/" }), "providers.it.prefix: goes with"),
+        (json!({ "prefix": "/p/" }), "providers.it.prefix: requires"),
         (
             json!({ "mode": "secure_link_secret" }),
-            "providers.it.prefix: must be given",
+            "providers.it.prefix: is required",
         ),
         (
             json!({ "mode": "secure_link_secret" }),
-            "providers.it.template: does not go",
+            "providers.it.template: cannot be combined",
         ),
         (
             json!({ "mode": "secure_link_secret" }),
-            "providers.it.max_lifetime: does not go",
+            "providers.it.max_lifetime: cannot be combined",
         ),
         (
             json!({ "mode": "secure_link_secret", "prefix": "p/" }),
@@ -296,7 +296,7 @@ fn a_wrong_provider_is_told_by_its_field() {
 
 proptest::proptest! {
     #[test]
-    fn no_bytes_of_a_stranger_can_panic(target in "/[ -~]{0,80}", now: u64) {
+    fn untrusted_bytes_never_panic(target in "/[ -~]{0,80}", now: u64) {
         let links = policy(json!({}));
         let _ = judge_from(&links, &get(&target, &[]), "::1", now);
         let more = json!({ "mode": "secure_link_secret", "prefix": "/", "template": null, "max_lifetime": null });

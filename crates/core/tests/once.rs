@@ -159,7 +159,7 @@ fn a_simulated_rule_uses_nothing_up() {
 }
 
 #[test]
-fn whoever_has_another_credential_keeps_the_link() {
+fn another_credential_does_not_use_up_the_link() {
     let master = MasterSecret::derive(&Secret::new(SECRET.into())).unwrap();
     let kid = KeyRingId::parse("01").unwrap();
     let key: NewAppKey = master.generate(&Prefix::parse("kg").unwrap(), kid, &mut |bytes| {
@@ -201,7 +201,7 @@ fn whoever_has_another_credential_keeps_the_link() {
 }
 
 #[test]
-fn of_two_links_that_work_once_the_one_that_is_used_up_says_who_calls() {
+fn of_two_single_use_links_the_used_one_is_the_identity() {
     let token = |link: String| link.split_once("kg=").unwrap().1.to_owned();
     let (nobodys, bobs) = (token(link()), token(link_of(Some("bob"))));
     let headers = get("/a", &[("x-link", &nobodys), ("y-link", &bobs)]);

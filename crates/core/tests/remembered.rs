@@ -76,7 +76,7 @@ fn tries(target: &str, wanted: &str) -> Vec<(Vec<Header>, u64)> {
 }
 
 #[test]
-fn whoever_comes_with_a_link_that_held_is_answered_as_without_it() {
+fn remembered_links_change_no_answer() {
     let native = json!({ "format": "keygate", "max_lifetime": "7d" });
     let cloudflare = |base64: &str| {
         json!({ "format": "cloudflare", "base64": base64,

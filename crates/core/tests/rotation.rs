@@ -39,7 +39,7 @@ fn signed(policy: &Policy, now: u64, lifetime: u64) -> String {
     url.strip_prefix("https://example.com").unwrap().to_owned()
 }
 
-/// The ring that somebody has at an hour: the last that came before it.
+/// The ring that a process has at an hour: the last one before that hour.
 fn ring_at<'a>(changes: &[(u64, Ring<'a>)], hour: u64) -> Ring<'a> {
     let mut before = changes.iter().rev();
     before.find(|(from, _)| *from <= hour).unwrap().1
@@ -108,7 +108,7 @@ fn a_rotation_without_the_time_of_both_refuses_links_so_that_the_test_can_tell()
 }
 
 #[test]
-fn the_old_secret_makes_no_link_that_holds_once_it_is_gone() {
+fn a_removed_secret_makes_no_valid_link() {
     for format in [native(), cloudflare()] {
         let link = signed(&policy(&format, &["old"]), START, HOUR);
         let gone = policy(&format, &["new"]);
@@ -119,7 +119,7 @@ fn the_old_secret_makes_no_link_that_holds_once_it_is_gone() {
 
 #[test]
 fn a_ring_can_say_beforehand_when_each_secret_counts() {
-    // One policy for the whole rotation: nobody has to be quick.
+    // One policy for the whole rotation, so timing does not matter.
     let ring = json!([
         { "id": "old", "env": "SECRET_OLD", "not_after": "2026-01-01T14:00:00Z" },
         { "id": "new", "env": "SECRET_NEW", "not_before": "2026-01-01T03:00:00Z" }
@@ -155,7 +155,7 @@ fn a_ring_can_say_beforehand_when_each_secret_counts() {
 }
 
 #[test]
-fn each_of_sixteen_secrets_signs_links_that_hold() {
+fn each_of_sixteen_secrets_signs_valid_links() {
     let ids: Vec<String> = (1..=16).map(|it| format!("k{it:02}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     for format in [native(), cloudflare()] {

@@ -112,7 +112,7 @@ fn an_equivalent_spelling_is_the_same_link_and_a_plus_is_no_blank() {
 }
 
 #[test]
-fn a_broken_triplet_cannot_stand_for_a_signed_one() {
+fn a_broken_triplet_cannot_replace_a_signed_one() {
     let url = format!("https://{HOST}/a?v=%2F&w=%A1");
     let made = signed(&url, |_| {}).unwrap();
     let target = target_of(&made);
@@ -345,7 +345,7 @@ fn only_the_methods_of_the_provider_pass_and_only_for_its_time() {
 
 proptest::proptest! {
     #[test]
-    fn no_bytes_of_a_stranger_can_panic(path in "[ -~]{0,40}", value in "[ -~]{0,80}") {
+    fn untrusted_bytes_never_panic(path in "[ -~]{0,40}", value in "[ -~]{0,80}") {
         for name in ["Credential", "Date", "Expires", "SignedHeaders", "Signature"] {
             let start = LINK.find(&format!("X-Amz-{name}=")).unwrap() + name.len() + 7;
             let end = LINK[start..].find('&').map_or(LINK.len(), |at| start + at);

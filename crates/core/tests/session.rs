@@ -90,7 +90,7 @@ fn a_session_passes_with_its_account_and_scopes() {
 }
 
 #[test]
-fn no_session_is_401_whatever_the_client_says_of_itself() {
+fn no_session_is_401_despite_headers_of_the_client() {
     let policy = policy(&config(), SECRET);
     for more in [
         vec![],
@@ -136,7 +136,7 @@ fn the_token_of_a_session_is_stripped_where_the_policy_says_so() {
 }
 
 #[test]
-fn whoever_is_known_is_vouched_for_and_nobody_else() {
+fn only_authenticated_requests_get_an_assertion() {
     let policy = policy(&config(), SECRET);
     let key = SigningKey::new(&Secret::new(SECRET.into()), Algorithm::Hs256).unwrap();
     let verifier = Verifier {
@@ -192,7 +192,7 @@ fn only_the_named_rules_vouch() {
 }
 
 #[test]
-fn who_cannot_be_vouched_for_does_not_pass() {
+fn without_a_signing_key_the_request_does_not_pass() {
     let mut config = config();
     config["secrets"]["vouch"][0]["not_after"] = json!("2020-01-01T00:00:00Z");
     let policy = policy(&config, SECRET);

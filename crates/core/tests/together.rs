@@ -147,7 +147,7 @@ fn a_genuine_key_in_the_query_never_reaches_the_upstream_nor_a_login_nor_a_log()
 }
 
 #[test]
-fn a_clearance_does_not_stand_in_for_scopes() {
+fn a_clearance_does_not_replace_scopes() {
     let rules = everything(json!({ "require": "key", "mode": "challenge",
         "challenge": { "secrets": "ring", "difficulty": 8 },
         "scopes": [{ "methods": ["GET"], "need": "admin" }] }));

@@ -120,7 +120,7 @@ fn order<'a>(target: &'a str, key: Option<&'a PrivateKey>) -> Order<'a> {
 }
 
 #[test]
-fn a_token_opens_what_its_expression_matches_until_its_end() {
+fn a_token_covers_what_its_expression_matches_until_it_expires() {
     let policy = ours(&json!({}));
     let link = link(&claims(&json!({})));
     assert_eq!(judge(&policy, &link).as_deref(), Ok("/v/a.ts"));
@@ -142,7 +142,7 @@ fn a_token_opens_what_its_expression_matches_until_its_end() {
 }
 
 #[test]
-fn each_carrier_gives_its_token_away_and_nothing_else() {
+fn only_the_token_is_removed_from_each_carrier() {
     let from = json!(["query", "cookie", "path", "path_parameter"]);
     let policy = ours(&json!({ "from": from }));
     let claims = claims(&json!({ "cdniuc": "regex:https://example\\.com/v/a\\.ts(\\?.*)?" }));

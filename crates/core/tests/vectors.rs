@@ -3,7 +3,7 @@
 use keygate_testkit::vectors;
 
 #[test]
-fn known_answers_hold_and_forgeries_do_not() {
+fn known_answers_verify_and_forgeries_do_not() {
     let mut passed = 0;
     for text in vectors::KNOWN {
         let tally = vectors::run(&serde_json::from_str(text).unwrap());

@@ -15,9 +15,9 @@ use keygate_core::{Millis, Reason, UnixMillis};
 /// The cache of one worker. Known and unknown keys have bounds of their own, so
 /// that a flood of unknown ones pushes out no known one.
 ///
-/// What was used least recently goes first. A flood of keys that are known, each used
-/// once, displaces a key only when more of them than fit come between two of its uses,
-/// and then costs it one lookup: strangers have no such keys.
+/// What was used least recently goes first. A flood of known keys, each used once, displaces a
+/// key only if more of them than fit arrive between two of its uses, and then costs it one
+/// lookup. Attackers have no such keys.
 pub struct KeyCache {
     /// By the hash under which the key service stores the key.
     known: RefCell<Bounded<(Rc<KnownKey>, Epoch)>>,
@@ -179,7 +179,7 @@ impl KeyCache {
     pub fn reset(&self, to: Position, asked_at: UnixMillis) {
         self.known.borrow_mut().clear();
         self.unknown.borrow_mut().clear();
-        // Numbers may begin anew, and nothing is left that a forgotten change concerns.
+        // Epochs may restart, and no entry is left that a forgotten change concerns.
         self.forgotten.set(0);
         self.begin_generation();
         let mut state = self.state.borrow_mut();

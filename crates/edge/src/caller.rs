@@ -1,4 +1,5 @@
-//! What the host says of a request beside its headers, kept while the request waits.
+//! What the host reports about a request in addition to its headers, kept while the request
+//! waits.
 //!
 //! The host is asked once, when the request begins to wait for a key: each question takes about
 //! 2 µs, and a host may be able to answer only in the turn of the request itself. A later

@@ -5,8 +5,8 @@
 //! No bucket belongs to a key or a link: their ids are public, and an attacker could lock
 //! their owners out.
 //!
-//! The crate `governor` was considered: its limiters by key grow until they are told to shrink, and
-//! ask a clock where here `now` is an argument. The crate adds 353 kB to a module.
+//! The crate `governor` was considered: its limiters by key grow until the caller shrinks
+//! them, and read a clock, while here `now` is an argument. The crate adds 353 kB to a module.
 
 mod bucket;
 #[cfg(test)]
@@ -38,9 +38,9 @@ const SUSPICION: u64 = 60_000_000;
 
 /// The buckets of one worker.
 ///
-/// The worker's bucket has two halves. One is for everybody. The other is the reserve: only
-/// addresses without a failure in the last minute may use it, so that a flood leaves room
-/// for them.
+/// The worker's bucket has two halves. One is for all clients. The other is the reserve: only
+/// addresses without a failure in the last minute may use it, so that a flood leaves room for
+/// them.
 pub struct FailureLimiter {
     address: Pace,
     prefix: Pace,

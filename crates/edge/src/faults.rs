@@ -86,7 +86,7 @@ impl Fault {
             Self::NotSent(NotSent::NoSuchCluster) => write!(
                 f,
                 "Envoy did not send a call to the key service: it has no cluster {cluster}; \
-                 add it, or correct its name in key_service"
+                 add it, or correct the name in key_service"
             ),
             Self::NotSent(NotSent::Refused) => write!(
                 f,
@@ -95,23 +95,23 @@ impl Fault {
             ),
             Self::TokenRefused(status) => write!(
                 f,
-                "the key service refused the edge token with {status}: set the variable that \
-                 key_service.token_env names to an edge token of the key service"
+                "the key service rejected the edge token with {status}: set the variable named \
+                 by key_service.token_env to an edge token of the key service"
             ),
             Self::Unusable {
                 status,
                 is_marked: true,
             } => write!(
                 f,
-                "the key service gave an unusable answer with status {status}: see its log"
+                "the key service sent an unusable answer with status {status}: see its log"
             ),
             Self::Unusable {
                 status,
                 is_marked: false,
             } => write!(
                 f,
-                "an answer with status {status} did not come from the key service: check where \
-                 the cluster {cluster} leads"
+                "an answer with status {status} did not come from the key service: check the \
+                 address of the cluster {cluster}"
             ),
         }
     }

@@ -1,7 +1,7 @@
 //! What the workers of one proxy share of the change feed: one polls, the others read.
 //!
-//! Bytes of a fixed form, since the proxy keeps them between virtual machines. Whatever
-//! does not parse counts as nothing: a worker then begins anew.
+//! Bytes of a fixed form, since the proxy keeps them between virtual machines. Whatever does
+//! not parse counts as nothing: a worker then starts over.
 
 use std::collections::VecDeque;
 
@@ -56,7 +56,7 @@ pub enum CatchUp {
 }
 
 impl Position {
-    /// Where the feed stands after these changes.
+    /// The epoch of the feed after these changes.
     pub fn of_changes(answer: &ChangesResponse) -> Self {
         Self {
             incarnation: answer.incarnation,
@@ -83,13 +83,13 @@ impl PollLease {
         Self { owner, until }
     }
 
-    /// Whether anybody may take it. What ends later than any lease can was made before the
-    /// clock was set back.
+    /// Whether any worker may take the lease. One that ends later than a lease can was made
+    /// before the clock was set back.
     pub fn is_over(self, now: UnixMillis) -> bool {
         self.until <= now || self.until > now.plus(Self::SPAN)
     }
 
-    /// The same, free for anybody.
+    /// This lease, free for any worker.
     pub fn ended(self) -> Self {
         let until = UnixMillis(0);
         Self { until, ..self }
@@ -112,7 +112,7 @@ impl PollLease {
 }
 
 impl SharedFeed {
-    /// The feed from its first answer on, which says only where it stands.
+    /// The feed from its first answer on, which contains only the current epoch.
     pub fn begin(generation: u64, answer: &ChangesResponse, asked_at: UnixMillis) -> Self {
         Self {
             generation,
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_fell_behind_or_knows_another_feed_begins_anew() {
+    fn a_follower_that_fell_behind_or_knows_another_feed_starts_over() {
         let mut feed = begun();
         for (generation, epoch) in [(6, 10), (7, 9), (7, 14)] {
             assert_eq!(feed.since(generation, epoch), CatchUp::Reset);
@@ -288,7 +288,7 @@ mod tests {
         assert_eq!(
             feed.since(7, 10),
             CatchUp::Forget(vec![hash(1), hash(2)]),
-            "nobody begins anew, and nothing is missed"
+            "no worker starts over, and nothing is missed"
         );
     }
 

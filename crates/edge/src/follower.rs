@@ -52,13 +52,13 @@ enum Lease {
 struct Poll {
     token: Token,
     at: UnixMillis,
-    /// It asks for what comes after this; without it, where the feed stands.
+    /// It asks for what comes after this; without it, the current epoch.
     after: Option<Position>,
 }
 
 /// A poll that is due.
 pub(crate) struct PollDue {
-    /// Ask for what comes after this; without it, where the feed stands.
+    /// Ask for what comes after this; without it, the current epoch.
     after: Option<Position>,
 }
 
@@ -135,7 +135,7 @@ impl Follower {
         Some(Answered(poll))
     }
 
-    /// Publishes what the key service answered, if the feed still stands where it was asked.
+    /// Publishes the answer of the key service, if the epoch is still that of the poll.
     pub(crate) fn publish(
         &mut self,
         Answered(poll): &Answered,

@@ -101,7 +101,7 @@ impl Lookups {
         Ok(())
     }
 
-    /// Forgets a request whose client has gone. The question stands: others may have it too.
+    /// Forgets a request whose client has gone. The lookup stays open: others may have it too.
     // Looks through all who wait, of whom there are a thousand at most.
     pub(crate) fn leave(&mut self, id: RequestId) {
         for question in self.questions.iter_mut().map(|(_, value)| value) {

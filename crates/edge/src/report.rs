@@ -101,17 +101,17 @@ impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Fault { fault, cluster } => return fault.write(cluster, f),
-            Self::AnswersAgain => "the key service answers again",
-            Self::UnusableRecord => "the key service sent a record that is not usable",
+            Self::AnswersAgain => "the key service is available again",
+            Self::UnusableRecord => "the key service sent an invalid record of a key",
             Self::LeaseEnded => {
-                "the lease has ended: cached keys do not count until the key service answers a \
+                "the lease has ended: cached keys are not valid until the key service answers a \
                  poll of the change feed"
             }
-            Self::LeaseRenewed => "the lease is renewed: cached keys count again",
+            Self::LeaseRenewed => "the lease is renewed: cached keys are valid again",
             Self::NotNormalized => {
-                "a path arrived with an encoded letter, digit or one of -._~ and was refused \
+                "a path with a percent-encoded letter, digit or one of -._~ was rejected \
                  (not_normalized): set normalize_path: true and merge_slashes: true in the HTTP \
-                 connection manager in front of this filter"
+                 connection manager of this filter"
             }
         })
     }

@@ -11,7 +11,7 @@ pub type Version = u32;
 
 /// A store that all workers of a proxy see.
 pub trait Shared {
-    /// What stands under a name, and its version; `None` for nothing.
+    /// The value under a name, and its version; `None` for nothing.
     fn read(&self, name: &str) -> Option<(Vec<u8>, Version)>;
 
     /// Writes, if the entry is still of this version; 0 writes whatever its version is.

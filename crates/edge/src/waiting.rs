@@ -32,7 +32,7 @@ pub(crate) struct Waiter {
     pub(crate) failed_checks: Cell<u8>,
 }
 
-/// How many requests of a worker wait, for whatever, and what they keep.
+/// How many requests of a worker wait, and how much memory they use.
 #[derive(Default)]
 pub(crate) struct Room {
     waiters: Cell<usize>,

@@ -136,7 +136,7 @@ fn a_line_says_what_to_do_and_names_the_cluster() {
     assert_eq!(
         notice.to_string(),
         "Envoy did not send a call to the key service: it has no cluster polls; add it, or \
-         correct its name in key_service"
+         correct the name in key_service"
     );
 }
 

@@ -7,7 +7,7 @@ use keygate_edge::links::{UnusedLinks, UsedLinks};
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
 
 #[test]
-fn a_worker_remembers_so_many_used_links_and_no_more() {
+fn the_number_of_remembered_used_links_is_bounded() {
     let links = UsedLinks::default();
     let link = |number: u32| OnceLink {
         id: format!("k1.{number}"),

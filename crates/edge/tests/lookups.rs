@@ -89,7 +89,7 @@ fn a_call_that_is_not_sent_is_unavailable_at_once() {
 }
 
 #[test]
-fn a_client_that_goes_away_is_not_decided_and_harms_no_other() {
+fn a_client_that_disconnects_is_not_decided_and_affects_no_other() {
     let mut worker = start_polled(&policy());
     let (gone, stays) = (worker.send(&key(1)), worker.send(&key(1)));
     worker.turn();
@@ -100,7 +100,7 @@ fn a_client_that_goes_away_is_not_decided_and_harms_no_other() {
 }
 
 #[test]
-fn a_client_that_goes_after_the_answer_is_not_decided() {
+fn a_client_that_disconnects_after_the_answer_is_not_decided() {
     let mut worker = start_polled(&policy());
     let gone = worker.send(&key(1));
     let call = worker.edge.poll_call().unwrap();
@@ -159,7 +159,7 @@ fn requests_that_wait_keep_at_most_16_mib() {
 }
 
 #[test]
-fn a_lost_answer_is_given_up_and_says_nothing_when_it_comes() {
+fn a_lost_answer_is_ignored_when_it_arrives_late() {
     let mut worker = start_polled(&policy());
     let request = worker.send(&key(1));
     worker.turn();
@@ -225,7 +225,7 @@ fn a_request_asks_about_four_keys_at_most() {
 }
 
 #[test]
-fn a_question_is_put_twice_and_no_more() {
+fn a_lookup_is_tried_twice_at_most() {
     let mut worker = start_polled(&policy());
     let request = worker.send(&key(1));
     worker.turn();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::worker::{LOOKUPS, USES, Worker, address, key, link, policy, start};
 
-/// A policy under which a link that works once stands beside an imported key.
+/// A policy that accepts a single-use link and an imported key.
 fn beside_a_key() -> Value {
     let mut policy = policy();
     let service = policy["key_service"].as_object_mut().unwrap();
@@ -62,7 +62,7 @@ fn a_link_that_is_known_to_be_used_up_costs_no_call() {
 }
 
 #[test]
-fn a_head_only_asks_and_what_it_learns_counts_for_a_second() {
+fn a_head_request_only_asks_and_its_answer_is_valid_for_a_second() {
     let mut worker = start(&policy());
     let head = worker.send_link("HEAD", 1);
     worker.turn();

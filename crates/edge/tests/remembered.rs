@@ -73,7 +73,7 @@ fn known_keys_take_seven_eighths_of_the_memory_that_the_policy_grants_and_no_mor
 }
 
 #[test]
-fn strangers_fill_no_more_than_a_sixteenth_of_it() {
+fn unknown_keys_fill_at_most_a_sixteenth_of_the_cache() {
     let cache = cache();
     for number in 0..50_000 {
         assert!(insert(&cache, number, None, at(1, 5)));
@@ -92,7 +92,7 @@ fn two_answers_as_of_the_same_change_both_count() {
 }
 
 #[test]
-fn what_was_confirmed_long_before_the_database_was_restored_is_not_asked_again() {
+fn entries_confirmed_long_before_a_restore_are_not_looked_up_again() {
     let cache = cache();
     assert!(insert(&cache, 1, Some(key(json!({}))), at(1, 5)));
     assert!(insert(&cache, 2, None, at(1, 5)));

@@ -142,7 +142,7 @@ impl CreateBody {
         };
         let wrong = |detail: &str| Problem::field("expires_in", detail);
         if self.expires_at.is_some() {
-            return Err(wrong("must not stand beside expires_at"));
+            return Err(wrong("cannot be combined with expires_at"));
         }
         let mut attributes = self.attributes()?;
         let span = Millis::parse(&span).map_err(|error| wrong(&error.to_string()))?;
@@ -210,7 +210,7 @@ fn title(field: &str, text: Option<String>) -> Result<Option<String>, Problem> {
 
 fn scopes(field: &str, scopes: Vec<String>) -> Result<Vec<String>, Problem> {
     if scopes.len() > MAX_SCOPES {
-        return Err(Problem::field(field, "must be at most 64"));
+        return Err(Problem::field(field, "must have at most 64 items"));
     }
     let mut seen = HashSet::new();
     for (at, scope) in scopes.iter().enumerate() {
@@ -239,7 +239,7 @@ fn instant(field: &str, text: Option<String>) -> Result<Option<UnixMillis>, Prob
 fn ends_after(now: UnixMillis, field: &str, attributes: Attributes) -> Result<Attributes, Problem> {
     let is_over = |end| end <= now || end > END_OF_TIME;
     if attributes.expires_at.is_some_and(is_over) {
-        let detail = "must lie in the future, before the year 10000";
+        let detail = "must be in the future, before the year 10000";
         return Err(Problem::field(field, detail));
     }
     Ok(attributes)
@@ -247,7 +247,7 @@ fn ends_after(now: UnixMillis, field: &str, attributes: Attributes) -> Result<At
 
 fn ranges(field: &str, texts: Vec<String>) -> Result<Vec<IpNet>, Problem> {
     if texts.len() > MAX_ALLOWED_IPS {
-        return Err(Problem::field(field, "must be at most 64"));
+        return Err(Problem::field(field, "must have at most 64 items"));
     }
     let net = |(at, text): (usize, &String)| {
         range(text).map_err(|detail| Problem::field(format!("{field}[{at}]"), detail))
@@ -258,7 +258,7 @@ fn ranges(field: &str, texts: Vec<String>) -> Result<Vec<IpNet>, Problem> {
 /// Kept as written: the edge reads them by the same rules.
 fn referrers(field: &str, texts: Vec<String>) -> Result<Vec<String>, Problem> {
     if texts.len() > MAX_ALLOWED_REFERRERS {
-        return Err(Problem::field(field, "must be at most 16"));
+        return Err(Problem::field(field, "must have at most 16 items"));
     }
     for (at, text) in texts.iter().enumerate() {
         ReferrerPattern::parse(text)

@@ -28,17 +28,17 @@ pub enum Role {
 #[derive(Clone)]
 pub struct Tokens(Vec<[u8; 32]>);
 
-/// Why a text holds no tokens. Never carries the text.
+/// Why a text contains no tokens. Never carries the text.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokensError {
     /// Nothing but separators.
-    #[error("holds no token")]
+    #[error("contains no token")]
     None,
     /// Short enough to guess.
-    #[error("holds a token of fewer than {MIN_TOKEN} bytes")]
+    #[error("contains a token of fewer than {MIN_TOKEN} bytes")]
     Short,
     /// No client could send it in a header.
-    #[error("holds a token with characters other than visible ASCII")]
+    #[error("contains a token with characters other than visible ASCII")]
     Unsendable,
 }
 

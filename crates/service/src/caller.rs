@@ -33,9 +33,9 @@ pub struct Assertions {
 /// Who asks.
 #[derive(Clone, Debug)]
 pub(crate) enum Caller {
-    /// Whoever holds an admin token.
+    /// A caller with an admin token.
     Admin,
-    /// Whoever the edge vouches for.
+    /// A caller with an assertion of the edge.
     Account(Assertion),
 }
 
@@ -46,7 +46,8 @@ pub(crate) struct Admitted<'a> {
 }
 
 impl Caller {
-    /// Finds out who asks. One credential, once: with two, nobody could say who asked.
+    /// Finds the caller. Exactly one credential is accepted: with two, the caller would be
+    /// ambiguous.
     pub(crate) fn identify(
         gate: &Gate,
         assertions: Option<&Assertions>,
@@ -128,7 +129,8 @@ impl Admitted<'_> {
         self.parent.as_ref().map(|it| it.id.clone())
     }
 
-    /// Passes a key on to whoever may see it. Another's is as good as none.
+    /// Returns a key to a caller that may see it. A key of another account is treated as
+    /// missing.
     pub(crate) fn own(&self, key: Option<Key>) -> Result<Key, Problem> {
         let is_own = |key: &Key| {
             self.account
@@ -170,7 +172,7 @@ fn scopes(
     for (at, scope) in asked.iter().enumerate() {
         let is_missing = |scopes: &Vec<String>| !scopes.contains(scope);
         if is_missing(&assertion.scopes) || of_parent.is_some_and(is_missing) {
-            let detail = "is not a scope of the session or key that asks";
+            let detail = "is not a scope of the calling session or key";
             return Err(Problem::beyond(format!("scopes[{at}]"), detail));
         }
     }
@@ -188,8 +190,7 @@ fn inherited<T: Clone + Default>(
     if permits(&own) {
         return Ok(own);
     }
-    let detail =
-        "is set by an admin alone: leave it out, and the key has that of the key that asks";
+    let detail = "can be set only by an admin: omit it to inherit it from the calling key";
     Err(Problem::beyond(field, detail))
 }
 
@@ -197,7 +198,7 @@ fn referrers(asked: Vec<String>, parent: Option<&Attributes>) -> Result<Vec<Stri
     let pages = parent.map_or(&[][..], |it| &it.allowed_referrers);
     let is_inside = |page| pages.contains(page);
     if !pages.is_empty() && (asked.is_empty() || !asked.iter().all(is_inside)) {
-        let detail = "must be among those of the key that asks";
+        let detail = "must be among those of the calling key";
         return Err(Problem::beyond("allowed_referrers", detail));
     }
     Ok(asked)
@@ -207,7 +208,7 @@ fn ips(asked: Vec<IpNet>, parent: Option<&Attributes>) -> Result<Vec<IpNet>, Pro
     let ranges = parent.map_or(&[][..], |it| &it.allowed_ips);
     let is_inside = |net| ranges.iter().any(|range| range.contains(net));
     if !ranges.is_empty() && (asked.is_empty() || !asked.iter().all(is_inside)) {
-        let detail = "must lie within those of the key that asks";
+        let detail = "must be within those of the calling key";
         return Err(Problem::beyond("allowed_ips", detail));
     }
     Ok(asked)
@@ -219,7 +220,7 @@ fn end(
 ) -> Result<Option<UnixMillis>, Problem> {
     match parent.and_then(|it| it.expires_at) {
         Some(end) if asked.is_none_or(|at| at > end) => {
-            let detail = format!("must not be later than that of the key that asks: {end}");
+            let detail = format!("must not be later than that of the calling key: {end}");
             Err(Problem::beyond("expires_at", detail))
         }
         _ => Ok(asked),

@@ -39,7 +39,7 @@ pub struct NewKey {
 pub struct Revocation {
     /// When.
     pub at: UnixMillis,
-    /// Why, in the words of whoever did it.
+    /// The reason, in the words of the caller.
     pub reason: Option<String>,
 }
 
@@ -94,7 +94,7 @@ pub struct KeyObject {
 }
 
 impl KeyObject {
-    /// Shows a key as it stands at `now`.
+    /// Shows a key with its status at `now`.
     pub fn new(key: Key, now: UnixMillis) -> Self {
         let status = key.standing(now);
         let (revoked_at, revoked_reason) = match key.revoked {

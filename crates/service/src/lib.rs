@@ -1,9 +1,8 @@
 //! The key service: it issues, lists and revokes app keys, and tells the edge what changed.
 //!
-//! `api` speaks HTTP and knows no SQL; `store` speaks SQL and knows no HTTP;
-//! between them stand checked values ([`Key`], [`Attributes`]). The clock and the
-//! randomness come from the caller ([`Ambient`]). A raw key exists in the answer
-//! to its creation and nowhere else.
+//! `api` speaks HTTP and knows no SQL; `store` speaks SQL and knows no HTTP; between them are
+//! checked values ([`Key`], [`Attributes`]). The clock and the randomness come from the caller
+//! ([`Ambient`]). A raw key exists in the answer to its creation and nowhere else.
 //!
 //! - [`config`]: what a service is started with, [`auth`]: who may ask for what,
 //!   [`caller`]: an admin, or an account that the edge vouches for

@@ -92,7 +92,9 @@ fn check(json: &str) -> Result<(), String> {
         let message = error.to_string();
         // The place is one of the metadata, not of the body that the caller sent.
         match message.split(" at line ").next().unwrap_or_default() {
-            "number out of range" => "must not hold a number beyond the range of f64".to_owned(),
+            "number out of range" => {
+                "must not contain a number outside the range of f64".to_owned()
+            }
             "recursion limit exceeded" => "must be at most 127 levels deep".to_owned(),
             message => message.to_owned(),
         }
@@ -122,7 +124,7 @@ impl<'de> Visitor<'de> for Strict {
         while let Some(name) = members.next_key::<String>()? {
             text::<A::Error>(&name)?;
             if names.contains(&name) {
-                let message = format_args!("must not hold the member {name:?} more than once");
+                let message = format_args!("must not contain the member {name:?} more than once");
                 return Err(A::Error::custom(message));
             }
             names.insert(name);
@@ -163,7 +165,7 @@ impl<'de> Visitor<'de> for Strict {
 
 fn text<E: serde::de::Error>(value: &str) -> Result<(), E> {
     match value.contains('\0') {
-        true => Err(E::custom("must not hold the character U+0000")),
+        true => Err(E::custom("must not contain the character U+0000")),
         false => Ok(()),
     }
 }

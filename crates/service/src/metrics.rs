@@ -78,7 +78,7 @@ impl Metrics {
             "Hashes looked up by the edge",
             lookups.clone(),
         );
-        registry.register("epoch", "Newest number of the change feed", epoch.clone());
+        registry.register("epoch", "Newest epoch of the change feed", epoch.clone());
         registry.register(
             "held_polls",
             "Polls of the change feed that wait for a change",

@@ -18,8 +18,8 @@ pub enum Problem {
     /// No bearer token was sent.
     #[error("send `Authorization: Bearer <token>`")]
     MissingToken,
-    /// The token is nobody's, or the header is given more than once.
-    #[error("the token is not valid here")]
+    /// The token is unknown, or the header is given more than once.
+    #[error("the token is invalid")]
     InvalidToken,
     /// The token is valid, but for the other role.
     #[error("this token is not allowed to do that")]
@@ -28,13 +28,13 @@ pub enum Problem {
     #[error("send either a token or an assertion, not both")]
     TwoCredentials,
     /// The assertion is not one for us now, or is given more than once, or its key does not count.
-    #[error("the assertion is not valid here")]
+    #[error("the assertion is invalid")]
     InvalidAssertion,
     /// The credential behind the assertion has not got the scope for this.
-    #[error("this needs the scope {0}")]
+    #[error("this requires the scope {0}")]
     MissingScope(&'static str),
     /// An account asked for another's keys.
-    #[error("an account has its own keys only")]
+    #[error("an account can access only its own keys")]
     WrongAccount,
     /// A key would make one that can do more than itself.
     #[error("{field}: {detail}")]
@@ -45,13 +45,13 @@ pub enum Problem {
         detail: String,
     },
     /// No route has this path.
-    #[error("there is nothing at this path")]
+    #[error("there is no resource at this path")]
     NoSuchPath,
     /// No key has this id.
     #[error("there is no key with this id")]
     NoSuchKey,
     /// The route has other methods, which the header `allow` names.
-    #[error("this path does not take that method")]
+    #[error("this path does not support this method")]
     MethodNotAllowed,
     /// A field of the body or a parameter of the query is wrong.
     #[error("{field}: {detail}")]
@@ -74,13 +74,13 @@ pub enum Problem {
     #[error("the request took too long")]
     Timeout,
     /// The database does not answer.
-    #[error("the database does not answer")]
+    #[error("the database is unavailable")]
     Store(StoreError),
     /// No secret can be made.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
     /// A bug: several fresh keys in a row existed already, or a handler panicked.
-    #[error("the service made a mistake")]
+    #[error("the service had an internal error")]
     Internal,
 }
 

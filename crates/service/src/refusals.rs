@@ -36,18 +36,18 @@ impl Refusals {
         };
         if let Some(silent) = refused(recent, now) {
             tracing::warn!(
-                "a call of {caller} was refused: {problem}; compare the token that it sends \
-                 with the {role} tokens of this service ({silent} more refused since the last line)"
+                "a call of {caller} was rejected: {problem}; compare the token that it sends \
+                 with the {role} tokens of this service ({silent} more rejected since the last line)"
             );
         }
     }
 
-    /// Logs that an assertion was refused, and why. It is never part of the line.
+    /// Logs that an assertion was rejected, and why. It is never part of the line.
     pub(crate) fn note_assertion(&self, why: &dyn fmt::Display, now: UnixMillis) {
         if let Some(silent) = refused(&self.assertions, now) {
             tracing::warn!(
-                "an assertion was refused: {why}; compare the assertion of the policy with \
-                 what this service accepts ({silent} more refused since the last line)"
+                "an assertion was rejected: {why}; compare the assertion of the policy with \
+                 what this service accepts ({silent} more rejected since the last line)"
             );
         }
     }

@@ -35,7 +35,7 @@ pub enum ServeError {
     /// The database cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The process cannot be told to stop.
+    /// The process cannot receive signals to stop.
     #[error("cannot wait for signals: {0}")]
     Signals(std::io::Error),
 }
@@ -57,7 +57,7 @@ pub async fn serve(config: ServiceConfig) -> Result<(), ServeError> {
     tracing::info!("listening on http://{bound}");
     run(listener, &service, stop).await;
     if let Err(error) = service.store.checkpoint().await {
-        tracing::warn!("no checkpoint at the end: {error}");
+        tracing::warn!("no final checkpoint: {error}");
     }
     tracing::info!("stopped");
     Ok(())

@@ -98,7 +98,7 @@ pub fn signed(policy: &Policy, rule: usize, target: &str, now: UnixMillis) -> St
     signed_as(policy, rule, target, &|order| order.now = now)
 }
 
-/// The same, with what else the order says.
+/// Signs with the other options of the order.
 pub fn signed_as(
     policy: &Policy,
     rule: usize,

@@ -166,8 +166,7 @@ impl EnvoyConfig {
 
     /// Changes the policy that is there.
     ///
-    /// # Panics
-    /// If that is no JSON.
+    /// # Panics If that is not JSON.
     #[must_use]
     pub fn edit_policy(mut self, change: impl FnOnce(&mut Value)) -> Self {
         let text = self.plugin()["configuration"]["value"].take();

@@ -1,4 +1,4 @@
-//! Strangers who ask as fast as they can.
+//! Attackers that send requests as fast as they can.
 
 use std::sync::Arc;
 use std::thread;
@@ -20,8 +20,8 @@ fn nothing(_seconds: u64) -> u64 {
     0
 }
 
-/// What each of two workers may ask on behalf of one address beside that, in so many seconds:
-/// the miss limit that nobody has changed.
+/// How many lookups each of two workers may make for one address in this many seconds: the
+/// default miss limit.
 fn of_one_address(seconds: u64) -> u64 {
     2 * (100 + 5 * seconds)
 }

@@ -14,7 +14,7 @@ use crate::load::{Network, Scene, Stage};
 /// Each way. A callout may take two seconds, and a new connection needs two ways more.
 const FAR: Duration = Duration::from_millis(100);
 
-/// Behind a cable: what happens to the process, to the cable, and by strangers.
+/// Behind a cable: faults of the process and of the cable, and floods of attackers.
 pub fn far(form: &Form) -> Vec<Row> {
     let network = network();
     let cable = match &network {

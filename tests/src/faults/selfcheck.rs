@@ -60,7 +60,7 @@ fn silence(form: &Form) -> Row {
     let stage = Stage::start(plan);
     stage.scene().wait_for_cold_keys();
     stage.scene().service.freeze();
-    let what = "a key service stopped, of which nobody told";
+    let what = "a key service stopped without notice";
     let row = expect(what, &stage, |it| ("unanswered", it.unanswered));
     stage.scene().service.thaw();
     row
@@ -70,7 +70,7 @@ fn refusals(form: &Form) -> Row {
     let stage = Stage::start(form.plan(Network::Near));
     stage.scene().wait_for_cold_keys();
     stage.scene().service.kill9();
-    let what = "a key service killed, of which nobody told";
+    let what = "a key service killed without notice";
     expect(what, &stage, |it| ("wrongly refused", it.wrongly_refused))
 }
 

@@ -90,11 +90,11 @@ fn die_of_a_status(scene: &Arc<Scene>) -> Vec<String> {
     }
     let deadline = Instant::now() + Duration::from_secs(20);
     while scene.reloads() < before + 1 && Instant::now() < deadline {
-        // The worker makes its virtual machine anew when a request comes.
+        // The worker recreates its virtual machine when a request comes.
         thread::sleep(Duration::from_millis(50));
     }
     if scene.reloads() < before + 1 {
-        problems.push("the virtual machine was not made anew".to_owned());
+        problems.push("the virtual machine was not recreated".to_owned());
     }
     if !scene.stack.envoy.log().contains(DIED_OF_A_STATUS) {
         problems.push("it did not die of a status".to_owned());
@@ -176,7 +176,7 @@ fn die_in_a_poll(scene: &Arc<Scene>) -> Vec<String> {
     let bound = TAKEOVER + scene.bounds().poll * 2 + SLACK;
     while polls() < before + 2 {
         if died.elapsed() > bound {
-            return vec![format!("nobody has polled twice in {bound:?}")];
+            return vec![format!("no worker has polled twice in {bound:?}")];
         }
         thread::sleep(Duration::from_millis(20));
     }

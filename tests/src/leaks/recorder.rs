@@ -28,7 +28,7 @@ impl Recorder {
                 if ours.load(Ordering::Relaxed) {
                     break;
                 }
-                // Nobody there: the connection closes, as it would without us.
+                // No listener: the connection closes, as it would without this recorder.
                 if let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {
                     pass_on(&client, &server, Source::ToService);
                     pass_on(&server, &client, Source::FromService);

@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn base64_is_found_wherever_the_secret_stands_in_it() {
+    fn a_secret_is_found_at_every_offset_in_base64() {
         let secret = b"a-secret-that-is-long-enough";
         let all = spellings(secret);
         for before in 0..7 {

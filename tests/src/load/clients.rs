@@ -1,4 +1,4 @@
-//! Who asks: clients at a steady rate, whoever creates and revokes keys, and floods.
+//! Callers: clients at a steady rate, managers that create and revoke keys, and floods.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,7 +14,7 @@ use super::stage::{COLD, Scene, lock};
 use crate::client::Connection;
 use crate::service::EDGE_TOKEN;
 
-/// How long whoever manages keys waits for the key service.
+/// How long a manager of keys waits for the key service.
 const MANAGER: Duration = Duration::from_secs(2);
 
 /// How often the key service is asked directly.

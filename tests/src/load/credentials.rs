@@ -53,9 +53,9 @@ pub enum Credential {
     Issued(Arc<Key>),
     /// A signed link: path and query.
     Link(String),
-    /// A key that nobody issued.
+    /// A key that was never issued.
     NoKey(String),
-    /// A link that nobody signed.
+    /// A link that was never signed.
     NoLink(String),
     /// Nothing.
     Nothing,
@@ -114,7 +114,7 @@ impl Credential {
                 },
             ) => "a key",
             (_, Right::Key { .. }) => "a revoked key",
-            (Self::NoKey(_), _) => "a key that nobody issued",
+            (Self::NoKey(_), _) => "a key that was never issued",
             (Self::NoLink(_), _) => "a wrong link",
             (Self::Nothing, _) => "nothing",
             (_, _) => "a link",
@@ -122,7 +122,7 @@ impl Credential {
     }
 }
 
-/// Makes what nobody issued, each of it once, and signs links.
+/// Makes credentials that were never issued, each once, and signs links.
 pub struct Forge {
     ours: MasterSecret,
     other: MasterSecret,
@@ -192,7 +192,7 @@ impl Forge {
 
     fn key(&self, master: &MasterSecret) -> String {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
-        // Another sequence for each number; nobody needs to be unable to guess it.
+        // Another sequence for each number; it need not be unpredictable.
         let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
         let mut fill = |bytes: &mut [u8]| {
             for byte in bytes {

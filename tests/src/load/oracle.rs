@@ -68,9 +68,9 @@ pub struct Spell {
 /// What a credential is worth.
 #[derive(Clone, Copy, Debug)]
 pub enum Right {
-    /// Nobody ever issued it.
+    /// Never issued.
     Never,
-    /// A signed link, which nobody needs to be asked about.
+    /// A signed link, which needs no lookup.
     Link,
     /// A key.
     Key {
@@ -260,7 +260,7 @@ mod tests {
     };
 
     #[test]
-    fn what_nobody_issued_never_passes_whatever_is_broken() {
+    fn an_unissued_credential_never_passes_in_any_fault() {
         let zero = Instant::now();
         for trouble in [Trouble::Unreachable, Trouble::Busy, Trouble::Reload] {
             let oracle = oracle(zero, trouble, 0, None);
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_revoked_while_the_answer_is_under_way_may_get_either() {
+    fn a_key_revoked_during_an_answer_may_get_either() {
         let zero = Instant::now();
         let oracle = oracle(zero, Trouble::Busy, 0, Some(0));
         let revoked = Right::Key {

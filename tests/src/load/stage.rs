@@ -76,7 +76,7 @@ pub struct Scene {
     pub stack: Stack,
     /// Beside them.
     pub service: Service,
-    /// Makes what nobody issued.
+    /// Makes credentials that were never issued.
     pub forge: Forge,
     pub(super) keys: Mutex<Keys>,
     oracle: Mutex<Oracle>,
@@ -243,16 +243,15 @@ impl Scene {
         lock(&self.keys).warm.first().cloned().map(Credential::Warm)
     }
 
-    /// A key that nobody has used.
+    /// An unused key.
     #[must_use]
     pub fn cold_key(&self) -> Option<Credential> {
         lock(&self.keys).cold.pop_front().map(Credential::Issued)
     }
 
-    /// Waits until so many unused keys lie ready that an outage finds some.
+    /// Waits until there are enough unused keys for an outage.
     ///
-    /// # Panics
-    /// When nobody creates them.
+    /// # Panics If none are created.
     pub fn wait_for_cold_keys(&self) {
         wait::until("unused keys", wait::STARTUP, || {
             (lock(&self.keys).cold.len() >= COLD * 3 / 4).then_some(())
@@ -322,7 +321,7 @@ impl Scene {
         (read(&self.created), read(&self.revoked))
     }
 
-    /// How often a virtual machine was made anew.
+    /// How often a virtual machine was recreated.
     #[must_use]
     pub fn reloads(&self) -> u64 {
         let stats = self.stack.envoy.stats("vm_reload_success");

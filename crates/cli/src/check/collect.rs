@@ -20,7 +20,7 @@ const MOST: usize = 100;
 /// What is tried where the reader takes something else than the schema says.
 const STAND_INS: [&str; 6] = ["\"\"", "{}", "[]", "0", "1", "false"];
 
-/// A problem, and the byte at which it stands.
+/// A problem, and its byte position.
 pub struct Found {
     pub at: usize,
     pub path: String,
@@ -243,7 +243,7 @@ fn take_out_duplicates(node: &mut Node, path: &str, found: &mut Vec<Found>) {
                     found.push(Found {
                         at: member.at,
                         path: path.to_owned(),
-                        message: format!("\"{}\" is given twice", member.name),
+                        message: format!("\"{}\" is given more than once", member.name),
                     });
                 }
                 is_first

@@ -24,29 +24,29 @@ Examples:
   keygate check policy.json --deny-warnings          for a pipeline
   kubectl get wasmplugin keygate -o json | jq .spec.pluginConfig | keygate check -
 
-The file holds the JSON of the filter's configuration alone, not Envoy's around it
-(for that: envoy --mode validate). A variable that is not set here is taken as good.
+The file contains only the JSON configuration of the filter, not that of Envoy around it
+(for that: envoy --mode validate). If a variable is not set here, its value is not checked.
 Exit code 0 when the configuration is valid, 1 when it is not.";
 
 /// The longest policy, secret, list of headers or key record that is read: far more than Envoy
 /// takes, and little enough to be read at once.
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
 
-/// Check a filter configuration; every wrong field is named, with line and column.
+/// Check a policy, and print every error with its line and column.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The file, or "-" for standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Exit with 1 also when there are warnings
+    /// Exit with code 1 on warnings too
     #[arg(long)]
     deny_warnings: bool,
     #[command(flatten)]
     envoy: envoy::Args,
 }
 
-/// Prints the problems, or that there are none; then what is hardly meant.
+/// Prints the problems, or that there are none, and then the warnings.
 pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     let text = read(&args.file)?;
     if let Some(hint) = damaged(&text) {
@@ -125,12 +125,12 @@ fn lines(
         };
         format!("{line}:{column}:{path} {}", it.message)
     };
-    let more = "1:1: there may be more: what cannot be read hides what stands behind it".to_owned();
+    let more = "1:1: there may be more errors: an unreadable part hides those after it".to_owned();
     let more = (!is_all).then_some(more);
     found.iter().map(line).chain(more).collect()
 }
 
-/// For a text that is no JSON: its reader says where it stopped.
+/// For invalid JSON: the reader reports where it stopped.
 fn unplaced(problem: &Problem, text: &str) -> String {
     if let Some(hint) = misread(text.as_bytes()) {
         return format!("1:1: {hint}");
@@ -151,11 +151,11 @@ fn unplaced(problem: &Problem, text: &str) -> String {
 fn wrapper(text: &str) -> Option<&'static str> {
     if text.contains("google.protobuf.StringValue") {
         Some(
-            "this is Envoy's own configuration: give what stands in it under \"value:\", beside \
-             \"@type\": type.googleapis.com/google.protobuf.StringValue",
+            "this is Envoy's configuration: use only its \"value:\", next to \"@type\": \
+             type.googleapis.com/google.protobuf.StringValue",
         )
     } else if text.contains("pluginConfig") {
-        Some("this is a WasmPlugin: give what stands in it under spec.pluginConfig, as JSON")
+        Some("this is a WasmPlugin: use only its spec.pluginConfig, as JSON")
     } else {
         None
     }

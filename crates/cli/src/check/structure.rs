@@ -39,7 +39,7 @@ pub enum Fault {
     Instead(Value),
     /// The value is the member of an object that should be something like this.
     Name(Value),
-    /// The same, but what is wrong is the value and not its name.
+    /// A wrong value, as opposed to a wrong name.
     Held(Value),
 }
 

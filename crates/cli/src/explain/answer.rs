@@ -77,7 +77,7 @@ fn body(
     facts: &Facts<'_>,
 ) {
     let path = readable(request.target.path);
-    // Never the query: what stands there may be a credential.
+    // Never the query: the value may be a credential.
     let told = format!(
         "{} {path} of {}, at {}",
         request.method, request.authority, facts.now

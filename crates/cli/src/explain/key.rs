@@ -30,25 +30,25 @@ pub fn steps(
         return steps;
     }
     let Ok(key) = AppKey::parse(found.text.expose(), &keys.prefix) else {
-        steps.push("its form: prefix, length, alphabet or checksum is wrong".to_owned());
+        steps.push("format: prefix, length, alphabet or checksum is invalid".to_owned());
         return steps;
     };
     let (kid, id) = (key.kid().to_string(), key.id());
-    steps.push(format!("its form holds: kid \"{kid}\", id \"{id}\""));
+    steps.push(format!("format: valid, kid \"{kid}\", id \"{id}\""));
     let entry = keys.ring.0.iter().find(|entry| entry.id == kid);
     let Some(hash) = keys.ring.authenticate(&key, facts.now) else {
         steps.push(match entry {
-            None => format!("its tag: there is no secret \"{kid}\" in the ring"),
+            None => format!("tag: there is no secret \"{kid}\" in the ring"),
             Some(entry) if !entry.is_current(facts.now) => {
-                format!("its tag: the secret \"{kid}\" does not count at this time")
+                format!("tag: the secret \"{kid}\" is not valid at this time")
             }
             Some(entry) => other_encoding(secrets, entry, &key, facts).unwrap_or_else(|| {
-                format!("its tag: not made with the secret \"{kid}\" that is given here")
+                format!("tag: not made with the secret \"{kid}\" that is set here")
             }),
         });
         return steps;
     };
-    steps.push(format!("its tag holds: made with the secret \"{kid}\""));
+    steps.push(format!("tag: valid, made with the secret \"{kid}\""));
     steps.push(said(&facts.keys.find(&[hash], facts.now)));
     steps
 }
@@ -75,8 +75,8 @@ fn other_encoding(
     let made_as = Encoding::ALL.into_iter().find(makes_it)?.name();
     let read_as = written["encoding"].as_str().unwrap_or("utf8");
     Some(format!(
-        "its tag: made with {variable} read as {made_as}, and the policy reads it as {read_as}: \
-         give `keygate serve` and the policy the same encoding"
+        "tag: made with {variable} decoded as {made_as}, but the policy decodes it as {read_as}: \
+         use the same encoding in `keygate serve` and in the policy"
     ))
 }
 
@@ -85,13 +85,13 @@ fn opaque(keys: &AppKeys, text: &[u8], facts: &Facts<'_>) -> Vec<String> {
     let hashes = match keys.hashes(text, facts.now) {
         Ok(hashes) => hashes,
         Err(Reason::NoCurrentSecret) => {
-            return vec!["its hash: no secret of the ring counts at this time".to_owned()];
+            return vec!["hash: no secret of the ring is valid at this time".to_owned()];
         }
-        Err(_) => return vec!["its form: not 16 to 512 visible ASCII characters".to_owned()],
+        Err(_) => return vec!["format: not 16 to 512 visible ASCII characters".to_owned()],
     };
     let secrets = keys.ring.current(facts.now).count();
     vec![
-        format!("its form holds: a key from elsewhere, under {secrets} secret(s) of the ring"),
+        format!("format: valid for an imported key, under {secrets} secret(s) of the ring"),
         said(&facts.keys.find(hashes.as_slice(), facts.now)),
     ]
 }
@@ -102,8 +102,8 @@ fn said(knowledge: &Knowledge) -> String {
             "the key service: account \"{}\", scopes \"{}\"",
             known.identity.account, known.identity.scopes
         ),
-        Knowledge::Unknown => "the key service: not known".to_owned(),
-        Knowledge::NotAsked => "the key service: nothing is known here of this key".to_owned(),
+        Knowledge::Unknown => "the key service: unknown key".to_owned(),
+        Knowledge::NotAsked => "the key service: not asked".to_owned(),
         Knowledge::Outdated(Some(last)) => format!(
             "the key service: no answer; last known: account \"{}\"",
             last.identity.account

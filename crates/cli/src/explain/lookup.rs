@@ -33,7 +33,7 @@ impl Given {
             });
         };
         let wrong = |error: String| {
-            // A place in a text that nobody wrote.
+            // A place in generated text.
             let why = error.split(" at line ").next().unwrap_or_default();
             CliError::Usage(format!("{} is not a key record: {why}", file.display()))
         };

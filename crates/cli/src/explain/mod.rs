@@ -31,39 +31,39 @@ Examples:
     --header @headers.txt --client 192.0.2.7 --now 2026-11-22T12:00:00Z
   keygate explain --policy policy.json --request 'GET /api' --header @headers.txt --unknown-key
 
-A file after \"@\" holds a header a line, and \"@-\" is standard input: what stands in an
-argument is there for every user of the machine to read. The secrets of the policy come
-from the environment; no secret is printed, and no MAC that would be right.
-Exit code 0 when the request passes, 1 when it is refused, 3 when the key service would
-have to be asked first.";
+A file after \"@\" contains one header per line; \"@-\" is standard input. Use a file for
+credentials: every user of the machine can see arguments. The secrets of the policy come
+from the environment. Neither secrets nor valid MACs are printed.
+Exit code 0 if the request passes, 1 if it is rejected, 3 if the filter would first have to
+ask the key service.";
 
-/// Say what a policy does with a request: the rule, each step, and the verdict.
+/// Explain what a policy does with a request: the rule, each step, and the verdict.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The policy, as for check
+    /// Policy file, as for check
     #[arg(long, value_name = "FILE")]
     policy: PathBuf,
-    /// The request: a method and a path or URL
+    /// Request: a method and a path or URL
     #[arg(long, value_name = "METHOD URL")]
     request: String,
-    /// A header of the request, or "@" and a file of headers; may be repeated
+    /// Header of the request, or "@" and a file of headers; repeatable
     #[arg(long, value_name = "NAME: VALUE")]
     header: Vec<String>,
-    /// The host of the request, if the URL has none
+    /// Host of the request, if the URL has none
     #[arg(long, value_name = "HOST", default_value = "localhost")]
     host: String,
-    /// The address of the client
+    /// IP address of the client
     #[arg(long, value_name = "IP", value_parser = parse_address)]
     client: Option<IpAddr>,
-    /// Decide as if it were this time (RFC 3339, or unix seconds)
+    /// Decide as if it were this time (RFC 3339 or Unix seconds)
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     now: Option<UnixMillis>,
-    /// The answer of the key service about the app key: a record of a lookup, as JSON. Without
-    /// "hash", the record is for any key in the request
+    /// Answer of the key service for the app key: the record of a lookup, as JSON. Without
+    /// "hash", it applies to any key in the request
     #[arg(long, value_name = "FILE", conflicts_with = "unknown_key")]
     key_record: Option<PathBuf>,
-    /// The key service does not know the app key
+    /// Assume that the key service does not know the app key
     #[arg(long)]
     unknown_key: bool,
     #[command(flatten)]

@@ -14,11 +14,11 @@ pub fn print(page: &mut Page, verdict: &Verdict) -> ExitCode {
                 Outcome::Verified => "allow: verified".to_owned(),
                 Outcome::Cleared => "allow: cleared by a challenge".to_owned(),
                 Outcome::Unchecked => {
-                    "allow: the key is genuine; whether it still counts cannot be known".to_owned()
+                    "allow: the key is genuine; it is unknown whether it was revoked".to_owned()
                 }
-                Outcome::Anonymous => "allow: nothing was asked for".to_owned(),
+                Outcome::Anonymous => "allow: no credential is required".to_owned(),
                 Outcome::WouldDeny(reason) => format!(
-                    "allow: only simulated; it would be refused for {}",
+                    "allow: only simulated; it would be rejected for {}",
                     reason.code()
                 ),
             };
@@ -32,12 +32,16 @@ pub fn print(page: &mut Page, verdict: &Verdict) -> ExitCode {
             ExitCode::SUCCESS
         }
         Verdict::Ask(_) => {
-            page.line("verdict", 0, "undecided: the key service would be asked");
+            page.line(
+                "verdict",
+                0,
+                "undecided: the filter would ask the key service",
+            );
             ExitCode::from(3)
         }
         Verdict::Redeem(_) => {
-            let told = "undecided: the link works once; the key service would be asked whether \
-                        it was used";
+            let told = "undecided: the link works once; the filter would ask the key service \
+                        whether it was used";
             page.line("verdict", 0, told);
             ExitCode::from(3)
         }
@@ -80,7 +84,7 @@ fn told(edit: &Edit) -> String {
     }
 }
 
-/// The names in a query, but no value: each may be a credential to somebody.
+/// The names in a query without their values: each value may be a credential.
 fn without_values(target: &str) -> String {
     let Some((path, query)) = target.split_once('?') else {
         return target.to_owned();

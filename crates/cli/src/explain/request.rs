@@ -63,7 +63,7 @@ pub fn add(headers: &mut Vec<Header>, url: &str, given: &[String]) -> Result<(),
     Ok(())
 }
 
-/// The text may hold a credential, so no message repeats it.
+/// The text may contain a credential, so no message repeats it.
 fn header(line: &[u8]) -> Result<Header, CliError> {
     let colon = line.iter().position(|&byte| byte == b':');
     let split = colon.and_then(|at| line.split_at_checked(at));

@@ -1,4 +1,5 @@
-//! Why a rule is not for a request, and which rules the readings of its path meet.
+//! Why a rule is not for a request, and which rules the readings of its path
+//! meet.
 
 use keygate_core::decision::Rule;
 use keygate_core::http::path::readings;
@@ -21,7 +22,7 @@ pub fn spelling(page: &mut Page, policy: &Policy, request: &Request<'_>, reason:
         page.line(
             "",
             0,
-            &format!("a server may read {reading}, which meets {rule}"),
+            &format!("a server may read {reading}, which matches {rule}"),
         );
     }
 }
@@ -42,7 +43,7 @@ pub fn why_not(rule: &Rule, written: &Value, request: &Request<'_>, path: &str) 
         why.push(format!("headers are {}", written["headers"]));
     }
     if why.is_empty() {
-        why.push("another condition of its match does not hold".to_owned());
+        why.push("another condition of its match is not met".to_owned());
     }
     why.join(", ")
 }

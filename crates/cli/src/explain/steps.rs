@@ -57,7 +57,7 @@ fn provider(
             key::steps(keys, secrets, request, facts)
         }
         Provider::Session(_) => {
-            vec!["what jwt_authn leaves in the metadata is not to be had here".to_owned()]
+            vec!["this command does not have the metadata of jwt_authn".to_owned()]
         }
     };
     for step in steps {
@@ -74,11 +74,12 @@ fn finding(finding: &Finding<'_>) -> String {
             "would ask the key service (see --key-record, --unknown-key)".to_owned()
         }
         Conclusion::Unchecked => {
-            "passes unchecked: the key service is away, and \"outage\" is \"allow\"".to_owned()
+            "passes unchecked: the key service is unavailable, and \"outage\" is \"allow\""
+                .to_owned()
         }
         Conclusion::Refused(refusal) => {
             let reason = refusal.reason;
-            format!("refused: {}: {}", reason.code(), reason.explanation())
+            format!("rejected: {}: {}", reason.code(), reason.explanation())
         }
     }
 }

@@ -15,7 +15,7 @@ Examples:
   KEY=$(keygate keys create --account ci --name nightly --allow-ip 10.0.0.0/8)
   keygate keys create --account alice --metadata '{\"tier\":\"gold\"}' --json
 
-The key goes to standard output, this once; a note about it to standard error.";
+The key is printed once, to standard output. A note about it goes to standard error.";
 
 /// Create a key and print it.
 #[derive(clap::Args)]
@@ -23,7 +23,7 @@ The key goes to standard output, this once; a note about it to standard error.";
 pub struct Args {
     #[command(flatten)]
     service: ServiceArgs,
-    /// Print the whole answer of the service as JSON
+    /// Print the answer of the key service as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -33,32 +33,32 @@ pub struct Args {
 /// What is sent. The service checks the values, so that there is one set of rules.
 #[derive(clap::Args, Serialize)]
 struct Body {
-    /// Whose key it is
+    /// Account that owns the key
     #[arg(long)]
     account: String,
-    /// What its owner calls it
+    /// Name of the key for its owner
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
-    /// What it may do; may be repeated
+    /// Scope of the key; repeatable
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
-    /// A JSON object for the upstream
+    /// Metadata for the upstream, a JSON object
     #[arg(long, value_name = "JSON", value_parser = raw_json)]
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata: Option<Box<RawValue>>,
-    /// How long it lives, such as 30d
+    /// Expire after this time, such as 30d
     #[arg(long, value_name = "SPAN", conflicts_with = "expires_at")]
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_in: Option<String>,
-    /// When it ends, such as 2026-12-01T00:00:00Z
+    /// Expire at this time, such as 2026-12-01T00:00:00Z
     #[arg(long, value_name = "INSTANT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
-    /// From where it may be used, an address or a range; may be repeated
+    /// IP address or range from which the key is accepted; repeatable
     #[arg(long = "allow-ip", value_name = "CIDR")]
     allowed_ips: Vec<String>,
-    /// From which pages it may be used, such as https://*.example.com; may be repeated
+    /// Pages from which the key is accepted, such as https://*.example.com; repeatable
     #[arg(long = "allow-referrer", value_name = "ORIGIN")]
     allowed_referrers: Vec<String>,
 }
@@ -76,11 +76,11 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let answer = service.post("/v1/keys", &args.body)?;
     let created: Created = service.read(&answer)?;
     let shown = if args.json { &answer } else { &created.key };
-    // Nobody has the key then, and nobody can have it again.
+    // The key is lost then, and cannot be printed again.
     output::write(shown).map_err(|error| {
         let id = &created.id;
         CliError::Usage(format!(
-            "cannot write the key: {error}; revoke it: keygate keys revoke {id}"
+            "cannot write the key: {error}. Revoke it: keygate keys revoke {id}"
         ))
     })?;
     let end = created.expires_at.map_or_else(

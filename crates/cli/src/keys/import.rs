@@ -52,10 +52,10 @@ pub struct Args {
     service: ServiceArgs,
     /// The file, or "-" for standard input
     file: PathBuf,
-    /// Check the whole file and import nothing
+    /// Check the whole file without importing it
     #[arg(long)]
     dry_run: bool,
-    /// Import keys that look like digests as keys (each becomes a working key as it is written)
+    /// Import keys even if they look like digests. Each then becomes a working key
     #[arg(long)]
     digests_are_keys: bool,
     /// Print the result of each line as JSON, one per line
@@ -63,7 +63,7 @@ pub struct Args {
     json: bool,
 }
 
-/// Fits into a request of the key service, with what stands around it.
+/// Fits into a request of the key service, with the JSON around it.
 const MAX_BATCH_BYTES: usize = 60_000;
 const MAX_BATCH: usize = 100;
 
@@ -139,8 +139,8 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     end.map_err(|error| {
         let after = done.last().map_or(0, |it| it.line);
         CliError::Service(format!(
-            "{error}; what became of the lines after {after} is not known: import the file again, \
-             what is there already stays as it is"
+            "{error}; it is unknown whether the lines after {after} were imported. Import the \
+             file again: existing keys stay unchanged"
         ))
     })?;
     // Another import has stored one of them since.
@@ -171,14 +171,14 @@ fn lines(bytes: &[u8]) -> Result<Vec<Line<'_>>, CliError> {
                     looks_like_digest: key.looks_like_digest,
                 });
                 let first = key.digest.and_then(|it| seen.insert(it, number));
-                let again = |it| format!("line {number}: the same key is on line {it} already");
+                let again = |it| format!("line {number}: the same key is already on line {it}");
                 wrong.extend(first.map(again));
             }
             Err(error) => wrong.push(format!("line {number}: {error}")),
         }
     }
     if lines.is_empty() && wrong.is_empty() {
-        return Err(CliError::Usage("there is no line with a key".to_owned()));
+        return Err(CliError::Usage("the file contains no keys".to_owned()));
     }
     if wrong.is_empty() {
         return Ok(lines);
@@ -245,8 +245,8 @@ fn digests(lines: &[Line<'_>]) -> Digests {
 
 const ALL_DIGESTS: &str = "\
 every key in this file looks like a digest, and each digest would become a working key; nothing \
-was imported. If these are SHA-256 digests of keys, name the member \"sha256\" instead of \"key\". \
-If these are the keys themselves, add --digests-are-keys";
+was imported. If these are SHA-256 digests of keys, rename the member \"key\" to \"sha256\". If \
+these are the keys themselves, add --digests-are-keys";
 
 /// What became of the lines that were sent, and how it ended.
 fn send(
@@ -270,7 +270,7 @@ fn send(
         let results = match answer {
             Ok(answer) if answer.results.len() == batch.len() => answer.results,
             Ok(_) => {
-                let message = "the key service answered for another number of keys";
+                let message = "the key service returned results for another number of keys";
                 return (outcomes, Err(CliError::Service(message.to_owned())));
             }
             Err(error) => return (outcomes, Err(error)),

@@ -25,10 +25,10 @@ The newest key comes first. No list contains a key or its hash.";
 pub struct Args {
     #[command(flatten)]
     service: ServiceArgs,
-    /// Only the keys of this account
+    /// List only keys of this account
     #[arg(long)]
     account: Option<String>,
-    /// Only the keys that stand so now
+    /// List only keys with this status
     #[arg(long)]
     status: Option<Status>,
     /// Print JSON: {"keys": [...]}
@@ -83,10 +83,10 @@ fn all(service: &KeyService, args: &Args) -> Result<Vec<Box<RawValue>>, CliError
         keys.extend(page.keys);
         match page.next_cursor {
             None => return Ok(keys),
-            // A cursor that comes again would be followed for ever.
+            // A repeated cursor would be followed without an end.
             Some(next) if !seen.insert(next.clone()) => {
                 return Err(CliError::Service(
-                    "the list of the key service has no end".to_owned(),
+                    "the list from the key service does not end".to_owned(),
                 ));
             }
             next => cursor = next,

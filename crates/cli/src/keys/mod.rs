@@ -71,8 +71,8 @@ enum Member {
 /// The path of a key. A text that is no id may be a whole key: it is neither sent nor repeated.
 fn path(id: &str) -> Result<String, CliError> {
     if id.len() != 10 || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        let message = "that is not the id of a key: an id has 10 letters or digits, \
-                       such as `keygate keys list` prints";
+        let message = "this is not the id of a key: an id has 10 letters or digits, as printed \
+                       by `keygate keys list`";
         return Err(CliError::Usage(message.to_owned()));
     }
     Ok(format!("/v1/keys/{id}"))

@@ -13,18 +13,18 @@ const EXAMPLES: &str = "\
 Examples:
   keygate keys revoke 4fT0aXq29Z --reason \"found in a public repository\"
 
-Every edge that reaches the key service refuses the key within 2 s. To revoke
-a key again changes nothing and is no error.";
+Every edge that reaches the key service rejects the key within 2 s. Revoking a
+key again changes nothing and is not an error.";
 
-/// Revoke a key for good.
+/// Revoke a key permanently.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     #[command(flatten)]
     service: ServiceArgs,
-    /// The id of the key
+    /// Id of the key
     id: String,
-    /// Why
+    /// Reason for the revocation
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }

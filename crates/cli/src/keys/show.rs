@@ -14,7 +14,7 @@ Examples:
   keygate keys show 4fT0aXq29Z
   keygate keys show 4fT0aXq29Z --json | jq .status
 
-The id is the 10 characters after the prefix and the two characters of the secret's id.";
+The id is the 10 characters of a key after its prefix and the two characters of its secret's id.";
 
 /// Show one key.
 #[derive(clap::Args)]
@@ -22,7 +22,7 @@ The id is the 10 characters after the prefix and the two characters of the secre
 pub struct Args {
     #[command(flatten)]
     service: ServiceArgs,
-    /// The id of the key
+    /// Id of the key
     id: String,
     /// Print JSON
     #[arg(long)]

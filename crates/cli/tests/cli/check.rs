@@ -1,4 +1,4 @@
-//! `keygate check`: every problem at once, where it stands, and what is hardly meant.
+//! `keygate check`: every problem at once with its place, and warnings.
 
 use crate::support::{MASTER, cloudflare_policy, demo_policy, keygate};
 
@@ -24,7 +24,7 @@ fn check(policy: &str, more: &[&str], code: i32) -> (Vec<String>, String) {
 }
 
 #[test]
-fn the_policy_of_the_demo_holds_with_one_note() {
+fn the_demo_policy_is_valid_with_one_note() {
     let (lines, notes) = check(&demo_policy(), &["--deny-warnings"], 0);
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(lines[0].contains("note: rules[3].mode: is left on"));
@@ -53,10 +53,10 @@ const WRONG: &str = r#"{
 }"#;
 
 #[test]
-fn every_problem_is_told_at_once_with_line_column_and_field_and_nothing_twice() {
+fn all_problems_are_reported_once_with_line_column_and_field() {
     let (found, _) = check(WRONG, &[], 1);
     let expected = [
-        "1:1: key_service: must be given",
+        "1:1: key_service: is required",
         "2:14: version: expected a whole number",
         "3:55: secrets.media[0].value: unknown field `value`",
         "3:81: secrets.keys: expected a list",
@@ -64,7 +64,7 @@ fn every_problem_is_told_at_once_with_line_column_and_field_and_nothing_twice() 
         "5:91: providers.link.tll: unknown field `tll`",
         "5:114: providers.link.base64: expected `standard` or `url`",
         "6:24: providers.link2.type: must be \"signed_url\"",
-        "7:5: providers: \"link\" is given twice",
+        "7:5: providers: \"link\" is given more than once",
         "8:12: providers.key: missing field `secrets`",
         "8:41: providers.key.from: expected a list",
         "11:43: rules[0].match.path: must start with \"/\"",
@@ -73,7 +73,7 @@ fn every_problem_is_told_at_once_with_line_column_and_field_and_nothing_twice() 
         "11:112: rules[0].mode: expected one of `block`",
         "12:15: rules[1].name: another rule has this name",
         "12:33: rules[1].match: missing field `path`",
-        "12:44: rules[1].match.hosts: is empty",
+        "12:44: rules[1].match.hosts: must not be empty",
         "12:79: rules[1].require.any[1]: expected one of a string",
         "12:82: rules[1].require.any[2]: there is no provider \"lnk\"",
         "12:100: rules[1].deny: there is no response \"pag\"",
@@ -83,7 +83,7 @@ fn every_problem_is_told_at_once_with_line_column_and_field_and_nothing_twice() 
         "13:32: rules[2].require.one: unknown variant `one`",
         "14:5: rules[3]: expected an object",
         "16:16: unmatched: expected `deny` or `allow`",
-        "17:26: responses.page: must hold \"json\"",
+        "17:26: responses.page: must contain \"json\"",
         "17:28: responses.page.pdf: unknown field `pdf`",
         "17:56: responses.caf\u{e9}\u{e9}",
         "17:65: responses.b: ",
@@ -96,7 +96,7 @@ fn every_problem_is_told_at_once_with_line_column_and_field_and_nothing_twice() 
 }
 
 #[test]
-fn text_that_is_no_json_is_told_where_it_ends_to_be() {
+fn invalid_json_is_reported_where_it_breaks() {
     let (found, _) = check("{\n  \"version\": 1,\n}", &[], 1);
     assert_eq!(found, ["3:1: trailing comma"]);
     let (found, _) = check("{}\nx", &[], 1);
@@ -104,7 +104,7 @@ fn text_that_is_no_json_is_told_where_it_ends_to_be() {
 }
 
 #[test]
-fn what_stands_around_a_policy_is_recognised() {
+fn text_around_a_policy_is_recognised() {
     for (text, hint) in [
         (include_str!("../../../../envoy/envoy.yaml"), "\"value:\""),
         (

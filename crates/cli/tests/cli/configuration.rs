@@ -205,7 +205,7 @@ fn split(schema: &Value) -> (String, Option<String>) {
 /// `false.` is a value, `as the policy says` a sentence.
 fn literal(default: &str) -> String {
     let default = default.trim_end_matches('.');
-    let is_value = !default.contains(' ') && !matches!(default, "none" | "any" | "all" | "always");
+    let is_value = !default.contains(' ') && !matches!(default, "none" | "any" | "all");
     match is_value && !default.starts_with('`') {
         true => format!("`{default}`"),
         false => default.to_owned(),

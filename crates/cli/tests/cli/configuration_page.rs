@@ -37,12 +37,12 @@ pub const OBJECTS: [(&str, &str, &str); 20] = [
         "[feed.md](feed.md) explains `poll`, `lease` and `poll_cluster`. \
          [scale.md](scale.md) has sizes for large fleets.",
     ),
-    ("Cache", "Cache", "It holds for each worker of Envoy."),
+    ("Cache", "Cache", "Each worker of Envoy has its own cache."),
     (
         "FailureLimit",
         "Failure limit",
         "`miss_limit` counts imported keys that the key service does not know. `signature_limit` \
-         counts public-key signatures that are wrong. Behind another proxy, set \
+         counts invalid public-key signatures. Behind another proxy, set \
          `xff_num_trusted_hops` in Envoy: otherwise all clients share one address.",
     ),
     (
@@ -91,7 +91,7 @@ pub const OBJECTS: [(&str, &str, &str); 20] = [
     (
         "NeededScopes",
         "Needed scopes",
-        "A method without an entry is refused: see [policy.md](policy.md#scopes).",
+        "A request whose method has no entry is rejected: see [policy.md](policy.md#scopes).",
     ),
     (
         "Challenge",
@@ -102,8 +102,8 @@ pub const OBJECTS: [(&str, &str, &str); 20] = [
         "Response",
         "Response",
         "See [policy.md](policy.md#answers). If you give several bodies, the `Accept` header \
-         chooses; ties go to the first listed. A status is 400 to 599; with `redirect` it is 302, \
-         303 or 307. `cache-control: no-store` and `nosniff` always stay.",
+         chooses; ties go to the first listed. `cache-control: no-store` and `nosniff` are \
+         always sent.",
     ),
     (
         "Brand",

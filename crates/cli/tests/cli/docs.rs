@@ -38,7 +38,7 @@ fn every_command_of_the_page_about_links_runs() {
             .assert()
             .code(code);
         let output = done.get_output();
-        let starts = ["https://", "/", "refused: malformed_credential"];
+        let starts = ["https://", "/", "rejected: malformed_credential"];
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(starts.iter().any(|it| printed.starts_with(it)), "{printed}");
         assert!(output.stderr.is_empty(), "{line}");

@@ -9,7 +9,7 @@ use assert_cmd::assert::Assert;
 use crate::support::{EDGE, Server, database, keygate};
 
 #[test]
-fn what_does_not_exist_is_one() {
+fn a_missing_key_exits_with_1() {
     let (_dir, path) = database();
     let server = Server::start(&path);
     says(
@@ -58,7 +58,7 @@ fn wrong_usage_is_two() {
 }
 
 #[test]
-fn what_the_service_refuses_is_two_and_says_why() {
+fn a_rejection_by_the_service_exits_with_2_and_says_why() {
     let (_dir, path) = database();
     let server = Server::start(&path);
     let create = ["keys", "create", "--account", "a b"];
@@ -79,7 +79,8 @@ fn what_the_service_refuses_is_two_and_says_why() {
     several.assert().success();
 }
 
-/// Whoever pastes a whole key must not find it in a log of the service, nor twice on the screen.
+/// A whole key given instead of an id must appear neither in a log of the service nor in the
+/// output.
 #[test]
 fn a_whole_key_in_place_of_an_id_is_neither_sent_nor_repeated() {
     let key = "kg_010123456789_abcdefghijklmnopqrstuvwxyz012345TTTTTTTTCCCCCC";
@@ -120,7 +121,7 @@ fn a_service_that_fails_is_three() {
 }
 
 #[test]
-fn what_is_not_a_key_service_is_three_and_a_redirect_is_not_followed() {
+fn another_service_exits_with_3_and_redirects_are_not_followed() {
     let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
     elsewhere.set_nonblocking(true).unwrap();
     let to = elsewhere.local_addr().unwrap();
@@ -162,7 +163,7 @@ fn a_proxy_in_the_environment_never_sees_the_token() {
 }
 
 #[test]
-fn help_is_no_error_and_names_the_codes() {
+fn help_exits_with_0_and_lists_the_codes() {
     let done = keygate(&["--help"]).assert().code(0);
     let help = String::from_utf8_lossy(&done.get_output().stdout).into_owned();
     assert!(help.contains("Exit codes:"), "{help}");

@@ -69,7 +69,7 @@ fn says(printed: &str, parts: &[&str]) {
 const AT: [&str; 2] = ["--now", "1700000100"];
 
 #[test]
-fn a_link_that_holds_is_followed_to_the_upstream() {
+fn a_valid_link_is_explained_up_to_the_upstream() {
     let (link, token) = signed("/media/cat.jpg?size=2");
     let printed = Case::new(&cloudflare_policy()).explain(&format!("GET {link}"), &AT, 0);
     says(
@@ -90,7 +90,7 @@ fn a_link_that_holds_is_followed_to_the_upstream() {
 }
 
 #[test]
-fn a_rule_that_does_not_match_says_by_what() {
+fn a_rule_that_does_not_match_names_the_condition() {
     let policy = demo_policy().replace(
         "\"path\": \"/healthz\"",
         "\"path\": \"/**\", \"hosts\": [\"a.example\"]",
@@ -115,7 +115,7 @@ fn a_rule_that_does_not_match_says_by_what() {
 }
 
 #[test]
-fn a_wrong_signature_says_what_was_signed_and_never_what_would_be_right() {
+fn a_wrong_signature_is_explained_without_a_valid_mac() {
     let (_, token) = signed("/media/cat.jpg/");
     let (right, _) = signed("/media/cat.jpg");
     let request = format!("GET /media/cat.jpg?verify={token}");
@@ -124,8 +124,8 @@ fn a_wrong_signature_says_what_was_signed_and_never_what_would_be_right() {
         &printed,
         &[
             "it was signed with the secret \"demo\"",
-            "what differs: signed was the path with a slash at its end",
-            "refused: wrong_signature",
+            "what differs: the signature covers the path with a slash at its end",
+            "rejected: wrong_signature",
             "verdict   deny: 403 wrong_signature; the client reads \"invalid_credential\"",
         ],
     );
@@ -147,7 +147,7 @@ fn a_key_is_checked_here_and_the_service_is_said_to_be_asked() {
         &[
             "a credential in authorization (Bearer)",
             &public,
-            "its tag holds: made with the secret \"01\"",
+            "tag: valid, made with the secret \"01\"",
             "would ask the key service",
             "verdict   undecided",
         ],
@@ -162,7 +162,7 @@ fn a_key_is_checked_here_and_the_service_is_said_to_be_asked() {
     let more = [&AT[..], &["--header", &forged]].concat();
     says(
         &case.explain("GET /api/x", &more, 1),
-        &["checksum is wrong"],
+        &["checksum is invalid"],
     );
 }
 
@@ -183,13 +183,13 @@ fn a_key_made_under_another_encoding_is_explained() {
         .assert()
         .code(1);
     let printed = String::from_utf8_lossy(&done.get_output().stdout).into_owned();
-    let told = "made with KEYGATE_APP_KEYS read as hex, and the policy reads it as utf8";
+    let told = "made with KEYGATE_APP_KEYS decoded as hex, but the policy decodes it as utf8";
     says(&printed, &[told, "deny: 401 forged_key"]);
     assert!(!printed.contains(&hex), "{printed}");
 }
 
 #[test]
-fn a_record_stands_for_the_answer_of_the_service() {
+fn a_record_replaces_the_answer_of_the_service() {
     let case = Case::new(&demo_policy());
     let headers = tempfile::NamedTempFile::new().unwrap();
     let text = format!("X-Api-Key: {}\nCookie: theirs=s3cret; a=b\n", key());
@@ -248,7 +248,7 @@ fn groups_and_modes_are_explained() {
             "  provider \"media-link\"\n",
             "  all of\n",
             "    provider \"app-key\"\n",
-            "any: refused: missing_credential",
+            "any: rejected: missing_credential",
         ],
     );
     says(
@@ -259,14 +259,14 @@ fn groups_and_modes_are_explained() {
         &case.explain("GET /beta/x", &AT, 0),
         &[
             "mode simulate",
-            "only simulated; it would be refused for missing_credential",
+            "only simulated; it would be rejected for missing_credential",
             "x-keygate-result: would-deny",
         ],
     );
 }
 
 #[test]
-fn what_cannot_be_explained_is_two() {
+fn wrong_usage_of_explain_exits_with_2() {
     let case = Case::new(&demo_policy());
     case.explain("GET x", &AT, 2);
     case.explain("GET /x", &["--header", "no colon"], 2);
@@ -356,7 +356,7 @@ fn a_field_of_another_format_that_differs_is_named() {
         ),
         (
             format!("GET {}", signed("us-east-1", "AKIAEXAMPLE")),
-            "region or service is another",
+            "region or service differs",
         ),
         (
             format!("GET {}", signed("eu-west-1", "AKIAOTHER")),

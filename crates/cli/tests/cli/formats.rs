@@ -243,7 +243,7 @@ fn every_format_of_this_build_has_a_row() {
 }
 
 #[test]
-fn what_sign_makes_of_each_format_verify_takes_and_nothing_else() {
+fn verify_accepts_exactly_what_sign_makes_in_each_format() {
     for row in ROWS.iter().filter(|row| FORMATS.contains(&row.format)) {
         let dir = tempfile::tempdir().unwrap();
         let tried = Tried { row, dir };
@@ -263,7 +263,10 @@ fn what_sign_makes_of_each_format_verify_takes_and_nothing_else() {
         assert!(verify(&forged, tried.secret(), i32::from(!prefix)).len() > 5);
         if !row.secret.starts_with("-----") {
             let refused = verify(url, &tried.other(), 1);
-            assert!(refused.starts_with("refused: wrong_signature"), "{refused}");
+            assert!(
+                refused.starts_with("rejected: wrong_signature"),
+                "{refused}"
+            );
         }
     }
 }
@@ -297,7 +300,7 @@ fn encode(text: &str, characters: &str) -> String {
 }
 
 #[test]
-fn characters_that_envoy_encodes_hold_in_every_format() {
+fn characters_that_envoy_encodes_verify_in_every_format() {
     /// All that Envoy encodes in a path (see `keygate_core::http::path`).
     const ENCODED: &str = "|{}^`\"<>";
     /// Formats that sign no query of the caller's own.

@@ -66,7 +66,7 @@ fn one_wrong_line_is_named_and_nothing_is_imported() {
             "line 2: is not a JSON object",
             2,
         ),
-        (GOOD, "line 2: the same key is on line 1 already", 2),
+        (GOOD, "line 2: the same key is already on line 1", 2),
         (
             "{\"key\":\"short\",\"account\":\"bob\"}",
             "line 2: key: must be 16 to 512",
@@ -114,7 +114,7 @@ fn a_key_that_belongs_to_another_stops_the_import_of_the_others() {
     let (code, _, error) = import(&server, &[second.to_str().unwrap()]);
     assert_eq!(code, 1);
     assert!(
-        error.contains("line 2: this key exists already, with another account"),
+        error.contains("line 2: this key already exists with another account"),
         "{error}"
     );
     assert_eq!(server.output(&["keys", "list"]).lines().count(), 2);
@@ -161,7 +161,7 @@ fn a_key_and_its_digest_are_one_key_in_a_file_and_in_the_service() {
     let (code, _, error) = import(&server, &[both.to_str().unwrap()]);
     assert_eq!(code, 2, "{error}");
     assert!(
-        error.contains("line 2: the same key is on line 1 already"),
+        error.contains("line 2: the same key is already on line 1"),
         "{error}"
     );
     for (line, told) in [

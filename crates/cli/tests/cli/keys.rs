@@ -65,7 +65,7 @@ fn a_key_is_created_listed_shown_and_revoked() {
 }
 
 #[test]
-fn json_of_create_holds_the_key_and_a_note_goes_to_stderr() {
+fn create_prints_the_key_as_json_and_a_note_to_stderr() {
     let (_dir, path) = database();
     let server = Server::start(&path);
     let args = [

@@ -51,7 +51,10 @@ fn a_url_in_gives_a_url_out_and_its_query_is_signed() {
     };
     verify(signed.trim(), 0);
     let refused = verify(&signed.trim().replace("b=1", "b=2"), 1);
-    assert!(refused.starts_with("refused: wrong_signature"), "{refused}");
+    assert!(
+        refused.starts_with("rejected: wrong_signature"),
+        "{refused}"
+    );
 }
 
 #[test]
@@ -74,12 +77,12 @@ fn verify_says_why() {
         let verify = [&["verify", url, "--now", now], &CLOUDFLARE[..]].concat();
         let printed = stdout(&verify, "cloudflare", 1);
         assert!(
-            printed.starts_with(&format!("refused: {reason}: ")),
+            printed.starts_with(&format!("rejected: {reason}: ")),
             "{printed}"
         );
         assert!(
             !printed.contains("ZXJWAyFw"),
-            "the right MAC is nobody's business: {printed}"
+            "the valid MAC must not be printed: {printed}"
         );
     }
 }
@@ -98,7 +101,7 @@ fn an_absolute_expiry_is_signed_and_verified() {
 }
 
 #[test]
-fn what_no_filter_would_accept_is_not_signed() {
+fn sign_refuses_links_that_no_filter_accepts() {
     for path in [
         "a",
         "/a/../b",

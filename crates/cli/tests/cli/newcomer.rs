@@ -17,7 +17,7 @@ fn refused(dir: &Path, args: &[&str], code: i32) -> String {
 }
 
 #[test]
-fn a_file_that_is_not_a_policy_is_named_for_what_it_is() {
+fn a_file_that_is_not_a_policy_is_identified() {
     let dir = tempfile::tempdir().unwrap();
     let policy = demo_policy();
     let utf16: Vec<u8> = [0xfeff_u16]
@@ -81,7 +81,7 @@ fn a_file_without_an_end_is_not_read_to_it() {
 }
 
 #[test]
-fn a_wrong_option_says_what_a_right_one_is() {
+fn an_invalid_option_names_a_valid_one() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("p.json"), demo_policy()).unwrap();
     std::fs::write(dir.path().join("list.json"), "{}").unwrap();
@@ -111,7 +111,7 @@ fn a_wrong_option_says_what_a_right_one_is() {
         ),
         (
             with(&sign, &["p.json", "--provider", "app-key"]),
-            "is of the type app_key",
+            "has the type app_key",
         ),
         (
             with(&sign, &["list.json"]),
@@ -119,7 +119,7 @@ fn a_wrong_option_says_what_a_right_one_is() {
         ),
         (
             with(&["sign", "/a"], &[]),
-            "KEYGATE_MEDIA is not set: set it, or name the secret",
+            "KEYGATE_MEDIA is not set: set it, or use --secret-env",
         ),
         (
             with(&given, &["--set", "parameter=p", "--ring", "salt=UNSET"]),

@@ -179,7 +179,7 @@ fn explain_and_verify_decide_as_the_filter_does() {
             assert!(told.contains(": the request passes"), "{case}: {told}{err}");
             assert_eq!(verified, i32::from(is_broken), "{case}: {told}");
             let start = if is_broken {
-                "refused: wrong_signature: "
+                "rejected: wrong_signature: "
             } else {
                 "valid, until "
             };
@@ -187,7 +187,7 @@ fn explain_and_verify_decide_as_the_filter_does() {
         } else {
             let verdict = format!(" {expected}; the client reads ");
             assert!(out.contains(&verdict) && code == 1, "{case}: {out}");
-            let start = format!("refused: {expected}: ");
+            let start = format!("rejected: {expected}: ");
             assert!(
                 told.starts_with(&start) && verified == 1,
                 "{case}: {told}{err}"
@@ -279,10 +279,7 @@ fn an_envoy_that_refuses_encoded_slashes_first_is_named() {
                 "REJECT_REQUEST",
                 Some("Envoy answers 400 to a path with %2F"),
             ),
-            (
-                "UNESCAPE_AND_FORWARD",
-                Some("Keygate decides that other path"),
-            ),
+            ("UNESCAPE_AND_FORWARD", Some("Envoy turns %2F into")),
             ("UNESCAPE_AND_REDIRECT", Some("Envoy redirects")),
             ("KEEP_UNCHANGED", None),
         ] {
@@ -311,8 +308,8 @@ fn explain_names_the_rule_of_each_reading_of_a_path() {
     let request = "GET https://h.example/wide/admin%2Fb";
     let (out, _, _) = place.run(&["explain", "--policy", "policy.json", "--request", request]);
     for told in [
-        "a server may read /wide/admin%2Fb, which meets rule \"wide\"",
-        "a server may read /wide/admin/b, which meets rule \"narrow\"",
+        "a server may read /wide/admin%2Fb, which matches rule \"wide\"",
+        "a server may read /wide/admin/b, which matches rule \"narrow\"",
     ] {
         assert!(out.contains(told), "{out}");
     }

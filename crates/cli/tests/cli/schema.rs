@@ -34,7 +34,7 @@ fn the_schema_is_one() {
 }
 
 #[test]
-fn every_object_of_the_schema_refuses_what_it_does_not_know() {
+fn every_object_of_the_schema_rejects_unknown_fields() {
     fn closed(path: &str, value: &Value) {
         match value {
             Value::Object(members) => {
@@ -53,7 +53,7 @@ fn every_object_of_the_schema_refuses_what_it_does_not_know() {
 }
 
 #[test]
-fn every_field_of_the_schema_says_what_it_is() {
+fn every_field_of_the_schema_has_a_description() {
     let schema: Value = serde_json::from_str(&printed()).unwrap();
     let types = schema["$defs"].as_object().unwrap();
     for (name, of) in types.iter().chain([(&"policy".to_owned(), &schema)]) {
@@ -98,7 +98,7 @@ fn every_type_of_provider_that_the_reader_knows_is_in_the_schema() {
 }
 
 #[test]
-fn the_policy_of_the_demo_holds_and_wrong_ones_do_not() {
+fn the_demo_policy_is_valid_and_broken_ones_are_not() {
     let good: Value = serde_json::from_str(&demo_policy()).unwrap();
     assert!(holds(&good));
     let wrong: [(&str, Value); 14] = [

@@ -101,7 +101,7 @@ fn a_secret_in_an_argument_is_taken_with_a_warning() {
     assert_eq!(output.stdout, link().as_bytes());
     let warning = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
-        warning.starts_with("warning: other users can read --secret "),
+        warning.starts_with("warning: other users can see --secret "),
         "{warning}"
     );
     assert!(!warning.contains(SECRET), "{warning}");
@@ -137,13 +137,13 @@ fn a_prompt_without_a_terminal_is_wrong_usage() {
     assert_eq!(done.status.code(), Some(2));
     let message = String::from_utf8_lossy(&done.stderr).into_owned();
     assert!(
-        message.contains("--secret-prompt needs a terminal"),
+        message.contains("--secret-prompt requires a terminal"),
         "{message}"
     );
 }
 
 #[test]
-fn what_is_typed_at_the_prompt_is_not_echoed() {
+fn the_prompt_does_not_echo_the_secret() {
     let mut terminal =
         std::fs::File::from(openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap());
     grantpt(&terminal).unwrap();
@@ -208,7 +208,7 @@ fn what_is_typed_at_the_prompt_is_not_echoed() {
 }
 
 #[test]
-fn what_a_format_cannot_say_or_lacks_is_told() {
+fn unsupported_or_missing_options_of_a_format_are_reported() {
     let s3 = [
         "sign",
         "https://h.example/a",
@@ -225,16 +225,16 @@ fn what_a_format_cannot_say_or_lacks_is_told() {
     ]
     .concat();
     for (args, told) in [
-        (with(&["--account", "a"]), "has no account"),
-        (with(&["--once"]), "has no once"),
-        (with(&["--option", "x=y"]), "has no x"),
+        (with(&["--account", "a"]), "do not support account"),
+        (with(&["--once"]), "do not support once"),
+        (with(&["--option", "x=y"]), "do not support x"),
         (with(&["--set", "tttl=1h"]), "unknown field `tttl`"),
-        (with(&["--set", "ttl"]), "--set needs a field"),
+        (with(&["--set", "ttl"]), "--set must be a field"),
         (with(&["--address", "x"]), "must be an address"),
         (unknown, "cloudflare"),
         (
             s3.to_vec(),
-            "missing field `region` (fields of the format s3",
+            "missing field `region` (set fields of the format s3",
         ),
     ] {
         let (_, err) = run(&args, 2);
@@ -243,7 +243,7 @@ fn what_a_format_cannot_say_or_lacks_is_told() {
 }
 
 #[test]
-fn what_goes_beside_the_url_is_a_note_or_a_line() {
+fn headers_of_a_link_are_printed_as_a_note_or_a_line() {
     let sign = [
         "sign",
         "https://h.example/a",
@@ -262,7 +262,7 @@ fn what_goes_beside_the_url_is_a_note_or_a_line() {
     ];
     let (out, err) = run(&sign, 0);
     assert_eq!(out.lines().count(), 1, "{out}");
-    assert_eq!(err, "note: to be sent with it: x-amz-acl: private\n");
+    assert_eq!(err, "note: send with it: x-amz-acl: private\n");
     let (out, err) = run(&[&sign[..], &["--headers"]].concat(), 0);
     assert_eq!(out.lines().nth(1), Some("x-amz-acl: private"), "{out}");
     assert_eq!(err, "");
@@ -293,7 +293,7 @@ fn verify_names_what_differs() {
         "1700000000",
     ];
     let (told, _) = run(&verify, 1);
-    assert!(told.starts_with("refused: wrong_signature"), "{told}");
+    assert!(told.starts_with("rejected: wrong_signature"), "{told}");
     assert!(told.contains("slash"), "{told}");
     let verify = [
         "verify",
@@ -313,7 +313,7 @@ fn verify_names_what_differs() {
 }
 
 #[test]
-fn a_private_key_is_told_from_a_secret_wherever_it_comes_from() {
+fn a_private_key_is_recognised_from_every_source() {
     // No format that signs with a secret takes it, so it can never be one by mistake.
     let pem = "-----BEGIN PRIVATE KEY-----
 MC4CAQAwBQYDK2VwBCIEIAZuV7wAXJ9V7Y25bKQ8P/XOIPTD/7FbfiW6a3RQ+g0S
@@ -331,7 +331,7 @@ MC4CAQAwBQYDK2VwBCIEIAZuV7wAXJ9V7Y25bKQ8P/XOIPTD/7FbfiW6a3RQ+g0S
     std::fs::write(file, "-----BEGIN PRIVATE KEY-----\nMC4=\n").unwrap();
     let (_, err) = run(&[&SIGN[..], &["--private-key-file", file]].concat(), 2);
     assert!(
-        err.contains("is no private key") && !err.contains("MC4="),
+        err.contains("is not a private key") && !err.contains("MC4="),
         "{err}"
     );
 }

@@ -135,10 +135,14 @@ fn a_wrong_key_of_assertions_is_a_configuration_error_that_says_what_is_wrong() 
     for (arguments, value, said) in [
         (key.to_owned(), MASTER, "--assertion-audience"),
         (audience.to_owned(), MASTER, "--assertion-secret"),
-        (format!("{audience} {key}"), "short", "VOUCH holds fewer"),
+        (format!("{audience} {key}"), "short", "VOUCH has fewer"),
         (format!("{audience} {key}2"), MASTER, "VOUCH2 is not set"),
         (format!("{audience} {key} {key}"), MASTER, "more than once"),
-        (format!("{audience} {public}"), MASTER, "EdDSA alone"),
+        (
+            format!("{audience} {public}"),
+            MASTER,
+            "requires --assertion-algorithm EdDSA",
+        ),
         (format!("{audience} {eddsa} {key}"), "short", "Ed25519 seed"),
         (format!("{audience} {eddsa} {public}"), "AAAA", "public key"),
         (

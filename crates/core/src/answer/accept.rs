@@ -102,7 +102,7 @@ fn thousandths(text: &str) -> Option<u16> {
     }
 }
 
-/// Splits at a separator that stands outside of quotes.
+/// Splits at a separator outside of quotes.
 fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let (mut quoted, mut escaped) = (false, false);
     text.split(move |character: char| {
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_client_gets_what_it_likes_best() {
+    fn the_client_gets_its_preferred_type() {
         let offers: [&[&str]; 3] = [&["application/json"], &["text/html"], &["text/plain"]];
         for (accept, expected) in [
             ("", 0),
@@ -186,7 +186,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_text_of_a_stranger_can_panic(accept: String) {
+        fn untrusted_text_never_panics(accept: String) {
             assert!(choose(&accept, &[&["a/b"], &["c/d"]]) < 2);
         }
     }

@@ -1,4 +1,4 @@
-//! `www-authenticate`: how a client is told what to send (RFC 6750 section 3, RFC 7617).
+//! `www-authenticate`: which credential a client should send (RFC 6750 section 3, RFC 7617).
 
 use arrayvec::ArrayVec;
 
@@ -54,7 +54,7 @@ impl Authenticate {
             return None;
         }
         let error = match refusal.reason.public() {
-            // RFC 6750 section 3.1: who sent no credential is told no error.
+            // RFC 6750 section 3.1: without a credential the header contains no error.
             PublicReason::MissingCredential => None,
             PublicReason::InvalidCredential | PublicReason::Expired => Some("invalid_token"),
             PublicReason::AmbiguousRequest => Some("invalid_request"),

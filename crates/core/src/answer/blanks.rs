@@ -5,7 +5,7 @@ use crate::http::path::{is_unreserved, upper_digit};
 use crate::text::cut::cut;
 use crate::text::{html, json};
 
-/// The names that may stand in braces.
+/// The names that are allowed in braces.
 pub const PLACEHOLDERS: [&str; 9] = [
     "reason",
     "message",
@@ -22,9 +22,9 @@ pub const PLACEHOLDERS: [&str; 9] = [
 #[derive(Clone, Debug, PartialEq)]
 pub struct Blanks {
     spelling: Spelling,
-    /// What stands before each blank.
+    /// The text before each placeholder.
     pieces: Vec<(String, Blank)>,
-    /// What stands behind the last.
+    /// The text after the last one.
     rest: String,
 }
 

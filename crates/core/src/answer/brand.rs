@@ -46,7 +46,10 @@ pub struct Name(String);
 
 /// The text is not a name that fits a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be 1 to 64 characters, without control characters, braces and spaces around it")]
+#[error(
+    "must be 1 to 64 characters, without control characters, braces, or leading or trailing \
+         spaces"
+)]
 pub struct NameError;
 
 impl Name {
@@ -102,8 +105,8 @@ impl Brand {
         }
     }
 
-    /// The link to the operator's help. It tells the help page nothing of this address,
-    /// which may hold a credential.
+    /// The link to the operator's help. The help page does not receive this address, which may
+    /// contain a credential.
     pub(crate) fn help_link(&self) -> String {
         let link = self.help.as_ref().map(|help| {
             let to = escaped(help.url());
@@ -123,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_printable_and_holds_no_placeholder() {
+    fn a_name_is_printable_and_has_no_placeholder() {
         for good in ["Acme", "Müller & Söhne <GmbH>", "株式会社", &"x".repeat(64)] {
             assert!(Name::parse(good).is_ok(), "{good}");
         }

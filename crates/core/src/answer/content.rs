@@ -9,7 +9,7 @@ use super::page::Page;
 use super::{Blanks, Bodies, Headers, accept};
 use crate::text::json::Object;
 
-/// What goes out beside status and standard headers.
+/// What is sent in addition to the status and the standard headers.
 pub(super) struct Content {
     pub kind: &'static str,
     /// The content security policy of a page; without one, that of configured pages.

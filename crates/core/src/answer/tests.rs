@@ -78,7 +78,7 @@ fn a_program_reads_problem_details_and_a_person_a_page() {
 }
 
 #[test]
-fn a_template_keeps_its_structure_whatever_is_filled_in() {
+fn no_value_changes_the_structure_of_a_template() {
     let template = bodies(Bodies {
         json: Some(blanks(serde_json::json!({
             "error": { "code": "{reason}", "status": "{status}", "{reason}": ["at {request_id}"],
@@ -103,7 +103,7 @@ fn a_template_keeps_its_structure_whatever_is_filled_in() {
 }
 
 #[test]
-fn whatever_the_reason_is_the_answer_is_json() {
+fn every_reason_gives_json() {
     let template = bodies(Bodies {
         json: Some(blanks(serde_json::json!([
             "{reason}",
@@ -124,7 +124,7 @@ fn whatever_the_reason_is_the_answer_is_json() {
 }
 
 #[test]
-fn what_is_filled_into_a_page_is_escaped() {
+fn values_in_a_page_are_escaped() {
     let template = html("<style>a{color:red}</style><p>{request_id}{nobody}");
     let answer = refusal(Reason::Expired, Scheme::SignedUrl).answer(
         &headers(&[("x-request-id", "<script>&'\"")]),
@@ -146,7 +146,7 @@ fn a_strange_request_id_is_left_out() {
 const REALM: &str = "the files";
 
 #[test]
-fn every_answer_stays_out_of_caches_and_is_read_as_what_it_is() {
+fn no_answer_is_cached_or_sniffed() {
     let redirect = redirect("/login");
     for template in [None, Some(&redirect), Some(&html("<p>"))] {
         for &reason in Reason::ALL {
@@ -240,7 +240,7 @@ fn a_header_of_ones_own_replaces_ours() {
 }
 
 #[test]
-fn a_redirect_comes_back_to_this_site_and_to_no_other() {
+fn a_redirect_returns_to_this_site_only() {
     let to = "https://login.example/?reason={reason}&return_to={url}#{status}";
     let template = redirect(to);
     let secret = ["verify".to_owned(), "key".to_owned()];

@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn no_message_needs_an_escape_in_a_header() {
         for (refusal, words) in all() {
-            // RFC 6750 section 3: what may stand in error_description.
+            // RFC 6750 section 3: the characters that error_description allows.
             let fits = |byte: u8| (b' '..=b'~').contains(&byte) && !b"\"\\".contains(&byte);
             assert!(words.message.bytes().all(fits), "{refusal:?}");
         }

@@ -1,4 +1,4 @@
-//! `"assertion"`: who vouches for identities, from its written form.
+//! The written form of `"assertion"`, and the issuer that it becomes.
 
 use serde::Deserialize;
 
@@ -15,23 +15,23 @@ use crate::time::Millis;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub(super) struct Assertion {
-    /// The header that carries it. Default: x-keygate-assertion.
+    /// Header with the assertion. Default: x-keygate-assertion.
     #[serde(default = "default_header")]
     header: String,
-    /// How it is signed.
+    /// Signature algorithm.
     algorithm: Algorithm,
-    /// The ring that signs it: 32 bytes at least for HS256, a seed of 32 bytes for EdDSA.
+    /// The ring that signs: at least 32 bytes with HS256, a seed of 32 bytes with EdDSA.
     secrets: String,
-    /// Who says so (`iss`). Default: keygate.
+    /// Issuer (`iss`), 1 to 256 characters. Default: keygate.
     #[serde(default = "default_issuer")]
     issuer: String,
-    /// Whom it is for (`aud`).
+    /// Audience (`aud`), 1 to 256 characters.
     audience: String,
-    /// How long it lives, whole seconds, 60s at most. Default: 60s.
+    /// Lifetime of an assertion in whole seconds, at most 60s. Default: 60s.
     #[serde(default = "default_ttl")]
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     ttl: String,
-    /// The rules whose requests get one. Default: all.
+    /// Names of the rules whose requests get an assertion. Default: all.
     rules: Option<Vec<String>>,
 }
 
@@ -98,12 +98,12 @@ impl Compiler<'_> {
             .filter(|it| **it != Field::Assertion)
             .map(|field| others.name(*field));
         if others.any(|it| reads_as(lower.as_bytes(), it)) {
-            self.wrong(path, "is the name of another header of the identity");
+            self.wrong(path, "is already the name of an identity header");
         }
         if lower == "authorization" {
-            self.wrong(path, "is where clients present credentials of their own");
+            self.wrong(path, "is reserved for credentials of clients");
         }
-        // Under our own prefix any name is free; elsewhere some are not to be had.
+        // Under our own prefix any name is free; elsewhere some are reserved.
         match lower.strip_prefix(IDENTITY_PREFIX) {
             Some(rest) => {
                 self.header(path, rest);
@@ -117,14 +117,17 @@ impl Compiler<'_> {
     fn assertion_ttl(&mut self, text: &str) -> Option<Millis> {
         let ttl = self.span("assertion.ttl", text)?;
         if ttl > MAX_TTL || ttl.0 % 1000 != 0 {
-            self.wrong("assertion.ttl", "must be whole seconds, 60s at most");
+            self.wrong("assertion.ttl", "must be whole seconds, at most 60s");
         }
         Some(ttl)
     }
 
     fn assertion_rules(&mut self, names: &[String], rules: &[Rule]) {
         if names.is_empty() {
-            self.wrong("assertion.rules", "is empty: leave it out to mean all");
+            self.wrong(
+                "assertion.rules",
+                "must not be empty: omit it to include all rules",
+            );
         }
         for (index, name) in names.iter().enumerate() {
             if !rules.iter().any(|rule| rule.name == *name) {

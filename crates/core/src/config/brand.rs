@@ -6,24 +6,24 @@ use super::Compiler;
 use super::read::object;
 use crate::answer::brand::{Brand, Color, Help, Logo, Name};
 
-/// How the pages look that Keygate itself serves: the standard page of a refusal, and the
-/// page of a challenge.
+/// Appearance of the pages that Keygate itself serves: the standard page of a rejected
+/// request, and the page of a challenge.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename = "Brand"))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub(super) struct Written {
-    /// The name of the site or its operator, 1 to 64 characters. Default: none.
+    /// Name of the site or its operator, 1 to 64 characters. Default: none.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 64)))]
     pub name: Option<String>,
-    /// The accent colour as #rrggbb; text in it is toned until it can be read in light and
-    /// dark. Default: #2563eb.
+    /// Accent colour as #rrggbb. Text in this colour is adjusted until it is legible on light
+    /// and dark backgrounds. Default: #2563eb.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^#[0-9A-Fa-f]{6}$")))]
     pub color: Option<String>,
-    /// The logo as a data URL in base64: PNG, WebP or SVG of at most 16 KiB. Default: none.
+    /// Logo as a base64 data URL: PNG, WebP or SVG of at most 16 KiB. Default: none.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^data:image/(png|webp|svg\\+xml);base64,[A-Za-z0-9+/=]+$")))]
     pub logo: Option<String>,
-    /// Where a person finds help: an https: or mailto: URL. Default: none.
+    /// Link to help for users: an https: or mailto: URL. Default: none.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^(https://|mailto:)")))]
     pub help: Option<String>,
 }

@@ -25,14 +25,14 @@ impl Compiler<'_> {
     ) -> Option<Mode> {
         let path = format!("{rule}.challenge");
         if written.challenge.is_some() && written.mode != written::Mode::Challenge {
-            self.wrong(&path, "goes with \"mode\": \"challenge\" only");
+            self.wrong(&path, "requires \"mode\": \"challenge\"");
         }
         match (written.mode, &written.challenge) {
             (written::Mode::Block, _) => Some(Mode::Block),
             (written::Mode::Simulate, _) => Some(Mode::Simulate),
             (written::Mode::Off, _) => Some(Mode::Off),
             (written::Mode::Challenge, None) => {
-                self.wrong(&path, "must be given: the mode \"challenge\" needs it");
+                self.wrong(&path, "is required by the mode \"challenge\"");
                 None
             }
             (written::Mode::Challenge, Some(challenge)) => {
@@ -40,7 +40,7 @@ impl Compiler<'_> {
                 {
                     self.wrong(
                         &member(rule, "mode"),
-                        "challenges nobody: everybody meets \"nothing\"",
+                        "has no effect: every request meets \"nothing\"",
                     );
                 }
                 let challenge = self.challenge(&path, challenge)?;
@@ -62,7 +62,7 @@ impl Compiler<'_> {
                 ("cookie", written.cookie.is_some()),
             ] {
                 if is_given {
-                    self.wrong_in(path, field, "does not go with redirect");
+                    self.wrong_in(path, field, "cannot be combined with redirect");
                 }
             }
             let login = self.checked(&at("redirect"), Login::parse(redirect))?;
@@ -73,7 +73,7 @@ impl Compiler<'_> {
         let cookie = written.cookie.as_deref().unwrap_or(DEFAULT_COOKIE);
         self.cookie(&at("cookie"), cookie);
         let Some(secrets) = &written.secrets else {
-            self.wrong(path, "must hold \"secrets\" or \"redirect\"");
+            self.wrong(path, "must contain \"secrets\" or \"redirect\"");
             return None;
         };
         let ring = self.ring_of(path, secrets, |this, entry| {
@@ -115,7 +115,7 @@ impl Compiler<'_> {
             self.wrong_in(
                 path,
                 "redirect",
-                "leads back to this rule, without end: give the login a rule before this one",
+                "leads back to this rule: add a rule for the login page before it",
             );
         }
     }

@@ -1,4 +1,4 @@
-//! `"identity"`: the headers that say who has come, from their written form.
+//! `"identity"`: the headers with the identity, from their written form.
 
 use serde::Deserialize;
 
@@ -8,7 +8,8 @@ use crate::identity::{Field, IDENTITY_PREFIX, IdentityHeaders, identity_fields};
 
 macro_rules! written {
     ($($(#[$doc:meta])* $Field:ident $field:ident: $Type:ty, $header:literal;)*) => {
-        /// Names of headers, those that are left out keep theirs; and who else is told.
+        /// The headers in which the upstream receives the identity. A field that is left out
+        /// keeps its default.
         #[derive(Default, Debug, Deserialize)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(deny_unknown_fields, remote = "Self")]
@@ -18,11 +19,11 @@ macro_rules! written {
                 #[doc = concat!("Default: ", $header, ".")]
                 $field: Option<String>,
             )*
-            /// What was decided: `allow`, `cleared`, or `would-deny;reason=…` in mode `simulate`.
+            /// Header with the verdict: `allow`, `cleared`, or `would-deny;reason=…` in mode `simulate`.
             /// Default: x-keygate-result.
             result: Option<String>,
-            /// Whether other filters find the same as filter state, `wasm.keygate_account` and so
-            /// on. Default: false.
+            /// Whether other filters also get the identity, as filter state such as
+            /// `wasm.keygate_account`. Default: false.
             #[serde(default)]
             filter_state: bool,
         }
@@ -61,13 +62,13 @@ impl Compiler<'_> {
                 .skip(index.saturating_add(1))
                 .any(|it| it == name)
             {
-                self.wrong("identity", format!("\"{name}\" stands for two things"));
+                self.wrong("identity", format!("\"{name}\" is used for two fields"));
             }
         }
         headers
     }
 
-    /// Whatever a client sends under such a name is removed, so some are not to be had.
+    /// Headers of clients with such a name are removed, so some names are reserved.
     fn identity_header(&mut self, path: &str, name: &str) -> String {
         let lower = name.to_ascii_lowercase();
         let is_own = lower.starts_with(IDENTITY_PREFIX);
@@ -80,7 +81,7 @@ impl Compiler<'_> {
             "user-agent",
         ];
         if !lower.bytes().all(fits) || !(is_own || is_plain) || taken.contains(&lower.as_str()) {
-            self.wrong(path, "must be a header of its own, such as \"x-user\"");
+            self.wrong(path, "must be a custom header, such as \"x-user\"");
         }
         lower
     }

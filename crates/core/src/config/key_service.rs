@@ -34,7 +34,7 @@ impl Compiler<'_> {
             self.wrong_in(
                 "key_service",
                 "lease",
-                "must be longer than poll, or no cached key ever counts",
+                "must be longer than poll, or cached keys are never valid",
             );
         }
         for (field, span, most) in [
@@ -49,7 +49,7 @@ impl Compiler<'_> {
             self.wrong_in(
                 "key_service",
                 "token_env",
-                "the token must be visible ASCII: it goes into a header",
+                "the token must be visible ASCII: it is sent in a header",
             );
         }
         let cache = self.cache(&at("cache"), &written.cache);

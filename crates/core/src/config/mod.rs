@@ -57,7 +57,7 @@ impl Policy {
         if text.trim_ascii_start().first() != Some(&b'{') {
             return Err(vec![problem(
                 "",
-                "is not a JSON object. In Envoy's own configuration give it as \
+                "is not a JSON object. In Envoy's configuration, pass it as \
                  google.protobuf.StringValue: a Struct does not arrive as JSON",
             )]);
         }
@@ -97,7 +97,7 @@ struct Compiler<'a> {
     seen: Rc<Seen>,
     /// MACs that held, over all providers.
     held: Rc<Memo<()>>,
-    /// `None` for one that is wrong: that is told once, and not again wherever it is named.
+    /// `None` for an invalid one: that is reported once, not again at each use of its name.
     providers: LiteMap<String, Option<Rc<Provider>>>,
     responses: LiteMap<String, Rc<Template>>,
     /// What a refused person sees where no response says otherwise.
@@ -111,7 +111,7 @@ struct Compiler<'a> {
     used_rings: Vec<String>,
     /// The names of path segments that carry tokens, of all providers.
     path_tokens: Rc<[String]>,
-    /// Where the credentials of all providers stand.
+    /// The carriers of the credentials of all providers.
     carriers: Carriers,
     /// Path and ring of every exchange of links.
     exchanges: Vec<(String, String)>,
@@ -120,7 +120,7 @@ struct Compiler<'a> {
     allow_encoded_slash: bool,
     allow_path_parameters: bool,
     problems: Vec<Problem>,
-    /// What is valid, and hardly meant.
+    /// Valid settings that are probably mistakes.
     warnings: Vec<Problem>,
 }
 
@@ -153,7 +153,7 @@ impl<'a> Compiler<'a> {
         self.wrong_in(path, "", message);
     }
 
-    /// The same, in a member of what stands at `path`.
+    /// Notes a problem in a member of the value at `path`.
     fn wrong_in(&mut self, path: &str, field: &str, message: impl fmt::Display) {
         self.note(path, field, &message);
     }
@@ -276,7 +276,7 @@ impl<'a> Compiler<'a> {
         self.checked(path, Millis::parse(text))
     }
 
-    /// What is longer than anybody can want is a slip of the pen, and breaks a promise.
+    /// A longer span is probably a mistake, and would break a documented limit.
     fn at_most(&mut self, path: &str, span: Option<Millis>, most: Millis) {
         if span.is_some_and(|span| span > most) {
             self.wrong(path, format!("must be at most {} s", most.0 / 1000));
@@ -284,7 +284,7 @@ impl<'a> Compiler<'a> {
     }
 }
 
-/// The path of a member of what stands at `path`.
+/// The path of a member of the value at `path`.
 #[inline(never)]
 fn member(path: &str, field: &str) -> String {
     format!("{path}.{field}")

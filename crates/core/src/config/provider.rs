@@ -42,7 +42,7 @@ impl Compiler<'_> {
             }
             ("app_key", _) => {
                 if !has_key_service {
-                    self.wrong("key_service", "must be given: app keys are looked up there");
+                    self.wrong("key_service", "is required by providers of app keys");
                 }
                 self.part(&path, text)
                     .and_then(|it| self.app_key(&path, &it))
@@ -106,7 +106,7 @@ impl Compiler<'_> {
         let mut secrets = Vec::new();
         for entry in &ring.0 {
             let Material::Secret(key) = &entry.key else {
-                let message = "is a public key, and what it would verify is made with a secret";
+                let message = "is a public key, but a secret is required here";
                 self.wrong(
                     &format!("secrets.{name}"),
                     format!("\"{}\" {message}", entry.id),
@@ -161,7 +161,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// The name of a header, in lower case as it arrives. Some are not to be had.
+    /// The name of a header, in lower case as it arrives. Some names are reserved.
     pub(super) fn header(&mut self, path: &str, name: &str) -> String {
         let lower = name.to_ascii_lowercase();
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
@@ -199,7 +199,7 @@ impl Compiler<'_> {
         }
         // Each secret of the ring is a hash more to ask about.
         if takes_opaque && ring.as_ref().is_some_and(|it| it.0.len() > MAX_CANDIDATES) {
-            let message = format!("\"opaque\" goes with {MAX_CANDIDATES} secrets at most");
+            let message = format!("\"opaque\" allows at most {MAX_CANDIDATES} secrets in the ring");
             self.wrong_in(path, "accept", message);
         }
         if written.from.is_empty() {
@@ -219,17 +219,17 @@ impl Compiler<'_> {
         let has_query = carriers.iter().any(|it| matches!(it, Carrier::Query(_)));
         match &written.query_referrers {
             None if has_query => {
-                self.wrong(&at, "must be given: a key in a URL is tied to its pages");
+                self.wrong(
+                    &at,
+                    "is required with a query carrier: list the pages that may send \
+                                 the key",
+                );
             }
-            Some(_) if !has_query => self.wrong(&at, "needs {\"query\": …} in from"),
+            Some(_) if !has_query => self.wrong(&at, "requires {\"query\": …} in from"),
             None | Some(_) => {}
         }
         if written.challenge_basic && !carriers.contains(&Carrier::Basic) {
-            self.wrong_in(
-                path,
-                "challenge_basic",
-                "needs \"basic\" in from: nobody would take the password",
-            );
+            self.wrong_in(path, "challenge_basic", "requires \"basic\" in from");
         }
         let ring = ring?;
         let digest = ring.0.first().map(|it| it.key.digest_key())?;

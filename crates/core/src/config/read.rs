@@ -36,7 +36,7 @@ pub(super) fn read<'de, T: Deserialize<'de>>(path: &str, text: &'de str) -> Resu
 #[cold]
 fn misshapen(path: String, error: &serde_json::Error) -> Problem {
     let (line, column) = (error.line(), error.column());
-    // serde_json appends the place within the part, which is told apart.
+    // serde_json appends the place within the part, which is reported separately.
     let message = error.to_string();
     let place = format!(" at line {line} column {column}");
     Problem {
@@ -94,7 +94,10 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for UniqueMap<V> {
                 let mut members: Vec<(String, V)> = Vec::new();
                 while let Some(name) = map.next_key::<String>()? {
                     if members.iter().any(|(taken, _)| *taken == name) {
-                        return Err(de::Error::custom(format!("\"{name}\" is given twice")));
+                        return Err(de::Error::custom(format!(
+                            "\"{name}\" is given more than \
+                                                              once"
+                        )));
                     }
                     members.push((name, map.next_value()?));
                 }

@@ -39,8 +39,9 @@ impl Compiler<'_> {
             None if written.redirect.is_none() && changes_standard => Form::Standard,
             None => {
                 if written.redirect.is_none() {
-                    let needed = "must hold \"json\", \"html\", \"text\" or \"redirect\"; or \
-                         \"status\", \"headers\" or \"reasons\" of the standard answer";
+                    let needed = "must contain \"json\", \"html\", \"text\" or \"redirect\", or \
+                                  change the standard answer with \"status\", \"headers\" or \
+                                  \"reasons\"";
                     self.wrong(&path, needed);
                 }
                 return;
@@ -56,7 +57,7 @@ impl Compiler<'_> {
             let path = format!("{path}.reasons.{code}");
             let Some(reason) = PublicReason::ALL.into_iter().find(|it| it.code() == code) else {
                 let known = PublicReason::ALL.map(PublicReason::code).join(", ");
-                self.wrong(&path, format!("is none of {known}"));
+                self.wrong(&path, format!("is unknown: use one of {known}"));
                 continue;
             };
             reasons.push((reason, self.override_of(&path, own, &reply)));
@@ -68,7 +69,7 @@ impl Compiler<'_> {
     /// The answer for one reason: what it does not say is as in `reply`.
     fn override_of(&mut self, path: &str, written: &written::Response, reply: &Reply) -> Reply {
         if !written.reasons.0.is_empty() {
-            self.wrong_in(path, "reasons", "has no place here");
+            self.wrong_in(path, "reasons", "is not allowed here");
         }
         let own = self.form(path, written);
         // The status of a redirect does not fit a body, nor the other way round.
@@ -96,7 +97,7 @@ impl Compiler<'_> {
         if let Some(to) = &written.redirect {
             let path = member(path, "redirect");
             if has_body {
-                self.wrong(&path, "does not go with a body");
+                self.wrong(&path, "cannot be combined with a body");
             }
             self.blanks(&path, to);
             self.checked(&path, check_redirect(to))?;
@@ -125,7 +126,7 @@ impl Compiler<'_> {
             }
             Form::Redirect(_) => (
                 [302, 303, 307].contains(&status),
-                "must be 302, 303 or 307 beside \"redirect\"",
+                "must be 302, 303 or 307 with \"redirect\"",
             ),
         };
         if !fits {
@@ -152,11 +153,14 @@ impl Compiler<'_> {
                 self.wrong(&path, "this header cannot be set here");
             }
             if headers.iter().any(|(taken, _)| *taken == lower) {
-                self.wrong(&path, "is given twice");
+                self.wrong(&path, "is given more than once");
             }
             let is_visible = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
             if !value.bytes().all(is_visible) || value.trim() != value {
-                self.wrong(&path, "must be visible ASCII, without spaces around it");
+                self.wrong(
+                    &path,
+                    "must be visible ASCII without leading or trailing spaces",
+                );
             }
             self.blanks(&path, value);
             headers.push((lower, Blanks::of(value, Spelling::Plain)));
@@ -180,8 +184,7 @@ impl Compiler<'_> {
                 Json::List(it.into_iter().enumerate().map(read).collect())
             }),
             Some(b'"') => self.part(path, written).map(|text: String| {
-                // A `{word}` that nothing fills is a slip of the pen here; in HTML it may be
-                // a style.
+                // A `{word}` that nothing fills is a mistake here; in HTML it may be a style.
                 self.blanks(path, &text);
                 Json::Text(text)
             }),
@@ -194,7 +197,10 @@ impl Compiler<'_> {
         for (name, _) in text.split('{').skip(1).filter_map(|it| it.split_once('}')) {
             if !PLACEHOLDERS.contains(&name) {
                 let known = PLACEHOLDERS.join("}, {");
-                self.wrong(path, format!("{{{name}}} is none of {{{known}}}"));
+                self.wrong(
+                    path,
+                    format!("{{{name}}} is unknown: use one of {{{known}}}"),
+                );
             }
         }
     }
@@ -203,24 +209,24 @@ impl Compiler<'_> {
         let Some(realm) = written else {
             return;
         };
-        // What may stand in a quoted string without an escape: RFC 9110 section 5.6.4.
+        // The characters of a quoted string that need no escape: RFC 9110 section 5.6.4.
         let fits = |byte: u8| (byte.is_ascii_graphic() || byte == b' ') && !b"\"\\".contains(&byte);
         if !(1..=128).contains(&realm.len()) || !realm.bytes().all(fits) {
             self.wrong(
                 "realm",
-                "must be 1 to 128 visible ASCII characters without quotes and backslashes",
+                "must be 1 to 128 visible ASCII characters without quotes or backslashes",
             );
         }
         realm.clone_into(&mut self.realm);
     }
 }
 
-/// A redirect leads to a host that the operator wrote, whatever is filled in.
+/// A redirect leads to a host that the operator wrote, with every value of a placeholder.
 fn check_redirect(to: &str) -> Result<(), &'static str> {
     let fixed = to.split('{').next().unwrap_or_default();
     let is_safe = |byte: u8| byte.is_ascii_graphic() && !b"\"<>\\^`|".contains(&byte);
     if !to.bytes().all(is_safe) {
-        return Err("must be visible ASCII without quotes, backslashes and spaces");
+        return Err("must be visible ASCII without quotes, backslashes or spaces");
     }
     let leads = match fixed.strip_prefix("https://") {
         Some(rest) => match rest.split_once(['/', '?']) {
@@ -233,7 +239,7 @@ fn check_redirect(to: &str) -> Result<(), &'static str> {
     if leads {
         Ok(())
     } else {
-        Err("must start with \"https://\" and a host without a placeholder, or with one \"/\"")
+        Err("must start with \"https://\" and a host without a placeholder, or with a single \"/\"")
     }
 }
 

@@ -11,7 +11,7 @@ impl Compiler<'_> {
     pub(super) fn ring(&mut self, name: &str, written: &[Quiet<written::RingSecret>]) {
         let path = format!("secrets.{name}");
         if written.is_empty() {
-            self.wrong(&path, "must name at least one secret");
+            self.wrong(&path, "must contain at least one secret");
         }
         let mut entries: Vec<RingEntry<Material>> = Vec::new();
         for (index, secret) in written.iter().enumerate() {
@@ -58,7 +58,7 @@ impl Compiler<'_> {
                 match std::str::from_utf8(secret.expose()) {
                     Ok(text) if text.contains("PRIVATE KEY-----") => {
                         let message =
-                            format!("{variable} holds a private key: give the public one");
+                            format!("{variable} contains a private key: use the public key");
                         self.wrong(&path, message);
                         None
                     }
@@ -77,7 +77,7 @@ impl Compiler<'_> {
                 Some(Material::Public(Box::new(key)))
             }
             (Some(_), Some(_)) | (None, None) => {
-                self.wrong(path, "needs either env, for a secret, or public_key");
+                self.wrong(path, "requires either env, for a secret, or public_key");
                 None
             }
         }
@@ -100,8 +100,8 @@ impl Compiler<'_> {
             self.wrong(
                 path,
                 format!(
-                    "the environment variable {variable} is not set where the filter runs \
-                     (Envoy hands on only what host_env_keys names)"
+                    "the environment variable {variable} is not set for the filter. In Envoy, \
+                     list it under host_env_keys"
                 ),
             );
             return None;

@@ -53,7 +53,7 @@ impl Compiler<'_> {
             self.wrong_in(
                 path,
                 "scopes",
-                "can never be met: nothing that the rule requires has scopes",
+                "can never be met: the rule requires no credential with scopes",
             );
         }
         let require = require?;
@@ -94,7 +94,7 @@ impl Compiler<'_> {
             return Vec::new();
         };
         if methods.is_empty() {
-            self.wrong(path, "is empty: leave it out to match every method");
+            self.wrong(path, "must not be empty: omit it to match every method");
         }
         for (index, method) in methods.iter().enumerate() {
             if !is_method(method) {
@@ -117,7 +117,7 @@ impl Compiler<'_> {
             return Vec::new();
         };
         if headers.is_empty() {
-            self.wrong(&path, "is empty: leave it out to match every request");
+            self.wrong(&path, "must not be empty: omit it to match every request");
         }
         let mut matches = Vec::new();
         for (index, header) in headers.iter().enumerate() {
@@ -140,7 +140,10 @@ impl Compiler<'_> {
         for (index, needed) in written.iter().enumerate() {
             let path = format!("{path}.scopes[{index}]");
             if scopes.iter().any(|it: &NeededScopes| it.methods.is_empty()) {
-                self.wrong(&path, "never counts: the one before it is for all methods");
+                self.wrong(
+                    &path,
+                    "is never used: the entry before it is for all methods",
+                );
             }
             let methods = self.methods(&member(&path, "methods"), &needed.methods);
             let need = self.checked(&member(&path, "need"), Scopes::parse(&needed.need));
@@ -154,7 +157,7 @@ impl Compiler<'_> {
             return Vec::new();
         };
         if hosts.is_empty() {
-            self.wrong(path, "is empty: leave it out to match every host");
+            self.wrong(path, "must not be empty: omit it to match every host");
         }
         let parsed = hosts
             .iter()
@@ -172,7 +175,7 @@ impl Compiler<'_> {
             return Vec::new();
         };
         if patterns.is_empty() {
-            self.wrong(path, "is empty: leave it out to allow every page");
+            self.wrong(path, "must not be empty: omit it to allow every page");
         }
         let parsed = patterns.iter().enumerate().filter_map(|(index, pattern)| {
             self.checked(&item(path, index), ReferrerPattern::parse(pattern))
@@ -187,14 +190,19 @@ impl Compiler<'_> {
         };
         let takes_keys = |it: &&Provider| matches!(it, Provider::AppKey(_));
         if !require.providers().iter().any(takes_keys) {
-            self.wrong_in(path, "outage", "is for app keys, and the rule takes none");
+            self.wrong_in(
+                path,
+                "outage",
+                "applies to app keys, but the rule accepts none",
+            );
         } else if outage == written::Outage::Allow && !written.scopes.is_empty() {
-            let message = "\"allow\" can never hold: nobody knows the scopes of a key then";
+            let message = "cannot be \"allow\" with scopes: an outage leaves the scopes of a key \
+                           unknown";
             self.wrong_in(path, "outage", message);
         }
     }
 
-    /// What is required; what the rule says of outages stands before what a provider says.
+    /// What is required; the outage setting of the rule overrides that of a provider.
     fn requirement(
         &mut self,
         path: &str,
@@ -229,7 +237,7 @@ impl Compiler<'_> {
         for (index, member) in members.iter().enumerate() {
             let path = item(&path, index);
             if matches!(member, written::Requirement::Name(name) if name == "nothing") {
-                self.wrong(&path, "\"nothing\" has no place in a group");
+                self.wrong(&path, "\"nothing\" is not allowed in a group");
             }
             compiled.extend(self.requirement(&path, member, outage));
         }

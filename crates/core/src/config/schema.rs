@@ -1,7 +1,7 @@
-//! The JSON schema of a configuration, for editors and for whoever generates policies.
+//! The JSON schema of a configuration, for editors and for programs that generate policies.
 //!
-//! It is made from the types that read the configuration. It knows shapes only:
-//! whether a name that is used is defined, for one, only a check can say.
+//! It is derived from the types that read the configuration. It describes shapes only:
+//! `keygate check` also finds, for example, names that are used but not defined.
 
 use std::borrow::Cow;
 
@@ -21,7 +21,7 @@ pub fn schema() -> Value {
     schema.to_value()
 }
 
-/// A kind of credential, by its `type` and, for links, its `format`.
+/// A kind of credential, chosen by its `type` and, for links, its `format`.
 // The reader chooses by these in a second step; here each of its types stands for itself.
 #[derive(JsonSchema)]
 #[schemars(untagged, transform = one_of)]

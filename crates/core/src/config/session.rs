@@ -15,18 +15,19 @@ pub(super) struct JwtProvider {
     #[serde(rename = "type")]
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "jwt")))]
     _kind: Elsewhere,
-    /// The filter's `payload_in_metadata`. Default: payload, as in Istio.
+    /// Metadata key of the payload: `payload_in_metadata` of `jwt_authn`. Default: payload.
     #[serde(default = "default_metadata_key")]
     metadata_key: String,
-    /// The filter that verified it. Default: envoy.filters.http.jwt_authn.
+    /// Name of the filter that verifies sessions. Default: envoy.filters.http.jwt_authn.
     #[serde(default = "default_filter")]
     filter: String,
-    /// The claim that names the account. Default: sub.
+    /// Claim with the account. Default: sub.
     #[serde(default = "default_account_claim")]
     account_claim: String,
-    /// The claim that lists the scopes. Default: there are none.
+    /// Claim with the scopes. Default: none.
     scopes_claim: Option<String>,
-    /// Where the token stands, to take it out of the request. Default: it stays.
+    /// Carriers from which the token is removed before the upstream receives the request.
+    /// Default: none.
     #[serde(default)]
     strip: Vec<TokenPlace>,
 }
@@ -45,7 +46,7 @@ fn default_account_claim() -> String {
     "sub".to_owned()
 }
 
-/// Where the token of a session stands.
+/// A carrier of the token of a session.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(
     feature = "schema",

@@ -1,7 +1,7 @@
-//! The configuration as it is written: the shape of the JSON, and nothing else.
+//! The configuration as written: the shape of the JSON, and nothing else.
 //!
-//! The comments on types and fields are for whoever writes a policy: they stand in
-//! docs/policy.schema.json, which editors show.
+//! The comments on types and fields are documentation for authors of policies: they become the
+//! descriptions in docs/policy.schema.json, which editors show.
 
 mod challenge;
 mod provider;
@@ -18,21 +18,22 @@ use crate::text::names::names;
 pub(crate) use challenge::Challenge;
 pub(crate) use rule::{Group, HeaderMatch, Mode, NeededScopes, Preflight, Requirement, Rule};
 
-/// What Keygate is to allow, and by which credentials.
+/// Which requests Keygate allows, and with which credentials.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub(super) struct Policy<'a> {
-    /// The version of this form: 1.
+    /// Version of this configuration format: 1.
     #[cfg_attr(feature = "schema", schemars(extend("const" = 1)))]
     pub version: u64,
-    /// Rings of secrets by name. The first of a ring signs, all verify.
+    /// Rings of secrets by name. The first secret of a ring signs, all of them verify.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(with = "UniqueMap<Vec<RingSecret>>"))]
     pub secrets: Quiet<UniqueMap<Quiet<Vec<Quiet<RingSecret>>>>>,
-    /// How to reach the key service. Needed by providers of app keys.
+    /// How to reach the key service. Required by providers of app keys.
     pub key_service: Option<KeyService>,
-    /// Kinds of credential by name; the `type` of each says what else it has.
+    /// Kinds of credential by name. The `type` of a provider decides which other fields it
+    /// has.
     // Read by their type in a second step.
     #[serde(borrow, default)]
     #[cfg_attr(
@@ -40,60 +41,61 @@ pub(super) struct Policy<'a> {
         schemars(with = "UniqueMap<super::schema::Provider>")
     )]
     pub providers: UniqueMap<&'a RawValue>,
-    /// The first rule that matches decides.
+    /// The rules, in order. The first one that matches a request decides.
     pub rules: Vec<Rule>,
-    /// What holds when no rule matches. There is no default.
+    /// What happens to a request that no rule matches. There is no default.
     pub unmatched: Unmatched,
-    /// How the pages look that Keygate itself serves. Default: without a name and a logo.
+    /// Appearance of the pages that Keygate itself serves. Default: without a name and a logo.
     pub brand: Option<super::brand::Written>,
-    /// Bodies of refusals by name; a rule takes one by `deny`.
+    /// Answers to rejected requests by name. A rule selects one with `deny`.
     #[serde(borrow, default)]
     pub responses: UniqueMap<Response<'a>>,
-    /// How the upstream learns who calls.
+    /// How the upstream receives the identity of the client.
     #[serde(default)]
     pub identity: super::identity::Identity,
-    /// Who vouches for the identity, for upstreams that must not trust headers.
+    /// The identity as a signed JWT, for upstreams that must not trust headers.
     pub assertion: Option<super::assertion::Assertion>,
-    /// What a 401 says is protected. Default: keygate.
+    /// Realm in the `www-authenticate` header of a 401: 1 to 128 characters. Default: keygate.
     pub realm: Option<String>,
-    /// Whether `%2F` may be in a path, unless a rule says otherwise. Default: false.
+    /// Whether `%2F` is allowed in paths. A rule can override this. Default: false.
     #[serde(default)]
     pub allow_encoded_slash: bool,
-    /// Whether parameters behind `;` may be in a path, unless a rule says otherwise.
-    /// Default: false.
+    /// Whether parameters after `;` are allowed in paths. A rule can override this. Default:
+    /// false.
     #[serde(default)]
     pub allow_path_parameters: bool,
-    /// How many public-key signatures of links and requests may turn out wrong.
+    /// Limit on invalid public-key signatures of links and requests.
     #[serde(default)]
     pub signature_limit: FailureLimit,
 }
 
 object!(Policy<'a>);
 
-/// One secret of a ring. It is named here and lives in the environment.
+/// One secret of a ring. The policy names it; its value is in the environment.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub(super) struct RingSecret {
-    /// The public name of the secret, once in a ring. For app keys: 2 letters or digits.
+    /// Public id of the secret, unique in its ring: 1 to 64 letters, digits, `.`, `_` or `-`.
+    /// For app keys: 2 letters or digits.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._-]{1,64}$")))]
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub id: Quiet<String>,
-    /// The environment variable that holds it, where the filter runs.
+    /// Environment variable of Envoy that contains the secret.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub env: Option<Quiet<String>>,
-    /// In place of `env`: a public key, as PEM (BEGIN PUBLIC KEY) or, of Ed25519, in base64.
+    /// A public key, instead of `env`: PEM (BEGIN PUBLIC KEY), or base64 for Ed25519.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub public_key: Option<Quiet<String>>,
-    /// How the variable holds it. Default: utf8, the bytes of the text.
+    /// Encoding of the secret in the variable. Default: utf8.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(with = "Encoding"))]
     pub encoding: Quiet<Encoding>,
-    /// RFC 3339: it does not count before. Default: always.
+    /// Time from which the secret is valid, in RFC 3339. Default: no limit.
     #[cfg_attr(feature = "schema", schemars(extend("format" = "date-time")))]
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub not_before: Option<Quiet<String>>,
-    /// RFC 3339: it counts no more from then on. Default: for ever.
+    /// Time from which the secret is invalid, in RFC 3339. Default: no limit.
     #[cfg_attr(feature = "schema", schemars(extend("format" = "date-time")))]
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub not_after: Option<Quiet<String>>,
@@ -106,53 +108,57 @@ object!(RingSecret);
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub(super) struct KeyService {
-    /// The name of the cluster in Envoy.
+    /// Name of the Envoy cluster of the key service.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub cluster: String,
-    /// The name of another cluster of the same key service, for polls of the change feed: then
-    /// no other call can take their place. Default: cluster.
+    /// Name of a second Envoy cluster of the same key service, only for polls of the change
+    /// feed. Lookups then cannot use up the connection limits of polls. Default: cluster.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub poll_cluster: Option<String>,
-    /// What the calls carry as `:authority`.
+    /// Value of `:authority` in calls to the key service.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub authority: String,
-    /// The environment variable that holds the edge token.
+    /// Environment variable of Envoy that contains the edge token.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub token_env: Quiet<String>,
-    /// How long a call may take. Default: 300ms.
+    /// Timeout of a lookup, at most 10s. Default: 300ms.
     #[serde(default = "default_timeout")]
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     pub timeout: String,
-    /// The change feed is read no more often than this; news come at once. Default: 1s.
+    /// Minimum interval between polls of the change feed, at most 60s. Changes are delivered
+    /// immediately. Default: 1s.
     #[serde(default = "default_poll")]
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     pub poll: String,
-    /// How long cached keys count while the service is away; longer than poll. Default: 60s.
+    /// How long cached keys stay valid after the last successful poll. Must be longer than
+    /// `poll`, and at most 24h. Default: 60s.
     #[serde(default = "default_lease")]
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     pub lease: String,
-    /// How many keys each worker remembers.
+    /// Size of the cache of each worker.
     #[serde(default)]
     pub cache: Cache,
-    /// How many imported keys that turn out unknown clients may present to a worker.
+    /// Limit on imported keys that the key service does not know.
     #[serde(default)]
     pub miss_limit: FailureLimit,
 }
 
 object!(KeyService);
 
-/// How many keys each worker remembers.
+/// Size of the cache of each worker.
 #[derive(Default, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub(super) struct Cache {
-    /// Most keys that the key service knows. Default: 50000.
+    /// Maximum number of cached keys that the key service knows, 1 to 10000000. Default:
+    /// 50000.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 10_000_000)))]
     pub max_known: Option<u64>,
-    /// Most keys that it does not know. Default: 10000.
+    /// Maximum number of cached keys that the key service does not know, 1 to 10000000.
+    /// Default: 10000.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 10_000_000)))]
     pub max_unknown: Option<u64>,
-    /// Most bytes of both together. Default: 33554432.
+    /// Maximum size of the cache in bytes, 1048576 to 1073741824. Default: 33554432.
     #[cfg_attr(
         feature = "schema",
         schemars(range(min = 1_048_576, max = 1_073_741_824))
@@ -162,23 +168,24 @@ pub(super) struct Cache {
 
 object!(Cache);
 
-/// How many checks of clients may fail at one worker: beyond that the answer is 429.
+/// Limit on failed checks in one worker. Clients that exceed it get 429. Each number is 1 to
+/// 1000000.
 #[derive(Default, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub(super) struct FailureLimit {
-    /// Failures each second of one IPv4 address or IPv6 /64. Default: 5.
+    /// Failures per second from one IPv4 address or IPv6 /64. Default: 5.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1_000_000)))]
     pub per_second: Option<u64>,
-    /// Failures of one IPv4 address or IPv6 /64 at once. Default: 100 for `miss_limit`, 20
+    /// Burst of failures from one IPv4 address or IPv6 /64. Default: 100 for `miss_limit`, 20
     /// for `signature_limit`.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1_000_000)))]
     pub burst: Option<u64>,
-    /// Failures each second of one IPv6 /48. Default: 20, or 4 times `per_second` if that is
+    /// Failures per second from one IPv6 /48. Default: 20, or 4 times `per_second` if that is
     /// more.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1_000_000)))]
     pub per_second_48: Option<u64>,
-    /// Failures each second of all clients. Half of it is kept for addresses without a
+    /// Failures per second from all clients. Half of it is reserved for addresses without a
     /// failure in the last minute. Default: 50, or 10 times `per_second` if that is more.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1_000_000)))]
     pub per_second_worker: Option<u64>,
@@ -199,39 +206,43 @@ fn default_lease() -> String {
 }
 
 names! {
-    /// What holds when no rule matches.
+    /// What happens to a request that no rule matches.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(super) enum Unmatched {
-        /// The request is refused.
+        /// The request is rejected.
         Deny = "deny",
         /// The request passes.
         Allow = "allow",
     }
 }
 
-/// An answer; those in `reasons` have no `reasons` of their own. Without a body and a
-/// redirect it changes the standard answer: problem details, or a page in the `brand`.
+/// An answer to a rejected request. Without a body and a redirect it changes the standard
+/// answer: problem details, or a page in the `brand`. Answers in `reasons` cannot contain
+/// `reasons`.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub(super) struct Response<'a> {
-    /// JSON; `{reason}`, `{message}`, `{title}`, `{explanation}`, `{advice}`, `{status}`,
-    /// `{request_id}`, `{rule}` and `{url}` in its texts are filled.
+    /// JSON body. These placeholders in its strings are replaced: `{reason}`, `{message}`,
+    /// `{title}`, `{explanation}`, `{advice}`, `{status}`, `{request_id}`, `{rule}` and
+    /// `{url}`.
     #[serde(borrow)]
     #[cfg_attr(feature = "schema", schemars(with = "Option<serde_json::Value>"))]
     pub json: Option<&'a RawValue>,
-    /// A page; the same words are filled, escaped.
+    /// HTML body with the placeholders of `json`. Their values are escaped.
     pub html: Option<String>,
-    /// Plain text; the same words are filled.
+    /// Plain text body with the placeholders of `json`.
     pub text: Option<String>,
-    /// Where to send the client instead; `{url}` is where it wanted to go.
+    /// URL to redirect the client to, instead of a body, with the placeholders of `json`.
+    /// Their values are percent-encoded.
     pub redirect: Option<String>,
-    /// The HTTP status. Default: as the reason wants.
+    /// HTTP status: 400 to 599, or 302, 303 or 307 with `redirect`. Default: the status of the
+    /// reason.
     pub status: Option<u16>,
-    /// Headers to add.
+    /// Headers to add to the answer.
     #[serde(default)]
     pub headers: UniqueMap<String>,
-    /// Another answer for a reason, by its public name.
+    /// Answers for single reasons, by public reason.
     #[serde(borrow, default)]
     pub reasons: UniqueMap<Response<'a>>,
 }

@@ -1,4 +1,4 @@
-//! Every place of a policy in which a credential may stand, and what of it stays at the edge.
+//! Every carrier of a policy, and which of its values must not leave the edge.
 //!
 //! A rule removes the credential that it has accepted. [`Carriers`] removes the others: those
 //! beside it, those that a rule rejects and lets pass, and those on their way to a rule that
@@ -70,7 +70,7 @@ impl Carriers {
                     if app_keys.takes_native {
                         all.keys.push(Rc::clone(provider));
                     }
-                    // A client may try this header first, whatever the policy names.
+                    // A client may try this header first, even if the policy does not name it.
                     let carriers = app_keys.carriers.iter().filter(|it| !it.is_authorization());
                     all.add(carriers.cloned().chain([Carrier::Bearer]), Holds::Key);
                 }
@@ -156,8 +156,8 @@ impl Carriers {
     }
 }
 
-/// The carriers of a provider that a rule names, from which whatever is there is removed.
-/// Keys are recognised instead: the same header may hold a key of the upstream's own.
+/// The carriers of a provider that a rule names, from which whatever is there is removed. Keys
+/// are recognised instead: the same header may contain a key of the upstream.
 pub(crate) fn by_name(provider: &Provider) -> impl Iterator<Item = Carrier> + use<> {
     let carriers = match provider {
         Provider::SignedUrl(links) => {

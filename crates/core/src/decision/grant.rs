@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_target_that_could_be_read_in_two_ways_nothing_reaches_the_upstream() {
+    fn a_target_with_two_readings_never_reaches_the_upstream() {
         let ambiguous = [Strip::Target("//evil/a"), Strip::Segment("/a/", "..", "/b")];
         for strip in ambiguous {
             assert_eq!(path_after(&[strip]), Some(b"/".to_vec()), "{strip:?}");

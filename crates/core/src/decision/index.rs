@@ -26,7 +26,7 @@ pub struct Rules {
     max_segments: usize,
 }
 
-/// Hashed without a seed: the operator chooses what stands in it, and strangers only look.
+/// Hashed without a seed: the operator chooses its entries, and clients can only look them up.
 type Filed = HashMap<String, Vec<usize>, BuildHasherDefault<SipHasher13>>;
 
 /// So many rules are tried sooner than looked up.

@@ -40,7 +40,7 @@ pub struct Policy {
     /// Names of path segments, and with `;` in front of their parameters, that carry
     /// tokens: see [`PathToken`](crate::http::PathToken).
     pub path_tokens: Rc<[String]>,
-    /// Where credentials may stand: none passes on, whichever rule a request matched.
+    /// The carriers of credentials: none passes on, whichever rule a request matched.
     pub carriers: Carriers,
     /// The standard page of a refusal.
     pub page: Rc<Page>,

@@ -46,7 +46,7 @@ pub struct AppKeys {
     pub takes_native: bool,
     /// Whether keys from elsewhere are taken.
     pub takes_opaque: bool,
-    /// Where a key may stand.
+    /// The carriers of a key.
     pub carriers: Vec<Carrier>,
     /// Whether a 401 asks browsers for user name and password as well.
     pub challenge_basic: bool,
@@ -61,7 +61,7 @@ pub struct AppKeys {
 pub enum Outage {
     /// It is refused.
     Deny,
-    /// It passes, and nobody learns whose it is, unless what was last known speaks against it.
+    /// The key passes without an identity, unless its last known record rules it out.
     Allow,
 }
 
@@ -84,7 +84,7 @@ pub struct Finding<'a> {
 pub enum Conclusion {
     /// It is, and perhaps known by whom.
     Met(Option<Rc<Identity>>),
-    /// Nobody here knows this key: ask the key service.
+    /// The key is not cached: ask the key service.
     Ask(Lookup),
     /// A genuine key that cannot be looked up, and [`Outage::Allow`] holds. Whose it is, is
     /// not known.
@@ -123,7 +123,7 @@ impl Provider {
         }
     }
 
-    /// The parameters of the query in which its credentials stand.
+    /// The query parameters that carry its credentials.
     pub fn parameters(&self) -> Vec<&str> {
         match self {
             Self::SignedUrl(links) => links.format.parameters(),
@@ -169,8 +169,8 @@ impl Provider {
 }
 
 impl AppKeys {
-    /// The hash of a key that one of our master secrets made. One that comes again costs
-    /// a digest; that its master secret still counts is seen each time.
+    /// The hash of a key that one of our master secrets made. A repeated key costs only a
+    /// digest. Whether its master secret is still valid is checked each time.
     #[inline]
     pub(crate) fn recognise(&self, text: &[u8], now: UnixMillis) -> Result<KeyHash, Reason> {
         let digest = self.digest.digest([text]);

@@ -153,7 +153,7 @@ fn all(findings: Vec<Finding<'_>>) -> Finding<'_> {
     let conclusion = match (refused, ask, is_unchecked) {
         (Some(refusal), ..) => Conclusion::Refused(refusal),
         (None, Some(lookup), _) => Conclusion::Ask(lookup),
-        // Nobody else's account stands for it.
+        // No other account replaces it.
         (None, None, true) => Conclusion::Unchecked,
         (None, None, false) => Conclusion::Met(identity),
     };

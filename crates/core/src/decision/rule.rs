@@ -56,7 +56,7 @@ pub struct Rule {
     pub page: Rc<Page>,
     /// What a 401 asks for.
     pub authenticate: Authenticate,
-    /// Where the links and sessions stand that it names: what is there does not pass on.
+    /// The carriers of the links and sessions that it names: what is there does not pass on.
     pub carriers: Vec<Carrier>,
     /// Parameters that hold credentials of any rule: no answer repeats them.
     pub secret_parameters: Rc<[String]>,
@@ -89,9 +89,9 @@ pub enum Mode {
     Block,
     /// Who does not meet it may pass a challenge instead.
     Challenge(Challenge),
-    /// Everybody passes; the upstream learns what would have happened.
+    /// Every request passes. The upstream learns what would have happened.
     Simulate,
-    /// Everybody passes.
+    /// Every request passes.
     Off,
 }
 
@@ -104,7 +104,7 @@ impl Rule {
         self.matches_split(request, &SplitPath::new(path))
     }
 
-    /// The same for a path that other rules are compared with, too.
+    /// This check for a path that is also compared with other rules.
     #[inline]
     pub fn matches_split(&self, request: &Request<'_>, path: &SplitPath<'_>) -> bool {
         let method = self.preflight(request).unwrap_or(request.method);
@@ -193,7 +193,7 @@ impl Rule {
                     (_, _) => (Outcome::Unchecked, None),
                 };
                 let mut grant = grant(outcome, strips, identity);
-                // First, so that what is stricter about caches stands.
+                // First, so that stricter cache headers are kept.
                 if !response_edits.is_empty() {
                     grant.response_edits.splice(..0, response_edits);
                 }
@@ -260,7 +260,7 @@ impl Rule {
         }))
     }
 
-    /// Why the rule refuses how a path is spelled, whatever else the request brings.
+    /// Why the rule rejects the spelling of a path, independent of the rest of the request.
     ///
     /// `%2F` is refused in every mode. A parameter passes in `simulate` and `off`, and is
     /// counted.

@@ -13,7 +13,7 @@ pub enum Verdict {
     Allow(Grant),
     /// The key service must be asked about this key first.
     Ask(Lookup),
-    /// It may pass once: the key service must be told first.
+    /// It may pass once: the key service must be asked first.
     Redeem(Box<Redemption>),
     /// It is refused.
     Deny(Denial),

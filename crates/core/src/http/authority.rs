@@ -21,7 +21,7 @@ pub struct Authority<'a> {
 
 /// The text is not a host with an optional port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be a host name or an IPv6 address in brackets, with a port or without")]
+#[error("must be a host name or an IPv6 address in brackets, with or without a port")]
 pub struct NotAnAuthority;
 
 impl<'a> Authority<'a> {
@@ -46,7 +46,7 @@ impl<'a> Authority<'a> {
             None => (text, None),
         };
         let host = name.strip_suffix('.').unwrap_or(name);
-        // To some servers an empty label is one that `*` stands for, to others it is none.
+        // For some servers `*` matches an empty label, for others it does not.
         let mut before = b'.';
         let is_name = (1..=MAX_NAME).contains(&host.len())
             && host

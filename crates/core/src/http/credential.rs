@@ -1,4 +1,4 @@
-//! Where a credential stands in a request, and how it is taken out again.
+//! Where a credential is in a request, and how it is removed.
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -25,7 +25,7 @@ pub enum Carrier {
     Header(String),
     /// A cookie of this name.
     Cookie(String),
-    /// A parameter of the query, wherever it stands there.
+    /// A query parameter, at any position.
     Query(String),
 }
 
@@ -64,7 +64,7 @@ impl std::fmt::Debug for SecretText<'_> {
     }
 }
 
-/// Finds the one credential that stands in one of the carriers.
+/// Finds the one credential in the carriers.
 ///
 /// # Errors
 /// [`Reason::DuplicateCredential`] for a second one anywhere, also an equal one;
@@ -149,8 +149,8 @@ impl Carrier {
     }
 }
 
-/// The passwords that a value of `authorization` may hold for a reader that is more lenient
-/// than [`find`]: behind any separator, with or without padding.
+/// The passwords that a reader more lenient than [`find`] may see in a value of
+/// `authorization`: behind any separator, with or without padding.
 pub(crate) fn lenient_passwords(value: &[u8]) -> impl Iterator<Item = Zeroizing<Vec<u8>>> {
     let is_separator = |byte: &u8| matches!(byte, b' ' | b'\t' | b',' | b'"');
     let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
@@ -168,8 +168,8 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The values of `authorization` that are not empty. Envoy joins several by a comma: one
-/// beside empty ones is taken alone.
+/// The values of `authorization` that are not empty. Envoy joins several by a comma: empty
+/// ones are ignored next to it.
 #[inline]
 fn authorizations<'a>(request: &Request<'a>) -> impl Iterator<Item = &'a [u8]> {
     let values = request.values("authorization").map(<[u8]>::trim_ascii);
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_of_ours_is_no_credential() {
+    fn a_foreign_header_is_not_a_credential() {
         let rows: [&[(&str, &[u8])]; 5] = [
             &[],
             &[("authorization", b"Digest x")],
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn two_credentials_are_refused_wherever_they_stand() {
+    fn two_credentials_are_rejected_in_every_carrier() {
         let rows: [&[(&str, &[u8])]; 8] = [
             &[("authorization", b"Bearer KEY,Bearer KEY")],
             &[("authorization", b"Basic YWxpY2U6S0VZ, Digest x")],
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn who_takes_keys_from_a_header_alone_leaves_authorization_to_others() {
+    fn a_provider_with_a_header_carrier_ignores_authorization() {
         let headers = headers(&[
             ("authorization", b"Digest x"),
             ("authorization", b"Digest y"),
@@ -380,7 +380,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_bytes_of_a_stranger_can_panic(authorization: Vec<u8>, cookie: Vec<u8>) {
+        fn untrusted_bytes_never_panic(authorization: Vec<u8>, cookie: Vec<u8>) {
             let _ = found(&[("authorization", &authorization), ("cookie", &cookie)]);
         }
     }

@@ -12,7 +12,7 @@ pub enum Edit {
     Remove(Name),
     /// Replace every header of this name (`:path` too) by one.
     Set(Name, Cow<'static, [u8]>),
-    /// Put one more beside those of this name.
+    /// Add another header of this name.
     Add(Name, Cow<'static, [u8]>),
 }
 
@@ -31,10 +31,10 @@ impl Edit {
 /// A credential that must not reach the upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strip<'a> {
-    /// It stands in the target: this is the target without it.
+    /// It is in the target: this is the target without it.
     Target(&'a str),
-    /// It stands in the midst of the target: what is before it, what takes its place, and
-    /// what follows.
+    /// It is in the middle of the target: what is before it, what takes its place, and what
+    /// follows.
     Segment(&'a str, &'static str, &'a str),
     /// It is the parameter of this name in the query.
     Parameter(&'a str),

@@ -15,8 +15,8 @@ use crate::http::path::readable;
 
 /// A path glob: `*` is any one segment, `**` any number of them.
 ///
-/// A trailing `/**` includes the bare prefix: `/a/**` matches `/a`, `/a/` and
-/// `/a/b/c`, and never `/ab`. Within a segment `*` stands for any text.
+/// A trailing `/**` includes the bare prefix: `/a/**` matches `/a`, `/a/` and `/a/b/c`, and
+/// never `/ab`. Within a segment, `*` matches any text.
 #[derive(Clone, Debug)]
 pub struct PathGlob {
     segments: Vec<Segment>,
@@ -44,7 +44,7 @@ pub enum PatternError {
     #[error("must not contain \"//\", \"\\\", a dot segment or a broken percent encoding")]
     Ambiguous,
     /// `**` inside a segment would look like more than it is.
-    #[error("\"**\" must stand alone between slashes")]
+    #[error("\"**\" must be a whole path segment")]
     DoubleStar,
     /// Not a host name.
     #[error("must be a host name, or \"*.\" and a host name, without scheme and port")]
@@ -117,7 +117,7 @@ impl PathGlob {
         rest.is_none()
     }
 
-    /// The part in front of the first `**` stands at the beginning, the one behind the last at
+    /// The part before the first `**` matches at the beginning, the part after the last one at
     /// the end; each other part is taken where it comes first, which leaves most to the next.
     fn matches_around(&self, path: &[&str]) -> bool {
         let mut parts = self.segments.split(|it| *it == Segment::AnyNumber);
@@ -224,7 +224,7 @@ impl Segment {
         tests::count_step();
         match self {
             Self::Literal(literal) => literal == text,
-            // An empty segment is the end of "/a/": no name, so `*` does not stand for it.
+            // An empty segment is the end of "/a/": not a name, so `*` does not match it.
             Self::AnyOne => !text.is_empty(),
             Self::AnyNumber => true,
             Self::Pieces(pieces) => pieces_match(pieces, text),

@@ -22,7 +22,7 @@ use crate::text::cut::cut;
 /// A request target split at the first `?`. The path means one thing only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target<'a> {
-    /// All of it, as it stands in `:path`.
+    /// The whole target, as in `:path`.
     pub whole: &'a str,
     /// From `/` up to the first `?`.
     pub path: &'a str,
@@ -303,7 +303,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_bytes_of_a_stranger_can_panic(target: Vec<u8>) {
+        fn untrusted_bytes_never_panic(target: Vec<u8>) {
             let _ = Target::parse(&target);
         }
 

@@ -1,5 +1,4 @@
-//! A token in a segment of the path, `/NAME=TOKEN/`: the relative links of a playlist
-//! keep it.
+//! A token in a path segment, `/NAME=TOKEN/`: the relative links of a playlist keep it.
 //!
 //! Some formats have it in a parameter of a segment, `/a.ts;NAME=TOKEN`, instead: see
 //! [`PARAMETER`]. Such a segment or parameter is taken out before any rule looks at the path, and never reaches the
@@ -8,10 +7,10 @@
 use crate::http::path::{Target, decode};
 use crate::reason::Reason;
 
-/// In front of a name that stands in a parameter of a segment.
+/// The prefix of a name that is in a parameter of a segment.
 pub(crate) const PARAMETER: char = ';';
 
-/// What a segment of the path carried.
+/// What a path segment carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PathToken<'a> {
     /// The name in front of the `=`.
@@ -43,8 +42,8 @@ impl<'a> PathToken<'a> {
         }
     }
 
-    /// Whether a path can hold one: none is without its `=`, or what stands for it. For bytes
-    /// that may be no path.
+    /// Whether a path can hold one: each has a `=`, plain or encoded. For bytes that may be no
+    /// path.
     #[inline]
     pub fn may_be_in(path: &[u8], names: &[String]) -> bool {
         !names.is_empty() && path.iter().any(|byte| matches!(byte, b'=' | b'%'))
@@ -86,7 +85,7 @@ impl<'a> PathToken<'a> {
         Ok(found)
     }
 
-    /// The same in the parameters of the segment from `at` to `end`.
+    /// Finds it in the parameters of the segment from `at` to `end`.
     fn in_parameter(
         target: &Target<'a>,
         (at, end): (usize, usize),

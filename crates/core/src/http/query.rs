@@ -73,7 +73,7 @@ pub(crate) fn without_secrets(target: &Target<'_>, names: &[impl AsRef<str>]) ->
     kept
 }
 
-/// Whether segments of a path may have parameters: a `;`, or what stands for it.
+/// Whether segments of a path may have parameters: a `;`, plain or encoded.
 pub(crate) fn may_have_parameters(path: &[u8]) -> bool {
     path.contains(&b';') || path.windows(3).any(|it| matches!(it, b"%3B" | b"%3b"))
 }
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn exactly_the_parameter_goes_wherever_it_stands() {
+    fn only_the_parameter_is_removed_at_every_position() {
         for (target, expected) in [
             ("/x?key=X", "/x"),
             ("/x?key=X&b=", "/x?b="),
@@ -155,7 +155,7 @@ mod tests {
             ("/x?key=a=b&c=d", "/x?c=d"),
             ("/x?%6bey=X&c=d", "/x?c=d"),
             ("/x?a=1&key=X&b=2&key=Y", "/x?a=1&b=2"),
-            // Nobody else's bytes.
+            // The bytes of this value only.
             ("/x", "/x"),
             ("/x?", "/x?"),
             (

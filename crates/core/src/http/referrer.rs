@@ -40,7 +40,7 @@ pub enum ReferrerError {
     /// Not of the form at all.
     #[error(
         "must be an origin such as \"https://app.example.com\" or \"https://*.example.com\", \
-         with a path glob behind it or without"
+         optionally followed by a path glob"
     )]
     Origin,
     /// The path behind the origin is no glob.
@@ -117,8 +117,8 @@ impl ReferrerPattern {
             .saturating_add(SELF)
     }
 
-    /// Reads a pattern: `[https://|http://]HOST[:PORT][/GLOB]`. `*.` may stand in front of
-    /// the host for any number of labels, and nowhere else. Without a path any page counts.
+    /// Reads a pattern: `[https://|http://]HOST[:PORT][/GLOB]`. `*.` may precede the host for
+    /// any number of labels, and is not allowed elsewhere. Without a path any page counts.
     ///
     /// # Errors
     /// [`ReferrerError`] says what is wrong.
@@ -208,7 +208,7 @@ fn split_scheme(text: &str) -> Option<(Option<Scheme>, &str)> {
     Some((scheme, rest))
 }
 
-/// Host and port: nothing else may stand there, no user information above all.
+/// Host and port: nothing else is allowed there, in particular no user information.
 fn parse_authority(text: &str, scheme: Scheme) -> Option<(Host, u16)> {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {

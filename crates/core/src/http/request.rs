@@ -134,7 +134,7 @@ impl<'a> Request<'a> {
         Self::read_beside(headers, &[])
     }
 
-    /// Reads the headers of one request whose path may hold one of these tokens: see
+    /// Reads the headers of one request whose path may contain one of these tokens: see
     /// [`Target::parse_beside`].
     ///
     /// # Errors
@@ -196,8 +196,8 @@ impl<'a> Request<'a> {
         (is_plain && one("origin").is_some()).then_some(wanted)
     }
 
-    /// Whether a browser only looks ahead, and nobody has asked for it yet: `Sec-Purpose`
-    /// of the Fetch standard, and what was sent before there was one.
+    /// Whether this is a prefetch by a browser: `Sec-Purpose` of the Fetch standard, and the
+    /// headers that preceded it.
     pub fn is_prefetch(&self) -> bool {
         ["sec-purpose", "purpose", "x-purpose", "x-moz"]
             .iter()

@@ -1,4 +1,4 @@
-//! How much an identity and the record of a key may hold.
+//! The limits of an identity and of the record of a key.
 
 /// Most bytes of metadata, as JSON text.
 pub const MAX_METADATA: usize = 4096;

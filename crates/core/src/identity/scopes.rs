@@ -27,15 +27,16 @@ pub enum ScopesError {
     #[error("\"AND\" or \"OR\" is missing before \"{0}\"")]
     Operator(String),
     /// Parentheses do not match.
-    #[error("a parenthesis is not closed, or closed twice")]
+    #[error("the parentheses are not balanced")]
     Parenthesis,
     /// A character that no scope has (RFC 6749 section 3.3), or `*` before the end.
     #[error(
-        "\"{0}\" is not a scope: visible ASCII without quotes, backslash and \"*\", which may end it"
+        "\"{0}\" is not a scope: use visible ASCII without quotes or backslashes, and \"*\" only \
+         at its end"
     )]
     Scope(String),
     /// Too long or too deep.
-    #[error("must be at most 1000 characters, and 16 parentheses deep")]
+    #[error("must have at most 1000 characters and 16 levels of parentheses")]
     Size,
 }
 
@@ -214,8 +215,8 @@ mod tests {
             ("()", "a scope is missing at the place before \")\""),
             ("a b", "\"AND\" or \"OR\" is missing before \"b\""),
             ("a (b)", "\"AND\" or \"OR\" is missing before \"(\""),
-            ("(a", "a parenthesis is not closed, or closed twice"),
-            ("a)", "a parenthesis is not closed, or closed twice"),
+            ("(a", "the parentheses are not balanced"),
+            ("a)", "the parentheses are not balanced"),
         ] {
             assert_eq!(
                 Scopes::parse(text).unwrap_err().to_string(),
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn every_named_scope_is_told_once() {
+    fn every_named_scope_is_listed_once() {
         let scopes = Scopes::parse("a AND (b OR a) OR c:*").unwrap();
         assert_eq!(scopes.names(), ["a", "b", "c:*"]);
     }

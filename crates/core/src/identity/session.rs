@@ -7,7 +7,7 @@ use crate::identity::limits::MAX_SCOPES;
 use crate::identity::token::is_token;
 use crate::reason::Reason;
 
-/// Whoever can say what a verified token claims. Absent means unauthenticated.
+/// Access to the claims of a verified token. Absent claims mean an unauthenticated request.
 pub trait Claims {
     /// The bytes of a value that another filter left, below the metadata of filters:
     /// filter, key, claim, such as `["envoy.filters.http.jwt_authn", "payload", "sub"]`;
@@ -25,27 +25,26 @@ impl Claims for NoClaims {
     }
 }
 
-/// Where a session's claims stand, and which of them count.
+/// Where the claims of a session are, and which of them are used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sessions {
     /// The filter that has verified the token.
     pub filter: String,
-    /// Under which key of its metadata the payload stands.
+    /// The metadata key of the payload.
     pub metadata_key: String,
     /// The claim that names the account.
     pub account_claim: String,
     /// The claim that holds the scopes; without it a session has none.
     pub scopes_claim: Option<String>,
-    /// Where the session's token stands, if the upstream is not to see it.
+    /// The carriers of the session's token, if the upstream must not receive it.
     pub carriers: Vec<Carrier>,
 }
 
 impl Sessions {
     /// The identity behind a verified session.
     ///
-    /// # Errors
-    /// [`Reason::MissingCredential`] when there is no session, or it names no account
-    /// that fits into a header, or its scopes are not usable: nobody is somebody by half.
+    /// # Errors [`Reason::MissingCredential`] when there is no session, or it names no account
+    /// that fits into a header, or its scopes are not usable. There is no partial identity.
     pub fn check(&self, claims: &dyn Claims) -> Result<Identity, Reason> {
         let account = self.claim(claims, &self.account_claim, None);
         let account = account.and_then(token).ok_or(Reason::MissingCredential)?;
@@ -103,7 +102,7 @@ fn token(bytes: Vec<u8>) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// What stands under `filter` and `payload`: claims, and items of lists.
+    /// The value under `filter` and `payload`: claims, and items of lists.
     struct Payload(Vec<(&'static str, Vec<u8>)>);
 
     impl Claims for Payload {
@@ -158,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_no_usable_account_is_unauthenticated() {
+    fn a_session_without_a_usable_account_is_unauthenticated() {
         let long = [b'a'; 129];
         for account in [
             &b""[..],

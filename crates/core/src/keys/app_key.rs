@@ -1,8 +1,8 @@
 //! App keys: their text form, the local check, and the hash that leaves the edge.
 //!
-//! `<prefix>_<kid 2><id 10>_<secret 32><tag 8><crc 6>`, all base62, so that a
-//! double click selects the whole key. The tag is keyed (a stranger cannot make
-//! one); the CRC-32 is not, and is there for secret scanners.
+//! `<prefix>_<kid 2><id 10>_<secret 32><tag 8><crc 6>`, all base62, so that a double click
+//! selects the whole key. The tag is keyed, so an attacker cannot make one. The CRC-32 is not
+//! keyed; it is for secret scanners.
 
 mod digest;
 mod opaque;
@@ -81,7 +81,7 @@ pub struct NewAppKey {
 
 /// The text is not a key of this prefix.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an app key: the prefix, the length, the alphabet or the checksum is wrong")]
+#[error("is not an app key: its prefix, length, alphabet or checksum is invalid")]
 pub struct MalformedKey;
 
 /// Why a secret or a name cannot serve for app keys.
@@ -91,10 +91,10 @@ pub enum AppKeyError {
     #[error("must be 1 to 16 lower-case letters or digits")]
     Prefix,
     /// An id of another form.
-    #[error("must be 2 letters or digits, since it stands inside every key")]
+    #[error("must be 2 letters or digits, because it is part of every key")]
     Kid,
     /// Too little to derive keys from.
-    #[error("holds fewer than 32 bytes")]
+    #[error("has fewer than 32 bytes")]
     Short,
 }
 
@@ -169,7 +169,8 @@ impl MasterSecret {
         })
     }
 
-    /// Under which keys are told apart in a [`Memo`](crate::secret::memo::Memo).
+    /// The key of the digests that distinguish app keys in a
+    /// [`Memo`](crate::secret::memo::Memo).
     pub fn digest_key(&self) -> DigestKey {
         self.digest.clone()
     }

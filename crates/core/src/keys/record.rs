@@ -36,7 +36,7 @@ pub type Found = (KeyHash, Rc<KnownKey>);
 
 /// The record holds something that must not reach a header.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the record of a key is not usable: {0}")]
+#[error("the record of a key is invalid: {0}")]
 pub struct UnusableRecord(&'static str);
 
 impl TryFrom<&Record> for KnownKey {

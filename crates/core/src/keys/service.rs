@@ -19,7 +19,7 @@ pub struct KeyService {
     pub token: Secret,
     /// How long a call may take.
     pub timeout: Millis,
-    /// The change feed is read no more often than this.
+    /// Minimum interval between polls of the change feed.
     pub poll: Millis,
     /// How long cached keys count without news from the feed.
     pub lease: Millis,
@@ -34,7 +34,7 @@ pub struct KeyService {
 pub struct Lookup {
     /// The hash under which the key is stored, or every hash under which it may be.
     pub hashes: Vec<KeyHash>,
-    /// Anybody can make such a key up: the question counts against the client's
+    /// Every client can make up such a key, so the lookup counts against the client's
     /// [`KeyService::miss_limit`].
     pub is_opaque: bool,
 }
@@ -54,8 +54,8 @@ impl KeyService {
     ///
     /// Longer than [`Self::poll`], so that the next poll follows at once. Not much longer,
     /// since a connection that died without a word is noticed only after it: with the usual
-    /// values a revocation is in time (2 s) even if one poll is lost. And short beside the
-    /// lease, which an answer renews only from the moment that was asked.
+    /// values a revocation is in time (2 s) even if one poll is lost. It is also short
+    /// compared with the lease, which an answer renews only from the time of the poll.
     pub fn wait(&self) -> Millis {
         let wait = Millis(self.poll.0.saturating_mul(5) / 4);
         wait.min(Millis(self.lease.0 / 4)).min(MAX_WAIT)

@@ -12,8 +12,8 @@ pub(super) fn remarks(policy: &Policy, remarks: &mut Vec<Remark>) {
     for (index, rule) in rules.iter().enumerate() {
         let path = format!("rules[{index}]");
         if !rule.path.is_open() && rule.allow_encoded_slash {
-            let message = "a server that reads %2F as a slash finds one segment more, which this \
-                           path does not match, so most such requests are refused: end it with /**";
+            let message = "a server that decodes %2F sees one more segment, which this path does \
+                           not match, so most such requests are rejected: end it with /**";
             remarks.push(warning(&format!("{path}.match.path"), message));
         }
         if is_unchecked(rule) {
@@ -27,8 +27,8 @@ pub(super) fn remarks(policy: &Policy, remarks: &mut Vec<Remark>) {
                 Open::Unmatched => "\"unmatched\": \"allow\"".to_owned(),
             };
             let message = format!(
-                "protects this path alone: with a slash at its end, or anything below it, a \
-                 request meets {open}, which checks nothing. Should it end with /**?"
+                "protects only this path: requests with a trailing slash, or below this path, \
+                 match {open}, which checks nothing. End it with /** to protect them too"
             );
             remarks.push(warning(&format!("{path}.match.path"), &message));
         }
@@ -37,8 +37,8 @@ pub(super) fn remarks(policy: &Policy, remarks: &mut Vec<Remark>) {
             && let Some(Open::Rule(open)) = meets(policy, &rule.path, &rule.methods)
         {
             let message = format!(
-                "a request with any other method meets {open}, which checks nothing: add a rule \
-                 for the other methods"
+                "requests with other methods match {open}, which checks nothing: add a rule for \
+                 them"
             );
             remarks.push(warning(&format!("{path}.match.methods"), &message));
         }
@@ -100,9 +100,9 @@ fn method_in_form((index, rule): (usize, &Rule)) -> Option<Remark> {
     };
     Some(Remark {
         path: format!("rules[{index}].{field}"),
-        message: "takes POST and not PUT, PATCH or DELETE: an application that reads _method in \
-                  a form or a query treats a POST as one of them, and Keygate does not see it. \
-                  Switch that off in the application"
+        message: "matches POST but not PUT, PATCH or DELETE: an application that reads _method \
+                  from a form or a query treats a POST as one of them, which Keygate cannot see. \
+                  Turn this off in the application"
             .to_owned(),
         level: Level::Note,
     })

@@ -1,7 +1,7 @@
-//! What was computed before: a credential that comes again costs no SHA-256.
+//! A memo of earlier results: a repeated credential costs no SHA-256.
 //!
-//! It remembers a pure function, so that a decision with it is the one without it. What
-//! depends on the time or the client is checked by whoever asks, each time.
+//! It remembers a pure function, so that a decision with it is the one without it. The caller
+//! checks what depends on the time or the client, each time.
 //!
 //! The crate `lru` was considered: it asks for memory with each entry, this with the first alone.
 //! It adds 7 kB to a module.
@@ -13,26 +13,26 @@ use std::num::NonZeroU128;
 
 use siphasher::sip128::{Hasher128 as _, SipHasher24};
 
-/// Values that stand beside each other: what is new takes the place of the one of them that
-/// was not asked for longest.
+/// Values that share a bucket: what is new takes the place of the one of them that was not
+/// asked for longest.
 const WAYS: usize = 4;
 
 /// A power of two, so that some bits of a digest are a place.
 const SETS: usize = 4096;
 
-/// A secret under which texts are told apart: SipHash-2-4 with 128 bits (Aumasson and
-/// Bernstein, 2012), a MAC. Who does not know the key finds no two texts of one digest.
+/// A secret key for digests that distinguish texts: SipHash-2-4 with 128 bits (Aumasson and
+/// Bernstein, 2012), a MAC. Without the key, no two texts with the same digest can be found.
 #[derive(Clone)]
 pub struct DigestKey([u8; 16]);
 
-/// What stands for a text, since nobody finds another text of the same digest.
+/// A digest that represents a text: another text with the same digest cannot be found.
 pub trait Digest: Copy + Eq {
     /// Some of its bits, which are spread as they are: no other hash is needed to find it in
     /// a table.
     fn spread(self) -> usize;
 }
 
-/// What stands for a text under a [`DigestKey`].
+/// The digest of a text under a [`DigestKey`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keyed(NonZeroU128);
 
@@ -43,7 +43,7 @@ pub struct Memo<V, D = Keyed>(RefCell<Vec<Set<V, D>>>);
 type Set<V, D> = [Option<(D, V)>; WAYS];
 
 impl DigestKey {
-    /// From 16 bytes that no stranger knows.
+    /// From 16 secret bytes.
     pub fn new(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
@@ -85,7 +85,8 @@ impl<V: Copy, D: Digest> Memo<V, D> {
         set.first()?.map(|(_, value)| value)
     }
 
-    /// Keeps a value. What strangers can make up is not to be kept: it would take the room.
+    /// Keeps a value. Values that untrusted clients can make up must not be kept, because they
+    /// would use up the space.
     pub fn put(&self, digest: D, value: V) {
         let Ok(mut sets) = self.0.try_borrow_mut() else {
             return;
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_kept_is_there_again() {
+    fn a_kept_value_is_found() {
         let memo = Memo::default();
         assert_eq!(memo.get(digest(&[b"a"])), None);
         memo.put(digest(&[b"a"]), 1_u8);
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_in_any_part_is_another_text() {
+    fn texts_that_differ_in_any_part_are_distinct() {
         let all: [&[&[u8]]; 6] = [
             &[b"ab", b"c"],
             &[b"abc"],
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_unused_of_a_place_goes_and_the_others_stay() {
+    fn the_least_recently_used_entry_of_a_bucket_is_evicted() {
         let memo = Memo::default();
         let all: Vec<_> = neighbours().take(WAYS.saturating_add(1)).collect();
         let [first, second, rest @ .., last] = all.as_slice() else {

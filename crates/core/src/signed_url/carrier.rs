@@ -1,4 +1,4 @@
-//! Where a token may stand: the places that formats share.
+//! The carriers of a token: the places that formats share.
 
 use crate::http::cookie::cookie_values;
 use crate::http::edit::Strip;
@@ -12,22 +12,22 @@ pub(crate) const MAX_TOKEN: usize = 8 * 1024;
 /// A place in which a token may stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Carrier {
-    /// A parameter of the query, wherever it stands there.
+    /// A query parameter, at any position.
     Query(String),
     /// A header with nothing but the token; its name in lower case.
     Header(String),
     /// A cookie of this name.
     Cookie(String),
-    /// A segment of the path, `/NAME=TOKEN/`.
+    /// A path segment, `/NAME=TOKEN/`.
     Path(String),
-    /// A parameter of a segment of the path, `/a;NAME=TOKEN`.
+    /// A parameter of a path segment, `/a;NAME=TOKEN`.
     PathParameter(String),
 }
 
 /// A token as found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Carried<'a> {
-    /// Its text as it stands there; in a query it is still percent-encoded.
+    /// Its text as sent; in a query it is still percent-encoded.
     pub text: &'a str,
     /// Where it stood.
     pub carrier: &'a Carrier,
@@ -46,7 +46,7 @@ impl<'a> Carried<'a> {
     }
 }
 
-/// Finds the one token that stands in one of the carriers.
+/// Finds the one token in the carriers.
 ///
 /// # Errors
 /// [`Reason::MissingCredential`] when there is none; [`Reason::DuplicateCredential`] for a

@@ -1,9 +1,9 @@
 //! Cloudflare's `is_timed_hmac_valid_v0`, strictly: `<path and query>?verify=<stamp>-<mac>`.
 //!
 //! Source: Cloudflare's documents on `is_timed_hmac_valid_v0` and "Configure token
-//! authentication". The MAC is HMAC-SHA256 over the message and the ten digits of
-//! the stamp. What the original leaves open is closed here: the separator must stand
-//! literally, base64 is canonical, and a stamp from the future does not count.
+//! authentication". The MAC is HMAC-SHA256 over the message and the ten digits of the stamp.
+//! What the original leaves open is closed here: the separator must be literal, base64 is
+//! canonical, and a stamp from the future does not count.
 
 mod carrier;
 mod directory;
@@ -42,7 +42,7 @@ use crate::time::{Millis, UnixMillis};
 pub struct Cloudflare {
     /// The secrets; the first signs.
     pub ring: KeyRing<MacKey>,
-    /// Where a token may stand; at least one.
+    /// The carriers of a token; at least one.
     pub carriers: Vec<LinkCarrier>,
     /// How the MAC is written.
     pub alphabet: Alphabet,
@@ -161,27 +161,28 @@ impl Format for Cloudflare {
             (Stamp::Expires { .. }, Some(expires)) => expires,
             (Stamp::Issued { .. }, Some(_)) => {
                 return Err(SignError::new(
-                    "the link says when it was made, and the ttl of the provider when it ends:                      an end of its own needs \"stamp\": \"expires\"",
+                    "the ttl of the provider decides when links expire: an expiry in the link \
+                     requires \"stamp\": \"expires\"",
                 ));
             }
             (Stamp::Expires { .. }, None) => {
-                return Err(SignError::new("the link must say when it ends"));
+                return Err(SignError::new("the link needs an expiry"));
             }
         };
         if !(1_000_000_000..=9_999_999_999).contains(&stamp.as_secs()) {
-            let message = "the time does not fit into the ten digits of this format";
+            let message = "the time does not fit in the ten digits of this format";
             return Err(SignError::new(message));
         }
         let [LinkCarrier::Parameter(parameter), ..] = self.carriers.as_slice() else {
             return Err(SignError::new(
-                "only links with a parameter are signed here",
+                "this command only signs links with a query parameter",
             ));
         };
         let target = order.target.whole;
         let message = self.message(order)?;
         let signed = self
             .append(target, &message, parameter, stamp.as_secs(), order.now)
-            .ok_or_else(|| SignError::new("there is no secret that counts now"))?;
+            .ok_or_else(|| SignError::new("no secret of the ring is valid now"))?;
         Ok(Signed {
             url: format!("{}{signed}", order.origin),
             ..Signed::default()
@@ -196,8 +197,8 @@ impl Format for Cloudflare {
 
 impl Cloudflare {
     /// What is signed of a target that has no token yet: the canonical spelling, which every
-    /// equivalent one comes down to, also that which a proxy on the way may make of it; or
-    /// a directory of it in that spelling, and the query as it stands there.
+    /// equivalent one comes down to, also that which a proxy on the way may make of it; or a
+    /// directory of it in that spelling, and the query as sent.
     #[cfg(feature = "tools")]
     fn message(&self, order: &Order<'_>) -> Result<String, SignError> {
         let Target { path, .. } = order.target;
@@ -209,11 +210,11 @@ impl Cloudflare {
             return Ok(canonical(whole).into_owned());
         };
         let Scope::Prefix(prefix) = order.scope else {
-            let message = "the links of this provider cover a directory: say which, as prefix";
+            let message = "the links of this provider cover a directory: give it as prefix";
             return Err(SignError::new(message));
         };
         if !directory.of(path).any(|it| it == prefix) {
-            let message = "this is no directory of the path that a link may cover";
+            let message = "this is not a directory of the path that a link can cover";
             return Err(SignError::new(message));
         }
         let query = whole.get(path.len()..).unwrap_or_default();
@@ -275,8 +276,7 @@ impl Cloudflare {
             .ok_or(Reason::MalformedCredential)
     }
 
-    /// What the MAC covers, if one of the secrets made it: whichever that is, a link that
-    /// comes again costs no MAC.
+    /// What the MAC covers, if any of the secrets made it. A repeated link costs no MAC.
     fn signed<'a>(
         &self,
         request: &Request<'a>,
@@ -284,7 +284,7 @@ impl Cloudflare {
         mac: &[u8; 32],
         now: UnixMillis,
     ) -> Option<Covers<'a>> {
-        // Where one MAC is all that may come of it, nobody has to ask twice.
+        // If only one MAC is possible, one check is enough.
         let ways: &[Way] = match (self.ring.0.as_slice(), self.directory) {
             ([_], None) => &[MacKey::holds],
             _ => &[MacKey::recalls, MacKey::holds],

@@ -49,7 +49,7 @@ pub struct Exchange {
 /// The attribute `SameSite` (RFC 6265bis section 4.1.2.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SameSite {
-    /// Also when somebody follows a link from elsewhere.
+    /// Also when a user follows a link from another site.
     Lax,
     /// Only from pages of the same site.
     Strict,
@@ -62,12 +62,11 @@ pub enum SameSite {
 type Holds<'h> = dyn Fn(&Request<'_>, &LinkFacts<'_>) -> bool + 'h;
 
 impl SignedUrl {
-    /// Checks the link of a request or the cookie that stands for one, and says what else
-    /// the answer to it carries.
+    /// Checks the link of a request or the cookie that replaces one, and returns what else the
+    /// answer must carry.
     ///
-    /// A link decides alone, whatever the cookie beside it is: that is ours, not a second
-    /// credential that somebody chose, and a player that loads its playlist once more has
-    /// both.
+    /// A link decides alone, even if there is a cookie. The cookie is ours, not a second
+    /// credential that the client chose, and a player that reloads its playlist sends both.
     ///
     /// # Errors
     /// As [`Format::verify`]; [`Reason::DuplicateCredential`] for two cookies of this name.
@@ -103,7 +102,7 @@ impl SignedUrl {
         }
     }
 
-    /// As [`Format::explain`], and the same of a cookie that stands for a link.
+    /// As [`Format::explain`], also for a cookie that replaces a link.
     #[cfg(feature = "tools")]
     pub fn explain(&self, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
         let mut lines = self.format.explain(request, facts);
@@ -132,7 +131,7 @@ const FOR_CACHES_ALONE: [&str; 7] = [
     "vercel-cdn-cache-control",
 ];
 
-/// No shared cache may give the cookie to somebody else.
+/// No shared cache may give the cookie to another client.
 fn edits(cookie: String) -> Vec<Edit> {
     let for_caches = FOR_CACHES_ALONE.iter();
     let mut edits: Vec<Edit> = for_caches.map(|&name| Edit::Remove(name.into())).collect();
@@ -217,7 +216,7 @@ impl Exchange {
             Covers::Path if self.widens => {
                 let end = path.rfind('/')?;
                 let directory = path.get(..=end)?;
-                // Nobody means everything when he signs one file.
+                // A link for one file is not meant for everything.
                 (directory != "/").then_some(directory)?
             }
             Covers::Path => return None,

@@ -17,37 +17,37 @@ use crate::time::UnixMillis;
 pub trait Format {
     /// Checks the link of a request.
     ///
-    /// # Errors
-    /// The reason why it does not count. Whether it has expired, or is not for this client,
-    /// is told only of a link that one of our secrets signed.
+    /// # Errors The reason why the link is invalid. Expiry and client restrictions are
+    /// reported only for a link that one of our secrets signed.
     fn verify<'a>(
         &'a self,
         request: &Request<'a>,
         facts: &LinkFacts<'_>,
     ) -> Result<Link<'a>, Reason>;
 
-    /// The parameters of the query in which its tokens stand.
+    /// The query parameters that carry its tokens.
     fn parameters(&self) -> Vec<&str>;
 
-    /// Every parameter of the query, header and cookie in which its tokens stand. What is in
-    /// a path segment, is taken out before: see [`PathToken`](crate::http::PathToken).
+    /// Every query parameter, header and cookie that carries its tokens. What is in a path
+    /// segment, is taken out before: see [`PathToken`](crate::http::PathToken).
     fn carriers(&self) -> Vec<Carrier> {
         let names = self.parameters().into_iter();
         names.map(|it| Carrier::Query(it.to_owned())).collect()
     }
 
-    /// The name of the path segments in which its tokens stand: see [`PathToken`](crate::http::PathToken).
+    /// The name of the path segments that carry its tokens: see
+    /// [`PathToken`](crate::http::PathToken).
     fn path_token(&self) -> Option<&str> {
         None
     }
 
-    /// The name of the parameters of path segments in which its tokens stand.
+    /// The name of the parameters of path segments that carry its tokens.
     fn path_parameter(&self) -> Option<&str> {
         None
     }
 
-    /// Whether the policy permits the query of a request, whatever was signed: it holds for
-    /// a request that comes by a cookie, too.
+    /// Whether the policy permits the query of a request, independent of the signature: it
+    /// holds for a request that comes by a cookie, too.
     fn permits_query(&self, request: &Request<'_>) -> bool {
         let _ = request;
         true
@@ -80,8 +80,8 @@ pub trait Format {
     #[cfg(feature = "tools")]
     fn sign(&self, order: &sign::Order<'_>) -> Result<sign::Signed, sign::SignError>;
 
-    /// What was found of the link of a request and, where it can be told, which field
-    /// differs from what was signed: a line each. No secret, and no MAC that would be right.
+    /// What was found of the link of a request and, if possible, which field differs from the
+    /// signed one: a line each. No secret, and no MAC that would be right.
     #[cfg(feature = "tools")]
     fn explain(&self, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String>;
 }

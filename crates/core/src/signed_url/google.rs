@@ -20,11 +20,11 @@ use crate::signed_url::carrier::only;
 /// The scheme of the URLs that are signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scheme {
-    /// `https`, whatever reaches this proxy.
+    /// `https`, independent of the scheme that reaches this proxy.
     Https,
     /// `http`.
     Http,
-    /// What `:scheme` says. Whoever lies about it gains nothing: what counts is signed.
+    /// The value of `:scheme`. A wrong value gains nothing, because the scheme is signed.
     Request,
 }
 

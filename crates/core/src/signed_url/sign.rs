@@ -55,10 +55,10 @@ pub enum Scope<'a> {
     Globs(&'a [&'a str]),
 }
 
-/// A signed URL. What is not in the URL goes beside it.
+/// A signed URL. What is not in the URL is returned separately.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Signed {
-    /// The URL, with the token if it stands there.
+    /// The URL, with the token if it is in the URL.
     pub url: String,
     /// Headers to send with it.
     pub headers: Vec<(String, String)>,
@@ -103,7 +103,7 @@ impl<'a> Order<'a> {
             .chain(self.options.iter().map(|(name, _)| *name));
         match names.find(|name| !known.contains(name)) {
             Some(name) => Err(SignError::new(format!(
-                "the format {format} has no {name}: a link of it cannot say that"
+                "links of the format {format} do not support {name}"
             ))),
             None => Ok(()),
         }

@@ -1,11 +1,11 @@
 //! Text cut at an ASCII byte.
 //!
-//! `str` does the same at a `char`, but its searcher costs more than the search itself where
-//! a text is as short as what stands in a request.
+//! `str` does the same at a `char`, but its searcher costs more than the search itself where a
+//! text is as short as those in a request.
 
 use memchr::memchr;
 
-/// What stands before the first `at`, and behind it.
+/// The text before the first `at`, and after it.
 #[inline]
 pub(crate) fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
     let place = memchr(at, text.as_bytes())?;

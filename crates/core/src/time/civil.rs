@@ -10,9 +10,9 @@ const DAY: i64 = 86_400;
 /// The last millisecond of 9999.
 const END: u64 = 253_402_300_799_999;
 
-/// Milliseconds since 1970 of an RFC 3339 instant, rounded down. Any one byte may stand
-/// between date and time, as section 5.6 permits; a leap second is the last millisecond
-/// before it, and stands at the end of a month in UTC.
+/// Milliseconds since 1970 of an RFC 3339 instant, rounded down. Any one byte may separate
+/// date and time, as section 5.6 permits; a leap second is the last millisecond before it, and
+/// is at the end of a month in UTC.
 pub(super) fn parse(text: &[u8]) -> Option<i64> {
     let mut text = Text(text);
     let year = text.digits(4)?;
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn leap_seconds_stand_at_the_end_of_a_month() {
+    fn leap_seconds_are_at_the_end_of_a_month() {
         for text in [
             "2016-12-31T23:59:60Z",
             "2017-01-01T00:59:60.5+01:00",
@@ -230,7 +230,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_of_a_stranger_can_panic(bytes: Vec<u8>, millis: u64) {
+        fn untrusted_bytes_never_panic(bytes: Vec<u8>, millis: u64) {
             let _ = (parse(&bytes), UnixMillis(millis).to_string());
         }
     }

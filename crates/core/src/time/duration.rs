@@ -129,7 +129,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_of_a_stranger_can_panic(text: String) {
+        fn untrusted_text_never_panics(text: String) {
             let _ = millis(&text);
         }
     }

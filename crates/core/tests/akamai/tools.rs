@@ -41,7 +41,7 @@ fn order<'a>(target: &'a str) -> Order<'a> {
 }
 
 #[test]
-fn what_is_signed_here_holds_here() {
+fn our_signed_links_verify() {
     let policy = policy_with(json!({ "salt_env": "SALT" }));
     let address = ["192.0.2.1/32".parse().unwrap()];
     let options = [("id", "u/1"), ("data", "a=b"), ("escape", "javascript")];
@@ -91,7 +91,7 @@ fn what_is_signed_here_holds_here() {
 }
 
 #[test]
-fn what_differs_is_named_and_no_secret_is() {
+fn differences_are_named_without_secrets() {
     let salted = policy_with(json!({ "salt_env": "SALT" }));
     for (fields, hidden, target, expected) in [
         ("", "~url=/a/~salt=NaCl", "/a", "slash at its end"),
@@ -101,10 +101,10 @@ fn what_differs_is_named_and_no_secret_is() {
             "",
             "~url=https://example.com/a~salt=NaCl",
             "/a",
-            "the host too",
+            "the host and the path",
         ),
         ("~acl=/b/*", "~salt=NaCl", "/a", "is not in its list"),
-        ("~acl=/b/*", "~salt=Other", "/a", "cannot be told"),
+        ("~acl=/b/*", "~salt=Other", "/a", "cannot tell"),
         ("~x=1", "~salt=NaCl", "/a", "malformed"),
     ] {
         let token = token(&format!("exp={EXP}{fields}"), hidden);

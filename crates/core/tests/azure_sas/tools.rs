@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn what_the_format_cannot_say_is_not_signed() {
+fn unsupported_options_are_not_signed() {
     let path = "/pictures/a.jpg";
     for (what, refused) in [
         ("no container", signed("/a.jpg", |_| {})),
@@ -54,7 +54,7 @@ fn explain_names_what_differs_and_no_secret() {
             "",
             "parameter \"se\" is missing",
         ),
-        ("/profile.jpg", "/other.jpg", "cannot be told"),
+        ("/profile.jpg", "/other.jpg", "cannot tell"),
     ] {
         let lines = explained(&LINK.replacen(from, to, 1));
         assert!(lines.contains(told), "{told}: {lines}");

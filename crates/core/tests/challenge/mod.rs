@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use visit::{CLIENT, NOW, SECRET, Visit, demo, demo_policy, header};
 
 #[test]
-fn a_browser_gets_the_page_and_a_program_is_told_to_use_one() {
+fn browsers_get_the_page_and_programs_get_a_hint() {
     let page = Visit::new("/x").denied();
     assert_eq!((page.status, page.reason), (403, Reason::ChallengeRequired));
     assert_eq!(
@@ -138,7 +138,7 @@ fn the_cookie_is_secure_where_the_client_speaks_https() {
 }
 
 #[test]
-fn without_an_address_nothing_is_offered_and_nothing_holds() {
+fn without_an_address_no_challenge_is_offered_or_accepted() {
     let visit = Visit::new("/x");
     let (solution, clearance) = (visit.solution(), visit.clearance());
     let unknown = Visit {
@@ -157,7 +157,7 @@ fn without_an_address_nothing_is_offered_and_nothing_holds() {
 }
 
 #[test]
-fn an_empty_clearance_beside_a_good_one_does_not_matter() {
+fn an_empty_clearance_with_a_valid_one_is_ignored() {
     let clearance = Visit::new("/x").clearance();
     let pair = format!("keygate_clearance={clearance}");
     let visit = Visit::new("/x").with("cookie", &format!("{pair}; keygate_clearance="));
@@ -181,7 +181,7 @@ fn two_clearances_are_refused_as_ambiguous() {
 }
 
 #[test]
-fn a_credential_passes_as_in_block_and_no_cookie_of_ours_goes_on() {
+fn a_credential_passes_as_in_block_without_our_cookies() {
     let mut json = demo();
     json["unmatched"] = json!("allow");
     let policy = policy(&json, SECRET);

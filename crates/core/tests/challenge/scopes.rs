@@ -1,4 +1,4 @@
-//! No challenge gives a scope: it says that somebody is there, and not what they may do.
+//! No challenge gives a scope: it shows that a client did the work, not what it may do.
 
 use std::rc::Rc;
 
@@ -28,7 +28,7 @@ fn admins() -> Value {
 }
 
 #[test]
-fn who_has_passed_a_challenge_still_lacks_every_scope() {
+fn a_passed_challenge_gives_no_scope() {
     let cleared = Visit::new("/x").cleared_by(&Visit::new("/x").clearance());
     match cleared.verdict_of(&asking_for(&json!([]))) {
         Verdict::Allow(grant) => assert_eq!(grant.outcome, Outcome::Cleared),
@@ -41,7 +41,7 @@ fn who_has_passed_a_challenge_still_lacks_every_scope() {
 }
 
 #[test]
-fn a_key_without_the_scope_is_told_so_and_offered_no_challenge() {
+fn a_key_without_the_scope_gets_no_challenge() {
     let master = MasterSecret::derive(&Secret::new(SECRET.into())).unwrap();
     let (prefix, kid) = (
         Prefix::parse("kg").unwrap(),

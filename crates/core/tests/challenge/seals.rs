@@ -9,7 +9,7 @@ use crate::challenge::visit::{CLIENT, NOW, SECRET, Visit, demo, demo_policy, zer
 use keygate_testkit::judge::{facts, policy};
 
 #[test]
-fn a_solution_counts_only_for_whom_when_and_where_it_was_asked() {
+fn a_solution_is_bound_to_its_client_time_and_site() {
     let visit = Visit::new("/x");
     let solution = visit.solution();
     let is_taken = |visit: Visit| match visit.with(SOLUTION_HEADER, &solution).verdict() {
@@ -109,7 +109,7 @@ fn a_solution_is_alone_whole_and_worked_for() {
 }
 
 #[test]
-fn a_clearance_counts_only_for_whom_when_and_where_it_was_earned() {
+fn a_clearance_is_bound_to_its_client_time_and_site() {
     let visit = Visit::new("/x");
     let clearance = visit.clearance();
     let mut other_host = visit.clone();
@@ -179,7 +179,7 @@ fn a_client_without_user_agent_can_be_cleared_as_such() {
 }
 
 #[test]
-fn a_shorter_clearance_and_another_difficulty_hold_for_what_was_handed_out_before() {
+fn a_shorter_clearance_and_another_difficulty_apply_to_issued_tokens() {
     let visit = Visit::new("/x");
     let (solution, clearance) = (visit.solution(), visit.clearance());
     let changed = |field: &str, value: Value| {
@@ -204,7 +204,7 @@ fn a_shorter_clearance_and_another_difficulty_hold_for_what_was_handed_out_befor
 }
 
 #[test]
-fn another_secret_or_one_whose_time_is_over_makes_nothing_that_counts() {
+fn another_or_expired_secret_clears_no_request() {
     let visit = Visit::new("/x");
     let clearance = visit.clearance();
     let stranger = policy(&demo(), "another secret of 32 bytes, or more");
@@ -257,7 +257,7 @@ proptest::proptest! {
     }
 
     #[test]
-    fn nothing_that_a_stranger_sends_clears_or_panics(solution: Vec<u8>, cookie: Vec<u8>, near in "[0-9]{1,12}\\.[A-Za-z0-9_-]{0,44}:?[0-9]{0,4}") {
+    fn untrusted_input_never_clears_or_panics(solution: Vec<u8>, cookie: Vec<u8>, near in "[0-9]{1,12}\\.[A-Za-z0-9_-]{0,44}:?[0-9]{0,4}") {
         let policy = demo_policy();
         let keys = NoAnswer(Reason::KeyServiceUnavailable);
         let client = Some(CLIENT.parse().unwrap());

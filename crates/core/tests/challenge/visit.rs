@@ -1,4 +1,4 @@
-//! A client that visits a site in mode `challenge`, and what it is told.
+//! A client that visits a site in mode `challenge`, and the answers that it gets.
 
 use keygate_core::decision::challenge::{Reply, SOLUTION_HEADER};
 use keygate_core::keys::NoAnswer;

@@ -39,7 +39,7 @@ fn token_over(signed: &str) -> String {
 }
 
 #[test]
-fn a_link_for_a_directory_of_any_length_opens_what_lies_below_and_nothing_else() {
+fn a_link_for_a_directory_of_any_length_covers_only_that_directory() {
     let provider = provider_with(json!({ "directory": true, "base64": "url" }));
     let policy = policy_of(&provider, SECRET);
     let judged = |signed: &str, target: &str, separator: &str| {
@@ -86,7 +86,7 @@ fn directories_are_tried_from_the_longest_and_not_without_end() {
 }
 
 #[test]
-fn the_longest_directory_that_was_signed_is_what_a_link_covers() {
+fn a_link_covers_the_longest_signed_directory() {
     use keygate_core::keys::NothingKnown;
     use keygate_core::signed_url::Covers;
     use keygate_core::{Provider, Request, UnixMillis};
@@ -136,7 +136,7 @@ fn a_link_for_a_directory_is_signed_with_the_prefix_that_it_is_to_cover() {
 }
 
 #[test]
-fn a_stranger_buys_no_long_search_for_the_directory() {
+fn the_search_for_the_directory_is_bounded() {
     use base64::Engine as _;
     use hmac::Mac as _;
     // A long token costs 64 MACs over all of it, for any client.

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn cookies_open_what_a_link_opens_and_others_stay() {
+fn cookies_cover_what_a_link_covers_and_other_cookies_stay() {
     let policy = plain();
     let key = PrivateKey::parse(PRIVATE).unwrap();
     for scope in [Scope::Path, Scope::Prefix("/hls/")] {
@@ -65,7 +65,7 @@ fn cookies_open_what_a_link_opens_and_others_stay() {
 }
 
 #[test]
-fn beside_cookies_no_parameter_goes_by_unsigned_under_the_name_of_a_part() {
+fn with_cookies_unsigned_parameters_named_like_a_part_are_rejected() {
     for from in [json!(["cookies"]), json!(["query", "cookies"])] {
         let policy = ours(json!({ "from": from }));
         let key = PrivateKey::parse(PRIVATE).unwrap();

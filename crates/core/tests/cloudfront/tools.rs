@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_prefix_says_what_it_covers() {
+fn a_prefix_reports_its_scope() {
     let policy = plain();
     let key = PrivateKey::parse(PRIVATE).unwrap();
     let covers = |target: &str, scope: Scope<'_>| {
@@ -104,20 +104,20 @@ fn explain_names_the_field_that_differs() {
     };
     says(&good, "valid until 2023-11-14T23:13:20.000Z");
     says(&good.replace("=K1", "=K2"), "the link names the key \"K2\"");
-    says(&good.replace("/a?b=1&", "/c?"), "cannot be told");
+    says(&good.replace("/a?b=1&", "/c?"), "cannot tell");
     let weak = link(&ours(json!({ "hash": "sha1", "allow_weak": true })), "/a");
     says(&weak, "it was signed with SHA1");
     // First, since it is the most frequent cause; also of a link that names its hash.
     for link in [weak.clone(), format!("{weak}&Hash-Algorithm=SHA1")] {
         let told = explain(&link);
         assert!(
-            told.starts_with("what differs: it was signed with SHA1, and this provider takes"),
+            told.starts_with("what differs: it was signed with SHA1, but this provider accepts"),
             "{told}"
         );
     }
     says(
         &custom("/a", &statement("https://example.com/b", "")),
-        "it is for https://example.com/b, and this is https://example.com/a",
+        "it is for https://example.com/b, but this is https://example.com/a",
     );
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn several_problems_are_told_at_once() {
+fn several_problems_are_reported_at_once() {
     let mut spoiled = good();
     spoiled["rules"][0]["match"]["path"] = json!("a");
     spoiled["rules"][1]["require"] = json!("none");
@@ -46,13 +46,13 @@ fn a_name_given_twice_is_refused_instead_of_the_last_one_winning() {
         let found = problems(&text.replacen(from, to, 1));
         let told = found
             .iter()
-            .any(|it| it.contains("given twice") || it.contains("duplicate field"));
+            .any(|it| it.contains("given more than once") || it.contains("duplicate field"));
         assert!(told, "{to}: {found:?}");
     }
 }
 
 #[test]
-fn text_that_is_no_json_object_gets_a_hint() {
+fn text_other_than_a_json_object_gets_a_hint() {
     for text in ["", "[]", "\u{12}\u{3}abc", "null"] {
         let found = problems(text);
         assert!(
@@ -65,7 +65,7 @@ fn text_that_is_no_json_object_gets_a_hint() {
 }
 
 #[test]
-fn no_message_holds_a_secret() {
+fn no_message_contains_a_secret() {
     let mut spoiled = good();
     spoiled["secrets"]["keys"][0]["encoding"] = json!("hex");
     spoiled["secrets"]["media"][0]["encoding"] = json!("base64");

@@ -42,12 +42,12 @@ fn a_wrong_exchange_is_refused_by_the_name_of_its_field() {
         (
             "cookie",
             json!("__Host-link"),
-            "exchange.cookie: must not begin with \"__Host-\"",
+            "exchange.cookie: must not start with \"__Host-\"",
         ),
         (
             "cookie",
             json!("__hOST-link"),
-            "exchange.cookie: must not begin with \"__Host-\"",
+            "exchange.cookie: must not start with \"__Host-\"",
         ),
         (
             "max_session",
@@ -136,7 +136,7 @@ fn an_exchange_given_twice_or_to_another_kind_of_provider_is_refused() {
 }
 
 #[test]
-fn what_else_is_wrong_with_the_provider_is_told_as_without_an_exchange() {
+fn other_problems_of_a_provider_are_reported_with_an_exchange_too() {
     let mut written = written();
     written["providers"]["link"]["max_lifetme"] = json!("1h");
     let problems = parse(&written).unwrap_err();

@@ -102,7 +102,7 @@ fn a_link_for_one_path_is_exchanged_only_where_that_is_configured() {
         assert!(see(&wider, &get("/video/y?b=2", &[("cookie", &cookie)]), NOW).is_ok());
         assert!(see(&wider, &get("/videos/y", &[("cookie", &cookie)]), NOW).is_err());
     }
-    // Nobody means the whole host when he signs one file in its root.
+    // A link for one file in the root is not meant for the whole host.
     let headers = get(&link(&one, "/x.m3u8"), &[]);
     assert_eq!(see(&wider, &headers, NOW).unwrap().response, []);
     // A link that says so means it.
@@ -140,7 +140,7 @@ fn a_link_that_is_bound_to_a_client_does_not_become_a_cookie_that_is_not() {
             "{terms:?}"
         );
     }
-    // The same request with a link for anybody, from each carrier.
+    // A request with a link for every client, from each carrier.
     let anybody = token(
         &prefix("/video/"),
         "/video/x",

@@ -91,7 +91,7 @@ fn a_link_decides_and_its_cookie_is_replaced() {
 }
 
 #[test]
-fn a_valid_cookie_does_not_save_a_link_that_does_not_hold() {
+fn a_valid_cookie_does_not_save_an_invalid_link() {
     let policy = policy(|_| {});
     let cookie = kit::exchanged(&policy, "/video/");
     let good = link(&prefix("/video/"), "/video/x");
@@ -116,7 +116,7 @@ fn a_valid_cookie_does_not_save_a_link_that_does_not_hold() {
 }
 
 #[test]
-fn two_cookies_are_refused_also_beside_a_link() {
+fn two_cookies_are_rejected_even_with_a_link() {
     let policy = policy(|_| {});
     let cookie = kit::exchanged(&policy, "/video/");
     let twice = format!("{cookie}; {cookie}");

@@ -8,7 +8,7 @@ use crate::exchange::kit::{NOW, cookie_of, exchanged, link, policy, prefix, see}
 use keygate_testkit::judge::{after, facts, get};
 
 #[test]
-fn the_upstream_never_sees_the_cookie_whatever_is_decided() {
+fn the_upstream_never_receives_the_cookie() {
     let policy = policy(|it| it["unmatched"] = json!("allow"));
     let cookie = exchanged(&policy, "/");
     let all = format!("a=1; {cookie}; b=\"2 3\"");
@@ -46,7 +46,7 @@ fn where_no_rule_matches_the_upstream_does_not_see_it_either() {
 }
 
 #[test]
-fn nothing_is_exchanged_where_the_link_was_not_what_let_the_request_pass() {
+fn no_cookie_is_set_if_another_credential_allowed_the_request() {
     let policy = policy(|_| {});
     for target in ["/open/x", "/off/x"] {
         let headers = get(&link(&prefix("/"), target), &[]);
@@ -109,7 +109,7 @@ fn a_link_that_is_not_all_that_is_required_is_exchanged_once_the_rest_is_there()
 }
 
 #[test]
-fn who_asks_why_is_told_of_the_cookie_where_one_was_sent_and_of_nothing_else() {
+fn explain_mentions_the_cookie_only_if_one_was_sent() {
     let policy = policy(|_| {});
     let cookie = exchanged(&policy, "/video/");
     let explained = |sent: &str| {

@@ -38,7 +38,7 @@ fn order(target: &str) -> Order<'_> {
 }
 
 #[test]
-fn what_is_signed_here_holds_here() {
+fn our_signed_links_verify() {
     let policy = policy_with(json!({}));
     let cookies = policy_with(json!({ "from": [{ "cookie": "Cloud-CDN-Cookie" }] }));
     let prefix = Order {
@@ -78,7 +78,7 @@ fn what_is_signed_here_holds_here() {
 }
 
 #[test]
-fn what_differs_is_named_and_no_secret_is() {
+fn differences_are_named_without_secrets() {
     let policy = policy_with(json!({}));
     let signed = |message: &str| {
         let target = message.trim_start_matches("http://example.com");
@@ -96,18 +96,18 @@ fn what_differs_is_named_and_no_secret_is() {
             exact("/a", "my-key").replace("/a?", "/a/?"),
             "without its last slash",
         ),
-        (exact("/a", "new-key"), "KeyName is that of another"),
+        (exact("/a", "new-key"), "KeyName names another"),
         (
             format!("/b?{}", prefix("https://example.com/a/", '&')),
-            "do not begin as the prefix",
+            "do not start with the prefix",
         ),
         (
             exact("/a", "my-key").replace("KeyName", "Key"),
-            "no signature is read",
+            "the signature is unreadable",
         ),
         (
             exact("/a", "my-key").replace("/a?", "/other?"),
-            "cannot be told",
+            "cannot tell",
         ),
     ] {
         let headers = get(&target, &[]);

@@ -98,7 +98,7 @@ fn a_token_and_a_signed_request_are_not_each_other() {
 }
 
 #[test]
-fn a_signed_request_that_is_made_here_holds_here() {
+fn our_signed_requests_verify() {
     let (private, stranger) = (seed(1), seed(9));
     for (from, scope) in [
         (json!([{ "query": "Signature" }]), Scope::Path),

@@ -37,7 +37,7 @@ fn a_wrong_configuration_names_the_field() {
 }
 
 #[test]
-fn what_is_signed_here_holds_here() {
+fn our_signed_links_verify() {
     let private = seed(1);
     let addresses = ["192.0.2.0/24".parse().unwrap()];
     let all = Order {
@@ -111,7 +111,7 @@ fn what_is_signed_here_holds_here() {
 }
 
 #[test]
-fn what_differs_is_named_and_no_secret_is() {
+fn differences_are_named_without_secrets() {
     let policy = policy_with(json!({}));
     let full = |signed: &str| {
         let mac = hmac(&format!("FullPath={signed}~Expires={END}"));
@@ -119,15 +119,15 @@ fn what_differs_is_named_and_no_secret_is() {
     };
     for (target, expected) in [
         (with_token("/a/", &full("/a")), "without its last slash"),
-        (with_token("/a?x=1", &full("/a?x=1")), "the query too"),
+        (with_token("/a?x=1", &full("/a?x=1")), "the query as well"),
         (
             with_token("/a", &full("https://example.com/a")),
-            "the host too",
+            "the host and the path",
         ),
-        (with_token("/a", &full("/other")), "cannot be told"),
+        (with_token("/a", &full("/other")), "cannot tell"),
         (
             with_token("/b", &token(&format!("PathGlobs=/a~Expires={END}"))),
-            "not one of those that it opens",
+            "the token does not cover this URL",
         ),
         (with_token("/b", "PathGlobs=/a"), "malformed"),
         ("/b".to_owned(), "missing_credential"),
@@ -144,7 +144,7 @@ fn what_differs_is_named_and_no_secret_is() {
 }
 
 #[test]
-fn no_bytes_of_a_stranger_can_panic() {
+fn untrusted_bytes_never_panic() {
     let tokens = policy_with(json!({ "from": [
         { "query": "t" }, { "cookie": "Edge-Cache-Cookie" }, { "path": "p" }
     ] }));

@@ -91,7 +91,7 @@ fn a_client_cannot_leave_out_what_must_be_covered() {
 }
 
 #[test]
-fn what_cannot_be_covered_is_refused() {
+fn components_that_cannot_be_covered_are_rejected() {
     let policy = ours(&json!({ "components": ["@method"], "content_digest": false }));
     for name in [
         "\"@status\"",

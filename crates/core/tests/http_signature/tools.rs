@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn what_is_signed_here_holds_here() {
+fn our_signed_links_verify() {
     let private = PrivateKey::parse(include_str!("../keys/ed25519.pem")).unwrap();
     for more in [
         json!({}),
@@ -66,15 +66,15 @@ fn explain_names_what_differs() {
     let good = post(BASE, &format!("{COVERED};created={NOW}"));
     says(&good, "it was signed with \"k1\"");
     says(&with(&good, ":method", "PUT"), "for the method POST");
-    says(&with(&good, ":path", "/b"), "cannot be told");
+    says(&with(&good, ":path", "/b"), "cannot tell");
     let named = post(BASE, &format!("{COVERED};created={NOW};keyid=\"k2\""));
     says(&named, "it names another key");
     says(
         &post("", &format!("();created={NOW}")),
         "does not cover @method",
     );
-    says(&post(BASE, COVERED), "when it was made");
-    says(&request("GET", "/a", &[]), "none that can be read");
+    says(&post(BASE, COVERED), "no creation time");
+    says(&request("GET", "/a", &[]), "missing or unreadable");
 }
 
 #[test]

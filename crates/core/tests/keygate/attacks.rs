@@ -137,7 +137,7 @@ fn a4_no_scope_can_be_widened() {
 }
 
 #[test]
-fn a5_what_stands_before_the_token_is_its_name_and_nothing_else() {
+fn a5_only_the_exact_name_precedes_the_token() {
     let token = token(&terms(), "/a");
     for target in [
         format!("/a?xx={token}"),
@@ -153,7 +153,7 @@ fn a5_what_stands_before_the_token_is_its_name_and_nothing_else() {
 }
 
 #[test]
-fn a6_a_value_can_hold_the_form_of_a_field_and_stays_a_value() {
+fn a6_a_value_that_looks_like_a_field_stays_a_value() {
     let evil = Terms {
         account: Some("alice~o16:e10:9999999999p1:/u5:admin"),
         ..terms()
@@ -230,7 +230,7 @@ fn a6_a_length_or_a_value_of_another_form_is_malformed_though_rightly_signed() {
 }
 
 #[test]
-fn a7_a_token_that_stands_twice_is_refused_wherever_and_however() {
+fn a7_duplicate_tokens_are_rejected_in_every_carrier() {
     let token = token(&terms(), "/a");
     for target in [
         format!("/a?kg={token}&kg={token}"),
@@ -302,7 +302,7 @@ fn a9_to_a13_an_ambiguous_path_is_refused_before_any_signature() {
 }
 
 #[test]
-fn a13_what_stands_behind_a_broken_triplet_is_never_decoded_into_it() {
+fn a13_text_after_a_broken_triplet_is_never_decoded_into_it() {
     let token = token(&terms(), "/a?x=%25&y=%2525");
     assert!(try_target(&format!("/a?x=%25&y=%2525&kg={token}")).is_ok());
     for query in [

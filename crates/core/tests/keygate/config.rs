@@ -20,7 +20,7 @@ fn problems(provider: &Value, secret: &str) -> String {
 }
 
 #[test]
-fn what_is_wrong_is_named_by_its_field() {
+fn an_invalid_field_is_named() {
     for (more, expected) in [
         (
             json!({ "max_lifetime": "8000d" }),
@@ -44,7 +44,7 @@ fn what_is_wrong_is_named_by_its_field() {
         ),
         (
             json!({ "from": [{ "path": "a" }, { "path": "b" }] }),
-            "providers.it.from: names two segments",
+            "providers.it.from: must not name more than one",
         ),
         (
             json!({ "query_ignore": ["*"] }),

@@ -25,7 +25,7 @@ fn a_link_opens_its_url_and_the_token_is_taken_out() {
 }
 
 #[test]
-fn the_token_may_stand_anywhere_in_the_query() {
+fn the_token_may_be_anywhere_in_the_query() {
     let token = token(&terms(), "/a?x=1&y=2");
     for target in ["/a?kg=T&x=1&y=2", "/a?x=1&kg=T&y=2", "/a?x=1&y=2&kg=T"] {
         let link = target.replace('T', &token);
@@ -34,7 +34,7 @@ fn the_token_may_stand_anywhere_in_the_query() {
 }
 
 #[test]
-fn it_holds_from_its_first_second_until_just_before_its_last() {
+fn a_link_is_valid_from_its_first_second_until_just_before_its_expiry() {
     let terms = Terms {
         not_before_secs: Some(NOW + 100),
         ..terms()
@@ -131,7 +131,7 @@ fn the_default_port_of_the_scheme_is_no_part_of_the_host() {
 }
 
 #[test]
-fn a_prefix_opens_what_is_below_it() {
+fn a_prefix_covers_everything_below_it() {
     let terms = Terms {
         prefix: Some("/video/"),
         ..terms()
@@ -201,7 +201,7 @@ fn addresses_and_ranges_bound_where_the_client_is() {
             "{client:?}"
         );
     }
-    // Of an expired or a forged link nobody learns where it would hold.
+    // An expired or forged link does not reveal where it would be valid.
     let expired = judge_from(&policy(), &headers, Some("192.0.2.8"), END);
     assert_eq!(expired, Err(Reason::Expired));
 }
@@ -259,7 +259,7 @@ fn a_signed_cookie_must_be_there_once_and_as_it_was() {
 }
 
 #[test]
-fn the_account_is_told_to_the_upstream_and_a_clients_own_claim_is_not() {
+fn the_upstream_receives_the_signed_account_and_no_header_of_the_client() {
     let terms = Terms {
         account: Some("alice"),
         ..terms()
@@ -280,7 +280,7 @@ fn the_account_is_told_to_the_upstream_and_a_clients_own_claim_is_not() {
 }
 
 #[test]
-fn a_link_that_works_once_is_refused_while_nobody_counts() {
+fn a_single_use_link_is_rejected_if_uses_are_not_counted() {
     let terms = Terms {
         once: Some("0123456789abcdef"),
         ..terms()

@@ -73,7 +73,7 @@ fn what_is_signed_verifies_in_every_carrier() {
 }
 
 #[test]
-fn a_private_key_signs_for_edges_that_hold_none() {
+fn a_private_key_signs_for_edges_without_one() {
     let private = PrivateKey::parse("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap();
     let other = PrivateKey::parse("AQECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap();
     let json = json!({
@@ -106,7 +106,7 @@ fn a_private_key_signs_for_edges_that_hold_none() {
 }
 
 #[test]
-fn what_cannot_be_signed_is_said() {
+fn unsignable_orders_are_reported() {
     let policy = policy();
     let good = order("/a");
     let with = |change: &dyn Fn(&mut Order<'static>)| {
@@ -123,23 +123,23 @@ fn what_cannot_be_signed_is_said() {
     assert!(format(&policy).sign(&latest).is_ok());
     for (expected, change) in [
         (
-            "must say when it ends",
+            "needs an expiry",
             &(|it: &mut Order<'_>| it.expires = None) as &dyn Fn(&mut Order<'static>),
         ),
         ("max_lifetime", &|it| {
             it.expires = Some(UnixMillis::from_secs(NOW + 8 * 24 * 3600))
         }),
-        ("ends before it begins", &|it| {
+        ("before it becomes valid", &|it| {
             it.not_before = Some(UnixMillis::from_secs(END))
         }),
-        ("give the whole URL", &|it| it.origin = ""),
-        ("not within", &|it| it.scope = Scope::Prefix("/b/")),
+        ("use the whole URL", &|it| it.origin = ""),
+        ("do not cover", &|it| it.scope = Scope::Prefix("/b/")),
         ("the field p", &|it| it.scope = Scope::Prefix("/a")),
-        ("not within", &|it| it.scope = Scope::Globs(&["/b/**"])),
+        ("do not cover", &|it| it.scope = Scope::Globs(&["/b/**"])),
         ("the field u", &|it| it.account = Some("a b")),
         ("the field o", &|it| it.once = Some("short")),
         ("query_ignore", &|it| it.options = &[("ignore", "x")]),
-        ("has no salt", &|it| it.options = &[("salt", "x")]),
+        ("do not support salt", &|it| it.options = &[("salt", "x")]),
         ("can only be \"*\"", &|it| {
             it.options = &[("host", "a.example")]
         }),
@@ -167,7 +167,7 @@ fn options_widen_a_link() {
 }
 
 #[test]
-fn it_is_told_what_differs() {
+fn explain_names_each_difference() {
     let here = ["192.0.2.1/32".parse().unwrap()];
     let get_of = |target: &str| get(target, &[]);
     let plain = link(&terms(), "/a/b?x=1&y=2");
@@ -216,7 +216,7 @@ fn it_is_told_what_differs() {
         (
             get_of(&plain.replace("y=2", "y=2&z=3")),
             NOW,
-            "the query: signed was one without z",
+            "the query: it was signed without z",
         ),
         (
             request("GET", "example.com:8443", &plain, &[]),
@@ -226,7 +226,7 @@ fn it_is_told_what_differs() {
         (
             request("GET", "www.example.com", &plain, &[]),
             NOW,
-            "one without www.",
+            "signed without www.",
         ),
         (
             request("PUT", "example.com", &plain, &[]),
@@ -240,7 +240,7 @@ fn it_is_told_what_differs() {
         (
             get_of(&prefix.replace("/v/", "/w/")),
             NOW,
-            "the path is not within",
+            "the link does not cover this path",
         ),
         (get_of(&header), NOW, "a signed header or cookie is missing"),
         (
@@ -254,7 +254,7 @@ fn it_is_told_what_differs() {
             "is not kg1.FIELDS.SIGNATURE",
         ),
         (get_of("/a"), NOW, "missing_credential"),
-        (get_of(&plain.replace("/a/b", "/c")), NOW, "cannot be told"),
+        (get_of(&plain.replace("/a/b", "/c")), NOW, "cannot tell"),
         (
             get_of(&forged(&format!("{HEAD}z1:1"))),
             NOW,
@@ -268,9 +268,9 @@ fn it_is_told_what_differs() {
 }
 
 #[test]
-fn a_key_that_does_not_count_now_is_said_to_be_why_and_no_other() {
+fn only_the_expired_key_is_named_as_the_cause() {
     let private = PrivateKey::parse("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap();
-    let told = "the key \"01\" does not count at this time";
+    let told = "the key \"01\" is not valid at this time";
     for (key, options) in [
         (json!({ "id": "01", "env": "RING" }), json!({})),
         (
@@ -301,7 +301,7 @@ fn a_key_that_does_not_count_now_is_said_to_be_why_and_no_other() {
 }
 
 #[test]
-fn nothing_that_fits_is_said_to_differ() {
+fn matching_parts_are_not_reported_as_different() {
     let strict = policy_of(&provider_with(json!({ "query_allow": ["x"] })), SECRET);
     let terms = Terms {
         globs: &["/a", "/b/*"],
@@ -315,7 +315,7 @@ fn nothing_that_fits_is_said_to_differ() {
             let told = explained(policy, &headers, None, END);
             assert!(told.contains("what differs: the time"), "{told}");
             assert_eq!(told.matches("what differs").count(), 1, "{told}");
-            assert!(told.contains("it opens what matches /b/*"), "{told}");
+            assert!(told.contains("it covers paths that match /b/*"), "{told}");
         }
     }
     let told = explained(&strict, &get(&link(&terms, "/a?z=1"), &[]), None, NOW);

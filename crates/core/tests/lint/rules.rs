@@ -19,10 +19,10 @@ fn an_exact_path_beside_an_open_rule_is_remarked() {
     let found = remarks_on(json!([admin, open]), "deny");
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(
-        found[0].starts_with("rules[0].match.path: protects this path alone"),
+        found[0].starts_with("rules[0].match.path: protects only this path"),
         "{found:?}"
     );
-    assert!(found[0].contains("meets rules[1] (\"rest\")"), "{found:?}");
+    assert!(found[0].contains("match rules[1] (\"rest\")"), "{found:?}");
     assert!(remarks_on(json!([admin]), "allow")[0].contains("\"unmatched\": \"allow\""));
     let below = json!({ "name": "below", "match": { "path": "/admin/**" }, "require": "key" });
     for rules in [
@@ -42,7 +42,7 @@ fn methods_without_a_rule_for_the_others_are_remarked() {
     let found = remarks_on(json!([write, open]), "deny");
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(
-        found[0].starts_with("rules[0].match.methods: a request with any other"),
+        found[0].starts_with("rules[0].match.methods: requests with other methods"),
         "{found:?}"
     );
     let others = json!({ "name": "others", "match": { "path": "/a/**" }, "require": "key" });
@@ -56,7 +56,7 @@ fn a_rule_for_post_alone_gets_a_hint_about_a_method_in_a_form() {
     let rule = |methods: Value| json!([{ "name": "a", "match": { "path": "/a/**", "methods": methods }, "require": "key" }]);
     let found = remarks_on(rule(json!(["GET", "POST"])), "deny");
     assert!(
-        found[0].starts_with("note: rules[0].match.methods: takes POST"),
+        found[0].starts_with("note: rules[0].match.methods: matches POST"),
         "{found:?}"
     );
     assert!(found[0].contains("_method"), "{found:?}");

@@ -25,7 +25,7 @@ fn header(denial: &Denial, name: &str) -> Option<String> {
 }
 
 #[test]
-fn what_stands_within_quotes_is_no_media_type_that_a_client_reads() {
+fn quoted_text_is_not_an_accepted_media_type() {
     for accept in [
         "x/y;a=\",text/html,\", text/plain;q=0.5",
         "x/y;a=\"\\\",text/html,\", text/plain;q=0.5",
@@ -36,7 +36,7 @@ fn what_stands_within_quotes_is_no_media_type_that_a_client_reads() {
 }
 
 #[test]
-fn who_reads_a_page_in_another_charset_only_gets_what_has_none() {
+fn a_client_of_another_charset_gets_a_body_without_one() {
     let latin = "text/html;charset=iso-8859-1, application/json;q=0.1";
     assert_eq!(kind_for(latin), "application/json");
     // JSON has no such parameter.

@@ -235,7 +235,7 @@ fn what_is_no_credential_of_ours_passes_on_unchanged() {
     let basic = format!("Basic {}", STANDARD.encode("alice:secret"));
     let more = [
         ("authorization", &*basic),
-        ("x-api-key", "somebody elses key"),
+        ("x-api-key", "a key of another system"),
         ("x-link", "kg1.not.a-token"),
         (
             "cookie",
@@ -333,7 +333,7 @@ fn a_session_token_in_authorization_stays_at_the_edge_and_others_do_not() {
 }
 
 #[test]
-fn beyond_a_bound_what_looks_like_a_key_is_removed_unchecked() {
+fn beyond_a_bound_key_like_values_are_removed_unchecked() {
     let policy = policy(&everything(), SECRET);
     let another = Secret::new(b"another-secret-0123456789abcdef0".to_vec());
     let master = MasterSecret::derive(&another).unwrap();
@@ -355,7 +355,7 @@ fn beyond_a_bound_what_looks_like_a_key_is_removed_unchecked() {
 }
 
 #[test]
-fn a_redirect_repeats_no_parameter_that_may_hold_a_credential() {
+fn a_redirect_repeats_no_parameter_that_may_contain_a_credential() {
     let mut json = everything();
     json["responses"]["page"] = json!({ "redirect": "https://login.example/?to={url}" });
     let policy = policy(&json, SECRET);

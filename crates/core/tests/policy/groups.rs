@@ -96,7 +96,7 @@ fn any_is_met_by_one_and_all_by_every_one() {
 }
 
 #[test]
-fn of_two_bad_credentials_the_client_is_told_about_the_one_that_the_rule_names_first() {
+fn of_two_invalid_credentials_the_first_in_the_rule_is_reported() {
     let another = Secret::new(b"another-secret-0123456789abcdef0".to_vec());
     let kid = KeyRingId::parse("01").unwrap();
     let prefix = Prefix::parse("kg").unwrap();
@@ -115,7 +115,7 @@ fn of_two_bad_credentials_the_client_is_told_about_the_one_that_the_rule_names_f
 }
 
 #[test]
-fn a_duplicate_is_final_wherever_it_stands() {
+fn a_duplicate_is_final_at_every_position() {
     let key = bearer();
     let twice = [("authorization", key.as_str()), ("x-api-key", "x")];
     for target in ["/api/x", "/either/x"] {
@@ -152,7 +152,7 @@ fn a_duplicate_is_final_also_behind_another_bad_credential_and_before_a_good_one
         };
         let verdict = policy(&json, SECRET).decide(&headers, &facts(&answer, None, NOW));
         let Verdict::Deny(denial) = verdict else {
-            panic!("nobody knows which of the two keys is meant");
+            panic!("it is ambiguous which of the two keys is meant");
         };
         assert_eq!(denial.reason, Reason::DuplicateCredential);
     }
@@ -278,7 +278,7 @@ impl Claims for Bob {
 }
 
 #[test]
-fn of_two_accounts_the_first_member_says_who_calls_whatever_the_cache_holds() {
+fn of_two_accounts_the_first_member_is_the_identity() {
     let mut json = demo();
     json["providers"]["session"] = json!({ "type": "jwt" });
     let headers = get("/api/x", &[("authorization", &bearer())]);

@@ -59,7 +59,7 @@ fn a_known_key_passes_with_its_identity_and_without_itself() {
 }
 
 #[test]
-fn other_filters_are_told_only_where_the_policy_says_so() {
+fn filter_state_is_set_only_if_the_policy_enables_it() {
     let headers = get("/api/x", &[("authorization", &bearer())]);
     for (identity, told) in [(json!({ "filter_state": true }), 4), (json!({}), 0)] {
         let mut json = demo();
@@ -217,7 +217,7 @@ fn a_missing_credential_is_answered_with_a_challenge_if_there_is_one() {
 }
 
 #[test]
-fn a_key_seen_before_counts_no_longer_than_its_master_secret_and_lends_nothing_to_another() {
+fn a_remembered_key_expires_with_its_master_secret() {
     let mut written = demo();
     written["secrets"]["app_keys"][0]["not_after"] = json!("2024-01-01T00:00:00Z");
     let policy = policy(&written, SECRET);

@@ -132,7 +132,7 @@ fn signed(target: &str) -> String {
 
 proptest::proptest! {
     #[test]
-    fn no_request_of_a_stranger_passes_or_panics(
+    fn untrusted_requests_never_pass_or_panic(
         target: Vec<u8>,
         headers: Vec<(String, Vec<u8>)>,
         rule in "/(api|media|both|either)/[a-z%2F./?=&;]{0,12}",
@@ -143,7 +143,7 @@ proptest::proptest! {
         request.extend(headers.into_iter().map(|(name, value)| (name.to_lowercase().into(), value.into())));
         let answer = Answer { hashes: &[KeyHash([0; 32])], knowledge: Knowledge::Unknown, others: &NothingKnown };
         let verdict = policy(&demo(), SECRET).decide(&request, &facts(&answer, None, NOW));
-        // Only the rules without a requirement let a stranger pass.
+        // Only rules without a requirement let an anonymous request pass.
         if let Verdict::Allow(grant) = verdict {
             proptest::prop_assert_ne!(grant.outcome, Outcome::Verified);
             proptest::prop_assert!(!grant.edits.contains(&Edit::Remove("authorization".into())));

@@ -128,7 +128,7 @@ fn a_key_from_elsewhere_has_16_to_512_visible_characters() {
 }
 
 #[test]
-fn who_presented_too_many_unknown_keys_reads_429_and_when_to_come_back() {
+fn a_client_with_too_many_unknown_keys_gets_429_with_retry_after() {
     let policy = with(&["01"], &json!(["opaque"]));
     let refused = NoAnswer(Reason::TooManyMisses);
     let Verdict::Deny(denial) = ask(&policy, IMPORTED, &refused) else {
@@ -154,13 +154,13 @@ fn who_presented_too_many_unknown_keys_reads_429_and_when_to_come_back() {
     assert_eq!(denial.grpc_status, Some(8));
     let beta = get("/beta/x", &[("authorization", &authorization)]);
     let Verdict::Allow(grant) = policy.decide(&beta, &facts(&refused, None, NOW)) else {
-        panic!("simulate refuses nobody")
+        panic!("simulate rejects no request")
     };
     assert_eq!(grant.outcome, Outcome::WouldDeny(Reason::TooManyMisses));
 }
 
 #[test]
-fn in_simulate_a_key_that_is_nobodys_here_reaches_whoever_may_know_it() {
+fn in_simulate_an_unknown_key_reaches_the_upstream() {
     let policy = with(&["01"], &json!(["opaque"]));
     let authorization = format!("Bearer {IMPORTED}");
     let headers = get("/beta/x", &[("authorization", &authorization)]);

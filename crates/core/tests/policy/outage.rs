@@ -47,7 +47,7 @@ fn passes(target: &str, more: &[(&str, &str)], knowledge: Knowledge) -> Option<G
 }
 
 #[test]
-fn without_a_policy_for_outages_everybody_is_refused() {
+fn without_an_outage_policy_every_request_is_rejected() {
     let headers = get("/api/x", &[("authorization", &bearer())]);
     for knowledge in [Knowledge::Outdated(None), last_known(json!({}))] {
         let denial = denied(&headers, knowledge);
@@ -109,7 +109,7 @@ fn a_key_in_the_query_stays_out_of_caches_in_an_outage_as_well() {
 }
 
 #[test]
-fn what_was_last_known_of_a_key_still_speaks_against_it() {
+fn the_last_known_record_can_still_reject_a_key() {
     let headers = get("/api/x", &[("authorization", &bearer())]);
     for (changes, status, reason) in [
         (json!({ "status": "revoked" }), 401, Reason::RevokedKey),
@@ -153,7 +153,7 @@ fn nothing_but_an_outage_lets_a_key_pass_unchecked() {
         };
         assert_eq!(denial.reason, reason);
     }
-    // Nor does an outage help whoever has no genuine key.
+    // An outage does not help a client without a genuine key.
     let key = bearer();
     let mut forged = key.clone().into_bytes();
     forged[40] ^= 1;
@@ -179,7 +179,7 @@ fn nothing_but_an_outage_lets_a_key_pass_unchecked() {
 }
 
 #[test]
-fn what_a_rule_says_of_outages_stands_before_what_its_provider_says() {
+fn the_outage_setting_of_a_rule_overrides_its_provider() {
     let key = bearer();
     let bearer = [("authorization", &*key)];
     assert!(passes("/api/x", &bearer, Knowledge::Outdated(None)).is_some());
@@ -203,7 +203,7 @@ fn where_scopes_or_pages_are_asked_for_an_outage_makes_up_for_neither() {
 }
 
 #[test]
-fn in_a_group_all_others_must_hold_and_one_that_holds_comes_first() {
+fn in_a_group_all_others_must_be_valid_and_a_valid_one_comes_first() {
     let key = bearer();
     let bearer = [("authorization", &*key)];
     let away = || Knowledge::Outdated(None);
@@ -219,7 +219,7 @@ fn in_a_group_all_others_must_hold_and_one_that_holds_comes_first() {
 }
 
 #[test]
-fn a_rule_that_simulates_lets_pass_what_an_outage_would_let_pass() {
+fn simulate_passes_what_an_outage_would_pass() {
     let key = bearer();
     let headers = get("/beta/x", &[("authorization", &key)]);
     for (json, outcome) in [

@@ -88,7 +88,7 @@ fn a_parameter_is_refused_unless_the_rule_allows_it() {
 }
 
 #[test]
-fn what_no_rule_matches_follows_the_defaults_of_the_policy() {
+fn unmatched_requests_follow_the_defaults_of_the_policy() {
     let mut open = narrow_and_wide(json!({}));
     open["rules"].as_array_mut().unwrap().pop();
     open["unmatched"] = json!("allow");

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn simulate_lets_pass_and_says_what_would_have_been() {
+fn simulate_passes_and_reports_the_verdict() {
     let headers = get("/beta/x", &[("authorization", "Bearer nonsense")]);
     let grant = allowed(&headers, known(json!({})));
     assert_eq!(
@@ -13,7 +13,7 @@ fn simulate_lets_pass_and_says_what_would_have_been() {
     let upstream = |name: &str| after(&headers, &grant.edits, name);
     let result = "would-deny;reason=malformed_credential";
     assert_eq!(upstream("x-keygate-result").as_deref(), Some(result));
-    // What is no key of ours may be somebody else's, and stays.
+    // A value that is not our key may belong to another filter, and stays.
     assert_eq!(
         upstream("authorization").as_deref(),
         Some("Bearer nonsense")
@@ -36,7 +36,7 @@ fn simulate_also_passes_while_the_key_service_is_away() {
 }
 
 #[test]
-fn off_requires_nothing_and_keeps_only_our_own_keys_back() {
+fn off_requires_nothing_and_removes_only_our_keys() {
     let headers = get("/off/x", &[("authorization", &bearer())]);
     let grant = allowed(&headers, Knowledge::Unknown);
     let removed = vec![Edit::Remove("authorization".into())];
@@ -47,7 +47,7 @@ fn off_requires_nothing_and_keeps_only_our_own_keys_back() {
 }
 
 #[test]
-fn what_no_rule_matches_is_denied_and_allowed_only_on_request() {
+fn unmatched_requests_are_denied_unless_the_policy_allows_them() {
     for target in ["/", "/healthz/", "/health", "/apix", "/API/x"] {
         assert_eq!(
             denied(&get(target, &[]), Knowledge::Unknown).reason,
@@ -172,12 +172,12 @@ fn scopes_are_needed_by_method() {
 }
 
 #[test]
-fn a_key_without_the_scope_passes_where_the_rule_simulates_and_the_upstream_is_told() {
+fn a_key_without_the_scope_passes_in_simulate_and_the_upstream_learns_it() {
     let mut json = demo();
     json["rules"][2]["scopes"] = json!([{ "need": "admin" }]);
     json["rules"][2]["mode"] = json!("simulate");
     let Verdict::Allow(grant) = with_scopes("GET", &["other"], &policy(&json, SECRET)) else {
-        panic!("nobody is refused yet");
+        panic!("no request is rejected yet");
     };
     let outcome = Outcome::WouldDeny(Reason::InsufficientScope);
     assert_eq!((grant.outcome, grant.identity), (outcome, None));

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn what_the_format_cannot_say_is_not_signed() {
+fn unsupported_options_are_not_signed() {
     let url = format!("https://{HOST}/a");
     let week = 7 * 24 * 3600;
     for (what, refused) in [
@@ -60,7 +60,7 @@ fn explain_names_what_differs_and_no_secret() {
         (&here, &port, "the host without its port"),
         (&here, &slash, "a slash at the end of the path"),
         (&here, &amz, "x-amz- header that is not signed"),
-        (&there, &plain, "region or service is another"),
+        (&there, &plain, "region or service differs"),
     ] {
         let lines = explained(policy, headers);
         assert!(lines.contains(told), "{told}: {lines}");

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn what_is_signed_here_holds_here_in_every_algorithm_and_carrier() {
+fn our_signatures_verify_in_every_algorithm_and_carrier() {
     let keys = [
         ("HS256", "ring", None),
         ("ES256", "p256", Some(include_str!("../keys/p256.pem"))),
@@ -102,7 +102,7 @@ fn explain_names_the_claim_that_differs() {
     says(&claims(&json!({ "aud": "x" })), "the audience (aud)");
     says(
         &claims(&json!({ "cdniuc": "regex:x" })),
-        "is for x, and this is https://example.com/v/a.ts",
+        "is for x, but this is https://example.com/v/a.ts",
     );
     says(&claims(&json!({ "exp": 1 })), "the time (expired)");
     says(&claims(&json!({ "cdniip": "192.0.2.1" })), "the address");

@@ -210,7 +210,7 @@ fn decide_each(
     Box::new(move || drop(black_box(decide())))
 }
 
-pub(crate) fn nobody() -> Box<dyn KeyLookup> {
+pub(crate) fn no_keys() -> Box<dyn KeyLookup> {
     Box::new(NoAnswer(Reason::KeyServiceUnavailable))
 }
 
@@ -221,13 +221,13 @@ fn is_verified(verdict: &Verdict) -> bool {
 /// A link that holds and is known to, in a request of at least so many headers.
 fn link(sign: fn(&str) -> String, directory: &str, least: usize) -> Case {
     let one = requests(sign, directory, least).swap_remove(0);
-    decide(policy(), one, nobody(), is_verified)
+    decide(policy(), one, no_keys(), is_verified)
 }
 
 /// Links that hold and were not seen before.
 fn links(sign: fn(&str) -> String, directory: &str, least: usize) -> Case {
     let all = requests(sign, directory, least);
-    decide_each(policy(), all, nobody(), is_verified)
+    decide_each(policy(), all, no_keys(), is_verified)
 }
 
 /// As many as are decided in all, so that none comes twice.
@@ -285,7 +285,7 @@ fn denied(target: &str, key: Option<&str>) -> Case {
         headers.push((b"authorization".into(), format!("Bearer {key}").into()));
     }
     let is_denied = |verdict: &Verdict| matches!(verdict, Verdict::Deny(_));
-    decide(policy(), headers, nobody(), is_denied)
+    decide(policy(), headers, no_keys(), is_denied)
 }
 
 fn key(secret: &str) -> String {
@@ -345,7 +345,7 @@ fn rules(count: usize) -> Case {
     let policy = parse(&rules_json(count));
     let headers = headers(&format!("/tenant-{}/files/a/b.txt", count - 1));
     let is_allowed = |verdict: &Verdict| matches!(verdict, Verdict::Allow(_));
-    decide(policy, headers, nobody(), is_allowed)
+    decide(policy, headers, no_keys(), is_allowed)
 }
 
 /// Reads a policy of so many rules.

@@ -3,7 +3,7 @@
 use keygate_core::{Policy, Reason, Verdict};
 use serde_json::json;
 
-use crate::cases::{Case, NOW, decide, headers, nobody, parse};
+use crate::cases::{Case, NOW, decide, headers, no_keys, parse};
 
 /// Formats of which a check can cost much.
 fn costly() -> Policy {
@@ -35,7 +35,7 @@ fn refused(target: &str, more: &[(String, String)], reason: Reason) -> Case {
     decide(
         costly(),
         headers,
-        nobody(),
+        no_keys(),
         move |it| matches!(it, Verdict::Deny(denial) if denial.reason == reason),
     )
 }

@@ -3,7 +3,7 @@
 //!
 //! `make bench-guard`, or `cargo bench -p keygate-edge --bench instructions`: every case is
 //! run under valgrind and compared with `baseline.json`; and what grows with its input may
-//! grow no faster than its class. With `BENCH_RENEW=1` the baseline is written anew.
+//! grow no faster than its class. With `BENCH_RENEW=1` the baseline is written again.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::disallowed_methods,

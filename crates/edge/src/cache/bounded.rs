@@ -10,7 +10,7 @@ use super::{Change, Epoch};
 use keygate_core::identity::limits::BLOCK;
 use keygate_core::keys::{KeyHash, KnownKey};
 
-/// An entry's place in the hash table: a key and a pointer, and the free places beside it.
+/// An entry's place in the hash table: a key and a pointer, and the free slots next to it.
 const SLOT: usize = 5 * size_of::<usize>();
 
 /// A secret of one worker: without it a client cannot make hashes that collide.

@@ -70,7 +70,7 @@ fn a_cached_key_counts_only_while_the_lease_is_fresh() {
 }
 
 #[test]
-fn an_answer_older_than_the_feed_cannot_resurrect_a_key() {
+fn an_answer_older_than_the_feed_cannot_revive_a_key() {
     let cache = cache();
     cache.follow(&[hash(1)], at(6), true, UnixMillis(100));
     assert!(!insert(&cache, 1, Some(known()), at(5)));
@@ -78,7 +78,7 @@ fn an_answer_older_than_the_feed_cannot_resurrect_a_key() {
 }
 
 #[test]
-fn what_changed_is_dropped_whether_known_or_unknown() {
+fn changed_keys_are_dropped_whether_known_or_unknown() {
     let cache = cache();
     assert!(insert(&cache, 1, Some(known()), at(5)));
     assert!(insert(&cache, 2, None, at(5)));
@@ -97,7 +97,7 @@ fn what_changed_is_dropped_whether_known_or_unknown() {
 }
 
 #[test]
-fn what_was_asked_for_after_a_change_survives_the_news_of_it() {
+fn an_answer_after_a_change_survives_its_notification() {
     let cache = cache();
     assert!(insert(&cache, 1, Some(known()), at(7)));
     cache.follow(&[hash(1)], at(7), true, UnixMillis(100));
@@ -154,7 +154,7 @@ fn a_clock_that_is_set_forward_ends_the_lease_until_the_next_poll() {
 }
 
 #[test]
-fn an_answer_of_another_incarnation_counts_for_who_waits_and_is_not_kept() {
+fn an_answer_of_another_incarnation_is_used_but_not_cached() {
     let cache = cache();
     assert!(insert(&cache, 1, Some(known()), later(9)));
     assert!(insert(&cache, 2, None, later(9)));
@@ -165,7 +165,7 @@ fn an_answer_of_another_incarnation_counts_for_who_waits_and_is_not_kept() {
 }
 
 #[test]
-fn an_incarnation_that_goes_on_keeps_what_the_feed_had_confirmed_and_no_more() {
+fn a_continued_incarnation_keeps_only_confirmed_entries() {
     let cache = cache();
     assert!(insert(&cache, 1, Some(known()), at(5)));
     // Ahead of the feed: the old life may have ended before, and took this with it.
@@ -297,7 +297,7 @@ fn a_change_of_any_hash_outdates_what_is_known_of_the_key() {
 }
 
 #[test]
-fn what_is_unknown_under_some_hashes_may_be_known_under_more() {
+fn a_key_unknown_under_some_hashes_may_be_known_under_others() {
     let cache = cache();
     assert!(insert(&cache, 10, None, at(5)));
     assert_eq!(find_pair(&cache, [10, 11]), Knowledge::NotAsked);
@@ -323,7 +323,7 @@ fn a_change_that_went_out_of_memory_outdates_what_was_asked_before_it() {
 }
 
 #[test]
-fn after_a_reset_answers_are_kept_though_numbers_begin_anew() {
+fn after_a_reset_answers_are_kept_although_epochs_restart() {
     let cache = cache();
     for (byte, epoch) in [(11, 6), (30, 7), (31, 8), (10, 9)] {
         cache.follow(&[hash(byte)], at(epoch), true, UnixMillis(100));

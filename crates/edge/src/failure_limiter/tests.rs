@@ -1,4 +1,4 @@
-//! The buckets of addresses, of /48 and of the worker, beside plain models of them.
+//! The buckets of addresses, of /48 and of the worker, compared with plain models of them.
 
 use proptest::prelude::*;
 

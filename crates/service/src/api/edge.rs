@@ -57,9 +57,9 @@ pub(super) async fn use_link(
     Ok(Json(LinkUseResponse { first }))
 }
 
-/// `GET /v1/changes?after=N&incarnation=I&wait=1250ms`; without `after` only where the feed
-/// stands, for an edge that begins. With `wait` the answer comes when there is something to say,
-/// or after that time; at once where too many wait already.
+/// `GET /v1/changes?after=N&incarnation=I&wait=1250ms`; without `after` only the current
+/// epoch, for an edge that starts. With `wait` the answer comes when there is something to
+/// say, or after that time; at once where too many wait already.
 pub(super) async fn changes(
     State(service): State<Arc<Service>>,
     RawQuery(query): RawQuery,
@@ -69,7 +69,7 @@ pub(super) async fn changes(
         Some(None) => {
             return Err(Problem::field(
                 "incarnation",
-                "must be one that was answered",
+                "must be an epoch from an earlier answer",
             ));
         }
         Some(known) => known,
@@ -97,7 +97,7 @@ pub(super) async fn changes(
         }
         None => false,
     };
-    // Read again also when nobody said anything: another process may have written.
+    // Read again even without a notification: another process may have written.
     match is_held {
         true => Ok(Json(service.store.changes(after, incarnation).await?)),
         false => Ok(Json(answer)),

@@ -179,8 +179,8 @@ impl Service {
         let key = OpaqueKey::parse(text);
         let key = key.map_err(|error| Problem::field("key", error.to_string()))?;
         if self.prefix.is_of(text) {
-            let detail = "begins with the prefix of native keys, so an edge would refuse it as \
-                          forged";
+            let detail =
+                "starts with the prefix of native keys, so an edge would reject it as forged";
             return Err(Problem::field("key", detail));
         }
         let digest = KeyDigest::of(&key);
@@ -237,12 +237,12 @@ fn outcome(found: Imported, wanted: &Attributes) -> Outcome {
 /// In what a key differs from what is asked for; `None` when in nothing.
 fn differences(key: &Key, wanted: &Attributes) -> Option<String> {
     if key.revoked.is_some() {
-        return Some("this key was revoked, and stays so".to_owned());
+        return Some("this key was revoked, which is final".to_owned());
     }
     let differ = key.attributes.differences(wanted);
     (!differ.is_empty()).then(|| {
         let differ = differ.join(", ");
-        format!("this key exists already, with another {differ}")
+        format!("this key already exists with another {differ}")
     })
 }
 

@@ -12,7 +12,7 @@ use super::Service;
 /// RFC 7517 section 8.5.2.
 const JWKS_TYPE: &str = "application/jwk-set+json";
 
-/// `GET /v1/jwks.json`: for EdDSA the keys that count now; HS256 has nothing to publish.
+/// `GET /v1/jwks.json`: for EdDSA the keys that are valid now; HS256 has nothing to publish.
 pub(super) async fn jwks(State(service): State<Arc<Service>>) -> impl IntoResponse {
     let now = service.now();
     let current = service

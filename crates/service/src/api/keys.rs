@@ -185,7 +185,7 @@ fn objects(keys: Vec<Key>, now: UnixMillis) -> Vec<KeyObject> {
         .collect()
 }
 
-/// `kg_01<id>`: what stands before the separator of the secret.
+/// `kg_01<id>`: the text before the separator of the secret.
 fn start(fresh: &NewAppKey) -> String {
     fresh
         .text
@@ -215,7 +215,7 @@ fn filter(query: Option<&str>) -> Result<Filter, Problem> {
     })
 }
 
-/// Opaque, so that nobody builds on its being a row number.
+/// Opaque, so that clients do not rely on its being a row number.
 fn cursor(number: i64) -> String {
     URL_SAFE_NO_PAD.encode(format!("before {number}"))
 }

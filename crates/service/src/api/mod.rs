@@ -114,7 +114,7 @@ impl Service {
     }
 }
 
-/// Before the body is parsed: that is not for strangers.
+/// Before the body is parsed: unauthenticated bodies are not parsed.
 async fn identify(
     State(service): State<Arc<Service>>,
     mut request: Request,
@@ -137,8 +137,9 @@ async fn identify(
             return problem.into_response();
         }
     };
-    // Behind an assertion may stand a browser's cookie. Another site can make a browser send
-    // it, but not with this content type: that takes a preflight, which nobody here answers.
+    // An assertion may come from a browser's cookie. Another site can make a browser send that
+    // cookie, but not with this content type: it needs a preflight, which this service does
+    // not answer.
     let changes = ![Method::GET, Method::HEAD].contains(request.method());
     if matches!(caller, Caller::Account(_)) && changes && !is_json(request.headers()) {
         return Problem::MediaType.into_response();
@@ -179,8 +180,8 @@ async fn frame(State(service): State<Arc<Service>>, request: Request, next: Next
     response
 }
 
-/// Takes the body off the wire even if the request is then refused unread: otherwise
-/// the connection would have to close, under the next request of whoever reuses it.
+/// Reads the body even if the request is then rejected unread. Otherwise the connection would
+/// have to close, during the next request of a client that reuses it.
 async fn answer(request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     match axum::body::to_bytes(body, MAX_BODY).await {
@@ -192,6 +193,6 @@ async fn answer(request: Request, next: Next) -> Response {
         {
             Problem::TooLarge.into_response()
         }
-        Err(_) => Problem::Body("could not be read to its end".to_owned()).into_response(),
+        Err(_) => Problem::Body("could not be read completely".to_owned()).into_response(),
     }
 }

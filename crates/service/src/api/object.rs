@@ -38,7 +38,7 @@ pub(super) fn object<T: DeserializeOwned>(text: &str) -> Result<T, Wrong> {
     }))
 }
 
-/// Names and unread values, as they stand.
+/// Names and unread values, as sent.
 struct Members<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Members<'de> {

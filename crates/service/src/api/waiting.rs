@@ -6,7 +6,7 @@ use std::time::Duration;
 use keygate_core::Millis;
 use tokio::sync::{Semaphore, watch};
 
-/// The places of those that are held. Whoever goes away, be it in the middle, leaves one.
+/// The places of held polls. A client that disconnects frees its place.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     size: usize,
@@ -58,7 +58,7 @@ mod tests {
     const LONG: Millis = Millis::from_secs(3600);
 
     #[tokio::test]
-    async fn news_and_the_end_of_the_time_end_a_hold() {
+    async fn a_change_or_the_timeout_ends_a_held_poll() {
         let waiting = Waiting::new(1);
         assert!(waiting.hold(ready(()), LONG).await);
         assert!(waiting.hold(pending(), Millis(1)).await);
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_finds_no_place_is_not_held_and_whoever_goes_leaves_one() {
+    async fn a_poll_without_a_place_is_not_held_and_a_finished_poll_frees_one() {
         let waiting = Waiting::new(1);
         let mut first = Box::pin(waiting.hold(pending(), LONG));
         tokio::select! {
@@ -82,14 +82,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_service_that_stops_holds_nobody() {
+    async fn a_stopping_service_holds_no_poll() {
         let waiting = Waiting::new(2);
         let held = waiting.hold(pending(), LONG);
         let end = async { waiting.end() };
         assert!(tokio::join!(held, end).0);
         assert!(
             waiting.hold(pending(), LONG).await,
-            "nor anybody after that"
+            "nor any poll after that"
         );
     }
 }

@@ -12,7 +12,7 @@ use super::row::{COLUMNS, signed};
 use super::{SqliteStore, StoreError};
 use crate::key::Key;
 
-/// How many changes are kept. An edge that is further behind is told to forget everything.
+/// How many changes are kept. An edge that is further behind must forget everything.
 const KEPT_CHANGES: i64 = 100_000;
 
 /// How many lives of the database are remembered.
@@ -27,7 +27,7 @@ impl SqliteStore {
         self.read(epoch).await
     }
 
-    /// Where the feed stands, for whoever begins to follow it.
+    /// The current epoch, for an edge that starts to follow the feed.
     ///
     /// # Errors
     /// [`StoreError::Failed`].
@@ -53,9 +53,9 @@ impl SqliteStore {
 
     /// What changed since `after`, oldest first and at most [`MAX_CHANGES`].
     ///
-    /// Told to forget everything is whoever asks from a place that is not in the history of
-    /// this database, as far as it is kept: in an `incarnation` that is unknown here, or that
-    /// ended before `after` since a backup was restored. Without one only the number counts.
+    /// An edge must forget everything if its place is not in the kept history of this
+    /// database: in an `incarnation` that is unknown here, or that ended before `after` since
+    /// a backup was restored. Without one only the number counts.
     ///
     /// # Errors
     /// [`StoreError::Failed`].

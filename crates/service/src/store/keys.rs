@@ -35,7 +35,7 @@ pub enum Imported {
 pub struct Filter {
     /// Only those of this account.
     pub account: Option<String>,
-    /// Only those that stand so now.
+    /// Only those with this status now.
     pub standing: Option<Standing>,
     /// Only those older than the key with this number: [`Page::next`] of the page before.
     pub before: Option<i64>,
@@ -127,7 +127,7 @@ impl SqliteStore {
         self.read(move |transaction| by_id(transaction, &id)).await
     }
 
-    /// One page of keys, as they stand at `now`.
+    /// One page of keys, with their status at `now`.
     ///
     /// # Errors
     /// [`StoreError::Failed`].

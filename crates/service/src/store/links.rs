@@ -6,7 +6,7 @@ use rusqlite::params;
 use super::row::signed;
 use super::{SqliteStore, StoreError};
 
-/// How many that nobody needs any more go with each use.
+/// How many expired entries are deleted with each use.
 const SWEPT: usize = 100;
 
 impl SqliteStore {

@@ -52,8 +52,7 @@ pub enum StoreError {
     },
     /// A newer release has changed the file.
     #[error(
-        "the database {} has schema version {found}, this release knows {known}: \
-         start the newer release, or restore a backup",
+        "the database {} has schema version {found}, but this release supports {known}: use a newer release, or restore a backup",
         path.display()
     )]
     Newer {

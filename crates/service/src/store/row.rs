@@ -36,7 +36,7 @@ pub(super) struct Corrupt {
 
 macro_rules! columns {
     ({} $($(#[$meta:meta])* $field:ident: $Type:ty = $check:ident($Written:ty);)*) => {
-        /// What [`new`] writes, beside the hash.
+        /// What [`new`] writes in addition to the hash.
         pub(super) const WRITTEN: &str = concat!("id, start, created_at" $(, ", ", stringify!($field))*);
 
         /// What [`key`] reads.

@@ -262,7 +262,7 @@ fn another_site_cannot_make_a_browser_change_anything() {
 }
 
 #[test]
-fn the_key_set_holds_public_keys_and_nothing_else() {
+fn the_key_set_contains_only_public_keys() {
     let secret = start();
     let public = running(signer(Algorithm::EdDsa, 9).verifying(), false);
     let none = Running::start();

@@ -107,7 +107,7 @@ fn values_at_the_limit_are_taken() {
 }
 
 #[test]
-fn a_body_that_is_no_json_object_is_refused() {
+fn a_body_other_than_a_json_object_is_rejected() {
     let service = Running::start();
     for body in [
         "[\"alice\"]",
@@ -201,9 +201,9 @@ fn metadata_that_two_parsers_read_differently_is_rejected() {
         (r#"{"a":1,"\u0061":2}"#, "the member \"a\" more than once"),
         (r#"{"a":"x\u0000y"}"#, "U+0000"),
         (r#"{"a":[{"x\u0000":1}]}"#, "U+0000"),
-        (r#"{"a":1e999}"#, "beyond the range of f64"),
-        (r#"{"a":[-1e400]}"#, "beyond the range of f64"),
-        (&format!(r#"{{"a":{wide}}}"#), "beyond the range of f64"),
+        (r#"{"a":1e999}"#, "outside the range of f64"),
+        (r#"{"a":[-1e400]}"#, "outside the range of f64"),
+        (&format!(r#"{{"a":{wide}}}"#), "outside the range of f64"),
         ("[1]", "must be a JSON object"),
     ] {
         let body = format!(r#"{{"account":"a","metadata":{metadata}}}"#);

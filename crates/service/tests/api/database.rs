@@ -9,7 +9,7 @@ use crate::keys::revoke_path;
 use crate::support::{ADMIN, EDGE, Running, config, hash, text};
 
 #[test]
-fn a_file_opened_again_holds_what_was_written() {
+fn a_reopened_file_contains_what_was_written() {
     let dir = tempfile::tempdir().unwrap();
     let database = dir.path().join("keygate.db");
     let service = Running::on(&database);
@@ -88,7 +88,7 @@ fn a_database_of_a_newer_release_is_refused_and_left_alone() {
 }
 
 #[test]
-fn what_cannot_be_opened_is_named() {
+fn a_database_that_cannot_be_opened_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let text = dir.path().join("notes.txt");
     std::fs::write(

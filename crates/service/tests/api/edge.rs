@@ -27,7 +27,7 @@ fn the_feed_names_every_mutation_in_its_order() {
 }
 
 #[test]
-fn an_edge_that_is_ahead_of_the_database_is_told_to_forget_everything() {
+fn an_edge_ahead_of_the_database_must_forget_everything() {
     let service = Running::start();
     service.create(r#"{"account":"a"}"#);
     for ahead in ["2", "18446744073709551615"] {

@@ -25,7 +25,7 @@ fn a_held_poll_is_answered_with_the_change_that_ends_it() {
 }
 
 #[test]
-fn what_is_news_already_is_not_held() {
+fn a_poll_with_pending_changes_is_not_held() {
     let service = Running::start();
     service.create(r#"{"account":"a"}"#);
     let started = Instant::now();
@@ -53,7 +53,7 @@ fn a_poll_without_news_ends_with_its_time() {
 }
 
 #[test]
-fn a_client_that_goes_away_leaves_its_place() {
+fn a_client_that_disconnects_frees_its_place() {
     let service = Running::start();
     let mut client = TcpStream::connect(service.address).unwrap();
     write!(
@@ -109,7 +109,7 @@ fn a_backup_that_has_overtaken_the_edge_makes_it_forget_everything() {
     let answer = restored.changes(&from(&ahead));
     assert_eq!(answer["reset"], true, "{answer}");
     assert_eq!(answer["epoch"], 5);
-    // Whoever has not seen what was lost needs not forget what was not.
+    // An edge that did not see the lost changes need not forget the others.
     let answer = restored.changes(&from(&common));
     assert_eq!(answer["reset"], false, "{answer}");
     assert_eq!(answer["changed"][0], hash(&kept));
@@ -126,7 +126,7 @@ fn another_database_behind_the_same_name_makes_the_edge_forget_everything() {
 }
 
 #[test]
-fn changes_are_kept_for_edges_that_are_behind_but_not_for_ever() {
+fn a_bounded_number_of_changes_is_kept_for_late_edges() {
     const KEPT: u64 = 100_000;
     let service = Running::start();
     let raw = rusqlite::Connection::open(&service.database).unwrap();

@@ -271,7 +271,7 @@ fn only_an_admin_imports_and_no_more_than_a_hundred_at_once() {
 }
 
 #[test]
-fn whatever_is_wrong_no_answer_and_no_file_repeats_a_key() {
+fn no_error_and_no_file_contains_a_key() {
     let service = Running::start();
     for body in [
         json!({ "keys": [{ "key": KEY, "account": "alice" }] }),

@@ -100,7 +100,7 @@ fn a_list_is_newest_first_and_its_pages_neither_skip_nor_repeat() {
                 .iter()
                 .map(|key| text(key, "id")),
         );
-        // A key made while somebody pages belongs to no later page.
+        // A key created during paging is on no later page.
         service.create(r#"{"account":"late"}"#);
         match page["next_cursor"].as_str() {
             Some(cursor) => query = format!("?limit=3&cursor={cursor}"),
@@ -170,7 +170,7 @@ fn a_wrong_parameter_of_the_list_is_named() {
 }
 
 #[test]
-fn the_first_revocation_stands_and_the_second_changes_nothing() {
+fn a_second_revocation_changes_nothing() {
     let service = Running::start();
     let created = service.create(r#"{"account":"a"}"#);
     let first = service

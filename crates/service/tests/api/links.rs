@@ -44,7 +44,7 @@ fn a_used_link_is_remembered_past_its_end_and_then_forgotten() {
     service.set_now(UnixMillis(1_000_000));
     let link = json!({ "id": "k.a", "expires_at": 2_000_000 });
     assert!(ask(&service, &link));
-    // Whoever is an hour late by the clock of another edge finds it used.
+    // A client that is an hour late by the clock of another edge finds the link used.
     service.set_now(UnixMillis(2_000_000 + 3_599_000));
     assert!(!ask(&service, &link));
     let count = || -> i64 {

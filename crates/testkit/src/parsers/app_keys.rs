@@ -1,6 +1,6 @@
-//! An input is a byte that chooses a carrier, a byte that says what is done to a genuine
-//! key, the random bytes that it is made of, and after a line break what stands in its
-//! place or around it. A key that nobody issued never leads to a question.
+//! An input is a byte that chooses a carrier, a byte that says what is done to a genuine key,
+//! the random bytes that it is made of, and after a line break the text that replaces or
+//! surrounds it. A key that was not issued never causes a lookup.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -93,14 +93,14 @@ impl Edge {
                 let mut others = key.windows(issued.len()).filter_map(made_of);
                 let is_its =
                     asked.hashes == [genuine.hash] || others.any(|it| asked.hashes == [it.hash]);
-                assert!(is_its, "a key that nobody issued is asked for");
+                assert!(is_its, "a key that was never issued is looked up");
             }
             Verdict::Deny(denial) => {
                 let shown = format!("{denial:?}");
                 assert!(!shown.contains(&*genuine.text), "a refusal repeats the key");
-                assert_ne!(key, issued, "an issued key is refused: {shown}");
+                assert_ne!(key, issued, "an issued key is rejected: {shown}");
             }
-            verdict => panic!("nobody vouched for it: {verdict:?}"),
+            verdict => panic!("it has no assertion: {verdict:?}"),
         }
     }
 }

@@ -130,7 +130,7 @@ fn applied(mut headers: Vec<Header>, edits: &[Edit]) -> Vec<Header> {
     headers
 }
 
-/// Whether a genuine key stands where a key may stand.
+/// Whether a genuine key is in a carrier of keys.
 fn holds_key(headers: &[Header]) -> bool {
     let key = KEY.with(String::clone).into_bytes();
     let holds = |value: &[u8]| value.windows(key.len()).any(|it| it == &key[..]);
@@ -177,7 +177,7 @@ fn plain_page(denial: &Denial) -> String {
     answer.body
 }
 
-/// What goes out can be sent, is for nobody's cache, and holds no key.
+/// The output can be sent, is not cacheable, and contains no key.
 fn check(denial: &Denial, request: &[Header]) {
     for (name, value) in &denial.headers {
         let is_text = |it: u8| it.is_ascii_graphic() || it == b' ';

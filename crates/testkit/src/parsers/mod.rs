@@ -1,5 +1,5 @@
-//! What a fuzzer puts to everything else that reads bytes of strangers. Each module says
-//! what an input is, and holds the parser against something that it must agree with.
+//! Fuzz targets for everything else that reads untrusted bytes. Each module defines its input,
+//! and compares the parser with a reference that it must agree with.
 
 mod answers;
 mod app_keys;

@@ -16,7 +16,7 @@ pub fn run(data: &[u8]) {
     let json: Option<Value> = serde_json::from_str(text).ok();
     match (policy(text), json) {
         (Ok(read), Some(json)) => {
-            let again = policy(&json.to_string()).expect("written anew it is refused");
+            let again = policy(&json.to_string()).expect("written again it is rejected");
             let pretty = serde_json::to_string_pretty(&json).unwrap();
             let pretty = policy(&pretty).expect("with blanks it is refused");
             assert_eq!(shown(&again), shown(&read));
@@ -59,7 +59,7 @@ fn check(problem: &Problem, text: &str, is_json: bool) {
     // Of members of one name serde_json keeps the last; any of them may be wrong. That both
     // read the same is for the target `json`.
     let stands = |path: &str| json::Value::parse(text.as_bytes()).is_some_and(|it| has(it, path));
-    // Names may hold dots and brackets: any way to cut the path will do.
+    // Names may contain dots and brackets: any way to cut the path will do.
     let is_there = stands(&problem.path) || {
         let parent = problem.path.rfind('.').map_or("", |at| &problem.path[..at]);
         stands(parent)
@@ -95,7 +95,7 @@ fn has(value: json::Value, path: &str) -> bool {
     }
 }
 
-/// Into each object of the text, one after another, comes a member that nobody knows.
+/// An unknown member is added to each object of the text, one after another.
 fn unknown_members(json: &Value) {
     for at in 0.. {
         let mut changed = json.clone();
@@ -112,8 +112,8 @@ fn unknown_members(json: &Value) {
     }
 }
 
-/// Puts the member into the object of this number, and says where that stands. Objects whose
-/// names are free are passed over, and so is what is inside of a body.
+/// Puts the member into the object of this number, and returns the path of that object.
+/// Objects whose names are free are passed over, and so is what is inside of a body.
 fn insert(value: &mut Value, path: &str, left: &mut usize) -> Option<String> {
     match value {
         Value::Object(members) => {

@@ -20,7 +20,7 @@ pub fn run(data: &[u8]) {
             for name in words.iter().filter(|it| named(it)) {
                 assert!(scopes.names().contains(name), "{name}");
             }
-            // Whoever has all that is named meets it.
+            // A client with all named scopes meets the expression.
             let all = scopes.names().join(" ");
             assert!(scopes.is_met_by(&all.replace('*', "x")), "{expression:?}");
         }

@@ -1,5 +1,5 @@
 //! An input is a byte that says what the rest is: an assertion, the claims of one that is
-//! signed here, a clearance, or the cookie of an exchange. What nobody signed opens nothing.
+//! signed here, a clearance, or the cookie of an exchange. Unsigned input grants nothing.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -134,7 +134,7 @@ fn decide(path: &str, cookie: &[u8], more: &[(&str, &[u8])]) -> Verdict {
     POLICY.with(|it| it.decide(&headers, &facts))
 }
 
-/// As a solution and as a clearance: nobody has handed one out.
+/// As a solution and as a clearance: none was issued.
 fn clearance(text: &[u8]) {
     let cookie = [b"keygate_clearance=", text].concat();
     for verdict in [

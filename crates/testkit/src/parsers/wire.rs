@@ -18,7 +18,7 @@ pub fn run(data: &[u8]) {
     }
 }
 
-/// Whatever stood there, a change that comes now is told to whoever follows.
+/// Whatever the state was, a new change reaches every follower.
 fn followed(feed: &mut SharedFeed) {
     let epoch = feed.position.epoch;
     let changed = [keygate_core::keys::KeyHash([7; 32])];

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Attack, Case};
 
-/// The provider and request that a vector stands for.
+/// The provider and request of a vector.
 pub fn case(vector: &Value) -> Result<Case, String> {
     let inputs = &vector["inputs"];
     let token = vector["expected"].as_str().ok_or("no token")?;
@@ -107,7 +107,7 @@ fn free_by_wildcards(case: &mut Case, patterns: &[&str], target: &str) {
     }
 }
 
-/// Whether a pattern matches a path, told in another way than in the core.
+/// Whether a pattern matches a path, decided in another way than in the core.
 pub fn fits(pattern: &[u8], path: &[u8]) -> bool {
     match (pattern.split_first(), path.split_first()) {
         (None, None) => true,

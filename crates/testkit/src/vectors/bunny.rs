@@ -9,7 +9,7 @@ use super::{Attack, Case};
 /// The header in which these requests say the client's country.
 const COUNTRY: &str = "x-country";
 
-/// The provider and request that a vector stands for.
+/// The provider and request of a vector.
 pub fn case(vector: &Value) -> Result<Case, String> {
     let inputs = &vector["inputs"];
     let text = |field: &str| inputs[field].as_str().unwrap_or_default();
@@ -39,7 +39,7 @@ pub fn case(vector: &Value) -> Result<Case, String> {
 pub fn attack(attack: &Value) -> Result<Attack, String> {
     let [forged, legit] = ["attack", "legit"].map(|it| attack[it].as_str().ok_or("no URL"));
     let (forged, legit) = (forged?, legit?);
-    // "50.56.57.48 (=ASCII …": the address that a link is bound to stands in the words.
+    // "50.56.57.48 (=ASCII …": the description contains the address that a link is bound to.
     let words = attack["description"].as_str().unwrap_or_default();
     let client = words.split(' ').find_map(|it| it.parse::<Ipv4Addr>().ok());
     let is_bound = legit.contains("HS256-1-");

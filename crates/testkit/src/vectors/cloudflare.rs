@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Attack, Case};
 
-/// The provider and request that a vector stands for.
+/// The provider and request of a vector.
 pub fn case(vector: &Value) -> Result<Case, String> {
     let inputs = &vector["inputs"];
     let secret = vector["secret"].as_str().ok_or("no secret")?;
@@ -38,7 +38,7 @@ pub fn case(vector: &Value) -> Result<Case, String> {
     Ok(case)
 }
 
-/// A forged request. Where the forgery is told in words, it is made here.
+/// A forged request. A forgery that is described in words is made here.
 pub fn attack(attack: &Value) -> Result<Attack, String> {
     let secret = attack["secret"].as_str().ok_or("no secret")?;
     let text = |field: &str| attack[field].as_str().unwrap_or_default();

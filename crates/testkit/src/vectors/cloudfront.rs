@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Case;
 
-/// The provider and request that a vector stands for.
+/// The provider and request of a vector.
 pub fn case(vector: &Value) -> Result<Case, String> {
     let (inputs, secret, expected) = (&vector["inputs"], &vector["secret"], &vector["expected"]);
     let text = |value: &Value, what: &str| {
@@ -12,7 +12,7 @@ pub fn case(vector: &Value) -> Result<Case, String> {
         text.ok_or_else(|| format!("no {what}"))
     };
     let pem = text(&secret["public_key_pem"], "public key")?;
-    // Cookies stand beside the URL; a link is all of it.
+    // Cookies are separate from the URL; a link is all of it.
     let cookies = expected.get("cookies").unwrap_or(expected);
     let signed = expected.as_str().or(expected["url"].as_str());
     let url = match signed {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Attack, Case};
 
-/// The provider and request that a vector stands for.
+/// The provider and request of a vector.
 pub fn case(vector: &Value) -> Result<Case, String> {
     let url = vector["expected"].as_str().ok_or("no URL")?;
     made(vector, url)

@@ -9,7 +9,7 @@ use super::Case;
 use super::akamai::fits;
 use super::google_cdn::under_prefix;
 
-/// The provider and request that a vector stands for.
+/// The provider and request of a vector.
 pub fn case(vector: &Value) -> Result<Case, String> {
     let inputs = &vector["inputs"];
     let expected = vector["expected"].as_str().ok_or("no signature")?;

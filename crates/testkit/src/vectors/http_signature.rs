@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Case;
 
-/// The provider and request that a vector stands for.
+/// The provider and request of a vector.
 pub fn case(vector: &Value) -> Result<Case, String> {
     let (inputs, secret, expected) = (&vector["inputs"], &vector["secret"], &vector["expected"]);
     let text = inputs["signature_base"]

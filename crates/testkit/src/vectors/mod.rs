@@ -1,7 +1,7 @@
 //! Turns known answers into requests, and tries each: it passes in its time, is refused
 //! after it, and with any byte of it changed. Forgeries are refused.
 //!
-//! A file for each system says which provider and which request a vector stands for.
+//! A file for each system defines the provider and the request of a vector.
 
 mod akamai;
 mod azure_sas;
@@ -38,7 +38,7 @@ pub struct Tally {
     pub foreign: Vec<String>,
 }
 
-/// The provider and the request that a vector stands for.
+/// The provider and the request of a vector.
 #[derive(Clone, Debug)]
 pub struct Case {
     /// The provider, without `type` and `secrets`.
@@ -57,7 +57,7 @@ pub struct Case {
     pub now: u64,
     /// What no signature covers: the name of a header and a range of its value.
     pub free: Vec<(String, Range<usize>)>,
-    /// Other requests that the same vector stands for.
+    /// Other requests of the same vector.
     pub also: Vec<Case>,
 }
 

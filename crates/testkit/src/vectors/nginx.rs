@@ -7,7 +7,7 @@ use super::{Attack, Case};
 /// The template of nginx's documents, for attacks, which do not say theirs.
 const DOCUMENTED: &str = "$secure_link_expires$uri$remote_addr secret";
 
-/// The provider and request that a vector stands for.
+/// The provider and request of a vector.
 pub fn case(vector: &Value) -> Result<Case, String> {
     let inputs = &vector["inputs"];
     let url = vector["expected"].as_str().ok_or("no URL")?;
@@ -40,7 +40,7 @@ pub fn attack(attack: &Value) -> Result<Attack, String> {
     })
 }
 
-/// The secret stands in nginx's template itself, in ours its name does.
+/// nginx's template contains the secret itself, ours contains its name.
 fn linked(template: &str, secret: &str) -> Value {
     let mut parts = template.split('$');
     let mut ours = parts

@@ -13,8 +13,8 @@ const CARRIERS: [(&str, &str); 4] = [
     ("cookie", "cookie"),
 ];
 
-/// The provider and requests that a vector stands for: one for each carrier that it gives,
-/// and one with a URL of ours when it gives none.
+/// The provider and requests of a vector: one for each carrier that it gives, and one with a
+/// URL of ours when it gives none.
 pub fn case(vector: &Value) -> Result<Case, String> {
     let (inputs, expected) = (&vector["inputs"], &vector["expected"]);
     let token = expected["token"].as_str().or(expected.as_str());
@@ -110,7 +110,7 @@ fn make(vector: &Value, mut provider: Value, header: &Value, url: &str) -> Resul
 }
 
 /// What the claims leave free: all of the URL without `cdniuc`, and some of it with an
-/// expression: those bytes are not told apart here, and stay as they are.
+/// expression: those bytes are not distinguished here, and stay as they are.
 fn free(case: &mut Case, claims: &Value) {
     if claims["cdniuc"]
         .as_str()

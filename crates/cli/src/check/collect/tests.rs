@@ -31,10 +31,10 @@ fn addresses(node: &Node, above: &[usize]) -> Vec<Vec<usize>> {
     [above.to_vec()].into_iter().chain(below).collect()
 }
 
-/// Everything that is there is replaced by everything else: a problem is told exactly
-/// when the reader has one, its first is among them, and the search comes to an end.
+/// Every value is replaced by every other value: problems are reported exactly when the reader
+/// has one, its first one is among them, and the search ends.
 #[test]
-fn whatever_is_wrong_is_told_and_what_holds_is_not() {
+fn check_reports_exactly_the_errors_of_the_reader() {
     let secret = |_: &str| Some(b"0123456789abcdef0123456789abcdef".to_vec());
     let good = Node::parse(POLICY).unwrap();
     assert!(collect(&good, &secret).0.is_empty());

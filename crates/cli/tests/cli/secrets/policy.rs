@@ -59,7 +59,7 @@ fn the_provider_of_a_policy_signs_and_verifies_as_the_edge_does() {
         0,
     );
     assert!(
-        err.contains("warning: this provider would refuse it: lifetime_too_long"),
+        err.contains("warning: this provider would reject it: lifetime_too_long"),
         "{err}"
     );
     let store = [
@@ -90,7 +90,7 @@ fn a_policy_and_options_of_a_provider_do_not_go_together() {
         (&["--provider", "nobody"], "no provider \"nobody\""),
         (
             &["--provider", "links", "--secret-env", "MINE"],
-            "name no other",
+            "do not give another one",
         ),
         (
             &["--provider", "links", "--format", "s3"],
@@ -115,5 +115,5 @@ fn a_policy_and_options_of_a_provider_do_not_go_together() {
         "1h",
     ];
     let (_, err) = run(&verify, 2);
-    assert!(err.contains("ttl is in the policy"), "{err}");
+    assert!(err.contains("ttl is set by the policy"), "{err}");
 }

@@ -133,7 +133,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn text_stays_legible_in_both_schemes_whatever_the_color(rgb: [u8; 3]) {
+        fn text_is_legible_in_both_schemes_with_every_color(rgb: [u8; 3]) {
             let color = Color(rgb);
             proptest::prop_assert!(color.contrast(color.text_on()) >= LEGIBLE);
             for (sheet, _) in SHEETS {

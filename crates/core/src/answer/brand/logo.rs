@@ -1,7 +1,7 @@
 //! A logo as a data URL: nothing is loaded from elsewhere when a page is shown.
 //!
-//! An SVG is admitted since it only ever stands in an `img` element, where browsers run no
-//! script of it and load nothing that it names.
+//! An SVG is allowed because it is only used in an `img` element, where browsers run no script
+//! of it and load nothing that it names.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -39,7 +39,7 @@ pub enum LogoError {
     )]
     Kind,
     /// The data is not padded base64 of RFC 4648 section 4.
-    #[error("is not base64 behind the \",\"; `base64 --wrap=0 logo.png` prints it")]
+    #[error("is not base64 after the \",\": use the output of `base64 --wrap=0 logo.png`")]
     Base64,
     /// More than 16 KiB.
     #[error("is larger than 16 KiB: use a smaller image")]

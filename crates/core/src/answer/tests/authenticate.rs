@@ -57,7 +57,7 @@ fn the_challenge_is_that_of_rfc_6750() {
 }
 
 #[test]
-fn basic_is_offered_beside_bearer_where_the_configuration_says_so() {
+fn basic_is_offered_with_bearer_if_configured() {
     let missing = refusal(Reason::MissingCredential, Scheme::AppKey);
     let expected = [
         format!("Bearer realm=\"{REALM}\""),

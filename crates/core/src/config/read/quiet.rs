@@ -38,7 +38,7 @@ struct Untold(String);
 
 impl Untold {
     fn expected(expected: &dyn fmt::Display) -> Self {
-        Self(format!("is not of the right form, expected {expected}"))
+        Self(format!("is invalid, expected {expected}"))
     }
 
     fn none_of(names: &[&str]) -> Self {
@@ -57,7 +57,7 @@ impl fmt::Display for Untold {
 
 impl de::Error for Untold {
     fn custom<T: fmt::Display>(_: T) -> Self {
-        Self("is not of the right form".to_owned())
+        Self("is invalid".to_owned())
     }
 
     fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {

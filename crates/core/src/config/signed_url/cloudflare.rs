@@ -9,7 +9,7 @@ use crate::signed_url::cloudflare::{Alphabet, Cloudflare, Directory, LinkCarrier
 use crate::signed_url::parts::mac_key::MacKey;
 use crate::text::names::names;
 
-/// A link that the application signs, in Cloudflare's format.
+/// A link in Cloudflare's format.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
@@ -20,41 +20,43 @@ pub(in crate::config) struct Written {
     #[serde(rename = "format")]
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "cloudflare")))]
     _format: Elsewhere,
-    /// A cookie in exchange for a valid link. Default: none.
+    /// Cookie to set for a valid link. Default: none.
     #[serde(default, rename = "exchange")]
     #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
     _exchange: Elsewhere,
     /// The ring that signs the links.
     secrets: String,
-    /// The query parameter with the token, the last of the query. Default: verify.
+    /// Query parameter with the token. It must be the last one, unless `message` is `path`.
+    /// Default: verify.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._~-]+$")))]
     parameter: Option<String>,
-    /// A header with the token.
+    /// Header with the token.
     header: Option<String>,
-    /// Two headers with the two parts of the token.
+    /// Two headers, one for each part of the token.
     headers: Option<LinkHeaders>,
-    /// How the MAC is written. Default: standard.
+    /// Base64 variant of the MAC. Default: standard.
     #[serde(default)]
     base64: Base64,
-    /// What the time in the link means. Default: issued.
+    /// Meaning of the time in the link. Default: issued.
     #[serde(default)]
     stamp: StampMeaning,
-    /// With `stamp: issued`: how long a link lives, such as 3h.
+    /// With `stamp: issued`: how long a link is valid, such as 3h. At most 367d.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     ttl: Option<String>,
-    /// With `stamp: expires`: how far ahead a link may end, such as 7d.
+    /// With `stamp: expires`: how far in the future a link may expire, such as 7d. At most
+    /// 367d.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     max_lifetime: Option<String>,
-    /// How far the signer's clock may be ahead. Default: 30s.
+    /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     skew: Option<String>,
-    /// The link covers the directory of so many bytes, its last slash included.
+    /// Length in bytes of the directory that a link covers, with its last slash; at least 2.
     #[cfg_attr(feature = "schema", schemars(range(min = 2)))]
     directory_length: Option<usize>,
-    /// The link covers a directory of any length, its last slash included. Default: false.
+    /// Whether links cover a directory of any length, with its last slash. Default: false.
     #[serde(default)]
     directory: bool,
-    /// What the MAC covers. Default: uri. With path, a link is valid with every query.
+    /// What the MAC covers. With `path`, a link is valid with every query. Default: uri.
     #[serde(default)]
     message: Message,
 }
@@ -62,7 +64,7 @@ pub(in crate::config) struct Written {
 object!(Written);
 
 names! {
-    /// What of a URL the MAC covers.
+    /// The part of the URL that the MAC covers.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     enum Message {
         /// Path and query, `http.request.uri`.
@@ -73,21 +75,21 @@ names! {
     }
 }
 
-/// The headers of a link whose token comes in two parts.
+/// The headers of a token in two parts.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub(super) struct LinkHeaders {
-    /// The header with the ten digits of the time.
+    /// Header with the time: ten digits, in seconds since 1970.
     timestamp: String,
-    /// The header with the MAC.
+    /// Header with the MAC.
     mac: String,
 }
 
 object!(LinkHeaders);
 
 names! {
-    /// How a MAC is written.
+    /// Base64 variant of a MAC.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     enum Base64 {
         /// RFC 4648 section 4, with padding.
@@ -99,13 +101,13 @@ names! {
 }
 
 names! {
-    /// What the time in a link means.
+    /// Meaning of the time in a link.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     enum StampMeaning {
         /// When the link was made.
         #[default]
         Issued = "issued",
-        /// When the link ends.
+        /// When the link expires.
         Expires = "expires",
     }
 }
@@ -150,28 +152,24 @@ impl Compiler<'_> {
             _ => written.max_lifetime.is_some(),
         };
         if !is_given(needed) {
-            self.wrong_in(
-                path,
-                needed,
-                "must be given: a link without an end is no signed link",
-            );
+            self.wrong_in(path, needed, "is required: without it, links never expire");
         }
         if is_given(other) {
             self.wrong_in(
                 path,
                 other,
-                format!("does not go with this meaning of stamp: use {needed}"),
+                format!("cannot be combined with this stamp: use {needed}"),
             );
         }
         if written.directory && written.directory_length.is_some() {
-            let message = "does not go with directory, which is of any length";
+            let message = "cannot be combined with directory";
             self.wrong_in(path, "directory_length", message);
         }
         if written.directory_length.is_some_and(|length| length < 2) {
             self.wrong_in(
                 path,
                 "directory_length",
-                "must be at least 2: \"/\" would be everything",
+                "must be at least 2: \"/\" covers everything",
             );
         }
         let stamp = match written.stamp {
@@ -205,21 +203,21 @@ impl Compiler<'_> {
             self.wrong_in(
                 path,
                 "secrets",
-                "this ring is used with another directory or directory_length already: \
-                 take one of its own",
+                "this ring is already used with another directory or directory_length: use a \
+                 separate ring",
             );
         }
         if used.2 != signs {
             self.wrong_in(
                 path,
                 "secrets",
-                "this ring is used with another message already: take one of its own",
+                "this ring is already used with another message: use a separate ring",
             );
         }
         if used.1 != is_end {
             self.wrong(
                 &format!("{path}.secrets"),
-                "this ring is used with another meaning of stamp already: take one of its own",
+                "this ring is already used with another stamp: use a separate ring",
             );
         }
     }
@@ -235,7 +233,7 @@ impl Compiler<'_> {
             let timestamp = self.header(&member(path, "headers.timestamp"), &names.timestamp);
             let mac = self.header(&member(path, "headers.mac"), &names.mac);
             if timestamp == mac {
-                self.wrong_in(path, "headers.mac", "must not be the header of the stamp");
+                self.wrong_in(path, "headers.mac", "must differ from headers.timestamp");
             }
             carriers.push(LinkCarrier::Headers { timestamp, mac });
         }

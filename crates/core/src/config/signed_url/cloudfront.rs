@@ -11,7 +11,7 @@ use crate::signed_url::crypto::public_key::KeyKind;
 use crate::text::names::names;
 use crate::time::Millis;
 
-/// A link or cookies that the application signs for Amazon CloudFront.
+/// A signed URL or signed cookies of Amazon CloudFront.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
@@ -22,32 +22,32 @@ pub(in crate::config) struct Written {
     #[serde(rename = "format")]
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "cloudfront")))]
     _format: Elsewhere,
-    /// A cookie in exchange for a valid link. Default: none.
+    /// Cookie to set for a valid link. Default: none.
     #[serde(default, rename = "exchange")]
     #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
     _exchange: Elsewhere,
     /// The ring of public keys, RSA or P-256. The id of an entry is its Key-Pair-Id.
     secrets: String,
-    /// The hash that is signed. Default: sha256.
+    /// Hash under the signature. Default: sha256.
     #[serde(default)]
     hash: WrittenHash,
-    /// Needed with `hash: sha1`, which CloudFront's own tools take when nothing is said.
+    /// Must be true with `hash: sha1`, the default of CloudFront's own tools. Default: false.
     #[serde(default)]
     allow_weak: bool,
-    /// Where a token may stand. Default: query and cookies.
+    /// Carriers in which a token is accepted. Default: query and cookies.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     from: Option<Vec<WrittenCarrier>>,
-    /// The scheme of the URLs that are signed. Default: https.
+    /// Scheme of the signed URLs. Default: https.
     #[serde(default)]
     scheme: UrlScheme,
-    /// How far ahead a link may end, such as 7d.
+    /// How far in the future a link may expire, such as 7d. At most 367d.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     max_lifetime: String,
-    /// How far the signer's clock may be ahead. Default: not at all.
+    /// How far the signer's clock may be ahead, at most 10m. Default: 0s.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     skew: Option<String>,
-    /// Whether a policy without Resource counts, which opens all that the rule matches.
-    /// Default: false.
+    /// Whether a policy without Resource is accepted. It is valid for everything that the rule
+    /// matches. Default: false.
     #[serde(default)]
     allow_any_resource: bool,
 }
@@ -55,24 +55,24 @@ pub(in crate::config) struct Written {
 object!(Written);
 
 names! {
-    /// The hash that is signed.
+    /// Hash under the signature.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     enum WrittenHash {
-        /// Collisions can be made: needs `allow_weak`.
+        /// Weak: collisions are feasible. Requires `allow_weak`.
         Sha1 = "sha1",
-        /// Links say `Hash-Algorithm=SHA256`.
+        /// Links contain `Hash-Algorithm=SHA256`.
         #[default]
         Sha256 = "sha256",
     }
 }
 
 names! {
-    /// Where a token may stand.
+    /// Carriers in which a token is accepted.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     enum WrittenCarrier {
         /// `Policy` or `Expires`, `Signature` and `Key-Pair-Id` in the query.
         Query = "query",
-        /// The same in cookies, with `CloudFront-` in front.
+        /// These fields as cookies, with the prefix `CloudFront-`.
         Cookies = "cookies",
     }
 }
@@ -88,12 +88,11 @@ impl Compiler<'_> {
         };
         match (hash, written.allow_weak) {
             (Hash::Sha1, false) => {
-                let message = "must be true with \"hash\": \"sha1\": two policies with one SHA-1 \
-                               can be made";
+                let message = "must be true with \"hash\": \"sha1\": SHA-1 collisions are feasible";
                 self.wrong_in(path, "allow_weak", message);
             }
             (Hash::Sha256, true) => {
-                self.wrong_in(path, "allow_weak", "is for \"hash\": \"sha1\" only");
+                self.wrong_in(path, "allow_weak", "requires \"hash\": \"sha1\"");
             }
             (Hash::Sha1, true) | (Hash::Sha256, false) => {}
         }

@@ -12,20 +12,24 @@ use crate::signed_url::keygate::{Keygate, Keys};
 use crate::signed_url::parts::mac_key::MacKey;
 use crate::text::names::names;
 
-/// A valid link sets a cookie for what it covers, so that the children of a playlist load.
+/// A cookie that a valid link sets for the files that it covers, such as the parts of a
+/// playlist.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename = "Exchange"))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub(crate) struct Written {
-    /// The ring that signs the cookies: secrets of 16 bytes at least, for nothing else.
+    /// The ring that signs the cookies. Each secret has at least 16 bytes. Nothing else may
+    /// use this ring.
     secrets: String,
-    /// The name of the cookie. Default: keygate_link.
+    /// Name of the cookie. Default: keygate_link.
     cookie: Option<String>,
-    /// How long a cookie lives at most, such as 6h; never longer than its link.
+    /// Maximum lifetime of a cookie, such as 6h, at most 367d. A cookie never outlives its
+    /// link.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     max_session: String,
-    /// On which requests from other sites a browser sends it. Default: lax.
+    /// `SameSite` of the cookie: on which requests from other sites browsers send it. Default:
+    /// lax.
     #[serde(default)]
     same_site: SameSite,
     /// What the cookie opens. Default: link.
@@ -39,12 +43,12 @@ names! {
     /// On which requests from other sites a browser sends the cookie.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     enum SameSite {
-        /// When a person follows a link to it.
+        /// When a user follows a link.
         #[default]
         Lax = "lax",
         /// On none.
         Strict = "strict",
-        /// On all: for a player that is embedded elsewhere.
+        /// On all: for a player that is embedded in other sites.
         None = "none",
     }
 }
@@ -53,10 +57,10 @@ names! {
     /// What the cookie opens.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     enum Covers {
-        /// The prefix of the link. A link for one path sets none.
+        /// The prefix of the link. A link for a single path sets no cookie.
         #[default]
         Link = "link",
-        /// The same, and for a link for one path the directory in which that is.
+        /// The prefix of the link, or the directory of its single path.
         Directory = "directory",
     }
 }
@@ -77,7 +81,7 @@ impl Compiler<'_> {
         self.cookie(&at, &cookie);
         // RFC 6265bis section 4.1.3.2: browsers take such a cookie for the whole host only.
         if cookie.to_ascii_lowercase().starts_with("__host-") {
-            let message = "must not begin with \"__Host-\": such a cookie has the path \"/\"";
+            let message = "must not start with \"__Host-\": such a cookie must have the path \"/\"";
             self.wrong(&at, message);
         }
         let at = member(path, "max_session");
@@ -106,11 +110,11 @@ impl Compiler<'_> {
     }
 
     /// A ring that signs cookies signs nothing else: the cookie of one provider would open
-    /// what another protects, and a link could stand for a cookie.
+    /// what another protects, and a link could be used as a cookie.
     pub(in crate::config) fn exchange_rings(&mut self) {
         for (path, ring) in std::mem::take(&mut self.exchanges) {
             if self.used_rings.iter().filter(|it| **it == ring).count() > 1 {
-                self.wrong(&path, "this ring is used elsewhere: take one of its own");
+                self.wrong(&path, "this ring is used elsewhere: use a separate ring");
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::signed_url::keygate::{Keygate, Keys, ParameterName};
 use crate::signed_url::parts::mac_key::MacKey;
 use crate::text::names::names;
 
-/// A link that the application signs, in Keygate's own format.
+/// A link in Keygate's own format.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
@@ -22,42 +22,44 @@ pub(in crate::config) struct Written {
     #[serde(rename = "format")]
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "keygate")))]
     _format: Elsewhere,
-    /// A cookie in exchange for a valid link. Default: none.
+    /// Cookie to set for a valid link. Default: none.
     #[serde(default, rename = "exchange")]
     #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
     _exchange: Elsewhere,
-    /// The ring that signs the links: secrets of 16 bytes at least, or public keys.
+    /// The ring that signs the links: secrets of at least 16 bytes with HS256, public keys
+    /// with EdDSA.
     secrets: String,
-    /// How the links are signed. Default: HS256.
+    /// Signature algorithm. Default: HS256.
     #[serde(default)]
     algorithm: Algorithm,
-    /// Where a token may stand. Default: the query parameter kg.
+    /// Carriers in which a token is accepted. Default: the query parameter kg.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     from: Option<Vec<Place>>,
-    /// How far ahead a link may end, such as 7d.
+    /// How far in the future a link may expire, such as 7d. At most 367d.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     max_lifetime: String,
-    /// How far the signer's clock may be ahead. Default: 30s.
+    /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     skew: Option<String>,
-    /// The parameters that a link may leave unsigned: names, or beginnings and *, such as utm_*.
+    /// Query parameters that may be added to a link without a signature: names, or prefixes
+    /// with *, such as utm_*.
     #[serde(default)]
     query_ignore: Vec<String>,
-    /// If given: no other parameter may stand in the query, but for the token and those of
-    /// query_ignore.
+    /// The only query parameters that are allowed, apart from the token and query_ignore.
+    /// Default: any.
     query_allow: Option<Vec<String>>,
 }
 
 object!(Written);
 
 names! {
-    /// How links are signed.
+    /// Signature algorithm.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     enum Algorithm {
         /// HMAC-SHA256.
         #[default]
         Hs256 = "HS256",
-        /// Ed25519: the ring has public keys.
+        /// Ed25519. The ring contains public keys.
         EdDsa = "EdDSA",
     }
 }
@@ -101,8 +103,7 @@ impl Compiler<'_> {
             let stem = name.strip_suffix('*').unwrap_or(name);
             let fits = |byte: u8| byte.is_ascii_graphic() && !b"*&=#%?".contains(&byte);
             if stem.is_empty() || !stem.bytes().all(fits) {
-                let message =
-                    "must be the name of a parameter, or the beginning of names and \"*\"";
+                let message = "must be the name of a parameter, or a prefix followed by \"*\"";
                 self.wrong(&item(path, index), message);
             }
         }

@@ -40,7 +40,7 @@ const DEFAULT_SKEW: Millis = Millis::from_secs(30);
 /// More than this is no clock that is ahead, but a broken one.
 const MAX_SKEW: Millis = Millis::from_secs(600);
 
-/// Fewer bytes than this can be guessed, once somebody has a link to try them on.
+/// Fewer bytes than this can be guessed by a client that has a link to try them on.
 const MIN_SECRET: usize = 16;
 
 /// A year and a day: what is to live for longer needs no link that expires.
@@ -125,7 +125,7 @@ formats! {
     "uri-signing" in "formats-standards" => uri_signing, UriSigning(standards::uri_signing::Written);
 }
 
-/// A place in which a token may stand.
+/// A carrier of a token.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(
     feature = "schema",
@@ -134,16 +134,16 @@ formats! {
 )]
 #[serde(remote = "Self")]
 enum Place {
-    /// A parameter of the query.
+    /// A query parameter of this name.
     #[serde(rename = "query")]
     Query(String),
-    /// A header of this name with nothing but the token.
+    /// A header of this name that contains only the token.
     #[serde(rename = "header")]
     Header(String),
     /// A cookie of this name.
     #[serde(rename = "cookie")]
     Cookie(String),
-    /// A segment of the path, /NAME=TOKEN/, which relative links keep.
+    /// A path segment /NAME=TOKEN/, which relative links keep.
     #[serde(rename = "path")]
     Path(String),
 }
@@ -151,7 +151,7 @@ enum Place {
 choice!(Place);
 
 impl Compiler<'_> {
-    /// Where the tokens of a provider may stand; `default` when it does not say.
+    /// The carriers of the tokens of a provider; `default` when it does not say.
     fn places(
         &mut self,
         path: &str,
@@ -194,7 +194,7 @@ impl Compiler<'_> {
             .count()
             > 1
         {
-            self.wrong(&path, "names two segments of the path: one is enough");
+            self.wrong(&path, "must not name more than one path segment");
         }
         carriers
     }

@@ -1,4 +1,4 @@
-//! What the written forms of several formats have in common.
+//! What the written forms of several formats share.
 
 use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
 use crate::config::{Compiler, item, member};
@@ -9,13 +9,13 @@ use crate::signed_url::parts::lifetime::Lifetime;
 use crate::text::names::names;
 
 names! {
-    /// The scheme of the URLs that are signed.
+    /// Scheme of the signed URLs.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub(super) enum UrlScheme {
         /// With TLS.
         #[default]
         Https = "https",
-        /// Without.
+        /// Without TLS.
         Http = "http",
     }
 }
@@ -31,8 +31,7 @@ impl UrlScheme {
 }
 
 impl Compiler<'_> {
-    /// The places in which a token may stand, of a format that has names for them: at least
-    /// one, each once.
+    /// The carriers of a token, for a format that has names for them: at least one, each once.
     pub(super) fn each_once<W, C: PartialEq>(
         &mut self,
         path: &str,
@@ -65,7 +64,7 @@ impl Compiler<'_> {
     ) -> Lifetime {
         let at = member(path, "max_lifetime");
         if max_lifetime.is_none() {
-            let message = "must be given: it bounds how long a signer may let a link live";
+            let message = "is required: it limits the lifetime of links";
             self.wrong(&at, message);
         }
         let max_lifetime = max_lifetime.and_then(|it| self.span(&at, it));
@@ -97,8 +96,8 @@ impl Compiler<'_> {
     /// A format that is no MAC must be asked for by name.
     pub(super) fn is_weak(&mut self, path: &str, allow_weak: bool) {
         if !allow_weak {
-            let message = "must be true: this format is a plain MD5 of the secret and the link, \
-                           and no MAC. Take it only where the signer cannot be changed";
+            let message = "must be true: this format is a plain MD5 of secret and link, not a \
+                           MAC. Use it only if you cannot change the signer";
             self.wrong_in(path, "allow_weak", message);
         }
     }

@@ -1,23 +1,24 @@
-//! Challenges as they are written.
+//! The written form of challenges.
 
 use serde::Deserialize;
 
 use crate::config::read::object;
 
-/// `"challenge"` of a rule: a proof of work under `secrets`, or a `redirect`.
+/// What a browser must do: a proof of work, with `secrets`, or a login, with `redirect`.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub(crate) struct Challenge {
-    /// The ring that signs challenges and clearances, 32 bytes at least each.
+    /// The ring that signs challenges and clearances. Each secret has at least 32 bytes.
     pub secrets: Option<String>,
-    /// How many leading zero bits the work must reach, 8 to 24. Default: 16.
+    /// Number of leading zero bits that the proof of work must have, 8 to 24. Default: 16.
     pub difficulty: Option<u64>,
-    /// How long who passed it may come back. Default: 30m.
+    /// How long a clearance is valid, 1s to 30d. Default: 30m.
     pub clearance: Option<String>,
-    /// The cookie of the clearance. Default: keygate_clearance.
+    /// Name of the clearance cookie. Default: keygate_clearance.
     pub cookie: Option<String>,
-    /// A login to send browsers to instead; `{url}` is where they wanted to go.
+    /// URL of a login page to redirect browsers to, instead of a proof of work. `{url}`
+    /// becomes the path and query of the request, percent-encoded.
     pub redirect: Option<String>,
 }
 

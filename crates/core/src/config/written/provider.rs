@@ -1,4 +1,4 @@
-//! Providers as they are written.
+//! The written form of providers.
 
 use std::fmt;
 
@@ -9,14 +9,14 @@ use serde_json::value::RawValue;
 use crate::config::read::{Elsewhere, choice, object};
 use crate::text::names::names;
 
-/// What says by which type the rest of a provider is read, and what all links have.
+/// The fields that select the type of a provider, and those that all formats of links share.
 #[derive(Debug)]
 pub(crate) struct ProviderType<'a> {
     pub kind: String,
     pub format: Option<String>,
-    /// The ring; of another type if it is wrong, which its own type tells.
+    /// Name of the ring. Not parsed yet: the type of the format reports a wrong type.
     pub secrets: Option<&'a RawValue>,
-    /// Each that is given.
+    /// Every `exchange` member, duplicates included.
     pub exchanges: Vec<&'a RawValue>,
 }
 
@@ -60,7 +60,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for ProviderType<'a> {
     }
 }
 
-/// A personal key that the key service issued.
+/// An API key that the key service issued or imported.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
@@ -68,27 +68,28 @@ pub(crate) struct AppKeyProvider {
     #[serde(rename = "type")]
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "app_key")))]
     _kind: Elsewhere,
-    /// The ring of master secrets that make the keys, 32 bytes at least each.
+    /// The ring of master secrets from which keys are made. Each secret has at least 32 bytes.
     pub secrets: String,
-    /// The word in front of each key. Default: kg.
+    /// Prefix of every key: 1 to 16 lower-case letters or digits. Default: kg.
     #[serde(default = "default_prefix")]
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[a-z0-9]{1,16}$")))]
     pub prefix: String,
-    /// Which keys are taken: those that the key service made, and those that were imported
-    /// into it. Default: native.
+    /// Which keys are accepted. Default: native.
     #[serde(default = "default_accept")]
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub accept: Vec<KeyForm>,
-    /// Where a key may stand. Default: bearer.
+    /// Carriers in which a key is accepted. Default: bearer.
     #[serde(default = "default_from")]
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub from: Vec<Carrier>,
-    /// Whether a 401 asks browsers for user name and password too. Default: false.
+    /// Whether a 401 also asks browsers for a user name and password. Default: false.
     #[serde(default)]
     pub challenge_basic: bool,
-    /// With a key in the query: the pages from which it may come.
+    /// Pages from which a key in the query is accepted, such as https://app.example.com.
+    /// Required with a query carrier.
     pub query_referrers: Option<Vec<String>>,
-    /// What becomes of a genuine key while the key service is away. Default: deny.
+    /// What happens to a genuine key that is not cached during an outage of the key service.
+    /// Default: deny.
     #[serde(default)]
     pub outage: Outage,
 }
@@ -96,13 +97,13 @@ pub(crate) struct AppKeyProvider {
 object!(AppKeyProvider);
 
 names! {
-    /// What becomes of a genuine key while the key service is away.
+    /// What happens to a genuine key that is not cached during an outage of the key service.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub(crate) enum Outage {
-        /// It is refused.
+        /// The key is rejected.
         #[default]
         Deny = "deny",
-        /// It passes, also one that was revoked if the proxy does not remember it.
+        /// The key is accepted, even a revoked one that the worker has not cached.
         Allow = "allow",
     }
 }
@@ -129,17 +130,17 @@ fn default_from() -> Vec<Carrier> {
 }
 
 names! {
-    /// Where a key comes from.
+    /// How a key was made.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) enum KeyForm {
-        /// The key service made it: a forged one is recognised at once.
+        /// Made by the key service. A forged key is rejected without a lookup.
         Native = "native",
-        /// It was imported, and may be any text: an unknown one has to be asked about.
+        /// Imported: any text. Each unknown key needs a lookup.
         Opaque = "opaque",
     }
 }
 
-/// A place in which a key may stand.
+/// A carrier of a key.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(
     feature = "schema",
@@ -154,13 +155,13 @@ pub(crate) enum Carrier {
     /// `Authorization: Basic`, with the account as user name and the key as password.
     #[serde(rename = "basic")]
     Basic,
-    /// A header of this name with nothing but the key.
+    /// A header of this name that contains only the key.
     #[serde(rename = "header")]
     Header(String),
     /// A cookie of this name.
     #[serde(rename = "cookie")]
     Cookie(String),
-    /// A parameter of the query; needs `query_referrers`.
+    /// A query parameter of this name. Requires `query_referrers`.
     #[serde(rename = "query")]
     Query(String),
 }

@@ -1,4 +1,4 @@
-//! Rules as they are written.
+//! The written form of rules.
 
 use std::fmt;
 
@@ -9,69 +9,73 @@ use super::{Challenge, Outage};
 use crate::config::read::{object, skip_items, skip_members};
 use crate::text::names::names;
 
-/// Whom a rule is for, and what it requires.
+/// A rule: the requests that it matches, and what it requires of them.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub(crate) struct Rule {
-    /// Its name in logs, metrics and answers.
+    /// Name of the rule in logs, metrics and answers: 1 to 64 letters, digits, `.`, `_` or
+    /// `-`, unique in the policy.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._-]{1,64}$")))]
     pub name: String,
-    /// Which requests it is for: all that is given must fit.
+    /// Which requests the rule matches. Every condition that is given must be met.
     #[serde(rename = "match")]
     pub matches: Match,
-    /// What a request must bring.
+    /// The credentials that a request must have.
     pub require: Requirement,
-    /// What the scopes of the credential must be; the first for the method decides.
+    /// Scopes that the credential must have. The first entry for the method of the request
+    /// decides.
     #[serde(default)]
     pub scopes: Vec<NeededScopes>,
-    /// How strictly it is kept. Default: block.
+    /// How strictly the rule is applied. Default: block.
     #[serde(default)]
     pub mode: Mode,
-    /// With `"mode": "challenge"`: what a browser must do.
+    /// What a browser must do. Required with `"mode": "challenge"`, and not allowed otherwise.
     pub challenge: Option<Challenge>,
-    /// The response for a refusal. Default: as the client prefers.
+    /// Name of the response to rejected requests. Default: the standard answer, as JSON or
+    /// HTML as the client prefers.
     pub deny: Option<String>,
-    /// Whether `%2F` may be in the path. Default: as the policy says.
+    /// Whether `%2F` is allowed in the path. Default: the value of the policy.
     pub allow_encoded_slash: Option<bool>,
-    /// Whether parameters behind `;` may be in the path, such as `;jsessionid=1`. Default: as
-    /// the policy says.
+    /// Whether parameters after `;` are allowed in the path, such as `;jsessionid=1`. Default:
+    /// the value of the policy.
     pub allow_path_parameters: Option<bool>,
-    /// Whether a CORS preflight passes without a credential. Default: it does not.
+    /// Whether CORS preflight requests pass without a credential. Default: they do not.
     pub preflight: Option<Preflight>,
-    /// From which pages a request may come, such as https://app.example.com. Default: any.
+    /// Pages from which a request may come, such as https://app.example.com. Default: any.
     pub allowed_referrers: Option<Vec<String>>,
-    /// What becomes of genuine app keys while the key service is away. Default: as the
-    /// provider says.
+    /// What happens to genuine app keys that are not cached during an outage of the key
+    /// service. Default: the value of the provider.
     pub outage: Option<Outage>,
 }
 
 object!(Rule);
 
 names! {
-    /// What becomes of a CORS preflight.
+    /// What happens to CORS preflight requests.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) enum Preflight {
-        /// It passes.
+        /// They pass.
         Allow = "allow",
     }
 }
 
-/// Which requests a rule is for.
+/// Which requests a rule matches.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub(crate) struct Match {
-    /// A glob: `*` is one segment, `**` any number; a trailing `/**` includes the bare prefix.
+    /// A glob: `*` matches one path segment, `**` any number of them. A trailing `/**` also
+    /// matches the path in front of it.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^/[^?#]*$")))]
     pub path: String,
-    /// Methods in upper case. Default: all.
+    /// HTTP methods in upper case. Default: all.
     #[cfg_attr(
         feature = "schema",
         schemars(length(min = 1), inner(regex(pattern = "^[A-Z-]{1,24}$")))
     )]
     pub methods: Option<Vec<String>>,
-    /// Hosts without port: `a.example`, or `*.example` for all below. Default: all.
+    /// Hosts without port: `a.example`, or `*.example` for all its subdomains. Default: all.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub hosts: Option<Vec<String>>,
     /// Headers that a request must have. Default: none.
@@ -86,26 +90,26 @@ object!(Match);
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub(crate) struct HeaderMatch {
-    /// Its name.
+    /// Name of the header.
     pub name: String,
-    /// Its value. Default: any.
+    /// Exact value of the header. Default: any.
     pub value: Option<String>,
 }
 
 object!(HeaderMatch);
 
-/// What scopes some methods need.
+/// The scopes that requests of some methods need.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub(crate) struct NeededScopes {
-    /// The methods, in upper case. Default: all.
+    /// HTTP methods in upper case. Default: all.
     #[cfg_attr(
         feature = "schema",
         schemars(length(min = 1), inner(regex(pattern = "^[A-Z-]{1,24}$")))
     )]
     pub methods: Option<Vec<String>>,
-    /// Such as `files:read AND (admin OR audit:*)`.
+    /// A scope expression, such as `files:read AND (admin OR audit:*)`.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub need: String,
 }
@@ -113,32 +117,32 @@ pub(crate) struct NeededScopes {
 object!(NeededScopes);
 
 names! {
-    /// How strictly a rule is kept.
+    /// How strictly a rule is applied.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub(crate) enum Mode {
-        /// Who does not meet it is refused.
+        /// Requests that do not meet the rule are rejected.
         #[default]
         Block = "block",
-        /// Everybody passes; the upstream learns what would have happened.
+        /// Every request passes. The upstream learns whether `block` would have rejected it.
         Simulate = "simulate",
-        /// Who does not meet it may pass a challenge in a browser.
+        /// Browsers whose requests do not meet the rule may pass a challenge instead.
         Challenge = "challenge",
-        /// Everybody passes, unchecked.
+        /// Every request passes unchecked.
         Off = "off",
     }
 }
 
-/// A provider's name, `"nothing"`, or a group.
+/// The name of a provider, `"nothing"`, or a group of requirements.
 #[derive(Debug)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(untagged))]
 pub(crate) enum Requirement {
-    /// A provider, or `nothing`.
+    /// The name of a provider, or `nothing`.
     Name(String),
-    /// Several.
+    /// A group of requirements.
     Group(Group),
 }
 
-/// Several providers.
+/// A group of requirements.
 #[derive(Debug)]
 #[cfg_attr(
     feature = "schema",
@@ -146,9 +150,9 @@ pub(crate) enum Requirement {
     schemars(inline, rename_all = "lowercase")
 )]
 pub(crate) enum Group {
-    /// One of these is enough.
+    /// At least one of these is required.
     Any(Vec<Requirement>),
-    /// Each of these is needed.
+    /// All of these are required.
     All(Vec<Requirement>),
 }
 

@@ -14,13 +14,13 @@ pub struct Login(String);
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LoginError {
     /// Neither `https://HOST…` nor `/…`.
-    #[error("must start with \"https://\" and a host, or with one \"/\"")]
+    #[error("must start with \"https://\" and a host, or with a single \"/\"")]
     Start,
     /// Something that no URL holds, or that browsers read in their own ways.
     #[error("must be visible ASCII without \"\\\", \"#\" and quotes")]
     Characters,
     /// `{url}` where it could change more than a parameter, or another brace.
-    #[error("may hold {{url}}, after the \"?\", and no other brace")]
+    #[error("may contain {{url}} after the \"?\", and no other braces")]
     Placeholder,
 }
 
@@ -56,8 +56,8 @@ impl Login {
             .filter(|path| path.starts_with('/'))
     }
 
-    /// The address for a client that asked for this target. The target starts with one
-    /// `/`, holds no `\` and is encoded whole: whoever decodes it stays on this site.
+    /// The address for a client that asked for this target. The target starts with one `/`,
+    /// contains no `\` and is encoded as a whole: a client that decodes it stays on this site.
     pub fn location(&self, target: &str) -> String {
         self.0.replace(PLACE, &encode(target))
     }
@@ -146,7 +146,7 @@ mod tests {
                 let location = login.location(parsed.whole);
                 let rest = location.strip_prefix("https://login.example/?return_to=").unwrap();
                 let back = rest.strip_suffix("&x=1").unwrap();
-                // One parameter, whatever the target holds.
+                // One parameter, whatever the target contains.
                 let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte);
                 proptest::prop_assert!(back.bytes().all(is_plain));
                 let decoded = decode(back).unwrap();

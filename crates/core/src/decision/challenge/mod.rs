@@ -1,6 +1,6 @@
-//! What a rule in mode `challenge` offers in place of a refusal: a proof of work that
-//! earns a clearance, or the way to a login. Stateless, and without randomness: whatever
-//! is handed out is a MAC over what was true of the request.
+//! What a rule in mode `challenge` offers in place of a refusal: a proof of work that earns a
+//! clearance, or the way to a login. Stateless, and without randomness: every issued token is
+//! a MAC over properties of the request.
 
 pub(crate) mod login;
 mod page;
@@ -89,8 +89,8 @@ impl Challenge {
     }
 }
 
-/// A challenge stands in for a credential: not for a readable request, not for the key
-/// service, and not for a permission that a credential lacks.
+/// A challenge replaces a credential: not for a readable request, not for the key service, and
+/// not for a permission that a credential lacks.
 fn is_substitute_for(reason: Reason) -> bool {
     match reason.public() {
         PublicReason::MissingCredential

@@ -1,5 +1,5 @@
 //! The page that a challenged person sees: one file, no request to anywhere else, and a
-//! content security policy that lets run exactly the script that stands here.
+//! content security policy that allows exactly this script.
 
 use crate::answer::Headers;
 use crate::answer::brand::{Brand, hash_source};

@@ -32,7 +32,7 @@ pub enum Purpose {
     Clearance,
 }
 
-/// What a seal is bound to: whoever differs in one of these needs a seal of his own.
+/// What a seal is bound to: a client that differs in one of these needs its own seal.
 #[derive(Debug)]
 pub struct Binding {
     host: String,
@@ -114,7 +114,7 @@ fn network(client: IpAddr) -> Vec<u8> {
 }
 
 impl KeyRing<SealKeys> {
-    /// Seals an instant; `None` when no secret of the ring counts now.
+    /// Seals an instant; `None` when no secret of the ring is valid now.
     pub fn seal(
         &self,
         purpose: Purpose,

@@ -75,7 +75,8 @@ impl ProofOfWork {
                 self.page.headers(),
                 self.page.body(&token, self.difficulty, asked.request),
             ),
-            // No secret of the ring counts now: nothing could be checked later either.
+            // No secret of the ring is valid now, so the answer could not be checked later
+            // either.
             None => asked.refuse(),
         }
     }

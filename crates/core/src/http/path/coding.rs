@@ -30,14 +30,14 @@ pub fn decode(text: &str) -> Result<Cow<'_, [u8]>, AmbiguousPath> {
     Ok(Cow::Owned(decoded))
 }
 
-/// The characters that no URI may hold (RFC 3986 section 2) and that Envoy percent-encodes
+/// The characters that no URI may contain (RFC 3986 section 2) and that Envoy percent-encodes
 /// in a path. Envoy leaves a query as it is, but other clients and proxies encode them there.
 const NOT_OF_URIS: &[u8; 8] = b"\"<>^`{|}";
 
 /// The canonical form (RFC 3986 section 6.2.2): upper-case triplets, unreserved characters
-/// plain, and the characters that no URI may hold percent-encoded. All spellings of one path
-/// have the same canonical form. A text with a broken triplet is returned unchanged, because
-/// a decoded character could combine with the broken triplet.
+/// plain, and the characters that no URI may contain percent-encoded. All spellings of one
+/// path have the same canonical form. A text with a broken triplet is returned unchanged,
+/// because a decoded character could combine with the broken triplet.
 #[inline]
 pub fn canonical(text: &str) -> Cow<'_, str> {
     if !text.contains('%') && !has_outsider(text) {
@@ -71,9 +71,9 @@ pub fn canonical_pieces(text: &str, mut out: impl FnMut(&[u8])) -> Result<(), Am
     Ok(())
 }
 
-/// The target as a normalising Envoy (`normalize_path`) passes it on: in the path,
-/// unreserved characters are plain and characters that no URI may hold are percent-encoded.
-/// The case of other triplets and the query stay as the client sent them.
+/// The target as a normalising Envoy (`normalize_path`) passes it on: in the path, unreserved
+/// characters are plain and characters that no URI may contain are percent-encoded. The case
+/// of other triplets and the query stay as the client sent them.
 pub fn as_envoy_sends(target: &str) -> Cow<'_, str> {
     let (path, query) = match target.find('?') {
         Some(at) => target.split_at(at),
@@ -103,9 +103,9 @@ pub fn as_envoy_sends(target: &str) -> Cow<'_, str> {
     Cow::Owned(sent)
 }
 
-/// The canonical form, but with the characters that no URI may hold plain: what a signer
-/// signed that does not percent-encode them. Envoy encodes them in the path before the
-/// filter sees it.
+/// The canonical form, but with the characters that no URI may contain plain: what a signer
+/// signed that does not percent-encode them. Envoy encodes them in the path before the filter
+/// sees it.
 pub fn canonical_before_envoy(text: &str) -> Cow<'_, str> {
     let canonical = canonical(text);
     let holds = |it: &u8| canonical.contains(triplet_text(&encoded(*it)));
@@ -119,7 +119,7 @@ pub fn canonical_before_envoy(text: &str) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
-/// Whether a text has a character that no URI may hold. Without an early exit, many bytes
+/// Whether a text has a character that no URI may contain. Without an early exit, many bytes
 /// are compared in one step.
 #[inline]
 fn has_outsider(text: &str) -> bool {
@@ -132,7 +132,7 @@ pub(crate) fn is_outsider(character: char) -> bool {
     matches!(character, '"' | '<' | '>' | '^' | '`' | '{' | '|' | '}')
 }
 
-/// Emits text without a triplet, its characters that no URI may hold percent-encoded.
+/// Emits text without a triplet, its characters that no URI may contain percent-encoded.
 fn encoded_pieces(text: &str, out: &mut impl FnMut(&[u8])) {
     if text.is_empty() {
         return;
@@ -209,7 +209,7 @@ pub(super) fn is_triplet(bytes: &[u8]) -> bool {
     matches!(bytes, [b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
 }
 
-/// The octet that two hexadecimal digits stand for.
+/// The octet of two hexadecimal digits.
 pub(crate) fn triplet(digits: &mut impl Iterator<Item = u8>) -> Option<u8> {
     let high = hex::digit(digits.next()?)?;
     let low = hex::digit(digits.next()?)?;

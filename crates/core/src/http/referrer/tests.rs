@@ -86,7 +86,7 @@ fn a_page_that_only_looks_alike_does_not_count() {
 }
 
 #[test]
-fn the_origin_speaks_only_where_there_is_no_referrer() {
+fn the_origin_is_used_only_without_a_referrer() {
     let (here, evil) = ("https://app.example.com", "https://evil.example");
     for (list, expected) in [
         (vec![("origin", here)], true),
@@ -155,7 +155,7 @@ fn wrong_patterns_are_refused() {
 
 proptest::proptest! {
     #[test]
-    fn no_text_of_a_stranger_can_panic(page: String, pattern: String) {
+    fn untrusted_text_never_panics(page: String, pattern: String) {
         let _ = Page::parse(&page, true);
         let _ = Page::parse(&format!("https://{page}"), false);
         let _ = ReferrerPattern::parse(&pattern);
@@ -163,7 +163,7 @@ proptest::proptest! {
     }
 
     #[test]
-    fn whatever_follows_the_host_another_host_never_counts(tail in "[a-z.@:#?\\\\-]{1,12}") {
+    fn no_suffix_makes_another_host_match(tail in "[a-z.@:#?\\\\-]{1,12}") {
         let url = format!("https://app.example.com{tail}.evil/");
         proptest::prop_assert!(!check_headers("https://app.example.com", &[("referer", &url)]));
     }

@@ -15,14 +15,14 @@ use crate::secret::mac::mac;
 /// Least number of bytes of a secret for HS256: RFC 7518 section 3.2.
 const MIN_SECRET: usize = 32;
 
-/// How assertions are signed.
+/// Signature algorithm of assertions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 pub enum Algorithm {
-    /// HMAC-SHA256: a verifier could sign, too. RFC 7518 section 3.2.
+    /// HMAC-SHA256 (RFC 7518 section 3.2). Every verifier can also sign.
     #[serde(rename = "HS256")]
     Hs256,
-    /// Ed25519: a verifier holds a public key. RFC 8037 section 3.1.
+    /// Ed25519 (RFC 8037 section 3.1). Verifiers need only the public key.
     #[serde(rename = "EdDSA")]
     EdDsa,
 }
@@ -50,13 +50,13 @@ impl Algorithm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AssertionKeyError {
     /// RFC 7518 wants as many bits as the hash has.
-    #[error("holds fewer than 32 bytes: too few for HS256")]
+    #[error("has fewer than 32 bytes: too short for HS256")]
     Short,
     /// An Ed25519 seed has one length.
-    #[error("does not hold the 32 bytes of an Ed25519 seed (see its encoding)")]
+    #[error("is not the 32 bytes of an Ed25519 seed (check its encoding)")]
     Seed,
     /// Of another length, or no point that a signature could be checked with.
-    #[error("does not hold the 32 bytes of an Ed25519 public key (see its encoding)")]
+    #[error("is not the 32 bytes of an Ed25519 public key (check its encoding)")]
     Public,
 }
 
@@ -132,9 +132,8 @@ enum Verifying {
 impl VerifyingKey {
     /// Takes an Ed25519 public key: 32 bytes, RFC 8032 section 5.1.5.
     ///
-    /// # Errors
-    /// [`AssertionKeyError::Public`] for other bytes, and for weak keys, under which
-    /// anybody can sign.
+    /// # Errors [`AssertionKeyError::Public`] for other bytes, and for weak keys, under which
+    /// every client could sign.
     pub fn public(bytes: &[u8]) -> Result<Self, AssertionKeyError> {
         let key = bytes
             .try_into()
@@ -166,7 +165,7 @@ impl VerifyingKey {
         }
     }
 
-    /// The key as everybody may see it: RFC 8037 section 2. `None` for a secret one.
+    /// The public key as a JWK: RFC 8037 section 2. `None` for a secret.
     pub fn jwk(&self, kid: &str) -> Option<serde_json::Value> {
         match &self.0 {
             Verifying::Hs256(_) => None,

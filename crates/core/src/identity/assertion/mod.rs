@@ -1,6 +1,6 @@
-//! The identity as a signed token (JWT, RFC 7519) that lives a minute at most, for an
-//! upstream that must not trust headers. [`Issuer`] signs at the edge, [`Verifier`] checks
-//! in the key service; what a key is, and what it publishes, stands in `key`.
+//! The identity as a signed token (JWT, RFC 7519) that lives a minute at most, for an upstream
+//! that must not trust headers. [`Issuer`] signs at the edge, [`Verifier`] checks in the key
+//! service; keys, and their public form, are in `key`.
 //!
 //! The form is one and closed: two algorithms, chosen by the configuration and never by
 //! the token, and exactly these members. A token of anyone else is no assertion.
@@ -60,7 +60,7 @@ struct Claims {
     jti: Option<String>,
 }
 
-/// Whoever vouches for identities.
+/// The issuer of assertions.
 #[derive(Clone, Debug)]
 pub struct Issuer {
     /// The first that counts signs.

@@ -14,7 +14,7 @@ use crate::time::{Millis, UnixMillis};
 /// Longest token that is looked at: one with the most and longest scopes fits.
 const MAX_TOKEN: usize = 16 * 1024;
 
-/// Whoever checks assertions.
+/// The verifier of assertions.
 #[derive(Clone, Debug)]
 pub struct Verifier {
     /// All of one algorithm; any that counts may have signed.
@@ -47,19 +47,19 @@ pub enum AssertionError {
     #[error("the assertion is malformed")]
     Malformed,
     /// Another `alg` than the key's, or another `typ`.
-    #[error("the assertion is of another kind")]
+    #[error("the assertion has another type or algorithm")]
     WrongKind,
-    /// No key that counts now has this `kid`.
+    /// No key that is valid now has this `kid`.
     #[error("the assertion names an unknown key")]
     UnknownKey,
     /// The key has not signed this.
-    #[error("the signature of the assertion is wrong")]
+    #[error("the signature of the assertion is invalid")]
     WrongSignature,
     /// Another `iss` or `aud`.
-    #[error("the assertion is of or for somebody else")]
+    #[error("the assertion has another issuer or audience")]
     WrongParty,
     /// It lives longer than an assertion may, or ends before it begins.
-    #[error("the life of the assertion is not one of at most 60 s")]
+    #[error("the lifetime of the assertion is not 1 to 60 s")]
     Lifetime,
     /// It begins in the future.
     #[error("the assertion is not valid yet")]
@@ -147,8 +147,8 @@ fn decode(part: &[u8]) -> Result<Vec<u8>, AssertionError> {
         .map_err(|_| AssertionError::Malformed)
 }
 
-/// A JSON object. Members that are unknown or stand twice are refused by the type, and an
-/// array in place of the object, which serde would take, here.
+/// A JSON object. The type rejects unknown and duplicate members; this rejects an array in
+/// place of the object, which serde would accept.
 fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, AssertionError> {
     if json.first() != Some(&b'{') {
         return Err(AssertionError::Malformed);

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn digests_are_told_from_the_keys_of_other_systems() {
+    fn digests_are_distinguished_from_imported_keys() {
         let hex = |length| "0123456789abcdef".repeat(8)[..length].to_owned();
         for digest in [
             hex(32),

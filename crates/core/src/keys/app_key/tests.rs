@@ -141,7 +141,7 @@ fn nothing_prints_a_key() {
 
 proptest::proptest! {
     #[test]
-    fn no_bytes_of_a_stranger_can_panic(text: Vec<u8>) {
+    fn untrusted_bytes_never_panic(text: Vec<u8>) {
         let _ = AppKey::parse(&text, &prefix());
     }
 

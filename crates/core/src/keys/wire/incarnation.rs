@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// One life of the key service's database: 16 random bytes, drawn anew each time that a
+/// One life of the key service's database: 16 random bytes, drawn again each time that a
 /// service opens it. An epoch says something only together with it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Incarnation(pub [u8; 16]);

@@ -1,9 +1,9 @@
 //! Akamai's EdgeAuth 2.0, strictly: `__token__=exp=<end>~acl=/video/*~hmac=<hex>`.
 //!
 //! Source: Akamai's documents on "Auth Token 2.0 Verification" and its libraries
-//! `akamai-edgeauth`. The MAC is over the fields of the token as they were transmitted,
-//! then `url=` and `salt=`, which are not. What the original leaves open is closed here:
-//! each field stands once and in its order, and a token must say when it ends.
+//! `akamai-edgeauth`. The MAC is over the fields of the token as they were transmitted, then
+//! `url=` and `salt=`, which are not. What the original leaves open is closed here: each field
+//! is unique and in order, and a token must have an expiry.
 
 #[cfg(feature = "tools")]
 mod explain;
@@ -36,7 +36,7 @@ pub(crate) struct Akamai {
     pub ring: KeyRing<HmacKey>,
     /// The hash of those keys.
     pub hash: HmacHash,
-    /// Where a token may stand; at least one, none of them a segment of the path.
+    /// The carriers of a token; at least one, none of them a path segment.
     pub carriers: Vec<Carrier>,
     /// Signed behind all else, and never transmitted.
     pub salt: Option<Secret>,

@@ -63,7 +63,7 @@ pub(crate) struct Bunny {
 }
 
 struct Token<'a> {
-    /// The end as it stands there, and the time that it is.
+    /// The expiry as sent, and its time.
     digits: String,
     end: UnixMillis,
     mac: Vec<u8>,
@@ -138,7 +138,7 @@ impl Bunny {
             .ok_or(Reason::MissingCredential)?
             .strip_prefix("HS256-")
             .ok_or(Reason::MalformedCredential)?;
-        // Whether the token is bound is not signed: a stranger may take the flag out.
+        // Whether the token is bound is not signed, so an attacker could remove the flag.
         let mac = match self.bind_address {
             true => text.strip_prefix("1-"),
             false => Some(text),
@@ -245,7 +245,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_path_opens_itself_and_what_lies_below() {
+    fn a_token_path_covers_itself_and_everything_below() {
         for (path, token_path, expected) in [
             ("/abc/300kb.jpg", "/abc", Some(Covers::Prefix("/abc/"))),
             ("/abc/300kb.jpg", "/abc/", Some(Covers::Prefix("/abc/"))),

@@ -35,14 +35,14 @@ pub(crate) struct Fastly {
     pub ring: KeyRing<HmacKey>,
     /// The hash of their MAC.
     pub hash: HmacHash,
-    /// Where a token may stand; at least one.
+    /// The carriers of a token; at least one.
     pub carriers: Vec<Carrier>,
     /// How far ahead a link may end.
     pub lifetime: Lifetime,
 }
 
 struct Token<'a> {
-    /// As it stands there.
+    /// As sent.
     digits: &'a str,
     end: UnixMillis,
     mac: Vec<u8>,

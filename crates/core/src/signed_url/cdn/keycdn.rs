@@ -43,16 +43,16 @@ pub(crate) enum Kind {
     Access {
         /// How far ahead a link may end.
         lifetime: Lifetime,
-        /// Whether parameters that nothing signs may stand beside the token.
+        /// Whether other, unsigned parameters are allowed.
         allow_unsigned_query: bool,
     },
-    /// Image processing: path and query, for ever.
+    /// Image processing: path and query, without an expiry.
     Image,
 }
 
 struct Token<'a> {
     sum: [u8; 16],
-    /// The end as it stands there, and the time that it is.
+    /// The expiry as sent, and its time.
     end: Option<(&'a str, UnixMillis)>,
     /// The target without the token.
     unsigned: String,
@@ -89,7 +89,7 @@ impl Format for Keycdn {
     fn never_ends(&self) -> Option<&'static str> {
         match self.kind {
             Kind::Access { .. } => None,
-            Kind::Image => Some("only another secret ends them"),
+            Kind::Image => Some("they last until the secret changes"),
         }
     }
 
@@ -135,7 +135,7 @@ impl Format for Keycdn {
         if let (Ok(token), true) = (token, told::is_unsigned(&verified)) {
             let digits = end.map(|(digits, _)| digits).unwrap_or_default();
             if !self.is_whole(&token.unsigned) {
-                steps.push("what differs: the query holds what nothing signs".to_owned());
+                steps.push("what differs: the query has parameters that are not signed".to_owned());
             }
             let whole = token.unsigned.as_str();
             let mut guesses = vec![
@@ -189,8 +189,8 @@ impl Keycdn {
 
     /// Whether the sum covers all of a target.
     ///
-    /// Path and query stand side by side in an image link. The name of its first parameter
-    /// must be a plain one, so that the end of a file's name does not pass for it.
+    /// Path and query are adjacent in an image link. The name of its first parameter must be a
+    /// plain one, so that the end of a file's name does not pass for it.
     fn is_whole(&self, target: &str) -> bool {
         let query = target.split_once('?').map(|(_, query)| query);
         match self.kind {

@@ -1,9 +1,9 @@
 //! nginx's `ngx_http_secure_link_module`, in both of its modes.
 //!
-//! Source: nginx's documents on the module. `secure_link` compares the parameter `md5`
-//! with base64url(MD5(text)), where the text comes from a template of variables; the
-//! secret stands in it. `secure_link_secret` compares a segment of the path with the
-//! hexadecimal MD5 of what follows it and the secret; such a link never ends.
+//! Source: nginx's documents on the module. `secure_link` compares the parameter `md5` with
+//! base64url(MD5(text)), where the text comes from a template of variables; the secret is in
+//! it. `secure_link_secret` compares a path segment with the hexadecimal MD5 of what follows
+//! it and the secret; such a link never ends.
 
 #[cfg(feature = "tools")]
 mod explain;
@@ -56,7 +56,7 @@ pub(crate) enum Mode {
         md5: String,
         /// The parameter with the end, if the template signs one.
         expires: Option<(String, Lifetime)>,
-        /// Whether parameters that nothing signs may stand beside the token.
+        /// Whether other, unsigned parameters are allowed.
         allow_unsigned_query: bool,
     },
     /// `secure_link_secret`.
@@ -69,7 +69,7 @@ pub(crate) enum Mode {
 /// A sum as found, and what it should be over.
 struct Token<'a> {
     sum: [u8; 16],
-    /// The end as it stands there, and the time that it is.
+    /// The expiry as sent, and its time.
     end: Option<(&'a str, UnixMillis)>,
     strips: Vec<Strip<'a>>,
 }
@@ -118,7 +118,7 @@ impl Format for Nginx {
                 Some("the template has no $secure_link_expires")
             }
             Mode::SecureLink { .. } => None,
-            Mode::Secret { .. } => Some("only another secret ends them"),
+            Mode::Secret { .. } => Some("they last until the secret changes"),
         }
     }
 
@@ -157,7 +157,7 @@ impl Format for Nginx {
                 let rest = rest.filter(|it| !it.is_empty() && !it.contains('?'));
                 let Some(rest) = rest else {
                     return Err(SignError::new(format!(
-                        "the path must lie below {prefix}, without a query"
+                        "the path must be below {prefix}, without a query"
                     )));
                 };
                 let text = decode(rest).map(|it| vec![Some(it.into_owned()), None]);

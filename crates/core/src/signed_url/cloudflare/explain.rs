@@ -36,16 +36,15 @@ pub(super) fn lines(
     {
         match links.near_miss(request, facts.now) {
             Some(near) => steps.extend(tell(&near)),
-            None => steps.push(
-                "what was signed cannot be told: another path, another query or another secret"
-                    .to_owned(),
-            ),
+            None => {
+                steps.push("cannot tell what was signed: another path, query or secret".to_owned())
+            }
         }
     }
     steps
 }
 
-/// Where a token may stand, and its text if it does.
+/// The carrier of a token, and its text if there is one.
 fn look(carrier: &LinkCarrier, request: &Request<'_>) -> (String, Option<String>) {
     let header = |name: &str| {
         let value = request.values(name).next();
@@ -77,12 +76,14 @@ fn tell(near: &NearMiss) -> Vec<String> {
     let mut told = vec![format!("it was signed with the secret \"{id}\"")];
     if !near.is_current {
         told.push(format!(
-            "what differs: the secret \"{id}\" does not count at this time (not_before, not_after)"
+            "what differs: the secret \"{id}\" is not valid at this time (not_before, not_after)"
         ));
     }
     let differences = [
         near.written.map(|it| format!("the MAC is written {it}")),
-        near.signed.as_ref().map(|it| format!("signed was {it}")),
+        near.signed
+            .as_ref()
+            .map(|it| format!("the signature covers {it}")),
     ];
     let differences = differences.into_iter().flatten();
     told.extend(differences.map(|it| format!("what differs: {it}")));

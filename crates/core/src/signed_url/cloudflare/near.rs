@@ -1,4 +1,4 @@
-//! What a link that does not hold was signed over, where that can be told.
+//! What an invalid link was signed over, if that can be found.
 //!
 //! For a person who looks for the mistake in a signer. It tries what signers are known
 //! to do, and never says which MAC would be right.
@@ -34,7 +34,7 @@ pub struct NearMiss {
 }
 
 impl Cloudflare {
-    /// Looks for what was signed instead. `None` when it cannot be told.
+    /// Looks for what was signed instead. `None` if no guess fits.
     pub fn near_miss(&self, request: &Request<'_>, now: UnixMillis) -> Option<NearMiss> {
         let token = self.find(request).ok()?;
         let (mac, written) = self.decode_any(token.mac)?;
@@ -43,7 +43,10 @@ impl Cloudflare {
         let near_stamps = near_stamps(self.stamp, token.stamp);
         let stamps = stamps.flat_map(|(_, message)| {
             near_stamps.iter().map(move |(what, stamp)| {
-                let what = Some(format!("the time {stamp} instead of this one: {what}"));
+                let what = Some(format!(
+                    "the time {stamp} instead of the time in the link: \
+                                         {what}"
+                ));
                 (what, format!("{message}{stamp}"))
             })
         });
@@ -171,7 +174,7 @@ impl Cloudflare {
         may_be("the host and the path", format!("{host}{whole}"));
         for scheme in ["https", "http"] {
             may_be(
-                "the whole URL and not the path",
+                "the whole URL, not only the path",
                 format!("{scheme}://{host}{whole}"),
             );
         }
@@ -196,20 +199,20 @@ fn near_stamps(meaning: Stamp, shown: &str) -> Vec<(&'static str, String)> {
     };
     let span = span / 1000;
     let mut stamps = vec![
-        ("no time was signed", String::new()),
+        ("no time", String::new()),
         ("milliseconds", shown.saturating_mul(1000).to_string()),
         (
-            "the end and not the beginning",
+            "the expiry, not the start",
             shown.saturating_add(span).to_string(),
         ),
         (
-            "the beginning and not the end",
+            "the start, not the expiry",
             shown.saturating_sub(span).to_string(),
         ),
     ];
     for off in 1..=NEAR_STAMP {
         for stamp in [shown.saturating_add(off), shown.saturating_sub(off)] {
-            stamps.push(("the link shows another than was signed", stamp.to_string()));
+            stamps.push(("the time in the link was changed", stamp.to_string()));
         }
     }
     stamps

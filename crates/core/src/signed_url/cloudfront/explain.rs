@@ -39,7 +39,7 @@ pub(super) fn lines(
         }
     }
     steps.push(ring(&links.ring, facts.now));
-    // The most frequent cause: the SDKs of AWS sign with SHA-1 unless they are told otherwise.
+    // The most frequent cause: the SDKs of AWS sign with SHA-1 by default.
     let other = another_hash(links, links.hash.other());
     steps.sort_by_key(|step| *step != other);
     steps
@@ -55,7 +55,7 @@ fn another_hash(links: &CloudFront, other: Hash) -> String {
         Hash::Sha256 => "set \"hash\": \"sha256\"",
     };
     let (was, takes) = (other.name(), links.hash.name());
-    format!("what differs: it was signed with {was}, and this provider takes {takes}; {advice}")
+    format!("what differs: it was signed with {was}, but this provider accepts {takes}; {advice}")
 }
 
 fn said(
@@ -97,13 +97,13 @@ fn said(
                         Some(it) if matches(&canonical(it), &canonical(&url)) => {
                             format!("it says: the resource {it}, which this URL is")
                         }
-                        Some(it) => format!("what differs: it is for {it}, and this is {url}"),
+                        Some(it) => format!("what differs: it is for {it}, but this is {url}"),
                     });
                     if document.check_address(facts.client).is_err() {
                         steps.push("what differs: the address of the client".to_owned());
                     }
                 }
-                Err(_) => steps.push("its policy is none that is taken here".to_owned()),
+                Err(_) => steps.push("its policy is invalid or unsupported".to_owned()),
             }
             vec![("this policy".to_owned(), policy.clone())]
         }
@@ -138,7 +138,7 @@ fn who(
                 }
                 if !entry.is_current(now) {
                     told.push(format!(
-                        "what differs: the key \"{id}\" does not count at this time"
+                        "what differs: the key \"{id}\" is not valid at this time"
                     ));
                 }
                 if hash != links.hash {
@@ -148,6 +148,6 @@ fn who(
             }
         }
     }
-    let message = "what was signed cannot be told: another URL, another time or another key";
+    let message = "cannot tell what was signed: another URL, time or key";
     vec![message.to_owned()]
 }

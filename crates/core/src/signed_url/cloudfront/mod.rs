@@ -59,7 +59,7 @@ pub(crate) struct CloudFront {
     pub ring: KeyRing<PublicKey>,
     /// What is signed: the hash of the policy.
     pub hash: Hash,
-    /// Where a token may stand; at least one.
+    /// The carriers of a token; at least one.
     pub carriers: Vec<Carrier>,
     /// Of the URLs that are signed: `https` or `http`.
     pub scheme: String,
@@ -67,7 +67,7 @@ pub(crate) struct CloudFront {
     pub max_lifetime: Millis,
     /// How far the signer's clock may be ahead.
     pub skew: Millis,
-    /// Whether a policy without `Resource` counts. It opens whatever the rule lets it.
+    /// Whether a policy without `Resource` counts. It covers everything that the rule matches.
     pub allow_any_resource: bool,
 }
 
@@ -80,7 +80,7 @@ pub(crate) enum Hash {
     Sha256,
 }
 
-/// Where the parts of a token stand.
+/// The carriers of the parts of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Carrier {
     /// In parameters of the query, anywhere.
@@ -177,7 +177,7 @@ impl CloudFront {
             true => Token::find(carrier, request, self.hash),
             false => Ok(None),
         };
-        // A link decides alone, whatever the cookies beside it are, as CloudFront has it.
+        // A link decides alone, even if there are cookies, as in CloudFront.
         let Some(mut link) = find(Carrier::Query)? else {
             return find(Carrier::Cookies)?.ok_or(Reason::MissingCredential);
         };
@@ -242,8 +242,8 @@ impl CloudFront {
         }
     }
 
-    /// The URL of a request without the token, as a signer had it. What is not taken out of
-    /// the request is signed, whatever it is called.
+    /// The URL of a request without the token, as a signer had it. Every parameter that is not
+    /// removed from the request is signed.
     fn url(&self, request: &Request<'_>, strips: &Strips<'_>) -> String {
         let names = strips.iter().filter_map(|it| match it {
             Strip::Parameter(name) => Some(*name),

@@ -89,7 +89,7 @@ impl Document {
     }
 }
 
-/// The policy that a link with only a time stands for: these bytes, and no blank.
+/// The policy of a link with only a time: these bytes, and no blank.
 pub(super) fn canned(url: &str, expires: &str) -> Vec<u8> {
     let condition = format!("{{\"DateLessThan\":{{\"AWS:EpochTime\":{expires}}}}}");
     format!("{{\"Statement\":[{{\"Resource\":\"{url}\",\"Condition\":{condition}}}]}}").into_bytes()
@@ -128,7 +128,7 @@ mod tests {
     const WHOLE: &str = r#"{"Statement":[{"Resource":"https://h/*","Condition":{"DateLessThan":{"AWS:EpochTime":1893456000},"IpAddress":{"AWS:SourceIp":"192.0.2.0/24"},"DateGreaterThan":{"AWS:EpochTime":1577836800}}}]}"#;
 
     #[test]
-    fn a_policy_is_read_and_nothing_near_it() {
+    fn a_policy_is_read_and_near_misses_are_rejected() {
         let document = Document::parse(WHOLE.as_bytes()).unwrap();
         assert_eq!(document.resource.as_deref(), Some("https://h/*"));
         assert_eq!(document.expires, Some(1_893_456_000));
@@ -216,7 +216,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_bytes_of_a_stranger_can_panic(text: Vec<u8>, pattern: String, url: String) {
+        fn untrusted_bytes_never_panic(text: Vec<u8>, pattern: String, url: String) {
             let _ = (Document::parse(&text), matches(&pattern, &url));
         }
 

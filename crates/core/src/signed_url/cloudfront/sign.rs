@@ -26,16 +26,16 @@ pub(super) fn sign(links: &CloudFront, order: &Order<'_>) -> Result<Signed, Sign
     let carrier = carrier(links, order)?;
     let expires = order
         .expires
-        .ok_or_else(|| error("the link must say when it ends"))?;
+        .ok_or_else(|| error("the link needs an expiry"))?;
     let expires = expires.as_secs().to_string();
     let private = order
         .private_key
-        .ok_or_else(|| error("a private key must be given"))?;
+        .ok_or_else(|| error("a private key is required"))?;
     let public = PublicKey::parse(&private.public_key(), &Default::default())
         .map_err(|it| SignError::new(format!("the private key {it}")))?;
     let entry = links.ring.current(order.now).find(|it| it.key.is(&public));
-    let entry = entry
-        .ok_or_else(|| error("the private key is to no public key of the ring that counts now"))?;
+    let entry =
+        entry.ok_or_else(|| error("the private key matches no valid public key of the ring"))?;
 
     let origin = format!("{}://", links.scheme);
     if !order.origin.starts_with(&origin) || order.authority().is_empty() {
@@ -71,7 +71,7 @@ pub(super) fn sign(links: &CloudFront, order: &Order<'_>) -> Result<Signed, Sign
     };
     let scheme = links.hash.scheme(private.kind());
     let signature = private.sign_as(scheme, &text);
-    let signature = signature.ok_or_else(|| error("the private key cannot sign: it is broken"))?;
+    let signature = signature.ok_or_else(|| error("the private key is invalid"))?;
     let parts = [
         (name, value),
         (2, encode(&signature)),
@@ -109,7 +109,7 @@ fn carrier(links: &CloudFront, order: &Order<'_>) -> Result<Carrier, SignError> 
     };
     wanted
         .filter(|it| links.carriers.contains(it))
-        .ok_or_else(|| SignError::new("the provider takes no links of this carrier"))
+        .ok_or_else(|| SignError::new("the provider does not accept this carrier"))
 }
 
 fn custom(order: &Order<'_>, origin: &str, url: &str, expires: &str) -> Result<Vec<u8>, SignError> {
@@ -118,7 +118,7 @@ fn custom(order: &Order<'_>, origin: &str, url: &str, expires: &str) -> Result<V
         Scope::Prefix(prefix) => format!("{origin}{prefix}*"),
         Scope::Globs([glob]) => format!("{origin}{glob}"),
         Scope::Globs(_) => {
-            return Err(SignError::new("a link of this format has one glob"));
+            return Err(SignError::new("a link of this format has only one glob"));
         }
     };
     let seconds = |text: &str| {
@@ -136,7 +136,7 @@ fn custom(order: &Order<'_>, origin: &str, url: &str, expires: &str) -> Result<V
         [range] => add("IpAddress", json!({ "AWS:SourceIp": range.to_string() })),
         _ => {
             return Err(SignError::new(
-                "a link of this format has one range of addresses",
+                "a link of this format has only one range of addresses",
             ));
         }
     }

@@ -1,4 +1,4 @@
-//! The parts of a token, wherever they stand.
+//! The parts of a token, in any carrier.
 
 use std::borrow::Cow;
 
@@ -19,7 +19,7 @@ use crate::signed_url::format::Strips;
 pub(super) struct Token<'a> {
     /// What it says itself.
     pub says: Says<'a>,
-    /// As it stands there: see [`Token::signature`].
+    /// As sent: see [`Token::signature`].
     signature: Cow<'a, str>,
     /// Which key is said to have made it.
     pub key_id: Cow<'a, str>,
@@ -52,7 +52,7 @@ impl Says<'_> {
 }
 
 impl<'a> Token<'a> {
-    /// Finds it in this carrier. An `Expires` alone is somebody else's.
+    /// Finds the token in this carrier. A lone `Expires` belongs to the application.
     ///
     /// # Errors
     /// [`Reason::DuplicateCredential`] for a part that is given more than once,
@@ -169,7 +169,7 @@ fn decode(text: &str) -> Result<Vec<u8>, Reason> {
         .map_err(|_| Reason::MalformedCredential)
 }
 
-/// The same the other way.
+/// The other direction.
 #[cfg(feature = "tools")]
 pub(super) fn encode(bytes: &[u8]) -> String {
     let text = STANDARD.encode(bytes);
@@ -203,7 +203,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_text_of_a_stranger_can_panic(text: String) {
+        fn untrusted_text_never_panics(text: String) {
             let _ = (decode(&text), is_time(&text));
         }
 

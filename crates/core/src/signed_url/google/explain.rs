@@ -23,9 +23,9 @@ pub(crate) fn lines<K>(
         Ok(signed) => signed,
         Err(reason) => {
             return vec![format!(
-                "no signature is read: {}. The fields are [URLPrefix,] Expires, KeyName, \
-                 Signature, side by side, in this order, each once; behind the signature of \
-                 one URL nothing follows",
+                "the signature is unreadable: {}. The fields are [URLPrefix,] Expires, KeyName, \
+                 Signature, in this order, adjacent, each once. Nothing follows the signature of \
+                 a single URL",
                 reason.code()
             )];
         }
@@ -34,7 +34,10 @@ pub(crate) fn lines<K>(
     steps.push(format!("it says: valid until {}", signed.expires));
     steps.push(format!("it says: signed with \"{}\"", signed.key_name));
     if let Scope::Prefix(prefix) = &signed.scope {
-        steps.push(format!("it says: for what begins with {}", prefix.url()));
+        steps.push(format!(
+            "it says: for URLs that start with {}",
+            prefix.url()
+        ));
     }
     let candidates = candidates(&signed, scheme, request);
     let near = candidates.iter().find_map(|(what, message)| {
@@ -43,19 +46,16 @@ pub(crate) fn lines<K>(
         Some((entry, what))
     });
     match near {
-        None => steps.push(
-            "what was signed cannot be told: another path, another query, another time or \
-             another secret"
-                .to_owned(),
-        ),
+        None => steps
+            .push("cannot tell what was signed: another path, query, time or secret".to_owned()),
         Some((entry, what)) => {
             steps.extend(key(entry, &signed, facts));
             steps.extend(
                 what.iter()
-                    .map(|it| format!("what differs: signed was {it}")),
+                    .map(|it| format!("what differs: the signature covers {it}")),
             );
             if signed.covers(scheme, request).is_none() {
-                let told = "what differs: scheme, host or path do not begin as the prefix, up \
+                let told = "what differs: scheme, host and path do not start with the prefix, up \
                             to the end of a segment";
                 steps.push(told.to_owned());
             }
@@ -67,11 +67,11 @@ pub(crate) fn lines<K>(
 fn key<K>(entry: &RingEntry<K>, signed: &SignedRequest<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
     let mut told = vec![format!("it was signed with the secret \"{}\"", entry.id)];
     if entry.id != signed.key_name {
-        told.push("what differs: KeyName is that of another secret".to_owned());
+        told.push("what differs: KeyName names another secret".to_owned());
     }
     if !entry.is_current(facts.now) {
         told.push(
-            "what differs: this secret does not count at this time (not_before, not_after)"
+            "what differs: this secret is not valid at this time (not_before, not_after)"
                 .to_owned(),
         );
     }

@@ -30,7 +30,7 @@ const FORM: Form = Form {
 pub(crate) struct GoogleCdn {
     /// The keys, each by its `KeyName`; the first signs.
     pub ring: KeyRing<HmacKey>,
-    /// Where a signature may stand: the query, or a cookie.
+    /// The carriers of a signature: the query, or a cookie.
     pub carriers: Vec<Carrier>,
     /// The scheme of the URLs that are signed.
     pub scheme: Scheme,
@@ -86,7 +86,7 @@ impl Format for GoogleCdn {
         let signer = |message: &dyn Fn(&str) -> String| {
             let entry = self.ring.current(order.now).next();
             let entry =
-                entry.ok_or_else(|| SignError::new("there is no secret that counts now"))?;
+                entry.ok_or_else(|| SignError::new("no secret of the ring is valid now"))?;
             let signature = entry.key.sign(message(&entry.id).as_bytes());
             Ok((entry.id.clone(), signature))
         };

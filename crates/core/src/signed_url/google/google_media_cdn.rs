@@ -3,8 +3,8 @@
 //! Source: Google's documents "Generate tokens", "Generate signatures" and "Use dual-token
 //! authentication". A token is a list of fields joined by `~`, of which two are signed with
 //! what the request holds: its path and its headers. What the original leaves open is closed
-//! here: each field stands once, a header that is named must be there once, and no value of
-//! the request may read as a field.
+//! here: each field is unique, a named header must be present once, and no value of the
+//! request may read as a field.
 
 #[cfg(feature = "tools")]
 mod explain;
@@ -45,7 +45,7 @@ pub(crate) struct GoogleMediaCdn {
     pub keys: Keys,
     /// What is taken: tokens, or signed requests.
     pub mode: Mode,
-    /// Where one may stand; at least one.
+    /// The carriers of one; at least one.
     pub carriers: Vec<Carrier>,
     /// The scheme of the URLs that are signed.
     pub scheme: Scheme,

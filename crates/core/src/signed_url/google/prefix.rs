@@ -1,7 +1,7 @@
 //! `URLPrefix`: the beginning of the URLs that a signature opens.
 //!
-//! To Google it is the beginning of a text: `https://h/video` opens `/video-private` too.
-//! Here it ends where a segment of the path does.
+//! To Google it is the beginning of a text: `https://h/video` opens `/video-private` too. Here
+//! it ends where a path segment does.
 
 use super::base64url::{Padding, decode};
 use crate::http::authority::Authority;
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_prefix_is_malformed() {
+    fn an_invalid_prefix_is_malformed() {
         for url in [
             "",
             "https",
@@ -153,7 +153,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_text_of_a_stranger_can_panic(text: String, url: String, path: String) {
+        fn untrusted_text_never_panics(text: String, url: String, path: String) {
             let _ = UrlPrefix::parse(&text, Padding::Either);
             if let Ok(prefix) = parse(&format!("https://h/{url}")) {
                 let _ = prefix.covers("https", Authority::parse("h").unwrap(), &path);

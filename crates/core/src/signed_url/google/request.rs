@@ -1,4 +1,4 @@
-//! A signed request: where its fields stand, and what is signed.
+//! A signed request: where its fields are, and what is signed.
 
 use std::borrow::Cow;
 
@@ -57,7 +57,7 @@ pub(crate) struct Form {
 }
 
 impl<'a> SignedRequest<'a> {
-    /// Finds the one signature that stands in one of the carriers.
+    /// Finds the one signature in the carriers.
     ///
     /// # Errors
     /// [`Reason::MissingCredential`], [`Reason::DuplicateCredential`], or
@@ -138,8 +138,8 @@ impl<'a> SignedRequest<'a> {
         })
     }
 
-    /// Reads `[URLPrefix=…]Expires=…KeyName=…Signature=…`; its message are the fields
-    /// before the signature, as they stand.
+    /// Reads `[URLPrefix=…]Expires=…KeyName=…Signature=…`; its message is the fields before
+    /// the signature, as sent.
     fn fields(
         found: &'a str,
         separator: char,
@@ -201,7 +201,7 @@ impl Form {
 /// Scheme and authority as they arrived, and as URLs are normalized (RFC 3986 section 6.2):
 /// in lower case, without the default port of the scheme.
 pub(crate) fn origins(scheme: Scheme, request: &Request<'_>) -> [String; 2] {
-    // Nobody signs a URL without a scheme.
+    // A URL without a scheme is never signed.
     let scheme = scheme.of(request).unwrap_or_default();
     let normal = request.authority.without_default_port(scheme);
     [

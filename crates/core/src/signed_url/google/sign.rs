@@ -1,4 +1,4 @@
-//! Signs a URL, or a prefix for the query, a cookie or a segment of the path.
+//! Signs a URL, or a prefix for the query, a cookie or a path segment.
 
 use super::base64url::{Padding, encode};
 use super::request::SIGNATURE;
@@ -21,7 +21,7 @@ pub(crate) fn sign(
     order.only(format, &["expires", "prefix"])?;
     let expires = order
         .expires
-        .ok_or_else(|| SignError::new("the link must say when it ends"))?;
+        .ok_or_else(|| SignError::new("the link needs an expiry"))?;
     let expires = seconds("expires", expires)?;
     if !order.origin.contains("://") {
         return Err(SignError::new(
@@ -52,7 +52,7 @@ pub(crate) fn sign(
     };
     let prefix = format!("{}{}", order.origin, canonical(prefix));
     if !url.starts_with(&prefix) {
-        return Err(SignError::new("prefix: the URL does not begin so"));
+        return Err(SignError::new("prefix: the URL does not start with it"));
     }
     let encoded = encode(prefix.as_bytes(), Padding::Always);
     let policy = |separator: char| {
@@ -87,8 +87,8 @@ pub(crate) fn sign(
             let url = format!("{}&{SIGNATURE}={signature}/{rest}", message(&key));
             Ok(Signed { url, ..bare })
         }
-        Some(Carrier::Header(_) | Carrier::PathParameter(_)) | None => {
-            Err(SignError::new("there is no place for it"))
-        }
+        Some(Carrier::Header(_) | Carrier::PathParameter(_)) | None => Err(SignError::new(
+            "the provider has no carrier for the signature",
+        )),
     }
 }

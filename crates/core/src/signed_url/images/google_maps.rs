@@ -57,7 +57,7 @@ impl Format for GoogleMaps {
 
     #[cfg(feature = "tools")]
     fn never_ends(&self) -> Option<&'static str> {
-        Some("only another secret ends them")
+        Some("they last until the secret changes")
     }
 
     #[cfg(feature = "tools")]
@@ -88,7 +88,7 @@ impl Format for GoogleMaps {
             ];
             let host = request.authority.as_str();
             let urls = ["https", "http"].map(|it| {
-                let what = Some("the whole URL and not the path".to_owned());
+                let what = Some("the whole URL, not only the path".to_owned());
                 (what, format!("{it}://{host}{}", found.before))
             });
             let near = near::targets(found.before)

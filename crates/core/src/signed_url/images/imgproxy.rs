@@ -95,7 +95,7 @@ impl Format for Imgproxy {
 
     #[cfg(feature = "tools")]
     fn never_ends(&self) -> Option<&'static str> {
-        let why = "only those with the option exp do; max_lifetime asks it of all of them";
+        let why = "only those with the option exp do. Set max_lifetime to require exp";
         self.lifetime.is_none().then_some(why)
     }
 
@@ -105,14 +105,14 @@ impl Format for Imgproxy {
         let rest = order.target.whole.strip_prefix(self.prefix.as_str());
         let rest = rest.filter(|it| !it.is_empty() && !it.contains('?'));
         let rest = rest.ok_or_else(|| {
-            let message = format!("the path must lie below {}, without a query", self.prefix);
+            let message = format!("the path must be below {}, without a query", self.prefix);
             SignError::new(message)
         })?;
         let rest = canonical(rest);
         let has_end = !matches!(expires(&format!("/{rest}")), Ok(None));
         let path = match order.expires {
             Some(_) if has_end => {
-                return Err(SignError::new("the path says already when it ends"));
+                return Err(SignError::new("the path already has an expiry"));
             }
             Some(end) => format!("/exp:{}/{rest}", ten_digits::write(end)?),
             None if self.lifetime.is_some() && !has_end => return Err(told::no_end()),
@@ -133,8 +133,8 @@ impl Format for Imgproxy {
         let found = first_segment::find(&request.target, &self.prefix);
         let mac = found.and_then(|it| Ok((it, decode(it.segment)?)));
         let mut steps = vec![match &mac {
-            Ok(_) => format!("the segment behind {}: a signature", self.prefix),
-            Err(reason) => format!("the segment behind {}: {}", self.prefix, reason.code()),
+            Ok(_) => format!("the segment after {}: a signature", self.prefix),
+            Err(reason) => format!("the segment after {}: {}", self.prefix, reason.code()),
         }];
         let end = found.ok().and_then(|it| expires(it.rest).ok().flatten());
         steps.extend(end.map(|it| format!("it says: valid until {it}")));
@@ -142,7 +142,7 @@ impl Format for Imgproxy {
         let verified = self.verify(request, facts);
         if let (Ok((found, mac)), true) = (mac, told::is_unsigned(&verified)) {
             if request.target.query.is_some() {
-                steps.push("what differs: there is a query, which nothing signs".to_owned());
+                steps.push("what differs: there is a query, which is not signed".to_owned());
             }
             let right = spelling::each(found.rest).map(std::borrow::Cow::into_owned);
             let right = right.chain(plain_colons(found.rest));
@@ -240,7 +240,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_text_of_a_stranger_can_panic(path: String) {
+        fn untrusted_text_never_panics(path: String) {
             let _ = expires(&path);
             let _ = decode(&path);
         }

@@ -61,7 +61,7 @@ impl Format for Thumbor {
 
     #[cfg(feature = "tools")]
     fn never_ends(&self) -> Option<&'static str> {
-        Some("only another secret ends them")
+        Some("they last until the secret changes")
     }
 
     #[cfg(feature = "tools")]
@@ -70,7 +70,7 @@ impl Format for Thumbor {
         let rest = order.target.whole.strip_prefix(self.prefix.as_str());
         let rest = rest.filter(|it| !it.is_empty() && !it.contains('?'));
         let rest = rest.ok_or_else(|| {
-            let message = format!("the path must lie below {}, without a query", self.prefix);
+            let message = format!("the path must be below {}, without a query", self.prefix);
             SignError::new(message)
         })?;
         let rest = canonical(rest);
@@ -88,14 +88,14 @@ impl Format for Thumbor {
         let found = first_segment::find(&request.target, &self.prefix);
         let mac = found.and_then(|it| Ok((it, decode(it.segment)?)));
         let mut steps = vec![match &mac {
-            Ok(_) => format!("the segment behind {}: a signature", self.prefix),
-            Err(reason) => format!("the segment behind {}: {}", self.prefix, reason.code()),
+            Ok(_) => format!("the segment after {}: a signature", self.prefix),
+            Err(reason) => format!("the segment after {}: {}", self.prefix, reason.code()),
         }];
         steps.push(crate::signed_url::parts::rings::ring(&self.ring, facts.now));
         let verified = self.verify(request, facts);
         if let (Ok((found, mac)), true) = (mac, told::is_unsigned(&verified)) {
             if request.target.query.is_some() {
-                steps.push("what differs: there is a query, which nothing signs".to_owned());
+                steps.push("what differs: there is a query, which is not signed".to_owned());
             }
             let right = spellings(found.rest).into_iter().map(|it| (None, it));
             let with_slash = (Some("the path with its first slash"), found.rest.to_owned());

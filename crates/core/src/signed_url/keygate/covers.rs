@@ -66,7 +66,7 @@ fn split(path: &str) -> (&str, Option<&str>) {
 /// Whether the pattern of one segment matches a segment.
 fn is_segment(pattern: &str, segment: &str) -> bool {
     match pattern {
-        // An empty segment is the end of "/a/": no name, so `*` does not stand for it.
+        // An empty segment is the end of "/a/": not a name, so `*` does not match it.
         "*" => !segment.is_empty(),
         _ if pattern.contains('*') => stars(pattern, segment),
         _ => same(pattern, segment),

@@ -1,7 +1,7 @@
 //! What was found of a link, and what was signed when it does not hold.
 //!
-//! What a signer may have signed instead is tried with each key of the ring: nothing is
-//! told that a holder of the ring could not find out, and no MAC is printed.
+//! What a signer may have signed instead is tried with each key of the ring: the explanation
+//! contains nothing that an owner of the ring could not find out, and no MAC.
 
 use super::fields::Fields;
 use super::text::Subject;
@@ -55,7 +55,7 @@ pub(super) fn lines(links: &Keygate, request: &Request<'_>, facts: &LinkFacts<'_
         subject(request, &fields, found.carrier),
     ) {
         (Err(_), Err(Reason::DuplicateCredential)) => {
-            steps.push("what differs: a signed header or cookie is there twice".to_owned());
+            steps.push("what differs: a signed header or cookie is duplicate".to_owned());
         }
         (Err(_), Err(_)) => {
             steps.push("what differs: a signed header or cookie is missing".to_owned());
@@ -85,10 +85,12 @@ fn said(fields: &Fields<'_>) -> Vec<String> {
     ));
     let method = fields.method.unwrap_or("GET (and HEAD)");
     said.push(format!("it is for the method {method}"));
-    let scope = fields.prefix.map(|it| format!("it opens all below {it}"));
+    let scope = fields
+        .prefix
+        .map(|it| format!("it covers everything below {it}"));
     said.extend(scope);
     for (letter, what) in [
-        ('g', "it opens what matches"),
+        ('g', "it covers paths that match"),
         ('i', "it does not sign the parameter"),
         ('a', "it is for clients in"),
         ('r', "it signs the header"),
@@ -99,11 +101,7 @@ fn said(fields: &Fields<'_>) -> Vec<String> {
     for (is_so, what) in [(fields.any_host, "host"), (fields.any_query, "query")] {
         said.extend(is_so.then(|| format!("it is for any {what}")));
     }
-    said.extend(
-        fields
-            .account
-            .map(|it| format!("it is of the account {it}")),
-    );
+    said.extend(fields.account.map(|it| format!("its account is {it}")));
     said.extend(fields.once.map(|_| "it works once".to_owned()));
     said
 }
@@ -141,7 +139,7 @@ impl Near<'_> {
             }
         }
         vec![
-            "what was signed cannot be told: another host, path, query, header, cookie or key"
+            "cannot tell what was signed: another host, path, query, header, cookie or key"
                 .to_owned(),
         ]
     }
@@ -154,13 +152,13 @@ impl Near<'_> {
             differs(format!("it names the key \"{}\"", self.fields.key_id));
         } else if !self.links.keys.counts(id, self.facts.now) {
             differs(format!(
-                "the key \"{id}\" does not count at this time (not_before, not_after)"
+                "the key \"{id}\" is not valid at this time (not_before, not_after)"
             ));
         }
         match reason {
             Reason::Expired | Reason::NotYetValid => differs("the time".to_owned()),
             Reason::LifetimeTooLong => {
-                differs("it ends later than max_lifetime permits".to_owned());
+                differs("it expires later than max_lifetime allows".to_owned());
             }
             Reason::AddressNotAllowed => differs(match self.facts.client.address() {
                 Some(client) => format!("the client's address {client}"),
@@ -185,7 +183,7 @@ impl Near<'_> {
             None => self.fields.has('g') && !globs.any(|it| super::covers::glob(it, path)),
         };
         if is_outside {
-            differs("the path is not within what it opens".to_owned());
+            differs("the link does not cover this path".to_owned());
         }
         if self.links.query_allow.is_some() && reason == Reason::WrongSignature {
             differs("perhaps a parameter that query_allow does not list".to_owned());
@@ -231,15 +229,20 @@ fn spellings(subject: &Subject<'_>) -> Vec<(String, String, String, Option<Strin
         add("the port of the host", bare, &path, q);
     }
     if let Some(bare) = host.strip_prefix("www.") {
-        add("the host: signed was one without www.", bare, &path, q);
+        add("the host: it was signed without www.", bare, &path, q);
     }
     add(
-        "the host: signed was one with www.",
+        "the host: it was signed with www.",
         &format!("www.{host}"),
         &path,
         q,
     );
-    add("the query: signed was none", &host, &path, None);
+    add(
+        "the query: the link was signed without one",
+        &host,
+        &path,
+        None,
+    );
     let token = subject.token_parameter.map(|name| format!("{name}="));
     let mut parameters: Vec<&str> = q
         .unwrap_or_default()
@@ -254,7 +257,7 @@ fn spellings(subject: &Subject<'_>) -> Vec<(String, String, String, Option<Strin
             .collect();
         let name = super::text::name_of(without);
         add(
-            &format!("the query: signed was one without {name}"),
+            &format!("the query: it was signed without {name}"),
             &host,
             &path,
             Some(&rest.join("&")),
@@ -279,11 +282,11 @@ fn spellings(subject: &Subject<'_>) -> Vec<(String, String, String, Option<Strin
     if let Ok(decoded) = decode(&path)
         && let Ok(decoded) = std::str::from_utf8(&decoded)
     {
-        add("the path: signed was the decoded one", &host, decoded, q);
+        add("the path: it was signed decoded", &host, decoded, q);
     }
     if let Some(at) = path.rfind('/') {
         let directory = path.get(..=at).unwrap_or_default();
-        add("the path: signed was its directory", &host, directory, q);
+        add("the path: its directory was signed", &host, directory, q);
     }
     all
 }

@@ -3,7 +3,7 @@
 use crate::http::address::range;
 use crate::time::UnixMillis;
 
-/// The letters in their order, and how often each may stand.
+/// The letters in their order, and how often each may be used.
 const LETTERS: [(char, usize); 14] = [
     ('k', 1),
     ('e', 1),
@@ -26,7 +26,7 @@ const LETTERS: [(char, usize); 14] = [
 pub struct Fields<'a> {
     /// All of them, as they are signed.
     pub text: &'a str,
-    /// The letters that stand there, a bit each.
+    /// The letters that are present, one bit each.
     present: u32,
     /// `k`: the id of the key in the ring.
     pub key_id: &'a str,
@@ -62,7 +62,7 @@ fn rule_of(letter: char) -> &'static str {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FieldError {
     /// No field begins where one must.
-    #[error("the fields are not of the form letter, length, \":\", value")]
+    #[error("the fields do not have the form letter, length, \":\", value")]
     Form,
     /// The value is not what this field holds.
     #[error("the field {0} has an invalid value: {rule}", rule = rule_of(*.0))]
@@ -74,10 +74,10 @@ pub enum FieldError {
     #[error("the field {0} is missing")]
     Missing(char),
     /// `p` beside `g`.
-    #[error("there are a prefix and globs: one of them is enough")]
+    #[error("a prefix cannot be combined with globs")]
     TwoScopes,
     /// `n` is not before `e`.
-    #[error("the link ends before it begins")]
+    #[error("the link expires before it becomes valid")]
     Times,
 }
 
@@ -120,13 +120,13 @@ impl<'a> Fields<'a> {
         fields.complete()
     }
 
-    /// Whether a field stands there.
+    /// Whether a field is present.
     #[inline]
     pub fn has(&self, letter: char) -> bool {
         self.present & bit(letter) != 0
     }
 
-    /// The values of a field that may stand several times, in their order.
+    /// The values of a repeatable field, in their order.
     #[inline]
     pub fn values(&self, letter: char) -> impl Iterator<Item = &'a str> + use<'a> {
         let mut rest = if self.has(letter) { self.text } else { "" };

@@ -35,7 +35,7 @@ use crate::time::Millis;
 pub struct Keygate {
     /// What verifies.
     pub keys: Keys,
-    /// Where a token may stand; at least one.
+    /// The carriers of a token; at least one.
     pub carriers: Vec<Carrier>,
     /// How far ahead a link may end.
     pub max_lifetime: Millis,
@@ -43,7 +43,7 @@ pub struct Keygate {
     pub skew: Millis,
     /// The parameters that a token may leave unsigned.
     pub query_ignore: Vec<ParameterName>,
-    /// If given: no other parameter may stand in the query, but for the token and those of
+    /// If given: no other query parameter is allowed, except the token and those of
     /// `query_ignore`.
     pub query_allow: Option<Vec<ParameterName>>,
 }
@@ -57,7 +57,7 @@ pub enum Keys {
     EdDsa(KeyRing<PublicKey>),
 }
 
-/// How a token is signed, by the name that stands in the signed text.
+/// The signature algorithm of a token, by its name in the signed text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
     /// HMAC-SHA256, 32 bytes.

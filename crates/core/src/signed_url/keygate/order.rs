@@ -31,7 +31,7 @@ pub(super) fn sign(links: &Keygate, order: &Order<'_>) -> Result<Signed, SignErr
     order.only("keygate", KNOWN)?;
     let expires = order
         .expires
-        .ok_or_else(|| SignError::new("the link must say when it ends, such as --expires-in 3h"))?;
+        .ok_or_else(|| SignError::new("the link needs an expiry, such as --expires-in 3h"))?;
     let ignored: Vec<&str> = order
         .options
         .iter()
@@ -41,14 +41,14 @@ pub(super) fn sign(links: &Keygate, order: &Order<'_>) -> Result<Signed, SignErr
     for name in &ignored {
         if !links.query_ignore.iter().any(|it| it.0 == *name) {
             return Err(SignError::new(format!(
-                "\"{name}\" is not in query_ignore of the policy: the link would be refused"
+                "\"{name}\" is not in query_ignore of the policy: the link would be rejected"
             )));
         }
     }
     let latest = order.now.plus(links.max_lifetime).plus(links.skew);
     if expires > latest {
         return Err(SignError::new(format!(
-            "the link would live for longer than max_lifetime permits: until {latest} at most"
+            "the link would outlive max_lifetime: the latest expiry is {latest}"
         )));
     }
     let prefix = match order.scope {
@@ -103,7 +103,7 @@ fn token(
 ) -> Result<String, SignError> {
     let told = |error: Unsignable| match error {
         Unsignable::NoHost => SignError::new(
-            "the link is for one host: give the whole URL, or --option host=* for every host",
+            "the link is for one host: use the whole URL, or --option host=* for every host",
         ),
         other => SignError::new(other.to_string()),
     };
@@ -111,7 +111,7 @@ fn token(
         (Keys::Hs256(ring), None) => {
             let entry = ring.current(order.now).next();
             let entry =
-                entry.ok_or_else(|| SignError::new("there is no secret that counts now"))?;
+                entry.ok_or_else(|| SignError::new("no secret of the ring is valid now"))?;
             hs256(terms, place, &entry.with(entry.key.mac())).map_err(told)
         }
         (Keys::EdDsa(ring), Some(private)) => {
@@ -120,18 +120,16 @@ fn token(
             let mut entries = ring.current(order.now);
             let entry = entries.find(|it| it.key.verify(&[probe], &proof));
             let entry = entry.ok_or_else(|| {
-                SignError::new(
-                    "the public key to this private key is not in the ring, or does not count now",
-                )
+                SignError::new("the private key matches no valid public key of the ring")
             })?;
             let sign = |text: &[u8]| PrivateKey::sign(private, text);
             with(terms, place, Algorithm::EdDsa, &entry.id, sign).map_err(told)
         }
         (Keys::Hs256(_), Some(_)) => Err(SignError::new(
-            "the provider verifies with secrets: there is nothing to do for a private key",
+            "the provider verifies with secrets: do not give a private key",
         )),
         (Keys::EdDsa(_), None) => Err(SignError::new(
-            "the provider holds public keys only: give the private key",
+            "the provider has only public keys: give the private key",
         )),
     }
 }
@@ -145,7 +143,7 @@ fn put(links: &Keygate, order: &Order<'_>, token: &str) -> Result<Signed, SignEr
         }
     }) {
         if !matches!(find_parameter(&order.target, name), Ok(None)) {
-            let message = format!("the URL has a parameter \"{name}\" already");
+            let message = format!("the URL already has a parameter \"{name}\"");
             return Err(SignError::new(message));
         }
     }

@@ -65,13 +65,13 @@ pub enum Unsignable {
     #[error(transparent)]
     Term(#[from] FieldError),
     /// The host is signed, and there is none.
-    #[error("the host is signed, and there is none")]
+    #[error("the host is signed, but the URL has none")]
     NoHost,
     /// Path or query.
     #[error("the URL has a broken percent encoding")]
     Encoding,
     /// The link would not open its own URL.
-    #[error("the path of the URL is not within the prefix or the globs")]
+    #[error("the prefix or the globs do not cover the path of the URL")]
     Outside,
     /// More than 4096 characters, or more than eight headers or cookies.
     #[error("the token would be too long")]
@@ -100,7 +100,7 @@ pub fn hs256(
     token(&list, &mac.finalize().into_bytes())
 }
 
-/// The token of a link that somebody else signs, who is given the text.
+/// The token of a link with an external signer, which receives the text.
 ///
 /// # Errors
 /// [`Unsignable`] for what the format cannot say.

@@ -74,7 +74,7 @@ pub(crate) fn write(
 }
 
 impl ParameterName {
-    /// Whether it means a parameter of this name, in whatever spelling.
+    /// Whether it means a parameter of this name, in any spelling.
     pub fn means(&self, spelled: &str) -> bool {
         means(&self.0, spelled)
     }
@@ -82,7 +82,7 @@ impl ParameterName {
 
 /// The signed parameters, joined as they stood.
 enum Kept<'a> {
-    /// What stands before the token, and behind it.
+    /// The text before the token, and after it.
     Around(Option<&'a str>, Option<&'a str>),
     /// Each must be looked at.
     Each,
@@ -99,7 +99,7 @@ impl<'a> Kept<'a> {
             if subject.token_parameter == Some(name_of(parameter)) {
                 let before = at.checked_sub(1).and_then(|end| query.get(..end));
                 let after = query.get(end.saturating_add(1)..);
-                // An empty one beside it is no token, and is not signed either.
+                // An empty one next to it is not a token, and is not signed either.
                 let mut others = after.iter().flat_map(|it| parts(it, b'&'));
                 if others.any(|it| subject.token_parameter == Some(name_of(it))) {
                     return Self::Each;

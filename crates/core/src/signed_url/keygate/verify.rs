@@ -129,7 +129,7 @@ impl Keygate {
         if allowed.is_none() && !request.target.query.is_some_and(|it| it.contains(';')) {
             return true;
         }
-        // Without fields, as beside a cookie, no query is signed.
+        // Without fields, as with a cookie, no query is signed.
         let signed = fields.filter(|it| !it.any_query);
         let is_named_only = |name: &str| match signed {
             None => allowed.is_some(),
@@ -191,7 +191,7 @@ impl Keys {
         }
     }
 
-    /// Names the value of the key that has this id and counts now.
+    /// Returns the value of the key that has this id and is valid now.
     fn fingerprint(&self, id: &str, now: UnixMillis) -> Option<Fingerprint> {
         match self {
             Self::Hs256(ring) => {
@@ -209,7 +209,7 @@ impl Keys {
         }
     }
 
-    /// Whether any key signed this, whatever its name and time.
+    /// Whether any key signed this, independent of its id and validity.
     #[cfg(feature = "tools")]
     pub(super) fn any_signed(
         &self,
@@ -229,7 +229,7 @@ impl Keys {
         }
     }
 
-    /// Whether the key of this id counts now.
+    /// Whether the key with this id is valid now.
     #[cfg(feature = "tools")]
     pub(super) fn counts(&self, id: &str, now: UnixMillis) -> bool {
         match self {
@@ -278,7 +278,7 @@ fn message(fields: &Fields<'_>, subject: &Subject<'_>) -> Option<Vec<u8>> {
     written.is_ok().then_some(message)
 }
 
-/// The entry that the token names, if it counts now; or any other, and that it is not the
+/// The entry that the token names, if it is valid now; or any other, and that it is not the
 /// one.
 #[inline]
 fn pick<'r, K>(

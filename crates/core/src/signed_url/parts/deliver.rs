@@ -3,7 +3,7 @@
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::sign::{Order, SignError, Signed};
 
-/// The URL of an order with a token in it or beside it.
+/// The URL of an order with its token, which may be separate.
 ///
 /// # Errors
 /// When there is no place for a token.
@@ -17,7 +17,7 @@ pub(crate) fn deliver(
         ..Signed::default()
     };
     let carrier = carriers.first();
-    match carrier.ok_or_else(|| SignError::new("there is no place for the token"))? {
+    match carrier.ok_or_else(|| SignError::new("the provider has no carrier for the token"))? {
         Carrier::Query(name) => Ok(Signed {
             url: order.with_query(&format!("{name}={token}")),
             ..bare

@@ -1,9 +1,9 @@
-//! A signature in the first segment of the path, or the first behind a fixed prefix.
+//! A signature in the first path segment, or the first behind a fixed prefix.
 
 use crate::http::path::Target;
 use crate::reason::Reason;
 
-/// The segment, and what stands around it.
+/// The segment, and the text around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FirstSegment<'a> {
     /// The path up to it; ends with `/`.

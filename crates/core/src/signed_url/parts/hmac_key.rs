@@ -14,9 +14,9 @@ use crate::text::hex;
 pub(crate) enum HmacHash {
     /// HMAC-SHA256: 32 bytes.
     Sha256,
-    /// HMAC-SHA1: 20 bytes. Nobody forges it today; nobody should choose it either.
+    /// HMAC-SHA1: 20 bytes. Not forgeable today, but not recommended either.
     Sha1,
-    /// HMAC-MD5: 16 bytes. The same, more so.
+    /// HMAC-MD5: 16 bytes. Weaker than HMAC-SHA1.
     Md5,
 }
 

@@ -59,7 +59,7 @@ pub(crate) fn seconds(
 ) -> Result<String, crate::signed_url::sign::SignError> {
     let seconds = time.as_secs();
     if !(1..=9_999_999_999).contains(&seconds) {
-        let message = format!("{field}: this time has no place in ten digits");
+        let message = format!("{field}: this time does not fit in ten digits");
         return Err(crate::signed_url::sign::SignError::new(message));
     }
     Ok(seconds.to_string())
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_bound_holds_to_the_millisecond() {
+    fn each_bound_is_exact_to_the_millisecond() {
         let lifetime = Lifetime {
             max_lifetime: Millis(1000),
             skew: Millis(10),

@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_held_once_is_recalled_and_nothing_else_is() {
+    fn only_verified_links_are_remembered() {
         let held = Rc::default();
         let (one, other) = (MacKey::new(b"one", &held), MacKey::new(b"other", &held));
         let mac = of(&one, "/a?b");

@@ -1,5 +1,5 @@
-//! MD5 over a secret, for the formats that have nothing better. Not a MAC: whoever writes
-//! such a provider must say `allow_weak`.
+//! MD5 over a secret, for the formats that have nothing better. Not a MAC: such a provider
+//! must set `allow_weak`.
 
 use md5::{Digest, Md5};
 use subtle::ConstantTimeEq;

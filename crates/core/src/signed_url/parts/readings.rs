@@ -7,7 +7,7 @@ use crate::http::parameter::decode_token;
 
 /// What arrived, and that without one layer of percent encoding.
 ///
-/// A token may hold percent encodings that are signed, so the text as it arrived comes
+/// A token may contain percent encodings that are signed, so the text as it arrived comes
 /// first. Whichever is read is also what must have been signed.
 pub(crate) fn readings(text: &str) -> Vec<Cow<'_, str>> {
     let mut readings = vec![Cow::Borrowed(text)];

@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_spelling_of_a_text_comes_once() {
+    fn each_spelling_of_a_text_is_listed_once() {
         for (text, expected) in [
             ("/a", &["/a"][..]),
             ("/%61", &["/%61", "/a"]),

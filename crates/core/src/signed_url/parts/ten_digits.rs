@@ -1,4 +1,4 @@
-//! Times of exactly ten digits, where a format writes them beside other text without a
+//! Times of exactly ten digits, where a format writes them next to other text without a
 //! delimiter.
 
 use crate::reason::Reason;
@@ -26,7 +26,7 @@ pub(crate) fn parse(text: &str) -> Result<UnixMillis, Reason> {
 pub(crate) fn write(time: UnixMillis) -> Result<String, crate::signed_url::sign::SignError> {
     let text = super::lifetime::seconds("expires", time)?;
     parse(&text).map(|_| text).map_err(|_| {
-        crate::signed_url::sign::SignError::new("expires: this time has not ten digits")
+        crate::signed_url::sign::SignError::new("expires: this time does not fit in ten digits")
     })
 }
 

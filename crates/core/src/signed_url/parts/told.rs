@@ -23,7 +23,7 @@ pub(crate) fn found<K, M>(
     });
     let Some((what, entry)) = found else {
         return vec![
-            "what was signed cannot be told: another path, other parameters or another secret"
+            "cannot tell what was signed: another path, other parameters or another secret"
                 .to_owned(),
         ];
     };
@@ -31,12 +31,12 @@ pub(crate) fn found<K, M>(
     let mut told = vec![format!("it was signed with the secret \"{id}\"")];
     if !entry.is_current(now) {
         told.push(format!(
-            "what differs: the secret \"{id}\" does not count at this time (not_before, not_after)"
+            "what differs: the secret \"{id}\" is not valid at this time (not_before, not_after)"
         ));
     }
     told.extend(
         what.iter()
-            .map(|it| format!("what differs: signed was {it}")),
+            .map(|it| format!("what differs: the signature covers {it}")),
     );
     told
 }
@@ -46,20 +46,20 @@ pub(crate) fn is_unsigned<T>(verified: &Result<T, Reason>) -> bool {
     matches!(verified, Err(Reason::WrongSignature))
 }
 
-/// Where a token may stand, and whether one does.
+/// The carriers of a token, and whether each has one.
 pub(crate) fn places(carriers: &[Carrier], request: &Request<'_>) -> Vec<String> {
     let place = |carrier: &Carrier| {
         let found = crate::signed_url::carrier::find(std::slice::from_ref(carrier), request);
         let is_there = match found {
             Ok(_) => "a token",
             Err(Reason::MissingCredential) => "no token",
-            Err(_) => "a token that cannot be read, or two",
+            Err(_) => "an unreadable token, or several",
         };
         let kind = match carrier {
             Carrier::Query(_) => "parameter",
             Carrier::Header(_) => "header",
             Carrier::Cookie(_) => "cookie",
-            Carrier::Path(_) | Carrier::PathParameter(_) => "segment of the path",
+            Carrier::Path(_) | Carrier::PathParameter(_) => "path segment",
         };
         format!("{kind} \"{}\": {is_there}", carrier.name())
     };
@@ -73,17 +73,17 @@ pub(crate) fn times(shown: UnixMillis) -> impl Iterator<Item = (String, String)>
         [shown.saturating_add(off), shown.saturating_sub(off)]
     });
     near.map(|it| {
-        let what = format!("the time {it} instead of the one that the link shows");
+        let what = format!("the time {it} instead of the time in the link");
         (what, it.to_string())
     })
 }
 
-/// What a signer is told when no secret counts.
+/// The error of a signer when no secret is valid.
 pub(crate) fn no_key() -> SignError {
-    SignError::new("there is no secret that counts now")
+    SignError::new("no secret of the ring is valid now")
 }
 
-/// What a signer is told when the link would live for ever.
+/// The error of a signer when the link would never expire.
 pub(crate) fn no_end() -> SignError {
-    SignError::new("the link must say when it ends")
+    SignError::new("the link needs an expiry")
 }

@@ -57,13 +57,13 @@ const PARAMETERS: [&str; 8] = [
 /// The only algorithm of version 4 that has a secret.
 const HMAC_SHA256: &str = "AWS4-HMAC-SHA256";
 
-/// What stands for the digest of the body.
+/// The placeholder for the digest of the body.
 const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 
 /// S3 takes no longer link: a week.
 pub(crate) const MAX_EXPIRES: Millis = Millis::from_secs(7 * 24 * 3600);
 
-/// More headers than this nobody signs.
+/// No signer covers more headers than this.
 const MAX_HEADERS: usize = 16;
 
 /// How links of one provider are checked and made.
@@ -154,13 +154,13 @@ impl Format for S3 {
         }
         if !self.methods.iter().any(|it| it == order.method) {
             return Err(SignError::new(format!(
-                "the provider takes no links for {}: see \"methods\"",
+                "the provider accepts no links for {}: see \"methods\"",
                 order.method
             )));
         }
         if order.target.whole.contains('+') {
             return Err(SignError::new(
-                "a \"+\" is a blank to one program and a plus to another: write %20 or %2B",
+                "programs disagree whether \"+\" is a space: write %20 or %2B",
             ));
         }
         let lifetime = order
@@ -169,7 +169,7 @@ impl Format for S3 {
             .filter(|it| (1..=self.max_lifetime.0 / 1000).contains(it))
             .ok_or_else(|| {
                 SignError::new(format!(
-                    "the link must say when it ends: 1 to {} seconds from now",
+                    "the link needs an expiry: 1 to {} seconds from now",
                     self.max_lifetime.0 / 1000
                 ))
             })?;
@@ -195,7 +195,7 @@ impl Format for S3 {
         let whole = url.get(order.origin.len()..).unwrap_or_default();
         let (path, query) = whole.split_once('?').unwrap_or((whole, ""));
         let parts = Parts::new(path, query, headers).map_err(|_| {
-            SignError::new("the URL has a parameter twice, or one of a signature already")
+            SignError::new("the URL has a duplicate parameter, or already one of a signature")
         })?;
         let message = string_to_sign(&date, &scope, &parts.request(order.method));
         let mut mac = self.signing_key(&entry.key, &date);
@@ -352,7 +352,7 @@ fn parse_date(text: &str) -> Result<UnixMillis, Reason> {
         .ok_or(Reason::MalformedCredential)
 }
 
-/// The same, of an instant.
+/// The format of an instant.
 #[cfg(feature = "tools")]
 fn basic_date(at: UnixMillis) -> String {
     let at = UnixMillis::from_secs(at.as_secs()).to_string();

@@ -46,7 +46,7 @@ fn json() -> impl Strategy<Value = Json> {
 }
 
 #[test]
-fn what_is_no_json_is_refused_and_what_is_odd_is_read() {
+fn invalid_json_is_rejected_and_unusual_json_is_read() {
     let deep = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
     for text in [
         "",
@@ -100,7 +100,7 @@ fn what_is_no_json_is_refused_and_what_is_odd_is_read() {
 }
 
 #[test]
-fn a_member_stands_once_and_others_as_the_object_permits() {
+fn members_are_unique_and_others_follow_the_object() {
     let both = Value::parse(b"{\"c\":true,\"c\":null}").unwrap().members();
     let expected = [("c", Value::Flag(true)), ("c", Value::Null)];
     let expected = expected.map(|(name, value)| (name.to_owned(), value));
@@ -169,7 +169,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_of_a_stranger_can_panic(bytes: Vec<u8>) {
+    fn untrusted_bytes_never_panic(bytes: Vec<u8>) {
         let _ = Value::parse(&bytes);
     }
 }

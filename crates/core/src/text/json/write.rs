@@ -5,7 +5,7 @@ pub struct Object(String);
 
 impl Object {
     /// One without members.
-    #[expect(clippy::new_without_default, reason = "nobody needs it")]
+    #[expect(clippy::new_without_default, reason = "a default is not needed")]
     pub fn new() -> Self {
         Self("{".to_owned())
     }
@@ -64,7 +64,7 @@ pub(crate) fn quote(to: &mut String, text: &str) {
     to.push('"');
 }
 
-/// Adds what stands between the quotes of a text.
+/// Adds the text between the quotes of a string.
 pub(crate) fn escape(to: &mut String, text: &str) {
     let mut rest = text;
     // Whole runs: hardly a character needs more than itself.

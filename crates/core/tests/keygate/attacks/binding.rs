@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a22_a_link_from_the_future_does_not_hold_yet() {
+fn a22_a_link_from_the_future_is_not_yet_valid() {
     let terms = Terms {
         not_before_secs: Some(NOW + 31),
         ..terms()
@@ -26,7 +26,7 @@ fn a23_and_a24_an_unknown_key_looks_like_a_wrong_signature() {
 }
 
 #[test]
-fn a24_nothing_is_told_of_a_link_that_nobody_signed() {
+fn a24_an_unsigned_link_reveals_nothing() {
     let here = ["192.0.2.1/32".parse().unwrap()];
     let terms = Terms {
         expires_secs: 1,
@@ -68,7 +68,7 @@ fn a27_the_address_is_the_proxys_and_no_headers() {
 }
 
 #[test]
-fn a29_a_link_of_one_host_or_ring_is_none_of_another() {
+fn a29_a_link_is_bound_to_its_host_and_ring() {
     let link = link(&terms(), "/a");
     let other = request("GET", "other.example.com", &link, &[]);
     assert_eq!(judge(&policy(), &other), WRONG);
@@ -86,7 +86,7 @@ fn a32_no_method_but_the_signed_one() {
 }
 
 #[test]
-fn a33_exactly_the_token_goes() {
+fn a33_exactly_the_token_is_removed() {
     let any = Terms {
         any_query: true,
         ..terms()

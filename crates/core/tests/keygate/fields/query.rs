@@ -51,7 +51,7 @@ fn ignored_parameters_are_free_and_arrive_at_the_upstream() {
 }
 
 #[test]
-fn no_parameter_hides_behind_a_semicolon_in_one_that_nothing_signs() {
+fn no_parameter_hides_after_a_semicolon_in_an_unsigned_one() {
     let terms = Terms {
         ignored: &["utm_*"],
         ..terms()

@@ -79,7 +79,7 @@ fn a_key_makes_none_that_can_do_more_than_itself() {
 }
 
 #[test]
-fn a_key_that_is_dead_or_of_another_account_vouches_for_nothing() {
+fn a_revoked_key_or_one_of_another_account_grants_nothing() {
     let service = start();
     let key = service.create(r#"{"account":"alice","scopes":["keys:read"],"expires_in":"30s"}"#);
     let token = by_key(&key, "keys:read");
@@ -107,7 +107,7 @@ fn a_key_that_is_dead_or_of_another_account_vouches_for_nothing() {
 }
 
 #[test]
-fn a_session_needs_scopes_where_the_operator_wants_it() {
+fn a_session_needs_scopes_if_the_operator_requires_them() {
     let service = running(signer(Algorithm::Hs256, 9).verifying(), true);
     let answer = send(&service, "GET", "/v1/keys", &session("alice"), "");
     assert_eq!(code(&answer), (403, "insufficient_scope".to_owned()));

@@ -21,33 +21,34 @@ pub(in crate::config) struct Written {
     #[serde(rename = "format")]
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "akamai")))]
     _format: Elsewhere,
-    /// A cookie in exchange for a valid link. Default: none.
+    /// Cookie to set for a valid link. Default: none.
     #[serde(default, rename = "exchange")]
     #[cfg_attr(
         feature = "schema",
         schemars(with = "crate::config::signed_url::Exchange")
     )]
     _exchange: Elsewhere,
-    /// The ring that signs the tokens. Akamai's keys are written in hexadecimal digits:
-    /// give its entries "encoding": "hex".
+    /// The ring that signs the tokens. Akamai's keys are hexadecimal: set "encoding": "hex" in
+    /// the ring.
     secrets: String,
-    /// Where a token may stand. Default: the parameter __token__.
+    /// Carriers in which a token is accepted. Default: the parameter __token__.
     from: Option<Vec<Place>>,
-    /// The hash of the HMAC. Default: sha256.
+    /// Hash of the HMAC. Default: sha256.
     #[serde(default)]
     algorithm: Algorithm,
-    /// Must be true for sha1 and md5.
+    /// Must be true with sha1 and md5. Default: false.
     #[serde(default)]
     allow_weak: bool,
-    /// The environment variable with the salt, if one is signed.
+    /// Environment variable of Envoy that contains the salt, if tokens have one.
     salt_env: Option<String>,
-    /// The query is not signed, as with "Ignore query string" of the original.
+    /// Whether the query is left unsigned, as with "Ignore query string" of Akamai. Default:
+    /// false.
     #[serde(default)]
     ignore_query_string: bool,
-    /// How far ahead a token may end, such as 7d.
+    /// How far in the future a token may expire, such as 7d. At most 367d.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     max_lifetime: String,
-    /// How far the signer's clock may be ahead. Default: 30s.
+    /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     skew: Option<String>,
 }
@@ -55,15 +56,15 @@ pub(in crate::config) struct Written {
 object!(Written);
 
 names! {
-    /// The hash of an HMAC.
+    /// Hash of an HMAC.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     enum Algorithm {
-        /// The default of the original.
+        /// Akamai's default.
         #[default]
         Sha256 = "sha256",
-        /// Weak.
+        /// Weak. Requires `allow_weak`.
         Sha1 = "sha1",
-        /// Weaker.
+        /// Weak. Requires `allow_weak`.
         Md5 = "md5",
     }
 }
@@ -81,7 +82,7 @@ impl Compiler<'_> {
             Algorithm::Md5 => HmacHash::Md5,
         };
         if hash != HmacHash::Sha256 && !written.allow_weak {
-            let message = "is weak: use sha256, or say \"allow_weak\": true";
+            let message = "is weak: use sha256, or set \"allow_weak\": true";
             self.wrong_in(path, "algorithm", message);
         }
         let ring = self.hmac_keys(path, &written.secrets, hash);
@@ -89,7 +90,7 @@ impl Compiler<'_> {
         let carriers = self.places(path, &written.from, default);
         for (index, carrier) in carriers.iter().enumerate() {
             if let Carrier::Path(_) = carrier {
-                let message = "no token of this format stands there: it has slashes of its own";
+                let message = "is not supported: tokens of this format contain slashes";
                 self.wrong(&format!("{path}.from[{index}].path"), message);
             }
         }

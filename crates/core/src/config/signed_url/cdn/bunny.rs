@@ -18,7 +18,7 @@ pub(in crate::config) struct Written {
     #[serde(rename = "format")]
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "bunny")))]
     _format: Elsewhere,
-    /// A cookie in exchange for a valid link. Default: none.
+    /// Cookie to set for a valid link. Default: none.
     #[serde(default, rename = "exchange")]
     #[cfg_attr(
         feature = "schema",
@@ -27,16 +27,16 @@ pub(in crate::config) struct Written {
     _exchange: Elsewhere,
     /// The ring that signs the links.
     secrets: String,
-    /// Whether links are bound to the client's address: all of them, or none. Default: none.
+    /// Whether every link is bound to the client's address. Default: false.
     #[serde(default)]
     bind_address: bool,
-    /// The header in which the proxy says the client's country, two letters. Without it
-    /// links that name countries are refused.
+    /// Header in which the proxy passes the country of the client, two letters. Without it,
+    /// links that name countries are rejected.
     country_header: Option<String>,
-    /// How far ahead a link may end, such as 7d.
+    /// How far in the future a link may expire, such as 7d. At most 367d.
     #[cfg_attr(feature = "schema", schemars(required, extend("pattern" = "^\\s*[0-9]")))]
     max_lifetime: Option<String>,
-    /// How far the signer's clock may be ahead. Default: 30s.
+    /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     skew: Option<String>,
 }

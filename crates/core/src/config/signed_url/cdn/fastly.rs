@@ -21,24 +21,25 @@ pub(in crate::config) struct Written {
     #[serde(rename = "format")]
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "fastly")))]
     _format: Elsewhere,
-    /// A cookie in exchange for a valid link. Default: none.
+    /// Cookie to set for a valid link. Default: none.
     #[serde(default, rename = "exchange")]
     #[cfg_attr(
         feature = "schema",
         schemars(with = "crate::config::signed_url::Exchange")
     )]
     _exchange: Elsewhere,
-    /// The ring that signs the links. Fastly's keys are base64: say so in the ring.
+    /// The ring that signs the links. Fastly's keys are base64: set "encoding": "base64" in
+    /// the ring.
     secrets: String,
-    /// Where the token may stand. Default: the query parameter token.
+    /// Carriers in which a token is accepted. Default: the query parameter token.
     from: Option<Vec<Place>>,
-    /// The hash under the HMAC. Default: sha1.
+    /// Hash of the HMAC. Default: sha1.
     #[serde(default)]
     hash: Hash,
-    /// How far ahead a link may end, such as 7d.
+    /// How far in the future a link may expire, such as 7d. At most 367d.
     #[cfg_attr(feature = "schema", schemars(required, extend("pattern" = "^\\s*[0-9]")))]
     max_lifetime: Option<String>,
-    /// How far the signer's clock may be ahead. Default: 30s.
+    /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     skew: Option<String>,
 }
@@ -46,13 +47,13 @@ pub(in crate::config) struct Written {
 object!(Written);
 
 names! {
-    /// A hash under HMAC.
+    /// Hash of an HMAC.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     enum Hash {
         /// As in Fastly's guide.
         #[default]
         Sha1 = "sha1",
-        /// As in a later state of Fastly's token-functions.
+        /// As in later versions of Fastly's token-functions.
         Sha256 = "sha256",
     }
 }

@@ -18,7 +18,7 @@ pub(in crate::config) struct Written {
     #[serde(rename = "format")]
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "keycdn")))]
     _format: Elsewhere,
-    /// A cookie in exchange for a valid link. Default: none.
+    /// Cookie to set for a valid link. Default: none.
     #[serde(default, rename = "exchange")]
     #[cfg_attr(
         feature = "schema",
@@ -27,19 +27,20 @@ pub(in crate::config) struct Written {
     _exchange: Elsewhere,
     /// The ring that signs the links.
     secrets: String,
-    /// Must be true: the format is a plain MD5 of link and secret.
+    /// Must be true, because the format is weak: a plain MD5 of link and secret.
     #[serde(default)]
     allow_weak: bool,
     /// What kind of link it is. Default: access.
     #[serde(default)]
     mode: Mode,
-    /// With `mode: access`: how far ahead a link may end, such as 7d.
+    /// With `mode: access`: how far in the future a link may expire, such as 7d. At most 367d.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     max_lifetime: Option<String>,
-    /// How far the signer's clock may be ahead. Default: 30s.
+    /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     skew: Option<String>,
-    /// With `mode: access`: let pass other parameters, which nothing signs. Default: false.
+    /// With `mode: access`: whether other query parameters are allowed. They are not signed.
+    /// Default: false.
     #[serde(default)]
     allow_unsigned_query: bool,
 }
@@ -50,10 +51,10 @@ names! {
     /// KeyCDN's two kinds of secure token.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     enum Mode {
-        /// Access control: the path, until an end.
+        /// Access control: signs the path and an expiry.
         #[default]
         Access = "access",
-        /// Image processing: path and query, for ever.
+        /// Image processing: signs path and query. Links never expire.
         Image = "image",
     }
 }
@@ -78,8 +79,8 @@ impl Compiler<'_> {
                     ("allow_unsigned_query", written.allow_unsigned_query),
                 ] {
                     if is_given {
-                        let message = "does not go with \"mode\": \"image\", whose links sign \
-                                       their query and never end";
+                        let message = "cannot be combined with \"mode\": \"image\": such links \
+                                       sign the query and never expire";
                         self.wrong_in(path, field, message);
                     }
                 }

@@ -18,7 +18,7 @@ pub(in crate::config) struct Written {
     #[serde(rename = "format")]
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "nginx")))]
     _format: Elsewhere,
-    /// A cookie in exchange for a valid link. Default: none.
+    /// Cookie to set for a valid link. Default: none.
     #[serde(default, rename = "exchange")]
     #[cfg_attr(
         feature = "schema",
@@ -27,33 +27,34 @@ pub(in crate::config) struct Written {
     _exchange: Elsewhere,
     /// The ring that signs the links.
     secrets: String,
-    /// Must be true: the format is a plain MD5 of link and secret.
+    /// Must be true, because the format is weak: a plain MD5 of link and secret.
     #[serde(default)]
     allow_weak: bool,
-    /// Which of nginx's directives. Default: secure_link.
+    /// Directive of nginx that the links are made for. Default: secure_link.
     #[serde(default)]
     mode: Directive,
     /// With `mode: secure_link`: the value of secure_link_md5, with $secret in place of the
     /// secret itself, such as "$secure_link_expires$uri $remote_addr $secret".
     template: Option<String>,
-    /// With `mode: secure_link`: the query parameter with the sum. Default: md5.
+    /// With `mode: secure_link`: query parameter with the MD5. Default: md5.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._~-]+$")))]
     md5: Option<String>,
-    /// With $secure_link_expires: the query parameter with the end. Default: expires.
+    /// With $secure_link_expires: query parameter with the expiry. Default: expires.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._~-]+$")))]
     expires: Option<String>,
-    /// With $secure_link_expires: how far ahead a link may end, such as 7d.
+    /// With $secure_link_expires: how far in the future a link may expire, such as 7d. At most
+    /// 367d.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     max_lifetime: Option<String>,
-    /// How far the signer's clock may be ahead. Default: 30s.
+    /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     skew: Option<String>,
-    /// With `mode: secure_link`: let pass parameters that the template does not sign.
-    /// Default: false.
+    /// With `mode: secure_link`: whether query parameters are allowed that the template does
+    /// not sign. Default: false.
     #[serde(default)]
     allow_unsigned_query: bool,
-    /// With `mode: secure_link_secret`: the path in front of the segment with the sum,
-    /// such as "/p/".
+    /// With `mode: secure_link_secret`: the path in front of the segment with the MD5, such as
+    /// "/p/".
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^/")))]
     prefix: Option<String>,
 }
@@ -64,10 +65,10 @@ names! {
     /// nginx's directives.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     enum Directive {
-        /// secure_link and secure_link_md5: a parameter.
+        /// `secure_link` and `secure_link_md5`: the MD5 is a query parameter.
         #[default]
         SecureLink = "secure_link",
-        /// secure_link_secret: a segment of the path. Such links never end.
+        /// `secure_link_secret`: the MD5 is a path segment. Links never expire.
         SecureLinkSecret = "secure_link_secret",
     }
 }
@@ -88,12 +89,12 @@ impl Compiler<'_> {
                     ("md5", written.md5.is_some()),
                     ("allow_unsigned_query", written.allow_unsigned_query),
                 ];
-                let why = "does not go with \"mode\": \"secure_link_secret\"";
+                let why = "cannot be combined with \"mode\": \"secure_link_secret\"";
                 self.none_of(path, &others, why);
                 self.no_end(path, written, why);
                 let at = member(path, "prefix");
                 if written.prefix.is_none() {
-                    self.wrong(&at, "must be given: the path in front of the sum");
+                    self.wrong(&at, "is required: the path in front of the MD5");
                 }
                 let prefix = self.prefix(path, &written.prefix);
                 Some(Mode::Secret { prefix })
@@ -107,10 +108,10 @@ impl Compiler<'_> {
 
     fn secure_link(&mut self, path: &str, written: &Written) -> Option<Mode> {
         let others = [("prefix", written.prefix.is_some())];
-        self.none_of(path, &others, "goes with \"mode\": \"secure_link_secret\"");
+        self.none_of(path, &others, "requires \"mode\": \"secure_link_secret\"");
         let at = member(path, "template");
         let Some(text) = &written.template else {
-            self.wrong(&at, "must be given: the value of secure_link_md5");
+            self.wrong(&at, "is required: the value of secure_link_md5");
             return None;
         };
         let template = self.checked(&at, Template::parse(text))?;
@@ -122,7 +123,7 @@ impl Compiler<'_> {
         let md5 = parameter("md5", &written.md5);
         let expires = parameter("expires", &written.expires);
         if md5 == expires {
-            self.wrong_in(path, "expires", "must not be the one of md5");
+            self.wrong_in(path, "expires", "must differ from md5");
         }
         let expires = match template.has_expires() {
             true => {
@@ -130,7 +131,11 @@ impl Compiler<'_> {
                 Some((expires, lifetime))
             }
             false => {
-                self.no_end(path, written, "needs $secure_link_expires in the template");
+                self.no_end(
+                    path,
+                    written,
+                    "requires $secure_link_expires in the template",
+                );
                 None
             }
         };

@@ -23,26 +23,26 @@ pub(in crate::config) struct Written {
     #[serde(rename = "format")]
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "google-cdn")))]
     _format: Elsewhere,
-    /// A cookie in exchange for a valid link. Default: none.
+    /// Cookie to set for a valid link. Default: none.
     #[serde(default, rename = "exchange")]
     #[cfg_attr(
         feature = "schema",
         schemars(with = "crate::config::signed_url::Exchange")
     )]
     _exchange: Elsewhere,
-    /// The ring that signs; the id of each entry is its KeyName. Google's keys are written
-    /// in base64url: give the entries "encoding": "base64url".
+    /// The ring that signs. The id of an entry is its KeyName. Google's keys are base64url:
+    /// set "encoding": "base64url" in the ring.
     secrets: String,
-    /// Where a signature may stand. Default: the parameter Signature, with its others, and
+    /// Carriers in which a signature is accepted. Default: the query parameter Signature and
     /// the cookie Cloud-CDN-Cookie.
     from: Option<Vec<Place>>,
-    /// The scheme of the URLs that are signed. Default: https.
+    /// Scheme of the signed URLs. Default: https.
     #[serde(default)]
     scheme: WrittenScheme,
-    /// How far ahead a signature may end, such as 7d.
+    /// How far in the future a signature may expire, such as 7d. At most 367d.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     max_lifetime: String,
-    /// How far the signer's clock may be ahead. Default: 30s.
+    /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     skew: Option<String>,
 }
@@ -50,15 +50,15 @@ pub(in crate::config) struct Written {
 object!(Written);
 
 names! {
-    /// The scheme of URLs.
+    /// Scheme of the signed URLs.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub(super) enum WrittenScheme {
-        /// Also where a proxy in front of this one ends TLS.
+        /// With TLS, even if a proxy in front of Envoy terminates it.
         #[default]
         Https = "https",
         /// Without TLS.
         Http = "http",
-        /// That of the request, by its :scheme.
+        /// The :scheme of the request.
         Request = "request",
     }
 }
@@ -84,7 +84,7 @@ impl Compiler<'_> {
         let carriers = self.signature_places(path, &written.from, &[cookie]);
         for (index, carrier) in carriers.iter().enumerate() {
             if let Carrier::Path(_) = carrier {
-                let message = "Cloud CDN has no signature there";
+                let message = "is not supported by Cloud CDN";
                 self.wrong(&format!("{path}.from[{index}].path"), message);
             }
         }
@@ -97,7 +97,7 @@ impl Compiler<'_> {
         })
     }
 
-    /// Where the signature of a request may stand; by default the query, and `others`.
+    /// The carriers of the signature of a request; by default the query, and `others`.
     pub(super) fn signature_places(
         &mut self,
         path: &str,
@@ -113,11 +113,11 @@ impl Compiler<'_> {
             let path = format!("{path}.from[{index}]");
             match carrier {
                 Carrier::Query(name) if name != SIGNATURE => {
-                    let message = "must be Signature: its other parameters stand beside it";
+                    let message = "must be \"Signature\", as in Google's format";
                     self.wrong_in(&path, "query", message);
                 }
                 Carrier::Header(_) => {
-                    let message = "no signature of this format stands there";
+                    let message = "is not supported by this format";
                     self.wrong_in(&path, "header", message);
                 }
                 Carrier::Query(_)

@@ -23,35 +23,35 @@ pub(in crate::config) struct Written {
     #[serde(rename = "format")]
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "google-media-cdn")))]
     _format: Elsewhere,
-    /// A cookie in exchange for a valid link. Default: none.
+    /// Cookie to set for a valid link. Default: none.
     #[serde(default, rename = "exchange")]
     #[cfg_attr(
         feature = "schema",
         schemars(with = "crate::config::signed_url::Exchange")
     )]
     _exchange: Elsewhere,
-    /// The ring that signs: public keys with ed25519, secrets with an HMAC.
+    /// The ring that signs: public keys with ed25519, secrets with HMAC.
     secrets: String,
-    /// What a request must have. Default: tokens.
+    /// Kind of credential that a request must have. Default: tokens.
     #[serde(default)]
     mode: WrittenMode,
-    /// The signature. Default: ed25519.
+    /// Signature algorithm. Default: ed25519.
     #[serde(default)]
     algorithm: Algorithm,
-    /// Must be true for hmac-sha1.
+    /// Must be true with hmac-sha1. Default: false.
     #[serde(default)]
     allow_weak: bool,
-    /// Where it may stand. Default for tokens: the parameter edge-cache-token; for signatures:
-    /// the parameter Signature, with its others, the cookie Edge-Cache-Cookie and the segment
-    /// edge-cache-token of the path.
+    /// Carriers in which a token or signature is accepted. Default: the query parameter
+    /// edge-cache-token for tokens; for signatures the query parameter Signature, the cookie
+    /// Edge-Cache-Cookie and the path segment edge-cache-token.
     from: Option<Vec<Place>>,
-    /// The scheme of the URLs that are signed. Default: https.
+    /// Scheme of the signed URLs. Default: https.
     #[serde(default)]
     scheme: WrittenScheme,
-    /// How far ahead a token may end, such as 1d.
+    /// How far in the future a token may expire, such as 1d. At most 367d.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     max_lifetime: String,
-    /// How far the signer's clock may be ahead. Default: 30s.
+    /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     skew: Option<String>,
 }
@@ -59,7 +59,7 @@ pub(in crate::config) struct Written {
 object!(Written);
 
 names! {
-    /// What a request must have.
+    /// Kind of credential that a request must have.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     enum WrittenMode {
         /// Fields joined by ~, as with REQUIRE_TOKENS.
@@ -71,15 +71,15 @@ names! {
 }
 
 names! {
-    /// The signature of a token.
+    /// Signature algorithm of a token.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     enum Algorithm {
-        /// RFC 8032. The edge holds no secret.
+        /// Ed25519 (RFC 8032). Envoy has no secret.
         #[default]
         Ed25519 = "ed25519",
         /// HMAC-SHA256.
         HmacSha256 = "hmac-sha256",
-        /// Weak.
+        /// Weak. Requires `allow_weak`.
         HmacSha1 = "hmac-sha1",
     }
 }
@@ -94,7 +94,7 @@ impl Compiler<'_> {
         written: &Written,
     ) -> Option<GoogleMediaCdn> {
         if written.algorithm == Algorithm::HmacSha1 && !written.allow_weak {
-            let message = "is weak: use ed25519 or hmac-sha256, or say \"allow_weak\": true";
+            let message = "is weak: use ed25519 or hmac-sha256, or set \"allow_weak\": true";
             self.wrong_in(path, "algorithm", message);
         }
         let mode = match written.mode {
@@ -102,7 +102,7 @@ impl Compiler<'_> {
             WrittenMode::Signatures => Mode::Signatures,
         };
         if mode == Mode::Signatures && written.algorithm != Algorithm::Ed25519 {
-            let message = "must be ed25519: Media CDN signs requests with nothing else";
+            let message = "must be ed25519: Media CDN signs requests only with it";
             self.wrong_in(path, "algorithm", message);
         }
         let keys = self.media_keys(path, written);
@@ -130,8 +130,8 @@ impl Compiler<'_> {
                 let ring = self.public_ring_of(path, &written.secrets, &[KeyKind::Ed25519])?;
                 let endless = ring.0.iter().filter(|it| it.not_after.is_none()).count();
                 if written.mode == WrittenMode::Tokens && endless > MAX_TRIED {
-                    let message = "has more than two keys without `not_after`, and a token names \
-                                   none: give the old keys one, or use a provider for each";
+                    let message = "has more than two keys without `not_after`, and tokens name \
+                                   no key: set it for the old keys, or use a provider for each";
                     self.wrong_in(path, "secrets", message);
                 }
                 return Some(Keys::Ed25519(ring));

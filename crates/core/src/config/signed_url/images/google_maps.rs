@@ -7,7 +7,7 @@ use crate::config::read::{Elsewhere, object};
 use crate::signed_url::images::google_maps::GoogleMaps;
 use crate::signed_url::parts::hmac_key::HmacHash;
 
-/// A signed URL of the Google Maps Platform. It never ends.
+/// A signed URL of the Google Maps Platform. It never expires.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
@@ -18,14 +18,15 @@ pub(in crate::config) struct Written {
     #[serde(rename = "format")]
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "google-maps")))]
     _format: Elsewhere,
-    /// A cookie in exchange for a valid link. Default: none.
+    /// Cookie to set for a valid link. Default: none.
     #[serde(default, rename = "exchange")]
     #[cfg_attr(
         feature = "schema",
         schemars(with = "crate::config::signed_url::Exchange")
     )]
     _exchange: Elsewhere,
-    /// The ring of signing secrets. Google's are base64url: say so in the ring.
+    /// The ring of signing secrets. Google's are base64url: set "encoding": "base64url" in the
+    /// ring.
     secrets: String,
 }
 

@@ -20,28 +20,28 @@ pub(in crate::config) struct Written {
     #[serde(rename = "format")]
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "imgproxy")))]
     _format: Elsewhere,
-    /// A cookie in exchange for a valid link. Default: none.
+    /// Cookie to set for a valid link. Default: none.
     #[serde(default, rename = "exchange")]
     #[cfg_attr(
         feature = "schema",
         schemars(with = "crate::config::signed_url::Exchange")
     )]
     _exchange: Elsewhere,
-    /// The ring of keys. imgproxy's are hex: say so in the ring.
+    /// The ring of keys. imgproxy's are hexadecimal: set "encoding": "hex" in the ring.
     secrets: String,
-    /// The ring of salts: for the id of each key the salt of the same id.
+    /// The ring of salts. Each key uses the salt with the same id.
     salts: String,
-    /// The path in front of the signature, as IMGPROXY_PATH_PREFIX. Default: /.
+    /// Path in front of the signature, as IMGPROXY_PATH_PREFIX. Default: /.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^/")))]
     prefix: Option<String>,
-    /// What imgproxy sees in place of the signature. Default: keep.
+    /// What imgproxy receives in place of the signature. Default: keep.
     #[serde(default)]
     forward: WrittenForward,
-    /// How far ahead a link may end, such as 7d. With it every link must have the option
-    /// exp; without it one that has none never ends.
+    /// How far in the future a link may expire, such as 7d. At most 367d. If given, every link
+    /// must have the option exp. Otherwise, a link without exp never expires.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     max_lifetime: Option<String>,
-    /// With max_lifetime: how far the signer's clock may be ahead. Default: 30s.
+    /// With max_lifetime: how far the signer's clock may be ahead, at most 10m. Default: 30s.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     skew: Option<String>,
 }
@@ -49,13 +49,13 @@ pub(in crate::config) struct Written {
 object!(Written);
 
 names! {
-    /// What the program behind sees in place of the signature.
+    /// What the upstream receives in place of the signature.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub(super) enum WrittenForward {
-        /// The signature, which it checks itself.
+        /// The signature, for an upstream that checks it too.
         #[default]
         Keep = "keep",
-        /// The word unsafe, where it checks none.
+        /// The word `unsafe`, for an upstream that checks no signatures.
         Unsafe = "unsafe",
     }
 }
@@ -81,13 +81,13 @@ impl Compiler<'_> {
         let missing = format!("there is no ring \"{name}\" in secrets");
         let salts = self.checked(&at, salts.ok_or(missing));
         if written.salts == written.secrets {
-            self.wrong(&at, "must not be the ring of the keys");
+            self.wrong(&at, "must differ from the ring of the keys");
         }
         let ring = self.ring_of(path, &written.secrets, |this, entry| {
             let salts = salts.as_ref()?;
             let salt = salts.0.iter().find(|it| it.id == entry.id);
             let Some(Material::Secret(salt)) = salt.map(|it| &it.key) else {
-                let message = format!("has no secret \"{}\" for the key of this id", entry.id);
+                let message = format!("has no salt with the id \"{}\" of a key", entry.id);
                 this.wrong(&at, message);
                 return None;
             };
@@ -99,7 +99,7 @@ impl Compiler<'_> {
         let lifetime = match &written.max_lifetime {
             Some(_) => Some(self.lifetime(path, written.max_lifetime.as_deref(), &written.skew)),
             None if written.skew.is_some() => {
-                self.wrong_in(path, "skew", "needs max_lifetime");
+                self.wrong_in(path, "skew", "requires max_lifetime");
                 None
             }
             None => None,

@@ -8,7 +8,7 @@ use crate::config::read::{Elsewhere, object};
 use crate::signed_url::images::thumbor::Thumbor;
 use crate::signed_url::parts::hmac_key::HmacHash;
 
-/// A signed path of thumbor. It never ends.
+/// A signed path of thumbor. It never expires.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
@@ -19,7 +19,7 @@ pub(in crate::config) struct Written {
     #[serde(rename = "format")]
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "thumbor")))]
     _format: Elsewhere,
-    /// A cookie in exchange for a valid link. Default: none.
+    /// Cookie to set for a valid link. Default: none.
     #[serde(default, rename = "exchange")]
     #[cfg_attr(
         feature = "schema",
@@ -28,10 +28,10 @@ pub(in crate::config) struct Written {
     _exchange: Elsewhere,
     /// The ring of SECURITY_KEYs.
     secrets: String,
-    /// The path in front of the signature. Default: /.
+    /// Path in front of the signature. Default: /.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^/")))]
     prefix: Option<String>,
-    /// What thumbor sees in place of the signature. Default: keep.
+    /// What thumbor receives in place of the signature. Default: keep.
     #[serde(default)]
     forward: WrittenForward,
 }

@@ -11,10 +11,10 @@ use crate::signed_url::standards::http_signature::{HttpSignature, Keys, MAX_MEMB
 use crate::text::names::names;
 use crate::time::Millis;
 
-/// A signature is of one request, and not of a link: a day is long.
+/// A signature covers one request, not a link: a day is generous.
 const MAX_AGE: Millis = Millis::from_secs(24 * 3600);
 
-/// A request that the client signs as RFC 9421 has it.
+/// A request that the client signs by RFC 9421.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
@@ -25,36 +25,36 @@ pub(in crate::config) struct Written {
     #[serde(rename = "format")]
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "http-signature")))]
     _format: Elsewhere,
-    /// A cookie in exchange for a valid link. Default: none.
+    /// Cookie to set for a valid link. Default: none.
     #[serde(default, rename = "exchange")]
     #[cfg_attr(
         feature = "schema",
         schemars(with = "crate::config::signed_url::Exchange")
     )]
     _exchange: Elsewhere,
-    /// The ring: secrets with hmac-sha256, public keys with ed25519. The id of an entry is
-    /// its `keyid`.
+    /// The ring that signs: secrets with hmac-sha256, public keys with ed25519. The id of an
+    /// entry is its `keyid`.
     secrets: String,
-    /// How requests are signed.
+    /// Signature algorithm.
     algorithm: Algorithm,
-    /// The label of the signature to look at. Default: the only one.
+    /// Label of the signature to verify. Default: the only one.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[a-z*][a-z0-9_.*-]*$")))]
     label: Option<String>,
-    /// What must be signed. Default: @method and @target-uri, which @authority, @path and
-    /// @query together also cover.
+    /// Components that must be signed, 1 to 32. Default: @method and @target-uri. Signing
+    /// @authority, @path and @query also covers @target-uri.
     components: Option<Vec<String>>,
-    /// Whether content-digest must be signed where there may be a body. Default: true.
+    /// Whether content-digest must be signed if the request may have a body. Default: true.
     #[serde(default = "yes")]
     content_digest: bool,
     /// The `tag` that a signature must have. Default: none.
     tag: Option<String>,
-    /// The scheme of the requests that are signed. Default: https.
+    /// Scheme of the signed requests. Default: https.
     #[serde(default)]
     scheme: UrlScheme,
-    /// How long after `created` a signature counts, such as 5m.
+    /// How long a signature is valid after `created`, such as 5m. At most 24h.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     max_age: String,
-    /// How far the signer's clock may be ahead. Default: 30s.
+    /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     skew: Option<String>,
 }
@@ -66,7 +66,7 @@ fn yes() -> bool {
 }
 
 names! {
-    /// How requests are signed.
+    /// Signature algorithm.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     enum Algorithm {
         /// HMAC-SHA256.

@@ -10,7 +10,7 @@ use crate::signed_url::crypto::public_key::KeyKind;
 use crate::signed_url::standards::uri_signing::{Ignores, Keys, UriSigning};
 use crate::text::names::names;
 
-/// A link that carries a JWT as RFC 9246 has it.
+/// A link that contains a signed JWT by RFC 9246.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
@@ -21,52 +21,53 @@ pub(in crate::config) struct Written {
     #[serde(rename = "format")]
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "uri-signing")))]
     _format: Elsewhere,
-    /// A cookie in exchange for a valid link. Default: none.
+    /// Cookie to set for a valid link. Default: none.
     #[serde(default, rename = "exchange")]
     #[cfg_attr(
         feature = "schema",
         schemars(with = "crate::config::signed_url::Exchange")
     )]
     _exchange: Elsewhere,
-    /// The ring: secrets with HS256, public keys otherwise. The id of an entry is its `kid`.
+    /// The ring that signs: secrets with HS256, public keys otherwise. The id of an entry is
+    /// its `kid`.
     secrets: String,
-    /// How tokens are signed.
+    /// Signature algorithm.
     algorithm: Algorithm,
-    /// Where a token may stand. Default: query.
+    /// Carriers in which a token is accepted. Default: query.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     from: Option<Vec<WrittenCarrier>>,
-    /// What the token is called there. Default: URISigningPackage.
+    /// Name of the token in its carrier. Default: URISigningPackage.
     #[serde(default = "package")]
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._~-]+$")))]
     name: String,
-    /// The scheme of the URIs that are signed. Default: https.
+    /// Scheme of the signed URIs. Default: https.
     #[serde(default)]
     scheme: UrlScheme,
-    /// Whose tokens count (iss). Default: those that name nobody.
+    /// Accepted issuers (iss). Default: only tokens without an issuer.
     #[serde(default)]
     issuers: Vec<String>,
-    /// For whom a token may be (aud). Default: those for nobody in particular.
+    /// Accepted audiences (aud). Default: only tokens without an audience.
     #[serde(default)]
     audience: Vec<String>,
-    /// How far ahead a token may end, such as 7d.
+    /// How far in the future a token may expire, such as 7d. At most 367d.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     max_lifetime: String,
-    /// How far the signer's clock may be ahead. Default: 30s.
+    /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     skew: Option<String>,
-    /// Whether a token without cdniuc counts, which opens all that the rule matches.
-    /// Default: false.
+    /// Whether a token without cdniuc is accepted. It is valid for everything that the rule
+    /// matches. Default: false.
     #[serde(default)]
     allow_any_uri: bool,
-    /// Whether a token that asks to be used once (jti) counts, as often as it comes.
-    /// Default: false.
+    /// Whether a single-use token (jti) is accepted, without a limit on its use. Default:
+    /// false.
     #[serde(default)]
     ignore_jti: bool,
-    /// Whether a token that asks to be renewed (cdnistt, cdniets, cdnistd) counts, and is
-    /// not renewed. Default: false.
+    /// Whether a token that asks for renewal (cdnistt, cdniets, cdnistd) is accepted, without
+    /// renewing it. Default: false.
     #[serde(default)]
     ignore_renewal: bool,
-    /// Names of other claims that are not looked at.
+    /// Names of other claims to ignore.
     #[serde(default)]
     ignore_claims: Vec<String>,
 }
@@ -78,7 +79,7 @@ fn package() -> String {
 }
 
 names! {
-    /// How tokens are signed.
+    /// Signature algorithm.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     enum Algorithm {
         /// HMAC-SHA256.
@@ -91,16 +92,16 @@ names! {
 }
 
 names! {
-    /// Where a token may stand.
+    /// Carriers in which a token is accepted.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     enum WrittenCarrier {
-        /// A parameter of the query, anywhere.
+        /// A query parameter at any position.
         Query = "query",
         /// A cookie.
         Cookie = "cookie",
-        /// A segment of the path, /NAME=TOKEN/, which relative links keep.
+        /// A path segment /NAME=TOKEN/, which relative links keep.
         Path = "path",
-        /// A parameter of a segment of the path, /a.ts;NAME=TOKEN.
+        /// A parameter of a path segment, /a.ts;NAME=TOKEN.
         PathParameter = "path_parameter",
     }
 }
@@ -132,7 +133,7 @@ impl Compiler<'_> {
             WrittenCarrier::PathParameter => Carrier::PathParameter(name.clone()),
         });
         if written.ignore_claims.iter().any(|it| it == "cdnicrit") {
-            let message = "must not name cdnicrit, which says what must not be ignored";
+            let message = "must not contain cdnicrit: it lists claims that must not be ignored";
             self.wrong_in(path, "ignore_claims", message);
         }
         let lifetime = self.lifetime(path, Some(&written.max_lifetime), &written.skew);

@@ -6,7 +6,7 @@ use crate::config::read::{Elsewhere, object};
 use crate::config::{Compiler, member};
 use crate::signed_url::storage::azure_sas::AzureSas;
 
-/// A service SAS of Azure Blob Storage, to read.
+/// A service SAS of Azure Blob Storage that allows reading.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
@@ -17,23 +17,23 @@ pub(in crate::config) struct Written {
     #[serde(rename = "format")]
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "azure-sas")))]
     _format: Elsewhere,
-    /// A cookie in exchange for a valid link. Default: none.
+    /// Cookie to set for a valid link. Default: none.
     #[serde(default, rename = "exchange")]
     #[cfg_attr(
         feature = "schema",
         schemars(with = "crate::config::signed_url::Exchange")
     )]
     _exchange: Elsewhere,
-    /// The ring of account keys, with "encoding": "base64" as Azure shows them.
+    /// The ring of account keys. Azure's are base64: set "encoding": "base64" in the ring.
     secrets: String,
-    /// The name of the storage account.
+    /// Name of the storage account: lower-case letters and digits.
     account: String,
-    /// The only container that links may be for. Default: whichever the path begins with.
+    /// The only container for which links are accepted. Default: any.
     container: Option<String>,
-    /// How far ahead a link may end, such as 7d.
+    /// How far in the future a link may expire, such as 7d. At most 367d.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     max_lifetime: String,
-    /// How far the signer's clock may be ahead. Default: 30s.
+    /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     skew: Option<String>,
 }

@@ -18,32 +18,32 @@ pub(in crate::config) struct Written {
     #[serde(rename = "format")]
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "s3")))]
     _format: Elsewhere,
-    /// A cookie in exchange for a valid link. Default: none.
+    /// Cookie to set for a valid link. Default: none.
     #[serde(default, rename = "exchange")]
     #[cfg_attr(
         feature = "schema",
         schemars(with = "crate::config::signed_url::Exchange")
     )]
     _exchange: Elsewhere,
-    /// The ring of secret access keys; the id of each is its access key id.
+    /// The ring of secret access keys. The id of an entry is its access key id.
     secrets: String,
-    /// The region of the credentials, such as us-east-1.
+    /// Region of the credentials, such as us-east-1.
     region: String,
-    /// The service of the credentials. Default: s3.
+    /// Service of the credentials. Default: s3.
     service: Option<String>,
-    /// The methods that a link may be for. Default: GET and HEAD.
+    /// Methods for which links are accepted. Default: GET and HEAD.
     methods: Option<Vec<String>>,
-    /// How long a link may live, at most 7d. Default: 7d.
+    /// Maximum lifetime of a link, at most 7d. Default: 7d.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     max_lifetime: Option<String>,
-    /// How far the signer's clock may be ahead. Default: 30s.
+    /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     skew: Option<String>,
 }
 
 object!(Written);
 
-/// Methods that S3 has.
+/// Methods of S3 that a link can be for.
 const METHODS: [&str; 5] = ["GET", "HEAD", "PUT", "POST", "DELETE"];
 
 impl Compiler<'_> {
@@ -66,7 +66,7 @@ impl Compiler<'_> {
             None => vec!["GET".to_owned(), "HEAD".to_owned()],
         };
         if methods.is_empty() || !methods.iter().all(|it| METHODS.contains(&it.as_str())) {
-            let message = format!("must name some of {}", METHODS.join(", "));
+            let message = format!("must be one or more of {}", METHODS.join(", "));
             self.wrong_in(path, "methods", message);
         }
         let lifetime = &written.max_lifetime;

@@ -40,16 +40,16 @@ pub(super) fn lines(links: &Akamai, request: &Request<'_>, facts: &LinkFacts<'_>
         Some((entry, differs)) => {
             steps.push(format!("it was signed with the secret \"{}\"", entry.id));
             if !entry.is_current(facts.now) {
-                let message = "does not count at this time (not_before, not_after)";
+                let message = "is not valid at this time (not_before, not_after)";
                 let line = format!("what differs: the secret \"{}\" {message}", entry.id);
                 steps.push(line);
             }
-            steps.extend(differs.map(|it| format!("what differs: signed was {it}")));
+            steps.extend(differs.map(|it| format!("what differs: the signature covers {it}")));
             steps.extend(bindings(first, request, facts));
         }
         None => steps.push(
-            "what was signed cannot be told: another path, another query, another algorithm, \
-             another salt or another secret (it must be in hexadecimal digits)"
+            "cannot tell what was signed: another path, query, algorithm, salt or secret (it \
+             must be hexadecimal)"
                 .to_owned(),
         ),
     }
@@ -59,9 +59,9 @@ pub(super) fn lines(links: &Akamai, request: &Request<'_>, facts: &LinkFacts<'_>
 fn malformed(text: &str) -> String {
     let problem = match text {
         _ if !text.contains("hmac=") => "it has no hmac",
-        _ if !text.contains("exp=") => "it has no exp: it would never end",
+        _ if !text.contains("exp=") => "it has no exp, so it would never expire",
         _ => {
-            "a field is unknown, double, empty or out of its order (ip, st, exp, acl, id, data, \
+            "a field is unknown, duplicate, empty or out of order (ip, st, exp, acl, id, data, \
              hmac), or the hmac is not in lower-case hexadecimal digits of this algorithm"
         }
     };
@@ -74,7 +74,7 @@ fn said(token: &Token<'_>) -> Vec<String> {
     let mut said = vec![format!("it says: valid {begin}until {}", token.expires)];
     said.push(match token.acl {
         Some(acl) => format!("it says: for {acl}"),
-        None => "it says: for the one URL that was signed".to_owned(),
+        None => "it says: for the signed URL only".to_owned(),
     });
     said.extend(token.ip.map(|it| format!("it says: from {it}")));
     said
@@ -118,7 +118,7 @@ fn near_miss<'l>(
         let whole = carrier_free(carried, request);
         if whole != right {
             add(
-                Some("the query too (see ignore_query_string)".into()),
+                Some("the query as well (see ignore_query_string)".into()),
                 &whole,
             );
         }
@@ -131,7 +131,7 @@ fn near_miss<'l>(
         }
         for scheme in ["https://", "http://", ""] {
             let whole = format!("{scheme}{}{right}", request.authority);
-            add(Some("the host too and not only the path".into()), &whole);
+            add(Some("the host and the path".into()), &whole);
         }
     }
     let unsalted = Akamai {

@@ -26,7 +26,7 @@ pub(super) fn sign(links: &Akamai, order: &Order<'_>) -> Result<Signed, SignErro
     let escape = escaping(order)?;
     let expires = order
         .expires
-        .ok_or_else(|| SignError::new("the link must say when it ends"))?;
+        .ok_or_else(|| SignError::new("the link needs an expiry"))?;
     let mut fields = Vec::new();
     if let Some(ip) = ip(order)? {
         fields.push(format!("ip={}", escape(&ip)));
@@ -51,11 +51,11 @@ pub(super) fn sign(links: &Akamai, order: &Order<'_>) -> Result<Signed, SignErro
     let signed_url = canonical(signed_url);
     if acl.is_none() && token::reads_as_fields(&signed_url) {
         return Err(SignError::new(
-            "the path holds what reads as a field of a token",
+            "the path contains text that reads as a field of a token",
         ));
     }
     let entry = links.ring.current(order.now).next();
-    let entry = entry.ok_or_else(|| SignError::new("there is no secret that counts now"))?;
+    let entry = entry.ok_or_else(|| SignError::new("no secret of the ring is valid now"))?;
     let mut message = text.clone().into_bytes();
     if acl.is_none() {
         message.extend_from_slice(format!("~url={}", escape(&signed_url)).as_bytes());
@@ -92,7 +92,7 @@ fn acl(order: &Order<'_>) -> Result<Option<String>, SignError> {
         Scope::Path => return Ok(None),
         Scope::Prefix(prefix) if prefix.contains(['*', '?']) => {
             return Err(SignError::new(
-                "prefix: a wildcard in it would not be taken by its letter",
+                "prefix: a wildcard in it would not be literal",
             ));
         }
         Scope::Prefix(prefix) => vec![format!("{}*", canonical(prefix))],

@@ -16,7 +16,7 @@ const HIDDEN: [&str; 2] = ["url", "salt"];
 /// A token as read.
 #[derive(Debug)]
 pub(super) struct Token<'t> {
-    /// All before `~hmac=`: it is signed as it stands.
+    /// All before `~hmac=`: it is signed as sent.
     pub signed: &'t str,
     /// The whole MAC.
     pub hmac: Vec<u8>,
@@ -54,7 +54,7 @@ impl<'t> Token<'t> {
         let [ip, st, exp, acl, _, _, None] = values else {
             return Err(malformed);
         };
-        // A pattern that is no path matches none, or more than anybody meant.
+        // A pattern that is not a path matches no path, or more than was intended.
         if acl.is_some_and(|it| !it.split('!').all(|it| it.starts_with('/'))) {
             return Err(malformed);
         }
@@ -134,7 +134,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_text_of_a_stranger_can_panic(text: String, fields in "[a-z=~%0-9!/]{0,60}") {
+        fn untrusted_text_never_panics(text: String, fields in "[a-z=~%0-9!/]{0,60}") {
             for text in [text, fields] {
                 for reading in crate::signed_url::parts::readings::readings(&text) {
                     let _ = Token::parse(&reading, HmacHash::Sha1);

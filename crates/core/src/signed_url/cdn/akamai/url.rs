@@ -7,7 +7,7 @@ use crate::http::path::{canonical, readable};
 
 use super::token::reads_as_fields;
 
-/// What may stand behind `url=` for this path and query, the most likely first.
+/// What `url=` may contain for this path and query, the most likely first.
 pub(super) fn spellings(url: &str) -> Vec<String> {
     let (path, query) = match url.find('?') {
         Some(at) => url.split_at(at),

@@ -1,4 +1,4 @@
-//! The parameters of a link, in the query or in a segment of the path.
+//! The parameters of a link, in the query or in a path segment.
 
 use std::borrow::Cow;
 
@@ -101,9 +101,9 @@ fn value<'a>(all: &'a [(Cow<'_, str>, Cow<'_, str>)], name: &str) -> Option<&'a 
     all.find(|(it, _)| it == name).map(|(_, value)| &**value)
 }
 
-/// The path and the end stand in front of the parameters without a delimiter. A path with
-/// ten digits in it could be cut there, and its rest and the real end pass for the first
-/// parameter: such a name, or value, holds the ten digits of the real end.
+/// The path and the expiry precede the parameters without a delimiter. A path with ten digits
+/// in it could be cut there, and its rest and the real end pass for the first parameter: such
+/// a name, or value, holds the ten digits of the real end.
 fn may_shift(name: &str, value: &str) -> bool {
     let end_of_ten = |text: &str| {
         let digits = |it: &[u8]| it.iter().all(u8::is_ascii_digit);
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_twice_or_means_two_things_is_refused() {
+    fn duplicate_or_ambiguous_parameters_are_rejected() {
         for (segment, query, reason) in [
             (None, "token=T&token=T", Reason::DuplicateCredential),
             (
@@ -185,7 +185,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_text_of_a_stranger_can_panic(segment: Option<String>, query: String) {
+        fn untrusted_text_never_panics(segment: Option<String>, query: String) {
             let _ = signed(segment.as_deref(), &query);
         }
     }

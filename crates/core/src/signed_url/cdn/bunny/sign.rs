@@ -10,7 +10,7 @@ use crate::http::path::canonical;
 use crate::signed_url::parts::{ten_digits, told};
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 
-/// Signs a URL; with the option `directory` the token stands in a segment of the path.
+/// Signs a URL; with the option `directory` the token is in a path segment.
 pub(super) fn sign(links: &Bunny, order: &Order<'_>) -> Result<Signed, SignError> {
     let known = [
         "expires",
@@ -38,7 +38,7 @@ pub(super) fn sign(links: &Bunny, order: &Order<'_>) -> Result<Signed, SignError
     let token_path = match order.scope {
         Scope::Prefix(prefix) => {
             super::covers(order.target.path, prefix)
-                .ok_or_else(|| wrong("the URL does not lie below the prefix"))?;
+                .ok_or_else(|| wrong("the URL is not below the prefix"))?;
             fields.push(("token_path", prefix.to_owned()));
             Some(prefix)
         }
@@ -54,7 +54,7 @@ pub(super) fn sign(links: &Bunny, order: &Order<'_>) -> Result<Signed, SignError
         [] if !links.bind_address => None,
         _ => {
             return Err(wrong(
-                "one address must be given with bind_address, and none without",
+                "bind_address requires one address, and allows none otherwise",
             ));
         }
     };
@@ -76,10 +76,10 @@ pub(super) fn sign(links: &Bunny, order: &Order<'_>) -> Result<Signed, SignError
         .split('&')
         .any(|it| OWN.contains(&it.split('=').next().unwrap_or_default()))
     {
-        return Err(wrong("the query has parameters of a token already"));
+        return Err(wrong("the query already has parameters of a token"));
     }
     let parameters = Parameters::read(None, Some(&all))
-        .map_err(|_| wrong("the query holds what this format cannot sign"))?;
+        .map_err(|_| wrong("the query has characters that this format cannot sign"))?;
     let token = Token {
         end: ten_digits::parse(&digits).map_err(|it| wrong(it.code()))?,
         digits,

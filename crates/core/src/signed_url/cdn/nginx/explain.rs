@@ -14,10 +14,10 @@ pub(super) fn lines(links: &Nginx, request: &Request<'_>, facts: &LinkFacts<'_>)
     let token = links.find(request);
     let place = match &links.mode {
         Mode::SecureLink { md5, .. } => format!("parameter \"{md5}\""),
-        Mode::Secret { prefix } => format!("the segment behind {prefix}"),
+        Mode::Secret { prefix } => format!("the segment after {prefix}"),
     };
     let mut steps = vec![match &token {
-        Ok(_) => format!("{place}: a sum"),
+        Ok(_) => format!("{place}: an MD5"),
         Err(reason) => format!("{place}: {}", reason.code()),
     }];
     let end = token.as_ref().ok().and_then(|it| it.end);
@@ -28,13 +28,13 @@ pub(super) fn lines(links: &Nginx, request: &Request<'_>, facts: &LinkFacts<'_>)
     ));
     let verified = links.verify(request, facts);
     if matches!(verified, Err(Reason::AmbiguousPath)) {
-        let message = "the end of the path could be a part of the address: \
+        let message = "the end of the path could be part of the address: \
                        put a delimiter between $uri and $remote_addr";
         steps.push(message.to_owned());
     }
     if let (Ok(token), true) = (token, told::is_unsigned(&verified)) {
         if !links.is_whole(request) {
-            steps.push("what differs: the query holds what nothing signs".to_owned());
+            steps.push("what differs: the query has parameters that are not signed".to_owned());
         }
         let guesses = guesses(links, request, facts, &token);
         let signs = |key: &_, text: &Text| is_equal(&sum(text, key), &token.sum);

@@ -17,7 +17,7 @@ impl Template {
         };
         let signs_address = self.parts.contains(&Part::RemoteAddr);
         if signs_address != address.is_some() {
-            return Err(wrong("an address must be given if the template signs it"));
+            return Err(wrong("an address is required if the template signs it"));
         }
         let mut headers: Vec<Header> = vec![
             (":method".into(), "GET".into()),
@@ -46,7 +46,7 @@ impl Template {
         let request = Request::read(&headers).map_err(|it| wrong(it.code()))?;
         let text = self.text(&request, Client::Known(address), digits);
         text.map_err(|reason| match reason {
-            Reason::AmbiguousPath => wrong("the end of the path could be a part of the address"),
+            Reason::AmbiguousPath => wrong("the end of the path could be part of the address"),
             reason => wrong(reason.code()),
         })
     }

@@ -38,13 +38,13 @@ pub(crate) enum Part {
     RemoteAddr,
     /// `$host`: the host in lower case, without a port.
     Host,
-    /// `$arg_NAME`: a parameter as it stands there, or nothing.
+    /// `$arg_NAME`: a parameter as sent, or nothing.
     Arg(String),
     /// `$http_NAME`: a header, or nothing.
     Http(String),
     /// `$cookie_NAME`: a cookie, or nothing.
     Cookie(String),
-    /// `$secret`: the secret of the ring. In nginx it stands there itself.
+    /// `$secret`: the secret of the ring. In nginx the secret itself is in the template.
     Secret,
 }
 
@@ -53,15 +53,17 @@ pub(crate) enum Part {
 pub(crate) enum TemplateError {
     /// Nothing that Keygate knows.
     #[error(
-        "has no meaning here: ${0} (there are $secure_link_expires, $uri, $remote_addr, $host, $arg_NAME, $http_NAME, $cookie_NAME and $secret)"
+        "has an unknown variable: ${0} (known are $secure_link_expires, $uri, $remote_addr, \
+         $host, $arg_NAME, $http_NAME, $cookie_NAME and $secret)"
     )]
     Unknown(String),
     /// The secret is missing, or the path is.
-    #[error("must hold ${0}")]
+    #[error("must contain ${0}")]
     Missing(&'static str),
     /// Two requests would be signed alike.
     #[error(
-        "signs different requests alike: put a delimiter between ${0} and ${1} that cannot stand in them, such as a space"
+        "signs different requests alike: put a delimiter between ${0} and ${1} that neither can \
+         contain, such as a space"
     )]
     RunsInto(String, String),
 }
@@ -91,7 +93,7 @@ impl Template {
             }
         }
         let mut is_shiftable = false;
-        // A stranger cannot put the secret into a path: nothing runs over it.
+        // An attacker cannot put the secret into a path, so nothing runs over it.
         for group in parts.split(|it| *it == Part::Secret) {
             is_shiftable |= runs_together(group)?;
         }
@@ -112,7 +114,7 @@ impl Template {
         self.parts.iter().any(is_it)
     }
 
-    /// What is signed; `None` stands for the secret.
+    /// What is signed; `None` represents the secret.
     ///
     /// # Errors
     /// [`Reason::AddressNotAllowed`] when the address is signed and not known;
@@ -209,8 +211,8 @@ impl Part {
 
 /// Whether a row of parts runs together only where `$uri` meets `$remote_addr`.
 ///
-/// A part is told from the rest when the text behind it, or in front of it, holds a
-/// character that it cannot hold itself: from the left, from the right, until one is left.
+/// A part is separable if the text after or before it contains a character that the part
+/// cannot contain. Parts are removed from the left and from the right until one is left.
 fn runs_together(row: &[Part]) -> Result<bool, TemplateError> {
     let mut is_shiftable = false;
     let mut open: Vec<(&Part, Vec<u8>, bool)> = Vec::new();
@@ -303,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_holds_the_secret_the_path_and_nothing_unknown() {
+    fn a_template_needs_the_secret_and_the_path_and_has_no_unknown_variable() {
         for (template, expected) in [
             ("$uri", TemplateError::Missing("secret")),
             (
@@ -322,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_could_end_with_a_part_of_the_address_is_told() {
+    fn a_path_that_could_contain_part_of_the_address_is_reported() {
         for (uri, address, expected) in [
             ("/s/link", "127.0.0.1", false),
             ("/s/link1", "27.0.0.1", true),
@@ -345,7 +347,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_text_of_a_stranger_can_panic(text: String, uri: Vec<u8>) {
+        fn untrusted_text_never_panics(text: String, uri: Vec<u8>) {
             let _ = Template::parse(&text);
             let _ = can_shift(&uri, &text);
         }

@@ -32,7 +32,7 @@ enum Key {
 pub enum PrivateKeyError {
     /// Neither PEM nor base64 of a seed.
     #[error(
-        "is no private key: give PEM (BEGIN PRIVATE KEY) of an Ed25519, RSA (2048 to 4096 bits) \
+        "is not a private key: use PEM (BEGIN PRIVATE KEY) of an Ed25519, RSA (2048 to 4096 bits) \
          or P-256 key, or the 32 bytes of an Ed25519 seed in base64"
     )]
     Form,
@@ -111,7 +111,7 @@ impl PrivateKey {
     }
 }
 
-/// The same for the same message (RFC 6979).
+/// Deterministic: one signature for each message (RFC 6979).
 fn ecdsa(key: &p256::ecdsa::SigningKey, hash: &[u8]) -> Option<Signature> {
     key.sign_prehash(hash).ok()
 }

@@ -1,5 +1,5 @@
-//! Checks of signatures on behalf of clients, within the bounds of [`Checks`]: all that can
-//! be told without a public-key operation comes first.
+//! Checks of signatures on behalf of clients, within the bounds of [`Checks`]: every check
+//! without a public-key operation comes first.
 //!
 //! [`Checks`]: crate::signed_url::checks::Checks
 
@@ -24,8 +24,8 @@ pub(crate) struct Claim<'a> {
 
 /// The index of the first claim that is true.
 ///
-/// Claims that were true before cost no operation, in whatever order they are. Failed checks
-/// before a true claim count for the request, and not against the client.
+/// Claims that were true before cost no operation, in any order. Failed checks before a true
+/// claim count for the request, and not against the client.
 ///
 /// # Errors
 /// [`Reason::WrongSignature`] if none is true, or none within the bounds of one request;
@@ -97,8 +97,7 @@ impl PublicKey {
 impl KeyRing<PublicKey> {
     /// The key that a credential names; in a ring with one key it need not name it.
     ///
-    /// # Errors
-    /// [`Reason::WrongSignature`] for a key that is unknown or does not count now,
+    /// # Errors [`Reason::WrongSignature`] for a key that is unknown or is not valid now,
     /// [`Reason::MalformedCredential`] if there are several and none is named: to try each
     /// would multiply the work of a forged one.
     pub fn meant(

@@ -23,8 +23,8 @@ pub use seen::Seen;
 
 use crate::secret::Fingerprint;
 
-/// A public key, of the algorithm that its own form says. The configuration may hold it in
-/// plain sight.
+/// A public key, of the algorithm that its own form says. The configuration may contain it in
+/// plain text.
 #[derive(Clone)]
 pub struct PublicKey {
     key: Key,
@@ -84,12 +84,12 @@ impl KeyKind {
 pub enum PublicKeyError {
     /// Neither PEM nor base64 of a key that this build knows.
     #[error(
-        "is no public key: give PEM (BEGIN PUBLIC KEY) of an Ed25519, RSA or P-256 key, \
+        "is not a public key: use PEM (BEGIN PUBLIC KEY) of an Ed25519, RSA or P-256 key, \
          or the 32 bytes of an Ed25519 key in base64"
     )]
     Form,
     /// An RSA key that is weak, or that takes too long.
-    #[error("is an RSA key out of bounds: take 2048 to 4096 bits and the exponent 65537")]
+    #[error("is an unsupported RSA key: use 2048 to 4096 bits and the exponent 65537")]
     Rsa,
 }
 

@@ -1,4 +1,4 @@
-//! What was checked already: a link that comes again costs no second check.
+//! A memo of verified signatures: a repeated link costs no second check.
 
 use std::fmt;
 
@@ -122,19 +122,19 @@ mod tests {
     }
 
     #[test]
-    fn what_held_once_is_not_checked_again() {
+    fn a_verified_signature_is_not_checked_again() {
         let seen = Seen::default();
         for _ in 0..3 {
             assert!(seen.or_check(&claim(&[b"/a"], b"s"), |_| true));
         }
         assert_eq!(seen.checks.get(), 1);
-        // The same bytes in other parts are the same message.
+        // Bytes that are split into other parts are still one message.
         assert!(seen.or_check(&claim(&[b"/", b"a"], b"s"), |_| false));
         assert_eq!(seen.checks.get(), 1);
     }
 
     #[test]
-    fn what_did_not_hold_is_checked_every_time() {
+    fn an_invalid_signature_is_checked_every_time() {
         let seen = Seen::default();
         for _ in 0..3 {
             assert!(!seen.or_check(&claim(&[b"/a"], b"s"), |_| false));
@@ -149,7 +149,7 @@ mod tests {
         let before = seen.digests.get();
         assert!(!seen.or_check(&claim(&[b"/a"], b"a forged one"), |_| false));
         assert_eq!(seen.digests.get(), before);
-        // One with the same end costs a digest and is told apart by it.
+        // One with the same end costs a digest, which distinguishes them.
         assert!(!seen.or_check(&claim(&[b"/b"], b"a genuine signature"), |_| false));
         assert!(!seen.or_check(&claim(&[b"/a"], b"another signature"), |_| false));
         assert_eq!(seen.digests.get(), before.saturating_add(2));

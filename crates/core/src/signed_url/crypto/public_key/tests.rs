@@ -83,7 +83,7 @@ mod rsa_and_p256 {
     ];
 
     #[test]
-    fn what_openssl_signs_is_verified_and_nothing_near_it() {
+    fn signatures_of_openssl_verify_and_near_misses_do_not() {
         for (text, scheme, signature) in KNOWN {
             let key = key(text);
             assert!(
@@ -198,7 +198,7 @@ mod rsa_and_p256 {
     }
 
     #[test]
-    fn what_one_key_signed_another_does_not_honour_though_both_remember_together() {
+    fn a_remembered_signature_is_bound_to_its_key() {
         let seen = Rc::new(Seen::default());
         let key = |text: &str| PublicKey::parse(text, &seen).unwrap();
         let (old, new) = (key(RSA), key(RSA_4096));
@@ -217,7 +217,7 @@ mod rsa_and_p256 {
         let private = super::super::pem(PRIVATE, "RSA PRIVATE KEY").unwrap();
         let private = RsaPrivateKeyRef::from_der(&private).unwrap();
         let private = ::rsa::PrivateKey::try_from(private).unwrap();
-        // What the private key makes of these bytes, whatever they are.
+        // What the private key makes of these bytes.
         let open = |bytes: &[u8]| {
             let number = BoxedUint::from_be_slice(bytes, private.n_bits_precision()).unwrap();
             let signature = rsa_decrypt::<NoRandomness>(None, &private, &number).unwrap();
@@ -249,7 +249,7 @@ mod rsa_and_p256 {
 
     proptest::proptest! {
         #[test]
-        fn no_bytes_of_a_stranger_can_panic(text: String, bytes: Vec<u8>) {
+        fn untrusted_bytes_never_panic(text: String, bytes: Vec<u8>) {
             let seen = Rc::default();
             let _ = PublicKey::parse(&text, &seen);
             let pem = format!("-----BEGIN PUBLIC KEY-----{}-----END PUBLIC KEY-----", STANDARD.encode(&bytes));

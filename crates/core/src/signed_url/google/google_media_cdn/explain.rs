@@ -58,9 +58,9 @@ fn token_lines<K>(
     let tokens: Vec<Token<'_>> = parsed.filter_map(Result::ok).collect();
     let Some(token) = tokens.first() else {
         steps.push(
-            "the token is malformed: a field is unknown, double or empty, there is not just one \
-             of FullPath, PathGlobs and URLPrefix, Expires is missing, or it does not end with \
-             a whole signature of this algorithm"
+            "the token is malformed: a field is unknown, duplicate or empty, there is not \
+             exactly one of FullPath, PathGlobs and URLPrefix, Expires is missing, or it does \
+             not end with a complete signature of this algorithm"
                 .to_owned(),
         );
         return steps;
@@ -74,20 +74,16 @@ fn token_lines<K>(
             Some((entry, it.0))
         });
     let Some((entry, what)) = near else {
-        steps.push(
-            "what was signed cannot be told: another path, another header, another time or \
-             another key"
-                .to_owned(),
-        );
+        steps.push("cannot tell what was signed: another path, header, time or key".to_owned());
         return steps;
     };
     steps.push(format!("it was signed with the secret \"{}\"", entry.id));
     if !entry.is_current(facts.now) {
-        steps.push("what differs: this secret does not count at this time".to_owned());
+        steps.push("what differs: this secret is not valid at this time".to_owned());
     }
-    steps.extend(what.map(|it| format!("what differs: signed was {it}")));
+    steps.extend(what.map(|it| format!("what differs: the signature covers {it}")));
     if links.covers(token, request).is_none() {
-        steps.push("what differs: the URL is not one of those that it opens".to_owned());
+        steps.push("what differs: the token does not cover this URL".to_owned());
     }
     if !token.is_from(facts.client) {
         steps.push("what differs: the address of the client".to_owned());
@@ -100,9 +96,9 @@ fn said(token: &Token<'_>) -> Vec<String> {
     let begin = begin.unwrap_or_default();
     let mut said = vec![format!("it says: valid {begin}until {}", token.expires)];
     said.push(match &token.scope {
-        Scope::FullPath => "it says: for the one path that was signed".to_owned(),
+        Scope::FullPath => "it says: for the signed path only".to_owned(),
         Scope::PathGlobs(globs) => format!("it says: for {}", globs.join(" or ")),
-        Scope::UrlPrefix(prefix) => format!("it says: for what begins with {}", prefix.url()),
+        Scope::UrlPrefix(prefix) => format!("it says: for URLs that start with {}", prefix.url()),
     });
     if !token.headers.is_empty() {
         let names = token.headers.join(", ");
@@ -132,13 +128,13 @@ fn candidates(
     let headers = headers.unwrap_or_default();
     if matches!(token.scope, Scope::FullPath) {
         let whole = crate::http::query::without(&request.target, &[carried.carrier.name()]);
-        may_be("the query too", &whole, &headers);
+        may_be("the query as well", &whole, &headers);
         for (what, near) in near::targets(path) {
             may_be(what, &near, &headers);
         }
         for scheme in ["https", "http"] {
             let url = format!("{scheme}://{}{path}", request.authority);
-            may_be("the host too and not only the path", &url, &headers);
+            may_be("the host and the path", &url, &headers);
         }
     }
     all

@@ -20,7 +20,7 @@ pub(super) fn sign(links: &GoogleMediaCdn, order: &Order<'_>) -> Result<Signed, 
     let path = canonical(order.target.path);
     if token::reads_as_fields(&path) {
         return Err(SignError::new(
-            "the path holds what reads as a field of a token",
+            "the path contains text that reads as a field of a token",
         ));
     }
     let headers: Vec<String> = order
@@ -35,7 +35,7 @@ pub(super) fn sign(links: &GoogleMediaCdn, order: &Order<'_>) -> Result<Signed, 
     };
     let text = format!("{fields}~{dummy}");
     let token = Token::parse(&text, &links.keys);
-    let token = token.map_err(|_| SignError::new("what was given makes no token"))?;
+    let token = token.map_err(|_| SignError::new("these options make no valid token"))?;
     let message = signed::message(&token, &path, &headers.join(","));
     let signature = match &links.keys {
         Keys::Ed25519(_) => {
@@ -45,7 +45,7 @@ pub(super) fn sign(links: &GoogleMediaCdn, order: &Order<'_>) -> Result<Signed, 
         Keys::Hmac(_, ring) => {
             let entry = ring.current(order.now).next();
             let entry =
-                entry.ok_or_else(|| SignError::new("there is no secret that counts now"))?;
+                entry.ok_or_else(|| SignError::new("no secret of the ring is valid now"))?;
             format!("hmac={}", hex::encode(&entry.key.sign(message.as_bytes())))
         }
     };
@@ -59,7 +59,7 @@ fn named(
     message: &dyn Fn(&str) -> String,
 ) -> Result<(String, Vec<u8>), SignError> {
     let private = order.private_key;
-    let private = private.ok_or_else(|| SignError::new("a private key must be given"))?;
+    let private = private.ok_or_else(|| SignError::new("a private key is required"))?;
     let Keys::Ed25519(ring) = keys else {
         return Err(SignError::new("this provider has no public keys"));
     };
@@ -69,9 +69,7 @@ fn named(
         let is_its = entry.key.verify(&[message.as_bytes()], &signature);
         is_its.then(|| (entry.id.clone(), signature))
     });
-    found.ok_or_else(|| {
-        SignError::new("no public key of the ring that counts now belongs to this private key")
-    })
+    found.ok_or_else(|| SignError::new("the private key matches no valid public key of the ring"))
 }
 
 fn fields(order: &Order<'_>) -> Result<Vec<String>, SignError> {
@@ -88,7 +86,7 @@ fn fields(order: &Order<'_>) -> Result<Vec<String>, SignError> {
     order.only("google-media-cdn", &known)?;
     let expires = order
         .expires
-        .ok_or_else(|| SignError::new("the link must say when it ends"))?;
+        .ok_or_else(|| SignError::new("the link needs an expiry"))?;
     let mut fields = vec![scope(order)?];
     if let Some(time) = order.not_before {
         fields.push(format!("Starts={}", seconds("not_before", time)?));

@@ -30,7 +30,7 @@ const MAX_RANGES: usize = 5;
 /// A token as read.
 #[derive(Debug)]
 pub(super) struct Token<'t> {
-    /// The fields before the signature, in the order in which they stand.
+    /// The fields before the signature, in their order.
     pub fields: Vec<(&'t str, Option<&'t str>)>,
     /// The whole signature or MAC.
     pub signature: Vec<u8>,
@@ -42,8 +42,8 @@ pub(super) struct Token<'t> {
     pub expires: UnixMillis,
     /// The headers that are signed, in any case.
     pub headers: Vec<&'t str>,
-    /// From where it may be used. `None` in it is a range that cannot be read: it is
-    /// nobody's.
+    /// The client addresses for which the token is valid. A `None` in it is an unreadable
+    /// range, which matches no client.
     pub ranges: Option<Vec<Option<IpNet>>>,
 }
 

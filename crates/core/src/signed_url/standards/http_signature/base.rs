@@ -20,12 +20,11 @@ pub(super) struct Seen<'a> {
 
 /// The signature base of this input for this request.
 ///
-/// # Errors
-/// [`Reason::MalformedCredential`] for a component that is unknown here, and
-/// [`Reason::WrongSignature`] for one that the request has not: nobody signed that.
+/// # Errors [`Reason::MalformedCredential`] for a component that is unknown here, and
+/// [`Reason::WrongSignature`] for one that the request does not have.
 pub(super) fn base(input: &Input<'_>, seen: &Seen<'_>) -> Result<String, Reason> {
     let mut base = String::new();
-    // Read once: a stranger may ask for as many as a header has room for.
+    // Read once: a client may list as many as fit in a header.
     let query = seen.target.split_once('?').map_or("", |(_, query)| query);
     let is_parameter = |it: &Component<'_>| it.name == "@query-param";
     let parameters = match input.components.iter().any(is_parameter) {
@@ -82,8 +81,7 @@ fn authority(seen: &Seen<'_>) -> String {
         .to_ascii_lowercase()
 }
 
-/// The parameters of a query, sorted: their names, encoded anew, and the values as they
-/// stand.
+/// The parameters of a query, sorted: their names, encoded again, and the values as sent.
 type Parameters<'a> = Vec<(String, &'a str)>;
 
 fn parameters(query: &str) -> Result<Parameters<'_>, Reason> {
@@ -96,7 +94,7 @@ fn parameters(query: &str) -> Result<Parameters<'_>, Reason> {
     Ok(all)
 }
 
-/// The value of the one parameter of this name, both encoded anew (RFC 9421 section 2.2.8).
+/// The value of the one parameter of this name, both encoded again (RFC 9421 section 2.2.8).
 fn parameter(parameters: &[(String, &str)], name: &str) -> Result<String, Reason> {
     let first = parameters.partition_point(|it| it.0.as_str() < name);
     let mut values = parameters.iter().skip(first).take_while(|it| it.0 == name);
@@ -133,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_is_one_and_encoded_anew() {
+    fn a_parameter_is_unique_and_encoded_again() {
         // RFC 9421 section 2.2.8.
         let query = "var=this%20is%20a%20big%0Amultiline%20value&bar=with+plus+whitespace&fa%C3%A7ade%22%3A%20=something";
         for (name, value) in [

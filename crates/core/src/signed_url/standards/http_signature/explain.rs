@@ -19,7 +19,7 @@ pub(super) fn lines(
     facts: &LinkFacts<'_>,
 ) -> Vec<String> {
     let mut steps = said(links, request, facts).unwrap_or_else(|| {
-        vec!["headers \"signature-input\" and \"signature\": none that can be read".to_owned()]
+        vec!["headers \"signature-input\" and \"signature\": missing or unreadable".to_owned()]
     });
     steps.push(match &links.keys {
         Keys::HmacSha256(all) => ring(all, facts.now),
@@ -29,7 +29,7 @@ pub(super) fn lines(
 }
 
 impl Keys {
-    /// The id of the key that counts now and signed a text: the named one, or any.
+    /// The id of the key that is valid now and signed a text: the named one, or any.
     fn signer_of(
         &self,
         named: Option<&str>,
@@ -70,7 +70,7 @@ fn said(
                 .map_or(end, |it| end.min(UnixMillis::from_secs(it)));
             steps.push(format!("it says: made at {created}, valid until {end}"));
         }
-        None => steps.push("what differs: it does not say when it was made (created)".to_owned()),
+        None => steps.push("what differs: it has no creation time (created)".to_owned()),
     }
     if let Some(missing) = links.missing(&input, request) {
         steps.push(format!("what differs: it does not cover {missing}"));
@@ -112,7 +112,7 @@ fn said(
             .signer_of(named, text.as_bytes(), &signature, facts.now)
     };
     if matches!(&links.keys, Keys::Ed25519(all) if all.0.len() > 1) && input.key_id.is_none() {
-        steps.push("what differs: it names no key (keyid), and the ring has several".to_owned());
+        steps.push("what differs: it names no key (keyid), but the ring has several".to_owned());
     }
     if let Some(id) = signed(request, &links.scheme, input.key_id) {
         steps.push(format!("it was signed with \"{id}\""));
@@ -120,7 +120,7 @@ fn said(
     }
     if let Some(id) = signed(request, &links.scheme, None) {
         steps.push(format!(
-            "what differs: \"{id}\" signed it, and it names another key"
+            "what differs: \"{id}\" signed it, but it names another key"
         ));
         return Some(steps);
     }
@@ -143,10 +143,6 @@ fn said(
             return Some(steps);
         }
     }
-    steps.push(
-        "what was signed cannot be told: another URL, another header or another key, or a \
-         text in another spelling"
-            .to_owned(),
-    );
+    steps.push("cannot tell what was signed: another URL, header, key or spelling".to_owned());
     Some(steps)
 }

@@ -1,5 +1,5 @@
-//! The little of structured fields (RFC 8941) that signatures are written in, in the one
-//! way in which they are to be written: what is signed is the text as it stands.
+//! The little of structured fields (RFC 8941) that signatures are written in, in the one way
+//! in which they are to be written: what is signed is the text as sent.
 //!
 //! The crate `sfv` 0.16 was considered: it needs Rust 1.95 where this workspace promises 1.89, takes
 //! the last of two labels where this refuses both, and does not keep the text that is signed. It adds
@@ -40,7 +40,7 @@ pub(super) struct Input<'a> {
 /// One thing that is covered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Component<'a> {
-    /// As it stands, quotes and parameters included.
+    /// As sent, quotes and parameters included.
     pub text: &'a str,
     /// Its name.
     pub name: &'a str,
@@ -186,7 +186,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// All up to the next member: a `,` that stands in no quotes.
+    /// All up to the next member: a `,` outside of quotes.
     fn value(&mut self) -> Result<&'a str, Reason> {
         let mut is_quoted = false;
         let end = self.0.find(|it| {
@@ -390,7 +390,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_text_of_a_stranger_can_panic(text: String, tail in "[()\";=@a-z0-9 ,:]{0,20}") {
+        fn untrusted_text_never_panics(text: String, tail in "[()\";=@a-z0-9 ,:]{0,20}") {
             for text in [&text, &tail, &format!("({tail}")] {
                 let _ = (Input::parse(text), member(text, None), member(text, Some("a")), bytes(text));
             }

@@ -262,7 +262,7 @@ fn is_covered(input: &Input<'_>, name: &str) -> bool {
     }
 }
 
-/// Whether a body may follow, whatever the method (RFC 9112 section 6): a length says so. The
+/// Whether a body may follow, for any method (RFC 9112 section 6): a length says so. The
 /// filter adds `transfer-encoding` to a request over HTTP/2 whose body has no length.
 fn may_have_body(request: &Request<'_>) -> bool {
     let has = |name: &str| request.values(name).any(|it| it != b"0");

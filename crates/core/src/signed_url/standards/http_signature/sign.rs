@@ -50,13 +50,11 @@ pub(super) fn sign(links: &HttpSignature, order: &Order<'_>) -> Result<Signed, S
         text.push_str(&format!(";tag=\"{tag}\""));
     }
     let unsaid = |_| {
-        SignError::new(
-            "a header of the order cannot be covered: it is absent, not in lower case, or no text",
-        )
+        SignError::new("a header cannot be covered: it is absent, not in lower case, or not text")
     };
     let input = Input::parse(&text).map_err(unsaid)?;
     if let Some(missing) = links.missing(&input, &request) {
-        let message = format!("{missing} must be covered: give it among the headers");
+        let message = format!("{missing} must be covered: add it to the headers");
         return Err(SignError::new(message));
     }
     let target = canonical(order.target.whole);
@@ -66,8 +64,7 @@ pub(super) fn sign(links: &HttpSignature, order: &Order<'_>) -> Result<Signed, S
         target: &target,
     };
     let signature = key(base(&input, &seen).map_err(unsaid)?.as_bytes());
-    let signature =
-        signature.ok_or_else(|| SignError::new("the private key cannot sign: it is broken"))?;
+    let signature = signature.ok_or_else(|| SignError::new("the private key is invalid"))?;
     let label = links.label.as_deref().unwrap_or("sig1");
     Ok(Signed {
         url: format!("{}{}", order.origin, order.target.whole),
@@ -92,7 +89,7 @@ fn signer<'a>(
         Keys::HmacSha256(ring) => {
             let entry = ring.current(order.now).next();
             let entry =
-                entry.ok_or_else(|| SignError::new("there is no secret that counts now"))?;
+                entry.ok_or_else(|| SignError::new("no secret of the ring is valid now"))?;
             let sign: Sign<'a> = Box::new(|text| {
                 let mut mac = entry.key.clone();
                 mac.update(text);
@@ -102,12 +99,12 @@ fn signer<'a>(
         }
         Keys::Ed25519(ring) => {
             let private = order.private_key;
-            let private = private.ok_or_else(|| SignError::new("a private key must be given"))?;
+            let private = private.ok_or_else(|| SignError::new("a private key is required"))?;
             let public = PublicKey::parse(&private.public_key(), &Default::default())
                 .map_err(|it| SignError::new(format!("the private key {it}")))?;
             let mut all = ring.current(order.now);
             let entry = all.find(|it| it.key.is(&public)).ok_or_else(|| {
-                SignError::new("the private key is to no public key of the ring that counts now")
+                SignError::new("the private key matches no valid public key of the ring")
             })?;
             let sign: Sign<'a> = Box::new(move |text| private.sign_as(Scheme::Ed25519, text));
             Ok((entry.id.as_str(), sign))

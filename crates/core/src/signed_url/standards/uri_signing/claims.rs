@@ -149,7 +149,7 @@ impl Claims {
         }
     }
 
-    /// Whether it is for one of these, or for nobody if there are none.
+    /// Whether the token is for one of these audiences, or has none if the list is empty.
     pub(super) fn is_for(&self, audience: &[String]) -> bool {
         match &self.audience {
             Some(all) => all.iter().any(|it| audience.contains(it)),
@@ -372,7 +372,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_bytes_of_a_stranger_can_panic(payload: Vec<u8>, container: String, uri: String) {
+        fn untrusted_bytes_never_panic(payload: Vec<u8>, container: String, uri: String) {
             let _ = Claims::parse(&payload, &Ignores::default()).is_ok();
             let _ = opens(&container, &uri);
             let _ = opens(&format!("regex:{container}"), &uri);

@@ -37,7 +37,7 @@ pub(super) fn lines(
 }
 
 impl Keys {
-    /// The id of the key that counts now and signed a token: the named one, or any.
+    /// The id of the key that is valid now and signed a token: the named one, or any.
     fn signer_of(&self, jwt: &Jwt<'_>, now: UnixMillis) -> Option<String> {
         let (named, text) = (jwt.kid.as_deref(), jwt.signed.as_bytes());
         let found = match self {
@@ -65,13 +65,13 @@ fn said(
     let algorithm = links.keys.algorithm();
     let Ok(mut jwt) = Jwt::parse(text, algorithm) else {
         return vec![format!(
-            "what differs: it is no JWT of {algorithm} with a plain header"
+            "what differs: it is not a JWT with {algorithm} and a plain header"
         )];
     };
     let mut steps = Vec::new();
     let named = jwt.kid.clone();
     if links.keys.public().is_some_and(|all| all.0.len() > 1) && named.is_none() {
-        steps.push("what differs: it names no key (kid), and the ring has several".to_owned());
+        steps.push("what differs: it names no key (kid), but the ring has several".to_owned());
     }
     match links.keys.signer_of(&jwt, facts.now) {
         Some(id) => steps.push(format!("it was signed with \"{id}\"")),
@@ -80,9 +80,9 @@ fn said(
             let other = links.keys.signer_of(&jwt, facts.now);
             steps.push(match (other, named) {
                 (Some(id), Some(named)) => {
-                    format!("what differs: \"{id}\" signed it, and it names \"{named}\"")
+                    format!("what differs: \"{id}\" signed it, but it names \"{named}\"")
                 }
-                _ => "what differs: no key that counts now signed it".to_owned(),
+                _ => "what differs: no valid key signed it".to_owned(),
             });
         }
     }
@@ -94,8 +94,7 @@ fn said(
         others: links.ignores.others.clone(),
     };
     if Claims::parse(&jwt.payload, &links.ignores).is_err() {
-        let message = "what differs: a claim is unknown, double, missing or asks for what \
-                       is not done here";
+        let message = "what differs: a claim is unknown, duplicate, missing or unsupported";
         steps.push(message.to_owned());
     }
     let Ok(claims) = Claims::parse(&jwt.payload, &ignores) else {
@@ -113,7 +112,7 @@ fn said(
             Some(Container::Regex(pattern)) => format!("is for {pattern}"),
             Some(Container::Hash(_)) | None => "has the hash of another URI".to_owned(),
         };
-        steps.push(format!("what differs: it {container}, and this is {uri}"));
+        steps.push(format!("what differs: it {container}, but this is {uri}"));
     }
     match claims.check_times(facts.now, links.skew, links.max_lifetime) {
         Ok(end) => steps.push(format!("it says: valid until {end}")),

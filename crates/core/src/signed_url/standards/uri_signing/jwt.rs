@@ -18,8 +18,8 @@ pub(super) struct Jwt<'a> {
     pub kid: Option<String>,
 }
 
-/// Nothing that would say how to find a key, or that must be understood: `jku`, `jwk`,
-/// `x5u`, `crit`, `b64` and whatever else are unknown here.
+/// Nothing that would say how to find a key, or that must be understood: `jku`, `jwk`, `x5u`,
+/// `crit`, `b64` and all others are unknown here.
 struct Header {
     alg: String,
     typ: Option<String>,
@@ -127,7 +127,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_text_of_a_stranger_can_panic(text: String, header: String) {
+        fn untrusted_text_never_panics(text: String, header: String) {
             let _ = (Jwt::parse(&text, "HS256").is_ok(), parse(&header));
         }
     }

@@ -1,7 +1,7 @@
 //! URI signing of RFC 9246: a JWT that says which URIs it opens.
 //!
-//! The algorithm is the configuration's. A claim that is not known here is a condition
-//! that nobody would check, so that a token with one is refused.
+//! The algorithm is the configuration's. An unknown claim may be a condition that would not be
+//! checked, so a token with one is rejected.
 
 mod claims;
 #[cfg(feature = "tools")]
@@ -37,13 +37,13 @@ use crate::time::Millis;
 pub(crate) struct UriSigning {
     /// What verifies, and with it the algorithm.
     pub keys: Keys,
-    /// Where a token may stand; at least one.
+    /// The carriers of a token; at least one.
     pub carriers: Vec<Carrier>,
     /// Of the URIs that are signed: `https` or `http`.
     pub scheme: String,
-    /// Whom to believe. Empty: tokens that name nobody.
+    /// Accepted issuers. Empty: only tokens without an issuer.
     pub issuers: Vec<String>,
-    /// Who we are. Empty: tokens for nobody in particular.
+    /// Accepted audiences. Empty: only tokens without an audience.
     pub audience: Vec<String>,
     /// How far ahead a token may end.
     pub max_lifetime: Millis,
@@ -56,7 +56,7 @@ pub(crate) struct UriSigning {
 /// Claims that are let pass without being checked.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ignores {
-    /// A token without `cdniuc` opens whatever the rule lets it.
+    /// A token without `cdniuc` covers everything that the rule matches.
     pub missing_uri: bool,
     /// `jti`: a token that asks to be used once is used as often as it comes.
     pub jti: bool,

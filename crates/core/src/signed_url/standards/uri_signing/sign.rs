@@ -32,7 +32,7 @@ pub(super) fn sign(links: &UriSigning, order: &Order<'_>) -> Result<Signed, Sign
     let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let signed = format!("{}.{}", encode(&header), encode(&claims));
     let signature = key(signed.as_bytes());
-    let signature = signature.ok_or_else(|| error("the private key cannot sign: it is broken"))?;
+    let signature = signature.ok_or_else(|| error("the private key is invalid"))?;
     let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature));
     place(links, order, token)
 }
@@ -47,12 +47,12 @@ fn signer<'a>(
     let public = |ring: &'a KeyRing<PublicKey>, scheme: Scheme| {
         let private = order
             .private_key
-            .ok_or_else(|| SignError::new("a private key must be given"))?;
+            .ok_or_else(|| SignError::new("a private key is required"))?;
         let public = PublicKey::parse(&private.public_key(), &Default::default())
             .map_err(|it| SignError::new(format!("the private key {it}")))?;
         let mut all = ring.current(order.now);
         let entry = all.find(|it| it.key.is(&public)).ok_or_else(|| {
-            SignError::new("the private key is to no public key of the ring that counts now")
+            SignError::new("the private key matches no valid public key of the ring")
         })?;
         let sign: Sign<'a> = Box::new(move |text| private.sign_as(scheme, text));
         Ok((entry.id.as_str(), sign))
@@ -61,7 +61,7 @@ fn signer<'a>(
         Keys::Hs256(ring) => {
             let entry = ring.current(order.now).next();
             let entry =
-                entry.ok_or_else(|| SignError::new("there is no secret that counts now"))?;
+                entry.ok_or_else(|| SignError::new("no secret of the ring is valid now"))?;
             let sign: Sign<'a> = Box::new(|text| {
                 let mut mac = entry.key.clone();
                 mac.update(text);
@@ -77,7 +77,7 @@ fn signer<'a>(
 fn claims(links: &UriSigning, order: &Order<'_>) -> Result<Value, SignError> {
     let expires = order
         .expires
-        .ok_or_else(|| SignError::new("the link must say when it ends"))?;
+        .ok_or_else(|| SignError::new("the link needs an expiry"))?;
     let origin = links.origin(order.parsed_authority()?);
     let container = match order.scope {
         Scope::Path => {
@@ -114,7 +114,7 @@ fn claims(links: &UriSigning, order: &Order<'_>) -> Result<Value, SignError> {
             add("cdniip", json!(range.to_string()));
         }
         _ => {
-            let message = "a link of this format has one range of addresses";
+            let message = "a link of this format has only one range of addresses";
             return Err(SignError::new(message));
         }
     }

@@ -15,10 +15,10 @@ const OTHERS: [(&str, &str); 6] = [
         "skoid",
         "a user delegation key, which only Azure can look up",
     ),
-    ("ss", "an account SAS"),
-    ("srt", "an account SAS"),
-    ("snapshot", "a snapshot, which is not served here"),
-    ("versionid", "a version, which is not served here"),
+    ("ss", "an account SAS, which is not supported"),
+    ("srt", "an account SAS, which is not supported"),
+    ("snapshot", "a snapshot, which is not supported"),
+    ("versionid", "a version, which is not supported"),
 ];
 
 /// The steps of the check, without its result.
@@ -49,10 +49,10 @@ pub(super) fn lines(links: &AzureSas, request: &Request<'_>, facts: &LinkFacts<'
         ring(&links.ring, facts.now),
     ];
     if !token.permissions.contains('r') {
-        steps.push("its permissions lack r: it is not to read".to_owned());
+        steps.push("its permissions lack r: it does not allow reading".to_owned());
     }
     if !token.fits_scheme(request) {
-        steps.push("it is for https, and the request did not come so".to_owned());
+        steps.push("it is for https, but the request used http".to_owned());
     }
     if let (Some(only), Ok((container, _))) = (&links.container, split(request.target.path))
         && *only != container
@@ -62,14 +62,14 @@ pub(super) fn lines(links: &AzureSas, request: &Request<'_>, facts: &LinkFacts<'
     if links.verify(request, facts).err() == Some(Reason::WrongSignature) {
         let told = near(links, request, &token);
         steps.push(told.unwrap_or_else(|| {
-            "what was signed cannot be told: another path, account, field or secret".to_owned()
+            "cannot tell what was signed: another path, account, field or secret".to_owned()
         }));
     }
     steps
 }
 
 fn malformed(request: &Request<'_>) -> Vec<String> {
-    let mut steps = vec!["parameter \"sig\": a token that is not of its form".to_owned()];
+    let mut steps = vec!["parameter \"sig\": a malformed token".to_owned()];
     for (name, what) in OTHERS {
         if !matches!(find_parameter(&request.target, name), Ok(None)) {
             steps.push(format!("parameter \"{name}\" is of {what}"));

@@ -18,23 +18,24 @@ pub(super) fn signed(links: &AzureSas, order: &Order<'_>) -> Result<Signed, Sign
     order.only("azure-sas", &[&known[..], &FORWARDED].concat())?;
     if order.target.query.is_some() {
         return Err(SignError::new(
-            "the URL has a query, which this format does not sign: give rscd and the like as options",
+            "the URL has a query, which this format does not sign: give fields such as rscd as \
+             options",
         ));
     }
     if !["GET", "HEAD"].contains(&order.method) {
-        return Err(SignError::new("only links to read are signed here"));
+        return Err(SignError::new("this command only signs links for reading"));
     }
     let (container, path) =
         split(order.target.path).map_err(|_| SignError::new("the path must be /CONTAINER/BLOB"))?;
     if links.container.as_ref().is_some_and(|it| *it != container) {
-        return Err(SignError::new("the container is not that of the provider"));
+        return Err(SignError::new("the provider is for another container"));
     }
     let resource = match order.scope {
         Scope::Path => Resource::Blob,
         Scope::Prefix(prefix) if prefix == format!("/{container}/") => Resource::Container,
         Scope::Prefix(_) | Scope::Globs(_) => {
             return Err(SignError::new(format!(
-                "the only prefix that a link can open is that of the container, /{container}/"
+                "the only prefix that a link can cover is that of the container, /{container}/"
             )));
         }
     };
@@ -44,7 +45,7 @@ pub(super) fn signed(links: &AzureSas, order: &Order<'_>) -> Result<Signed, Sign
         .ok_or_else(|| {
             let Millis(most) = links.max_lifetime;
             SignError::new(format!(
-                "the link must say when it ends, at most {} s from now",
+                "the link needs an expiry, at most {} s from now",
                 most / 1000
             ))
         })?;
@@ -56,7 +57,11 @@ pub(super) fn signed(links: &AzureSas, order: &Order<'_>) -> Result<Signed, Sign
         [] => String::new(),
         [one] if one.addr() == one.broadcast() => one.addr().to_string(),
         [one] => format!("{}-{}", one.network(), one.broadcast()),
-        _ => return Err(SignError::new("a link can say one range of addresses")),
+        _ => {
+            return Err(SignError::new(
+                "a link can have only one range of addresses",
+            ));
+        }
     };
     let [_, version] = VERSIONS;
     let token = Token {
@@ -77,7 +82,7 @@ pub(super) fn signed(links: &AzureSas, order: &Order<'_>) -> Result<Signed, Sign
         ));
     }
     let current = links.ring.current(order.now).next();
-    let entry = current.ok_or_else(|| SignError::new("there is no secret that counts now"))?;
+    let entry = current.ok_or_else(|| SignError::new("no secret of the ring is valid now"))?;
     let signed = token.string_to_sign(&links.resource(resource, &container, &path));
     let mut mac = entry.key.clone();
     mac.update(signed.as_bytes());
@@ -105,7 +110,9 @@ pub(super) fn signed(links: &AzureSas, order: &Order<'_>) -> Result<Signed, Sign
     let url = order.with_query(&query.join("&"));
     let target = url.get(order.origin.len()..).unwrap_or_default();
     if Target::parse(target.as_bytes()).is_err() {
-        return Err(SignError::new("an option holds what a link cannot say"));
+        return Err(SignError::new(
+            "an option has a value that a link cannot contain",
+        ));
     }
     Ok(Signed {
         url,

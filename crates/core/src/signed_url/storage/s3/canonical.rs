@@ -22,7 +22,7 @@ pub(super) struct Parts {
     pub query: String,
     /// The named headers, in order.
     pub headers: Vec<(String, String)>,
-    /// The digest of the body, or what stands for it.
+    /// The digest of the body, or its placeholder.
     pub payload: String,
 }
 
@@ -45,7 +45,7 @@ impl Parts {
         Self::new(request.target.path, query, headers)
     }
 
-    /// From a path and query, as they stand in a URL.
+    /// From the path and query of a URL.
     ///
     /// # Errors
     /// See [`query`].
@@ -149,9 +149,9 @@ pub(super) fn header_value(value: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Percent-encoded once, whatever was encoded before: upper-case triplets for all but
-/// unreserved characters (RFC 3986 section 2.3) and those of `kept`. A plus stays one,
-/// so that it is never a blank to somebody else; so does a broken triplet.
+/// Percent-encoded once, even if it was encoded before: upper-case triplets for all but
+/// unreserved characters (RFC 3986 section 2.3) and those of `kept`. A plus stays a plus, so
+/// that no other program reads it as a space. A broken triplet stays, too.
 pub(super) fn recoded(text: &str, kept: &[u8]) -> String {
     let mut recoded = String::with_capacity(text.len());
     let mut bytes = text.bytes();

@@ -22,8 +22,8 @@ pub(super) fn lines(links: &S3, request: &Request<'_>, facts: &LinkFacts<'_>) ->
         }
         Err(_) => {
             return vec![format!(
-                "parameter \"{SIGNATURE}\" and its neighbours: one is missing, is given more than once, or \
-                 is not of its form"
+                "parameter \"{SIGNATURE}\" and its neighbours: one is missing, duplicate or \
+                 malformed"
             )];
         }
     };
@@ -43,28 +43,28 @@ pub(super) fn lines(links: &S3, request: &Request<'_>, facts: &LinkFacts<'_>) ->
     ];
     if token.region != links.region || token.service != links.service {
         steps.push(format!(
-            "region or service is another: this provider is of {}/{}",
+            "region or service differs: this provider is for {}/{}",
             links.region, links.service
         ));
     }
     let known = links.ring.0.iter().find(|it| it.id == token.access_key);
     match known {
-        None => steps.push("the key is another: the ring has no such access key".to_owned()),
+        None => steps.push("the ring has no such access key".to_owned()),
         Some(entry) if !entry.is_current(facts.now) => {
-            steps.push("the key does not count now".to_owned());
+            steps.push("the key is not valid now".to_owned());
         }
         Some(_) => {}
     }
     if links.verify(request, facts).err() == Some(Reason::WrongSignature) {
         let told = near(links, request, &token);
         steps.push(told.unwrap_or_else(|| {
-            "what was signed cannot be told: another path, query, host, header, time or secret"
+            "cannot tell what was signed: another path, query, host, header, time or secret"
                 .to_owned()
         }));
     }
     if token.lifetime > links.max_lifetime {
         let Millis(most) = links.max_lifetime;
-        steps.push(format!("it lives longer than {} s", most / 1000));
+        steps.push(format!("its lifetime is longer than {} s", most / 1000));
     }
     steps
 }

@@ -11,7 +11,7 @@ const P256_SEC1: &str = include_str!("../../../../../tests/keys/p256-sec1.pem");
 const ED25519: &str = include_str!("../../../../../tests/keys/ed25519.pem");
 
 #[test]
-fn what_a_private_key_signs_its_public_key_verifies() {
+fn a_public_key_verifies_what_its_private_key_signs() {
     for (text, scheme) in [
         (RSA, Scheme::RsaSha1),
         (RSA_PKCS1, Scheme::RsaSha256),
@@ -76,7 +76,7 @@ fn broken_private_keys_are_refused_and_never_printed() {
 
 proptest::proptest! {
     #[test]
-    fn no_bytes_of_a_stranger_can_panic(text: String, bytes: Vec<u8>) {
+    fn untrusted_bytes_never_panic(text: String, bytes: Vec<u8>) {
         let _ = PrivateKey::parse(&text);
         for label in ["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY"] {
             let inner = STANDARD.encode(&bytes);
