@@ -123,7 +123,7 @@ impl Rule {
         }
     }
 
-    /// The hosts under which an index files the rule; `""` stands for all others.
+    /// The hosts under which an index files the rule; `""` represents all others.
     pub fn filed_hosts(&self) -> Vec<String> {
         let exact: Option<Vec<String>> = self.hosts.iter().map(HostPattern::exact).collect();
         exact

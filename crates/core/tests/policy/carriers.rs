@@ -227,7 +227,7 @@ fn no_trailer_may_hold_a_credential() {
 }
 
 #[test]
-fn what_is_no_credential_of_ours_passes_on_unchanged() {
+fn foreign_credentials_pass_unchanged() {
     let policy = policy(&everything(), SECRET);
     let mut foreign = new_key().text.to_string();
     let last = foreign.pop().unwrap();
