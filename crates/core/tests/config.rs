@@ -244,7 +244,7 @@ fn each_wrong_field_is_refused_by_its_path() {
         ("/rules/3/challenge/redirect", json!("//login.example/"), "rules[3].challenge.redirect: must start with"),
         ("/rules/3/challenge/redirect", json!("https://{url}/"), "rules[3].challenge.redirect: must start with"),
         ("/rules/3/challenge/redirect", json!("/a\\b"), "rules[3].challenge.redirect: must be visible ASCII"),
-        ("/rules/3/challenge/redirect", json!("/a?r={uri}"), "rules[3].challenge.redirect: may hold {url}"),
+        ("/rules/3/challenge/redirect", json!("/a?r={uri}"), "rules[3].challenge.redirect: may contain {url}"),
         ("/rules/3/challenge/redirect", json!("/login?r={url}"), "rules[3].challenge.redirect: leads back to this rule"),
         ("/rules/3/challenge/redirect", json!("/b/login?r={url}"), ""),
         ("/rules/0/deny", json!("none"), "rules[0].deny: there is no response \"none\""),
