@@ -156,8 +156,9 @@ impl Blanks {
                     if place > 0 {
                         self.rest.push(',');
                     }
-                    json::quote(&mut self.rest, name);
-                    self.rest.push(':');
+                    self.rest.push('"');
+                    json::escape(&mut self.rest, name);
+                    self.rest.push_str("\":");
                     self.add_json(value);
                 }
                 self.rest.push('}');

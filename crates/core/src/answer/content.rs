@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use arrayvec::ArrayVec;
+use serde::Serialize;
 
 use super::blanks::Fields;
 use super::page::Page;
 use super::{Blanks, Bodies, Headers, accept};
-use crate::text::json::Object;
 
 /// What is sent in addition to the status and the standard headers.
 pub(super) struct Content {
@@ -104,16 +104,31 @@ impl Fields<'_> {
     fn problem(&self) -> String {
         let id = self.request_id;
         let instance = is_uuid(id).then(|| format!("urn:uuid:{id}"));
-        Object::new()
-            .text("detail", self.words.message)
-            .text_if("instance", instance.as_deref())
-            .text("reason", self.reason)
-            .text("request_id", id)
-            .number("status", self.status.into())
-            .text("title", title(self.status))
-            .text("type", "about:blank")
-            .end()
+        let problem = Problem {
+            detail: self.words.message,
+            instance: instance.as_deref(),
+            reason: self.reason,
+            request_id: id,
+            status: self.status,
+            title: title(self.status),
+            r#type: "about:blank",
+        };
+        // Texts and a number are JSON.
+        serde_json::to_string(&problem).unwrap_or_default()
     }
+}
+
+/// Problem details, RFC 9457 section 3.1, with two members of our own.
+#[derive(Serialize)]
+struct Problem<'a> {
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<&'a str>,
+    reason: &'a str,
+    request_id: &'a str,
+    status: u16,
+    title: &'a str,
+    r#type: &'a str,
 }
 
 /// The reason phrases of RFC 9110 and RFC 6585, as RFC 9457 section 4.2.1 wants for

@@ -8,9 +8,11 @@
 mod key;
 mod verify;
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub use key::{Algorithm, AssertionKeyError, SigningKey, VerifyingKey};
 pub use verify::{Assertion, AssertionError, Verifier};
@@ -18,7 +20,6 @@ pub use verify::{Assertion, AssertionError, Verifier};
 use crate::http::request::Request;
 use crate::identity::Identity;
 use crate::secret::KeyRing;
-use crate::text::json::Object;
 use crate::time::{Millis, UnixMillis};
 
 /// Longest life of an assertion.
@@ -34,7 +35,7 @@ const MAX_REQUEST_ID: usize = 128;
 const TYPE: &str = "JWT";
 
 /// The JOSE header, RFC 7515 section 4.1: these members and no other.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Head<'a> {
     alg: &'a str,
@@ -44,20 +45,20 @@ struct Head<'a> {
 
 /// The claims, RFC 7519 section 4.1; `scope` is that of RFC 8693 section 4.2. Times are
 /// whole seconds.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct Claims {
-    iss: String,
-    aud: String,
-    sub: String,
-    scope: String,
-    #[serde(default)]
-    key_id: Option<String>,
+struct Claims<'a> {
+    iss: Cow<'a, str>,
+    aud: Cow<'a, str>,
+    sub: Cow<'a, str>,
+    scope: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key_id: Option<Cow<'a, str>>,
     iat: u64,
     nbf: u64,
     exp: u64,
-    #[serde(default)]
-    jti: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    jti: Option<Cow<'a, str>>,
 }
 
 /// The issuer of assertions.
@@ -90,24 +91,28 @@ impl Issuer {
         now: UnixMillis,
     ) -> Option<String> {
         let signer = self.ring.current(now).next()?;
-        let head = Object::new()
-            .text("alg", signer.key.algorithm().name())
-            .text("typ", TYPE)
-            .text("kid", &signer.id);
+        let head = Head {
+            alg: signer.key.algorithm().name(),
+            typ: TYPE,
+            kid: &signer.id,
+        };
         let iat = now.as_secs();
-        let claims = Object::new()
-            .text("iss", &self.issuer)
-            .text("aud", &self.audience)
-            .text("sub", &identity.account)
-            .text("scope", &identity.scopes)
-            .text_if("key_id", identity.key_id.as_deref())
-            .number("iat", iat)
-            .number("nbf", iat)
-            .number("exp", now.plus(self.ttl).as_secs())
-            .text_if("jti", request_id(request).as_deref());
-        let mut token = URL_SAFE_NO_PAD.encode(head.end());
+        let claims = Claims {
+            iss: self.issuer.as_str().into(),
+            aud: self.audience.as_str().into(),
+            sub: identity.account.as_str().into(),
+            scope: identity.scopes.as_str().into(),
+            key_id: identity.key_id.as_deref().map(Cow::Borrowed),
+            iat,
+            nbf: iat,
+            exp: now.plus(self.ttl).as_secs(),
+            jti: request_id(request).map(Cow::Owned),
+        };
+        // Texts and numbers are JSON.
+        let claims = serde_json::to_string(&claims).ok()?;
+        let mut token = URL_SAFE_NO_PAD.encode(serde_json::to_string(&head).ok()?);
         token.push('.');
-        URL_SAFE_NO_PAD.encode_string(claims.end(), &mut token);
+        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
         let signature = signer.key.sign(token.as_bytes());
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);

@@ -1,6 +1,8 @@
 //! Checking an assertion, strictly: what is unexpected is refused, and nothing in the
 //! token says how to check it.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
@@ -88,7 +90,8 @@ impl Verifier {
         if !key.verifies(parts.signed, &decode(parts.signature)?) {
             return Err(AssertionError::WrongSignature);
         }
-        let claims: Claims = object(&decode(parts.claims)?)?;
+        let claims = decode(parts.claims)?;
+        let claims: Claims<'_> = object(&claims)?;
         if claims.iss != self.issuer || claims.aud != self.audience {
             return Err(AssertionError::WrongParty);
         }
@@ -97,7 +100,7 @@ impl Verifier {
     }
 
     /// RFC 7519 sections 4.1.4 to 4.1.6, with the skew on either side.
-    fn check_times(&self, claims: &Claims, now: UnixMillis) -> Result<(), AssertionError> {
+    fn check_times(&self, claims: &Claims<'_>, now: UnixMillis) -> Result<(), AssertionError> {
         let life = claims.exp.checked_sub(claims.iat);
         let fits = life.is_some_and(|life| (1..=MAX_TTL.0 / 1000).contains(&life));
         if !fits || claims.nbf >= claims.exp {
@@ -156,20 +159,19 @@ fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, AssertionError> {
     serde_json::from_slice(json).map_err(|_| AssertionError::Malformed)
 }
 
-fn identity(claims: Claims) -> Option<Assertion> {
-    let scopes: Vec<String> = match claims.scope.as_str() {
+fn identity(claims: Claims<'_>) -> Option<Assertion> {
+    let scopes: Vec<String> = match &*claims.scope {
         "" => Vec::new(),
         scope => scope.split(' ').map(str::to_owned).collect(),
     };
-    let fits = |text: &String| is_token(text);
     let all_fit = scopes.len() <= MAX_SCOPES
-        && scopes.iter().all(fits)
-        && fits(&claims.sub)
-        && claims.key_id.as_ref().is_none_or(fits);
+        && scopes.iter().all(|it| is_token(it))
+        && is_token(&claims.sub)
+        && claims.key_id.as_deref().is_none_or(is_token);
     all_fit.then_some(Assertion {
-        account: claims.sub,
-        key_id: claims.key_id,
+        account: claims.sub.into_owned(),
+        key_id: claims.key_id.map(Cow::into_owned),
         scopes,
-        request_id: claims.jti,
+        request_id: claims.jti.map(Cow::into_owned),
     })
 }

@@ -1,6 +1,6 @@
-//! The JSON (RFC 8259) of tokens and link policies, which is untrusted input, and of the
-//! filter's own output. serde_json reads it into a tree that keeps every member: its own
-//! `Value` keeps the last of two with one name, and here both are refused.
+//! The JSON (RFC 8259) of tokens and link policies, which is untrusted input, and the escapes of
+//! a JSON template. serde_json reads it into a tree that keeps every member: its own `Value` keeps
+//! the last of two with one name, and here both are refused.
 //!
 //! The derives of serde were considered in place of the tree: they pass over the values of unknown
 //! members without a look at their depth or their text. With `serde_json::Value` the two
@@ -13,8 +13,7 @@ use std::fmt;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 
-pub use write::Object;
-pub(crate) use write::{escape, quote};
+pub(crate) use write::escape;
 
 /// A value.
 #[derive(Debug, PartialEq)]
