@@ -14,7 +14,7 @@ use keygate_core::{Policy, Provider};
 use serde_json::{Map, Value, json};
 
 use crate::check::{misread, read};
-use crate::environment::required;
+use crate::environment::{StandIns, required};
 use crate::error::CliError;
 use crate::policy_file::PolicyFile;
 use crate::secret::{Key, Source};
@@ -30,6 +30,13 @@ const DEFAULT_FORMAT: &str = "keygate";
 
 /// Bounds for formats that ask for one, the widest first.
 const LIFETIMES: [&str; 4] = ["367d", "30d", "7d", "1d"];
+
+/// How many providers of a policy a command can use.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    One,
+    All,
+}
 
 /// Whose links.
 #[derive(clap::Args)]
@@ -57,7 +64,8 @@ pub struct Args {
     /// Use a provider of this policy, with its secrets from the environment
     #[arg(long, value_name = "FILE", help_heading = "Provider")]
     policy: Option<PathBuf>,
-    /// Name of the provider, if the policy has several of signed URLs
+    /// Name of the provider, if the policy has several of signed URLs. Default of verify: those
+    /// of the rule that matches
     #[arg(
         long,
         value_name = "NAME",
@@ -107,17 +115,35 @@ pub struct Args {
     base64: Option<String>,
 }
 
-/// A provider of signed URLs, ready.
+/// Providers of signed URLs, ready: one or more.
 pub struct Links {
-    /// A policy in which one rule requires it for everything.
-    pub policy: Policy,
-    /// The whole policy that the provider is of, or why Envoy would refuse that one.
+    /// The providers that a link can be of.
+    pub providers: Vec<Alone>,
+    /// The whole policy that they are of, or why Envoy would reject that one.
     pub whole: Option<Result<PolicyFile, CliError>>,
     /// What signs, when the provider holds public keys.
     pub private_key: Option<PrivateKey>,
 }
 
+/// One provider of signed URLs.
+pub struct Alone {
+    /// Its name, where the policy has other providers of signed URLs.
+    pub name: Option<String>,
+    /// A policy in which one rule requires it for everything.
+    pub policy: Policy,
+}
+
 impl Links {
+    /// The format of the first provider, configured.
+    pub fn format(&self) -> Result<&dyn Format, CliError> {
+        match self.providers.first() {
+            Some(provider) => provider.format(),
+            None => Err(CliError::Usage("there is no provider".to_owned())),
+        }
+    }
+}
+
+impl Alone {
     /// The format of the provider, configured.
     pub fn format(&self) -> Result<&dyn Format, CliError> {
         let rule = self.policy.rules.all().first();
@@ -132,9 +158,19 @@ impl Links {
 }
 
 impl Args {
-    /// The provider. `more` are fields that other options of the command set; they count where
-    /// the provider is not of a policy.
+    /// The one provider. `more` are fields that other options of the command set; they are for
+    /// a provider that is not of a policy.
     pub fn links(&self, more: &[(&str, Option<String>)]) -> Result<Links, CliError> {
+        self.of(more, Wanted::One)
+    }
+
+    /// As [`Args::links`], but all providers of signed URLs that the policy has, unless one is
+    /// named.
+    pub fn all_links(&self, more: &[(&str, Option<String>)]) -> Result<Links, CliError> {
+        self.of(more, Wanted::All)
+    }
+
+    fn of(&self, more: &[(&str, Option<String>)], wanted: Wanted) -> Result<Links, CliError> {
         match &self.policy {
             Some(file) => {
                 let fields = more.iter().find(|(_, value)| value.is_some());
@@ -143,7 +179,7 @@ impl Args {
                         "{name} is set by the policy: do not give an option for it"
                     )));
                 }
-                self.of_policy(file, &read(file)?)
+                self.of_policy(file, &read(file)?, wanted)
             }
             None => self.of_options(more),
         }
@@ -234,7 +270,7 @@ impl Args {
             })
         })?;
         Ok(Links {
-            policy,
+            providers: vec![Alone { name: None, policy }],
             whole: None,
             private_key,
         })
@@ -261,7 +297,7 @@ impl Args {
         }
     }
 
-    fn of_policy(&self, file: &Path, text: &[u8]) -> Result<Links, CliError> {
+    fn of_policy(&self, file: &Path, text: &[u8], wanted: Wanted) -> Result<Links, CliError> {
         let usage = |message: String| CliError::Usage(message);
         if self.source.is_given() {
             return Err(usage(
@@ -275,18 +311,31 @@ impl Args {
             usage(format!("{} is not a policy: {why}", file.display()))
         })?;
         let all = written["providers"].as_object().into_iter().flatten();
+        let all: Vec<_> = all.filter(|(_, it)| it["type"] == "signed_url").collect();
         let links: Vec<_> = all
-            .filter(|(_, it)| it["type"] == "signed_url")
+            .iter()
             .filter(|(name, _)| self.provider.as_ref().is_none_or(|it| it == *name))
+            .copied()
             .collect();
-        let [(_, provider)] = links.as_slice() else {
+        if links.is_empty() || (wanted == Wanted::One && links.len() > 1) {
             return Err(usage(self.no_provider(&written, &links)));
+        }
+        // Of several providers, this machine may have the secrets of one.
+        let stand_ins = StandIns::of(text);
+        let variables = |name: &str| match links.len() {
+            1 => environment(name),
+            _ => environment(name).or_else(|| stand_ins.get(name)),
         };
-        let policy = alone(&written["secrets"], provider);
-        let policy = Policy::parse(policy.to_string().as_bytes(), &environment)
-            .map_err(|problems| usage(format!("{} (see keygate check)", told(&problems))))?;
+        let mut providers = Vec::new();
+        for (name, provider) in &links {
+            let policy = alone(&written["secrets"], provider);
+            let policy = Policy::parse(policy.to_string().as_bytes(), &variables)
+                .map_err(|problems| usage(format!("{} (see keygate check)", told(&problems))))?;
+            let name = (all.len() > 1).then(|| name.to_string());
+            providers.push(Alone { name, policy });
+        }
         Ok(Links {
-            policy,
+            providers,
             whole: Some(PolicyFile::parse(file, text)),
             private_key: self.source.private_key()?,
         })
@@ -328,8 +377,8 @@ fn alone(secrets: &Value, provider: &Value) -> Value {
     })
 }
 
-/// Whether a value holds this text at any depth.
-fn mentions(value: &Value, name: &str) -> bool {
+/// Whether a value contains this text at any depth.
+pub fn mentions(value: &Value, name: &str) -> bool {
     match value {
         Value::String(text) => text == name,
         Value::Array(items) => items.iter().any(|item| mentions(item, name)),

@@ -189,7 +189,7 @@ fn warn(links: &Links, args: &Args, signed: &Signed, now: UnixMillis) -> Result<
     let client = client.or(Some(IpAddr::from([127, 0, 0, 1])));
     let at = args.not_before.map_or(now, |it| it.max(now));
     let checked = check(links, &request, client, at)?;
-    if let Err(reason) = checked.told {
+    if let Some(reason) = checked.invalid() {
         let told = reason.explanation();
         eprintln!(
             "warning: this provider would reject it: {}: {told}",

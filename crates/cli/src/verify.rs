@@ -8,7 +8,9 @@ use keygate_core::{Reason, UnixMillis};
 use crate::envoy::{self, Envoy};
 use crate::error::CliError;
 use crate::explain::request::add;
-use crate::link::{Checked, check, headers, parse_address, parse_time, time_or_now};
+use crate::link::{
+    Checked, CheckedLink, Holds, check, headers, parse_address, parse_time, time_or_now,
+};
 use crate::output;
 use crate::provider::{self, Links};
 
@@ -74,7 +76,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     let now = time_or_now(args.now)?;
     let envoy = args.envoy.read()?;
-    let links = args.provider.links(&[
+    let links = args.provider.all_links(&[
         ("stamp", args.stamp.clone()),
         ("ttl", args.ttl.clone()),
         ("max_lifetime", args.max_lifetime.clone()),
@@ -110,40 +112,24 @@ fn print(
 ) -> Result<ExitCode, CliError> {
     let decided = checked.decided.as_ref();
     let by_filter = decided.and_then(|it| it.refused);
-    let by_link = checked.told.as_ref().err().copied();
-    if let Some(reason) = by_filter.or(by_link) {
-        output::line(&format!(
-            "rejected: {}: {}",
-            reason.code(),
-            reason.explanation()
-        ))?;
-    }
-    match &checked.told {
-        Ok(link) => {
-            let end = link.until.map(|it| format!(", until {it}"));
-            let (before, after) = match by_filter {
-                Some(_) => (
-                    "  the link alone is valid",
-                    ", but the policy rejects the request",
-                ),
-                None => ("valid", ""),
+    let by_link = checked.invalid();
+    output::line(&match (by_filter, by_link) {
+        (Some(reason), _) => format!("rejected: {}", explained(reason)),
+        (None, Some(reason)) if decided.is_none() => format!("rejected: {}", explained(reason)),
+        (None, Some(reason)) => {
+            let provider = match checked.links.as_slice() {
+                [link] => of_provider(link).replace(" of", " for"),
+                _ => String::new(),
             };
-            output::line(&format!("{before}{}{after}", end.unwrap_or_default()))?;
-            if let Some(prefix) = &link.prefix {
-                output::line(&format!("  covers everything below {prefix}"))?;
-            }
-            if let Some(account) = &link.account {
-                output::line(&format!("  account \"{account}\""))?;
-            }
+            format!("the link is not valid{provider}: {}", explained(reason))
         }
-        Err(reason) if by_filter.is_some_and(|it| it != *reason) => {
-            output::line(&format!(
-                "  the link: {}: {}",
-                reason.code(),
-                reason.explanation()
-            ))?;
+        (None, None) => {
+            let link = checked.links.iter().find_map(|it| it.told.as_ref().ok());
+            format!("valid{}", link.map(until).unwrap_or_default())
         }
-        Err(_) => {}
+    })?;
+    for link in &checked.links {
+        print_link(link, links, checked, by_filter)?;
     }
     if by_filter.or(by_link) == Some(Reason::AmbiguousPath)
         && let Some(note) = envoy::resolved(&args.url)
@@ -158,15 +144,71 @@ fn print(
             }
         }
     }
-    if args.explain || checked.told.is_err() {
-        for step in &checked.steps {
-            output::line(&format!("  {step}"))?;
+    for link in &checked.links {
+        if args.explain || link.told.is_err() {
+            if let ([_, _, ..], Some(name)) = (checked.links.as_slice(), &link.provider) {
+                output::line(&format!("  provider \"{name}\":"))?;
+            }
+            for step in &link.steps {
+                output::line(&format!("  {step}"))?;
+            }
         }
     }
     let is_refused = by_filter.or(by_link).is_some();
-    // Without a secret of another provider the policy may refuse what the edge lets pass.
-    if let (true, Ok(_), Some(Ok(file))) = (is_refused, &checked.told, &links.whole) {
+    // Without a secret of another provider the policy may reject what the edge lets pass.
+    let is_of_policy = checked.links.iter().any(|it| it.told.is_ok()) || links.providers.len() > 1;
+    if let (true, true, Some(Ok(file))) = (is_refused, is_of_policy, &links.whole) {
         file.note_missing();
     }
     Ok(ExitCode::from(u8::from(is_refused)))
+}
+
+/// Prints what one provider says, as far as the first line does not.
+fn print_link(
+    link: &CheckedLink,
+    links: &Links,
+    checked: &Checked,
+    by_filter: Option<Reason>,
+) -> Result<(), CliError> {
+    let provider = of_provider(link);
+    match &link.told {
+        Ok(told) => {
+            if by_filter.is_some() {
+                output::line(&format!(
+                    "  the link{provider} alone is valid{}, but the policy rejects the request",
+                    until(told)
+                ))?;
+            } else if let (Some(name), true) = (&link.provider, links.providers.len() > 1) {
+                output::line(&format!("  provider \"{name}\""))?;
+            }
+            if let Some(prefix) = &told.prefix {
+                output::line(&format!("  covers everything below {prefix}"))?;
+            }
+            if let Some(account) = &told.account {
+                output::line(&format!("  account \"{account}\""))?;
+            }
+        }
+        Err(reason) => {
+            let is_said = by_filter.is_none_or(|it| it == *reason);
+            if checked.links.len() > 1 || !is_said {
+                output::line(&format!("  the link{provider}: {}", explained(*reason)))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn explained(reason: Reason) -> String {
+    format!("{}: {}", reason.code(), reason.explanation())
+}
+
+fn until(link: &Holds) -> String {
+    let end = link.until.map(|it| format!(", until {it}"));
+    end.unwrap_or_default()
+}
+
+fn of_provider(link: &CheckedLink) -> String {
+    let name = link.provider.as_ref();
+    name.map(|it| format!(" of the provider \"{it}\""))
+        .unwrap_or_default()
 }

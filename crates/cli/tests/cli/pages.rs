@@ -35,6 +35,8 @@ fn every_keygate_command_of_every_page_runs() {
     write("policy.json", &demo_policy());
     write("envoy.yaml", include_str!("../../../../envoy/envoy.yaml"));
     write("secret.txt", "secret of the store\n");
+    let public = include_str!("../../../core/tests/keys/rsa2048.pub");
+    write("pub.pem", public);
     let key =
         r#"{"key":"legacy:alice:0123456789abcdef","account":"alice","scopes":["files:read"]}"#;
     write("keys.jsonl", key);
