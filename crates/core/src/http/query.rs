@@ -45,6 +45,14 @@ pub(crate) fn lenient_values<'a>(target: &Target<'a>, name: &str) -> impl Iterat
     })
 }
 
+/// Whether every parameter has one of these names and no value.
+pub(crate) fn has_only_empty(query: &str, names: &[&str]) -> bool {
+    parts(query, b'&').all(|it| {
+        let mut named = names.iter().filter_map(|name| value_of(it, name));
+        named.any(str::is_empty)
+    })
+}
+
 /// The target without the parameters of these names, as [`without`], and without those that
 /// are behind a `;`.
 pub(crate) fn without_hidden(target: &Target<'_>, names: &[impl AsRef<str>]) -> String {

@@ -83,9 +83,10 @@ impl SignedUrl {
         only_token(cookie_values(request, &exchange.cookie))?;
         match by_link {
             Err(Reason::MissingCredential) => {
-                let link = exchange.tokens.verify(request, facts);
+                let request = without_empty(request, &self.format.parameters());
+                let link = exchange.tokens.verify(&request, facts);
                 let link = link.map_err(|reason| exchange.ring.reason(reason, facts.now))?;
-                match self.format.permits_query(request) {
+                match self.format.permits_query(&request) {
                     true => Ok((link, Vec::new())),
                     false => Err(Reason::WrongSignature),
                 }
@@ -116,6 +117,26 @@ impl SignedUrl {
             lines.extend(exchange.tokens.explain(request, facts));
         }
         lines
+    }
+}
+
+/// The request without its query, if that is nothing but empty parameters of links: these are
+/// no credential, and the upstream receives none of them.
+fn without_empty<'a>(request: &Request<'a>, names: &[&str]) -> Request<'a> {
+    let target = request.target;
+    let is_empty = target
+        .query
+        .is_some_and(|it| query::has_only_empty(it, names));
+    match is_empty {
+        false => *request,
+        true => Request {
+            target: Target {
+                whole: target.path,
+                query: None,
+                ..target
+            },
+            ..*request
+        },
     }
 }
 

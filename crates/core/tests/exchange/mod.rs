@@ -107,11 +107,22 @@ fn a_valid_cookie_does_not_save_an_invalid_link() {
             format!("{good}&{}", good.split_once('?').unwrap().1),
             Reason::DuplicateCredential,
         ),
-        // An empty one is no link, and a parameter that the cookie does not open.
-        ("/video/x?kg=".to_owned(), Reason::WrongSignature),
+        // A parameter that the cookie does not cover.
+        ("/video/x?kg=&a=".to_owned(), Reason::WrongSignature),
+        ("/video/x?kg=;a=1".to_owned(), Reason::MalformedCredential),
     ] {
         let headers = get(&target, &[("cookie", &cookie)]);
         assert_eq!(see(&policy, &headers, NOW).unwrap_err(), reason, "{target}");
+    }
+}
+
+#[test]
+fn an_empty_token_beside_a_valid_cookie_does_not_matter() {
+    let policy = policy(|_| {});
+    let cookie = kit::exchanged(&policy, "/video/");
+    for query in ["kg=", "kg", "kg=&kg=", "%6bg="] {
+        let headers = get(&format!("/video/x?{query}"), &[("cookie", &cookie)]);
+        assert_eq!(see(&policy, &headers, NOW).unwrap().path, "/video/x");
     }
 }
 
