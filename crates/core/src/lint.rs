@@ -68,6 +68,7 @@ pub fn lint(
     short_secrets(&written, environment, &mut remarks);
     long_times(&written, &mut remarks);
     weak_links(&written, &mut remarks);
+    forwarded_sessions(&written, &mut remarks);
     for (name, why) in &policy.endless_links {
         let message = format!("such links never expire: {why}");
         remarks.push(warning(&format!("providers.{name}.format"), &message));
@@ -301,6 +302,18 @@ fn weak_links(written: &Value, remarks: &mut Vec<Remark>) {
                            parameters, and all but the token reach the upstream";
             remarks.push(warning(&format!("{path}.message"), message));
         }
+    }
+}
+
+/// Sessions whose token reaches the upstream. An empty `strip` says that it may.
+fn forwarded_sessions(written: &Value, remarks: &mut Vec<Remark>) {
+    let providers = members(field(written, "providers"));
+    let sessions = providers.filter(|(_, it)| *field(it, "type") == "jwt");
+    for (name, _) in sessions.filter(|(_, it)| field(it, "strip").is_null()) {
+        let message = "is not set: the token of the login reaches the upstream, which could use \
+                       it in the person's name. List where jwt_authn takes it from, or set [] \
+                       if the upstream needs it";
+        remarks.push(warning(&format!("providers.{name}.strip"), message));
     }
 }
 

@@ -57,6 +57,23 @@ fn a_good_policy_gets_no_remark() {
 }
 
 #[test]
+fn a_session_that_reaches_the_upstream_is_remarked_unless_it_is_meant() {
+    let mut policy = good();
+    policy["providers"]["login"] = json!({ "type": "jwt" });
+    policy["rules"][1]["require"] = json!({ "any": ["key", "login"] });
+    let found = remarks(&policy);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].starts_with("providers.login.strip: is not set: the token of the login reaches"),
+        "{found:?}"
+    );
+    for strip in [json!([]), json!(["authorization"])] {
+        policy["providers"]["login"]["strip"] = strip;
+        assert_eq!(remarks(&policy), Vec::<String>::new());
+    }
+}
+
+#[test]
 fn polls_that_share_a_cluster_are_noted() {
     let mut policy = good();
     let service = policy["key_service"].as_object_mut().unwrap();
