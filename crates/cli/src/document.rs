@@ -7,6 +7,7 @@ use std::fmt;
 
 use jsonc_parser::common::Ranged;
 use jsonc_parser::{CollectOptions, ParseOptions, ast};
+use serde_json::error::Category;
 
 /// JSON as RFC 8259 has it.
 const STRICT: ParseOptions = ParseOptions {
@@ -206,6 +207,17 @@ impl fmt::Display for Node {
             }
             Value::Leaf(text) => f.write_str(text),
         }
+    }
+}
+
+/// Why a text cannot be read as JSON.
+pub fn unreadable(error: &serde_json::Error) -> String {
+    match error.classify() {
+        Category::Eof => format!(
+            "the JSON ends before it is complete (line {})",
+            error.line()
+        ),
+        Category::Syntax | Category::Data | Category::Io => error.to_string(),
     }
 }
 

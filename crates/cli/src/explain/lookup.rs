@@ -9,6 +9,7 @@ use keygate_core::keys::{KeyHash, KeyLookup, Knowledge, KnownKey};
 use serde_json::Value;
 
 use crate::check::read;
+use crate::document::unreadable;
 use crate::error::CliError;
 
 /// The one answer that was given, if one was.
@@ -38,7 +39,7 @@ impl Given {
             CliError::Usage(format!("{} is not a key record: {why}", file.display()))
         };
         let text = read(file)?;
-        let mut json: Value = serde_json::from_slice(&text).map_err(|it| wrong(it.to_string()))?;
+        let mut json: Value = serde_json::from_slice(&text).map_err(|it| wrong(unreadable(&it)))?;
         let members = json.as_object_mut();
         let members = members.ok_or_else(|| wrong("must be a JSON object".to_owned()))?;
         let has_hash = members.contains_key("hash");
@@ -47,7 +48,7 @@ impl Given {
             .or_insert_with(|| KeyHash([0; 32]).to_string().into());
         // From text: a raw value, as the metadata is, cannot be taken from a tree.
         let record: Record =
-            serde_json::from_str(&json.to_string()).map_err(|it| wrong(it.to_string()))?;
+            serde_json::from_str(&json.to_string()).map_err(|it| wrong(unreadable(&it)))?;
         let known = KnownKey::try_from(&record).map_err(|it| wrong(it.to_string()))?;
         Ok(Self {
             hash: has_hash.then_some(record.hash),

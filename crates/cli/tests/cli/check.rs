@@ -98,7 +98,7 @@ fn all_problems_are_reported_once_with_line_column_and_field() {
 #[test]
 fn invalid_json_is_reported_where_it_breaks() {
     let (found, _) = check("{\n  \"version\": 1,\n}", &[], 1);
-    assert_eq!(found, ["3:1: trailing comma"]);
+    assert_eq!(found, ["3:1: is not valid JSON: trailing comma"]);
     let (found, _) = check("{}\nx", &[], 1);
     assert!(found.iter().all(|it| !it.starts_with("0")), "{found:?}");
 }

@@ -14,6 +14,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 pub(super) use choice::{ChoiceOnly, choice};
@@ -39,9 +40,17 @@ fn misshapen(path: String, error: &serde_json::Error) -> Problem {
     // serde_json appends the place within the part, which is reported separately.
     let message = error.to_string();
     let place = format!(" at line {line} column {column}");
+    let message = message.strip_suffix(&place).unwrap_or(&message);
+    let message = match error.classify() {
+        Category::Eof => "the JSON ends before it is complete: is the end cut off?".to_owned(),
+        Category::Syntax => format!("is not valid JSON: {message}"),
+        Category::Data | Category::Io => message.to_owned(),
+    };
+    // After a line break, serde_json counts no column.
+    let column = column.max(1);
     Problem {
         path,
-        message: message.strip_suffix(&place).unwrap_or(&message).to_owned(),
+        message,
         place: Some(Place { line, column }),
     }
 }

@@ -60,8 +60,29 @@ fn text_other_than_a_json_object_gets_a_hint() {
             "{found:?}"
         );
     }
-    assert!(problems("{").len() == 1);
     assert!(problems(&format!("{}x", good()))[0].contains("trailing characters"));
+}
+
+#[test]
+fn json_that_is_cut_short_is_reported_in_a_sentence() {
+    let told = "the JSON ends before it is complete: is the end cut off?";
+    for (text, place) in [
+        ("{", "at line 1 column 1"),
+        ("{\n", "at line 2 column 1"),
+        (
+            "{ \"version\": 1,\n  \"secrets\": { \"a",
+            "at line 2 column 17",
+        ),
+    ] {
+        let found = problems(text);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].ends_with(&format!("{told} {place}")), "{found:?}");
+    }
+    let found = problems("{ \"version\": x }");
+    assert!(
+        found[0].contains("is not valid JSON: expected value at line 1"),
+        "{found:?}"
+    );
 }
 
 #[test]
