@@ -35,7 +35,9 @@ pub enum TokensError {
     #[error("contains no token")]
     None,
     /// Short enough to guess.
-    #[error("contains a token of fewer than {MIN_TOKEN} bytes")]
+    #[error(
+        "contains a token of fewer than {MIN_TOKEN} bytes: make one with `openssl rand -hex 32`"
+    )]
     Short,
     /// No client could send it in a header.
     #[error("contains a token with characters other than visible ASCII")]

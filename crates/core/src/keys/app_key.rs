@@ -94,7 +94,7 @@ pub enum AppKeyError {
     #[error("must be 2 letters or digits, because it is part of every key")]
     Kid,
     /// Too little to derive keys from.
-    #[error("has fewer than 32 bytes")]
+    #[error("has fewer than 32 bytes: make one with `openssl rand -hex 32`")]
     Short,
 }
 

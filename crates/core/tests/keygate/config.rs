@@ -85,7 +85,9 @@ fn a_provider_without_max_lifetime_is_refused() {
 fn a_secret_that_can_be_guessed_is_refused() {
     let found = problems(&provider(), "fifteen bytes..");
     assert!(
-        found.contains("secrets.ring: \"01\" must have at least 16 bytes"),
+        found.contains(
+            "secrets.ring: \"01\" must have at least 16 bytes: make one with `openssl rand -hex 32`"
+        ),
         "{found}"
     );
 }

@@ -202,7 +202,10 @@ impl Compiler<'_> {
     /// Whether a secret can sign tokens of our own format.
     fn long_enough(&mut self, path: &str, entry: &RingEntry<Secret>) {
         if entry.key.expose().len() < MIN_SECRET {
-            let message = format!("\"{}\" must have at least {MIN_SECRET} bytes", entry.id);
+            let message = format!(
+                "\"{}\" must have at least {MIN_SECRET} bytes: make one with `openssl rand -hex 32`",
+                entry.id
+            );
             self.wrong(path, message);
         }
     }

@@ -50,7 +50,7 @@ impl Algorithm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AssertionKeyError {
     /// RFC 7518 wants as many bits as the hash has.
-    #[error("has fewer than 32 bytes: too short for HS256")]
+    #[error("has fewer than 32 bytes, too short for HS256: make one with `openssl rand -hex 32`")]
     Short,
     /// An Ed25519 seed has one length.
     #[error("is not the 32 bytes of an Ed25519 seed (check its encoding)")]
