@@ -134,10 +134,20 @@ fn unsignable_orders_are_reported() {
         }),
         ("use the whole URL", &|it| it.origin = ""),
         ("do not cover", &|it| it.scope = Scope::Prefix("/b/")),
-        ("the field p", &|it| it.scope = Scope::Prefix("/a")),
+        ("--prefix must start and end with \"/\"", &|it| {
+            it.scope = Scope::Prefix("/a")
+        }),
+        ("--glob can be given at most 16 times", &|it| {
+            it.scope = Scope::Globs(&["/**"; 17])
+        }),
+        ("an option is empty", &|it| it.account = Some("")),
         ("do not cover", &|it| it.scope = Scope::Globs(&["/b/**"])),
-        ("the field u", &|it| it.account = Some("a b")),
-        ("the field o", &|it| it.once = Some("short")),
+        ("--account must be 1 to 256 visible", &|it| {
+            it.account = Some("a b")
+        }),
+        ("--once must be 16 to 64 letters", &|it| {
+            it.once = Some("short")
+        }),
         ("query_ignore", &|it| it.options = &[("ignore", "x")]),
         ("do not support salt", &|it| it.options = &[("salt", "x")]),
         ("can only be \"*\"", &|it| {

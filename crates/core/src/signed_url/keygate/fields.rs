@@ -49,13 +49,30 @@ pub struct Fields<'a> {
 }
 
 /// What the value of a field must be.
-fn rule_of(letter: char) -> &'static str {
+pub(super) fn rule_of(letter: char) -> &'static str {
     match letter {
-        'p' => "a prefix starts and ends with \"/\"",
-        'g' => "a glob starts with \"/\"",
-        'm' => "a method is 1 to 24 of A to Z and -",
-        _ => "see docs/signed-urls.md",
+        'k' => "must be 1 to 64 letters, digits, \".\", \"_\" or \"-\"",
+        'e' | 'n' => "must be from 1970-01-01T00:00:01Z to 2286-11-20T17:46:39Z",
+        'm' => "must be 1 to 32 of \"A\" to \"Z\" and \"-\"",
+        'p' => "must start and end with \"/\", without \"?\" and \"#\", such as /video/",
+        'g' => {
+            "must start with \"/\", without \"?\" and \"#\", and \"**\" must be a whole segment, \
+             such as /video/**"
+        }
+        'i' => "must be a parameter, or the start of its name and \"*\"",
+        'a' => "must be an address or a range such as 192.0.2.0/24",
+        'r' => "must be the name of a header in lower case",
+        'c' => "must be the name of a cookie",
+        'u' => "must be 1 to 256 visible ASCII characters",
+        'o' => "must be 16 to 64 letters, digits, \"_\" or \"-\"",
+        _ => "must be \"*\"",
     }
+}
+
+/// How often a field may be used.
+pub(super) fn most_of(letter: char) -> usize {
+    let mut letters = LETTERS.iter();
+    letters.find(|(it, _)| *it == letter).map_or(0, |it| it.1)
 }
 
 /// Why a text is no list of fields.
@@ -65,7 +82,7 @@ pub enum FieldError {
     #[error("the fields do not have the form letter, length, \":\", value")]
     Form,
     /// The value is not what this field holds.
-    #[error("the field {0} has an invalid value: {rule}", rule = rule_of(*.0))]
+    #[error("the field {0} has an invalid value: it {rule}", rule = rule_of(*.0))]
     Value(char),
     /// An unknown field, one out of order, or one too many.
     #[error("the field {0} is unknown, out of order, or given more than once")]

@@ -1,6 +1,7 @@
 //! [`Format::sign`](crate::signed_url::format::Format::sign): an order put into terms, and the
 //! token put where the first carrier says.
 
+use super::fields::{FieldError, most_of, rule_of};
 use super::sign::{Place, Terms, Unsignable, hs256, with};
 use super::{Algorithm, Keygate, Keys};
 use crate::http::parameter::find_parameter;
@@ -105,6 +106,7 @@ fn token(
         Unsignable::NoHost => SignError::new(
             "the link is for one host: use the whole URL, or --option host=* for every host",
         ),
+        Unsignable::Term(error) => SignError::new(in_options(error)),
         other => SignError::new(other.to_string()),
     };
     match (&links.keys, order.private_key) {
@@ -131,6 +133,40 @@ fn token(
         (Keys::EdDsa(_), None) => Err(SignError::new(
             "the provider has only public keys: give the private key",
         )),
+    }
+}
+
+/// Why a field cannot be signed, by the option that sets it: the signer wrote no field.
+fn in_options(error: FieldError) -> String {
+    match error {
+        FieldError::Form => "an option is empty, or has more than 9999 bytes".to_owned(),
+        FieldError::Value(letter) => format!("{} {}", option_of(letter), rule_of(letter)),
+        FieldError::Place(letter) => {
+            let most = most_of(letter);
+            format!("{} can be given at most {most} times", option_of(letter))
+        }
+        FieldError::Missing(_) | FieldError::TwoScopes | FieldError::Times => error.to_string(),
+    }
+}
+
+/// The option that sets a field.
+fn option_of(letter: char) -> &'static str {
+    match letter {
+        'k' => "--key-id",
+        'e' => "--expires-at",
+        'n' => "--not-before",
+        'm' => "--method",
+        'h' => "--option host",
+        'p' => "--prefix",
+        'g' => "--glob",
+        'q' => "--option query",
+        'i' => "--option ignore",
+        'a' => "--address",
+        'r' => "--header",
+        'c' => "--cookie",
+        'u' => "--account",
+        'o' => "--once",
+        _ => "an option",
     }
 }
 
