@@ -41,43 +41,50 @@ pub struct Args {
     /// URL or path to sign
     #[arg(value_name = "URL")]
     url: String,
-    /// Expire after this time, such as 3h
-    #[arg(long, value_name = "DURATION", conflicts_with = "expires_at", value_parser = Millis::parse)]
+    /// Lifetime of the link, such as 3h
+    #[arg(
+        long,
+        value_name = "DURATION",
+        conflicts_with = "expires_at",
+        allow_hyphen_values = true,
+        value_parser = Millis::parse
+    )]
     expires_in: Option<Millis>,
-    /// Expire at this time (RFC 3339 or Unix seconds)
+    /// Time at which the link expires (RFC 3339 or Unix seconds)
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     expires_at: Option<UnixMillis>,
-    /// Not valid before this time
+    /// Time before which the link is not valid yet (RFC 3339 or Unix seconds)
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     not_before: Option<UnixMillis>,
-    /// Method for which the link is valid
+    /// Method of the requests for which the link is valid
     #[arg(long, default_value = "GET")]
     method: String,
-    /// Cover all paths with this prefix, which ends with "/"
+    /// Make the link valid for every path below this prefix, such as /video/
     #[arg(long, value_name = "PATH", conflicts_with = "glob")]
     prefix: Option<String>,
-    /// Cover all paths that match this glob; repeatable
+    /// Make the link valid for every path that matches this glob; repeatable
     #[arg(long, value_name = "GLOB")]
     glob: Vec<String>,
-    /// Only for clients in this IP range; repeatable
+    /// Make the link valid only for clients in this IP range; repeatable
     #[arg(long, value_name = "CIDR", value_parser = parse_network)]
     address: Vec<IpNet>,
-    /// Only for requests with this header; repeatable
+    /// Make the link valid only for requests with this header; repeatable
     #[arg(long, value_name = "NAME: VALUE", value_parser = parse_header)]
     header: Vec<(String, String)>,
-    /// Only for requests with this cookie; repeatable
+    /// Make the link valid only for requests with this cookie; repeatable
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_pair)]
     cookie: Vec<(String, String)>,
     /// Account of the link, which the upstream receives
     #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     account: Option<String>,
-    /// Valid once; without an id, a random one is generated
+    /// Make the link valid for one request; without an id, a random one is generated
     #[arg(long, value_name = "ID", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     once: Option<String>,
     /// Option of this format; repeatable
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_pair)]
     option: Vec<(String, String)>,
-    /// Print the headers and cookies of the link after it, one per line
+    /// If the format needs headers or cookies with the link, print them after it as "name: value"
+    /// lines. Without this option, they go to standard error
     #[arg(long)]
     headers: bool,
     /// Sign as if it were this time (RFC 3339 or Unix seconds)
@@ -103,7 +110,7 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     let ends = expires.is_some() && args.provider.format() == Some("cloudflare");
     let stamp = ends.then(|| "expires".to_owned());
     let links = args.provider.links(&[("stamp", stamp)])?;
-    refuse_token(&links, &parsed)?;
+    reject_token(&links, &parsed)?;
     let globs: Vec<&str> = args.glob.iter().map(String::as_str).collect();
     let once = args.once.clone().map(once).transpose()?;
     let order = Order {
@@ -136,12 +143,16 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
             eprintln!("note: send with it: {name}: {value}");
         }
     }
-    warn(&links, args, &signed, now)?;
+    if let Some(end) = expires.filter(|end| *end <= now) {
+        eprintln!("note: the link has already expired, at {end}");
+    } else {
+        warn(&links, args, &signed, now)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-/// A link with two tokens is refused everywhere.
-fn refuse_token(links: &Links, target: &Target<'_>) -> Result<(), CliError> {
+/// A link with two tokens is rejected everywhere.
+fn reject_token(links: &Links, target: &Target<'_>) -> Result<(), CliError> {
     let format = links.format()?;
     let parameters = format.parameters();
     let mut found = parameters.iter().map(|it| find_parameter(target, it));
@@ -171,7 +182,7 @@ fn beside(signed: &Signed) -> Vec<(String, String)> {
     signed.headers.iter().cloned().chain(cookies).collect()
 }
 
-/// Says when the provider would refuse what it has just signed.
+/// Says when the provider would reject what it has just signed.
 fn warn(links: &Links, args: &Args, signed: &Signed, now: UnixMillis) -> Result<(), CliError> {
     let mut request = headers(&args.method, &signed.url, "localhost")?;
     let mut given = args.header.clone();
@@ -200,7 +211,7 @@ fn warn(links: &Links, args: &Args, signed: &Signed, now: UnixMillis) -> Result<
     if let Some(Err(error)) = &links.whole {
         eprintln!("warning: {error}");
     }
-    // Whatever else a client brings, the policy refuses the path; of a path alone the host is
+    // Whatever else a client brings, the policy rejects the path; of a path alone the host is
     // not known, and so not the rule.
     let is_known = signed.url.contains("://") && !signed.url.starts_with('/');
     let decided = checked.decided.filter(|_| is_known);
