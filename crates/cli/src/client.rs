@@ -1,4 +1,4 @@
-//! The key service as its HTTP client sees it: answers, refusals, and what is no key service.
+//! The key service as its HTTP client sees it: answers, rejections, and what is no key service.
 //!
 //! The token goes to the address that was given and nowhere else: no redirect
 //! is followed, and a proxy in the environment is not used.
@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use ureq::http::{HeaderMap, HeaderValue, Response, Uri};
 
-use crate::environment::required_text;
+use crate::environment::{or_another, required_text};
 use crate::error::CliError;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -40,7 +40,7 @@ pub struct KeyService {
     agent: ureq::Agent,
 }
 
-/// The problem details of a refusal, as far as they matter here.
+/// The problem details of a rejection, as far as they matter here.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Refusal {
@@ -154,7 +154,7 @@ fn base(url: &str) -> Result<String, CliError> {
 }
 
 fn authorization(variable: &str) -> Result<HeaderValue, CliError> {
-    let tokens = required_text(variable)?;
+    let tokens = required_text(variable).map_err(|error| or_another(&error, "--token-env"))?;
     let unfit = || {
         CliError::Usage(format!(
             "the environment variable {variable} contains no token"

@@ -23,6 +23,13 @@ pub fn required_text(name: &str) -> Result<String, CliError> {
         .map_err(|_| CliError::Usage(format!("the environment variable {name} is not UTF-8")))
 }
 
+/// Says what to do about a variable that an option could name.
+pub fn or_another(error: &CliError, option: &str) -> CliError {
+    CliError::Usage(format!(
+        "{error}: set it, or name another one with {option}"
+    ))
+}
+
 /// Warns of white space or quotes around the value of a variable: the edge and a signer that
 /// cut them off have another secret.
 pub fn warn_of_padding(name: &str, value: &[u8]) {

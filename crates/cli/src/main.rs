@@ -36,7 +36,7 @@ Exit codes:
   1  negative result: no such key, an invalid or rejected link, an invalid policy
   2  wrong usage, configuration or token, or the output cannot be written
   3  the key service cannot be reached, failed, or is not a Keygate key service;
-     explain: the filter would have to ask it";
+     for explain: the result depends on the answer of the key service";
 
 /// Keygate: authentication at the edge for Envoy.
 #[derive(Parser)]

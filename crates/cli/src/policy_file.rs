@@ -23,7 +23,7 @@ impl PolicyFile {
     /// Reads and checks a policy.
     ///
     /// # Errors
-    /// The file cannot be read, or Envoy would refuse the policy: the message names the first
+    /// The file cannot be read, or Envoy would reject the policy: the message names the first
     /// wrong field.
     pub fn read(file: &Path) -> Result<Self, CliError> {
         Self::parse(file, &read(file)?)

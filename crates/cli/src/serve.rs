@@ -12,7 +12,7 @@ use keygate_core::secret::Encoding;
 use keygate_service::{ServiceConfig, Tokens, serve};
 
 use crate::assertion::AssertionArgs;
-use crate::environment::{required, required_text, warn_of_padding};
+use crate::environment::{or_another, required, required_text, warn_of_padding};
 use crate::error::CliError;
 use crate::secret::ENCODINGS;
 
@@ -76,14 +76,14 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         database: args.database,
         prefix: args.prefix,
         kid: args.secret.kid,
-        master: args.secret.read()?,
+        master: args.secret.read("--secret")?,
         retired: args
             .retired
             .iter()
-            .map(SecretSource::read)
+            .map(|source| source.read("--retired-secret"))
             .collect::<Result<_, _>>()?,
-        admin_tokens: tokens(&args.admin_token_env)?,
-        edge_tokens: tokens(&args.edge_token_env)?,
+        admin_tokens: tokens(&args.admin_token_env, "--admin-token-env")?,
+        edge_tokens: tokens(&args.edge_token_env, "--edge-token-env")?,
         assertions: args.assertions.read()?,
     };
     tracing_subscriber::fmt()
@@ -97,8 +97,8 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn tokens(variable: &str) -> Result<Tokens, CliError> {
-    let text = required_text(variable)?;
+fn tokens(variable: &str, option: &str) -> Result<Tokens, CliError> {
+    let text = required_text(variable).map_err(|error| or_another(&error, option))?;
     for token in text.split(',') {
         warn_of_padding(variable, token.trim().as_bytes());
     }
@@ -115,12 +115,12 @@ struct SecretSource {
 }
 
 impl SecretSource {
-    fn read(&self) -> Result<MasterSecret, CliError> {
+    fn read(&self, option: &str) -> Result<MasterSecret, CliError> {
         let name = &self.variable;
         let wrong = |error: &dyn std::fmt::Display| {
             CliError::Usage(format!("the environment variable {name} {error}"))
         };
-        let text = required(name)?;
+        let text = required(name).map_err(|error| or_another(&error, option))?;
         if self.encoding == Encoding::Utf8 {
             warn_of_padding(name, text.as_bytes());
         }

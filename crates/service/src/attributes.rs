@@ -216,7 +216,10 @@ fn scopes(field: &str, scopes: Vec<String>) -> Result<Vec<String>, Problem> {
     for (at, scope) in scopes.iter().enumerate() {
         let problem = |detail: &str| Err(Problem::field(format!("{field}[{at}]"), detail));
         if !(1..=MAX_NAME).contains(&scope.len()) || !scope.bytes().all(is_scope_byte) {
-            return problem("must be a scope token (RFC 6750 section 3) of 1 to 128 characters");
+            return problem(
+                "must be one scope (RFC 6750 section 3): 1 to 128 ASCII characters, no spaces or \
+                 quotes",
+            );
         }
         if !seen.insert(scope) {
             return problem("is given more than once");

@@ -52,7 +52,7 @@ pub fn add(headers: &mut Vec<Header>, url: &str, given: &[String]) -> Result<(),
     let (origin, _) = link::split_url(url)?;
     if origin.is_empty() && !hosts.is_empty() {
         headers.retain(|(name, _)| name != ":authority");
-        // Two of them are two authorities, which the filter refuses.
+        // Two of them are two authorities, which the filter rejects.
         headers.extend(
             hosts
                 .into_iter()

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::answer::Page;
 
-/// Says why the spelling of the path is refused; where readings meet different rules, which.
+/// Says why the spelling of the path is rejected; where readings meet different rules, which.
 pub fn spelling(page: &mut Page, policy: &Policy, request: &Request<'_>, reason: Reason) {
     page.line("path", 0, reason.explanation());
     if reason != Reason::AmbiguousPath {

@@ -2,10 +2,12 @@
 
 use std::process::ExitCode;
 
+use keygate_core::{Millis, TimeError};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::client::{KeyService, ServiceArgs};
+use crate::document::unreadable;
 use crate::error::CliError;
 use crate::output;
 
@@ -15,7 +17,8 @@ Examples:
   KEY=$(keygate keys create --account ci --name nightly --allow-ip 10.0.0.0/8)
   keygate keys create --account alice --metadata '{\"tier\":\"gold\"}' --json
 
-The key is printed once, to standard output. A note about it goes to standard error.";
+Only the key goes to standard output, and it cannot be shown again. A note with its id goes
+to standard error.";
 
 /// Create a key and print it.
 #[derive(clap::Args)]
@@ -41,18 +44,24 @@ struct Body {
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     /// Scope of the key; repeatable
-    #[arg(long = "scope", value_name = "SCOPE")]
+    #[arg(long = "scope", value_name = "SCOPE", value_parser = scope)]
     scopes: Vec<String>,
     /// Metadata for the upstream, a JSON object
     #[arg(long, value_name = "JSON", value_parser = raw_json)]
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata: Option<Box<RawValue>>,
-    /// Expire after this time, such as 30d
-    #[arg(long, value_name = "SPAN", conflicts_with = "expires_at")]
+    /// Lifetime of the key, such as 30d
+    #[arg(
+        long,
+        value_name = "DURATION",
+        conflicts_with = "expires_at",
+        allow_hyphen_values = true,
+        value_parser = duration
+    )]
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_in: Option<String>,
-    /// Expire at this time, such as 2026-12-01T00:00:00Z
-    #[arg(long, value_name = "INSTANT")]
+    /// Time at which the key expires (RFC 3339), such as 2026-12-01T00:00:00Z
+    #[arg(long, value_name = "TIME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
     /// IP address or range from which the key is accepted; repeatable
@@ -91,6 +100,19 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn raw_json(text: &str) -> Result<Box<RawValue>, serde_json::Error> {
-    serde_json::from_str(text)
+fn raw_json(text: &str) -> Result<Box<RawValue>, String> {
+    serde_json::from_str(text).map_err(|error| unreadable(&error))
+}
+
+/// Hints at the option that is repeatable. All else is the service's to check.
+fn scope(text: &str) -> Result<String, &'static str> {
+    match text.contains(char::is_whitespace) {
+        true => Err("a scope contains no spaces: for several scopes, repeat --scope"),
+        false => Ok(text.to_owned()),
+    }
+}
+
+/// The service reads it again.
+fn duration(text: &str) -> Result<String, TimeError> {
+    Millis::parse(text).map(|_| text.to_owned())
 }

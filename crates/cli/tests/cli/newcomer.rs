@@ -131,7 +131,27 @@ fn an_invalid_option_names_a_valid_one() {
         ),
         (
             with(&given_format, &["--prefix", "a"]),
-            "a prefix starts and ends with \"/\"",
+            "--prefix must start and end with \"/\"",
+        ),
+        (
+            with(&given_format, &["--prefix", "/a"]),
+            "--prefix must start and end with \"/\"",
+        ),
+        (
+            with(&given_format, &["--glob", "/a**"]),
+            "--glob must start with \"/\"",
+        ),
+        (
+            with(&given_format, &["--method", "get"]),
+            "--method must be 1 to 32 of \"A\" to \"Z\"",
+        ),
+        (
+            with(&given_format, &["--once=short"]),
+            "--once must be 16 to 64 letters",
+        ),
+        (
+            with(&given, &["--expires-in", "-5d"]),
+            "must be a duration of at least 1 ms",
         ),
         (
             with(&given_format, &["--account", ""]),
@@ -146,6 +166,40 @@ fn an_invalid_option_names_a_valid_one() {
             "such as 127.0.0.1:8801",
         ),
         (
+            with(&["serve"], &[]),
+            "KEYGATE_APP_KEYS is not set: set it, or name another one with --secret",
+        ),
+        (
+            with(
+                &["serve", "--secret", "01=SECRET"],
+                &["--edge-token-env", "UNSET"],
+            ),
+            "UNSET is not set: set it, or name another one with --edge-token-env",
+        ),
+        (
+            with(&["keys", "list"], &["--token-env", "UNSET"]),
+            "UNSET is not set: set it, or name another one with --token-env",
+        ),
+        (
+            with(&["keys", "list"], &["--token-env", "BLANK"]),
+            "BLANK contains no token",
+        ),
+        (
+            with(
+                &["keys", "create", "--account", "a"],
+                &["--expires-in", "-5d"],
+            ),
+            "must be a duration of at least 1 ms",
+        ),
+        (
+            with(&["keys", "create", "--account", "a"], &["--scope", "a b"]),
+            "for several scopes, repeat --scope",
+        ),
+        (
+            with(&["keys", "create", "--account", "a"], &["--metadata", "{"]),
+            "the JSON ends before it is complete",
+        ),
+        (
             with(&["keys", "list"], &["--service", "http://127.0.0.1:1"]),
             "start it with `keygate serve`",
         ),
@@ -154,6 +208,7 @@ fn an_invalid_option_names_a_valid_one() {
         let done = keygate(&args)
             .current_dir(dir.path())
             .env("SECRET", SECRET)
+            .env("BLANK", ",")
             .assert();
         let output = done.get_output();
         let printed = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -164,4 +219,55 @@ fn an_invalid_option_names_a_valid_one() {
         assert!(printed.contains(told), "{args:?}: {printed}");
         assert!(!printed.contains(SECRET), "{args:?}: {printed}");
     }
+}
+
+#[test]
+fn a_link_that_has_already_expired_is_signed_with_a_note() {
+    for format in ["keygate", "akamai", "cloudflare"] {
+        let sign = ["sign", "https://h.example/a", "--expires-at", "1600000000"];
+        let more = ["--key-id", "k", "--format", format];
+        let done = keygate(&[&sign[..], &more].concat())
+            .env("KEYGATE_MEDIA", SECRET)
+            .assert()
+            .code(0);
+        let error = String::from_utf8_lossy(&done.get_output().stderr).into_owned();
+        let told = "note: the link has already expired, at 2020-09-13T12:26:40.000Z\n";
+        assert_eq!(error, told, "{format}");
+    }
+}
+
+#[test]
+fn a_secret_that_is_too_short_says_how_to_make_one() {
+    let hint = "make one with `openssl rand -hex 32`";
+    for (variable, args) in [
+        ("KEYGATE_APP_KEYS", &["serve"][..]),
+        ("KEYGATE_ADMIN_TOKEN", &["serve"]),
+        ("KEYGATE_EDGE_TOKEN", &["serve"]),
+    ] {
+        let done = keygate(args)
+            .env("KEYGATE_APP_KEYS", SECRET)
+            .env("KEYGATE_EDGE_TOKEN", SECRET.replace([' ', ','], "_"))
+            .env(variable, "short")
+            .assert()
+            .code(2);
+        let error = String::from_utf8_lossy(&done.get_output().stderr).into_owned();
+        assert!(error.contains(variable) && error.contains(hint), "{error}");
+    }
+}
+
+#[test]
+fn a_policy_that_is_cut_short_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let policy = demo_policy();
+    let cut = &policy[..policy.find("\"rules\"").unwrap()];
+    std::fs::write(dir.path().join("p.json"), cut).unwrap();
+    let printed = refused(dir.path(), &["check", "p.json"], 1);
+    assert!(
+        printed.contains("the JSON ends before it is complete"),
+        "{printed}"
+    );
+    assert!(
+        !printed.contains("EOF") && !printed.contains(":0:"),
+        "{printed}"
+    );
 }
