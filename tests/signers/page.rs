@@ -166,12 +166,12 @@ fn signs_what_keygate_signs(fence: &str) {
         let mark = if query.is_empty() { "" } else { "?" };
         let url = format!("https://media.example.com{path}{mark}{query}");
         let mut command = Command::new(service::keygate());
-        command.args(["sign", &url, "--key-id", "demo", "--expires-at"]);
+        command.args(["sign", &url, "--key-id", "2026-11", "--expires-at"]);
         command.arg(expires.to_string());
         assert_eq!(signed, printed(command, dir.path(), ""), "{fence}");
 
         let mut command = Command::new(service::keygate());
-        command.args(["verify", &signed, "--key-id", "demo"]);
+        command.args(["verify", &signed, "--key-id", "2026-11"]);
         let told = printed(command, dir.path(), "");
         assert!(told.starts_with("valid, until "), "{fence}: {told}");
     }
