@@ -7,9 +7,9 @@ use keygate_core::{Facts, Header, Outcome, Policy, Reason, Request, Verdict};
 
 /// The filter's answer to a request.
 pub struct Decided {
-    /// Why the filter refuses the request, if it does.
+    /// Why the filter rejects the request, if it does.
     pub refused: Option<Reason>,
-    /// Whether the filter accepts `%2F` in the path, which Envoy may refuse before the filter.
+    /// Whether the filter accepts `%2F` in the path, which Envoy may reject before the filter.
     pub takes_encoded_slash: bool,
     /// What the filter does, and by which rule, in one line.
     pub told: String,
@@ -30,7 +30,7 @@ pub fn decide(policy: &Policy, headers: &[Header], facts: &Facts<'_>) -> Decided
     }
 }
 
-/// Why a verdict refuses the request, if it does.
+/// Why a verdict rejects the request, if it does.
 pub fn refused(verdict: &Verdict) -> Option<Reason> {
     match verdict {
         Verdict::Deny(denial) => Some(denial.reason),
@@ -38,7 +38,7 @@ pub fn refused(verdict: &Verdict) -> Option<Reason> {
     }
 }
 
-/// Whether the path holds `%2F` and is not refused for it.
+/// Whether the path contains `%2F` and is not rejected for it.
 pub fn takes_encoded_slash(request: &Request<'_>, refused: Option<Reason>) -> bool {
     request.target.has_encoded_slash && refused != Some(Reason::EncodedSlash)
 }

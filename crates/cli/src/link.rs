@@ -15,8 +15,22 @@ use crate::provider::{Links, mentions};
 
 /// A URL in two: what comes before the path, and the target, which is what is signed.
 pub fn split_url(url: &str) -> Result<(&str, &str), CliError> {
+    if url.contains(|it: char| it.is_ascii_whitespace() || it.is_ascii_control()) {
+        return Err(CliError::Usage(
+            "the URL contains a space or a control character: percent-encode it, a space as %20"
+                .to_owned(),
+        ));
+    }
     let at = match url.split_once("://") {
         Some((scheme, rest)) if !url.starts_with('/') => {
+            if !["http", "https"]
+                .iter()
+                .any(|it| scheme.eq_ignore_ascii_case(it))
+            {
+                return Err(CliError::Usage(
+                    "the URL must start with http:// or https://".to_owned(),
+                ));
+            }
             let host = rest.find('/').ok_or_else(|| {
                 CliError::Usage("the URL has no path: add at least a \"/\"".to_owned())
             })?;
