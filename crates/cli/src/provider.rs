@@ -3,6 +3,8 @@
 //!
 //! Either way it goes through [`Policy::parse`], so that what holds here holds in Envoy.
 
+mod problem;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -14,10 +16,12 @@ use keygate_core::{Policy, Provider};
 use serde_json::{Map, Value, json};
 
 use crate::check::{misread, read};
+use crate::document::unreadable;
 use crate::environment::{StandIns, required};
 use crate::error::CliError;
 use crate::policy_file::PolicyFile;
 use crate::secret::{Key, Source};
+use problem::{Given, no_provider, told};
 
 /// The variable under which the generated policy finds the secret that was given.
 const GIVEN: &str = "KEYGATE_GIVEN_SECRET";
@@ -27,6 +31,16 @@ const TOKEN: &str = "KEYGATE_UNUSED_TOKEN";
 
 /// What `sign` and `verify` take without `--format`: what new links should use.
 const DEFAULT_FORMAT: &str = "keygate";
+
+/// Formats whose links name the id of their secret.
+const WITH_KEY_ID: [&str; 6] = [
+    "cloudfront",
+    "google-cdn",
+    "http-signature",
+    "keygate",
+    "s3",
+    "uri-signing",
+];
 
 /// Bounds for formats that ask for one, the widest first.
 const LIFETIMES: [&str; 4] = ["367d", "30d", "7d", "1d"];
@@ -52,8 +66,8 @@ pub struct Args {
         conflicts_with = "policy"
     )]
     encoding: Option<Encoding>,
-    /// Id of the secret in its ring. Links of keygate and some other formats contain it.
-    /// Default: cli
+    /// Id of the secret, as in the ring of the policy. Links of the formats cloudfront,
+    /// google-cdn, http-signature, keygate, s3 and uri-signing contain it: sign requires it there
     #[arg(
         long,
         value_name = "ID",
@@ -89,7 +103,8 @@ pub struct Args {
         conflicts_with = "policy"
     )]
     set: Vec<String>,
-    /// Define another ring for a field, with one secret from this variable; repeatable
+    /// Name and environment variable of a second secret, for a field that --set sets to this name,
+    /// such as the salts of imgproxy; repeatable
     #[arg(
         long,
         value_name = "RING=VARIABLE",
@@ -185,6 +200,13 @@ impl Args {
         }
     }
 
+    /// The format, if its links name the id of their secret and no id was given.
+    pub fn lacks_key_id(&self) -> Option<&str> {
+        let is_without = self.key_id.is_none();
+        self.format()
+            .filter(|it| is_without && WITH_KEY_ID.contains(it))
+    }
+
     /// The name of the format, unless a policy says it.
     pub fn format(&self) -> Option<&str> {
         match self.policy {
@@ -260,41 +282,18 @@ impl Args {
             }
         }
         let policy = parsed.map_err(|problems| {
-            let told = told(&problems).replace(&format!("the value of {GIVEN}"), &place);
-            let of_secret = told.strip_prefix("secrets.given[0].env: ");
-            CliError::Usage(match of_secret {
-                Some(told) => told.replace(GIVEN, &place),
-                None => {
-                    format!("{told} (set fields of the format {format} with --set FIELD=VALUE)")
-                }
-            })
+            let given = Given {
+                id,
+                format,
+                place: &place,
+            };
+            CliError::Usage(given.told(&problems))
         })?;
         Ok(Links {
             providers: vec![Alone { name: None, policy }],
             whole: None,
             private_key,
         })
-    }
-
-    /// Why no provider of the policy is the one that was asked for.
-    fn no_provider(&self, policy: &Value, links: &[(&String, &Value)]) -> String {
-        let names: Vec<String> = links.iter().map(|(it, _)| format!("\"{it}\"")).collect();
-        match (&self.provider, names.as_slice()) {
-            (Some(name), _) => match policy["providers"][name.as_str()]["type"].as_str() {
-                Some(other) => {
-                    format!("the provider \"{name}\" has the type {other}, not signed_url")
-                }
-                None => format!("the policy has no provider \"{name}\" of signed URLs"),
-            },
-            (None, []) => {
-                "the policy has no provider of signed URLs (\"type\": \"signed_url\")".to_owned()
-            }
-            (None, names) => format!(
-                "the policy has {} providers of signed URLs: name one with --provider: {}",
-                names.len(),
-                names.join(", ")
-            ),
-        }
     }
 
     fn of_policy(&self, file: &Path, text: &[u8], wanted: Wanted) -> Result<Links, CliError> {
@@ -306,7 +305,7 @@ impl Args {
             ));
         }
         let written: Value = serde_json::from_slice(text).map_err(|error| {
-            let error = error.to_string();
+            let error = unreadable(&error);
             let why = misread(text).map_or(error.as_str(), |it| it);
             usage(format!("{} is not a policy: {why}", file.display()))
         })?;
@@ -318,7 +317,11 @@ impl Args {
             .copied()
             .collect();
         if links.is_empty() || (wanted == Wanted::One && links.len() > 1) {
-            return Err(usage(self.no_provider(&written, &links)));
+            return Err(usage(no_provider(
+                self.provider.as_deref(),
+                &written,
+                &links,
+            )));
         }
         // Of several providers, this machine may have the secrets of one.
         let stand_ins = StandIns::of(text);
@@ -392,17 +395,4 @@ fn environment(name: &str) -> Option<Vec<u8>> {
         TOKEN => Some(b"unused".to_vec()),
         _ => std::env::var_os(name).map(OsString::into_encoded_bytes),
     }
-}
-
-fn told(problems: &[Problem]) -> String {
-    let all = problems.iter().map(|it| {
-        let told = it.to_string();
-        let field = told.strip_prefix("providers.it.");
-        let whole = told.strip_prefix("providers.it: ");
-        let told = field.or(whole).unwrap_or(&told);
-        // The place is one of the generated policy, which the user never sees.
-        let told = told.split(" at line ").next().unwrap_or(told);
-        told.to_owned()
-    });
-    all.collect::<Vec<_>>().join("; ")
 }

@@ -109,6 +109,12 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     let expires = args.expires_at.or(end);
     let ends = expires.is_some() && args.provider.format() == Some("cloudflare");
     let stamp = ends.then(|| "expires".to_owned());
+    if let Some(format) = args.provider.lacks_key_id() {
+        return Err(CliError::Usage(format!(
+            "links of the format {format} contain the id of their secret: give it with --key-id, \
+             as in the ring of the policy"
+        )));
+    }
     let links = args.provider.links(&[("stamp", stamp)])?;
     reject_token(&links, &parsed)?;
     let globs: Vec<&str> = args.glob.iter().map(String::as_str).collect();

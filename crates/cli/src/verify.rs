@@ -23,6 +23,7 @@ Examples:
 
 With --policy, the whole policy decides the request, as in the filter: give the URL with
 its host, and use --method, --header, --cookie and --client for what the rules need.
+Without it, the limits of a policy are not known: --max-lifetime sets the longest lifetime.
 Exit code 0 if the link is valid and the policy does not reject the request, otherwise 1
 with the reason and what differs. Neither secrets nor valid MACs are printed.";
 
@@ -57,14 +58,31 @@ pub struct Args {
     /// Meaning of the time in the link, issued or expires; short for --set stamp=…
     #[arg(long, value_name = "MEANING", help_heading = "Provider")]
     stamp: Option<String>,
-    /// How long a link is valid; short for --set ttl=…. Default for cloudflare: 3h
-    #[arg(long, value_name = "DURATION", help_heading = "Provider")]
+    /// Lifetime of links that contain the time at which they were made; short for --set ttl=….
+    /// Default for cloudflare: 3h
+    #[arg(
+        long,
+        value_name = "DURATION",
+        help_heading = "Provider",
+        allow_hyphen_values = true
+    )]
     ttl: Option<String>,
-    /// How far in the future a link may expire; short for --set max_lifetime=…
-    #[arg(long, value_name = "DURATION", help_heading = "Provider")]
+    /// How far in the future a link may expire; short for --set max_lifetime=…. Default: the
+    /// longest that the format allows
+    #[arg(
+        long,
+        value_name = "DURATION",
+        help_heading = "Provider",
+        allow_hyphen_values = true
+    )]
     max_lifetime: Option<String>,
     /// How far the signer's clock may be ahead; short for --set skew=…
-    #[arg(long, value_name = "DURATION", help_heading = "Provider")]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        help_heading = "Provider",
+        allow_hyphen_values = true
+    )]
     skew: Option<String>,
     #[command(flatten)]
     envoy: envoy::Args,
@@ -91,7 +109,16 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
         return Err(error);
     }
     let checked = check(&links, &request, args.client, now)?;
-    print(args, &links, &checked, &envoy)
+    let done = print(args, &links, &checked, &envoy)?;
+    if let (Some(format), Some(Reason::WrongSignature)) =
+        (args.provider.lacks_key_id(), checked.invalid())
+    {
+        eprintln!(
+            "note: links of the format {format} contain the id of their secret: give it with \
+             --key-id"
+        );
+    }
+    Ok(done)
 }
 
 /// The text may contain a credential, so no message repeats it.

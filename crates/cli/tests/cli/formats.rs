@@ -170,7 +170,10 @@ impl Tried<'_> {
             false => ["--encoding", self.row.secret],
         };
         let head = [command, url, "--format", self.row.format];
-        let args = [&head, &key[..], self.row.both, more].concat();
+        let is_given = self.row.both.contains(&"--key-id") || more.contains(&"--without-id");
+        let id: &[&str] = if is_given { &[] } else { &["--key-id", "one"] };
+        let mut args = [&head, &key[..], id, self.row.both, more].concat();
+        args.retain(|it| *it != "--without-id");
         let salt = if self.row.secret == "hex" { HEX } else { TEXT };
         let done = keygate(&args)
             .env("KEYGATE_MEDIA", secret)
@@ -268,6 +271,33 @@ fn verify_accepts_exactly_what_sign_makes_in_each_format() {
                 "{refused}"
             );
         }
+    }
+}
+
+#[test]
+fn sign_requires_the_key_id_of_formats_that_write_it_into_the_link() {
+    for row in ROWS.iter().filter(|row| FORMATS.contains(&row.format)) {
+        let dir = tempfile::tempdir().unwrap();
+        let both: Vec<&str> = match row.both.iter().position(|it| *it == "--key-id") {
+            Some(at) => row.both[..at].to_vec(),
+            None => row.both.to_vec(),
+        };
+        let row = &Row {
+            both: Vec::leak(both),
+            ..*row
+        };
+        let tried = Tried { row, dir };
+        std::fs::write(tried.key_file(), row.secret).unwrap();
+        let sign = |id: &[&str]| {
+            let more = [row.sign, &["--now", NOW, "--headers", "--without-id"], id].concat();
+            tried.run("sign", row.url, &more, tried.secret())
+        };
+        let (one, ..) = sign(&["--key-id", "one"]);
+        let (two, ..) = sign(&["--key-id", "two"]);
+        let (_, err, code) = sign(&[]);
+        let is_asked_for = code == 2 && err.contains("give it with --key-id");
+        assert!(one.len() > 5 && two.len() > 5, "{}", row.format);
+        assert_eq!(is_asked_for, one != two, "{}: {one}{two}{err}", row.format);
     }
 }
 

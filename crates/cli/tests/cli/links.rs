@@ -111,12 +111,21 @@ fn sign_refuses_links_that_no_filter_accepts() {
         "https://host",
         "/a#b",
     ] {
-        keygate(&["sign", path, "--expires-in", "1h", "--option", "host=*"])
-            .env("KEYGATE_MEDIA", "secret")
-            .assert()
-            .code(2);
+        keygate(&[
+            "sign",
+            path,
+            "--key-id",
+            "k",
+            "--expires-in",
+            "1h",
+            "--option",
+            "host=*",
+        ])
+        .env("KEYGATE_MEDIA", "secret")
+        .assert()
+        .code(2);
     }
-    keygate(&["sign", "/a"])
+    keygate(&["sign", "/a", "--key-id", "k"])
         .env_remove("KEYGATE_MEDIA")
         .assert()
         .code(2);
@@ -142,6 +151,10 @@ fn every_command_has_help_with_examples() {
             printed.contains("Examples:\n  ") && printed.contains("keygate "),
             "{command}"
         );
+        // One placeholder for each kind of value.
+        for other in ["<SPAN>", "<INSTANT>"] {
+            assert!(!printed.contains(other), "{command}: {printed}");
+        }
     }
 }
 
@@ -149,16 +162,27 @@ fn every_command_has_help_with_examples() {
 fn sign_without_a_format_makes_a_native_link_that_verify_takes() {
     let secret = "secret of the media, long enough";
     let url = "https://media.example.com/a?b=1";
+    let key_id = ["--key-id", "2026-11"];
     let sign = ["sign", url, "--now", "1700000000", "--expires-in", "1h"];
-    let signed = stdout(&sign, secret, 0);
+    let signed = stdout(&[&sign[..], &key_id].concat(), secret, 0);
     assert!(signed.starts_with(&format!("{url}&kg=kg1.")), "{signed}");
     let verify = ["verify", signed.trim(), "--now", "1700003599"];
-    let told = stdout(&verify, secret, 0);
+    let told = stdout(&[&verify[..], &key_id].concat(), secret, 0);
     assert_eq!(told, "valid, until 2023-11-14T23:13:20.000Z\n");
     let moved = signed
         .trim()
         .replace("media.example.com", "other.example.com");
-    stdout(&["verify", &moved, "--now", "1700003599"], secret, 1);
+    let verify_moved = ["verify", &moved, "--now", "1700003599"];
+    stdout(&[&verify_moved[..], &key_id].concat(), secret, 1);
+    let without_id = keygate(&verify)
+        .env("KEYGATE_MEDIA", secret)
+        .assert()
+        .code(1);
+    let output = without_id.get_output();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(told.contains("it names the key \"2026-11\""), "{told}");
+    let note = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(note.contains("give it with --key-id"), "{note}");
 }
 
 #[test]
@@ -167,7 +191,7 @@ fn a_native_link_without_an_end_or_a_host_is_not_signed() {
         (&["sign", "https://h.example/a"][..], "--expires-in 3h"),
         (&["sign", "/a", "--expires-in", "1h"], "--option host=*"),
     ] {
-        let done = keygate(args)
+        let done = keygate(&[args, &["--key-id", "k"]].concat())
             .env("KEYGATE_MEDIA", "secret of the media, long enough")
             .assert()
             .code(2);

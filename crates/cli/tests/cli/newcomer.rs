@@ -71,7 +71,7 @@ fn a_file_without_an_end_is_not_read_to_it() {
         &["check", endless],
         &["keys", "import", endless, "--dry-run"],
         &["explain", "--policy", endless, "--request", REQUEST],
-        &["sign", "/a", "--secret-file", endless],
+        &["sign", "/a", "--key-id", "k", "--secret-file", endless],
     ];
     for args in commands {
         let printed = refused(dir.path(), args, 2);
@@ -85,9 +85,10 @@ fn an_invalid_option_names_a_valid_one() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("p.json"), demo_policy()).unwrap();
     std::fs::write(dir.path().join("list.json"), "{}").unwrap();
+    std::fs::write(dir.path().join("cut.json"), "{\n  \"version\"").unwrap();
     let explain = ["explain", "--policy", "p.json", "--request"];
     let sign = ["sign", "/a", "--policy"];
-    let given = ["sign", "/a", "--secret-env", "SECRET"];
+    let given = ["sign", "/a", "--key-id", "k", "--secret-env", "SECRET"];
     let keygate_format = ["--format", "keygate", "--expires-in", "1h"];
     let given_format = [&given[..], &keygate_format].concat();
     let with = |first: &[&'static str], more: &[&'static str]| [first, more].concat();
@@ -118,7 +119,7 @@ fn an_invalid_option_names_a_valid_one() {
             "has no provider of signed URLs",
         ),
         (
-            with(&["sign", "/a"], &[]),
+            with(&["sign", "/a", "--key-id", "k"], &[]),
             "KEYGATE_MEDIA is not set: set it, or use --secret-env",
         ),
         (
@@ -160,6 +161,54 @@ fn an_invalid_option_names_a_valid_one() {
         (
             with(&["verify", "/a"], &["--cookie", "x"]),
             "must be a name, a \"=\" and a value",
+        ),
+        (
+            with(
+                &["verify", "ftp://h.example/a"],
+                &["--secret-env", "SECRET"],
+            ),
+            "the URL must start with http:// or https://",
+        ),
+        (
+            with(
+                &["verify", "https://h.example/a b"],
+                &["--secret-env", "SECRET"],
+            ),
+            "percent-encode it, a space as %20",
+        ),
+        (
+            with(
+                &["verify", "/a"],
+                &["--secret-env", "SECRET", "--skew", "-5d"],
+            ),
+            "must be a duration of at least 1 ms",
+        ),
+        (
+            with(&["sign", "ftp://h.example/a", "--key-id", "k"], &[]),
+            "the URL must start with http:// or https://",
+        ),
+        (
+            with(&["sign", "https://h.example/a b", "--key-id", "k"], &[]),
+            "percent-encode it, a space as %20",
+        ),
+        (
+            with(&["sign", "/a", "--key-id", "k"], &["--secret-env", "SHORT"]),
+            "keygate: SHORT must have at least 16 bytes: make one with `openssl rand -hex 32`\n",
+        ),
+        (
+            with(&given, &["--format", "cloudfront"]),
+            "the format cloudfront needs a key (RSA or P-256): use --private-key-file",
+        ),
+        (
+            with(
+                &["sign", "/a", "--format", "cloudfront", "--key-id", "k"],
+                &["--public-key-file", "p.json"],
+            ),
+            "the file of --public-key-file is not a public key",
+        ),
+        (
+            with(&["sign", "/a", "--policy"], &["cut.json"]),
+            "cut.json is not a policy: the JSON ends before it is complete (line 2)",
         ),
         (
             with(&["serve"], &["--listen", "8801"]),
@@ -209,6 +258,7 @@ fn an_invalid_option_names_a_valid_one() {
             .current_dir(dir.path())
             .env("SECRET", SECRET)
             .env("BLANK", ",")
+            .env("SHORT", "short")
             .assert();
         let output = done.get_output();
         let printed = String::from_utf8_lossy(&output.stderr).into_owned();

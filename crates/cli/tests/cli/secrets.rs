@@ -216,6 +216,8 @@ fn unsupported_or_missing_options_of_a_format_are_reported() {
         "s3",
         "--secret-env",
         "MINE",
+        "--key-id",
+        "AKIAEXAMPLE",
     ];
     let mine = [&SIGN[..], &["--secret-env", "MINE"]].concat();
     let with = |more: &[&'static str]| [&mine[..], more].concat();
@@ -251,6 +253,8 @@ fn headers_of_a_link_are_printed_as_a_note_or_a_line() {
         "s3",
         "--secret-env",
         "MINE",
+        "--key-id",
+        "AKIAEXAMPLE",
         "--set",
         "region=eu-west-1",
         "--expires-in",
