@@ -18,7 +18,8 @@ const FIELD: &str = "path_with_escaped_slashes_action";
 #[derive(clap::Args)]
 #[group(id = "envoy-options")]
 pub struct Args {
-    /// Envoy's configuration (YAML or JSON), to check how it treats %2F
+    /// File with Envoy's configuration (YAML or JSON), to report what Envoy does with %2F in a path
+    /// before Keygate sees it
     #[arg(long, value_name = "FILE")]
     envoy: Option<PathBuf>,
 }

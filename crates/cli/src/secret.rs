@@ -30,13 +30,14 @@ pub struct Source {
     /// Ask for the secret on the terminal, without echo
     #[arg(long)]
     secret_prompt: bool,
-    /// The secret itself; every user of the machine can see it
+    /// The secret itself. Insecure: every user of the machine can see it
     #[arg(long, value_name = "SECRET")]
     secret: Option<String>,
-    /// File with a private key: PEM (PKCS #8), or another encoding that the format accepts
+    /// File with a private key, for formats that sign with one: PEM (PKCS #8), or another encoding
+    /// that the format accepts
     #[arg(long, value_name = "FILE")]
     pub private_key_file: Option<PathBuf>,
-    /// File with a public key, to verify only
+    /// File with a public key, for formats that verify with one. It cannot sign
     #[arg(long, value_name = "FILE")]
     public_key_file: Option<PathBuf>,
 }
