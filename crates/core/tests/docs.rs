@@ -21,12 +21,9 @@ fn every_example_of_the_policy_page_is_valid() {
 }
 
 #[test]
-fn every_recipe_holds() {
-    let (base, _) = include_str!("../../../docs/policy.md")
-        .split_once("\n```\n")
-        .unwrap();
+fn every_recipe_is_a_whole_policy_that_decides_as_the_page_says() {
     let recipes = include_str!("../../../docs/recipes.md");
-    let requests = hold(&format!("{base}\n```\n{recipes}"));
+    let requests = hold(&format!("```json base\n{{}}\n```\n{recipes}"));
     assert!(requests > 10, "only {requests} requests were read");
 }
 
