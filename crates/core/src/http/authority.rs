@@ -7,6 +7,8 @@
 use std::fmt;
 use std::net::Ipv6Addr;
 
+use crate::text::cut::cut;
+
 /// The longest name of a host, without its trailing dot (RFC 1035 section 2.3.4).
 const MAX_NAME: usize = 253;
 
@@ -41,7 +43,7 @@ impl<'a> Authority<'a> {
     }
 
     fn name(text: &'a str) -> Option<Self> {
-        let (name, port) = match text.split_once(':') {
+        let (name, port) = match cut(text, b':') {
             Some((name, digits)) => (name, Some(port(digits)?)),
             None => (text, None),
         };

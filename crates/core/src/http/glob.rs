@@ -12,6 +12,7 @@ pub(crate) use host::filed;
 use std::cell::OnceCell;
 
 use crate::http::path::readable;
+use crate::text::cut::parts;
 
 /// A path glob: `*` is any one segment, `**` any number of them.
 ///
@@ -167,7 +168,7 @@ impl<'p> SplitPath<'p> {
     fn segments(&self) -> &[&'p str] {
         self.segments.get_or_init(|| {
             let path = self.text.strip_prefix('/').unwrap_or(self.text);
-            path.split('/').collect()
+            parts(path, b'/').collect()
         })
     }
 }

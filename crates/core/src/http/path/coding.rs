@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use super::AmbiguousPath;
-use crate::text::cut::cut;
+use crate::text::cut::{cut, parts};
 use crate::text::hex;
 
 /// Percent-decodes; borrowed when there is nothing to decode.
@@ -200,7 +200,7 @@ pub fn readable(path: &str) -> Cow<'_, str> {
 /// Whether a path holds an unreserved character that is percent-encoded: no proxy that
 /// normalizes paths hands one on (RFC 3986 section 6.2.2.2).
 pub fn has_encoded_unreserved(path: &str) -> bool {
-    let triplets = path.split('%').skip(1);
+    let triplets = parts(path, b'%').skip(1);
     let mut octets = triplets.filter_map(|rest| triplet(&mut rest.bytes()));
     octets.any(is_unreserved)
 }
