@@ -227,9 +227,9 @@ fn unsupported_or_missing_options_of_a_format_are_reported() {
     ]
     .concat();
     for (args, told) in [
-        (with(&["--account", "a"]), "do not support account"),
-        (with(&["--once"]), "do not support once"),
-        (with(&["--option", "x=y"]), "do not support x"),
+        (with(&["--account", "a"]), "do not support --account"),
+        (with(&["--once"]), "do not support --once"),
+        (with(&["--option", "x=y"]), "do not support --option x"),
         (with(&["--set", "tttl=1h"]), "unknown field `tttl`"),
         (with(&["--set", "ttl"]), "--set must be a field"),
         (with(&["--address", "x"]), "must be an address"),

@@ -166,7 +166,9 @@ impl Format for Cloudflare {
                 ));
             }
             (Stamp::Expires { .. }, None) => {
-                return Err(SignError::new("the link needs an expiry"));
+                return Err(SignError::new(
+                    "the link needs an expiry, such as --expires-in 3h",
+                ));
             }
         };
         if !(1_000_000_000..=9_999_999_999).contains(&stamp.as_secs()) {

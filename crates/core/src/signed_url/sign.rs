@@ -84,29 +84,33 @@ impl<'a> Order<'a> {
     /// `cookies`, `account`, `once`, and the names of options.
     ///
     /// # Errors
-    /// Names the first field that was given and is not in `known`.
+    /// Names the option of the first field that was given and is not in `known`.
     pub fn only(&self, format: &str, known: &[&str]) -> Result<(), SignError> {
+        let is_prefix = matches!(self.scope, Scope::Prefix(_));
+        let is_glob = matches!(self.scope, Scope::Globs(_));
         let given = [
-            ("not_before", self.not_before.is_some()),
-            ("expires", self.expires.is_some()),
-            ("prefix", matches!(self.scope, Scope::Prefix(_))),
-            ("globs", matches!(self.scope, Scope::Globs(_))),
-            ("addresses", !self.addresses.is_empty()),
-            ("headers", !self.headers.is_empty()),
-            ("cookies", !self.cookies.is_empty()),
-            ("account", self.account.is_some()),
-            ("once", self.once.is_some()),
+            ("not_before", "--not-before", self.not_before.is_some()),
+            ("expires", "an expiry", self.expires.is_some()),
+            ("prefix", "--prefix", is_prefix),
+            ("globs", "--glob", is_glob),
+            ("addresses", "--address", !self.addresses.is_empty()),
+            ("headers", "--header", !self.headers.is_empty()),
+            ("cookies", "--cookie", !self.cookies.is_empty()),
+            ("account", "--account", self.account.is_some()),
+            ("once", "--once", self.once.is_some()),
         ];
-        let given = given.iter().filter(|(_, is_given)| *is_given);
-        let mut names = given
-            .map(|(name, _)| *name)
-            .chain(self.options.iter().map(|(name, _)| *name));
-        match names.find(|name| !known.contains(name)) {
-            Some(name) => Err(SignError::new(format!(
-                "links of the format {format} do not support {name}"
-            ))),
-            None => Ok(()),
-        }
+        let mut given = given.iter().filter(|(.., is_given)| *is_given);
+        let unknown = given.find(|(name, ..)| !known.contains(name));
+        let mut options = self.options.iter();
+        let option = options.find(|(name, _)| !known.contains(name));
+        let told = match (unknown, option) {
+            (Some((_, told, _)), _) => (*told).to_owned(),
+            (None, Some((name, _))) => format!("--option {name}"),
+            (None, None) => return Ok(()),
+        };
+        Err(SignError::new(format!(
+            "links of the format {format} do not support {told}"
+        )))
     }
 
     /// The value of an option.

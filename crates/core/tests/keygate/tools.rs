@@ -149,7 +149,9 @@ fn unsignable_orders_are_reported() {
             it.once = Some("short")
         }),
         ("query_ignore", &|it| it.options = &[("ignore", "x")]),
-        ("do not support salt", &|it| it.options = &[("salt", "x")]),
+        ("do not support --option salt", &|it| {
+            it.options = &[("salt", "x")]
+        }),
         ("can only be \"*\"", &|it| {
             it.options = &[("host", "a.example")]
         }),

@@ -26,7 +26,7 @@ pub(super) fn sign(links: &CloudFront, order: &Order<'_>) -> Result<Signed, Sign
     let carrier = carrier(links, order)?;
     let expires = order
         .expires
-        .ok_or_else(|| error("the link needs an expiry"))?;
+        .ok_or_else(|| error("the link needs an expiry, such as --expires-in 3h"))?;
     let expires = expires.as_secs().to_string();
     let private = order
         .private_key

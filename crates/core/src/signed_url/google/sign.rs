@@ -21,7 +21,7 @@ pub(crate) fn sign(
     order.only(format, &["expires", "prefix"])?;
     let expires = order
         .expires
-        .ok_or_else(|| SignError::new("the link needs an expiry"))?;
+        .ok_or_else(|| SignError::new("the link needs an expiry, such as --expires-in 3h"))?;
     let expires = seconds("expires", expires)?;
     if !order.origin.contains("://") {
         return Err(SignError::new(
@@ -52,7 +52,7 @@ pub(crate) fn sign(
     };
     let prefix = format!("{}{}", order.origin, canonical(prefix));
     if !url.starts_with(&prefix) {
-        return Err(SignError::new("prefix: the URL does not start with it"));
+        return Err(SignError::new("the URL does not start with --prefix"));
     }
     let encoded = encode(prefix.as_bytes(), Padding::Always);
     let policy = |separator: char| {

@@ -59,7 +59,7 @@ pub(crate) fn seconds(
 ) -> Result<String, crate::signed_url::sign::SignError> {
     let seconds = time.as_secs();
     if !(1..=9_999_999_999).contains(&seconds) {
-        let message = format!("{field}: this time does not fit in ten digits");
+        let message = format!("{field}: the time does not fit in the ten digits of Unix seconds");
         return Err(crate::signed_url::sign::SignError::new(message));
     }
     Ok(seconds.to_string())

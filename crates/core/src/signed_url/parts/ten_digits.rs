@@ -26,7 +26,9 @@ pub(crate) fn parse(text: &str) -> Result<UnixMillis, Reason> {
 pub(crate) fn write(time: UnixMillis) -> Result<String, crate::signed_url::sign::SignError> {
     let text = super::lifetime::seconds("expires", time)?;
     parse(&text).map(|_| text).map_err(|_| {
-        crate::signed_url::sign::SignError::new("expires: this time does not fit in ten digits")
+        crate::signed_url::sign::SignError::new(
+            "the expiry does not fit in the ten digits of Unix seconds",
+        )
     })
 }
 

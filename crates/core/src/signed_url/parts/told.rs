@@ -85,5 +85,5 @@ pub(crate) fn no_key() -> SignError {
 
 /// The error of a signer when the link would never expire.
 pub(crate) fn no_end() -> SignError {
-    SignError::new("the link needs an expiry")
+    SignError::new("the link needs an expiry, such as --expires-in 3h")
 }

@@ -26,7 +26,7 @@ pub(super) fn sign(links: &Akamai, order: &Order<'_>) -> Result<Signed, SignErro
     let escape = escaping(order)?;
     let expires = order
         .expires
-        .ok_or_else(|| SignError::new("the link needs an expiry"))?;
+        .ok_or_else(|| SignError::new("the link needs an expiry, such as --expires-in 3h"))?;
     let mut fields = Vec::new();
     if let Some(ip) = ip(order)? {
         fields.push(format!("ip={}", escape(&ip)));
@@ -73,7 +73,9 @@ fn escaping(order: &Order<'_>) -> Result<fn(&str) -> String, SignError> {
         None => Ok(str::to_owned),
         Some("python") => Ok(url::escape_plus),
         Some("javascript") => Ok(url::escape_component),
-        Some(_) => Err(SignError::new("escape: must be python or javascript")),
+        Some(_) => Err(SignError::new(
+            "--option escape must be python or javascript",
+        )),
     }
 }
 
@@ -82,7 +84,7 @@ fn ip(order: &Order<'_>) -> Result<Option<String>, SignError> {
         [] => Ok(None),
         [net] if net.prefix_len() == net.max_prefix_len() => Ok(Some(net.addr().to_string())),
         _ => Err(SignError::new(
-            "addresses: a token of this format is for one address",
+            "a token of this format is for one --address",
         )),
     }
 }
@@ -92,7 +94,7 @@ fn acl(order: &Order<'_>) -> Result<Option<String>, SignError> {
         Scope::Path => return Ok(None),
         Scope::Prefix(prefix) if prefix.contains(['*', '?']) => {
             return Err(SignError::new(
-                "prefix: a wildcard in it would not be literal",
+                "--prefix must not contain \"*\" or \"?\": use --glob",
             ));
         }
         Scope::Prefix(prefix) => vec![format!("{}*", canonical(prefix))],
@@ -101,7 +103,7 @@ fn acl(order: &Order<'_>) -> Result<Option<String>, SignError> {
     let fits = |it: &String| it.starts_with('/') && !it.contains('!') && plain("", it).is_ok();
     if list.is_empty() || !list.iter().all(fits) {
         return Err(SignError::new(
-            "globs: each must start with \"/\" and have no \"!\", \"~\", \"&\" or \";\"",
+            "--prefix and --glob must start with \"/\" and contain no \"!\", \"~\", \"&\" or \";\"",
         ));
     }
     Ok(Some(list.join("!")))

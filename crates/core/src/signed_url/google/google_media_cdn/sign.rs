@@ -86,7 +86,7 @@ fn fields(order: &Order<'_>) -> Result<Vec<String>, SignError> {
     order.only("google-media-cdn", &known)?;
     let expires = order
         .expires
-        .ok_or_else(|| SignError::new("the link needs an expiry"))?;
+        .ok_or_else(|| SignError::new("the link needs an expiry, such as --expires-in 3h"))?;
     let mut fields = vec![scope(order)?];
     if let Some(time) = order.not_before {
         fields.push(format!("Starts={}", seconds("not_before", time)?));
@@ -127,11 +127,11 @@ fn scope(order: &Order<'_>) -> Result<String, SignError> {
             let prefix = canonical(prefix);
             Ok(format!("PathGlobs={}*", plain("prefix", &prefix)?))
         }
-        Scope::Prefix(_) => Err(SignError::new("prefix: must have no wildcard and no list")),
+        Scope::Prefix(_) => Err(SignError::new("--prefix must have no wildcard and no list")),
         Scope::Globs(globs) => {
             let globs: Vec<_> = globs.iter().map(|it| canonical(it)).collect();
             if globs.iter().any(|it| it.contains(['!', ','])) {
-                return Err(SignError::new("globs: must have no \"!\" and no \",\""));
+                return Err(SignError::new("--glob must have no \"!\" and no \",\""));
             }
             Ok(format!("PathGlobs={}", plain("globs", &globs.join("!"))?))
         }

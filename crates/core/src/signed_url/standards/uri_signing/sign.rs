@@ -77,7 +77,7 @@ fn signer<'a>(
 fn claims(links: &UriSigning, order: &Order<'_>) -> Result<Value, SignError> {
     let expires = order
         .expires
-        .ok_or_else(|| SignError::new("the link needs an expiry"))?;
+        .ok_or_else(|| SignError::new("the link needs an expiry, such as --expires-in 3h"))?;
     let origin = links.origin(order.parsed_authority()?);
     let container = match order.scope {
         Scope::Path => {
