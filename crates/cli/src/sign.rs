@@ -80,7 +80,7 @@ pub struct Args {
     /// Make the link valid for one request; without an id, a random one is generated
     #[arg(long, value_name = "ID", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     once: Option<String>,
-    /// Option of this format; repeatable
+    /// Option that only this format has, as its page in docs/formats says; repeatable
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_pair)]
     option: Vec<(String, String)>,
     /// If the format needs headers or cookies with the link, print them after it as "name: value"

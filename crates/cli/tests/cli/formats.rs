@@ -276,6 +276,10 @@ fn verify_accepts_exactly_what_sign_makes_in_each_format() {
 
 #[test]
 fn sign_requires_the_key_id_of_formats_that_write_it_into_the_link() {
+    let help = keygate(&["sign", "--help"]).assert().success();
+    let help = String::from_utf8_lossy(&help.get_output().stdout).into_owned();
+    let (_, help) = help.split_once("--key-id <ID>").unwrap();
+    let (help, _) = help.split_once("--ring").unwrap();
     for row in ROWS.iter().filter(|row| FORMATS.contains(&row.format)) {
         let dir = tempfile::tempdir().unwrap();
         let both: Vec<&str> = match row.both.iter().position(|it| *it == "--key-id") {
@@ -298,6 +302,7 @@ fn sign_requires_the_key_id_of_formats_that_write_it_into_the_link() {
         let is_asked_for = code == 2 && err.contains("give it with --key-id");
         assert!(one.len() > 5 && two.len() > 5, "{}", row.format);
         assert_eq!(is_asked_for, one != two, "{}: {one}{two}{err}", row.format);
+        assert_eq!(is_asked_for, help.contains(row.format), "{help}");
     }
 }
 
