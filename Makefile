@@ -95,6 +95,9 @@ lint: need-cargo ## Format, clippy (also for wasm32), documentation, shell scrip
 	$(call say,shell scripts)
 	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/* .ci/run signers/*.sh; \
 	else echo 'shellcheck is not installed: the scripts are not checked'; fi
+	$(call say,length of files)
+	@find crates src tests bench fuzz -name target -prune -o -name '*.rs' -print0 | xargs -0 wc -l | \
+	awk '$$1 > 400 && $$2 != "total" { print $$2 " has " $$1 " lines: 400 are allowed"; found = 1 } END { exit found }'
 	$(call say,language)
 	@scripts/phrases
 	$(call say,signers$(comma) by what is installed)
