@@ -57,14 +57,14 @@ leaks: need-cargo ## The end-to-end tests with Envoy at trace, and a search for 
 	$(call say,looking for every secret of this run in all that it has left behind)
 	@target/debug/keygate-leaks $(RECORD)
 
-faults: harness ## What is promised, while parts fail under load; minutes (FAULTS=--short: one)
+faults: harness ## Fault injection: the guarantees while parts fail under load; minutes (FAULTS=--short: one)
 	$(call say,building the filter that can be killed)
 	@scripts/wasm trap
 	$(call say,faults)
 	@envoy=$$(scripts/envoy); faketime=$$(scripts/faketime || true); \
 	KEYGATE_ENVOY=$$envoy KEYGATE_FAKETIME=$$faketime KEYGATE_WASM=target/keygate.wasm target/debug/keygate-faults $(FAULTS)
 
-soak: harness ## A load for twenty minutes (KEYGATE_SOAK_SECONDS): no leak, no late revocation
+soak: harness ## Twenty minutes of load (KEYGATE_SOAK_SECONDS): no memory leak, no late revocation
 	$(call say,soak)
 	@envoy=$$(scripts/envoy); KEYGATE_ENVOY=$$envoy KEYGATE_WASM=target/keygate.wasm target/debug/keygate-soak
 
@@ -106,7 +106,7 @@ lint: need-cargo ## Format, clippy (also for wasm32), documentation, shell scrip
 	@if command -v node >/dev/null; then node --check signers/keygate-sign.mjs; fi
 	@if command -v python3 >/dev/null; then python3 -c 'import ast; ast.parse(open("signers/keygate_sign.py").read())'; fi
 
-deny: need-cargo ## Licences, sources, duplicate versions and advisories of every crate: deny.toml
+deny: need-cargo ## Checks licences, sources, duplicate versions and advisories of every crate (deny.toml)
 	@command -v cargo-deny >/dev/null || { echo "needs cargo-deny: cargo install cargo-deny --locked" >&2; exit 1; }
 	$(call say,bans$(comma) licences and sources)
 	@cargo deny --workspace check bans licenses sources
@@ -116,7 +116,7 @@ deny: need-cargo ## Licences, sources, duplicate versions and advisories of ever
 
 # The oldest Rust that Cargo.toml promises. Elsewhere clippy warns of what it does not have.
 MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"$$/\1/p' Cargo.toml)
-msrv: need-cargo ## Builds everything with the oldest Rust that Cargo.toml promises, if rustup has it
+msrv: need-cargo ## Builds everything with the oldest supported Rust (rust-version), if rustup has it
 	@if rustup toolchain list 2>/dev/null | grep -q '^$(MSRV)'; then \
 	printf '\n== building with Rust %s\n' '$(MSRV)'; \
 	cargo '+$(MSRV)' check --workspace --all-targets --locked --target-dir target/msrv; \
@@ -124,12 +124,12 @@ msrv: need-cargo ## Builds everything with the oldest Rust that Cargo.toml promi
 
 # Hours for all that .cargo/mutants.toml names; a minute for a small file.
 FILE ?=
-mutants: need-cargo ## Which changes of what decides no test notices: FILE=crates/core/src/identity/scopes.rs
+mutants: need-cargo ## Mutation tests, of one file: FILE=crates/core/src/identity/scopes.rs
 	@command -v cargo-mutants >/dev/null || { echo "needs cargo-mutants: cargo install cargo-mutants --locked" >&2; exit 1; }
 	$(call say,changing$(comma) and testing)
 	@cargo mutants --package keygate-core --package keygate-edge $(if $(FILE),--re "^$(FILE):")
 
-bench: need-cargo ## What a decision costs beside what you could take instead; wants a quiet machine
+bench: need-cargo ## The cost of a decision, compared with alternatives; needs a quiet machine
 	$(call say,building keygate and the benchmark)
 	@cargo build --release -p keygate-cli -p keygate-bench --bin keygate --bin keygate-bench
 	$(call say,building the filter$(comma) and two that decide nothing)
@@ -138,7 +138,7 @@ bench: need-cargo ## What a decision costs beside what you could take instead; w
 	$(call say,measuring)
 	@scripts/bench
 
-bench-growth: need-cargo ## How the key service and the cache bear a million keys; wants a quiet machine
+bench-growth: need-cargo ## The key service and the cache with a million keys; needs a quiet machine
 	$(call say,building keygate and the benchmark)
 	@cargo build --release -p keygate-cli -p keygate-bench --bin keygate --bin keygate-bench
 	$(call say,building the filter)
@@ -146,7 +146,7 @@ bench-growth: need-cargo ## How the key service and the cache bear a million key
 	$(call say,measuring)
 	@scripts/bench growth
 
-bench-refusals: need-cargo ## What it costs to refuse, beside bounds: fails beyond them; wants a quiet machine
+bench-refusals: need-cargo ## The cost of a rejection; fails beyond its bounds; needs a quiet machine
 	$(call say,building keygate and the benchmark)
 	@cargo build --release -p keygate-cli -p keygate-bench --bin keygate --bin keygate-bench
 	$(call say,building the filter)
@@ -154,7 +154,7 @@ bench-refusals: need-cargo ## What it costs to refuse, beside bounds: fails beyo
 	$(call say,measuring)
 	@scripts/bench refusals
 
-bench-scale: need-cargo ## What docs/scale.md computes with: a million keys, a thousand polls; minutes
+bench-scale: need-cargo ## The figures behind docs/scale.md: a million keys, a thousand polls; minutes
 	$(call say,building keygate and the benchmark)
 	@cargo build --release -p keygate-cli -p keygate-bench --bin keygate --bin keygate-bench
 	$(call say,building the filter)

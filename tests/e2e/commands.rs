@@ -4,9 +4,9 @@ use std::fs;
 use std::process::{Command, Output};
 
 use keygate_tests::{Stack, repository};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::login::{Rig, alice};
+use crate::login::{Rig, token};
 
 /// The commands of a page that begin so, each with its line.
 fn commands(page: &str, program: &str) -> Vec<(String, String)> {
@@ -31,7 +31,8 @@ fn shell(command: &str, token: &str) -> Output {
 fn the_calls_of_a_user_with_a_session_do_what_the_page_says() {
     let rig = Rig::start();
     let gateway = format!("http://127.0.0.1:{}", rig.envoy.port());
-    let (token, mut id) = (alice(), String::new());
+    let token = token("alice", &json!({ "scope": "files:read" }));
+    let mut id = String::new();
     let calls = commands("docs/sessions.md", "curl ");
     assert_eq!(calls.len(), 3);
     for (place, call) in calls {

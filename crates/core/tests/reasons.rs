@@ -13,7 +13,7 @@ const HEAD: &str = "\
 
 Every refusal has a precise reason. You find it in `%RESPONSE_CODE_DETAILS%` of Envoy's access
 log, in the counters `keygate_decision.deny.*` and `keygate_decision.would_deny.*`, and in the
-output of `keygate explain` and `keygate verify`. The client is told less: the public reason in
+output of `keygate explain` and `keygate verify`. The client reads less: the public reason in
 the second column, so that unknown, forged, revoked and disabled credentials look the same.
 
 `make test` keeps this page: it is written from the table in `crates/core/src/reason.rs`.
