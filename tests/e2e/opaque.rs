@@ -7,7 +7,7 @@ use keygate_core::Secret;
 use keygate_core::keys::{KeyDigest, KeyHash, MasterSecret, OpaqueKey};
 use keygate_tests::client::{Connection, Request};
 use keygate_tests::service::APP_KEYS;
-use keygate_tests::{Stack, StackBuilder, wait};
+use keygate_tests::{Stack, StackBuilder, leaks, wait};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -104,6 +104,7 @@ fn a_key_imported_as_a_digest_passes_and_the_digest_does_not() {
         let row = database.query_row("SELECT hash FROM keys", [], |row| row.get(0));
         KeyHash(row.unwrap())
     };
+    leaks::credential(leaks::STORED_HASH, stored.to_string().as_bytes());
     assert_eq!(call(&stack, "/api/x", &stored.to_string()).status, 401);
 }
 

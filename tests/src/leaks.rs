@@ -19,7 +19,7 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 
 pub(crate) use recorder::Recorder;
-pub use scan::{Finding, Ledger, Source, scan};
+pub use scan::{Finding, Ledger, STORED_HASH, Source, scan};
 use spellings::unescaped;
 
 /// Where to keep things; `None` in an ordinary run.
