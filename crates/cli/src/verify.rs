@@ -144,11 +144,11 @@ fn print(
         (Some(reason), _) => format!("rejected: {}", explained(reason)),
         (None, Some(reason)) if decided.is_none() => format!("rejected: {}", explained(reason)),
         (None, Some(reason)) => {
-            let provider = match checked.links.as_slice() {
-                [link] => of_provider(link).replace(" of", " for"),
+            let named = match checked.links.as_slice() {
+                [link] => provider("for", link),
                 _ => String::new(),
             };
-            format!("the link is not valid{provider}: {}", explained(reason))
+            format!("the link is not valid{named}: {}", explained(reason))
         }
         (None, None) => {
             let link = checked.links.iter().find_map(|it| it.told.as_ref().ok());
@@ -197,12 +197,12 @@ fn print_link(
     checked: &Checked,
     by_filter: Option<Reason>,
 ) -> Result<(), CliError> {
-    let provider = of_provider(link);
+    let named = provider("of", link);
     match &link.told {
         Ok(told) => {
             if by_filter.is_some() {
                 output::line(&format!(
-                    "  the link{provider} alone is valid{}, but the policy rejects the request",
+                    "  the link{named} alone is valid{}, but the policy rejects the request",
                     until(told)
                 ))?;
             } else if let (Some(name), true) = (&link.provider, links.providers.len() > 1) {
@@ -218,7 +218,7 @@ fn print_link(
         Err(reason) => {
             let is_said = by_filter.is_none_or(|it| it == *reason);
             if checked.links.len() > 1 || !is_said {
-                output::line(&format!("  the link{provider}: {}", explained(*reason)))?;
+                output::line(&format!("  the link{named}: {}", explained(*reason)))?;
             }
         }
     }
@@ -234,8 +234,9 @@ fn until(link: &Holds) -> String {
     end.unwrap_or_default()
 }
 
-fn of_provider(link: &CheckedLink) -> String {
+/// The provider of a link behind a preposition, where the policy has several.
+fn provider(preposition: &str, link: &CheckedLink) -> String {
     let name = link.provider.as_ref();
-    name.map(|it| format!(" of the provider \"{it}\""))
+    name.map(|it| format!(" {preposition} the provider \"{it}\""))
         .unwrap_or_default()
 }
