@@ -8,7 +8,7 @@ mod problem;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use keygate_core::config::FORMATS;
+use keygate_core::config::{FORMATS, has_key_id};
 use keygate_core::decision::Problem;
 use keygate_core::secret::Encoding;
 use keygate_core::signed_url::{Format, PrivateKey};
@@ -31,16 +31,6 @@ const TOKEN: &str = "KEYGATE_UNUSED_TOKEN";
 
 /// What `sign` and `verify` take without `--format`: what new links should use.
 const DEFAULT_FORMAT: &str = "keygate";
-
-/// Formats whose links name the id of their secret.
-const WITH_KEY_ID: [&str; 6] = [
-    "cloudfront",
-    "google-cdn",
-    "http-signature",
-    "keygate",
-    "s3",
-    "uri-signing",
-];
 
 /// Bounds for formats that ask for one, the widest first.
 const LIFETIMES: [&str; 4] = ["367d", "30d", "7d", "1d"];
@@ -66,11 +56,10 @@ pub struct Args {
         conflicts_with = "policy"
     )]
     encoding: Option<Encoding>,
-    /// Id of the secret, as in the ring of the policy. Links of the formats cloudfront,
-    /// google-cdn, http-signature, keygate, s3 and uri-signing contain it: sign requires it there
     #[arg(
         long,
         value_name = "ID",
+        help = key_id_help(),
         help_heading = "Secret",
         conflicts_with = "policy"
     )]
@@ -203,8 +192,7 @@ impl Args {
     /// The format, if its links name the id of their secret and no id was given.
     pub fn lacks_key_id(&self) -> Option<&str> {
         let is_without = self.key_id.is_none();
-        self.format()
-            .filter(|it| is_without && WITH_KEY_ID.contains(it))
+        self.format().filter(|it| is_without && has_key_id(it))
     }
 
     /// The name of the format, unless a policy says it.
@@ -352,6 +340,19 @@ fn encodings() -> impl clap::builder::TypedValueParser<Value = Encoding> {
     let names = Encoding::ALL.map(Encoding::name);
     clap::builder::PossibleValuesParser::new(names)
         .try_map(|name: String| Encoding::parse(&name).ok_or("unknown encoding"))
+}
+
+fn key_id_help() -> String {
+    let with_id: Vec<&str> = FORMATS
+        .iter()
+        .copied()
+        .filter(|it| has_key_id(it))
+        .collect();
+    format!(
+        "Id of the secret, as in the ring of the policy. Links of these formats contain it, so \
+         that sign requires it: {}",
+        with_id.join(", ")
+    )
 }
 
 /// A policy with this provider alone, and the rings that it names at any depth: an exchange

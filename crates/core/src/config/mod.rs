@@ -25,6 +25,8 @@ use std::rc::Rc;
 #[cfg(feature = "schema")]
 pub use schema::schema;
 pub use signed_url::FORMATS;
+#[cfg(feature = "tools")]
+pub use signed_url::has_key_id;
 
 use litemap::LiteMap;
 

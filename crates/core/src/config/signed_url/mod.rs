@@ -46,12 +46,25 @@ const MIN_SECRET: usize = 16;
 /// A year and a day: what is to live for longer needs no link that expires.
 const MAX_LIFETIME: Millis = Millis::from_secs(367 * 24 * 3600);
 
-/// For each format its name, the feature of its family, the function that reads it, and its
-/// written form.
+/// For each format its name, the feature of its family, the function that reads it, its written
+/// form, and whether its links contain the id of the key that signed them.
 macro_rules! formats {
-    ($($name:literal $(in $family:literal)? => $read:ident, $Variant:ident($written:path);)*) => {
+    ($(
+        $name:literal $(in $family:literal)? => $read:ident, $Variant:ident($written:path),
+        key_id: $has_key_id:literal;
+    )*) => {
         /// The name of every format of this build.
         pub const FORMATS: &[&str] = &[$($(#[cfg(feature = $family)])? $name),*];
+
+        /// Whether links of this format contain the id of the key that signed them: then a signer
+        /// has to know it.
+        #[cfg(feature = "tools")]
+        pub fn has_key_id(format: &str) -> bool {
+            match format {
+                $($(#[cfg(feature = $family)])? $name => $has_key_id,)*
+                _ => false,
+            }
+        }
 
         /// The written form of each format, for the schema.
         #[cfg(feature = "schema")]
@@ -115,23 +128,23 @@ macro_rules! formats {
 }
 
 formats! {
-    "akamai" in "formats-cdn" => akamai, Akamai(cdn::akamai::Written);
-    "azure-sas" in "formats-storage" => azure_sas, AzureSas(storage::azure_sas::Written);
-    "bunny" in "formats-cdn" => bunny, Bunny(cdn::bunny::Written);
-    "cloudflare" => cloudflare, Cloudflare(cloudflare::Written);
-    "cloudfront" in "formats-cloudfront" => cloudfront, CloudFront(cloudfront::Written);
-    "fastly" in "formats-cdn" => fastly, Fastly(cdn::fastly::Written);
-    "google-cdn" in "formats-google" => google_cdn, GoogleCdn(google::google_cdn::Written);
-    "google-maps" in "formats-images" => google_maps, GoogleMaps(images::google_maps::Written);
-    "google-media-cdn" in "formats-google" => google_media_cdn, GoogleMediaCdn(google::google_media_cdn::Written);
-    "http-signature" in "formats-standards" => http_signature, HttpSignature(standards::http_signature::Written);
-    "imgproxy" in "formats-images" => imgproxy, Imgproxy(images::imgproxy::Written);
-    "keycdn" in "formats-cdn" => keycdn, Keycdn(cdn::keycdn::Written);
-    "keygate" => keygate, Keygate(keygate::Written);
-    "nginx" in "formats-cdn" => nginx, Nginx(cdn::nginx::Written);
-    "s3" in "formats-storage" => s3, S3(storage::s3::Written);
-    "thumbor" in "formats-images" => thumbor, Thumbor(images::thumbor::Written);
-    "uri-signing" in "formats-standards" => uri_signing, UriSigning(standards::uri_signing::Written);
+    "akamai" in "formats-cdn" => akamai, Akamai(cdn::akamai::Written), key_id: false;
+    "azure-sas" in "formats-storage" => azure_sas, AzureSas(storage::azure_sas::Written), key_id: false;
+    "bunny" in "formats-cdn" => bunny, Bunny(cdn::bunny::Written), key_id: false;
+    "cloudflare" => cloudflare, Cloudflare(cloudflare::Written), key_id: false;
+    "cloudfront" in "formats-cloudfront" => cloudfront, CloudFront(cloudfront::Written), key_id: true;
+    "fastly" in "formats-cdn" => fastly, Fastly(cdn::fastly::Written), key_id: false;
+    "google-cdn" in "formats-google" => google_cdn, GoogleCdn(google::google_cdn::Written), key_id: true;
+    "google-maps" in "formats-images" => google_maps, GoogleMaps(images::google_maps::Written), key_id: false;
+    "google-media-cdn" in "formats-google" => google_media_cdn, GoogleMediaCdn(google::google_media_cdn::Written), key_id: false;
+    "http-signature" in "formats-standards" => http_signature, HttpSignature(standards::http_signature::Written), key_id: true;
+    "imgproxy" in "formats-images" => imgproxy, Imgproxy(images::imgproxy::Written), key_id: false;
+    "keycdn" in "formats-cdn" => keycdn, Keycdn(cdn::keycdn::Written), key_id: false;
+    "keygate" => keygate, Keygate(keygate::Written), key_id: true;
+    "nginx" in "formats-cdn" => nginx, Nginx(cdn::nginx::Written), key_id: false;
+    "s3" in "formats-storage" => s3, S3(storage::s3::Written), key_id: true;
+    "thumbor" in "formats-images" => thumbor, Thumbor(images::thumbor::Written), key_id: false;
+    "uri-signing" in "formats-standards" => uri_signing, UriSigning(standards::uri_signing::Written), key_id: true;
 }
 
 /// A carrier of a token.
