@@ -30,8 +30,9 @@ pub(super) async fn lookups(
     Ok(Json(answer))
 }
 
-/// A link that was used is remembered for so long after its end: the clocks of edges differ.
-const LINGER: Millis = Millis::from_secs(3600);
+/// A link that was used is remembered for so long after its end: the clocks of edges may be an
+/// hour behind, and that of the service a day ahead for a while.
+const LINGER: Millis = Millis::from_secs(25 * 3600);
 
 /// `POST /v1/links/uses`: uses up a link that works once, and says whether it was unused.
 pub(super) async fn use_link(

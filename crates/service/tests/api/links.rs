@@ -5,7 +5,7 @@ use std::thread;
 use keygate_core::UnixMillis;
 use serde_json::{Value, json};
 
-use crate::support::{EDGE, Running};
+use crate::support::{EDGE, Running, START};
 
 fn ask(service: &Running, body: &Value) -> bool {
     let answer = service.send("POST", "/v1/links/uses", Some(EDGE), &body.to_string());
@@ -40,12 +40,14 @@ fn of_many_who_use_one_link_at_once_one_is_first() {
 
 #[test]
 fn a_used_link_is_remembered_past_its_end_and_then_forgotten() {
+    const HOUR: u64 = 3_600_000;
+    const END: u64 = 2_000_000;
     let service = Running::start();
     service.set_now(UnixMillis(1_000_000));
-    let link = json!({ "id": "k.a", "expires_at": 2_000_000 });
+    let link = json!({ "id": "k.a", "expires_at": END });
     assert!(ask(&service, &link));
     // A client that is an hour late by the clock of another edge finds the link used.
-    service.set_now(UnixMillis(2_000_000 + 3_599_000));
+    service.set_now(UnixMillis(END + HOUR));
     assert!(!ask(&service, &link));
     let count = || -> i64 {
         let raw = rusqlite::Connection::open(&service.database).unwrap();
@@ -53,12 +55,26 @@ fn a_used_link_is_remembered_past_its_end_and_then_forgotten() {
         count.unwrap()
     };
     assert_eq!(count(), 1);
-    service.set_now(UnixMillis(2_000_000 + 3_601_000));
-    assert!(ask(
-        &service,
-        &json!({ "id": "k.b", "expires_at": 9_000_000 })
-    ));
+    service.set_now(UnixMillis(END + 25 * HOUR + 1000));
+    let other = json!({ "id": "k.b", "expires_at": 900_000_000 });
+    assert!(ask(&service, &other));
     assert_eq!(count(), 1, "the first is swept, the second is there");
+}
+
+#[test]
+fn a_used_link_stays_used_when_the_clock_jumps() {
+    const DAY: u64 = 24 * 3_600_000;
+    let service = Running::start();
+    let link = json!({ "id": "k.a", "expires_at": START.0 + 60_000 });
+    assert!(ask(&service, &link));
+    for (at, other) in [(START.0 + DAY, "k.b"), (START.0 - DAY, "k.c")] {
+        service.set_now(UnixMillis(at));
+        // Each use forgets links that have ended.
+        let other = json!({ "id": other, "expires_at": at + 60_000 });
+        assert!(ask(&service, &other));
+        service.set_now(START);
+        assert!(!ask(&service, &link));
+    }
 }
 
 #[test]
