@@ -21,6 +21,7 @@ pub struct Metrics {
     lookups: Family<LookupLabels, Counter>,
     epoch: Gauge<u64, AtomicU64>,
     held_polls: Gauge<u64, AtomicU64>,
+    waiting_changes: Gauge<u64, AtomicU64>,
     /// Keys issued.
     pub keys_created: Counter,
     /// Keys that were made elsewhere.
@@ -69,6 +70,7 @@ impl Metrics {
         let lookups = Family::<LookupLabels, Counter>::default();
         let epoch = Gauge::default();
         let held_polls = Gauge::default();
+        let waiting_changes = Gauge::default();
         let keys_created = Counter::default();
         let keys_imported = Counter::default();
         let keys_revoked = Counter::default();
@@ -84,6 +86,11 @@ impl Metrics {
             "Polls of the change feed that wait for a change",
             held_polls.clone(),
         );
+        registry.register(
+            "waiting_changes",
+            "Changes that wait for the disk",
+            waiting_changes.clone(),
+        );
         registry.register("keys_created", "Keys issued", keys_created.clone());
         registry.register("keys_imported", "Keys imported", keys_imported.clone());
         registry.register("keys_revoked", "Keys revoked", keys_revoked.clone());
@@ -93,6 +100,7 @@ impl Metrics {
             lookups,
             epoch,
             held_polls,
+            waiting_changes,
             keys_created,
             keys_imported,
             keys_revoked,
@@ -126,10 +134,16 @@ impl Metrics {
     ///
     /// # Errors
     /// None in practice: writing to a string does not fail.
-    pub fn text(&self, epoch: u64, held_polls: usize) -> Result<String, std::fmt::Error> {
+    pub fn text(
+        &self,
+        epoch: u64,
+        held_polls: usize,
+        waiting_changes: usize,
+    ) -> Result<String, std::fmt::Error> {
+        let count = |number| u64::try_from(number).unwrap_or(u64::MAX);
         self.epoch.set(epoch);
-        self.held_polls
-            .set(u64::try_from(held_polls).unwrap_or(u64::MAX));
+        self.held_polls.set(count(held_polls));
+        self.waiting_changes.set(count(waiting_changes));
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)

@@ -1,7 +1,7 @@
 //! Every way in which the service refuses, as problem details (RFC 9457).
 
 use axum::Json;
-use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -73,6 +73,14 @@ pub enum Problem {
     /// The request did not end in time, whether for a slow client or a busy database.
     #[error("the request took too long")]
     Timeout,
+    /// Too many changes wait, and this one was not made.
+    #[error("too many changes wait: this one was not made, try again")]
+    Overloaded,
+    /// The clock went back, or was never set.
+    #[error(
+        "the clock of the key service is wrong, so it makes no keys: it is before 2024, or an hour before the newest change"
+    )]
+    Clock,
     /// The database does not answer.
     #[error("the database is unavailable")]
     Store(StoreError),
@@ -88,6 +96,8 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::InactiveCaller => Self::InvalidAssertion,
+            StoreError::Overloaded => Self::Overloaded,
+            StoreError::Clock => Self::Clock,
             error => Self::Store(error),
         }
     }
@@ -141,6 +151,8 @@ impl Problem {
             Self::MediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "timeout"),
+            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+            Self::Clock => (StatusCode::SERVICE_UNAVAILABLE, "clock"),
             Self::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "database_unavailable"),
             Self::NoRandomness(_) => (StatusCode::SERVICE_UNAVAILABLE, "no_randomness"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
@@ -172,6 +184,9 @@ impl IntoResponse for Problem {
             CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge(code)));
         }

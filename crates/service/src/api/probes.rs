@@ -37,7 +37,7 @@ pub(super) async fn metrics(
     let epoch = service.store.epoch().await?;
     let text = service
         .metrics
-        .text(epoch, service.waiting.held())
+        .text(epoch, service.waiting.held(), service.store.waiting())
         .map_err(|_| Problem::Internal)?;
     Ok(([(CONTENT_TYPE, METRICS_TYPE)], text))
 }

@@ -1,11 +1,11 @@
 //! The change feed, and the lookups that must agree with it.
 
-use keygate_core::UnixMillis;
 use keygate_core::keys::KeyHash;
 use keygate_core::keys::wire::{
     ChangesResponse, Incarnation, LookupResponse, MAX_CHANGES, Record, Status,
 };
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use keygate_core::{Millis, UnixMillis};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::keys::{hash, key};
 use super::row::{COLUMNS, signed};
@@ -14,6 +14,12 @@ use crate::key::Key;
 
 /// How many changes are kept. An edge that is further behind must forget everything.
 const KEPT_CHANGES: i64 = 100_000;
+
+/// No clock that works shows an earlier time: 2024-01-01T00:00:00Z.
+const YEAR_2024: UnixMillis = UnixMillis(1_704_067_200_000);
+
+/// How far a clock may be before the newest change. Another one may have written it.
+const MAX_BACK: Millis = Millis::from_secs(3600);
 
 /// How many lives of the database are remembered.
 const KEPT_INCARNATIONS: i64 = 100;
@@ -24,7 +30,7 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Failed`].
     pub async fn epoch(&self) -> Result<u64, StoreError> {
-        self.read(epoch).await
+        self.readers.read(epoch).await
     }
 
     /// The current epoch, for an edge that starts to follow the feed.
@@ -32,16 +38,17 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Failed`].
     pub async fn end_of_feed(&self) -> Result<ChangesResponse, StoreError> {
-        self.read(|transaction| {
-            Ok(ChangesResponse {
-                incarnation: current(transaction)?,
-                epoch: epoch(transaction)?,
-                reset: false,
-                more: false,
-                changed: Vec::new(),
+        self.readers
+            .read(|transaction| {
+                Ok(ChangesResponse {
+                    incarnation: current(transaction)?,
+                    epoch: epoch(transaction)?,
+                    reset: false,
+                    more: false,
+                    changed: Vec::new(),
+                })
             })
-        })
-        .await
+            .await
     }
 
     /// Waits until there is a change after the one with this number.
@@ -64,42 +71,43 @@ impl SqliteStore {
         after: u64,
         incarnation: Option<Incarnation>,
     ) -> Result<ChangesResponse, StoreError> {
-        self.read(move |transaction| {
-            let newest = epoch(transaction)?;
-            let is_lost = after > newest
-                || after.saturating_add(1) < oldest(transaction)?
-                || match incarnation {
-                    Some(asked) => !is_history(transaction, asked, after)?,
-                    None => false,
-                };
-            let here = current(transaction)?;
-            if is_lost || after == newest {
-                return Ok(ChangesResponse {
+        self.readers
+            .read(move |transaction| {
+                let newest = epoch(transaction)?;
+                let is_lost = after > newest
+                    || after.saturating_add(1) < oldest(transaction)?
+                    || match incarnation {
+                        Some(asked) => !is_history(transaction, asked, after)?,
+                        None => false,
+                    };
+                let here = current(transaction)?;
+                if is_lost || after == newest {
+                    return Ok(ChangesResponse {
+                        incarnation: here,
+                        epoch: newest,
+                        reset: is_lost,
+                        more: false,
+                        changed: Vec::new(),
+                    });
+                }
+                let mut statement = transaction.prepare_cached(&format!(
+                    "SELECT seq, hash FROM changes WHERE seq > ?1 ORDER BY seq LIMIT {MAX_CHANGES}"
+                ))?;
+                // `after` is below a number that SQLite itself made, so it fits.
+                let after = i64::try_from(after).unwrap_or(i64::MAX);
+                let rows = statement
+                    .query_map([after], |row| Ok((row.get::<_, i64>(0)?, hash(row, 1)?)))?;
+                let rows: Vec<(i64, KeyHash)> = rows.collect::<Result<_, _>>()?;
+                let last = rows.last().map_or(newest, |&(seq, _)| seq.unsigned_abs());
+                Ok(ChangesResponse {
                     incarnation: here,
-                    epoch: newest,
-                    reset: is_lost,
-                    more: false,
-                    changed: Vec::new(),
-                });
-            }
-            let mut statement = transaction.prepare_cached(&format!(
-                "SELECT seq, hash FROM changes WHERE seq > ?1 ORDER BY seq LIMIT {MAX_CHANGES}"
-            ))?;
-            // `after` is below a number that SQLite itself made, so it fits.
-            let after = i64::try_from(after).unwrap_or(i64::MAX);
-            let rows =
-                statement.query_map([after], |row| Ok((row.get::<_, i64>(0)?, hash(row, 1)?)))?;
-            let rows: Vec<(i64, KeyHash)> = rows.collect::<Result<_, _>>()?;
-            let last = rows.last().map_or(newest, |&(seq, _)| seq.unsigned_abs());
-            Ok(ChangesResponse {
-                incarnation: here,
-                epoch: last,
-                reset: false,
-                more: last < newest,
-                changed: rows.into_iter().map(|(_, hash)| hash).collect(),
+                    epoch: last,
+                    reset: false,
+                    more: last < newest,
+                    changed: rows.into_iter().map(|(_, hash)| hash).collect(),
+                })
             })
-        })
-        .await
+            .await
     }
 
     /// The records of those hashes that are known, and the epoch they belong to.
@@ -107,22 +115,23 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Failed`].
     pub async fn lookup(&self, hashes: Vec<KeyHash>) -> Result<LookupResponse, StoreError> {
-        self.read(move |transaction| {
-            let mut statement = transaction
-                .prepare_cached(&format!("SELECT {COLUMNS} FROM keys WHERE hash = ?1"))?;
-            let mut records = Vec::new();
-            for hash in hashes {
-                for key in statement.query_map([&hash.0[..]], key)? {
-                    records.push(record(hash, key?));
+        self.readers
+            .read(move |transaction| {
+                let mut statement = transaction
+                    .prepare_cached(&format!("SELECT {COLUMNS} FROM keys WHERE hash = ?1"))?;
+                let mut records = Vec::new();
+                for hash in hashes {
+                    for key in statement.query_map([&hash.0[..]], key)? {
+                        records.push(record(hash, key?));
+                    }
                 }
-            }
-            Ok(LookupResponse {
-                incarnation: current(transaction)?,
-                epoch: epoch(transaction)?,
-                records,
+                Ok(LookupResponse {
+                    incarnation: current(transaction)?,
+                    epoch: epoch(transaction)?,
+                    records,
+                })
             })
-        })
-        .await
+            .await
     }
 }
 
@@ -139,6 +148,20 @@ pub(super) fn append(
         .prepare_cached("DELETE FROM changes WHERE seq <= last_insert_rowid() - ?1")?
         .execute([KEPT_CHANGES])
         .map(drop)
+}
+
+/// Whether it can be `now`: it is not before 2024, nor more than an hour before the newest change.
+pub(super) fn is_credible(
+    transaction: &Transaction<'_>,
+    now: UnixMillis,
+) -> rusqlite::Result<bool> {
+    let newest = transaction
+        .prepare_cached("SELECT at FROM changes ORDER BY seq DESC LIMIT 1")?
+        .query_row([], |row| row.get::<_, i64>(0))
+        .optional()?;
+    let newest = newest.and_then(|at| u64::try_from(at).ok()).map(UnixMillis);
+    let is_back = newest.is_some_and(|it| now.plus(MAX_BACK) < it);
+    Ok(now >= YEAR_2024 && !is_back)
 }
 
 /// Begins another life of the database, and returns its epoch.

@@ -5,30 +5,14 @@ use keygate_core::keys::KeyHash;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, Type, ValueRef};
 use rusqlite::{OptionalExtension as _, Row, Transaction, named_params, params};
 
+use super::command::{Command, Import, Imported, Outcome, Revoked};
 use super::feed::append;
 use super::row::{self, COLUMNS, Cell, WRITTEN, signed};
 use super::{SqliteStore, StoreError};
 use crate::key::{Key, NewKey, Standing};
 
-/// A key from elsewhere.
-#[derive(Clone, Debug)]
-pub struct Import {
-    /// The hashes under which it may be stored already.
-    pub candidates: Vec<KeyHash>,
-    /// As what it is stored otherwise.
-    pub new: NewKey,
-}
-
-/// What became of it.
-#[derive(Clone, Debug)]
-pub enum Imported {
-    /// It is stored, under this id.
-    New(String),
-    /// It is not there, and was not to be stored.
-    Absent,
-    /// It was there.
-    Exists(Box<Key>),
-}
+/// Most rows that a page looks at. A filter that fits few keys has short pages, or empty ones.
+const MAX_SCANNED: u32 = 10_000;
 
 /// Which keys to list.
 #[derive(Clone, Debug)]
@@ -46,19 +30,10 @@ pub struct Filter {
 /// Some keys, newest first.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// The keys.
+    /// The keys; fewer than asked for, or none, does not mean that there are no more.
     pub keys: Vec<Key>,
     /// Where the next page starts, if there is one.
     pub next: Option<i64>,
-}
-
-/// A key that is revoked now.
-#[derive(Clone, Debug)]
-pub struct Revoked {
-    /// The key.
-    pub key: Key,
-    /// Whether this call did it; otherwise an earlier one had.
-    pub newly: bool,
 }
 
 impl SqliteStore {
@@ -66,26 +41,24 @@ impl SqliteStore {
     /// id or its hash exists already.
     ///
     /// # Errors
-    /// [`StoreError::InactiveCaller`] and [`StoreError::Failed`].
+    /// [`StoreError::InactiveCaller`], [`StoreError::Overloaded`] and [`StoreError::Failed`].
     pub async fn insert(
         &self,
         new: NewKey,
         caller: Option<String>,
         now: UnixMillis,
     ) -> Result<Option<Key>, StoreError> {
-        self.write_for(caller, now, move |transaction| {
-            match insert(transaction, &new, now)? {
-                true => by_id(transaction, &new.id),
-                false => Ok(None),
-            }
-        })
-        .await
+        let new = Box::new(new);
+        match self.write(Command::Create { new, caller }, now).await? {
+            Outcome::Created(key) => Ok(key),
+            other => Err(other.unexpected()),
+        }
     }
 
     /// Stores those of some keys that are not there yet, all or none; with `dry_run` none.
     ///
     /// # Errors
-    /// [`StoreError::Failed`].
+    /// [`StoreError::Overloaded`] and [`StoreError::Failed`].
     pub async fn import(
         &self,
         keys: Vec<Import>,
@@ -101,22 +74,12 @@ impl SqliteStore {
                 })
                 .collect()
             };
-            return self.read(found).await;
+            return self.readers.read(found).await;
         }
-        self.write(move |transaction| {
-            let import = |import: &Import| {
-                if let Some(key) = existing(transaction, &import.candidates)? {
-                    return Ok(Imported::Exists(Box::new(key)));
-                }
-                match insert(transaction, &import.new, now)? {
-                    true => Ok(Imported::New(import.new.id.clone())),
-                    // Its hash is none that exists, so that its id is: one in 62 to the tenth.
-                    false => Err(rusqlite::Error::StatementChangedRows(0)),
-                }
-            };
-            keys.iter().map(import).collect()
-        })
-        .await
+        match self.write(Command::Import(keys), now).await? {
+            Outcome::Imported(outcomes) => Ok(outcomes),
+            other => Err(other.unexpected()),
+        }
     }
 
     /// The key with this id.
@@ -124,7 +87,9 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Failed`].
     pub async fn key(&self, id: String) -> Result<Option<Key>, StoreError> {
-        self.read(move |transaction| by_id(transaction, &id)).await
+        self.readers
+            .read(move |transaction| by_id(transaction, &id))
+            .await
     }
 
     /// One page of keys, with their status at `now`.
@@ -132,7 +97,8 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Failed`].
     pub async fn page(&self, filter: Filter, now: UnixMillis) -> Result<Page, StoreError> {
-        self.read(move |transaction| page(transaction, &filter, now))
+        self.list_readers
+            .read(move |transaction| page(transaction, &filter, now))
             .await
     }
 
@@ -140,7 +106,7 @@ impl SqliteStore {
     /// `None` when no key has the id. The key with the id `caller` asks for it, if a key asks.
     ///
     /// # Errors
-    /// [`StoreError::InactiveCaller`] and [`StoreError::Failed`].
+    /// [`StoreError::InactiveCaller`], [`StoreError::Overloaded`] and [`StoreError::Failed`].
     pub async fn revoke(
         &self,
         id: String,
@@ -148,22 +114,64 @@ impl SqliteStore {
         caller: Option<String>,
         now: UnixMillis,
     ) -> Result<Option<Revoked>, StoreError> {
-        self.write_for(caller, now, move |transaction| {
-            let hash = transaction
-                .prepare_cached(
-                    "UPDATE keys SET revoked_at = ?2, revoked_reason = ?3 \
-                     WHERE id = ?1 AND revoked_at IS NULL RETURNING hash",
-                )?
-                .query_row(params![id, signed(now), reason], |row| hash(row, 0))
-                .optional()?;
-            if let Some(hash) = hash {
-                append(transaction, hash, now)?;
-            }
-            let newly = hash.is_some();
-            Ok(by_id(transaction, &id)?.map(|key| Revoked { key, newly }))
-        })
-        .await
+        let command = Command::Revoke { id, reason, caller };
+        match self.write(command, now).await? {
+            Outcome::Revoked(revoked) => Ok(revoked),
+            other => Err(other.unexpected()),
+        }
     }
+}
+
+/// Stores a key; `None` when its id or its hash exists already.
+pub(super) fn create(
+    transaction: &Transaction<'_>,
+    new: &NewKey,
+    now: UnixMillis,
+) -> rusqlite::Result<Option<Key>> {
+    match insert(transaction, new, now)? {
+        true => by_id(transaction, &new.id),
+        false => Ok(None),
+    }
+}
+
+/// Stores those of some keys that are not there yet.
+pub(super) fn import(
+    transaction: &Transaction<'_>,
+    keys: &[Import],
+    now: UnixMillis,
+) -> rusqlite::Result<Vec<Imported>> {
+    let import = |import: &Import| {
+        if let Some(key) = existing(transaction, &import.candidates)? {
+            return Ok(Imported::Exists(Box::new(key)));
+        }
+        match insert(transaction, &import.new, now)? {
+            true => Ok(Imported::New(import.new.id.clone())),
+            // Its hash is none that exists, so that its id is: one in 62 to the tenth.
+            false => Err(rusqlite::Error::StatementChangedRows(0)),
+        }
+    };
+    keys.iter().map(import).collect()
+}
+
+/// Revokes the key with this id for good; `None` when no key has it.
+pub(super) fn revoke(
+    transaction: &Transaction<'_>,
+    id: &str,
+    reason: Option<&str>,
+    now: UnixMillis,
+) -> rusqlite::Result<Option<Revoked>> {
+    let hash = transaction
+        .prepare_cached(
+            "UPDATE keys SET revoked_at = ?2, revoked_reason = ?3 \
+             WHERE id = ?1 AND revoked_at IS NULL RETURNING hash",
+        )?
+        .query_row(params![id, signed(now), reason], |row| hash(row, 0))
+        .optional()?;
+    if let Some(hash) = hash {
+        append(transaction, hash, now)?;
+    }
+    let newly = hash.is_some();
+    Ok(by_id(transaction, id)?.map(|key| Revoked { key, newly }))
 }
 
 /// Stores a key; `false` when its id or its hash exists already.
@@ -232,13 +240,16 @@ fn page(transaction: &Transaction<'_>, filter: &Filter, now: UnixMillis) -> rusq
         Some(Standing::Revoked) => "revoked_at IS NOT NULL AND :now > 0",
     };
     let mut statement = transaction.prepare_cached(&format!(
-        "SELECT {COLUMNS}, number FROM keys \
-         WHERE number < :before AND {account} AND {standing} ORDER BY number DESC LIMIT :limit"
+        "SELECT {COLUMNS}, number FROM \
+         (SELECT * FROM keys WHERE number < :before AND {account} \
+          ORDER BY number DESC LIMIT {MAX_SCANNED}) \
+         WHERE {standing} ORDER BY number DESC LIMIT :limit"
     ))?;
+    let before = filter.before.unwrap_or(i64::MAX);
     let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
     let rows = statement.query_map(
         named_params! {
-            ":before": filter.before.unwrap_or(i64::MAX),
+            ":before": before,
             ":account": filter.account,
             ":now": signed(now),
             // One more than asked for tells whether there is a next page.
@@ -247,12 +258,25 @@ fn page(transaction: &Transaction<'_>, filter: &Filter, now: UnixMillis) -> rusq
         |row| Ok((key(row)?, row.get::<_, i64>("number")?)),
     )?;
     let mut rows: Vec<(Key, i64)> = rows.collect::<Result<_, _>>()?;
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let last = rows.last().map(|&(_, number)| number);
+    let next = if rows.len() > limit {
+        rows.truncate(limit);
+        rows.last().map(|&(_, number)| number)
+    } else {
+        // All of what was scanned. If that was as much as a page may scan, there may be more.
+        transaction
+            .prepare_cached(&format!(
+                "SELECT number FROM keys WHERE number < :before AND {account} \
+                 ORDER BY number DESC LIMIT 1 OFFSET {MAX_SCANNED} - 1"
+            ))?
+            .query_row(
+                named_params! { ":before": before, ":account": filter.account },
+                |row| row.get(0),
+            )
+            .optional()?
+    };
     Ok(Page {
         keys: rows.into_iter().map(|(key, _)| key).collect(),
-        next: last.filter(|_| more),
+        next,
     })
 }
 

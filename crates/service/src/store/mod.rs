@@ -1,29 +1,41 @@
 //! Keys and the change feed in one SQLite file. All SQL of the service is in this module.
 //!
-//! One connection writes, a few read (WAL: neither waits for the other). A
-//! mutation and its entry in the feed are one transaction, on disk before the
-//! answer leaves (`synchronous=FULL`).
+//! One connection writes, a few read (WAL: neither waits for the other). A change is a
+//! [`Command`] for the [`writer`]; it and its entry in the feed are one transaction, on disk before
+//! the answer leaves (`synchronous=FULL`). Lists have readers of their own, so that a lookup never
+//! waits for one.
 
+mod command;
 mod feed;
 mod keys;
 mod links;
 mod migrations;
+mod readers;
 mod row;
+mod writer;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use keygate_core::UnixMillis;
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
-use tokio::sync::{Mutex, watch};
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::{oneshot, watch};
 
-pub use keys::{Filter, Import, Imported, Page, Revoked};
+use self::command::{Command, Outcome};
+pub use self::command::{Import, Imported, Revoked};
+use self::readers::Readers;
+use self::writer::{Job, Queue};
+pub use keys::{Filter, Page};
 
+/// Connections for lookups, the feed and single keys.
 const READERS: usize = 4;
+
+/// Connections for lists.
+const LIST_READERS: usize = 2;
 
 /// How long to wait for another process that writes to the file, such as a backup.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,10 +43,12 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The database. All calls may run at once.
 #[derive(Debug)]
 pub struct SqliteStore {
-    readers: Vec<Arc<Mutex<Connection>>>,
-    next_reader: AtomicUsize,
-    // The last to close, since only a connection that writes removes the write-ahead log.
-    writer: Arc<Mutex<Connection>>,
+    path: PathBuf,
+    readers: Readers,
+    list_readers: Readers,
+    queue: Arc<Queue>,
+    /// Ends when the queue is closed.
+    writer: Option<JoinHandle<()>>,
     /// The number of the newest change, for those who wait for the next.
     newest: Arc<watch::Sender<u64>>,
 }
@@ -66,9 +80,22 @@ pub enum StoreError {
     /// The key by which a change was asked for is no longer active, so that nothing was changed.
     #[error("the key that asks is no longer active")]
     InactiveCaller,
+    /// Too many changes wait for the disk, and this one was not made.
+    #[error("too many changes wait for the disk")]
+    Overloaded,
+    /// The clock is wrong, so that no key was stored: its age and its end would be, too.
+    #[error("the clock is wrong")]
+    Clock,
     /// A statement failed.
     #[error("the database failed: {0}")]
     Failed(String),
+}
+
+impl StoreError {
+    /// Of something that was given up halfway.
+    fn panicked() -> Self {
+        Self::Failed("it ended unexpectedly".to_owned())
+    }
 }
 
 impl From<rusqlite::Error> for StoreError {
@@ -99,17 +126,27 @@ impl SqliteStore {
             migrations::Error::Sql(error) => named(&error),
         })?;
         let newest = feed::begin_incarnation(&mut writer).map_err(|error| named(&error))?;
-        let reader = || connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
-        let readers: Result<Vec<_>, _> = (0..READERS).map(|_| reader()).collect();
-        let readers = readers.map_err(|error| named(&error))?;
+        let readers = |count| {
+            let reader = || connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
+            let connections: Result<Vec<_>, _> = (0..count).map(|_| reader()).collect();
+            connections.map(Readers::new).map_err(|error| named(&error))
+        };
+        let (readers, list_readers) = (readers(READERS)?, readers(LIST_READERS)?);
+        let newest = Arc::new(watch::Sender::new(newest));
+        let queue = Arc::new(Queue::default());
+        let writer = {
+            let (queue, newest) = (Arc::clone(&queue), Arc::clone(&newest));
+            let work = move || writer::run(&queue, writer, &newest);
+            let thread = thread::Builder::new().name("keygate-writer".to_owned());
+            thread.spawn(work).map_err(|error| named(&error))?
+        };
         Ok(Self {
-            writer: Arc::new(Mutex::new(writer)),
-            readers: readers
-                .into_iter()
-                .map(|one| Arc::new(Mutex::new(one)))
-                .collect(),
-            next_reader: AtomicUsize::new(0),
-            newest: Arc::new(watch::Sender::new(newest)),
+            path: path.to_owned(),
+            readers,
+            list_readers,
+            queue,
+            writer: Some(writer),
+            newest,
         })
     }
 
@@ -119,63 +156,49 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Failed`]; nothing is lost then, the next start reads the log.
     pub async fn checkpoint(&self) -> Result<(), StoreError> {
-        let writer = Arc::clone(&self.writer).lock_owned().await;
-        blocking(move || Ok(writer.pragma_update(None, "wal_checkpoint", "TRUNCATE")?)).await
+        let path = self.path.clone();
+        let checkpoint = move || {
+            let connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+            connection.pragma_update(None, "wal_checkpoint", "TRUNCATE")
+        };
+        tokio::task::spawn_blocking(checkpoint)
+            .await
+            .map_err(|_| StoreError::panicked())?
+            .map_err(StoreError::from)
     }
 
-    /// Runs `work` in a transaction that is on disk when this returns.
-    async fn write<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        // Waiting here rather than on a blocked thread keeps the thread pool free for readers.
-        let mut writer = Arc::clone(&self.writer).lock_owned().await;
-        let newest = Arc::clone(&self.newest);
-        blocking(move || {
-            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let answer = work(&transaction)?;
-            let epoch = feed::epoch(&transaction)?;
-            transaction.commit()?;
-            // Here rather than after this call, which may be given up while it runs.
-            newest.send_if_modified(|it| std::mem::replace(it, epoch) != epoch);
-            Ok(answer)
-        })
-        .await
+    /// How many changes wait for the disk.
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
     }
 
-    /// The same, for a caller that asks by the key with this id. Whether that key is active is
-    /// read in the transaction that writes: a change waits for those before it, and one of them
-    /// may revoke the key.
-    async fn write_for<T: Send + 'static>(
-        &self,
-        key: Option<String>,
-        now: UnixMillis,
-        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let done = self.write(move |transaction| {
-            let is_active = key.map(|id| keys::is_active(transaction, &id, now));
-            match is_active.transpose()? {
-                Some(false) => Ok(None),
-                Some(true) | None => work(transaction).map(Some),
-            }
-        });
-        done.await?.ok_or(StoreError::InactiveCaller)
+    /// Has a command done. It is on disk when this returns.
+    async fn write(&self, command: Command, now: UnixMillis) -> Result<Outcome, StoreError> {
+        let (answer, outcome) = oneshot::channel();
+        self.queue.push(Job {
+            command,
+            now,
+            answer,
+        })?;
+        match outcome.await {
+            Ok(Ok(Outcome::Rejected(error)) | Err(error)) => Err(error),
+            Ok(Ok(outcome)) => Ok(outcome),
+            Err(_) => Err(StoreError::panicked()),
+        }
     }
+}
 
-    /// Runs `work` in a transaction that sees one state of the database.
-    async fn read<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let turn = self.next_reader.fetch_add(1, Ordering::Relaxed) % READERS;
-        let mut reader = Arc::clone(&self.readers[turn]).lock_owned().await;
-        blocking(move || {
-            let transaction = reader.transaction()?;
-            let answer = work(&transaction)?;
-            transaction.commit()?;
-            Ok(answer)
-        })
-        .await
+impl Drop for SqliteStore {
+    /// Waits for the changes under way. The connection that writes is the last to close, since
+    /// only it can remove the write-ahead log.
+    fn drop(&mut self) {
+        self.readers.close();
+        self.list_readers.close();
+        self.queue.close();
+        if let Some(writer) = self.writer.take() {
+            // It has nothing to tell.
+            let _ = writer.join();
+        }
     }
 }
 
@@ -200,12 +223,4 @@ fn connect(path: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {
         connection.pragma_update(None, "foreign_keys", true)?;
     }
     Ok(connection)
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|error| Err(StoreError::Failed(error.to_string())))
 }

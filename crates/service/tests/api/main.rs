@@ -9,6 +9,7 @@ mod feed;
 mod import;
 mod keys;
 mod links;
+mod load;
 mod roles;
 mod secrecy;
 mod support;

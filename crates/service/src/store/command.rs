@@ -1,0 +1,147 @@
+//! What changes the database, as data: the [`writer`](super::writer) applies several in one
+//! transaction, and each again alone if one of them fails.
+
+use keygate_core::UnixMillis;
+use keygate_core::keys::KeyHash;
+use rusqlite::Transaction;
+
+use super::{StoreError, feed, keys, links};
+use crate::key::{Key, NewKey};
+
+/// A key from elsewhere.
+#[derive(Clone, Debug)]
+pub struct Import {
+    /// The hashes under which it may be stored already.
+    pub candidates: Vec<KeyHash>,
+    /// As what it is stored otherwise.
+    pub new: NewKey,
+}
+
+/// What became of it.
+#[derive(Clone, Debug)]
+pub enum Imported {
+    /// It is stored, under this id.
+    New(String),
+    /// It is not there, and was not to be stored.
+    Absent,
+    /// It was there.
+    Exists(Box<Key>),
+}
+
+/// A key that is revoked now.
+#[derive(Clone, Debug)]
+pub struct Revoked {
+    /// The key.
+    pub key: Key,
+    /// Whether this call did it; otherwise an earlier one had.
+    pub newly: bool,
+}
+
+/// A change.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// Stores a key.
+    Create {
+        new: Box<NewKey>,
+        /// The id of the key that asks, if one does.
+        caller: Option<String>,
+    },
+    /// Stores those of some keys that are not there yet, all or none.
+    Import(Vec<Import>),
+    /// Revokes the key with this id for good.
+    Revoke {
+        id: String,
+        reason: Option<String>,
+        /// The id of the key that asks, if one does.
+        caller: Option<String>,
+    },
+    /// Uses up a link that works once.
+    UseLink { id: String, expires_at: UnixMillis },
+}
+
+/// What a [`Command`] did.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// The key; `None` when its id or its hash exists already.
+    Created(Option<Key>),
+    /// One for each key that was given.
+    Imported(Vec<Imported>),
+    /// `None` when no key has the id.
+    Revoked(Option<Revoked>),
+    /// Whether this was the first use.
+    Used(bool),
+    /// Nothing, for this reason.
+    Rejected(StoreError),
+}
+
+impl Command {
+    /// Whether it is done before others that came earlier. What ends access does not wait for
+    /// what grants it, and a request waits for the use of its link.
+    pub(super) fn overtakes(&self) -> bool {
+        match self {
+            Self::Revoke { .. } | Self::UseLink { .. } => true,
+            Self::Create { .. } | Self::Import(_) => false,
+        }
+    }
+
+    /// Whether it is done even if nobody waits for the answer any more.
+    pub(super) fn outlives_its_caller(&self) -> bool {
+        match self {
+            Self::Revoke { .. } => true,
+            Self::Create { .. } | Self::Import(_) | Self::UseLink { .. } => false,
+        }
+    }
+
+    /// Does it in this transaction. What entitles the caller is read here as well: a command
+    /// waits for those before it, and one of them may revoke the key that asks.
+    ///
+    /// # Errors
+    /// A statement failed, and may have done a part.
+    pub(super) fn apply(
+        &self,
+        transaction: &Transaction<'_>,
+        now: UnixMillis,
+    ) -> rusqlite::Result<Outcome> {
+        if let Some(id) = self.caller()
+            && !keys::is_active(transaction, id, now)?
+        {
+            return Ok(Outcome::Rejected(StoreError::InactiveCaller));
+        }
+        if self.makes_keys() && !feed::is_credible(transaction, now)? {
+            return Ok(Outcome::Rejected(StoreError::Clock));
+        }
+        match self {
+            Self::Create { new, .. } => keys::create(transaction, new, now).map(Outcome::Created),
+            Self::Import(keys) => keys::import(transaction, keys, now).map(Outcome::Imported),
+            Self::Revoke { id, reason, .. } => {
+                keys::revoke(transaction, id, reason.as_deref(), now).map(Outcome::Revoked)
+            }
+            Self::UseLink { id, expires_at } => {
+                links::use_up(transaction, id, *expires_at, now).map(Outcome::Used)
+            }
+        }
+    }
+
+    /// Whether it stores the time as the age of a key, from which its end may follow.
+    fn makes_keys(&self) -> bool {
+        match self {
+            Self::Create { .. } | Self::Import(_) => true,
+            Self::Revoke { .. } | Self::UseLink { .. } => false,
+        }
+    }
+
+    /// The key that asks, which must be active.
+    fn caller(&self) -> Option<&str> {
+        match self {
+            Self::Create { caller, .. } | Self::Revoke { caller, .. } => caller.as_deref(),
+            Self::Import(_) | Self::UseLink { .. } => None,
+        }
+    }
+}
+
+impl Outcome {
+    /// The error of a caller that asked for something else: a bug.
+    pub(super) fn unexpected(self) -> StoreError {
+        StoreError::Failed(format!("it answered {self:?}"))
+    }
+}

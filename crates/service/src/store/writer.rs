@@ -1,0 +1,198 @@
+//! The one that writes, and the queues in front of it.
+//!
+//! All commands that wait are one transaction, up to [`BATCH`], since most of what a transaction
+//! takes is the wait for the disk. Those that [overtake](Command::overtakes) have a queue of
+//! their own, which is emptied first. A command beyond the bound of its queue is rejected at once:
+//! a client that waits until its own timeout would not know what became of it.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use keygate_core::UnixMillis;
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use tokio::sync::{oneshot, watch};
+
+use super::command::{Command, Outcome};
+use super::{StoreError, feed};
+
+/// Most commands in one transaction.
+const BATCH: usize = 64;
+
+/// How many of a batch are left to those that overtake nobody: they are never starved.
+const SHARE: usize = BATCH / 4;
+
+/// Most commands that wait and overtake nobody.
+const MAX_WAITING: usize = 256;
+
+/// Most commands that wait and overtake others.
+const MAX_OVERTAKING: usize = 4096;
+
+/// A command, and who waits for what it does.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) command: Command,
+    /// When it was asked for.
+    pub(super) now: UnixMillis,
+    pub(super) answer: oneshot::Sender<Result<Outcome, StoreError>>,
+}
+
+impl Job {
+    fn is_wanted(&self) -> bool {
+        self.command.outlives_its_caller() || !self.answer.is_closed()
+    }
+}
+
+/// What waits for the one that writes.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    overtaking: VecDeque<Job>,
+    others: VecDeque<Job>,
+    is_closed: bool,
+}
+
+impl Queue {
+    /// Adds a command.
+    ///
+    /// # Errors
+    /// [`StoreError::Overloaded`] when too many wait, and [`StoreError::Failed`] once it is closed.
+    pub(super) fn push(&self, job: Job) -> Result<(), StoreError> {
+        let mut waiting = self.lock();
+        if waiting.is_closed {
+            return Err(StoreError::Failed("it is closed".to_owned()));
+        }
+        waiting.forget();
+        let (queue, most) = match job.command.overtakes() {
+            true => (&mut waiting.overtaking, MAX_OVERTAKING),
+            false => (&mut waiting.others, MAX_WAITING),
+        };
+        if queue.len() >= most {
+            return Err(StoreError::Overloaded);
+        }
+        queue.push_back(job);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// How many commands wait, without those that nobody wants any more.
+    pub(super) fn len(&self) -> usize {
+        let mut waiting = self.lock();
+        waiting.forget();
+        waiting
+            .overtaking
+            .len()
+            .saturating_add(waiting.others.len())
+    }
+
+    /// Takes no more. What waits already is still done.
+    pub(super) fn close(&self) {
+        self.lock().is_closed = true;
+        self.changed.notify_one();
+    }
+
+    /// Blocks until there is something to do; `None` when there never will be.
+    fn next(&self) -> Option<Vec<Job>> {
+        let mut waiting = self.lock();
+        loop {
+            let batch = waiting.batch();
+            if !batch.is_empty() {
+                return Some(batch);
+            }
+            if waiting.is_closed {
+                return None;
+            }
+            waiting = self
+                .changed
+                .wait(waiting)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    /// Drops what nobody wants any more.
+    fn forget(&mut self) {
+        self.overtaking.retain(Job::is_wanted);
+        self.others.retain(Job::is_wanted);
+    }
+
+    /// What is done next.
+    fn batch(&mut self) -> Vec<Job> {
+        self.forget();
+        let kept = self.others.len().min(SHARE);
+        let first = self.overtaking.len().min(BATCH.saturating_sub(kept));
+        let mut batch: Vec<Job> = self.overtaking.drain(..first).collect();
+        let rest = self.others.len().min(BATCH.saturating_sub(first));
+        batch.extend(self.others.drain(..rest));
+        batch
+    }
+}
+
+/// Does what waits until the queue is closed and empty.
+pub(super) fn run(queue: &Queue, mut connection: Connection, newest: &watch::Sender<u64>) {
+    while let Some(batch) = queue.next() {
+        let done = write(&mut connection, &batch, newest);
+        match done {
+            Ok(outcomes) => {
+                for (job, outcome) in batch.into_iter().zip(outcomes) {
+                    // Whoever has gone needs no answer.
+                    let _ = job.answer.send(Ok(outcome));
+                }
+            }
+            // None of them was the cause, and each would wait as long again.
+            Err(error) if is_locked(&error) => {
+                for job in batch {
+                    let _ = job.answer.send(Err(StoreError::Failed(error.to_string())));
+                }
+            }
+            Err(_) => {
+                for job in batch {
+                    let done = write(&mut connection, std::slice::from_ref(&job), newest);
+                    let outcome = done
+                        .map_err(StoreError::from)
+                        .and_then(|mut it| it.pop().ok_or_else(StoreError::panicked));
+                    let _ = job.answer.send(outcome);
+                }
+            }
+        }
+    }
+}
+
+/// One transaction, on disk when this returns.
+fn write(
+    connection: &mut Connection,
+    jobs: &[Job],
+    newest: &watch::Sender<u64>,
+) -> rusqlite::Result<Vec<Outcome>> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let apply = || {
+        jobs.iter()
+            .map(|job| job.command.apply(&transaction, job.now))
+            .collect()
+    };
+    // The thread is the only one that writes, so it must outlive a bug in one command.
+    let outcomes: rusqlite::Result<Vec<Outcome>> =
+        catch_unwind(AssertUnwindSafe(apply)).unwrap_or(Err(rusqlite::Error::InvalidQuery));
+    let outcomes = outcomes?;
+    let epoch = feed::epoch(&transaction)?;
+    transaction.commit()?;
+    newest.send_if_modified(|it| std::mem::replace(it, epoch) != epoch);
+    Ok(outcomes)
+}
+
+fn is_locked(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+    )
+}
