@@ -84,7 +84,7 @@ impl Command {
         }
     }
 
-    /// Whether it is done even if nobody waits for the answer any more.
+    /// Whether it is done even if its caller has gone.
     pub(super) fn outlives_its_caller(&self) -> bool {
         match self {
             Self::Revoke { .. } => true,

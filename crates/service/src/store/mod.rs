@@ -1,7 +1,7 @@
 //! Keys and the change feed in one SQLite file. All SQL of the service is in this module.
 //!
 //! One connection writes, a few read (WAL: neither waits for the other). A change is a
-//! [`Command`] for the [`writer`]; it and its entry in the feed are one transaction, on disk before
+//! command for the writer; it and its entry in the feed are one transaction, on disk before
 //! the answer leaves (`synchronous=FULL`). Lists have readers of their own, so that a lookup never
 //! waits for one.
 

@@ -1,4 +1,4 @@
-//! Connections that read: whoever asks takes one that is free.
+//! Connections that read: a call takes one that is free.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,7 +10,7 @@ use super::StoreError;
 /// Some connections for one kind of question.
 #[derive(Debug)]
 pub(super) struct Readers {
-    /// As many permits as connections that nobody has taken.
+    /// As many permits as idle connections.
     free: Arc<Semaphore>,
     idle: Arc<Mutex<Vec<Connection>>>,
 }
@@ -49,7 +49,7 @@ impl Readers {
             .unwrap_or_else(|_| Err(StoreError::panicked()))
     }
 
-    /// Closes the connections that nobody has taken; there will be no other.
+    /// Closes the idle connections; the others close when their call ends.
     pub(super) fn close(&self) {
         self.free.close();
         lock(&self.idle).clear();

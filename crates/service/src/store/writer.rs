@@ -19,10 +19,10 @@ use super::{StoreError, feed};
 /// Most commands in one transaction.
 const BATCH: usize = 64;
 
-/// How many of a batch are left to those that overtake nobody: they are never starved.
+/// How many of a batch are left to commands that do not overtake: they always get their turn.
 const SHARE: usize = BATCH / 4;
 
-/// Most commands that wait and overtake nobody.
+/// Most commands that wait and do not overtake.
 const MAX_WAITING: usize = 256;
 
 /// Most commands that wait and overtake others.
@@ -80,7 +80,7 @@ impl Queue {
         Ok(())
     }
 
-    /// How many commands wait, without those that nobody wants any more.
+    /// How many commands wait, without those whose caller has gone.
     pub(super) fn len(&self) -> usize {
         let mut waiting = self.lock();
         waiting.forget();
@@ -120,7 +120,7 @@ impl Queue {
 }
 
 impl Waiting {
-    /// Drops what nobody wants any more.
+    /// Drops commands whose caller has gone.
     fn forget(&mut self) {
         self.overtaking.retain(Job::is_wanted);
         self.others.retain(Job::is_wanted);
@@ -145,7 +145,7 @@ pub(super) fn run(queue: &Queue, mut connection: Connection, newest: &watch::Sen
         match done {
             Ok(outcomes) => {
                 for (job, outcome) in batch.into_iter().zip(outcomes) {
-                    // Whoever has gone needs no answer.
+                    // A caller that has gone needs no answer.
                     let _ = job.answer.send(Ok(outcome));
                 }
             }
