@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use keygate_core::http::{ReferrerError, ReferrerPattern};
 use keygate_core::{Millis, TimeError};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -68,7 +69,7 @@ struct Body {
     #[arg(long = "allow-ip", value_name = "CIDR")]
     allowed_ips: Vec<String>,
     /// Pages from which the key is accepted, such as https://*.example.com; repeatable
-    #[arg(long = "allow-referrer", value_name = "ORIGIN")]
+    #[arg(long = "allow-referrer", value_name = "ORIGIN", value_parser = referrer)]
     allowed_referrers: Vec<String>,
 }
 
@@ -112,7 +113,12 @@ fn scope(text: &str) -> Result<String, &'static str> {
     }
 }
 
-/// The service reads it again.
+/// The service parses it again, by the same rules.
+fn referrer(text: &str) -> Result<String, ReferrerError> {
+    ReferrerPattern::parse(text).map(|_| text.to_owned())
+}
+
+/// The service parses it again, by the same rules.
 fn duration(text: &str) -> Result<String, TimeError> {
     Millis::parse(text).map(|_| text.to_owned())
 }

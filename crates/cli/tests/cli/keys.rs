@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Server, database, id};
+use crate::support::{Server, database, id, keygate};
 
 #[test]
 fn a_key_is_created_listed_shown_and_revoked() {
@@ -87,6 +87,28 @@ fn create_prints_the_key_as_json_and_a_note_to_stderr() {
     );
     assert_eq!(note, expected);
     assert!(created["key"].as_str().unwrap().starts_with("kg_01"));
+}
+
+/// No service listens at this address: a request would fail with another message.
+#[test]
+fn create_rejects_a_referrer_that_is_no_origin_before_it_sends_anything() {
+    let nothing = ["--service", "http://127.0.0.1:1"];
+    for (referrer, told) in [
+        ("x", "must start with http:// or https://"),
+        ("localhost:3000", "must start with http:// or https://"),
+        ("https://*", "must be an origin such as"),
+        ("ftp://a.example", "must be an origin such as"),
+    ] {
+        let args = ["keys", "create", "--account", "a"];
+        let done = keygate(&args)
+            .args(nothing)
+            .args(["--allow-referrer", referrer])
+            .assert()
+            .code(2);
+        let message = String::from_utf8_lossy(&done.get_output().stderr).into_owned();
+        assert!(message.contains("--allow-referrer"), "{message}");
+        assert!(message.contains(told), "{referrer}: {message}");
+    }
 }
 
 /// One page has 100.

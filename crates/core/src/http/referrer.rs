@@ -43,6 +43,9 @@ pub enum ReferrerError {
          optionally followed by a path glob"
     )]
     Origin,
+    /// A host of one label without a scheme, such as `localhost` or `x`.
+    #[error("must start with http:// or https://, because the host has no dot")]
+    Scheme,
     /// The path behind the origin is no glob.
     #[error("the path {0}")]
     Path(#[from] crate::http::glob::PatternError),
@@ -117,12 +120,29 @@ impl ReferrerPattern {
             .saturating_add(SELF)
     }
 
-    /// Reads a pattern: `[https://|http://]HOST[:PORT][/GLOB]`. `*.` may precede the host for
-    /// any number of labels, and is not allowed elsewhere. Without a path any page counts.
+    /// Parses a pattern: `[https://|http://]HOST[:PORT][/GLOB]`. Without a scheme, the host must
+    /// contain a dot or be an IPv6 address, and the scheme is `https`. `*.` may precede the host
+    /// for any number of labels, and is not allowed elsewhere. Without a path, every page of the
+    /// origin matches.
     ///
     /// # Errors
     /// [`ReferrerError`] says what is wrong.
     pub fn parse(text: &str) -> Result<Self, ReferrerError> {
+        let pattern = Self::parse_stored(text)?;
+        match &pattern.host {
+            Host::Name(name) if !name.contains('.') && split_scheme(text).is_none() => {
+                Err(ReferrerError::Scheme)
+            }
+            Host::Name(_) | Host::Ipv6(_) => Ok(pattern),
+        }
+    }
+
+    /// Parses a pattern of a stored key. Earlier versions stored `localhost` without a scheme,
+    /// and such a key must stay readable.
+    ///
+    /// # Errors
+    /// [`ReferrerError`] says what is wrong.
+    pub(crate) fn parse_stored(text: &str) -> Result<Self, ReferrerError> {
         if text.len() > MAX_REFERRER {
             return Err(ReferrerError::TooLong);
         }

@@ -62,7 +62,7 @@ impl TryFrom<&Record> for KnownKey {
         let is_object = json.starts_with('{') && json.len() <= MAX_METADATA;
         let ips = checked("allowed_ips", allowed_ips, are_few_ips)?.iter();
         let pages = checked("allowed_referrers", allowed_referrers, are_few_pages)?.iter();
-        let pages: Result<_, _> = pages.map(|it| ReferrerPattern::parse(it)).collect();
+        let pages: Result<_, _> = pages.map(|it| ReferrerPattern::parse_stored(it)).collect();
         Ok(Self {
             identity: Rc::new(Identity {
                 account: checked("account", account, is_token(account))?.clone(),

@@ -53,6 +53,8 @@ fn every_wrong_field_of_a_new_key_is_named() {
         ("allowed_referrers", json!("https://a.example")),
         ("allowed_referrers", json!(vec!["https://a.example"; 17])),
         ("allowed_referrers[0]", json!(["https://*"])),
+        ("allowed_referrers[0]", json!(["x"])),
+        ("allowed_referrers[0]", json!(["localhost:3000"])),
         (
             "allowed_referrers[1]",
             json!(["https://a.example", "ftp://a.example"]),
@@ -90,7 +92,7 @@ fn every_wrong_field_of_a_new_key_is_named() {
 }
 
 #[test]
-fn values_at_the_limit_are_taken() {
+fn values_at_the_limit_are_accepted() {
     let service = Running::start();
     let scopes: Vec<String> = (0..64).map(|n| format!("{n:0>128}")).collect();
     let body = json!({
@@ -124,7 +126,7 @@ fn a_body_other_than_a_json_object_is_rejected() {
 }
 
 #[test]
-fn another_content_type_is_refused() {
+fn another_content_type_is_rejected() {
     let service = Running::start();
     let send = |content_type| {
         let body = r#"{"account":"a"}"#;

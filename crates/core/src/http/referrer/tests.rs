@@ -14,7 +14,7 @@ fn check_headers(pattern: &str, list: &[(&str, &str)]) -> bool {
 }
 
 #[test]
-fn a_page_counts_when_origin_and_path_fit() {
+fn a_page_matches_by_origin_and_path() {
     #[rustfmt::skip]
     let rows: &[(&str, &[&str])] = &[
         ("https://app.example.com", &[
@@ -44,7 +44,7 @@ fn a_page_counts_when_origin_and_path_fit() {
 }
 
 #[test]
-fn a_page_that_only_looks_alike_does_not_count() {
+fn a_page_that_only_looks_alike_does_not_match() {
     #[rustfmt::skip]
     let rows: &[(&str, &[&str])] = &[
         ("https://app.example.com", &[
@@ -115,7 +115,7 @@ fn the_origin_is_used_only_without_a_referrer() {
 }
 
 #[test]
-fn wrong_patterns_are_refused() {
+fn invalid_patterns_are_rejected() {
     for pattern in [
         "",
         "*",
@@ -151,6 +151,22 @@ fn wrong_patterns_are_refused() {
     }
     let long = format!("https://example.com/{}", "a".repeat(MAX_REFERRER));
     assert_eq!(ReferrerPattern::parse(&long), Err(ReferrerError::TooLong));
+}
+
+#[test]
+fn a_pattern_without_a_scheme_needs_a_dot_or_an_ipv6_address() {
+    for pattern in ["x", "localhost", "localhost:3000", "x/a/**", "X", "-"] {
+        assert_eq!(
+            ReferrerPattern::parse(pattern),
+            Err(ReferrerError::Scheme),
+            "{pattern}"
+        );
+        assert!(ReferrerPattern::parse_stored(pattern).is_ok(), "{pattern}");
+        assert!(ReferrerPattern::parse(&format!("http://{pattern}")).is_ok());
+    }
+    for pattern in ["a.example", "*.a.example", "192.0.2.1", "[::1]:8443"] {
+        assert!(ReferrerPattern::parse(pattern).is_ok(), "{pattern}");
+    }
 }
 
 proptest::proptest! {

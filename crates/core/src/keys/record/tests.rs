@@ -87,6 +87,13 @@ fn a_record_that_could_break_a_header_is_unusable() {
 }
 
 #[test]
+fn a_stored_referrer_without_scheme_and_dot_stays_usable() {
+    let mut stored = record();
+    stored.allowed_referrers = vec!["localhost".to_owned()];
+    assert!(KnownKey::try_from(&stored).is_ok());
+}
+
+#[test]
 fn the_largest_record_is_usable_and_none_that_is_larger_by_one() {
     fn metadata(length: usize) -> Box<serde_json::value::RawValue> {
         let text = format!("{{\"a\":\"{}\"}}", "x".repeat(length - 8));
