@@ -5,9 +5,11 @@
 
 use std::time::Duration;
 
+use clap::{Args, Command};
 use keygate_core::keys::wire::SERVICE_MARKER;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use ureq::http::{HeaderMap, HeaderValue, Response, Uri};
 
 use crate::environment::{or_another, required_text};
@@ -38,19 +40,26 @@ pub struct KeyService {
     token_env: String,
     authorization: HeaderValue,
     agent: ureq::Agent,
+    options: Options,
 }
+
+/// The options of a command. The id of each is the field of the API that it sets.
+pub struct Options(Command);
 
 /// The problem details of a rejection, as far as they matter here.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Refusal {
+struct Rejection {
     detail: String,
     code: String,
+    /// The field of the request that is wrong, such as `scopes[1]`. The detail repeats it.
+    field: Option<String>,
 }
 
 impl KeyService {
-    /// Checks the address and reads the token; sends nothing yet.
-    pub fn new(args: &ServiceArgs) -> Result<Self, CliError> {
+    /// Checks the address and reads the token; sends nothing yet. The messages about a request
+    /// name the options of `A`.
+    pub fn new<A: Args>(args: &ServiceArgs) -> Result<Self, CliError> {
         Ok(Self {
             base: base(&args.service)?,
             token_env: args.token_env.clone(),
@@ -62,6 +71,7 @@ impl KeyService {
                 .proxy(None)
                 .build()
                 .into(),
+            options: Options::of::<A>(),
         })
     }
 
@@ -72,7 +82,7 @@ impl KeyService {
             .get(format!("{}{path}", self.base))
             .query_pairs(query.iter().copied())
             .header("authorization", self.authorization.clone());
-        self.judge(request.call())
+        self.judge(request.call(), "")
     }
 
     /// The text of the answer to a POST.
@@ -84,7 +94,7 @@ impl KeyService {
             .post(format!("{}{path}", self.base))
             .header("authorization", self.authorization.clone())
             .content_type("application/json");
-        self.judge(request.send(body))
+        self.judge(request.send(&body), &body)
     }
 
     /// Reads the text of an answer.
@@ -94,7 +104,11 @@ impl KeyService {
         })
     }
 
-    fn judge(&self, answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<String, CliError> {
+    fn judge(
+        &self,
+        answer: Result<Response<ureq::Body>, ureq::Error>,
+        sent: &str,
+    ) -> Result<String, CliError> {
         let base = &self.base;
         let unreachable = |error| {
             CliError::Service(format!(
@@ -116,17 +130,51 @@ impl KeyService {
         if status.is_success() {
             return Ok(text);
         }
-        let refusal: Refusal = serde_json::from_str(&text).unwrap_or_default();
-        let detail = &refusal.detail;
+        let rejection: Rejection = serde_json::from_str(&text).unwrap_or_default();
+        let detail = &rejection.detail;
         Err(match status.as_u16() {
             401 | 403 => CliError::Usage(format!(
                 "the key service rejected the token in {}: {detail}",
                 self.token_env
             )),
-            404 if refusal.code == "no_such_key" => CliError::No(detail.clone()),
-            400..=499 => CliError::Usage(format!("the key service rejected the request: {detail}")),
+            404 if rejection.code == "no_such_key" => CliError::No(detail.clone()),
+            400..=499 => {
+                let option = self.options.explain(&rejection, sent);
+                let said = option.unwrap_or_else(|| format!("the request: {detail}"));
+                CliError::Usage(format!("the key service rejected {said}"))
+            }
             other => CliError::Service(format!("the key service failed ({other}): {detail}")),
         })
+    }
+}
+
+impl Options {
+    /// The options of a command.
+    pub fn of<A: Args>() -> Self {
+        Self(A::augment_args(Command::new("")))
+    }
+
+    /// The option that sets a field, such as `--allow-ip`.
+    pub fn option(&self, field: &str) -> Option<String> {
+        let mut all = self.0.get_arguments();
+        let argument = all.find(|argument| argument.get_id() == field)?;
+        argument.get_long().map(|long| format!("--{long}"))
+    }
+
+    /// The wrong option and what its value must be. `None` if no option sets the field. Of a
+    /// list, the value is quoted, because its option can be given several times.
+    fn explain(&self, rejection: &Rejection, sent: &str) -> Option<String> {
+        let field = rejection.field.as_deref()?;
+        let wrong = rejection.detail.strip_prefix(field)?.strip_prefix(": ")?;
+        let (name, place) = match field.split_once('[') {
+            Some((name, rest)) => (name, rest.strip_suffix(']')?.parse::<usize>().ok()),
+            None => (field, None),
+        };
+        let option = self.option(name)?;
+        let sent: Value = serde_json::from_str(sent).unwrap_or_default();
+        let value = place.and_then(|place| sent.get(name)?.get(place)?.as_str());
+        let value = value.map_or_else(String::new, |value| format!(" {value:?}"));
+        Some(format!("{option}{value}: {wrong}"))
     }
 }
 

@@ -82,7 +82,7 @@ struct Created {
 
 /// Creates a key.
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
-    let service = KeyService::new(&args.service)?;
+    let service = KeyService::new::<Args>(&args.service)?;
     let answer = service.post("/v1/keys", &args.body)?;
     let created: Created = service.read(&answer)?;
     let shown = if args.json { &answer } else { &created.key };

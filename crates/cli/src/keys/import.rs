@@ -122,7 +122,7 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
         dry_run,
         digests_are_keys: digests != Digests::None,
     };
-    let service = KeyService::new(&args.service)?;
+    let service = KeyService::new::<Args>(&args.service)?;
     let (rehearsed, end) = send(&service, &lines, mode(true));
     end?;
     let wrong: Vec<String> = rehearsed.iter().filter_map(Outcome::complaint).collect();

@@ -56,7 +56,7 @@ struct Listed {
 
 /// Lists keys.
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
-    let service = KeyService::new(&args.service)?;
+    let service = KeyService::new::<Args>(&args.service)?;
     let keys = all(&service, &args)?;
     let text = if args.json {
         serde_json::to_string(&Listed { keys })

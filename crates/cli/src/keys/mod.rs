@@ -80,24 +80,19 @@ fn path(id: &str) -> Result<String, CliError> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
-    use clap::Args as _;
     use keygate_service::Attributes;
     use keygate_service::attributes::CREATE_FIELDS;
     use serde_json::json;
 
     use super::{KeyObject, create, show};
+    use crate::client::Options;
 
     #[test]
     fn create_has_an_option_for_every_attribute_of_a_key() {
-        let command = create::Args::augment_args(clap::Command::new("create"));
-        let options: BTreeSet<&str> = command
-            .get_arguments()
-            .map(|argument| argument.get_id().as_str())
-            .collect();
+        let options = Options::of::<create::Args>();
         for field in CREATE_FIELDS {
-            assert!(options.contains(field), "`keys create` cannot set {field}");
+            let option = options.option(field);
+            assert!(option.is_some(), "`keys create` cannot set {field}");
         }
     }
 

@@ -38,7 +38,7 @@ struct Body {
 /// Revokes a key.
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let path = format!("{}/revoke", path(&args.id)?);
-    let service = KeyService::new(&args.service)?;
+    let service = KeyService::new::<Args>(&args.service)?;
     let reason = args.reason;
     let key: KeyObject = service.read(&service.post(&path, &Body { reason })?)?;
     output::line(&format!(

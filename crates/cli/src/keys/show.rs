@@ -32,7 +32,7 @@ pub struct Args {
 /// Shows one key.
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let path = path(&args.id)?;
-    let service = KeyService::new(&args.service)?;
+    let service = KeyService::new::<Args>(&args.service)?;
     let answer = service.get(&path, &[])?;
     if args.json {
         output::line(&answer)?;

@@ -62,7 +62,10 @@ fn a_rejection_by_the_service_exits_with_2_and_says_why() {
     let (_dir, path) = database();
     let server = Server::start(&path);
     let create = ["keys", "create", "--account", "a b"];
-    says(server.keygate(&create).code(2), "account: must be 1 to 128");
+    says(
+        server.keygate(&create).code(2),
+        "the key service rejected --account: must be 1 to 128",
+    );
     let list = ["keys", "list", "--service", &server.url];
     says(
         keygate(&list)

@@ -111,6 +111,51 @@ fn create_rejects_a_referrer_that_is_no_origin_before_it_sends_anything() {
     }
 }
 
+/// The fields of the API have other names than the options.
+#[test]
+fn a_value_that_the_service_rejects_is_named_by_its_option() {
+    let (_dir, path) = database();
+    let server = Server::start(&path);
+    let key = server.output(&["keys", "create", "--account", "a"]);
+    let create = ["keys", "create", "--account"];
+    let cases: [(&[&str], &str); 6] = [
+        (&["a b"], "--account: must be 1 to 128 visible ASCII"),
+        (
+            &["a", "--name", &"x".repeat(129)],
+            "--name: must be 1 to 128",
+        ),
+        (
+            &["a", "--allow-ip", "::1", "--allow-ip", "10.0.0.7/8"],
+            "--allow-ip \"10.0.0.7/8\": must be a CIDR range",
+        ),
+        (
+            &["a", "--scope", "r", "--scope", "r"],
+            "--scope \"r\": is given more than once",
+        ),
+        (
+            &["a", "--metadata", "[]"],
+            "--metadata: must be a JSON object",
+        ),
+        (
+            &["a", "--expires-in", "99999y"],
+            "--expires-in: must be in the future",
+        ),
+    ];
+    let mut tried: Vec<(Vec<&str>, &str)> = Vec::new();
+    tried.extend(cases.map(|(args, told)| ([&create, args].concat(), told)));
+    let id = id(&key);
+    tried.push((
+        vec!["keys", "revoke", &id, "--reason", ""],
+        "--reason: must be 1 to 256 characters",
+    ));
+    for (args, told) in tried {
+        let done = server.keygate(&args).code(2);
+        let message = String::from_utf8_lossy(&done.get_output().stderr).into_owned();
+        let told = format!("the key service rejected {told}");
+        assert!(message.contains(&told), "{args:?}: {message}");
+    }
+}
+
 /// One page has 100.
 #[test]
 fn a_list_follows_the_cursor_to_its_end() {
