@@ -65,11 +65,16 @@ pub fn parse_address(text: &str) -> Result<IpAddr, String> {
     address.map_err(|_| "must be an IP address, such as 192.0.2.7 or 2001:db8::7".to_owned())
 }
 
-/// Unix seconds, or RFC 3339.
+/// Parses the value of every option that is a time: RFC 3339 or Unix seconds.
 pub fn parse_time(text: &str) -> Result<UnixMillis, String> {
-    match text.parse() {
-        Ok(seconds) => Ok(UnixMillis::from_secs(seconds)),
-        Err(_) => UnixMillis::parse(text).map_err(|error| format!("{error}, or unix seconds")),
+    let Ok(seconds) = text.parse() else {
+        return UnixMillis::parse(text).map_err(|error| format!("{error}, or Unix seconds"));
+    };
+    let at = UnixMillis::from_secs(seconds);
+    // RFC 3339 has no later year, and would print this as another time.
+    match at <= UnixMillis::LAST {
+        true => Ok(at),
+        false => Err("must be before the year 10000".to_owned()),
     }
 }
 

@@ -30,6 +30,9 @@ pub enum TimeError {
 }
 
 impl UnixMillis {
+    /// The last instant that RFC 3339 can express: 9999-12-31T23:59:59.999Z.
+    pub const LAST: Self = Self(253_402_300_799_999);
+
     /// The start of a unix second; saturates at the end of time.
     pub fn from_secs(seconds: u64) -> Self {
         Self(seconds.saturating_mul(1000))

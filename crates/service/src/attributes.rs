@@ -15,9 +15,6 @@ use zeroize::Zeroizing;
 use crate::metadata::{Metadata, metadata};
 use crate::problem::Problem;
 
-/// 9999-12-31T23:59:59.999Z: RFC 3339 has no later year.
-const END_OF_TIME: UnixMillis = UnixMillis(253_402_300_799_999);
-
 /// Calls a macro with every attribute of a key, one row each: its name in the API and in the store,
 /// its type, the check that makes it of what a body has, and the type of that. Rows of one kind
 /// can share a check: it gets the name.
@@ -240,7 +237,7 @@ fn instant(field: &str, text: Option<String>) -> Result<Option<UnixMillis>, Prob
 
 /// Lets attributes pass whose end, which this field says, is not over and can be written.
 fn ends_after(now: UnixMillis, field: &str, attributes: Attributes) -> Result<Attributes, Problem> {
-    let is_over = |end| end <= now || end > END_OF_TIME;
+    let is_over = |end| end <= now || end > UnixMillis::LAST;
     if attributes.expires_at.is_some_and(is_over) {
         let detail = "must be in the future, before the year 10000";
         return Err(Problem::field(field, detail));

@@ -3,13 +3,14 @@
 use std::process::ExitCode;
 
 use keygate_core::http::{ReferrerError, ReferrerPattern};
-use keygate_core::{Millis, TimeError};
-use serde::{Deserialize, Serialize};
+use keygate_core::{Millis, TimeError, UnixMillis};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::client::{KeyService, ServiceArgs};
 use crate::document::unreadable;
 use crate::error::CliError;
+use crate::link::parse_time;
 use crate::output;
 
 const EXAMPLES: &str = "\
@@ -61,10 +62,10 @@ struct Body {
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_in: Option<String>,
-    /// Time at which the key expires (RFC 3339), such as 2026-12-01T00:00:00Z
-    #[arg(long, value_name = "TIME")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_at: Option<String>,
+    /// Time at which the key expires (RFC 3339 or Unix seconds)
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rfc_3339")]
+    expires_at: Option<UnixMillis>,
     /// IP address or range from which the key is accepted; repeatable
     #[arg(long = "allow-ip", value_name = "CIDR")]
     allowed_ips: Vec<String>,
@@ -99,6 +100,10 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     );
     eprintln!("keygate: created key {}; {end}", created.id);
     Ok(ExitCode::SUCCESS)
+}
+
+fn rfc_3339<S: Serializer>(at: &Option<UnixMillis>, serializer: S) -> Result<S::Ok, S::Error> {
+    at.map(|at| at.to_string()).serialize(serializer)
 }
 
 fn raw_json(text: &str) -> Result<Box<RawValue>, String> {

@@ -156,6 +156,35 @@ fn a_value_that_the_service_rejects_is_named_by_its_option() {
     }
 }
 
+#[test]
+fn create_takes_the_expiry_as_rfc_3339_or_unix_seconds() {
+    let (_dir, path) = database();
+    let server = Server::start(&path);
+    for (given, stored) in [
+        ("32472144000", "2999-01-01T00:00:00.000Z"),
+        ("2999-01-01T02:00:00+02:00", "2999-01-01T00:00:00.000Z"),
+    ] {
+        let args = ["keys", "create", "--account", "a", "--json"];
+        let created = server.output(&[&args[..], &["--expires-at", given]].concat());
+        let created: Value = serde_json::from_str(&created).unwrap();
+        assert_eq!(created["expires_at"], stored, "{given}");
+    }
+    for given in ["tomorrow", "2999-01-01", "1e9", ""] {
+        let args = ["keys", "create", "--account", "a", "--expires-at", given];
+        let done = server.keygate(&args).code(2);
+        let message = String::from_utf8_lossy(&done.get_output().stderr).into_owned();
+        let told = "must be an RFC 3339 instant from 1970 on, such as \
+                    \"2026-12-01T00:00:00Z\", or Unix seconds";
+        assert!(message.contains(told), "{given}: {message}");
+        assert!(message.contains("--expires-at"), "{given}: {message}");
+    }
+    // The first second of the year 10000.
+    let args = ["keys", "create", "--account", "a", "--expires-at"];
+    let done = server.keygate(&[&args[..], &["253402300800"]].concat());
+    let message = String::from_utf8_lossy(&done.code(2).get_output().stderr).into_owned();
+    assert!(message.contains("before the year 10000"), "{message}");
+}
+
 /// One page has 100.
 #[test]
 fn a_list_follows_the_cursor_to_its_end() {

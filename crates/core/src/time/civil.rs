@@ -5,10 +5,9 @@
 
 use std::fmt;
 
-const DAY: i64 = 86_400;
+use super::UnixMillis;
 
-/// The last millisecond of 9999.
-const END: u64 = 253_402_300_799_999;
+const DAY: i64 = 86_400;
 
 /// Milliseconds since 1970 of an RFC 3339 instant, rounded down. Any one byte may separate
 /// date and time, as section 5.6 permits; a leap second is the last millisecond before it, and
@@ -51,7 +50,7 @@ pub(super) fn parse(text: &[u8]) -> Option<i64> {
 
 /// An instant in UTC, not after 9999.
 pub(super) fn write(millis: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let millis = i64::try_from(millis.min(END)).unwrap_or(0);
+    let millis = i64::try_from(millis.min(UnixMillis::LAST.0)).unwrap_or(0);
     let day = millis / 1000 / DAY;
     let (year, month, day) = date_of(day).unwrap_or_default();
     let (hour, minute, second) = (
@@ -178,8 +177,6 @@ mod tests {
     use super::*;
     use time::OffsetDateTime;
     use time::format_description::well_known::Rfc3339;
-
-    use crate::time::UnixMillis;
 
     /// What a library for dates says.
     fn expected(text: &str) -> Option<i64> {
