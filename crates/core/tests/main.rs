@@ -19,6 +19,8 @@ mod allocations;
 mod assertion;
 #[cfg(feature = "formats-storage")]
 mod azure_sas;
+#[cfg(feature = "all-formats")]
+mod bounds;
 mod browsers;
 mod bunny;
 mod carriers;
