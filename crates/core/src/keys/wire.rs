@@ -85,15 +85,16 @@ pub struct Record {
     pub metadata: Box<RawValue>,
 }
 
-/// Whether a key may be used, expiry aside.
+/// Whether a key may be used, apart from its expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// It may.
+    /// The key may be used.
     Active,
-    /// Its owner has switched it off.
+    /// The key is switched off, and can become active again. Keygate's key service never sends
+    /// this status: it has no call that disables a key. Another service may.
     Disabled,
-    /// It is dead for good.
+    /// The key is revoked permanently.
     Revoked,
 }
 
