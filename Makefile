@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build wasm test test-docker leaks faults soak harness lint deny msrv mutants bench bench-growth bench-refusals bench-scale bench-guard clean need-cargo
+.PHONY: help run build wasm test test-docker leaks faults soak harness lint deny msrv mutants bench bench-growth bench-rejections bench-scale bench-guard clean need-cargo
 
 # Where rustup puts cargo, for shells that do not know it yet.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -146,13 +146,13 @@ bench-growth: need-cargo ## The key service and the cache with a million keys; n
 	$(call say,measuring)
 	@scripts/bench growth
 
-bench-refusals: need-cargo ## The cost of a rejection; fails beyond its bounds; needs a quiet machine
+bench-rejections: need-cargo ## The cost of a rejection; fails beyond its bounds; needs a quiet machine
 	$(call say,building keygate and the benchmark)
 	@cargo build --release -p keygate-cli -p keygate-bench --bin keygate --bin keygate-bench
 	$(call say,building the filter)
 	@scripts/wasm
 	$(call say,measuring)
-	@scripts/bench refusals
+	@scripts/bench rejections
 
 bench-scale: need-cargo ## The figures behind docs/scale.md: a million keys, a thousand polls; minutes
 	$(call say,building keygate and the benchmark)

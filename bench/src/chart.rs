@@ -73,7 +73,7 @@ impl Row<'_> {
             | "signed_url_cloudflare"
             | "signed_url_cloudflare_repeated"
             | "app_key_warm"
-            | "refused"
+            | "rejected"
             | "forged_key"
             | "simulate" => "ours",
             _ => "other",
@@ -112,7 +112,7 @@ fn head(json: &Value, height: f64) -> String {
     let text =
         |pointer: &str| escaped(json.pointer(pointer).and_then(Value::as_str).unwrap_or("?"));
     format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" role=\"img\" aria-label=\"CPU time per request beside plain Envoy\">\n\
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" role=\"img\" aria-label=\"CPU time per request relative to plain Envoy\">\n\
          <style>text{{font:14px system-ui,sans-serif;fill:#1f2328}}.title{{font-weight:600;font-size:17px}}.small{{font-size:12px;fill:#59636e}}\
          .back{{fill:#fff}}.grid{{stroke:#d1d9e0}}.ours{{fill:#1f6feb}}.other{{fill:#afb8c1}}.spread{{stroke:#1f2328;stroke-width:1.2;fill:none}}\
          @media(prefers-color-scheme:dark){{text{{fill:#e6edf3}}.small{{fill:#9198a1}}.back{{fill:#0d1117}}.grid{{stroke:#30363d}}.other{{fill:#57606a}}.spread{{stroke:#e6edf3}}}}</style>\n\

@@ -13,7 +13,7 @@ use crate::cpu::{self, Cores};
 use crate::credentials::{self, now_secs};
 use crate::load::{Request, Script};
 use crate::measure::Plan;
-use crate::refusals::{canned, random_signature};
+use crate::rejections::{canned, random_signature};
 use crate::report::{figure, ratio};
 use crate::subject::{self, Subject};
 
@@ -51,7 +51,7 @@ const PUBLIC_KEYS: [(&str, usize, &str); 3] = [
 
 struct Case {
     name: String,
-    refuses: bool,
+    rejects: bool,
     requests: Vec<Request>,
     /// Of one module in one round.
     slice: Duration,
@@ -152,11 +152,11 @@ fn cost(proxy: &Subject, script: &Script, case: &Case, cores: Cores) -> f64 {
     let before = proxy.time();
     let counted = script.run_for(proxy.port(), case.slice, cores.load);
     let nanos = proxy.time().saturating_sub(before);
-    let refused = if case.refuses { counted.requests } else { 0 };
+    let rejected = if case.rejects { counted.requests } else { 0 };
     let name = &case.name;
     assert!(counted.requests > 0, "{name}: nothing was answered");
     assert_eq!(
-        counted.refused, refused,
+        counted.rejected, rejected,
         "{name}: other answers than expected"
     );
     nanos as f64 / 1e3 / counted.requests as f64
@@ -204,9 +204,9 @@ fn policy(policy: &mut Value) {
 }
 
 fn cases(service: &Service) -> Vec<Case> {
-    let of = |name: &str, refuses, requests| Case {
+    let of = |name: &str, rejects, requests| Case {
         name: name.to_owned(),
-        refuses,
+        rejects,
         requests,
         slice: SLICE,
     };
@@ -226,7 +226,7 @@ fn cases(service: &Service) -> Vec<Case> {
             get(&credentials::links("media-link", "/media")),
         ),
         of("app_key_warm", false, keys.iter().map(bearer).collect()),
-        of("refused", true, vec![Request::get("/api/hello")]),
+        of("rejected", true, vec![Request::get("/api/hello")]),
         of("forged_link", true, get(&wrong)),
     ];
     let later = now_secs() + 3600;

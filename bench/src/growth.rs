@@ -154,7 +154,7 @@ fn unknown_keys(
     let counted = script.run(envoy.port(), seconds, cores.load);
     let spent = cpu::time(service.id()) - before;
     assert_eq!(
-        counted.refused, counted.requests,
+        counted.rejected, counted.requests,
         "an unknown key has passed"
     );
     assert!(
@@ -183,7 +183,7 @@ fn zipf_mix(service: &Service, keys: &[String], cores: Cores, seconds: u64) -> V
     let counted = to_count.run(envoy.port(), 3 * seconds, cores.load);
     let asked = callouts(&envoy) - before;
     for it in [warm, counted] {
-        assert_eq!(it.refused, 0, "a known key was refused");
+        assert_eq!(it.rejected, 0, "a known key was rejected");
         assert!(it.requests < MIX as u64, "the mix has begun again");
     }
     let (requests, took) = (counted.requests as f64, counted.duration.as_secs_f64());

@@ -67,7 +67,7 @@ pub struct Counted {
     /// Answers.
     pub requests: u64,
     /// Answers with a status from 400 on.
-    pub refused: u64,
+    pub rejected: u64,
     /// How long it took.
     pub duration: Duration,
 }
@@ -103,20 +103,20 @@ impl Script {
             for connection in &mut connections {
                 connection.send(next());
             }
-            let (mut requests, mut refused) = (0, 0);
+            let (mut requests, mut rejected) = (0, 0);
             let start = Instant::now();
             while start.elapsed() < duration {
                 for connection in &mut connections {
                     if let Some(status) = connection.answer() {
                         requests += 1;
-                        refused += u64::from(status >= 400);
+                        rejected += u64::from(status >= 400);
                         connection.send(next());
                     }
                 }
             }
             Counted {
                 requests,
-                refused,
+                rejected,
                 duration: start.elapsed(),
             }
         })

@@ -2,7 +2,7 @@
 //! one run, a table, `target/bench/edge.json` and a chart. `make bench` builds what it needs
 //! and starts it; docs/performance.md says what is measured, and how. With the argument
 //! `growth` (`make bench-growth`): how the key service and the cache bear many keys; with
-//! `refusals` (`make bench-refusals`): what it costs to refuse, within bounds; with `scale`
+//! `rejections` (`make bench-rejections`): the cost of a rejection, within bounds; with `scale`
 //! (`make bench-scale`): what docs/scale.md says of a large fleet; with `compare` and paths of
 //! modules: what one build of the filter costs beside another.
 
@@ -14,7 +14,7 @@ mod growth;
 mod load;
 mod machine;
 mod measure;
-mod refusals;
+mod rejections;
 mod report;
 mod scale;
 mod statistics;
@@ -37,12 +37,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(target())?;
     match std::env::args().nth(1).as_deref() {
         None => edge(plan, Cores::choose()),
-        Some("refusals") => refusals(&plan, Cores::choose()),
+        Some("rejections") => rejections(&plan, Cores::choose()),
         Some("growth") => growth(plan, Cores::choose()),
         Some("scale") => scale(plan, Cores::shared()),
         Some("compare") => compare(&plan, Cores::choose()),
         Some(other) => Err(format!(
-            "unknown argument {other}: `growth`, `refusals`, `scale`, `compare`, or none"
+            "unknown argument {other}: `growth`, `rejections`, `scale`, `compare`, or none"
         )
         .into()),
     }
@@ -75,14 +75,14 @@ fn edge(plan: Plan, cores: Cores) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Prints what it costs to refuse; an error names what costs more than its bound.
-fn refusals(plan: &Plan, cores: Cores) -> Result<(), Box<dyn Error>> {
+/// Prints the cost of rejections. An error names the cases that cost more than their bound.
+fn rejections(plan: &Plan, cores: Cores) -> Result<(), Box<dyn Error>> {
     let mut json = machine::describe(cores);
-    json["refusals"] = refusals::run(cores, plan);
-    fs::write(target().join("refusals.json"), format!("{json:#}\n"))?;
+    json["rejections"] = rejections::run(cores, plan);
+    fs::write(target().join("rejections.json"), format!("{json:#}\n"))?;
     println!("{}", report::machine(&json));
-    println!("{}", refusals::table(&json["refusals"]));
-    match refusals::missed(&json["refusals"]) {
+    println!("{}", rejections::table(&json["rejections"]));
+    match rejections::missed(&json["rejections"]) {
         missed if missed.is_empty() => Ok(()),
         missed => Err(format!("beyond their bounds: {}", missed.join(", ")).into()),
     }

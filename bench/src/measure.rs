@@ -144,7 +144,7 @@ fn warm_up(variant: &Variant) {
             get = get.header(name, value.as_str());
         }
         let status = get.send().status;
-        let is_right = if variant.refuses {
+        let is_right = if variant.rejects {
             status == 401
         } else {
             status == 200
@@ -180,9 +180,9 @@ fn saturated(variants: &[Variant], plan: &Plan, cores: Cores, rounds: &mut [Roun
                 eprintln!("bench: {name}: nothing was answered, once more");
                 (counted, own, of_service) = attempt();
             }
-            let refused = if variant.refuses { counted.requests } else { 0 };
+            let rejected = if variant.rejects { counted.requests } else { 0 };
             assert_eq!(
-                counted.refused, refused,
+                counted.rejected, rejected,
                 "{name}: answers are not as they were"
             );
             assert!(counted.requests > 0, "{name}: nothing was answered");

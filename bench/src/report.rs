@@ -98,7 +98,7 @@ pub fn table(json: &Value) -> String {
         text("/rate_of_latency"),
     );
     out.push_str(
-        "| variant | CPU per request | beside plain Envoy (quartiles) | requests/s | p50 | p99 | p99.9 | memory |\n\
+        "| variant | CPU per request | relative to plain Envoy (quartiles) | requests/s | p50 | p99 | p99.9 | memory |\n\
          | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
     );
     let variants = json["variants"].as_object().into_iter().flatten();
@@ -121,7 +121,7 @@ pub fn table(json: &Value) -> String {
             number("/spread/1"),
             match it.pointer("/beside/name").and_then(Value::as_str) {
                 Some(kin) => format!(
-                    "; beside `{kin}` {:.2} ({:.2} – {:.2})",
+                    "; relative to `{kin}` {:.2} ({:.2} – {:.2})",
                     number("/beside/cpu_ratio"),
                     number("/beside/spread/0"),
                     number("/beside/spread/1"),

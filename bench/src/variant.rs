@@ -8,13 +8,13 @@ use crate::credentials::{self, CALLERS, LINKS, NGINX_SECRET};
 use crate::load::Request;
 use crate::subject::{self, Subject};
 
-/// Beside what its own costs are counted.
+/// The variant that the costs of the others are relative to.
 pub const PLAIN: &str = "plain";
-/// Beside what the costs of nginx's links are counted as well.
+/// The variant that the costs of nginx's links are also relative to.
 const NGINX: &str = "nginx_plain";
-/// How the names of those end that ask an upstream for each request.
+/// Suffix of the names of variants that call an upstream for each request.
 pub const UPSTREAM: &str = "_upstream";
-/// Beside what their costs are counted as well.
+/// The variant that their costs are also relative to.
 const PLAIN_UPSTREAM: &str = "plain_upstream";
 
 /// One of those that are compared.
@@ -23,8 +23,8 @@ pub struct Variant {
     pub name: &'static str,
     /// What it does, for a reader.
     pub title: String,
-    /// Whether all its requests are refused.
-    pub refuses: bool,
+    /// Whether all its requests are rejected.
+    pub rejects: bool,
     /// The plain proxy of its kind, where that is not [`PLAIN`].
     pub kin: Option<&'static str>,
     /// The proxy.
@@ -83,10 +83,10 @@ impl Ground {
             |key: &String| Request::with("/api/hello", "authorization", format!("Bearer {key}"));
         let keys: Vec<Request> = self.keys.iter().map(bearer).collect();
         let forged = credentials::forged_keys();
-        let of = |name, title: &str, refuses, requests| Variant {
+        let of = |name, title: &str, rejects, requests| Variant {
             name,
             title: title.to_owned(),
-            refuses,
+            rejects,
             kin: None,
             proxy: Subject::envoy(self.keygate(), 1, Some(self.cores.proxies)),
             service: None,
@@ -125,7 +125,7 @@ impl Ground {
                 keys,
             ),
             of(
-                "refused",
+                "rejected",
                 "Keygate: a request without a credential, answered with 401",
                 true,
                 vec![Request::get("/api/hello")],
@@ -149,7 +149,7 @@ impl Ground {
         let of = |name, title: &str, proxy, requests| Variant {
             name,
             title: title.to_owned(),
-            refuses: false,
+            rejects: false,
             kin: None,
             proxy,
             service: None,
@@ -246,7 +246,7 @@ impl Ground {
         let of = |name, title: &str, config, requests| Variant {
             name,
             title: format!("with an upstream: {title}"),
-            refuses: false,
+            rejects: false,
             kin: (name != PLAIN_UPSTREAM).then_some(PLAIN_UPSTREAM),
             proxy: {
                 let config = subject::with_upstream(config, self.upstream.port());
@@ -316,7 +316,7 @@ impl Ground {
         let of = |name, title: &str, location: &str, requests| Variant {
             name,
             title: title.to_owned(),
-            refuses: false,
+            rejects: false,
             kin: (name != NGINX).then_some(NGINX),
             proxy: Subject::nginx(location, self.cores.proxies),
             service: None,

@@ -119,10 +119,10 @@ impl Request {
             .unwrap_or_else(|error| panic!("no answer to {line} on port {}: {error}", self.port))
     }
 
-    /// The same, where no answer is a possible outcome.
+    /// Sends the request, where no answer is a possible outcome.
     ///
     /// # Errors
-    /// Refused, closed, too late, or not HTTP.
+    /// The connection was refused or closed, or the answer came too late or is not HTTP.
     pub fn try_send(&self) -> io::Result<Response> {
         Connection::try_open(self.port)?.try_exchange(self)
     }
@@ -146,10 +146,10 @@ impl Connection {
         Self::try_open(port).unwrap_or_else(|error| panic!("port {port}: {error}"))
     }
 
-    /// The same, where a refusal is a possible outcome.
+    /// Opens a connection to 127.0.0.1, where no listener is a possible outcome.
     ///
     /// # Errors
-    /// Refused.
+    /// The connection was refused.
     pub fn try_open(port: u16) -> io::Result<Self> {
         Self::try_open_from(Ipv4Addr::LOCALHOST, port)
     }
@@ -210,7 +210,7 @@ impl Connection {
     pub fn try_exchange(&mut self, request: &Request) -> io::Result<Response> {
         self.patience = request.patience;
         leaks::request(&request.path, &request.headers);
-        // A refusal may come, and the connection close, before a long body is sent.
+        // A rejection may come, and the connection close, before a long body is sent.
         let sent = self.try_send(request.bytes());
         let answer = self.try_receive(request.method == b"HEAD");
         answer.map_err(|error| sent.err().unwrap_or(error))

@@ -84,7 +84,7 @@ impl Envoy {
     /// Loads the configuration, as `envoy --mode validate` does.
     ///
     /// # Errors
-    /// What Envoy said when it refused.
+    /// Envoy's message if it rejects the configuration.
     pub fn validate(config: EnvoyConfig) -> Result<(), String> {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let arguments = ["--mode".to_owned(), "validate".to_owned()];
@@ -178,7 +178,7 @@ impl Envoy {
     }
 
     /// Replaces the listener of a [dynamic](EnvoyConfig::dynamic) configuration, and waits
-    /// until Envoy has taken or refused it: `true` when it was taken.
+    /// until Envoy has accepted or rejected it. Returns `true` if it was accepted.
     ///
     /// # Panics
     /// When Envoy says neither.
@@ -187,13 +187,13 @@ impl Envoy {
             let stat = self.stat(&format!("listener_manager.lds.update_{name}"));
             stat.unwrap_or(0)
         };
-        let (taken, refused) = (count("success"), count("rejected"));
+        let (accepted, rejected) = (count("success"), count("rejected"));
         let file = config::listeners_file(self.directory.path());
         config::write_whole(&file, &format!("{:#}", config.discovery()));
         wait::until(
             "Envoy to read its listeners again",
             wait::STARTUP,
-            || match (count("success") > taken, count("rejected") > refused) {
+            || match (count("success") > accepted, count("rejected") > rejected) {
                 (true, _) => Some(true),
                 (_, true) => Some(false),
                 (false, false) => None,

@@ -1,4 +1,4 @@
-//! One request over HTTP/2 without TLS, frame by frame: a client library would refuse what a
+//! One request over HTTP/2 without TLS, frame by frame: a client library would reject what a
 //! hostile client sends.
 
 use std::io::{Read, Write};

@@ -101,7 +101,7 @@ pub(crate) fn request(path: &[u8], headers: &[(Vec<u8>, Vec<u8>)]) {
     }
 }
 
-/// An answer: the cookies of it are secret, the rest of a refusal is to hold nothing.
+/// An answer. Its cookies are secret, and the rest of a rejection must contain no secret.
 pub(crate) fn response(status: u16, headers: &[(String, Vec<u8>)], body: &[u8]) {
     if !is_on() {
         return;
@@ -117,7 +117,7 @@ pub(crate) fn response(status: u16, headers: &[(String, Vec<u8>)], body: &[u8]) 
     }
     if status >= 300 {
         kept.extend(body);
-        keep(Source::Refusals, &kept);
+        keep(Source::Rejections, &kept);
     }
 }
 

@@ -189,7 +189,7 @@ impl Service {
     /// Revokes a key as an administrator.
     ///
     /// # Panics
-    /// When the service refuses.
+    /// When the service rejects the request.
     pub fn revoke(&self, id: &str) {
         let revoked = self.try_revoke(id, PATIENCE);
         revoked.unwrap_or_else(|error| panic!("{id}: {error}"));
@@ -198,7 +198,7 @@ impl Service {
     /// The same, where the service may be away.
     ///
     /// # Errors
-    /// No answer in time, or a refusal.
+    /// No answer in time, or a rejection.
     pub fn try_revoke(&self, id: &str, patience: Duration) -> io::Result<()> {
         let path = format!("/v1/keys/{id}/revoke");
         let body = serde_json::json!({});

@@ -60,7 +60,7 @@ impl Signer {
     /// Signs a link in a format: a URL, or a bare token.
     ///
     /// # Errors
-    /// What the signer says when it refuses.
+    /// The message of a signer that rejects its arguments.
     ///
     /// # Panics
     /// When its interpreter is missing; says how to install it.
@@ -153,7 +153,7 @@ fn run(mut command: Command, input: &str, package: &str) -> Result<String, Strin
         _ => panic!("{program}: {error}"),
     });
     let mut stdin = child.stdin.take().expect("its input is a pipe");
-    // One that refuses its arguments does not read.
+    // A signer that rejects its arguments does not read.
     let _ = stdin.write_all(input.as_bytes());
     drop(stdin);
     let output = child.wait_with_output().expect("our own child ends");

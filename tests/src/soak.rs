@@ -1,7 +1,7 @@
 //! The same load for a long time, with nothing broken: `make soak`.
 //!
-//! Nothing may be refused that is rightful, nothing may pass that is revoked, no virtual
-//! machine may be recreated, and memory must not grow.
+//! No valid request may be rejected, no revoked key may pass, no virtual machine may be
+//! recreated, and memory must not grow.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -147,8 +147,8 @@ impl Outcome {
             SLACK.as_secs()
         );
         println!(
-            "wrongly passed {}, wrongly refused {}, unanswered {}, virtual machines recreated {}",
-            tally.wrongly_passed, tally.wrongly_refused, tally.unanswered, self.reloads
+            "wrongly passed {}, wrongly rejected {}, unanswered {}, virtual machines recreated {}",
+            tally.wrongly_passed, tally.wrongly_rejected, tally.unanswered, self.reloads
         );
         println!(
             "a revoked key passed for at most {} s; the slowest answer took {} s",

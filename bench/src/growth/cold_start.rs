@@ -44,8 +44,8 @@ pub fn run(cores: Cores, starts: usize) -> Result<Value, Box<dyn Error>> {
                 .map(|_| once(&service, workers, requests, cores))
                 .collect();
             assert!(
-                keys == 1 || seen.iter().all(|it| it.refused == 0.0),
-                "a known key was refused"
+                keys == 1 || seen.iter().all(|it| it.rejected == 0.0),
+                "a known key was rejected"
             );
             cases.push(case(workers, keys, &seen));
         }
@@ -64,7 +64,7 @@ struct Seen {
     /// Milliseconds that the key service has spent on a core.
     service: f64,
     /// Clients whose answer was not 200.
-    refused: f64,
+    rejected: f64,
 }
 
 fn once(service: &Service, workers: u32, requests: &[Request], cores: Cores) -> Seen {
@@ -80,13 +80,13 @@ fn once(service: &Service, workers: u32, requests: &[Request], cores: Cores) -> 
     let took = burst.answers.iter().map(|(_, it)| it.as_secs_f64() * 1e3);
     let took: Vec<f64> = took.collect();
     let statuses = burst.answers.iter().map(|(status, _)| *status);
-    let refused = statuses.map(|it| it.expect("an answer for each client") != 200);
+    let rejected = statuses.map(|it| it.expect("an answer for each client") != 200);
     Seen {
         sent: burst.sent.as_secs_f64() * 1e3,
         answered: [0.5, 0.99, 1.0].map(|share| quantile(&took, share)),
         callouts: callouts(&envoy) as f64,
         service: spent as f64 / 1e6,
-        refused: refused.filter(|it| *it).count() as f64,
+        rejected: rejected.filter(|it| *it).count() as f64,
     }
 }
 
@@ -101,7 +101,7 @@ fn case(workers: u32, keys: usize, seen: &[Seen]) -> Value {
         "last_ms": of(|it| it.answered[2]),
         "callouts": of(|it| it.callouts),
         "service_cpu_ms": of(|it| it.service),
-        "refused": of(|it| it.refused)
+        "rejected": of(|it| it.rejected)
     })
 }
 
@@ -111,7 +111,7 @@ pub fn table(json: &Value) -> String {
         "{} clients at once, at an Envoy that has just started and knows no key; median and \
          quartiles of {} starts:\n\n\
          | different keys | workers | all sent | p50 | p99 | last answer | callouts | CPU of the \
-         key service | refused |\n\
+         key service | rejected |\n\
          | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
         json["clients"], json["starts"],
     );
@@ -128,7 +128,7 @@ pub fn table(json: &Value) -> String {
             shown("last_ms"),
             shown("callouts"),
             shown("service_cpu_ms"),
-            shown("refused"),
+            shown("rejected"),
         );
     }
     out

@@ -21,7 +21,7 @@ const WORKERS: [u32; 2] = [1, 2];
 /// up, and does not count. The key service is not bound to a core.
 ///
 /// # Panics
-/// When a key is refused.
+/// When a key is rejected.
 pub fn run(cores: Cores, rounds: usize, seconds: u64) -> Value {
     let service = Service::start();
     let keys = credentials::app_keys(&service);
@@ -97,7 +97,7 @@ impl Proxy {
         let counted = script.run(self.envoy.port(), seconds, core);
         let spent = cpu::time(process) - spent;
         self.questions += hashes(service) - asked;
-        assert_eq!(counted.refused, 0, "a known key was refused");
+        assert_eq!(counted.rejected, 0, "a known key was rejected");
         assert!(counted.requests > 0, "nothing was answered");
         if counts {
             let requests = counted.requests as f64;
@@ -122,7 +122,7 @@ pub fn table(json: &Value) -> String {
     let mut out = format!(
         "One worker and two, {} app keys that they know in turn; median and quartiles of {} \
          rounds:\n\n\
-         | workers | CPU per request: plain Envoy | Keygate | beside plain Envoy | requests/s: \
+         | workers | CPU per request: plain Envoy | Keygate | relative to plain Envoy | requests/s: \
          plain Envoy | Keygate | times each key was asked for, once | in so many callouts, once |\n\
          | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
         json["keys"], json["rounds"],

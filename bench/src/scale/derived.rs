@@ -53,7 +53,7 @@ fn feed(scale: &Value) -> Lines {
     let (idle, busy) = (poll(0, "polls_per_second"), poll(3, "polls_per_second"));
     let asked = poll(3, "bytes_asked_per_poll");
     let answered = poll(3, "bytes_answered_per_poll");
-    let (quiet, news) = (cpu(scale, "poll_0"), cpu(scale, "poll_100"));
+    let (quiet, changed) = (cpu(scale, "poll_0"), cpu(scale, "poll_100"));
     let polls = ENVOYS * busy;
     let bytes = busy * (asked + answered);
     vec![
@@ -95,14 +95,14 @@ fn feed(scale: &Value) -> Lines {
             format!(
                 "{} × {} µs = **{} of a core**",
                 r(polls),
-                r(news),
-                r(polls * news / 1e6)
+                r(changed),
+                r(polls * changed / 1e6)
             ),
         ),
         (
             "… nothing revoked",
             format!(
-                "{} × {} µs = **{} of a core**: a poll that is held costs more than one with news",
+                "{} × {} µs = **{} of a core**: a poll that is held costs more than one that returns a change",
                 r(ENVOYS * idle),
                 r(quiet),
                 r(ENVOYS * idle * quiet / 1e6)
@@ -111,7 +111,7 @@ fn feed(scale: &Value) -> Lines {
         (
             "reads of the database for polls",
             format!(
-                "one transaction for a poll that finds news: **{}/s**; two for one that is held: \
+                "one transaction for a poll that finds a change: **{}/s**; two for one that is held: \
                  2 × {} = {}/s when nothing is revoked",
                 r(polls),
                 r(ENVOYS * idle),

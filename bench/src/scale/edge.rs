@@ -163,7 +163,7 @@ fn fill_cache(service: &Service, texts: &[String]) -> BTreeMap<&'static str, f64
             client.send(with_key(&envoy, key).bytes());
         }
         for (client, _) in clients.iter_mut().zip(some) {
-            assert_eq!(client.receive().status, 200, "a known key was refused");
+            assert_eq!(client.receive().status, 200, "a known key was rejected");
         }
     }
     let spent = cpu::time(service.id()) - spent;

@@ -8,7 +8,7 @@ use crate::report::{round, shown};
 
 /// What each call is, for a reader.
 const CALLS: [(&str, &str); 8] = [
-    ("poll_0", "poll that is held, and ends without news"),
+    ("poll_0", "poll that is held, and ends without a change"),
     ("poll_1", "poll with 1 change"),
     ("poll_100", "poll with 100 changes"),
     ("poll_1000", "poll with 1,000 changes, the most"),

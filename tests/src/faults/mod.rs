@@ -1,7 +1,7 @@
 //! The system under load while its parts fail, one after another: `make faults`.
 //!
-//! A fault says what may be refused while it lasts and how long after, breaks something,
-//! and heals it. Whatever else is refused, passes or hangs is counted by [`crate::load`],
+//! A fault states what may be rejected while it lasts and how long after, breaks something,
+//! and heals it. Whatever else is rejected, passes or hangs is counted by [`crate::load`],
 //! and must not be there.
 
 mod floods;
@@ -35,11 +35,11 @@ pub struct Form {
 pub struct Row {
     /// Which fault.
     pub fault: String,
-    /// What may be refused, and for how long.
+    /// What may be rejected, and for how long.
     pub bound: String,
     /// What was found.
     pub tally: Tally,
-    /// From the end of the fault until the last rightful request was sent that was refused.
+    /// From the end of the fault until the last valid request was sent that was rejected.
     pub recovered: Duration,
     /// What else should have happened, and has not.
     pub problems: Vec<String>,
@@ -102,7 +102,7 @@ impl Form {
         }
     }
 
-    /// One fault: a while of health, the fault, and until nothing is refused any more.
+    /// Runs one fault: a while of health, the fault, and the time until the last rejection.
     fn observe(
         &self,
         scene: &Arc<Scene>,
@@ -118,7 +118,7 @@ impl Form {
         let ended = scene.end();
         let calm = self.pick(2, 8);
         let bounds = scene.bounds();
-        let last = |tally: &Tally| tally.last_refusal.map_or(ended, |at| at.max(ended));
+        let last = |tally: &Tally| tally.last_rejection.map_or(ended, |at| at.max(ended));
         while last(&scene.tally()).elapsed() < calm
             && ended.elapsed() < bounds.recovery() + SLACK * 2 + calm
         {

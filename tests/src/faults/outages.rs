@@ -71,7 +71,7 @@ pub fn far(form: &Form) -> Vec<Row> {
 /// Behind a relay that delays.
 pub fn slow(form: &Form) -> Vec<Row> {
     let stage = Stage::start(form.plan(Network::Relay));
-    let bound = format!("{FAR:?} more each way: nothing may be refused");
+    let bound = format!("{FAR:?} more each way: nothing may be rejected");
     let row = form.observe(stage.scene(), "slow link", bound, |_| {
         let since = Instant::now();
         if let Some(relay) = &stage.relay {
@@ -109,7 +109,7 @@ pub fn clock(form: &Form) -> Vec<Row> {
     let row = form.observe(
         stage.scene(),
         "clock of the key service an hour ahead, an hour back",
-        "nothing may be refused, and revocations hold in time",
+        "nothing may be rejected, and revocations hold in time",
         |scene| {
             let mut problems = Vec::new();
             for (offset, off) in [("+3600s", 3600), ("-3600s", -3600), ("+0s", 0)] {
@@ -131,7 +131,7 @@ fn lease_has_ended(scene: &Arc<Scene>) -> Vec<String> {
         return vec!["there is no warm key".to_owned()];
     };
     match scene.ask(&mut connection, &warm) {
-        Answer::Refused(503) => Vec::new(),
+        Answer::Rejected(503) => Vec::new(),
         other => vec![format!("a warm key after the lease: {other:?}, not 503")],
     }
 }

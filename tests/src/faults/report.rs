@@ -13,16 +13,16 @@ use crate::load::seconds;
 pub fn print_head() {
     println!(
         "Every bound is granted {} s more, for a busy machine. These must be 0: wrongly passed, \
-         wrongly refused (beyond the bound), unanswered (hung or closed).\n",
+         wrongly rejected (beyond the bound), unanswered (hung or closed).\n",
         SLACK.as_secs()
     );
     println!(
         "{:>7} {:>7} {:>8} {:>10} {:>8} {:>9} {:>8} {:>8}  fault",
-        "sent", "passed", "refused", "unanswered", "excused", "recovered", "revoked", "slowest"
+        "sent", "passed", "rejected", "unanswered", "rejected", "recovered", "revoked", "slowest"
     );
     println!(
         "{:>7} {:>7} {:>8} {:>10} {:>8} {:>9} {:>8} {:>8}",
-        "", "wrongly", "wrongly", "", "refusals", "after", "after", "answer"
+        "", "wrongly", "wrongly", "", "in bound", "after", "after", "answer"
     );
 }
 
@@ -33,7 +33,7 @@ pub fn print_row(row: &Row) {
         "{:>7} {:>7} {:>8} {:>10} {:>8} {:>7} s {:>6} s {:>6} s  {}\n",
         tally.sent,
         tally.wrongly_passed,
-        tally.wrongly_refused,
+        tally.wrongly_rejected,
         tally.unanswered,
         tally.excused,
         seconds(row.recovered),

@@ -1,5 +1,5 @@
-//! What the faults must find out: a proxy without the filter, a filter that fails open, a
-//! revocation that is late, refusals and silence that nothing excuses.
+//! Faults that the load must detect: a proxy without the filter, a filter that fails open, a late
+//! revocation, and rejected or unanswered requests that nothing excuses.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub fn all(form: &Form) -> Vec<Row> {
         fails_open(form),
         late_revocation(form),
         silence(form),
-        refusals(form),
+        rejections(form),
     ]
 }
 
@@ -49,7 +49,11 @@ fn late_revocation(form: &Form) -> Row {
     });
     plan.warms_up = false;
     let stage = Stage::start(plan);
-    expect("a poll a minute, not a second", &stage, wrongly_passed)
+    expect(
+        "one poll a minute instead of one a second",
+        &stage,
+        wrongly_passed,
+    )
 }
 
 fn silence(form: &Form) -> Row {
@@ -60,18 +64,18 @@ fn silence(form: &Form) -> Row {
     let stage = Stage::start(plan);
     stage.scene().wait_for_cold_keys();
     stage.scene().service.freeze();
-    let what = "a key service stopped without notice";
+    let what = "a key service stopped without the oracle's knowledge";
     let row = expect(what, &stage, |it| ("unanswered", it.unanswered));
     stage.scene().service.thaw();
     row
 }
 
-fn refusals(form: &Form) -> Row {
+fn rejections(form: &Form) -> Row {
     let stage = Stage::start(form.plan(Network::Near));
     stage.scene().wait_for_cold_keys();
     stage.scene().service.kill9();
-    let what = "a key service killed without notice";
-    expect(what, &stage, |it| ("wrongly refused", it.wrongly_refused))
+    let what = "a key service killed without the oracle's knowledge";
+    expect(what, &stage, |it| ("wrongly rejected", it.wrongly_rejected))
 }
 
 fn wrongly_passed(tally: &Tally) -> (&'static str, u64) {
@@ -84,10 +88,10 @@ fn expect(what: &str, stage: &Stage, column: fn(&Tally) -> (&'static str, u64)) 
     wait::whether(wait::STARTUP, || found(stage.scene()));
     let tally = stage.scene().tally();
     let (column, count) = column(&tally);
-    let missing = format!("nothing was {column}: the faults would not notice");
+    let missing = format!("nothing was {column}: the load did not detect the fault");
     let row = Row {
         fault: format!("self-check: {what}"),
-        bound: format!("must be noticed: {count} of {} {column}", tally.sent),
+        bound: format!("must be detected: {count} of {} {column}", tally.sent),
         tally: Tally {
             sent: tally.sent,
             ..Tally::default()

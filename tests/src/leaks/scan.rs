@@ -29,7 +29,7 @@ pub enum Source {
     /// What the key service answers to Envoy.
     FromService,
     /// Answers of 300 and above to clients, but for their cookies.
-    Refusals,
+    Rejections,
     /// What the command writes to standard error.
     Command,
 }
@@ -42,7 +42,7 @@ const SOURCES: [Source; 9] = [
     Source::Database,
     Source::ToService,
     Source::FromService,
-    Source::Refusals,
+    Source::Rejections,
     Source::Command,
 ];
 
@@ -76,7 +76,7 @@ impl Source {
             Self::Database => "database",
             Self::ToService => "to-service",
             Self::FromService => "from-service",
-            Self::Refusals => "refusals",
+            Self::Rejections => "rejections",
             Self::Command => "command",
         }
     }

@@ -98,7 +98,7 @@ pub enum Answer {
     /// The upstream's answer.
     Passed,
     /// Another status.
-    Refused(u16),
+    Rejected(u16),
     /// None that is whole, within [`Bounds::patience`].
     Missing,
 }
@@ -108,12 +108,12 @@ pub enum Answer {
 pub enum Finding {
     /// As it should be.
     Right,
-    /// A rightful request was refused with 5xx, for a reason that is stated.
+    /// A valid request was rejected with 5xx within the bound.
     Excused,
     /// It must not have passed.
     WronglyPassed,
     /// It must have passed.
-    WronglyRefused,
+    WronglyRejected,
     /// It hangs, or the connection was closed.
     Unanswered,
 }
@@ -141,7 +141,7 @@ impl Oracle {
             Answer::Missing => Finding::Unanswered,
             Answer::Passed if self.may_pass(right, sent) => Finding::Right,
             Answer::Passed => Finding::WronglyPassed,
-            Answer::Refused(status) => self.refused(later, (sent, answered), status),
+            Answer::Rejected(status) => self.rejected(later, (sent, answered), status),
         }
     }
 
@@ -158,7 +158,7 @@ impl Oracle {
         }
     }
 
-    fn refused(&self, right: Right, span: (Instant, Instant), status: u16) -> Finding {
+    fn rejected(&self, right: Right, span: (Instant, Instant), status: u16) -> Finding {
         let is_warm = match right {
             Right::Key {
                 revocation: Revocation::No,
@@ -170,11 +170,11 @@ impl Oracle {
         let excuses = |spell: &Spell| self.excuses(spell, is_warm, span);
         match status >= 500 && self.spells.iter().any(excuses) {
             true => Finding::Excused,
-            false => Finding::WronglyRefused,
+            false => Finding::WronglyRejected,
         }
     }
 
-    /// Whether a rightful request may be refused in this time. `is_warm` is `None` for a link.
+    /// Whether a valid request may be rejected in this time. `is_warm` is `None` for a link.
     fn excuses(
         &self,
         spell: &Spell,
@@ -266,7 +266,7 @@ mod tests {
             let oracle = oracle(zero, trouble, 0, None);
             let at = (Right::Never, zero + second(5));
             assert_eq!(oracle.judge(at, at, Answer::Passed), Finding::WronglyPassed);
-            assert_eq!(oracle.judge(at, at, Answer::Refused(401)), Finding::Right);
+            assert_eq!(oracle.judge(at, at, Answer::Rejected(401)), Finding::Right);
         }
     }
 
@@ -302,22 +302,28 @@ mod tests {
         let zero = Instant::now();
         let found = |oracle: &Oracle, right, at, status| {
             let at = (right, zero + second(at));
-            oracle.judge(at, at, Answer::Refused(status))
+            oracle.judge(at, at, Answer::Rejected(status))
         };
         let away = oracle(zero, Trouble::Unreachable, 100, None);
         assert_eq!(found(&away, COLD, 101, 503), Finding::Excused);
-        assert_eq!(found(&away, COLD, 101, 401), Finding::WronglyRefused);
-        assert_eq!(found(&away, COLD, 99, 503), Finding::WronglyRefused);
-        assert_eq!(found(&away, WARM, 115, 503), Finding::WronglyRefused);
+        assert_eq!(found(&away, COLD, 101, 401), Finding::WronglyRejected);
+        assert_eq!(found(&away, COLD, 99, 503), Finding::WronglyRejected);
+        assert_eq!(found(&away, WARM, 115, 503), Finding::WronglyRejected);
         assert_eq!(found(&away, WARM, 116, 503), Finding::Excused);
-        assert_eq!(found(&away, Right::Link, 116, 503), Finding::WronglyRefused);
+        assert_eq!(
+            found(&away, Right::Link, 116, 503),
+            Finding::WronglyRejected
+        );
         let back = oracle(zero, Trouble::Unreachable, 100, Some(110));
         assert_eq!(found(&back, COLD, 117, 503), Finding::Excused);
-        assert_eq!(found(&back, COLD, 118, 503), Finding::WronglyRefused);
-        assert_eq!(found(&back, WARM, 112, 503), Finding::WronglyRefused);
+        assert_eq!(found(&back, COLD, 118, 503), Finding::WronglyRejected);
+        assert_eq!(found(&back, WARM, 112, 503), Finding::WronglyRejected);
         let died = oracle(zero, Trouble::Reload, 100, Some(101));
         assert_eq!(found(&died, Right::Link, 106, 503), Finding::Excused);
-        assert_eq!(found(&died, Right::Link, 107, 503), Finding::WronglyRefused);
+        assert_eq!(
+            found(&died, Right::Link, 107, 503),
+            Finding::WronglyRejected
+        );
     }
 
     #[test]
@@ -329,7 +335,7 @@ mod tests {
             revocation: Revocation::Asked,
         };
         let (sent, later) = ((WARM, zero + second(60)), (revoked, zero + second(61)));
-        for answer in [Answer::Passed, Answer::Refused(401)] {
+        for answer in [Answer::Passed, Answer::Rejected(401)] {
             assert_eq!(oracle.judge(sent, later, answer), Finding::Right);
         }
         let missing = oracle.judge(sent, later, Answer::Missing);

@@ -374,7 +374,7 @@ fn exchange(connection: &mut Option<Connection>, request: &Request, port: u16) -
             }
             match response.status {
                 200 => (Answer::Passed, String::new()),
-                status => (Answer::Refused(status), String::new()),
+                status => (Answer::Rejected(status), String::new()),
             }
         }
         Err(error) => (Answer::Missing, format!(": {error}")),

@@ -14,18 +14,18 @@ const EXAMPLES: usize = 8;
 pub struct Tally {
     /// Requests that were answered or given up.
     pub sent: u64,
-    /// Rightful requests that were refused for a reason that is stated.
+    /// Valid requests that were rejected within the bound.
     pub excused: u64,
     /// Requests that must not have passed.
     pub wrongly_passed: u64,
     /// Requests that must have passed.
-    pub wrongly_refused: u64,
+    pub wrongly_rejected: u64,
     /// Requests that hang, or whose connection was closed.
     pub unanswered: u64,
     /// What was wrong, in words.
     pub examples: Vec<String>,
-    /// When the last rightful request was sent that was refused.
-    pub last_refusal: Option<Instant>,
+    /// When the last valid request was sent that was rejected.
+    pub last_rejection: Option<Instant>,
     /// The longest time after its revocation at which a key was sent and still passed.
     pub slowest_revocation: Duration,
     /// The longest time to an answer.
@@ -47,12 +47,12 @@ impl Tally {
             Finding::Right => return,
             Finding::Excused => &mut self.excused,
             Finding::WronglyPassed => &mut self.wrongly_passed,
-            Finding::WronglyRefused => &mut self.wrongly_refused,
+            Finding::WronglyRejected => &mut self.wrongly_rejected,
             Finding::Unanswered => &mut self.unanswered,
         };
         *count += 1;
-        if matches!(finding, Finding::Excused | Finding::WronglyRefused) {
-            self.last_refusal = self.last_refusal.max(Some(sent));
+        if matches!(finding, Finding::Excused | Finding::WronglyRejected) {
+            self.last_rejection = self.last_rejection.max(Some(sent));
         }
         if finding != Finding::Excused {
             self.example(format!("{finding:?}: {}", what()));
@@ -70,9 +70,9 @@ impl Tally {
         self.sent += other.sent;
         self.excused += other.excused;
         self.wrongly_passed += other.wrongly_passed;
-        self.wrongly_refused += other.wrongly_refused;
+        self.wrongly_rejected += other.wrongly_rejected;
         self.unanswered += other.unanswered;
-        self.last_refusal = self.last_refusal.max(other.last_refusal);
+        self.last_rejection = self.last_rejection.max(other.last_rejection);
         self.slowest_revocation = self.slowest_revocation.max(other.slowest_revocation);
         self.slowest_answer = self.slowest_answer.max(other.slowest_answer);
         for text in other.examples {
@@ -83,7 +83,7 @@ impl Tally {
     /// Whether nothing is wrong.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.wrongly_passed + self.wrongly_refused + self.unanswered == 0
+        self.wrongly_passed + self.wrongly_rejected + self.unanswered == 0
     }
 
     /// The counts, for a program to read.
@@ -92,9 +92,9 @@ impl Tally {
         json!({
             "sent": self.sent,
             "wrongly_passed": self.wrongly_passed,
-            "wrongly_refused": self.wrongly_refused,
+            "wrongly_rejected": self.wrongly_rejected,
             "unanswered": self.unanswered,
-            "refused_within_the_bound": self.excused,
+            "rejected_within_the_bound": self.excused,
             "slowest_revocation_seconds": seconds(self.slowest_revocation),
             "slowest_answer_seconds": seconds(self.slowest_answer),
             "examples": self.examples,

@@ -36,7 +36,7 @@ pub(crate) const GUARDED: [&str; 11] = [
     "cloudflare_link_again",
     "warm_key",
     "forged_key",
-    "refused",
+    "rejected",
     "expired_public_link",
     "unknown_public_key",
     "rules/10000",
@@ -111,7 +111,7 @@ pub(crate) fn named(name: &str) -> Case {
         "warm_key" => warm_key(1_000),
         "keys" => warm_key(size),
         "forged_key" => denied("/api/a", Some(&key("another secret of thirty-two bytes"))),
-        "refused" => denied("/api/a", None),
+        "rejected" => denied("/api/a", None),
         "expired_public_link" => costly::cloudfront("K1", NOW.0 / 1000 - 1, Reason::Expired),
         "unknown_public_key" => costly::cloudfront("K2", NOW.0 / 1000 + 60, Reason::WrongSignature),
         "components" => costly::components(size),
@@ -278,7 +278,7 @@ fn cloudflare_link(path: &str) -> String {
     format!("{path}?verify={seconds}-{mac}")
 }
 
-/// A request that is refused, with this key if with any.
+/// A request that is rejected, with this key if there is one.
 fn denied(target: &str, key: Option<&str>) -> Case {
     let mut headers = headers(target);
     if let Some(key) = key {

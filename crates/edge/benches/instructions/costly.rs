@@ -26,8 +26,8 @@ fn costly() -> Policy {
     }))
 }
 
-/// A request that one of the [`costly`] formats refuses.
-fn refused(target: &str, more: &[(String, String)], reason: Reason) -> Case {
+/// A request that one of the [`costly`] formats rejects.
+fn rejected(target: &str, more: &[(String, String)], reason: Reason) -> Case {
     let mut headers = headers(target);
     for (name, value) in more {
         headers.push((name.as_str().into(), value.as_str().into()));
@@ -44,7 +44,7 @@ fn refused(target: &str, more: &[(String, String)], reason: Reason) -> Case {
 pub(crate) fn cloudfront(key: &str, expires: u64, reason: Reason) -> Case {
     let signature = "A".repeat(683);
     let target = format!("/rsa/a.ts?Expires={expires}&Signature={signature}_&Key-Pair-Id={key}");
-    refused(&target, &[], reason)
+    rejected(&target, &[], reason)
 }
 
 /// A signature over so many headers, and with a wrong MAC.
@@ -61,7 +61,7 @@ pub(crate) fn components(count: usize) -> Case {
         ("signature".to_owned(), signature),
     ];
     more.extend(names.into_iter().map(|it| (it, "a value".to_owned())));
-    refused("/signature/a", &more, Reason::WrongSignature)
+    rejected("/signature/a", &more, Reason::WrongSignature)
 }
 
 /// A header with so many labels.
@@ -75,5 +75,5 @@ pub(crate) fn labels(count: usize) -> Case {
         0..=32 => Reason::DuplicateCredential,
         _ => Reason::MalformedCredential,
     };
-    refused("/signature/a", &more, reason)
+    rejected("/signature/a", &more, reason)
 }

@@ -1,5 +1,5 @@
-//! What it costs to refuse: requests that any client can send, beside a refused HMAC link in
-//! the same run. Each has a bound, and a run that misses one fails. `make bench-refusals`.
+//! The cost of a rejection: requests that any client can send, relative to a rejected HMAC link
+//! in the same run. Each has a bound, and a run that misses one fails. `make bench-rejections`.
 
 use std::fmt::Write as _;
 
@@ -30,8 +30,8 @@ const GLOBS: u32 = 200;
 const PATH: usize = 8 * 1024;
 const SEGMENTS: usize = 256;
 
-/// Beside what the others are counted.
-const BASE: &str = "refused_hmac_link";
+/// The case that the costs of the others are relative to.
+const BASE: &str = "rejected_hmac_link";
 
 /// RSA of 4096 bits: the most expensive key.
 const RSA_4096: &str = include_str!("../../crates/core/tests/keys/rsa4096.pub");
@@ -39,7 +39,7 @@ const RSA_4096: &str = include_str!("../../crates/core/tests/keys/rsa4096.pub");
 struct Case {
     name: &'static str,
     title: &'static str,
-    /// Most that it may cost, by what [`BASE`] costs.
+    /// The highest cost, relative to that of [`BASE`].
     bound: f64,
     has_many_rules: bool,
     requests: Vec<Request>,
@@ -59,7 +59,7 @@ pub fn run(cores: Cores, plan: &Plan) -> Value {
     let mut costs: Vec<Vec<f64>> = cases.iter().map(|_| Vec::new()).collect();
     let rounds = plan.rounds.min(ROUNDS);
     for round in 0..=rounds {
-        eprintln!("bench: refusals, round {round} of {rounds}");
+        eprintln!("bench: rejections, round {round} of {rounds}");
         for (place, case) in cases.iter().enumerate() {
             let proxy = &proxies[usize::from(case.has_many_rules)];
             let before = proxy.time();
@@ -68,7 +68,7 @@ pub fn run(cores: Cores, plan: &Plan) -> Value {
             let name = case.name;
             assert!(counted.requests > 0, "{name}: nothing was answered");
             assert_eq!(
-                counted.refused, counted.requests,
+                counted.rejected, counted.requests,
                 "{name}: something passed"
             );
             if round > 0 {
@@ -94,7 +94,7 @@ pub fn run(cores: Cores, plan: &Plan) -> Value {
 /// The figures as a table.
 pub fn table(figures: &Value) -> String {
     let mut table =
-        "| | µs | beside a refused HMAC link | at most |\n| --- | ---: | ---: | ---: |\n"
+        "| | µs | relative to a rejected HMAC link | at most |\n| --- | ---: | ---: | ---: |\n"
             .to_owned();
     for (_, figure) in figures.as_object().into_iter().flatten() {
         let number = |name: &str| figure[name].as_f64().unwrap_or(f64::NAN);
