@@ -2,6 +2,9 @@
 
 use std::io::{ErrorKind, Write as _};
 
+use keygate_service::shown::escaped;
+use unicode_width::UnicodeWidthStr as _;
+
 use crate::error::CliError;
 
 /// Prints a line. A reader that closes the pipe early (`keygate keys list | head`) is not an
@@ -22,18 +25,21 @@ pub fn write(text: &str) -> std::io::Result<()> {
     stdout.flush()
 }
 
-/// Columns as wide as their longest cell; the last is not padded.
+/// Columns as wide as their longest cell; the last is not padded. What a terminal would obey
+/// rather than show is escaped.
 pub fn table(rows: &[Vec<String>]) -> String {
+    let escaped = |row: &Vec<String>| row.iter().map(|it| escaped(it).into_owned()).collect();
+    let rows: Vec<Vec<String>> = rows.iter().map(escaped).collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        cells.map(|cell| cell.width()).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let line = |row: &Vec<String>| {
         let cells = row.iter().zip(&widths);
         let padded: Vec<String> = cells
-            .map(|(cell, width)| format!("{cell:width$}"))
+            .map(|(cell, width)| cell.clone() + &" ".repeat(width.saturating_sub(cell.width())))
             .collect();
         padded.join("  ").trim_end().to_owned()
     };
@@ -45,9 +51,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_aligned_by_characters_not_bytes() {
-        let rows = [["a", "b"], ["caf\u{e9}", "c"], ["xyz12", ""]];
+    fn columns_are_aligned_by_what_a_terminal_shows() {
+        let rows = [
+            ["a", "b"],
+            ["caf\u{e9}", "c"],
+            ["\u{65e5}\u{672c}", "d"],
+            ["e\u{301}", "e"],
+            ["xyz12", ""],
+        ];
         let rows = rows.map(|row| row.map(str::to_owned).to_vec());
-        assert_eq!(table(&rows), "a      b\ncaf\u{e9}   c\nxyz12");
+        let expected = "a      b\ncaf\u{e9}   c\n\u{65e5}\u{672c}   d\ne\u{301}      e\nxyz12";
+        assert_eq!(table(&rows), expected);
+    }
+
+    #[test]
+    fn a_cell_cannot_command_the_terminal() {
+        let rows = [["\u{1b}[2J\u{202e}x", "b"], ["a", "c"]];
+        let rows = rows.map(|row| row.map(str::to_owned).to_vec());
+        let table = table(&rows);
+        assert!(
+            table.is_ascii() && table.contains(r"\u{202e}x  b"),
+            "{table}"
+        );
     }
 }

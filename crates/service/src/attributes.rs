@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::metadata::{Metadata, metadata};
 use crate::problem::Problem;
+use crate::shown::is_shown;
 
 /// Calls a macro with every attribute of a key, one row each: its name in the API and in the store,
 /// its type, the check that makes it of what a body has, and the type of that. Rows of one kind
@@ -176,11 +177,14 @@ fn rfc_3339<S: Serializer>(at: &Option<UnixMillis>, serializer: S) -> Result<S::
     at.map(|at| at.to_string()).serialize(serializer)
 }
 
-/// Free text that is shown to people: no control characters, at most `max` characters.
+/// Text that people read: 1 to `max` characters that are [shown](is_shown).
 pub(crate) fn line(field: &str, text: String, max: usize) -> Result<String, Problem> {
     let characters = text.chars().count();
-    if !(1..=max).contains(&characters) || text.chars().any(char::is_control) {
-        let detail = format!("must be 1 to {max} characters without control characters");
+    if !(1..=max).contains(&characters) || !text.chars().all(is_shown) {
+        let detail = format!(
+            "must be 1 to {max} visible characters: no line breaks, and none that change the \
+             direction of text"
+        );
         return Err(Problem::field(field, detail));
     }
     Ok(text)

@@ -22,6 +22,7 @@ pub mod metrics;
 pub mod problem;
 mod refusals;
 pub mod serve;
+pub mod shown;
 pub mod store;
 
 pub use ambient::Ambient;

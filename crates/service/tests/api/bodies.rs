@@ -23,6 +23,9 @@ fn every_wrong_field_of_a_new_key_is_named() {
         ("name", json!("")),
         ("name", json!(long)),
         ("name", json!("bell\u{7}")),
+        ("name", json!("direction\u{202e}")),
+        ("name", json!("line\u{2028}")),
+        ("name", json!("unassigned\u{378}")),
         ("name", json!(["x"])),
         ("scopes", json!("read")),
         ("scopes", json!(scopes)),
@@ -96,7 +99,7 @@ fn values_at_the_limit_are_accepted() {
     let service = Running::start();
     let scopes: Vec<String> = (0..64).map(|n| format!("{n:0>128}")).collect();
     let body = json!({
-        "account": "!".repeat(128), "name": "\u{1f511}".repeat(128), "scopes": scopes,
+        "account": "!".repeat(128), "name": "\u{1f511}\u{200d}".repeat(64), "scopes": scopes,
         "metadata": { "x": "y".repeat(4096 - r#"{"x":""}"#.len()) },
         "allowed_ips": vec!["2001:db8::/32"; 64],
         "allowed_referrers": vec![format!("{:a<256}", "https://a.example/"); 16],
