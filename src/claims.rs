@@ -19,7 +19,7 @@ impl Claims for VerifiedClaims {
 
 /// Whether this is an item of a list, and an empty text. The SDK tells one from the end of the
 /// list as little as any empty property from one that is not there, and a list with such a
-/// scope refuses its session. Envoy gives a list as a whole as a count, two sizes for each
+/// scope rejects its session. Envoy gives a list as a whole as a count, two sizes for each
 /// item (its own, and that of nothing), and then the texts.
 fn is_empty_item(path: &[&str]) -> bool {
     let empty = || {

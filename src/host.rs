@@ -24,7 +24,7 @@ pub use headers::headers;
 pub use reply::reply;
 pub use wasi::{environment, random};
 
-/// The host refused a call; the number is its status in the ABI.
+/// The host rejected a call; the number is its status in the ABI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HostError(pub u32);
 

@@ -40,7 +40,7 @@ impl Root {
         self.worker.clone()
     }
 
-    /// Takes the configuration; `None` refuses it, and the log says why.
+    /// Takes the configuration; `None` rejects it, and the log says why.
     fn configure(&mut self) -> Option<()> {
         let text = host::configuration().ok()?;
         let policy = match Policy::parse(&text, &host::environment) {

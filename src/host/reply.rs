@@ -1,5 +1,5 @@
 //! A local reply with its details: the access log has them as `%RESPONSE_CODE_DETAILS%`, and
-//! they say why a request was refused. The SDK's `send_http_response` has no argument for them
+//! they say why a request was rejected. The SDK's `send_http_response` has no argument for them
 //! and none for a gRPC status in addition to the HTTP status, so this call is our own.
 #![allow(unsafe_code, reason = "a C function over raw memory")]
 

@@ -33,7 +33,7 @@ const ROWS: [Row; 10] = [
         send(&worker, "/healthz", None);
     }),
     (
-        "the key stays in the path of a refused request",
+        "the key stays in the path of a rejected request",
         "unexpected status: 2",
         || {
             let worker = queries::start();

@@ -35,7 +35,7 @@ fn nothing_passes_before_the_verdict_and_everything_after_it() {
 }
 
 #[test]
-fn nothing_of_a_refused_request_passes() {
+fn nothing_of_a_rejected_request_passes() {
     let worker = start();
     let (request, passes) = send(&worker, "/api/x", None);
     assert!(!passes && !worker.body(request) && !worker.trailers(request));
@@ -64,7 +64,7 @@ fn a_host_that_fails_closes_the_gate() {
 }
 
 #[test]
-fn a_wrong_configuration_is_refused_and_the_log_names_the_field() {
+fn a_wrong_configuration_is_rejected_and_the_log_names_the_field() {
     let mut wrong = policy();
     wrong["rules"][1]["match"]["path"] = json!("api");
     let log = Worker::start(&wrong.to_string()).err().unwrap().join("\n");

@@ -149,7 +149,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts the filter; `Err` is its log when it refuses the configuration.
+    /// Starts the filter; `Err` is its log when it rejects the configuration.
     pub fn start(configuration: &str) -> Result<Self, Vec<String>> {
         let root = next_id();
         host(|host| {

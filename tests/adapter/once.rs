@@ -122,7 +122,7 @@ fn many_heads_with_one_unused_link_make_one_call_a_second() {
 }
 
 #[test]
-fn a_link_that_was_just_unused_is_refused_once_it_is_used_up() {
+fn a_link_that_was_just_unused_is_rejected_once_it_is_used_up() {
     let worker = start();
     send_as(&worker, "HEAD", 1);
     worker.turn();

@@ -55,7 +55,7 @@ fn the_answer_is_kept_out_of_caches_whether_the_key_was_cold_or_warm() {
 }
 
 #[test]
-fn a_refused_request_keeps_no_key_in_its_path() {
+fn a_rejected_request_keeps_no_key_in_its_path() {
     let worker = start();
     let (refused, passes) = send(&worker, "https://evil.example/", &[]);
     assert!(!passes);

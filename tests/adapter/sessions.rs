@@ -35,7 +35,7 @@ fn list(items: &[&str]) -> Vec<u8> {
     bytes
 }
 
-/// The scopes that arrive of a session with this claim; `None` when it is refused.
+/// The scopes that arrive of a session with this claim; `None` when it is rejected.
 fn scopes(claim: &[u8], items: &[&str]) -> Option<String> {
     let worker = start();
     let path = |rest: &[&'static str]| [&PAYLOAD[..], rest].concat();

@@ -48,7 +48,7 @@ fn comments_messages_and_test_names_of_rust_files_are_checked() {
     for (line, text) in [
         (
             2,
-            "\n    /// A key that stands\n    /// twice is refused.\n",
+            "\n    /// A key that stands\n    /// twice is rejected.\n",
         ),
         (1, "//! What nobody\n//! signed.\n"),
         (1, "    fn whoever_has_a_key_passes() {}\n"),

@@ -1,4 +1,4 @@
-//! What a refused client receives from a real Envoy.
+//! What a rejected client receives from a real Envoy.
 
 use keygate_core::Secret;
 use keygate_core::keys::{KeyRingId, MasterSecret, NewAppKey, Prefix};

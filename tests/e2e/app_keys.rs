@@ -40,7 +40,7 @@ fn a_warm_key_costs_no_callout() {
 }
 
 #[test]
-fn a_revoked_key_is_refused_on_every_worker_within_two_seconds() {
+fn a_revoked_key_is_rejected_on_every_worker_within_two_seconds() {
     let stack = Stack::builder().concurrency(2).start();
     followed(&stack, 2);
     let key = key_of(&stack, "alice");
@@ -83,7 +83,7 @@ fn a_revoked_key_is_refused_on_every_worker_within_two_seconds() {
 }
 
 #[test]
-fn a_key_that_was_refused_as_unknown_works_once_it_exists() {
+fn a_key_that_was_rejected_as_unknown_works_once_it_exists() {
     // The service on a fresh database does not know the key of the old one.
     let stack = Stack::start();
     let key = key_of(&stack, "alice");
@@ -189,7 +189,7 @@ fn many_clients_with_one_cold_key_make_one_callout_per_worker() {
     assert!(lookups(&stack) <= 2, "{} callouts", lookups(&stack));
 }
 
-/// Each request that is let go on or refused makes Envoy call the module again, within the
+/// Each request that is let go on or rejected makes Envoy call the module again, within the
 /// call in which the answer came: hundreds of them at once would fill its stack.
 #[test]
 fn a_worker_survives_hundreds_who_wait_for_one_key() {

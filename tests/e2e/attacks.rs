@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::{assert_never_trapped, cloudflare_links, counted, sign_cloudflare as sign};
 
-/// What is sent, and why it must fail; `reason` is empty where Envoy itself may refuse it
+/// What is sent, and why it must fail; `reason` is empty where Envoy itself may reject it
 /// first (a token in the path may hold `%2F`).
 struct Attack {
     id: &'static str,

@@ -115,7 +115,7 @@ fn new_links_pass_while_one_address_and_many_send_forged_ones() {
     }
     let seconds = begun.elapsed().as_secs() + 1;
     let checked = counted(&stack, "keygate_decision.deny.wrong_signature");
-    println!("{checked} checked, {limited} refused unchecked, in {seconds} s");
+    println!("{checked} checked, {limited} rejected unchecked, in {seconds} s");
     assert_eq!(
         counted(&stack, "keygate_decision.deny.too_many_failures"),
         limited

@@ -72,7 +72,7 @@ fn a_cached_object_requires_a_valid_link() {
 }
 
 #[test]
-fn a_refusal_is_not_kept_in_the_place_of_the_object() {
+fn a_rejection_is_not_kept_in_the_place_of_the_object() {
     let stack = start();
     assert_eq!(stack.get("/media/cat.jpg?size=2").send().status, 403);
     let answer = stack.get(link("60")).send();

@@ -119,7 +119,7 @@ fn a_person_without_javascript_reads_what_to_do() {
 
 #[test]
 fn a_browser_without_cookies_gets_a_message_and_no_reload_loop() {
-    // Over plain http a browser refuses a cookie of this name: the calculation is in vain.
+    // Over plain http a browser rejects a cookie of this name: the calculation is in vain.
     let stack = stack(&json!({ "secrets": "media", "difficulty": 8, "cookie": "__Host-c" }));
     let browser = Browser::start();
     browser.open(&page_url(&stack));

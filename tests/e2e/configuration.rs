@@ -1,4 +1,4 @@
-//! Configurations: a wrong one is refused by Envoy, and the field is named.
+//! Configurations: a wrong one is rejected by Envoy, and the field is named.
 
 use keygate_tests::Stack;
 use keygate_tests::envoy::{Envoy, EnvoyConfig};
@@ -21,7 +21,7 @@ fn the_file_that_a_user_copies_is_valid() {
 }
 
 #[test]
-fn a_wrong_configuration_is_refused_and_its_field_is_named() {
+fn a_wrong_configuration_is_rejected_and_its_field_is_named() {
     let rows: [(Spoil, &str); 5] = [
         (
             |it| it["rules"][1]["match"]["path"] = json!("media/**"),

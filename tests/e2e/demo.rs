@@ -24,7 +24,7 @@ fn a_signed_link_passes_and_the_token_does_not_reach_the_upstream() {
 }
 
 #[test]
-fn a_refused_link_is_a_page_that_no_cache_keeps() {
+fn a_rejected_link_is_a_page_that_no_cache_keeps() {
     let stack = Stack::start();
     let refused = stack
         .get("/media/cat.jpg")
@@ -97,7 +97,7 @@ fn an_app_key_passes_with_its_identity_in_every_carrier() {
 }
 
 #[test]
-fn basic_with_another_user_name_is_refused() {
+fn basic_with_another_user_name_is_rejected() {
     let stack = Stack::start();
     let key = key_of(&stack, "alice").key;
     let basic = base64_of(&format!("bob:{key}"));
@@ -112,7 +112,7 @@ fn basic_with_another_user_name_is_refused() {
 }
 
 #[test]
-fn a_refused_key_is_json_with_the_id_of_the_request() {
+fn a_rejected_key_is_json_with_the_id_of_the_request() {
     let stack = Stack::start();
     let refused = stack.get("/api/x").send();
     assert_eq!(refused.status, 401);

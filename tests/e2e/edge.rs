@@ -131,7 +131,7 @@ fn envoy_decodes_every_unreserved_character() {
 }
 
 #[test]
-fn without_normalization_an_encoded_letter_is_refused_and_the_log_says_why() {
+fn without_normalization_an_encoded_letter_is_rejected_and_the_log_says_why() {
     let stack = Stack::builder()
         .edit_policy(|policy| {
             policy["rules"] = json!([

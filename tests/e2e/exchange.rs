@@ -199,7 +199,7 @@ fn no_upstream_receives_a_path_token_or_our_cookie() {
             assert!(!whole.contains(token), "{whole}");
         }
     }
-    // It is a link that works, and stands in no log, also when it was refused here.
+    // It is a link that works, and stands in no log, also when it was rejected here.
     stack.envoy.wait_for_log("reason=wrong_signature");
     stack.envoy.wait_for_log("reason=malformed_credential");
     let log = stack.envoy.log();

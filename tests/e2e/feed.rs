@@ -29,7 +29,7 @@ fn until_warm(connections: &mut [Connection], request: &Request) {
     });
 }
 
-/// Waits until a key is refused on every connection.
+/// Waits until a key is rejected on every connection.
 fn until_dead(connections: &mut [Connection], request: &Request, bound: Duration) {
     wait::until("the key to be dead everywhere", bound, || {
         let statuses = connections.iter_mut().map(|it| it.exchange(request).status);

@@ -110,9 +110,9 @@ fn envoy_without_the_filter_serves_the_file_that_a_user_copies() {
         get("/a/../b//c?verify=a-token").json()["path"],
         "/b/c?verify=a-token"
     );
-    assert_eq!(get("/a%2fb").status, 400, "escaped slashes are refused");
+    assert_eq!(get("/a%2fb").status, 400, "escaped slashes are rejected");
     let underscore = client::get(envoy.port(), "/").header("x_k", "1").send();
-    assert_eq!(underscore.status, 400, "underscores in names are refused");
+    assert_eq!(underscore.status, 400, "underscores in names are rejected");
     assert_eq!(echo.count(), 1);
     assert!(echo.last().header("x-request-id").is_some());
 
@@ -126,7 +126,7 @@ fn envoy_without_the_filter_serves_the_file_that_a_user_copies() {
 }
 
 #[test]
-fn envoy_refuses_a_configuration_and_says_why() {
+fn envoy_rejects_a_configuration_and_says_why() {
     let config = EnvoyConfig::new().without_filter();
     Envoy::validate(config).unwrap();
     let config = EnvoyConfig::new()
@@ -160,7 +160,7 @@ fn a_stack_comes_up_and_guards() {
 }
 
 #[test]
-fn envoy_refuses_a_policy_and_names_the_field() {
+fn envoy_rejects_a_policy_and_names_the_field() {
     let config = EnvoyConfig::new().edit_policy(|policy| policy["unmatched"] = json!("maybe"));
     let refusal = Envoy::validate(config).unwrap_err();
     assert!(refusal.contains("unmatched: unknown variant"), "{refusal}");

@@ -13,7 +13,7 @@ use crate::support::{
 };
 
 #[test]
-fn bytes_that_are_no_text_are_refused_in_every_header_path_and_cookie() {
+fn bytes_that_are_no_text_are_rejected_in_every_header_path_and_cookie() {
     let stack = Stack::start();
     let key = key_of(&stack, "alice").key;
     for (name, value) in [
@@ -44,7 +44,7 @@ fn bytes_that_are_no_text_are_refused_in_every_header_path_and_cookie() {
 }
 
 #[test]
-fn two_credentials_are_refused() {
+fn two_credentials_are_rejected() {
     let stack = Stack::start();
     let key = key_of(&stack, "alice").key;
     let bearer = format!("Bearer {key}");

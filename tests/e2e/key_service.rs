@@ -59,7 +59,7 @@ fn a_cluster_that_is_missing_is_named_in_the_log() {
 }
 
 #[test]
-fn a_refused_edge_token_is_named_in_both_logs_and_printed_in_none() {
+fn a_rejected_edge_token_is_named_in_both_logs_and_printed_in_none() {
     let unknown = "no-edge-token-of-this-service-0123456789";
     for (token, status) in [(unknown, "401"), (ADMIN_TOKEN, "403")] {
         let stack = Stack::builder().envoy(|envoy| envoy.env("KEYGATE_EDGE_TOKEN", token));
@@ -76,7 +76,7 @@ fn a_refused_edge_token_is_named_in_both_logs_and_printed_in_none() {
         );
         // Polls go on meanwhile: the lines are limited.
         let refused = counted(&stack, "keygate_key_service.token_refused");
-        wait::until("more calls to be refused", Duration::from_secs(20), || {
+        wait::until("more calls to be rejected", Duration::from_secs(20), || {
             (counted(&stack, "keygate_key_service.token_refused") > refused + 1).then_some(())
         });
         assert_eq!(stack.service().log().matches(told).count(), 1);

@@ -66,7 +66,7 @@ fn a_link_fails_for_anything_but_what_was_signed() {
 }
 
 #[test]
-fn every_ambiguous_path_is_refused_before_it_reaches_a_rule() {
+fn every_ambiguous_path_is_rejected_before_it_reaches_a_rule() {
     // As a user's Envoy may be: without normalisation the filter stands alone.
     let stack = Stack::builder()
         .edit_policy(|policy| policy["unmatched"] = json!("allow"))

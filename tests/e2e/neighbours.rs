@@ -43,7 +43,7 @@ fn allowed_origin(answer: &Response) -> Option<String> {
 }
 
 #[test]
-fn a_refusal_has_cors_headers_with_cors_in_front() {
+fn a_rejection_has_cors_headers_with_cors_in_front() {
     let stack = with_filter(0, filter("cors", "Cors"));
     let from_page = |path: &str| stack.get(path).header("origin", PAGE);
     let refused = from_page("/api/x").send();
@@ -68,7 +68,7 @@ fn a_refusal_has_cors_headers_with_cors_in_front() {
 }
 
 #[test]
-fn a_refusal_lacks_cors_headers_with_cors_behind() {
+fn a_rejection_lacks_cors_headers_with_cors_behind() {
     let stack = with_filter(1, filter("cors", "Cors"));
     let refused = stack.get("/api/x").header("origin", PAGE).send();
     assert_eq!((refused.status, allowed_origin(&refused)), (401, None));
@@ -88,7 +88,7 @@ fn a_grpc_web_client_reads_the_reason_with_grpc_web_in_front() {
 }
 
 #[test]
-fn a_refused_upload_is_not_asked_for_its_body() {
+fn a_rejected_upload_is_not_asked_for_its_body() {
     let stack = Stack::start();
     let mut connection = Connection::open(stack.envoy.port());
     connection.send(
@@ -131,7 +131,7 @@ fn assert_problem(answer: &Response, status: u16, reason: &str) {
 }
 
 #[test]
-fn envoys_own_refusals_have_the_form_of_ours() {
+fn envoys_own_rejections_have_the_form_of_ours() {
     let limit =
         "type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit";
     let all = json!({ "default_value": { "numerator": 100, "denominator": "HUNDRED" } });

@@ -100,7 +100,7 @@ fn without_an_answer_nothing_passes_and_the_link_stays_good() {
     // Not even a restart makes it good again.
     stack.service().kill9();
     stack.service().restart();
-    wait::until("the service to refuse it", wait::STARTUP, || {
+    wait::until("the service to reject it", wait::STARTUP, || {
         (stack.get(&target).send().status == 410).then_some(())
     });
     assert_eq!(stack.echo.count(), 1);

@@ -177,7 +177,7 @@ fn a_flood_of_made_up_keys_is_limited_without_hurting_other_clients() {
         }
     }
     let budget = burst + begun.elapsed().as_secs() + 1;
-    println!("{asked} asked about, {limited} refused unasked, {budget} allowed");
+    println!("{asked} asked about, {limited} rejected unasked, {budget} allowed");
     assert!(asked <= budget && asked >= burst, "{asked} of {budget}");
     assert!(counted(&stack, "keygate_lookup.answered") <= budget);
     let denied = counted(&stack, "keygate_decision.deny.too_many_misses");
@@ -195,7 +195,7 @@ fn a_flood_of_made_up_keys_is_limited_without_hurting_other_clients() {
 }
 
 #[test]
-fn many_clients_behind_one_address_are_not_refused_at_a_cold_start() {
+fn many_clients_behind_one_address_are_not_rejected_at_a_cold_start() {
     let stack = stack(&json!({ "per_second": 1, "burst": 2 })).start();
     followed(&stack, 1);
     import(&stack, 40);

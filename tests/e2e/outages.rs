@@ -198,7 +198,7 @@ fn a_cluster_without_a_healthy_host_is_an_outage() {
 }
 
 #[test]
-fn a_key_that_is_known_to_be_revoked_stays_refused_in_an_outage() {
+fn a_key_that_is_known_to_be_revoked_stays_rejected_in_an_outage() {
     let stack = builder().concurrency(1).start();
     followed(&stack, 1);
     let (good, revoked) = (key_of(&stack, "alice"), key_of(&stack, "bob"));

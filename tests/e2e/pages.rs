@@ -45,7 +45,7 @@ fn assert_accessible(browser: &Browser, name: &str) {
 }
 
 #[test]
-fn a_refused_page_explains_itself_in_both_color_schemes() {
+fn a_rejected_page_explains_itself_in_both_color_schemes() {
     let stack = Stack::start();
     let browser = Browser::start();
     let expired = sign("/media/cat.jpg", &["--now", "2020-01-01T00:00:00Z"]);

@@ -58,7 +58,7 @@ fn a_preflight_passes_without_a_credential_and_nothing_else_does() {
 }
 
 #[test]
-fn a_key_is_refused_from_other_pages_also_when_it_is_warm() {
+fn a_key_is_rejected_from_other_pages_also_when_it_is_warm() {
     let stack = Stack::builder().concurrency(1).start();
     followed(&stack, 1);
     let body = json!({ "account": "alice",

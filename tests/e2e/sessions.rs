@@ -46,7 +46,7 @@ fn a_token_passes_in_every_spelling_of_its_path() {
 }
 
 #[test]
-fn no_session_an_old_one_and_a_forged_one_are_refused() {
+fn no_session_an_old_one_and_a_forged_one_are_rejected() {
     let rig = Rig::start();
     let head = json!({ "alg": "EdDSA", "typ": "JWT", "kid": "login" });
     let stranger = SigningKey::from_bytes(&[43; 32]);
@@ -212,7 +212,7 @@ fn identity_headers_of_the_client_are_ignored() {
 }
 
 #[test]
-fn the_key_service_itself_refuses_a_forged_assertion() {
+fn the_key_service_itself_rejects_a_forged_assertion() {
     let rig = Rig::start();
     let genuine_elsewhere = alice();
     let head = json!({ "alg": "HS256", "typ": "JWT", "kid": "2026-11" });

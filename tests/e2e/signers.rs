@@ -213,7 +213,7 @@ fn the_command_line_reads_a_path_as_envoy_passes_it_on() {
         .edit_policy(|policy| policy["unmatched"] = json!("allow"))
         .start();
     let characters = (b'!'..=b'~').map(char::from);
-    // What ends a path, what Envoy refuses, and what begins a triplet.
+    // What ends a path, what Envoy rejects, and what begins a triplet.
     let characters = characters.filter(|it| !"?#\\%;".contains(*it));
     let encoded = (0x21..=0x7e_u8).filter(|it| !b"/\\%;".contains(it));
     let rows = characters

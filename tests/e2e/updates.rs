@@ -53,7 +53,7 @@ fn an_update_loses_no_request_and_takes_effect() {
 }
 
 #[test]
-fn a_wrong_update_is_refused_and_the_old_policy_stays() {
+fn a_wrong_update_is_rejected_and_the_old_policy_stays() {
     let stack = dynamic().start();
     let key = key_of(&stack, "alice").key;
     let taken = update(&stack, |policy| {

@@ -1,4 +1,4 @@
-//! What Keygate would refuse, no signer signs. They agree in all that the known answers
+//! What Keygate would reject, no signer signs. They agree in all that the known answers
 //! leave open.
 
 use keygate_tests::signers::Signer;

@@ -1,4 +1,4 @@
-//! What a refused client receives: status, headers and body.
+//! What a rejected client receives: status, headers and body.
 
 mod accept;
 mod authenticate;
@@ -71,7 +71,7 @@ pub struct Denial {
     pub details: String,
 }
 
-/// On whose behalf a request is refused, and in whose words.
+/// On whose behalf a request is rejected, and in whose words.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Voice<'a> {
     /// The name of the rule; empty when there is none.

@@ -210,7 +210,7 @@ fn outdated_rings(written: &Value, now: UnixMillis, remarks: &mut Vec<Remark>) {
     }
 }
 
-/// Secrets that sign links. Those of app keys are refused when they are short.
+/// Secrets that sign links. Those of app keys are rejected when they are short.
 fn short_secrets(written: &Value, environment: Environment<'_>, remarks: &mut Vec<Remark>) {
     let links =
         members(field(written, "providers")).filter(|(_, it)| *field(it, "type") == "signed_url");

@@ -1,7 +1,7 @@
-//! Every way to refuse, one row each: the precise reason for metrics and logs, what a client
+//! Every way to reject, one row each: the precise reason for metrics and logs, what a client
 //! may know of it, and what an operator does about it.
 //!
-//! A new reason is a row of [`Reason`]'s table and the place that refuses. `docs/reasons.md`
+//! A new reason is a row of [`Reason`]'s table and the place that rejects. `docs/reasons.md`
 //! and the command line read the table.
 
 macro_rules! reasons {
@@ -9,7 +9,7 @@ macro_rules! reasons {
         cause: $cause:literal,
         remedy: $remedy:literal,
     })*) => {
-        /// Why a request is refused. The code is stable: dashboards and scripts know it.
+        /// Why a request is rejected. The code is stable: dashboards and scripts know it.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Reason {
             $($(#[$doc])* $name,)*

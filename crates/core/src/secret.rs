@@ -184,7 +184,7 @@ impl<K> KeyRing<K> {
         KeyRing(self.0.iter().map(|entry| entry.with(())).collect())
     }
 
-    /// Gives `otherwise` as the reason of a refusal, unless no secret counts at `now`: then
+    /// Gives `otherwise` as the reason of a rejection, unless no secret counts at `now`: then
     /// no valid credential can exist, and the operator has to know that.
     #[cold]
     pub fn reason(&self, otherwise: Reason, now: UnixMillis) -> Reason {
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_and_misencoded_secrets_are_refused() {
+    fn empty_and_misencoded_secrets_are_rejected() {
         for (text, encoding) in [
             ("", Encoding::Utf8),
             (" \n", Encoding::Utf8),

@@ -110,7 +110,7 @@ fn the_first_answer_of_the_libraries_passes_until_its_last_second() {
 }
 
 #[test]
-fn a_field_that_a_user_injects_is_refused_and_never_the_last_to_win() {
+fn a_field_that_a_user_injects_is_rejected_and_never_the_last_to_win() {
     let policy = policy_with(json!({}));
     for fields in [
         format!("exp={EXP}~acl=/video/*~id=x~acl=/*~exp=9999999999"),
@@ -279,7 +279,7 @@ fn every_carrier_is_found_stripped_and_alone() {
         let headers = get(target, &more);
         let facts = facts(&NothingKnown, None, UnixMillis::from_secs(NOW));
         let Verdict::Allow(grant) = policy.decide(&headers, &facts) else {
-            panic!("{target} is refused");
+            panic!("{target} is rejected");
         };
         let is = |name| after(&headers, &grant.edits, name);
         assert_eq!(is(":path").as_deref(), Some(path));
@@ -314,7 +314,7 @@ fn a_salt_is_signed_and_belongs_to_the_policy() {
 }
 
 #[test]
-fn a_changed_or_missing_byte_of_a_token_is_refused() {
+fn a_changed_or_missing_byte_of_a_token_is_rejected() {
     let policy = policy_with(json!({}));
     let fields = format!("ip=192.0.2.1~st=1~exp={EXP}~acl=/a/*~id=u~data=d");
     let token = token(&fields, "");

@@ -146,7 +146,7 @@ fn the_public_key_alone_verifies_and_is_published_as_it_is() {
 }
 
 #[test]
-fn keys_of_a_wrong_length_or_weak_are_refused_and_none_is_printed() {
+fn keys_of_a_wrong_length_or_weak_are_rejected_and_none_is_printed() {
     let new = |length, algorithm| SigningKey::new(&Secret::new(vec![7; length]), algorithm);
     assert!(new(31, Algorithm::Hs256).is_err() && new(32, Algorithm::Hs256).is_ok());
     for length in [31, 33, 64] {
@@ -170,7 +170,7 @@ fn keys_of_a_wrong_length_or_weak_are_refused_and_none_is_printed() {
 }
 
 #[test]
-fn any_other_byte_anywhere_is_refused() {
+fn any_other_byte_anywhere_is_rejected() {
     for vector in vectors() {
         let verifier = verifier(&vector);
         let token = text(&vector, "token").into_bytes();

@@ -122,7 +122,7 @@ fn a_link_does_not_verify_from_another_carrier() {
 }
 
 #[test]
-fn two_tokens_at_once_are_refused_in_every_pair_of_places_also_equal_ones() {
+fn two_tokens_at_once_are_rejected_in_every_pair_of_places_also_equal_ones() {
     let policy = all();
     let good = token();
     for other in [good.as_str(), "nonsense"] {
@@ -204,7 +204,7 @@ fn no_answer_repeats_the_token_of_a_path_and_no_log_shows_it() {
         let nobody = NoAnswer(Reason::KeyServiceUnavailable);
         let facts = keygate_testkit::judge::facts(&nobody, None, UnixMillis::from_secs(NOW));
         let Verdict::Deny(denial) = policy.decide(&headers, &facts) else {
-            panic!("{target} is refused");
+            panic!("{target} is rejected");
         };
         assert_eq!(
             after(&headers, &denial.edits, ":path").as_deref(),

@@ -88,7 +88,7 @@ fn the_published_vectors_pass_and_expire_on_the_second() {
 }
 
 #[test]
-fn one_changed_byte_of_token_or_path_is_refused() {
+fn one_changed_byte_of_token_or_path_is_rejected() {
     for vector in &known("vectors") {
         let (provider, headers) = request_of(vector);
         let policy = policy_of(&provider, vector["secret"].as_str().unwrap());
@@ -122,7 +122,7 @@ fn one_changed_byte_of_token_or_path_is_refused() {
 }
 
 #[test]
-fn the_published_forgeries_are_refused() {
+fn the_published_forgeries_are_rejected() {
     let attacks = known("attacks");
     assert!(attacks.len() >= 5);
     for attack in attacks {
@@ -328,7 +328,7 @@ fn an_absolute_expiry_ends_at_its_stamp_and_is_bounded() {
 }
 
 #[test]
-fn a_refusal_that_names_the_page_repeats_no_token() {
+fn a_rejection_that_names_the_page_repeats_no_token() {
     let text = json!({
         "version": 1,
         "secrets": { "ring": [{ "id": "01", "env": "SECRET" }] },

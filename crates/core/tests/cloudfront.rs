@@ -209,7 +209,7 @@ fn every_spelling_of_the_signed_url_is_the_signed_url() {
 }
 
 #[test]
-fn parts_twice_disguised_or_missing_are_refused() {
+fn parts_twice_disguised_or_missing_are_rejected() {
     let policy = plain();
     let link = link(&policy, "/a");
     for name in ["Expires", "Signature", "Key-Pair-Id"] {
@@ -289,7 +289,7 @@ fn a_custom_policy_bounds_time_address_and_resource() {
 }
 
 #[test]
-fn a_policy_that_is_not_of_the_form_is_refused_although_it_is_signed() {
+fn a_policy_that_is_not_of_the_form_is_rejected_although_it_is_signed() {
     let policy = plain();
     let good = statement("https://example.com/a", "");
     assert!(judge(&policy, &custom("/a", &good), NOW).is_ok());

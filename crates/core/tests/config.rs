@@ -1,4 +1,4 @@
-//! Wrong configurations: each is refused, and the field that is wrong is named.
+//! Wrong configurations: each is rejected, and the field that is wrong is named.
 
 mod several;
 
@@ -60,7 +60,7 @@ fn the_good_configuration_holds() {
 }
 
 #[test]
-fn each_wrong_field_is_refused_by_its_path() {
+fn each_wrong_field_is_rejected_by_its_path() {
     let remove = Value::String("(remove)".into());
     #[rustfmt::skip]
     let table: Vec<(&str, Value, &str)> = vec![

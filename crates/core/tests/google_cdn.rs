@@ -281,7 +281,7 @@ fn a_cookie_is_strict_stripped_and_alone() {
     let headers = get("/a/b", &[("cookie", &jar)]);
     let at = facts(&NothingKnown, None, UnixMillis::from_secs(NOW));
     let Verdict::Allow(grant) = policy.decide(&headers, &at) else {
-        panic!("it is refused");
+        panic!("it is rejected");
     };
     let cookies = after(&headers, &grant.edits, "cookie");
     assert_eq!(cookies.as_deref(), Some("x=1; y=2"));

@@ -345,7 +345,7 @@ fn every_carrier_is_found_stripped_and_alone() {
         let headers = get(&target, &more);
         let facts = facts(&NothingKnown, None, UnixMillis::from_secs(NOW));
         let Verdict::Allow(grant) = policy.decide(&headers, &facts) else {
-            panic!("{target} is refused");
+            panic!("{target} is rejected");
         };
         let is = |name| after(&headers, &grant.edits, name);
         assert_eq!(is(":path").as_deref(), Some("/v/a?b=1"));

@@ -263,7 +263,7 @@ fn a_key_is_the_one_that_is_named_and_the_algorithm_the_configurations() {
 }
 
 #[test]
-fn one_signature_counts_and_two_are_refused() {
+fn one_signature_counts_and_two_are_rejected() {
     let policy = ours(&json!({}));
     let input = format!("{COVERED};created={NOW}");
     let good = post(BASE, &input);

@@ -69,7 +69,7 @@ fn a_digit_does_not_move_between_the_path_and_the_address() {
 }
 
 #[test]
-fn every_other_spelling_of_a_token_is_refused() {
+fn every_other_spelling_of_a_token_is_rejected() {
     let link = format!("/s/link?md5={SUM}&expires={END}");
     for (target, reason) in [
         (link.replace("BNYw", "BNYx"), Reason::MalformedCredential),

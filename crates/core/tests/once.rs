@@ -111,7 +111,7 @@ fn a_use_stays_known_when_the_same_secret_gets_another_id() {
 }
 
 #[test]
-fn a_prefetch_is_refused_and_uses_nothing_up() {
+fn a_prefetch_is_rejected_and_uses_nothing_up() {
     for (name, value) in [
         ("sec-purpose", "prefetch"),
         ("sec-purpose", "prefetch;prerender"),
@@ -130,7 +130,7 @@ fn a_prefetch_is_refused_and_uses_nothing_up() {
 }
 
 #[test]
-fn nothing_is_used_up_for_a_request_that_is_refused_anyway() {
+fn nothing_is_used_up_for_a_request_that_is_rejected_anyway() {
     let both = json!({ "require": { "all": ["link", "key"] } });
     let Verdict::Deny(denial) = decide(both, &get(&link(), &[])) else {
         panic!("the key is missing");

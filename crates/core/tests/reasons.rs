@@ -22,7 +22,7 @@ the second column, so that unknown, forged, revoked and disabled credentials loo
 | --- | --- | --- | --- |
 ";
 
-/// The status of a refusal; where keys and links differ, both.
+/// The status of a rejection; where keys and links differ, both.
 fn statuses(reason: Reason) -> String {
     let [key, link] =
         [Scheme::AppKey, Scheme::SignedUrl].map(|scheme| Refusal { reason, scheme }.status());

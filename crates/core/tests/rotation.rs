@@ -1,5 +1,5 @@
 //! A secret is replaced while links of the old one are in use, over edges and signers that
-//! learn of it at different times: no valid link is refused.
+//! learn of it at different times: no valid link is rejected.
 
 use keygate_core::signed_url::Order;
 use keygate_core::{Policy, Provider, Reason, UnixMillis};
@@ -46,7 +46,7 @@ fn ring_at<'a>(changes: &[(u64, Ring<'a>)], hour: u64) -> Ring<'a> {
 }
 
 /// Every link that any signer makes is tried in every hour of its life on every edge:
-/// how many were refused, and how many passed.
+/// how many were rejected, and how many passed.
 fn roll_out(
     format: &Value,
     signers: &[&[(u64, Ring<'_>)]],
@@ -91,7 +91,7 @@ const EDGE_A: &[(u64, Ring<'_>)] = &[(0, &["old"]), (3, &["old", "new"]), (14, &
 const EDGE_B: &[(u64, Ring<'_>)] = &[(0, &["old"]), (5, &["new", "old"]), (17, &["new"])];
 
 #[test]
-fn no_valid_link_is_refused_while_a_secret_is_replaced() {
+fn no_valid_link_is_rejected_while_a_secret_is_replaced() {
     for format in [native(), cloudflare()] {
         let (refused, passed) = roll_out(&format, &[SIGNER_A, SIGNER_B], &[EDGE_A, EDGE_B], 20, 5);
         assert_eq!((refused, passed), (0, 2 * 2 * 20 * 5), "{format}");
@@ -99,7 +99,7 @@ fn no_valid_link_is_refused_while_a_secret_is_replaced() {
 }
 
 #[test]
-fn a_rotation_without_the_time_of_both_refuses_links_so_that_the_test_can_tell() {
+fn a_rotation_without_the_time_of_both_rejects_links_so_that_the_test_can_tell() {
     let hasty: &[(u64, Ring<'_>)] = &[(0, &["old"]), (6, &["new"])];
     for format in [native(), cloudflare()] {
         let (refused, _) = roll_out(&format, &[SIGNER_B], &[hasty], 20, 5);

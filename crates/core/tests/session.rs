@@ -67,7 +67,7 @@ fn decide(policy: &Policy, headers: &[Header], has_session: bool) -> Verdict {
 /// A header as the upstream gets it.
 fn upstream(policy: &Policy, headers: &[Header], has_session: bool, name: &str) -> Option<String> {
     let Verdict::Allow(grant) = decide(policy, headers, has_session) else {
-        panic!("is refused")
+        panic!("is rejected")
     };
     after(headers, &grant.edits, name)
 }

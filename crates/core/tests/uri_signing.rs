@@ -263,7 +263,7 @@ fn kid_selects_the_key_and_an_unknown_one_looks_like_a_wrong_signature() {
 }
 
 #[test]
-fn each_claim_is_checked_or_refused() {
+fn each_claim_is_checked_or_rejected() {
     let policy = ours(&json!({ "issuers": ["a", "b"], "audience": ["cdn"] }));
     let with = |more: Value| judge(&policy, &link(&claims(&more))).map(|_| ());
     let good = json!({ "iss": "b", "aud": ["x", "cdn"] });

@@ -20,7 +20,7 @@ use crate::{lookups, uses};
 
 impl Edge {
     /// The host has sent a call, under this number, or could not send it. A call that is taken
-    /// and never reported here counts as lost: the requests that wait for it are refused after
+    /// and never reported here counts as lost: the requests that wait for it are rejected after
     /// a while.
     pub fn sent(&mut self, call: Call, sent: Result<Token, NotSent>, now: UnixMillis) {
         let token = match sent {
@@ -214,7 +214,7 @@ impl Edge {
         }
     }
 
-    /// The key service gave an answer that does not count, and may have meant to refuse the
+    /// The key service gave an answer that does not count, and may have meant to reject the
     /// key.
     fn refuse(&mut self, hashes: &Rc<[KeyHash]>) {
         for waiter in self.lookups.settle(hashes).waiters {

@@ -122,7 +122,7 @@ impl Fault {
 ///
 /// # Errors
 /// [`Fault`] for everything else. An answer without the marker never says that the token is
-/// refused.
+/// rejected.
 pub(crate) fn read_answer<T>(
     response: &Response,
     read: fn(&[u8]) -> Option<T>,

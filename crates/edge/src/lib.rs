@@ -3,7 +3,7 @@
 //! The [core](keygate_core) decides on what it is given. This crate owns what must be found out
 //! first, and what is shared by requests: lookups and who waits for them, links that work once,
 //! the change feed and which worker polls it, caches, limits, faults of calls, counters. It
-//! refuses to know a host: no callbacks, no sockets, no clock, no randomness, no log. After
+//! does not know its host: no callbacks, no sockets, no clock, no randomness, no log. After
 //! quinn-proto, everything goes in by a method of [`Edge`] and comes out by a `poll_…`.
 //!
 //! # Order of calls

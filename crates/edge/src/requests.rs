@@ -37,7 +37,7 @@ pub(crate) enum Ground {
     Verdict(Verdict),
 }
 
-/// What a worker knows, when a request may ask no more: any other key is refused for this
+/// What a worker knows, when a request may ask no more: any other key is rejected for this
 /// reason. What is known, or a link, may still let it pass. Never [`Knowledge::NotAsked`].
 struct AsksNoMore<'a> {
     cache: &'a KeyCache,
@@ -65,7 +65,7 @@ pub fn declare_body(headers: &mut Vec<Header>) {
     }
 }
 
-/// The refusal of a request that the host could not read or change. A host counts it by
+/// The rejection of a request that the host could not read or change. A host counts it by
 /// [`Metric::of`].
 pub fn host_failure(headers: &[Header]) -> Verdict {
     let refusal = Refusal {

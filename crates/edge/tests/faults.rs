@@ -97,7 +97,7 @@ fn each_way_to_fail_has_a_counter_a_line_and_no_answer() {
 }
 
 #[test]
-fn a_record_that_could_break_a_header_is_refused_and_logged() {
+fn a_record_that_could_break_a_header_is_rejected_and_logged() {
     let mut worker = start_polled(&policy());
     let mut strange = lookup(10, &[&key(1)]);
     strange["records"][0]["account"] = json!("a\r\nx-evil: 1");

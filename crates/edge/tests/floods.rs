@@ -50,7 +50,7 @@ fn link(policy: &Policy, path: &str) -> String {
     target.to_owned()
 }
 
-/// Why a request is refused, if it is.
+/// Why a request is rejected, if it is.
 fn send(edge: &mut Edge, host: &str, path: &str, now: u64, client: &str) -> Option<Reason> {
     let headers = [(":method", "GET"), (":path", path), (":authority", host)];
     let headers = headers.map(|(name, value)| (name.into(), value.into()));

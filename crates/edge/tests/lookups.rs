@@ -53,7 +53,7 @@ fn a_host_may_take_decided_requests_a_few_at_a_time() {
 }
 
 #[test]
-fn cold_keys_share_a_call_and_an_unknown_one_is_refused() {
+fn cold_keys_share_a_call_and_an_unknown_one_is_rejected() {
     let mut worker = start_polled(&policy());
     let (good, unknown) = (key(1), key(2));
     let (first, second) = (worker.send(&good), worker.send(&unknown));
@@ -111,7 +111,7 @@ fn a_client_that_disconnects_after_the_answer_is_not_decided() {
 }
 
 #[test]
-fn one_key_leaves_room_for_others_and_too_many_are_refused_at_once() {
+fn one_key_leaves_room_for_others_and_too_many_are_rejected_at_once() {
     let mut worker = start_polled(&policy());
     crowd(&mut worker, 1);
     let one_more = worker.send(&key(1));

@@ -205,7 +205,7 @@ fn a_key_without_an_answer_leaves_its_link_to_decide() {
 }
 
 #[test]
-fn without_an_answer_a_link_is_refused_also_beside_a_key_that_an_outage_lets_pass() {
+fn without_an_answer_a_link_is_rejected_also_beside_a_key_that_an_outage_lets_pass() {
     let mut policy = policy();
     policy["providers"]["key"]["outage"] = json!("allow");
     policy["rules"][2]["require"] = json!({ "any": ["key", "link"] });

@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_short_and_unsendable_tokens_are_refused() {
+    fn missing_short_and_unsendable_tokens_are_rejected() {
         for (text, error) in [
             ("", TokensError::None),
             (" ,\n", TokensError::None),

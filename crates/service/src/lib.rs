@@ -7,7 +7,7 @@
 //! - [`config`]: what a service is started with, [`auth`]: who may ask for what,
 //!   [`caller`]: an admin, or an account that the edge vouches for
 //! - [`serve()`]: the socket, the signals, the end
-//! - [`api`]: the routes; [`problem`]: every way to refuse
+//! - [`api`]: the routes; [`problem`]: every way to reject
 //! - [`store`]: keys and the change feed in SQLite
 
 pub mod ambient;

@@ -1,5 +1,5 @@
-//! Refused credentials in the log: one line a minute for each kind, however many calls are refused.
-//! Anyone who reaches the service can cause one, so a flood must not fill the log.
+//! Rejected credentials in the log: one line a minute for each kind, however many calls are
+//! rejected. Anyone who reaches the service can cause one, so a flood must not fill the log.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -12,7 +12,7 @@ use crate::problem::Problem;
 /// Time between two lines about the same kind.
 const PAUSE: Millis = Millis::from_secs(60);
 
-/// What was refused of late, of each kind.
+/// What was rejected of late, of each kind.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals {
     edge: Mutex<Recent>,
@@ -23,12 +23,12 @@ pub(crate) struct Refusals {
 #[derive(Debug, Default)]
 struct Recent {
     logged: Option<UnixMillis>,
-    /// Refusals since then, which have no line of their own.
+    /// Rejections since then, which have no line of their own.
     silent: u64,
 }
 
 impl Refusals {
-    /// Logs that a call for this role was refused. The token is never part of the line.
+    /// Logs that a call for this role was rejected. The token is never part of the line.
     pub(crate) fn note(&self, needed: Role, problem: &Problem, now: UnixMillis) {
         let (recent, caller, role) = match needed {
             Role::Edge => (&self.edge, "an edge", "edge"),
@@ -53,14 +53,14 @@ impl Refusals {
     }
 }
 
-/// Counts a refusal; how many had no line before it, if one is due.
+/// Counts a rejection; how many had no line before it, if one is due.
 fn refused(recent: &Mutex<Recent>, now: UnixMillis) -> Option<u64> {
     let mut recent = recent.lock().unwrap_or_else(PoisonError::into_inner);
     recent.refused(now)
 }
 
 impl Recent {
-    /// Counts a refusal; how many had no line before it, if one is due.
+    /// Counts a rejection; how many had no line before it, if one is due.
     fn refused(&mut self, now: UnixMillis) -> Option<u64> {
         // Also where the clock was set back.
         let is_due = |last: UnixMillis| last.0.abs_diff(now.0) >= PAUSE.0;
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_refusals_has_one_line_a_minute() {
+    fn a_flood_of_rejections_has_one_line_a_minute() {
         let mut recent = Recent::default();
         let at = |seconds: u64| UnixMillis::from_secs(1_000 + seconds);
         assert_eq!(recent.refused(at(0)), Some(0));
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_wrong_assertions_hides_no_refused_token() {
+    fn a_flood_of_wrong_assertions_hides_no_rejected_token() {
         let refusals = Refusals::default();
         let now = UnixMillis::from_secs(1_000);
         let mut headers = HeaderMap::new();

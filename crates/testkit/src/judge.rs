@@ -55,7 +55,7 @@ pub fn facts(keys: &dyn KeyLookup, client: Option<IpAddr>, now: UnixMillis) -> F
     }
 }
 
-/// `Ok(:path for the upstream)` or why it was refused, without any known key.
+/// `Ok(:path for the upstream)` or why it was rejected, without any known key.
 pub fn judge(policy: &Policy, headers: &[Header], now_secs: u64) -> Result<String, Reason> {
     let unknown = NoAnswer(Reason::KeyServiceUnavailable);
     match policy.decide(
@@ -163,7 +163,7 @@ pub fn format_of(policy: &Policy, rule: usize) -> &dyn Format {
     links.format.as_ref()
 }
 
-/// `Ok(:path for the upstream)` or why it was refused, for a client with an address.
+/// `Ok(:path for the upstream)` or why it was rejected, for a client with an address.
 pub fn judge_from(
     policy: &Policy,
     headers: &[Header],

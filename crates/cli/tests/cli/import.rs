@@ -123,7 +123,7 @@ fn a_key_that_belongs_to_another_stops_the_import_of_the_others() {
 const DIGEST: &str = "fdfd50d146914da2931c6053c7569b8211ff2883740786de35d9fd3ca9269d48";
 
 #[test]
-fn a_file_of_digests_is_refused_as_keys_unless_told_otherwise() {
+fn a_file_of_digests_is_rejected_as_keys_unless_told_otherwise() {
     let (directory, path) = database();
     let server = Server::start(&path);
     // More than one request of the key service takes.

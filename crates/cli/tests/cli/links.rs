@@ -101,7 +101,7 @@ fn an_absolute_expiry_is_signed_and_verified() {
 }
 
 #[test]
-fn sign_refuses_links_that_no_filter_accepts() {
+fn sign_rejects_links_that_no_filter_accepts() {
     for path in [
         "a",
         "/a/../b",

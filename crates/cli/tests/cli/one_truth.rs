@@ -36,7 +36,7 @@ const POLICY: &str = r#"{
 }"#;
 
 /// A method, a host, a path that is signed, whether the signature is then broken, and the
-/// decision: the code of a refusal, or `pass`.
+/// decision: the code of a rejection, or `pass`.
 const CASES: &[(&str, &str, &str, bool, &str)] = &[
     ("GET", "h.example", "/plain/a", false, "pass"),
     ("GET", "h.example", "/plain/a", true, "wrong_signature"),
@@ -126,7 +126,7 @@ impl Place {
     }
 }
 
-/// The code of the core's refusal of what Envoy sends to the filter, or `pass`.
+/// The code of the core's rejection of what Envoy sends to the filter, or `pass`.
 fn decided(policy: &str, method: &str, host: &str, target: &str) -> &'static str {
     let environment = |name: &str| {
         let value = if name == "KEYGATE_MEDIA" {
@@ -199,7 +199,7 @@ fn explain_and_verify_decide_as_the_filter_does() {
 }
 
 #[test]
-fn verify_refuses_a_policy_that_check_refuses() {
+fn verify_rejects_a_policy_that_check_rejects() {
     let wrong = POLICY.replace("\"mode\": \"off\"", "\"mode\": \"of\"");
     let place = Place::new(&wrong);
     let link = place.signed("https://h.example/plain/a", false);
@@ -224,7 +224,7 @@ fn verify_refuses_a_policy_that_check_refuses() {
 }
 
 #[test]
-fn sign_warns_where_the_policy_refuses_the_path() {
+fn sign_warns_where_the_policy_rejects_the_path() {
     let place = Place::new(POLICY);
     let sign = |url: &str| {
         let (_, err, code) = place.run(&["sign", url, "--policy", "policy.json"]);
@@ -248,7 +248,7 @@ fn sign_warns_where_the_policy_refuses_the_path() {
 }
 
 #[test]
-fn an_envoy_that_refuses_encoded_slashes_first_is_named() {
+fn an_envoy_that_rejects_encoded_slashes_first_is_named() {
     let place = Place::new(POLICY);
     let file = |action: &str| {
         let field = format!("path_with_escaped_slashes_action: {action}\n");

@@ -53,7 +53,7 @@ fn every_keygate_command_of_every_page_runs() {
             .env("KEYGATE_SERVICE", &server.url)
             .output()
             .unwrap();
-        // A link or a request of a page may be refused; nothing else may fail.
+        // A link or a request of a page may be rejected; nothing else may fail.
         let may_refuse = line.contains("keygate verify") || line.contains("keygate explain");
         let code = output.status.code();
         let told = String::from_utf8_lossy(&output.stderr);

@@ -1,6 +1,6 @@
 //! Which of several bodies a client prefers: `Accept` as RFC 9110 section 12.5.1 has it.
 //!
-//! The crate `headers-accept` 0.3 was considered: it adds 17 kB to a module, and refuses the whole
+//! The crate `headers-accept` 0.3 was considered: it adds 17 kB to a module, and rejects the whole
 //! header over one entry that is broken.
 
 /// One media range of an `Accept` header.
@@ -14,9 +14,9 @@ struct Range<'a> {
 }
 
 /// The first of the offers that the client likes best; each offer is known by one or
-/// more media types. When none is acceptable, the first: a refusal is worth more than a 406.
+/// more media types. When none is acceptable, the first: a rejection is worth more than a 406.
 pub(super) fn choose(accept: &str, offers: &[&[&str]]) -> usize {
-    // Most who are refused here say nothing of what they like, or that they take anything.
+    // Most who are rejected here say nothing of what they like, or that they take anything.
     if offers.len() < 2 || matches!(accept, "" | "*/*") {
         return 0;
     }

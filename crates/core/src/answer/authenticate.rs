@@ -25,7 +25,7 @@ impl Default for Authenticate {
 }
 
 impl Authenticate {
-    /// The challenges that go with a refusal and the status that is sent for it. A
+    /// The challenges that go with a rejection and the status that is sent for it. A
     /// status of the operator's own choice hides that a credential is asked for; only
     /// a 401 must always say (RFC 9110 section 15.5.2).
     pub(super) fn values(

@@ -1,4 +1,4 @@
-//! Texts with blanks, taken apart once and filled in for each refusal.
+//! Texts with blanks, taken apart once and filled in for each rejection.
 
 use super::words::Words;
 use crate::http::path::{is_unreserved, upper_digit};

@@ -1,7 +1,7 @@
 //! The operator's brand on the pages that Keygate serves: name, colour, logo and help link.
 //!
 //! Each value is parsed by a grammar of its own and escaped where it enters a page, so that
-//! no configured text becomes markup. This module knows nothing of refusals or challenges.
+//! no configured text becomes markup. This module knows nothing of rejections or challenges.
 
 mod color;
 mod help;
@@ -56,7 +56,7 @@ impl Name {
     /// Parses a name.
     ///
     /// # Errors
-    /// [`NameError`] for an empty, a longer or an unprintable text. Braces are refused since
+    /// [`NameError`] for an empty, a longer or an unprintable text. Braces are rejected since
     /// they mark placeholders.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         // U+202A to U+202E and U+2066 to U+2069 change the direction of the text around them.

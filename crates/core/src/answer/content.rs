@@ -1,4 +1,4 @@
-//! The body of a refusal in the form that the client prefers, and the headers of a body.
+//! The body of a rejection in the form that the client prefers, and the headers of a body.
 
 use std::borrow::Cow;
 
@@ -74,7 +74,7 @@ impl Fields<'_> {
             |(kind, types, body): (_, _, &'b Option<Blanks>)| Some((kind, types, body.as_ref()?));
         let offers: ArrayVec<_, 3> = all.into_iter().filter_map(of).collect();
         let types: ArrayVec<&[&str], 3> = offers.iter().map(|(_, types, _)| *types).collect();
-        // The configuration refuses a response without a body.
+        // The configuration rejects a response without a body.
         let content = match offers.get(accept::choose(accept, &types)) {
             Some((kind, _, body)) => Content::of(kind, body.fill(self)),
             None => Content::of(TEXT, String::new()),

@@ -1,4 +1,4 @@
-//! The standard page of a refusal: one file without a script, in the operator's brand.
+//! The standard page of a rejection: one file without a script, in the operator's brand.
 
 use std::sync::LazyLock;
 

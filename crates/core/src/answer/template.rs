@@ -1,9 +1,9 @@
-//! The answer to a refused request, as configured.
+//! The answer to a rejected request, as configured.
 
 use super::Blanks;
 use crate::reason::PublicReason;
 
-/// The answer to a refused request, as configured.
+/// The answer to a rejected request, as configured.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Template {
     /// What holds for a reason that has no answer of its own.
@@ -15,7 +15,7 @@ pub struct Template {
 /// One answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
-    /// The status; without one, that of the refusal or of the redirect.
+    /// The status; without one, that of the rejection or of the redirect.
     pub status: Option<u16>,
     /// Headers beyond our own: names in lower case, and values to be filled in.
     pub headers: Vec<(String, Blanks)>,

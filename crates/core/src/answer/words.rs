@@ -1,10 +1,10 @@
-//! What a refusal tells a client and a person, for each public reason. The words tell apart
+//! What a rejection tells a client and a person, for each public reason. The words tell apart
 //! what was asked for, an app key or a signed link, and no two ways to be invalid.
 
 use super::{Refusal, Scheme};
 use crate::reason::{PublicReason, Reason};
 
-/// The words for one refusal.
+/// The words for one rejection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Words {
     /// What happened, without a full stop.
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn every_refusal_has_a_title_and_short_sentences() {
+    fn every_rejection_has_a_title_and_short_sentences() {
         for (refusal, words) in all() {
             assert!(!words.title.ends_with('.'), "{refusal:?}");
             for text in [words.explanation, words.message, words.advice] {

@@ -42,7 +42,7 @@ pub struct Policy {
     pub path_tokens: Rc<[String]>,
     /// The carriers of credentials: none passes on, whichever rule a request matched.
     pub carriers: Carriers,
-    /// The standard page of a refusal.
+    /// The standard page of a rejection.
     pub page: Rc<Page>,
     /// Who vouches for it, towards an upstream that must not trust headers.
     pub assertion: Option<Issuer>,
@@ -59,7 +59,7 @@ pub struct Policy {
 /// What holds when no rule matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unmatched {
-    /// The request is refused.
+    /// The request is rejected.
     Deny,
     /// The request passes.
     Allow,
@@ -123,7 +123,7 @@ impl Policy {
         }
     }
 
-    /// The rule that all readings of a path meet. Where `%2F` is refused anyway, nothing is
+    /// The rule that all readings of a path meet. Where `%2F` is rejected anyway, nothing is
     /// compared: a client could ask for a lot of work.
     fn agreed<'r>(
         &self,

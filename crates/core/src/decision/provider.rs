@@ -59,7 +59,7 @@ pub struct AppKeys {
 /// What becomes of a genuine key while the key service is away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outage {
-    /// It is refused.
+    /// It is rejected.
     Deny,
     /// The key passes without an identity, unless its last known record rules it out.
     Allow,
@@ -94,7 +94,7 @@ pub enum Conclusion {
 }
 
 impl Finding<'_> {
-    /// A refusal for which no genuine credential was seen.
+    /// A rejection for which no genuine credential was seen.
     #[inline]
     pub fn refused(reason: Reason, scheme: Scheme) -> Self {
         Self {

@@ -65,7 +65,7 @@ impl Requirement {
 /// One that is met is enough, unless another is ambiguous. The first that is met and says who
 /// calls decides that, and so a question about an earlier one comes before the account of a
 /// later one: what a cache holds must not change it. Where no other account is at stake, what
-/// is met needs no question. Of refusals, the first that saw a credential tells
+/// is met needs no question. Of rejections, the first that saw a credential tells
 /// most, and one that has a challenge more than one that has none. All are looked at: each may
 /// have seen a key. A link that works once is used only where nothing else is met, and a key
 /// passes unchecked only where nothing is met at all.
@@ -105,7 +105,7 @@ fn any(findings: Vec<Finding<'_>>) -> Finding<'_> {
         (None, None, Some((found, link))) => (Some(found), Some(link)),
         (None, None, None) => (unchecked.or(refused.map(Conclusion::Refused)), None),
     };
-    // An empty list is refused by the configuration; here it lets nothing pass.
+    // An empty list is rejected by the configuration; here it lets nothing pass.
     let Some(conclusion) = conclusion else {
         return Finding::refused(Reason::NoRule, Scheme::None);
     };
@@ -128,7 +128,7 @@ fn weight(refusal: Refusal) -> u8 {
     2
 }
 
-/// A refusal comes before a question: there is no use in asking. Of two links that work
+/// A rejection comes before a question: there is no use in asking. Of two links that work
 /// once only one could be used up.
 fn all(findings: Vec<Finding<'_>>) -> Finding<'_> {
     let (mut strips, mut response_edits) = (Vec::new(), Vec::new());

@@ -44,15 +44,15 @@ pub struct Rule {
     /// What a request must bring.
     pub require: Requirement,
     /// What its scopes must be; the first for the method decides, and without one the
-    /// method is refused. Empty means that any will do.
+    /// method is rejected. Empty means that any will do.
     pub scopes: Vec<NeededScopes>,
     /// How strictly.
     pub mode: Mode,
     /// Whether a CORS preflight passes without a credential: a browser sends none with it.
     pub allow_preflight: bool,
-    /// The body of a refusal; without it the client's preference decides.
+    /// The body of a rejection; without it the client's preference decides.
     pub deny: Option<Rc<Template>>,
-    /// The standard page of a refusal.
+    /// The standard page of a rejection.
     pub page: Rc<Page>,
     /// What a 401 asks for.
     pub authenticate: Authenticate,
@@ -85,7 +85,7 @@ pub struct NeededScopes {
 /// How strictly a rule is kept.
 #[derive(Debug)]
 pub enum Mode {
-    /// Who does not meet it is refused.
+    /// Who does not meet it is rejected.
     Block,
     /// Who does not meet it may pass a challenge instead.
     Challenge(Challenge),
@@ -131,7 +131,7 @@ impl Rule {
             .unwrap_or_else(|| vec![String::new()])
     }
 
-    /// Whether the rule lets one method do what it refuses another.
+    /// Whether the rule lets one method do what it rejects another.
     pub fn reads_method(&self) -> bool {
         let by_scope = self.scopes.iter().any(|needed| !needed.methods.is_empty());
         let providers = self.require.providers();
@@ -227,7 +227,7 @@ impl Rule {
         }
     }
 
-    /// What the challenge makes of a refused request.
+    /// What the challenge makes of a rejected request.
     fn meet(
         &self,
         challenge: &Challenge,
@@ -262,7 +262,7 @@ impl Rule {
 
     /// Why the rule rejects the spelling of a path, independent of the rest of the request.
     ///
-    /// `%2F` is refused in every mode. A parameter passes in `simulate` and `off`, and is
+    /// `%2F` is rejected in every mode. A parameter passes in `simulate` and `off`, and is
     /// counted.
     pub fn refuses_spelling(&self, target: &Target<'_>) -> Option<Reason> {
         let is_enforced = !matches!(self.mode, Mode::Simulate | Mode::Off);
@@ -279,7 +279,7 @@ impl Rule {
         self.allow_preflight.then(|| request.preflight())?
     }
 
-    /// How a refusal for this method is to be put.
+    /// How a rejection for this method is to be put.
     pub fn voice(&self, method: &str) -> Voice<'_> {
         Voice {
             rule: &self.name,

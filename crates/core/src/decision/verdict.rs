@@ -15,9 +15,9 @@ pub enum Verdict {
     Ask(Lookup),
     /// It may pass once: the key service must be asked first.
     Redeem(Box<Redemption>),
-    /// It is refused.
+    /// It is rejected.
     Deny(Denial),
-    /// It is answered here, and that is no refusal.
+    /// It is answered here, and that is no rejection.
     Reply(Reply),
 }
 

@@ -15,7 +15,7 @@ pub fn range(text: &str) -> Option<IpNet> {
     }
 }
 
-/// The range as [`range`] reads it, or the range itself where `range` would refuse it: for
+/// The range as [`range`] reads it, or the range itself where `range` would reject it: for
 /// ranges that were stored before.
 pub fn canonical(range: IpNet) -> IpNet {
     unmapped(range).unwrap_or(range)
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_range_that_would_be_refused_stays_as_it_is() {
+    fn a_stored_range_that_would_be_rejected_stays_as_it_is() {
         let wide: IpNet = "::ffff:0.0.0.0/90".parse().unwrap();
         assert_eq!(canonical(wide), wide);
         let mapped = canonical("::ffff:10.0.0.0/104".parse().unwrap());

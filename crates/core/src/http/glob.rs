@@ -41,7 +41,7 @@ pub enum PatternError {
     /// The query is never part of a match.
     #[error("must not contain \"?\" or \"#\": a glob matches the path only")]
     Query,
-    /// Such a path is refused before any rule, so the rule could never match.
+    /// Such a path is rejected before any rule, so the rule could never match.
     #[error("must not contain \"//\", \"\\\", a dot segment or a broken percent encoding")]
     Ambiguous,
     /// `**` inside a segment would look like more than it is.
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_globs_are_refused() {
+    fn wrong_globs_are_rejected() {
         for (glob, error) in [
             ("", PatternError::NotAbsolute),
             ("video/**", PatternError::NotAbsolute),

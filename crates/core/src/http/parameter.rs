@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_or_disguised_parameter_is_refused() {
+    fn a_second_or_disguised_parameter_is_rejected() {
         for target in [
             "/a?verify=T&verify=T",
             "/a?verify=T&%76erify=U",

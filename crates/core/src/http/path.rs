@@ -1,4 +1,4 @@
-//! Paths that mean one thing: what is ambiguous is refused before anything is decided.
+//! Paths that mean one thing: what is ambiguous is rejected before anything is decided.
 //!
 //! Whatever normalisation Envoy does, a path that two programs could read in two
 //! ways never reaches a rule or a MAC. The table of attacks is in docs/attacks.md.
@@ -40,7 +40,7 @@ pub struct Target<'a> {
 pub struct AmbiguousPath;
 
 impl<'a> Target<'a> {
-    /// Splits `:path` and refuses ambiguity: dot segments in any spelling, `//`,
+    /// Splits `:path` and rejects ambiguity: dot segments in any spelling, `//`,
     /// `\`, control characters, `#`, broken or double percent encodings, text that
     /// is not UTF-8, and anything that does not start with one `/`.
     ///
@@ -119,7 +119,7 @@ fn first_look(target: &[u8]) -> (usize, bool) {
     (target.len(), is_plain)
 }
 
-/// Refuses a path in which a second decoder would find something else, but for its tokens.
+/// Rejects a path in which a second decoder would find something else, but for its tokens.
 fn examine_twice_encoded(path: &str, tokens: &[String]) -> Result<(), AmbiguousPath> {
     let is_token = |segment: &str| {
         let name = cut(segment, b'=').map(|(name, _)| name);
@@ -133,7 +133,7 @@ fn examine_twice_encoded(path: &str, tokens: &[String]) -> Result<(), AmbiguousP
     Ok(())
 }
 
-/// Whether a percent-decoded path holds slashes that were encoded; refuses
+/// Whether a percent-decoded path holds slashes that were encoded; rejects
 /// everything that becomes dangerous by decoding.
 fn examine_decoded(path: &str, decoded: &[u8]) -> Result<bool, AmbiguousPath> {
     // Overlong forms and stray bytes: no two decoders agree on them.
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn every_ambiguous_path_is_refused() {
+    fn every_ambiguous_path_is_rejected() {
         let text = [
             "",
             "*",
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn an_encoded_slash_is_reported_not_refused() {
+    fn an_encoded_slash_is_reported_not_rejected() {
         let target = Target::parse(b"/projects/group%2Fname").unwrap();
         assert!(target.has_encoded_slash);
     }

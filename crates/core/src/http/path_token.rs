@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_or_disguised_segment_is_refused() {
+    fn a_second_or_disguised_segment_is_rejected() {
         for target in [
             "/~kg=T/~kg=U/a",
             "/~kg=T/edge-cache-token=U/a",

@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_expressions_are_refused() {
+    fn wrong_expressions_are_rejected() {
         for (text, error) in [
             ("", "a scope is missing at the end"),
             ("a AND", "a scope is missing at the end"),

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn scopes_that_cannot_be_carried_refuse_the_session() {
+    fn scopes_that_cannot_be_carried_reject_the_session() {
         let long = [b'a'; 129];
         let lists: [(&[u8], &[u8]); 4] = [
             (LIST, b"two words"),

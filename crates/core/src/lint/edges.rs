@@ -47,7 +47,7 @@ pub(super) fn remarks(policy: &Policy, remarks: &mut Vec<Remark>) {
 }
 
 /// What checks nothing of the requests for these paths with methods other than these; `None`
-/// when a rule checks them, or refuses them.
+/// when a rule checks them, or rejects them.
 fn meets(policy: &Policy, path: &PathGlob, methods: &[String]) -> Option<Open> {
     // A rule that is for some hosts or headers only leaves the others to the next.
     let is_for_all =

@@ -266,7 +266,7 @@ impl Cloudflare {
     #[inline]
     fn decode_mac(&self, text: &str) -> Result<[u8; 32], Reason> {
         let text = decode_token(text)?;
-        // Both engines refuse other alphabets, junk, wrong padding and trailing bits. The
+        // Both engines reject other alphabets, junk, wrong padding and trailing bits. The
         // room is a little more than a MAC: the decoder wants to know that before it starts.
         let mut room = [0; 36];
         let length = match self.alphabet {

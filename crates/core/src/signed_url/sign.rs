@@ -9,7 +9,7 @@ use crate::time::UnixMillis;
 
 /// A URL that is to be signed, and for whom, where and how long.
 ///
-/// A format takes what it knows and refuses the rest with a [`SignError`]: nothing that
+/// A format takes what it knows and rejects the rest with a [`SignError`]: nothing that
 /// was asked for is left out silently.
 #[derive(Clone, Copy, Debug)]
 pub struct Order<'a> {
@@ -79,7 +79,7 @@ impl SignError {
 }
 
 impl<'a> Order<'a> {
-    /// Refuses what a format does not know, by the names of the fields of this order that
+    /// Rejects what a format does not know, by the names of the fields of this order that
     /// it does: `not_before`, `expires`, `prefix`, `globs`, `addresses`, `headers`,
     /// `cookies`, `account`, `once`, and the names of options.
     ///

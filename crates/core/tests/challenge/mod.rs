@@ -165,7 +165,7 @@ fn an_empty_clearance_with_a_valid_one_is_ignored() {
 }
 
 #[test]
-fn two_clearances_are_refused_as_ambiguous() {
+fn two_clearances_are_rejected_as_ambiguous() {
     let clearance = Visit::new("/x").clearance();
     let pair = format!("keygate_clearance={clearance}");
     for visit in [

@@ -33,7 +33,7 @@ fn a_prefix_reports_its_scope() {
 }
 
 #[test]
-fn an_order_that_cannot_be_said_is_refused() {
+fn an_order_that_cannot_be_said_is_rejected() {
     let policy = plain();
     let key = PrivateKey::parse(PRIVATE).unwrap();
     let foreign = PrivateKey::parse(include_str!("../keys/ed25519.pem")).unwrap();

@@ -33,7 +33,7 @@ fn a_wrong_provider_is_not_told_again_where_it_is_required() {
 }
 
 #[test]
-fn a_name_given_twice_is_refused_instead_of_the_last_one_winning() {
+fn a_name_given_twice_is_rejected_instead_of_the_last_one_winning() {
     let text = good().to_string();
     for (from, to) in [
         (r#""key":{"#, r#""link":{"#),

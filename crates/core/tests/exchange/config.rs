@@ -12,7 +12,7 @@ fn problems(member: &str, value: &Value) -> Vec<String> {
 }
 
 #[test]
-fn a_wrong_exchange_is_refused_by_the_name_of_its_field() {
+fn a_wrong_exchange_is_rejected_by_the_name_of_its_field() {
     for (member, value, expected) in [
         (
             "secrets",
@@ -82,7 +82,7 @@ fn a_wrong_exchange_is_refused_by_the_name_of_its_field() {
 }
 
 #[test]
-fn an_exchange_without_a_longest_session_is_refused() {
+fn an_exchange_without_a_longest_session_is_rejected() {
     let mut written = written();
     let exchange = written["providers"]["link"]["exchange"]
         .as_object_mut()
@@ -114,7 +114,7 @@ fn a_secret_that_can_be_guessed_does_not_sign_cookies() {
 }
 
 #[test]
-fn an_exchange_given_twice_or_to_another_kind_of_provider_is_refused() {
+fn an_exchange_given_twice_or_to_another_kind_of_provider_is_rejected() {
     let mut other = written();
     other["providers"]["key"]["exchange"] = json!({ "secrets": "cookies", "max_session": "6h" });
     let problems = parse(&other).unwrap_err();

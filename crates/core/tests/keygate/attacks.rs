@@ -258,7 +258,7 @@ fn a7_duplicate_tokens_are_rejected_in_every_carrier() {
 }
 
 #[test]
-fn a8_a_disguised_name_is_refused() {
+fn a8_a_disguised_name_is_rejected() {
     let token = token(&terms(), "/a");
     assert_eq!(try_target(&format!("/a?k%67={token}")), MALFORMED);
     assert_eq!(
@@ -268,7 +268,7 @@ fn a8_a_disguised_name_is_refused() {
 }
 
 #[test]
-fn a9_to_a13_an_ambiguous_path_is_refused_before_any_signature() {
+fn a9_to_a13_an_ambiguous_path_is_rejected_before_any_signature() {
     let everything = Terms {
         prefix: Some("/"),
         any_query: true,

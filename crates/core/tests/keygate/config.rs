@@ -75,14 +75,14 @@ fn an_invalid_field_is_named() {
 }
 
 #[test]
-fn a_provider_without_max_lifetime_is_refused() {
+fn a_provider_without_max_lifetime_is_rejected() {
     let mut provider = provider();
     provider.as_object_mut().unwrap().remove("max_lifetime");
     assert!(problems(&provider, SECRET).contains("missing field `max_lifetime`"));
 }
 
 #[test]
-fn a_secret_that_can_be_guessed_is_refused() {
+fn a_secret_that_can_be_guessed_is_rejected() {
     let found = problems(&provider(), "fifteen bytes..");
     assert!(
         found.contains(

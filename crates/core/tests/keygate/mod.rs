@@ -1,4 +1,4 @@
-//! Links in Keygate's own format: what they open, what they refuse, and who may make them.
+//! Links in Keygate's own format: what they open, what they reject, and who may make them.
 
 mod attacks;
 mod config;

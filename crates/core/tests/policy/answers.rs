@@ -1,8 +1,8 @@
-//! In which form a refusal comes: what a client says that it reads decides.
+//! In which form a rejection comes: what a client says that it reads decides.
 
 use super::*;
 
-/// The content type of a refusal that has a body of each kind, HTML in the middle.
+/// The content type of a rejection that has a body of each kind, HTML in the middle.
 fn kind_for(accept: &str) -> String {
     let mut json = demo();
     json["responses"]["api"] =
@@ -48,7 +48,7 @@ fn a_client_of_another_charset_gets_a_body_without_one() {
 
 #[test]
 fn a_cache_learns_that_the_form_of_an_answer_depends_on_accept() {
-    // Neither rule says what a refusal looks like, or there is no rule at all.
+    // Neither rule says what a rejection looks like, or there is no rule at all.
     for target in ["/either/x", "/nowhere"] {
         let denial = denied(&get(target, &[]), Knowledge::Unknown);
         assert_eq!(header(&denial, "vary").as_deref(), Some("accept"));

@@ -36,7 +36,7 @@ fn no_spelling_of_a_host_slips_past_its_rule() {
 }
 
 #[test]
-fn a_malformed_authority_is_refused_before_any_rule() {
+fn a_malformed_authority_is_rejected_before_any_rule() {
     let long = format!("{}.example", "a".repeat(246));
     for wrong in [
         "admin.example:x",
@@ -85,7 +85,7 @@ fn a_malformed_authority_is_refused_before_any_rule() {
 }
 
 #[test]
-fn a_method_in_another_case_is_refused_before_any_rule() {
+fn a_method_in_another_case_is_rejected_before_any_rule() {
     let mut json = demo();
     json["rules"] = json!([
         { "name": "write", "match": { "path": "/**", "methods": ["POST", "DELETE"] }, "require": "key" },

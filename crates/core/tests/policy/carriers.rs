@@ -363,7 +363,7 @@ fn a_redirect_repeats_no_parameter_that_may_contain_a_credential() {
         let Verdict::Deny(denial) =
             policy.decide(&get(target, &[]), &facts(&NothingKnown, None, NOW))
         else {
-            panic!("{target} must be refused");
+            panic!("{target} must be rejected");
         };
         let mut headers = denial.headers.into_iter();
         let (_, to) = headers.find(|(name, _)| name == "location").unwrap();

@@ -74,7 +74,7 @@ fn any_is_met_by_one_and_all_by_every_one() {
     // A key that may be good is asked about, though the link is missing.
     let verdict = decide(&get("/either/x", &with_key), Knowledge::NotAsked, None);
     assert_eq!(verdict, Verdict::Ask(Lookup::of(new_key().hash)));
-    // Of two refusals, the one that saw a credential tells more.
+    // Of two rejections, the one that saw a credential tells more.
     let denial = denied(&get("/either/x?verify=junk", &[]), active());
     assert_eq!(denial.reason, Reason::MalformedCredential);
 

@@ -21,7 +21,7 @@ fn a_rule_for_an_address_of_version_6_is_for_it_with_a_port_and_without() {
 }
 
 #[test]
-fn half_a_bracket_around_a_host_is_refused_before_it_silently_matches_nothing() {
+fn half_a_bracket_around_a_host_is_rejected_before_it_silently_matches_nothing() {
     for wrong in ["[::1", "::1]", "::1", "*.[::1]", "[::1]:443", "a[b", "a]"] {
         assert!(HostPattern::parse(wrong).is_err(), "{wrong}");
     }

@@ -1,4 +1,4 @@
-//! App keys: what is asked, what passes, what is refused and how.
+//! App keys: what is asked, what passes, what is rejected and how.
 
 use super::*;
 
@@ -90,7 +90,7 @@ fn basic_needs_the_account_of_the_key_as_its_user() {
 }
 
 #[test]
-fn each_way_to_be_refused_has_its_status() {
+fn each_way_to_be_rejected_has_its_status() {
     let key = bearer();
     let forged = format!("{}x", &key[..key.len() - 1]);
     let active = || known(json!({}));
@@ -186,7 +186,7 @@ fn the_address_of_a_cached_key_is_checked_on_every_request() {
 }
 
 #[test]
-fn a_refusal_has_the_body_of_its_rule() {
+fn a_rejection_has_the_body_of_its_rule() {
     let api = denied(
         &get("/api/x", &[("x-request-id", "r-1")]),
         Knowledge::Unknown,

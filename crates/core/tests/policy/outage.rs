@@ -1,4 +1,4 @@
-//! The key service is away: who is refused, and who passes where the policy says so.
+//! The key service is away: who is rejected, and who passes where the policy says so.
 
 use super::*;
 

@@ -20,7 +20,7 @@ fn reason(json: &Value, target: &str) -> Result<String, Reason> {
 }
 
 #[test]
-fn readings_that_meet_different_rules_are_refused_in_every_mode() {
+fn readings_that_meet_different_rules_are_rejected_in_every_mode() {
     let other = [
         "/git/admin%2Fx",
         "/git%2fadmin/x",
@@ -62,7 +62,7 @@ fn readings_that_meet_different_rules_are_refused_in_every_mode() {
 }
 
 #[test]
-fn a_parameter_is_refused_unless_the_rule_allows_it() {
+fn a_parameter_is_rejected_unless_the_rule_allows_it() {
     let plain = narrow_and_wide(json!({}));
     for target in [
         "/x;jsessionid=1",
@@ -114,7 +114,7 @@ fn a_parameter_passes_and_is_counted_where_the_rule_simulates_or_is_off() {
 }
 
 #[test]
-fn an_encoded_unreserved_character_is_refused_before_any_rule() {
+fn an_encoded_unreserved_character_is_rejected_before_any_rule() {
     let json = narrow_and_wide(json!({}));
     for target in ["/git/%61dmin/x", "/%6beys", "/x%2e", "/x%7E", "/git/x%2Dy"] {
         assert_eq!(
@@ -129,7 +129,7 @@ fn an_encoded_unreserved_character_is_refused_before_any_rule() {
 }
 
 #[test]
-fn a_path_that_is_too_long_is_refused_before_any_rule() {
+fn a_path_that_is_too_long_is_rejected_before_any_rule() {
     let json = narrow_and_wide(json!({}));
     for (target, passes) in [
         (format!("/{}", "a".repeat(8191)), true),

@@ -144,7 +144,7 @@ fn scopes_are_needed_by_method() {
         ("DELETE", vec!["files:write", "files:delete"], true),
         ("DELETE", vec!["files:*"], true),
         ("DELETE", vec!["files:write"], false),
-        // A method that no entry names is refused, whatever the scopes.
+        // A method that no entry names is rejected, whatever the scopes.
         ("PUT", vec!["files:*", "admin"], false),
     ] {
         let verdict = with_scopes(method, &scopes, &policy);

@@ -53,7 +53,7 @@ fn our_signatures_verify_in_every_algorithm_and_carrier() {
 }
 
 #[test]
-fn an_order_that_cannot_be_said_is_refused() {
+fn an_order_that_cannot_be_said_is_rejected() {
     let policy = ours(&json!({}));
     let good = order("/a", None);
     assert!(format(&policy).sign(&good).is_ok());

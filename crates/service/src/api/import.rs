@@ -140,7 +140,7 @@ fn item(text: &RawValue) -> Result<ImportItem, Problem> {
     object(text.get()).map_err(wrong_field)
 }
 
-/// Refuses a request in which every key looks like a digest. Imported as keys, the digests of
+/// Rejects a request in which every key looks like a digest. Imported as keys, the digests of
 /// another system would become working keys, and its database a list of credentials.
 fn refuse_digests(items: &[Result<ImportItem, Problem>]) -> Result<(), Problem> {
     let keys = items.iter().flatten().filter_map(|it| it.key.as_ref());

@@ -1,5 +1,5 @@
-//! A JSON object as a struct, each refusal a variant: serde's derived code says by its calls whether
-//! a field is missing, duplicate or unknown, and no text of an error is searched for it.
+//! A JSON object as a struct, each rejection a variant: serde's derived code says by its calls
+//! whether a field is missing, duplicate or unknown, and no text of an error is searched for it.
 
 use std::fmt;
 
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn each_refusal_is_a_variant() {
+    fn each_rejection_is_a_variant() {
         assert!(object::<Body>(r#" {"id":"a","tags":["b"],"note":null} "#).is_ok());
         assert_eq!(wrong(r#"["a"]"#), "NoObject");
         assert_eq!(wrong("{}"), r#"Missing("id")"#);

@@ -1,4 +1,4 @@
-//! Reading requests: bodies, queries and ids, each refusal a problem that names the field.
+//! Reading requests: bodies, queries and ids, each rejection a problem that names the field.
 
 use std::collections::HashMap;
 

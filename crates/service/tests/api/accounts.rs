@@ -204,7 +204,7 @@ fn a_forged_doubled_or_foreign_assertion_is_401() {
 }
 
 #[test]
-fn a_token_and_an_assertion_together_are_refused() {
+fn a_token_and_an_assertion_together_are_rejected() {
     let service = start();
     let admin = format!("Bearer {ADMIN}");
     let headers = [

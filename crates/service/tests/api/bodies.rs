@@ -151,7 +151,7 @@ fn another_content_type_is_rejected() {
 }
 
 #[test]
-fn a_body_over_64_kib_is_refused() {
+fn a_body_over_64_kib_is_rejected() {
     let service = Running::start();
     let body = format!(r#"{{"account":"a"{}}}"#, " ".repeat(64 * 1024));
     let answer = service.post("/v1/keys", &body);
@@ -234,7 +234,7 @@ fn metadata_that_two_parsers_read_differently_is_rejected() {
 }
 
 #[test]
-fn a_parameter_that_is_given_twice_is_refused() {
+fn a_parameter_that_is_given_twice_is_rejected() {
     let service = Running::start();
     let list = ["account", "status", "cursor", "limit"];
     let feed = ["after", "incarnation", "wait"];

@@ -1,4 +1,4 @@
-//! The file: made, opened again, refused.
+//! The file: made, opened again, rejected.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -70,7 +70,7 @@ fn a_number_of_the_feed_is_never_given_twice() {
 }
 
 #[test]
-fn a_database_of_a_newer_release_is_refused_and_left_alone() {
+fn a_database_of_a_newer_release_is_rejected_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let database = dir.path().join("keygate.db");
     drop(SqliteStore::open(&database).unwrap());
@@ -140,7 +140,7 @@ fn a_database_that_fails_is_not_ready_but_alive() {
 }
 
 #[test]
-fn one_token_for_both_roles_is_refused() {
+fn one_token_for_both_roles_is_rejected() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = config(&dir.path().join("keygate.db"));
     config.edge_tokens = Tokens::parse(&format!("{EDGE} {ADMIN}")).unwrap();

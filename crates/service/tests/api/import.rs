@@ -209,7 +209,7 @@ fn an_item_has_a_key_or_a_digest_and_not_both() {
 }
 
 #[test]
-fn keys_that_all_look_like_digests_are_refused_unless_told_otherwise() {
+fn keys_that_all_look_like_digests_are_rejected_unless_told_otherwise() {
     let service = Running::start();
     for digest in [DIGEST, BASE64, &DIGEST[..32], &DIGEST[..40]] {
         let alone = json!({ "keys": [{ "key": digest, "account": "alice" }] });
@@ -315,7 +315,7 @@ fn no_error_and_no_file_contains_a_key() {
 }
 
 #[test]
-fn a_member_that_is_given_twice_is_refused_and_nothing_is_imported() {
+fn a_member_that_is_given_twice_is_rejected_and_nothing_is_imported() {
     let service = Running::start();
     let keys = json!([{ "key": KEY, "account": "alice" }]).to_string();
     for (field, body) in [
@@ -345,7 +345,7 @@ fn a_member_that_is_given_twice_is_refused_and_nothing_is_imported() {
 }
 
 #[test]
-fn an_import_with_a_query_is_refused_and_nothing_is_imported() {
+fn an_import_with_a_query_is_rejected_and_nothing_is_imported() {
     let service = Running::start();
     let body = json!({ "keys": [{ "key": KEY, "account": "alice" }] }).to_string();
     for query in ["dry_run=true", "dry_run=true&dry_run=false", "x"] {

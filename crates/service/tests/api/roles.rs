@@ -85,7 +85,7 @@ fn any_token_of_a_role_counts_and_the_scheme_has_no_case() {
 }
 
 #[test]
-fn an_authorization_that_is_not_one_token_is_refused() {
+fn an_authorization_that_is_not_one_token_is_rejected() {
     let service = Running::start();
     let twice = format!("authorization: Bearer {ADMIN}\r\nauthorization: Bearer {ADMIN}\r\n");
     let listed = format!("authorization: Bearer {ADMIN}, Bearer {ADMIN}\r\n");

@@ -97,7 +97,10 @@ impl Edge {
             }
             Verdict::Deny(denial) => {
                 let shown = format!("{denial:?}");
-                assert!(!shown.contains(&*genuine.text), "a refusal repeats the key");
+                assert!(
+                    !shown.contains(&*genuine.text),
+                    "a rejection repeats the key"
+                );
                 assert_ne!(key, issued, "an issued key is rejected: {shown}");
             }
             verdict => panic!("it has no assertion: {verdict:?}"),

@@ -1,6 +1,6 @@
 //! An input is the headers of a request, one in each line. A policy knows every genuine key
 //! in every place; what passes holds no key, has no identity but the one that was found,
-//! and what is refused can be put into headers.
+//! and what is rejected can be put into headers.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -169,7 +169,7 @@ fn is_from_page(headers: &[Header]) -> bool {
     }
 }
 
-/// The page of the same refusal, for a request of which it shows nothing.
+/// The page of the same rejection, for a request of which it shows nothing.
 fn plain_page(denial: &Denial) -> String {
     let accept: [Header; 1] = [("accept".into(), "text/html".into())];
     let (reason, scheme) = (denial.reason, Scheme::None);

@@ -54,7 +54,7 @@ fn has_one_host(text: &str, parsed: Authority<'_>) {
 fn means_one_thing(target: &Target<'_>) {
     let spelled = canonical(target.path);
     assert_eq!(canonical(&spelled), spelled);
-    let again = Target::parse(spelled.as_bytes()).expect("another spelling is refused");
+    let again = Target::parse(spelled.as_bytes()).expect("another spelling is rejected");
     assert_eq!(readable(again.path), readable(target.path));
     assert_eq!(again.has_encoded_slash, target.has_encoded_slash);
     let decoded = decode(target.path).unwrap();

@@ -1,6 +1,6 @@
-//! An input is a configuration. Whatever is refused is refused at a field that the text has,
+//! An input is a configuration. Whatever is rejected is rejected at a field that the text has,
 //! or that is missing in one that it has; what is accepted is accepted however it is
-//! written, and with one unknown member more it is refused at that member.
+//! written, and with one unknown member more it is rejected at that member.
 
 use keygate_core::UnixMillis;
 use keygate_core::decision::Problem;
@@ -18,7 +18,7 @@ pub fn run(data: &[u8]) {
         (Ok(read), Some(json)) => {
             let again = policy(&json.to_string()).expect("written again it is rejected");
             let pretty = serde_json::to_string_pretty(&json).unwrap();
-            let pretty = policy(&pretty).expect("with blanks it is refused");
+            let pretty = policy(&pretty).expect("with blanks it is rejected");
             assert_eq!(shown(&again), shown(&read));
             assert_eq!(shown(&pretty), shown(&read));
             let _ = keygate_core::lint::lint(

@@ -185,7 +185,7 @@ fn cookie() -> String {
     };
     let token = hs256(&terms, &place, &entry).unwrap();
     let Verdict::Allow(grant) = decide(&format!("/video/a?kg={token}"), b"", &[]) else {
-        panic!("a signed link is refused");
+        panic!("a signed link is rejected");
     };
     let value = |edit: &Edit| match edit {
         Edit::Add(name, value) if name == "set-cookie" => Some(value.to_vec()),

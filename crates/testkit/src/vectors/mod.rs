@@ -1,5 +1,5 @@
-//! Turns known answers into requests, and tries each: it passes in its time, is refused
-//! after it, and with any byte of it changed. Forgeries are refused.
+//! Turns known answers into requests, and tries each: it passes in its time, is rejected
+//! after it, and with any byte of it changed. Forgeries are rejected.
 //!
 //! A file for each system defines the provider and the request of a vector.
 
@@ -302,7 +302,7 @@ fn attack_of(attack: &Value) -> Option<Result<Attack, String>> {
 
 /// A forgery.
 pub struct Attack {
-    /// All of them are refused at the time of the first.
+    /// All of them are rejected at the time of the first.
     pub forged: Vec<Case>,
     /// What they were made from: it passes.
     pub legit: Option<Case>,
@@ -344,7 +344,7 @@ fn try_vector(vector: &Value, case: Result<Case, String>) -> Result<(), String> 
         match case.judge(&policy, &case.headers, now) {
             Ok(()) => return Err(format!("passes at {now}, when it has expired")),
             Err(Reason::Expired) => {}
-            Err(reason) => return Err(format!("is refused as {} at {now}", reason.code())),
+            Err(reason) => return Err(format!("is rejected as {} at {now}", reason.code())),
         }
     }
     let expected = vector["expected"]["status"].as_u64().unwrap_or(200);
@@ -354,7 +354,7 @@ fn try_vector(vector: &Value, case: Result<Case, String>) -> Result<(), String> 
     let now = vector["now_valid"].as_u64().unwrap_or(case.now);
     match case.judge(&policy, &case.headers, now) {
         Err(Reason::KeyServiceUnavailable) if vector["expected_ours"] == "KEY_SERVICE" => {}
-        Err(reason) => return Err(format!("is refused as {} at {now}", reason.code())),
+        Err(reason) => return Err(format!("is rejected as {} at {now}", reason.code())),
         Ok(()) if vector["expected_ours"] == "KEY_SERVICE" => {
             return Err("passes without the key service".to_owned());
         }
@@ -373,7 +373,7 @@ fn try_attack(attack: Result<Attack, String>) -> Result<(), String> {
     if let Some(legit) = &attack.legit {
         legit
             .judge(&legit.policy()?, &legit.headers, legit.now)
-            .map_err(|reason| format!("what it forges is refused as {}", reason.code()))?;
+            .map_err(|reason| format!("what it forges is rejected as {}", reason.code()))?;
     }
     for forged in &attack.forged {
         if forged

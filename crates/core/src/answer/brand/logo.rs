@@ -6,7 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// Longest image, in bytes. Every refused page load carries it.
+/// Longest image, in bytes. Every rejected page load carries it.
 const MAX_BYTES: usize = 16 * 1024;
 
 /// Whether the bytes of a file are of a kind.

@@ -1,4 +1,4 @@
-//! What a rule in mode `challenge` offers in place of a refusal: a proof of work that earns a
+//! What a rule in mode `challenge` offers in place of a rejection: a proof of work that earns a
 //! clearance, or the way to a login. Stateless, and without randomness: every issued token is
 //! a MAC over properties of the request.
 
@@ -21,7 +21,7 @@ pub use work::ProofOfWork;
 /// The header in which the page sends a solution: `TOKEN:NONCE`.
 pub const SOLUTION_HEADER: &str = "x-keygate-solution";
 
-/// A way past a refusal.
+/// A way past a rejection.
 #[derive(Debug)]
 pub enum Challenge {
     /// A browser computes, and is cleared for a while.
@@ -37,11 +37,11 @@ pub enum Step {
     Clear,
     /// Its solution holds, and earns a clearance.
     Reply(Reply),
-    /// It is refused, perhaps with a challenge.
+    /// It is rejected, perhaps with a challenge.
     Deny(Denial),
 }
 
-/// A local answer that is no refusal.
+/// A local answer that is no rejection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// What it answers: a stable name for the metric.
@@ -55,7 +55,7 @@ pub struct Reply {
 }
 
 impl Challenge {
-    /// Answers a request that a rule refuses; `voice` is that of the rule.
+    /// Answers a request that a rule rejects; `voice` is that of the rule.
     pub fn meet(
         &self,
         refusal: Refusal,
@@ -105,7 +105,7 @@ fn is_substitute_for(reason: Reason) -> bool {
     }
 }
 
-/// A refused request, with all that answering it takes.
+/// A rejected request, with all that answering it takes.
 struct Asked<'a> {
     refusal: Refusal,
     request: &'a Request<'a>,
@@ -120,7 +120,7 @@ impl Asked<'_> {
         Step::Deny(self.answer(self.refusal))
     }
 
-    /// Another refusal than that of the requirement; the log names both.
+    /// Another rejection than that of the requirement; the log names both.
     fn refuse_for(&self, reason: Reason) -> Step {
         let scheme = Scheme::None;
         let answer = self.answer(Refusal { reason, scheme });
@@ -134,7 +134,7 @@ impl Asked<'_> {
         refusal.answer(self.request.headers, self.voice)
     }
 
-    /// A challenge in place of the refusal.
+    /// A challenge in place of the rejection.
     fn challenge(&self, status: u16, mut headers: Headers, body: String) -> Step {
         let reason = Reason::ChallengeRequired;
         headers.extend([

@@ -2,7 +2,7 @@
 //! cover, and the readable one that rules are compared with.
 //!
 //! The crate `percent-encoding` decodes leniently: it leaves a broken triplet as it is, and
-//! here such a path is refused. It adds 2 kB to a module.
+//! here such a path is rejected. It adds 2 kB to a module.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! Checking an assertion, strictly: what is unexpected is refused, and nothing in the
+//! Checking an assertion, strictly: what is unexpected is rejected, and nothing in the
 //! token says how to check it.
 
 use std::borrow::Cow;

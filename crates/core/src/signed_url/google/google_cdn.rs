@@ -3,7 +3,7 @@
 //! Source: Google's documents "Use signed URLs" and "Use signed cookies". The signature is
 //! HMAC-SHA1, the only one that Cloud CDN has. No HMAC-SHA1 was ever forged, so that it
 //! needs no permission of its own. What the original leaves open is closed here: a request
-//! without a signature is refused, and a prefix ends where a segment does.
+//! without a signature is rejected, and a prefix ends where a segment does.
 
 use crate::http::request::Request;
 use crate::reason::Reason;

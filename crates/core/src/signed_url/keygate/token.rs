@@ -25,7 +25,7 @@ impl Token {
     pub(super) fn decode(text: &[u8], signature_length: usize) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?;
         let (fields, encoded) = cut(text.strip_prefix(VERSION)?, b'.')?;
-        // The engine refuses other alphabets, junk, padding and trailing bits.
+        // The engine rejects other alphabets, junk, padding and trailing bits.
         let mut signature = [0; SIGNATURE_SPACE];
         let length = URL_SAFE_NO_PAD.decode_slice(encoded, &mut signature).ok()?;
         if length != signature_length {

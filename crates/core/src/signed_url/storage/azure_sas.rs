@@ -4,7 +4,7 @@
 //! the query; the MAC is HMAC-SHA256 with the account key over all of them, a line each,
 //! and the name of the resource. What the original leaves open is closed here: the query
 //! holds nothing that is not signed, no value holds a control character, and a stored
-//! access policy, which only Azure can look up, refuses the link.
+//! access policy, which only Azure can look up, rejects the link.
 
 #[cfg(feature = "tools")]
 mod explain;

@@ -4,7 +4,7 @@
 //! Version 4)" in the S3 API reference. Method, host, path, the whole query and the
 //! named headers are signed; the body is not (`UNSIGNED-PAYLOAD`). What the original
 //! leaves open is closed here: no parameter is given more than once, the list of signed headers is
-//! in its one canonical form, and an `x-amz-` header that is not signed refuses the link.
+//! in its one canonical form, and an `x-amz-` header that is not signed rejects the link.
 
 mod canonical;
 #[cfg(feature = "tools")]
@@ -107,7 +107,7 @@ impl Format for S3 {
         if !self.is_signed(request, &token, &parts, facts.now) {
             return Err(Reason::WrongSignature);
         }
-        // S3 itself refuses these: on a PUT they would say what becomes of the object.
+        // S3 itself rejects these: on a PUT they would say what becomes of the object.
         let is_unsigned = |name: &[u8]| {
             let name = name.to_ascii_lowercase();
             name.starts_with(b"x-amz-") && !token.headers.iter().any(|it| it.as_bytes() == name)

@@ -1,6 +1,6 @@
 //! The JSON (RFC 8259) of tokens and link policies, which is untrusted input, and the escapes of
 //! a JSON template. serde_json reads it into a tree that keeps every member: its own `Value` keeps
-//! the last of two with one name, and here both are refused.
+//! the last of two with one name, and here both are rejected.
 //!
 //! The derives of serde were considered in place of the tree: they pass over the values of unknown
 //! members without a look at their depth or their text. With `serde_json::Value` the two

@@ -150,7 +150,7 @@ proptest! {
     }
 
     #[test]
-    fn it_refuses_what_serde_json_refuses(value in json(), at: prop::sample::Index, byte: u8) {
+    fn it_rejects_what_serde_json_rejects(value in json(), at: prop::sample::Index, byte: u8) {
         let mut text = value.to_string().into_bytes();
         let at = at.index(text.len());
         text[at] = byte;

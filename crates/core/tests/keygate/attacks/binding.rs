@@ -1,4 +1,4 @@
-//! Attacks on what a link is bound to, and on what a refusal tells.
+//! Attacks on what a link is bound to, and on what a rejection tells.
 
 use super::*;
 

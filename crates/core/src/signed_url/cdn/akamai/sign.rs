@@ -109,7 +109,7 @@ fn acl(order: &Order<'_>) -> Result<Option<String>, SignError> {
     Ok(Some(list.join("!")))
 }
 
-/// Refuses what would end a field, a parameter or a cookie.
+/// Rejects what would end a field, a parameter or a cookie.
 fn plain<'v>(name: &str, value: &'v str) -> Result<&'v str, SignError> {
     let fits = |byte: u8| byte.is_ascii_graphic() && !b"~&;,\"#\\".contains(&byte);
     if value.is_empty() || !value.bytes().all(fits) {

@@ -1,8 +1,8 @@
 //! What `secure_link_md5` signs: text and variables in a row.
 //!
 //! A template in which one variable runs into the next signs two different requests alike.
-//! Such a template is refused, but for the one of nginx's own example, `$uri$remote_addr`:
-//! there the requests are refused that could be two.
+//! Such a template is rejected, but for the one of nginx's own example, `$uri$remote_addr`:
+//! there the requests are rejected that could be two.
 
 use std::net::IpAddr;
 
@@ -267,7 +267,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_template_without_delimiters_is_refused_where_one_variable_runs_into_another() {
+    fn a_template_without_delimiters_is_rejected_where_one_variable_runs_into_another() {
         for (template, expected) in [
             ("$secure_link_expires$uri$remote_addr $secret", Ok(true)),
             ("$secure_link_expires$uri $remote_addr $secret", Ok(false)),

@@ -269,7 +269,7 @@ pub(super) const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.1
 
 /// Returns the bytes between the lines of PEM (RFC 7468) with this label.
 ///
-/// The crate `pem-rfc7468` was considered: it refuses a key on one line, as environments carry it.
+/// The crate `pem-rfc7468` was considered: it rejects a key on one line, as environments carry it.
 pub(super) fn pem(text: &str, label: &str) -> Option<Vec<u8>> {
     let inner = text.trim().strip_prefix("-----BEGIN ")?;
     let inner = inner.strip_prefix(label)?.strip_prefix("-----")?;

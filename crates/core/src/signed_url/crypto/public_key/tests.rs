@@ -136,7 +136,7 @@ mod rsa_and_p256 {
     }
 
     #[test]
-    fn rsa_keys_out_of_bounds_are_refused() {
+    fn rsa_keys_out_of_bounds_are_rejected() {
         let text = include_str!("../../../../tests/keys/rsa1024.pub");
         assert_eq!(refused(text), Some(PublicKeyError::Rsa));
         let of = |first: u8, size: usize, last: u8, exponent: &[u8]| {
@@ -168,7 +168,7 @@ mod rsa_and_p256 {
     }
 
     #[test]
-    fn keys_of_other_curves_and_broken_ones_are_refused() {
+    fn keys_of_other_curves_and_broken_ones_are_rejected() {
         let p384 = include_str!("../../../../tests/keys/p384.pub");
         assert_eq!(refused(p384), Some(PublicKeyError::Form));
         for good in [RSA, RSA_PKCS1, P256, ED25519] {

@@ -2,8 +2,8 @@
 //! in which they are to be written: what is signed is the text as sent.
 //!
 //! The crate `sfv` 0.16 was considered: it needs Rust 1.95 where this workspace promises 1.89, takes
-//! the last of two labels where this refuses both, and does not keep the text that is signed. It adds
-//! 21 kB to a module.
+//! the last of two labels where this rejects both, and does not keep the text that is signed. It
+//! adds 21 kB to a module.
 
 use std::borrow::Cow;
 
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_32_components_or_labels_are_refused() {
+    fn more_than_32_components_or_labels_are_rejected() {
         let components = |count: usize| {
             let names: Vec<String> = (0..count).map(|it| format!("\"x-{it}\"")).collect();
             Input::parse(&format!("({})", names.join(" "))).map(|it| it.components.len())

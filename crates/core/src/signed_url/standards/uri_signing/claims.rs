@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_double_and_critical_claims_are_refused() {
+    fn unknown_double_and_critical_claims_are_rejected() {
         let parse = |more: &str, ignores: &Ignores| {
             let text = format!(r#"{{"exp":1,"cdniuc":"regex:a"{more}}}"#);
             Claims::parse(text.as_bytes(), ignores).map(|_| ()).is_ok()

@@ -60,7 +60,7 @@ fn a_key_signs_in_no_scheme_of_another_kind() {
 }
 
 #[test]
-fn broken_private_keys_are_refused_and_never_printed() {
+fn broken_private_keys_are_rejected_and_never_printed() {
     for good in [RSA, RSA_PKCS1, P256, P256_SEC1, ED25519] {
         for wrong in [
             good.replacen("-----BEGIN ", "-----BEGIN X", 1),
