@@ -146,7 +146,7 @@ fn a_value_that_the_service_rejects_is_named_by_its_option() {
     let id = id(&key);
     tried.push((
         vec!["keys", "revoke", &id, "--reason", ""],
-        "--reason: must be 1 to 256 characters",
+        "--reason: must be 1 to 256",
     ));
     for (args, told) in tried {
         let done = server.keygate(&args).code(2);
