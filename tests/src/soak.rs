@@ -139,7 +139,7 @@ impl Outcome {
     pub fn print(&self) {
         let tally = &self.tally;
         println!(
-            "{} s, {} requests, {} keys created, {} revoked; every bound is granted {} s more",
+            "{} s, {} requests, {} keys created, {} revoked; every bound is extended by {} s",
             self.time.as_secs(),
             tally.sent,
             self.keys.0,

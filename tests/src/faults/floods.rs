@@ -28,8 +28,8 @@ fn of_one_address(seconds: u64) -> u64 {
 
 /// All floods.
 pub fn all(form: &Form, scene: &Arc<Scene>) -> Vec<Row> {
-    let idle = "a cold key may be 503 while it lasts, since the machine is full; nothing else; \
-                the key service is not asked";
+    let idle = "a cold key may get 503 while it lasts, since the machine is busy, and no other request; \
+                the key service gets no lookups";
     vec![
         flood(
             form,
@@ -43,16 +43,16 @@ pub fn all(form: &Form, scene: &Arc<Scene>) -> Vec<Row> {
             form,
             scene,
             "flood of keys that the ring made but that were never issued",
-            "a cold key may be 503 while it lasts; a warm key never",
+            "a cold key may get 503 while it lasts; a warm key never",
             None,
             |it| it.forge.unknown(),
         ),
         flood(
             form,
             scene,
-            "flood of made-up keys as if from elsewhere",
-            "a cold key may be 503 while it lasts; a warm key never; the key service is asked no \
-             more than the miss limit lets",
+            "flood of made-up keys in the form of imported keys",
+            "a cold key may get 503 while it lasts; a warm key never; the key service gets no more \
+             lookups than the miss limit allows",
             Some(of_one_address),
             |it| it.forge.opaque(),
         ),
@@ -87,7 +87,7 @@ fn flood(
         let most = may_ask.map(|it| OF_THE_STEADY * seconds + it(seconds));
         match most.filter(|most| asked > *most) {
             Some(most) => vec![format!(
-                "the key service was asked {asked} times, and not {most}"
+                "the key service got {asked} lookups, more than {most}"
             )],
             None => Vec::new(),
         }

@@ -26,7 +26,7 @@ pub fn far(form: &Form) -> Vec<Row> {
     let bounds = scene.bounds();
     let recovery = bounds.recovery().as_secs();
     let away = format!(
-        "a cold key may be 503 until {recovery} s after; a warm key never within the lease of \
+        "a cold key may get 503 until {recovery} s after; a warm key never within the lease of \
          {} s; a key revoked meanwhile may pass until the lease ends",
         bounds.lease.as_secs()
     );
@@ -71,7 +71,7 @@ pub fn far(form: &Form) -> Vec<Row> {
 /// Behind a relay that delays.
 pub fn slow(form: &Form) -> Vec<Row> {
     let stage = Stage::start(form.plan(Network::Relay));
-    let bound = format!("{FAR:?} more each way: nothing may be rejected");
+    let bound = format!("{FAR:?} more each way: no valid request may be rejected");
     let row = form.observe(stage.scene(), "slow link", bound, |_| {
         let since = Instant::now();
         if let Some(relay) = &stage.relay {
@@ -109,7 +109,7 @@ pub fn clock(form: &Form) -> Vec<Row> {
     let row = form.observe(
         stage.scene(),
         "clock of the key service an hour ahead, an hour back",
-        "nothing may be rejected, and revocations hold in time",
+        "no valid request may be rejected, and revocations take effect in time",
         |scene| {
             let mut problems = Vec::new();
             for (offset, off) in [("+3600s", 3600), ("-3600s", -3600), ("+0s", 0)] {

@@ -12,7 +12,7 @@ use crate::load::seconds;
 /// The head of the table.
 pub fn print_head() {
     println!(
-        "Every bound is granted {} s more, for a busy machine. These must be 0: wrongly passed, \
+        "Every bound is extended by {} s, for a busy machine. These must be 0: wrongly passed, \
          wrongly rejected (beyond the bound), unanswered (hung or closed).\n",
         SLACK.as_secs()
     );

@@ -34,7 +34,8 @@ pub fn trap(form: &Form) -> Vec<Row> {
     let scene = stage.scene();
     let idle = scene.bounds().idle.as_secs();
     let reload = RELOADED_WITHIN.as_secs();
-    let bound = format!("everything may be 503 until {reload} s after; nothing passes unjudged");
+    let bound =
+        format!("any request may get 503 until {reload} s after; none passes without a decision");
     let at_once = form.observe(scene, "virtual machines die in requests", bound, |scene| {
         scene.begin(Trouble::Reload);
         let before = scene.reloads();
@@ -45,11 +46,12 @@ pub fn trap(form: &Form) -> Vec<Row> {
         }
         let reloads = scene.reloads() - before;
         (reloads < 2)
-            .then(|| format!("{reloads} reloads, and there are two workers"))
+            .then(|| format!("{reloads} reloads of two workers"))
             .into_iter()
             .collect()
     });
-    let bound = format!("as before; who waits is answered within Envoy's idle timeout of {idle} s");
+    let bound =
+        format!("as before; waiting requests are answered within Envoy's idle timeout, {idle} s");
     let waiting = form.observe(
         scene,
         "virtual machines die while requests wait",
@@ -57,7 +59,7 @@ pub fn trap(form: &Form) -> Vec<Row> {
         die_while_requests_wait,
     );
     let bound = format!(
-        "as before; another worker polls within {} s, and revocations hold so much later",
+        "as before; another worker polls within {} s, and revocations take that much longer",
         TAKEOVER.as_secs()
     );
     let poll = form.observe(
@@ -97,7 +99,7 @@ fn die_of_a_status(scene: &Arc<Scene>) -> Vec<String> {
         problems.push("the virtual machine was not recreated".to_owned());
     }
     if !scene.stack.envoy.log().contains(DIED_OF_A_STATUS) {
-        problems.push("it did not die of a status".to_owned());
+        problems.push("the virtual machine did not die of a status".to_owned());
     }
     problems
 }
@@ -152,7 +154,7 @@ fn die_while_requests_wait(scene: &Arc<Scene>) -> Vec<String> {
     }
     let reloads = scene.reloads() - before;
     if reloads < 2 {
-        problems.push(format!("{reloads} reloads, and there are two workers"));
+        problems.push(format!("{reloads} reloads of two workers"));
     }
     problems
 }
