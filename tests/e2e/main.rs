@@ -10,6 +10,7 @@ mod challenge;
 mod commands;
 mod configuration;
 mod demo;
+mod disk;
 mod edge;
 mod exchange;
 mod faults;

@@ -44,6 +44,9 @@ pub struct Options {
     /// Where it lives; without it beside us. We talk to it on its own loopback interface,
     /// which no cut of its network concerns.
     pub namespace: Option<Arc<Namespace>>,
+    /// The size in MiB of a disk of its own; without it the disk of the tests. No other process
+    /// sees what is on it, and it is gone after a restart.
+    pub disk: Option<u32>,
 }
 
 /// A new key: its public id, and the key itself, shown this once.
@@ -315,7 +318,7 @@ fn within<T: Send>(options: &Options, work: impl FnOnce() -> T + Send) -> T {
 fn launch(port: u16, directory: &TempDir, options: &Options) -> Process {
     let (mut command, address) = match &options.namespace {
         Some(namespace) => (namespace.command(&keygate()), "0.0.0.0"),
-        None => (Command::new(keygate()), "127.0.0.1"),
+        None => (on_disk(directory, options.disk), "127.0.0.1"),
     };
     command
         .arg("serve")
@@ -343,6 +346,39 @@ fn launch(port: u16, directory: &TempDir, options: &Options) -> Process {
         (answer.status == 200).then_some(())
     });
     process
+}
+
+/// The program, with a disk of so many MiB where its directory is; where no disk can be mounted,
+/// with a limit on the size of each file.
+fn on_disk(directory: &TempDir, size: Option<u32>) -> Command {
+    let Some(size) = size else {
+        return Command::new(keygate());
+    };
+    let unshare = || {
+        let mut command = Command::new("unshare");
+        if !rustix::process::geteuid().is_root() {
+            command.arg("--map-root-user");
+        }
+        command.args(["--mount", "sh", "-c"]);
+        command
+    };
+    let mount = format!("mount -t tmpfs -o size={size}m tmpfs \"$0\"");
+    let tried = unshare().arg(&mount).arg(directory.path()).output();
+    let can_mount = tried.is_ok_and(|it| it.status.success());
+    let mut command = if can_mount {
+        let mut command = unshare();
+        command.arg(format!("{mount} && exec \"$@\""));
+        command
+    } else {
+        eprintln!("tests: !!! no disk can be mounted: the size of each file is limited instead");
+        let mut command = Command::new("sh");
+        // In blocks of 512 bytes.
+        let limit = format!("trap '' XFSZ; ulimit -f {}; exec \"$@\"", size * 2048);
+        command.args(["-c", &limit]);
+        command
+    };
+    command.arg(directory.path()).arg(keygate());
+    command
 }
 
 /// A port that was free a moment ago.

@@ -84,6 +84,9 @@ pub enum Problem {
     /// The database does not answer.
     #[error("the database is unavailable")]
     Store(StoreError),
+    /// The database failed less than a second ago.
+    #[error("the database is unavailable")]
+    NotReady,
     /// No secret can be made.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
@@ -153,6 +156,7 @@ impl Problem {
             Self::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "timeout"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             Self::Clock => (StatusCode::SERVICE_UNAVAILABLE, "clock"),
+            Self::NotReady => (StatusCode::SERVICE_UNAVAILABLE, "database_unavailable"),
             Self::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "database_unavailable"),
             Self::NoRandomness(_) => (StatusCode::SERVICE_UNAVAILABLE, "no_randomness"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),

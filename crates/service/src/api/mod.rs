@@ -55,6 +55,7 @@ pub struct Service {
     metrics: Metrics,
     refusals: Refusals,
     waiting: Waiting,
+    health: probes::Health,
 }
 
 impl Service {
@@ -75,6 +76,7 @@ impl Service {
             metrics: Metrics::new(),
             refusals: Refusals::default(),
             waiting: Waiting::new(HELD_POLLS),
+            health: probes::Health::default(),
         })
     }
 

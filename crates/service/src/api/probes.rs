@@ -6,7 +6,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
+use keygate_core::{Millis, UnixMillis};
 use serde::Serialize;
+use tokio::sync::Mutex;
 
 use super::Service;
 use crate::metrics::METRICS_TYPE;
@@ -22,11 +24,30 @@ pub(super) async fn healthz() -> impl IntoResponse {
     Json(Fine { status: "ok" })
 }
 
-/// `GET /readyz`: the database answers a read.
+/// How long the answer about the database holds.
+const BEAT: Millis = Millis::from_secs(1);
+
+/// What is known of the database, and since when.
+#[derive(Debug, Default)]
+pub(super) struct Health(Mutex<Option<(UnixMillis, bool)>>);
+
+/// `GET /readyz`: the database can be read and written.
 pub(super) async fn readyz(
     State(service): State<Arc<Service>>,
 ) -> Result<impl IntoResponse, Problem> {
-    service.store.epoch().await?;
+    let now = service.now();
+    // Held while it writes: however many ask, it writes once.
+    let mut known = service.health.0.lock().await;
+    let is_fresh = |(since, _): &(UnixMillis, bool)| *since <= now && now < since.plus(BEAT);
+    match known.filter(is_fresh) {
+        Some((_, true)) => {}
+        Some((_, false)) => return Err(Problem::NotReady),
+        None => {
+            let beaten = service.store.beat(now).await;
+            *known = Some((now, beaten.is_ok()));
+            beaten?;
+        }
+    }
     Ok(Json(Fine { status: "ok" }))
 }
 

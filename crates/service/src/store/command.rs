@@ -57,6 +57,8 @@ pub(super) enum Command {
     },
     /// Uses up a link that works once.
     UseLink { id: String, expires_at: UnixMillis },
+    /// Writes that the database can be written.
+    Beat,
 }
 
 /// What a [`Command`] did.
@@ -70,6 +72,8 @@ pub(super) enum Outcome {
     Revoked(Option<Revoked>),
     /// Whether this was the first use.
     Used(bool),
+    /// It was written.
+    Beaten,
     /// Nothing, for this reason.
     Rejected(StoreError),
 }
@@ -79,7 +83,7 @@ impl Command {
     /// what grants it, and a request waits for the use of its link.
     pub(super) fn overtakes(&self) -> bool {
         match self {
-            Self::Revoke { .. } | Self::UseLink { .. } => true,
+            Self::Revoke { .. } | Self::UseLink { .. } | Self::Beat => true,
             Self::Create { .. } | Self::Import(_) => false,
         }
     }
@@ -88,7 +92,7 @@ impl Command {
     pub(super) fn outlives_its_caller(&self) -> bool {
         match self {
             Self::Revoke { .. } => true,
-            Self::Create { .. } | Self::Import(_) | Self::UseLink { .. } => false,
+            Self::Create { .. } | Self::Import(_) | Self::UseLink { .. } | Self::Beat => false,
         }
     }
 
@@ -119,6 +123,7 @@ impl Command {
             Self::UseLink { id, expires_at } => {
                 links::use_up(transaction, id, *expires_at, now).map(Outcome::Used)
             }
+            Self::Beat => feed::beat(transaction, now).map(|()| Outcome::Beaten),
         }
     }
 
@@ -126,7 +131,7 @@ impl Command {
     fn makes_keys(&self) -> bool {
         match self {
             Self::Create { .. } | Self::Import(_) => true,
-            Self::Revoke { .. } | Self::UseLink { .. } => false,
+            Self::Revoke { .. } | Self::UseLink { .. } | Self::Beat => false,
         }
     }
 
@@ -134,7 +139,7 @@ impl Command {
     fn caller(&self) -> Option<&str> {
         match self {
             Self::Create { caller, .. } | Self::Revoke { caller, .. } => caller.as_deref(),
-            Self::Import(_) | Self::UseLink { .. } => None,
+            Self::Import(_) | Self::UseLink { .. } | Self::Beat => None,
         }
     }
 }

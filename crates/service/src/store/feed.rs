@@ -164,6 +164,14 @@ pub(super) fn is_credible(
     Ok(now >= YEAR_2024 && !is_back)
 }
 
+/// Writes the time, which nothing reads.
+pub(super) fn beat(transaction: &Transaction<'_>, now: UnixMillis) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached("INSERT OR REPLACE INTO heartbeat (number, at) VALUES (1, ?1)")?
+        .execute([signed(now)])
+        .map(drop)
+}
+
 /// Begins another life of the database, and returns its epoch.
 pub(super) fn begin_incarnation(connection: &mut Connection) -> rusqlite::Result<u64> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -8,6 +8,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/0002_referrers.sql"),
     include_str!("../../migrations/0003_link_uses.sql"),
     include_str!("../../migrations/0004_incarnations.sql"),
+    include_str!("../../migrations/0005_heartbeat.sql"),
 ];
 
 #[derive(Debug)]

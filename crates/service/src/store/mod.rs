@@ -7,6 +7,7 @@
 
 mod command;
 mod feed;
+mod file;
 mod keys;
 mod links;
 mod migrations;
@@ -14,8 +15,6 @@ mod readers;
 mod row;
 mod writer;
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -27,6 +26,7 @@ use tokio::sync::{oneshot, watch};
 
 use self::command::{Command, Outcome};
 pub use self::command::{Import, Imported, Revoked};
+use self::file::DatabaseFile;
 use self::readers::Readers;
 use self::writer::{Job, Queue};
 pub use keys::{Filter, Page};
@@ -64,6 +64,14 @@ pub enum StoreError {
         /// In the words of the system or of SQLite.
         reason: String,
     },
+    /// Another process uses the file.
+    #[error("the database {} is in use by the process {process}", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+        /// Its id.
+        process: String,
+    },
     /// A newer release has changed the file.
     #[error(
         "the database {} has schema version {found}, but this release supports {known}: use a newer release, or restore a backup",
@@ -86,6 +94,9 @@ pub enum StoreError {
     /// The clock is wrong, so that no key was stored: its age and its end would be, too.
     #[error("the clock is wrong")]
     Clock,
+    /// The file was removed or replaced while it was open: only a restart helps.
+    #[error("the database file was removed or replaced; restart the service")]
+    Gone,
     /// A statement failed.
     #[error("the database failed: {0}")]
     Failed(String),
@@ -114,7 +125,7 @@ impl SqliteStore {
             path: path.to_owned(),
             reason: error.to_string(),
         };
-        create_private(path).map_err(|error| named(&error))?;
+        let file = DatabaseFile::take(path)?;
         let mut writer =
             connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|error| named(&error))?;
         migrations::run(&mut writer).map_err(|error| match error {
@@ -136,7 +147,7 @@ impl SqliteStore {
         let queue = Arc::new(Queue::default());
         let writer = {
             let (queue, newest) = (Arc::clone(&queue), Arc::clone(&newest));
-            let work = move || writer::run(&queue, writer, &newest);
+            let work = move || writer::run(&queue, writer, &file, &newest);
             let thread = thread::Builder::new().name("keygate-writer".to_owned());
             thread.spawn(work).map_err(|error| named(&error))?
         };
@@ -165,6 +176,17 @@ impl SqliteStore {
             .await
             .map_err(|_| StoreError::panicked())?
             .map_err(StoreError::from)
+    }
+
+    /// Writes, to see whether that is possible.
+    ///
+    /// # Errors
+    /// [`StoreError::Gone`] and [`StoreError::Failed`].
+    pub async fn beat(&self, now: UnixMillis) -> Result<(), StoreError> {
+        match self.write(Command::Beat, now).await? {
+            Outcome::Beaten => Ok(()),
+            other => Err(other.unexpected()),
+        }
     }
 
     /// How many changes wait for the disk.
@@ -200,18 +222,6 @@ impl Drop for SqliteStore {
             let _ = writer.join();
         }
     }
-}
-
-/// SQLite would make the file readable for everyone; its companions (`-wal`, `-shm`) copy its mode.
-fn create_private(path: &Path) -> std::io::Result<()> {
-    OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .read(true)
-        .write(true)
-        .mode(0o600)
-        .open(path)
-        .map(drop)
 }
 
 fn connect(path: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {

@@ -14,6 +14,7 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::{oneshot, watch};
 
 use super::command::{Command, Outcome};
+use super::file::DatabaseFile;
 use super::{StoreError, feed};
 
 /// Most commands in one transaction.
@@ -139,10 +140,19 @@ impl Waiting {
 }
 
 /// Does what waits until the queue is closed and empty.
-pub(super) fn run(queue: &Queue, mut connection: Connection, newest: &watch::Sender<u64>) {
+pub(super) fn run(
+    queue: &Queue,
+    connection: Connection,
+    file: &DatabaseFile,
+    newest: &watch::Sender<u64>,
+) {
+    let mut writer = Writer {
+        connection,
+        file,
+        newest,
+    };
     while let Some(batch) = queue.next() {
-        let done = write(&mut connection, &batch, newest);
-        match done {
+        match writer.write(&batch) {
             Ok(outcomes) => {
                 for (job, outcome) in batch.into_iter().zip(outcomes) {
                     // A caller that has gone needs no answer.
@@ -150,14 +160,14 @@ pub(super) fn run(queue: &Queue, mut connection: Connection, newest: &watch::Sen
                 }
             }
             // None of them was the cause, and each would wait as long again.
-            Err(error) if is_locked(&error) => {
+            Err(WriteError::Locked(error)) => {
                 for job in batch {
-                    let _ = job.answer.send(Err(StoreError::Failed(error.to_string())));
+                    let _ = job.answer.send(Err(StoreError::Failed(error.clone())));
                 }
             }
-            Err(_) => {
+            Err(WriteError::Gone | WriteError::Failed(_)) => {
                 for job in batch {
-                    let done = write(&mut connection, std::slice::from_ref(&job), newest);
+                    let done = writer.write(std::slice::from_ref(&job));
                     let outcome = done
                         .map_err(StoreError::from)
                         .and_then(|mut it| it.pop().ok_or_else(StoreError::panicked));
@@ -168,31 +178,65 @@ pub(super) fn run(queue: &Queue, mut connection: Connection, newest: &watch::Sen
     }
 }
 
-/// One transaction, on disk when this returns.
-fn write(
-    connection: &mut Connection,
-    jobs: &[Job],
-    newest: &watch::Sender<u64>,
-) -> rusqlite::Result<Vec<Outcome>> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let apply = || {
-        jobs.iter()
-            .map(|job| job.command.apply(&transaction, job.now))
-            .collect()
-    };
-    // The thread is the only one that writes, so it must outlive a bug in one command.
-    let outcomes: rusqlite::Result<Vec<Outcome>> =
-        catch_unwind(AssertUnwindSafe(apply)).unwrap_or(Err(rusqlite::Error::InvalidQuery));
-    let outcomes = outcomes?;
-    let epoch = feed::epoch(&transaction)?;
-    transaction.commit()?;
-    newest.send_if_modified(|it| std::mem::replace(it, epoch) != epoch);
-    Ok(outcomes)
+struct Writer<'a> {
+    connection: Connection,
+    file: &'a DatabaseFile,
+    newest: &'a watch::Sender<u64>,
 }
 
-fn is_locked(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
-    )
+/// Why a transaction was not made.
+enum WriteError {
+    /// Another process writes for too long.
+    Locked(String),
+    /// The file is no more, or another one.
+    Gone,
+    /// A statement or the disk failed.
+    Failed(String),
+}
+
+impl From<rusqlite::Error> for WriteError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                Self::Locked(error.to_string())
+            }
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<WriteError> for StoreError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Gone => Self::Gone,
+            WriteError::Locked(reason) | WriteError::Failed(reason) => Self::Failed(reason),
+        }
+    }
+}
+
+impl Writer<'_> {
+    /// One transaction, on disk when this returns.
+    fn write(&mut self, jobs: &[Job]) -> Result<Vec<Outcome>, WriteError> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let apply = || {
+            jobs.iter()
+                .map(|job| job.command.apply(&transaction, job.now))
+                .collect()
+        };
+        // The thread is the only one that writes, so it must outlive a bug in one command.
+        let outcomes: rusqlite::Result<Vec<Outcome>> =
+            catch_unwind(AssertUnwindSafe(apply)).unwrap_or(Err(rusqlite::Error::InvalidQuery));
+        let outcomes = outcomes?;
+        let epoch = feed::epoch(&transaction)?;
+        transaction.commit()?;
+        // After the commit: what went into a file that is gone is not acknowledged.
+        if !self.file.is_there() {
+            return Err(WriteError::Gone);
+        }
+        self.newest
+            .send_if_modified(|it| std::mem::replace(it, epoch) != epoch);
+        Ok(outcomes)
+    }
 }

@@ -3,10 +3,11 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use keygate_core::Millis;
 use keygate_service::{ServeError, SqliteStore, Tokens, serve};
 
 use crate::keys::revoke_path;
-use crate::support::{ADMIN, EDGE, Running, config, hash, text};
+use crate::support::{ADMIN, EDGE, Running, START, config, hash, text};
 
 #[test]
 fn a_reopened_file_contains_what_was_written() {
@@ -112,7 +113,10 @@ fn only_the_owner_reads_the_files() {
         assert_eq!(mode & 0o777, 0o600);
         files += 1;
     }
-    assert_eq!(files, 3, "the database, its log and the index of the log");
+    assert_eq!(
+        files, 4,
+        "the database, its lock, its log and the index of the log"
+    );
 }
 
 #[test]
@@ -123,7 +127,10 @@ fn a_database_that_fails_is_not_ready_but_alive() {
     raw.execute("ALTER TABLE changes RENAME TO lost", [])
         .unwrap();
     let problem = (503, "database_unavailable".to_owned());
-    assert_eq!(service.get("/readyz").problem(), problem);
+    service.set_now(START.plus(Millis::from_secs(1)));
+    for _ in 0..2 {
+        assert_eq!(service.get("/readyz").problem(), problem);
+    }
     // What cannot be said in the feed is not done.
     assert_eq!(
         service.post("/v1/keys", r#"{"account":"a"}"#).problem(),
@@ -137,6 +144,62 @@ fn a_database_that_fails_is_not_ready_but_alive() {
         0
     );
     service.get("/healthz").expect(200);
+}
+
+#[test]
+fn a_second_process_on_the_file_is_rejected_with_the_id_of_the_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = dir.path().join("keygate.db");
+    let first = SqliteStore::open(&database).unwrap();
+    let error = SqliteStore::open(&database).unwrap_err().to_string();
+    let expected = format!("is in use by the process {}", std::process::id());
+    assert!(error.ends_with(&expected), "{error}");
+    drop(first);
+    SqliteStore::open(&database).unwrap();
+}
+
+#[test]
+fn nothing_is_acknowledged_once_the_file_is_removed_or_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = dir.path().join("keygate.db");
+    let other = dir.path().join("other.db");
+    let renamed = || std::fs::rename(&other, &database).unwrap();
+    let removed = || std::fs::remove_file(&database).unwrap();
+    for change in [&renamed as &dyn Fn(), &removed] {
+        let service = Running::on(&database);
+        let key = service.create(r#"{"account":"a"}"#);
+        std::fs::copy(&database, &other).unwrap();
+        change();
+        let problem = (503, "database_unavailable".to_owned());
+        let create = service.post("/v1/keys", r#"{"account":"a"}"#);
+        assert_eq!(create.problem(), problem);
+        assert_eq!(service.post(&revoke_path(&key), "{}").problem(), problem);
+        assert_eq!(service.get("/readyz").problem(), problem);
+        service.get("/healthz").expect(200);
+        drop(service);
+        for suffix in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{suffix}", database.display()));
+        }
+    }
+}
+
+#[test]
+fn ready_means_that_the_database_can_be_written() {
+    let service = Running::start();
+    let raw = rusqlite::Connection::open(&service.database).unwrap();
+    raw.execute_batch(
+        "CREATE TRIGGER full BEFORE INSERT ON heartbeat BEGIN SELECT RAISE(ABORT, 'full'); END",
+    )
+    .unwrap();
+    assert_eq!(service.get("/readyz").status, 503);
+    raw.execute_batch("DROP TRIGGER full").unwrap();
+    assert_eq!(
+        service.get("/readyz").status,
+        503,
+        "it is written once a second"
+    );
+    service.set_now(START.plus(Millis::from_secs(1)));
+    service.get("/readyz").expect(200);
 }
 
 #[test]

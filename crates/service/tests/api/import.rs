@@ -148,16 +148,20 @@ fn a_rehearsal_stores_nothing() {
 
 #[test]
 fn a_key_that_was_imported_under_an_earlier_secret_is_the_same_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = dir.path().join("keygate.db");
+    let body = json!({ "keys": [{ "key": KEY, "account": "alice" }] });
+    let before = Running::on(&database);
+    assert_eq!(results(&before, &body)[0]["result"], "imported");
+    drop(before);
     let service = Running::configured(Ambient::real().randomness, |config| {
+        config.database.clone_from(&database);
         let earlier = std::mem::replace(
             &mut config.master,
             MasterSecret::derive(&Secret::new(vec![8; 32])).unwrap(),
         );
         config.retired = vec![earlier];
     });
-    let earlier = Running::on(&service.database);
-    let body = json!({ "keys": [{ "key": KEY, "account": "alice" }] });
-    assert_eq!(results(&earlier, &body)[0]["result"], "imported");
     assert_eq!(results(&service, &body)[0]["result"], "unchanged");
     let other = json!({ "keys": [{ "key": "another-0123456789abcdef", "account": "alice" }] });
     results(&service, &other);
