@@ -120,7 +120,7 @@ impl Ground {
             ),
             of(
                 "app_key_warm",
-                &format!("Keygate: an app key that the worker knows, {CALLERS} in turn"),
+                &format!("Keygate: a cached API key, {CALLERS} in turn"),
                 false,
                 keys,
             ),
@@ -132,7 +132,7 @@ impl Ground {
             ),
             of(
                 "forged_key",
-                &format!("Keygate: a forged app key, answered with 401, {LINKS} in turn"),
+                &format!("Keygate: a forged API key, answered with 401, {LINKS} in turn"),
                 true,
                 forged.iter().map(bearer).collect(),
             ),
@@ -291,7 +291,7 @@ impl Ground {
             ),
             of(
                 "app_key_warm_upstream",
-                "Keygate: an app key that the worker knows",
+                "Keygate: a cached API key",
                 self.keygate(),
                 keys,
             ),

@@ -120,7 +120,7 @@ fn hashes(service: &Service) -> u64 {
 /// For a reader, in Markdown.
 pub fn table(json: &Value) -> String {
     let mut out = format!(
-        "One worker and two, {} app keys that they know in turn; median and quartiles of {} \
+        "One worker and two, {} cached API keys in turn; median and quartiles of {} \
          rounds:\n\n\
          | workers | CPU per request: plain Envoy | Keygate | relative to plain Envoy | requests/s: \
          plain Envoy | Keygate | times each key was asked for, once | in so many callouts, once |\n\

@@ -1,4 +1,4 @@
-//! What the figures come to for the fleet of the question: every line with its arithmetic.
+//! The figures for the fleet of docs/scale.md: every line with its arithmetic.
 
 use std::fmt::Write as _;
 
@@ -9,11 +9,11 @@ use super::page::middle;
 use super::{CACHED, KEPT_CHANGES};
 use crate::report::round;
 
-/// The fleet of the question.
+/// Envoys of the fleet.
 const ENVOYS: f64 = 1_000.0;
-/// Keys of the question.
+/// Keys of the fleet.
 const KEYS: f64 = 10_000_000.0;
-/// Revocations per second of the question.
+/// Revocations per second.
 const REVOKED: f64 = 100.0;
 /// Connections that the circuit breaker of envoy.yaml lets one Envoy open.
 const MAX_CONNECTIONS: f64 = 64.0;
@@ -23,7 +23,7 @@ const SHARED_CHANGES: f64 = 1024.0;
 /// What follows, in Markdown.
 pub fn derived(json: &Value) -> String {
     let scale = &json["scale"];
-    let mut out = String::from("| for the fleet of the question | |\n| --- | --- |\n");
+    let mut out = String::from("| for this fleet | |\n| --- | --- |\n");
     let lines = [feed(scale), service(scale), edge(scale), lookups(scale)];
     for (what, how) in lines.into_iter().flatten() {
         let _ = writeln!(out, "| {what} | {how} |");
@@ -279,7 +279,7 @@ fn lookups(scale: &Value) -> Lines {
             ),
         ),
         (
-            "requests with app keys that one core bears, if 99 of 100 are cached",
+            "requests with API keys that one core serves, if 99 of 100 are cached",
             format!(
                 "{} / (1,000 × 0.01) = **{}/s for each Envoy**, and if 9 of 10 are, {}/s",
                 r(1e6 / one),
