@@ -3,13 +3,13 @@
 //!
 //! Either way it goes through [`Policy::parse`], so that what holds here holds in Envoy.
 
+mod options;
 mod problem;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use keygate_core::config::{FORMATS, has_key_id};
-use keygate_core::decision::Problem;
 use keygate_core::secret::Encoding;
 use keygate_core::signed_url::{Format, PrivateKey};
 use keygate_core::{Policy, Provider};
@@ -17,23 +17,17 @@ use serde_json::{Map, Value, json};
 
 use crate::check::{misread, read};
 use crate::document::unreadable;
-use crate::environment::{StandIns, required};
+use crate::environment::StandIns;
 use crate::error::CliError;
 use crate::policy_file::PolicyFile;
-use crate::secret::{Key, Source};
-use problem::{Given, no_provider, told};
-
-/// The variable under which the generated policy finds the secret that was given.
-const GIVEN: &str = "KEYGATE_GIVEN_SECRET";
+use crate::secret::Source;
+use problem::{no_provider, told};
 
 /// The token for a key service that nothing here calls.
 const TOKEN: &str = "KEYGATE_UNUSED_TOKEN";
 
 /// What `sign` and `verify` take without `--format`: what new links should use.
 const DEFAULT_FORMAT: &str = "keygate";
-
-/// Bounds for formats that ask for one, the widest first.
-const LIFETIMES: [&str; 4] = ["367d", "30d", "7d", "1d"];
 
 /// How many providers of a policy a command can use.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -201,87 +195,6 @@ impl Args {
             Some(_) => None,
             None => Some(self.format.as_deref().unwrap_or(DEFAULT_FORMAT)),
         }
-    }
-
-    fn of_options(&self, more: &[(&str, Option<String>)]) -> Result<Links, CliError> {
-        let format = self.format().unwrap_or_default();
-        let mut fields = Map::new();
-        let short = [("parameter", &self.parameter), ("base64", &self.base64)];
-        let more = more.iter().map(|(name, value)| (*name, value)).chain(short);
-        for (name, value) in more {
-            fields.extend(value.clone().map(|it| (name.to_owned(), it.into())));
-        }
-        for field in &self.set {
-            let (name, value) = field.split_once('=').ok_or_else(|| {
-                CliError::Usage("--set must be a field, a \"=\" and a value".to_owned())
-            })?;
-            let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
-            fields.insert(name.to_owned(), value);
-        }
-        if format == "cloudflare" && fields.get("stamp").is_none_or(|it| it == "issued") {
-            fields.entry("ttl").or_insert_with(|| "3h".into());
-        }
-        let id = self.key_id.as_deref().unwrap_or("cli");
-        let (entry, secret, place, private_key) = match self.source.key()? {
-            Key::Secret(secret, place) => {
-                let encoding = self.encoding.unwrap_or_default().name();
-                let entry = json!({ "id": id, "env": GIVEN, "encoding": encoding });
-                (entry, secret.expose().to_vec(), place, None)
-            }
-            Key::Private(key) => {
-                let entry = json!({ "id": id, "public_key": key.public_key() });
-                (entry, Vec::new(), String::new(), Some(key))
-            }
-            Key::Public(key) => {
-                let entry = json!({ "id": id, "public_key": key });
-                (entry, Vec::new(), String::new(), None)
-            }
-        };
-        let mut rings = json!({ "given": [entry] });
-        for ring in &self.ring {
-            let (name, variable) = ring.split_once('=').ok_or_else(|| {
-                CliError::Usage("--ring must be a name, a \"=\" and a variable".to_owned())
-            })?;
-            let encoding = self.encoding.unwrap_or_default().name();
-            required(variable)?;
-            rings[name] = json!([{ "id": id, "env": variable, "encoding": encoding }]);
-        }
-        fields.insert("type".to_owned(), "signed_url".into());
-        fields.insert("format".to_owned(), format.into());
-        fields.insert("secrets".to_owned(), "given".into());
-        let environment = |name: &str| match name {
-            GIVEN => Some(secret.clone()),
-            _ => environment(name),
-        };
-        let parse = |fields: &Map<String, Value>| {
-            let policy = alone(&rings, &fields.clone().into());
-            Policy::parse(policy.to_string().as_bytes(), &environment)
-        };
-        let mut parsed = parse(&fields);
-        // How long a link may live is the edge's to say; here any bound will do.
-        if !fields.contains_key("max_lifetime") {
-            for lifetime in LIFETIMES {
-                let is_about = |it: &Problem| it.to_string().contains("max_lifetime");
-                if !parsed.as_ref().is_err_and(|all| all.iter().any(is_about)) {
-                    break;
-                }
-                fields.insert("max_lifetime".to_owned(), lifetime.into());
-                parsed = parse(&fields);
-            }
-        }
-        let policy = parsed.map_err(|problems| {
-            let given = Given {
-                id,
-                format,
-                place: &place,
-            };
-            CliError::Usage(given.told(&problems))
-        })?;
-        Ok(Links {
-            providers: vec![Alone { name: None, policy }],
-            whole: None,
-            private_key,
-        })
     }
 
     fn of_policy(&self, file: &Path, text: &[u8], wanted: Wanted) -> Result<Links, CliError> {

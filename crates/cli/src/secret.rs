@@ -46,10 +46,10 @@ pub struct Source {
 pub enum Key {
     /// A secret, still in its encoding, and where it came from.
     Secret(Secret, String),
-    /// A key that signs for edges without it.
-    Private(PrivateKey),
-    /// A key that verifies.
-    Public(String),
+    /// A key that signs for edges without it, and where it came from.
+    Private(Box<PrivateKey>, String),
+    /// A key that verifies, and where it came from.
+    Public(String, String),
 }
 
 impl Source {
@@ -65,16 +65,17 @@ impl Source {
     /// Reads it.
     pub fn key(&self) -> Result<Key, CliError> {
         if let Some(private) = self.private_key()? {
-            return Ok(Key::Private(private));
+            return Ok(Key::Private(private.into(), of_option("private-key-file")));
         }
         if let Some(file) = &self.public_key_file {
-            return text(read(file)?, file).map(Key::Public);
+            let key = text(read(file)?, file)?;
+            return Ok(Key::Public(key, of_option("public-key-file")));
         }
         let (bytes, place) = self.bytes()?;
         let has = |what: &[u8]| bytes.windows(what.len()).any(|it| it == what);
         if has(b"PRIVATE KEY-----") {
             let pem = String::from_utf8(bytes).unwrap_or_default();
-            return private(&pem, &place).map(Key::Private);
+            return private(&pem, &place).map(|key| Key::Private(key.into(), place));
         }
         Ok(Key::Secret(Secret::new(bytes), place))
     }
@@ -119,6 +120,10 @@ impl Source {
         let value = value.into_encoded_bytes();
         Ok((value, variable.to_owned()))
     }
+}
+
+fn of_option(name: &str) -> String {
+    format!("the file of --{name}")
 }
 
 fn text(bytes: Vec<u8>, file: &Path) -> Result<String, CliError> {

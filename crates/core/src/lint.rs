@@ -62,7 +62,7 @@ pub fn lint(
         remarks.push(warning("unmatched", message));
     }
     let warnings = policy.warnings.iter();
-    remarks.extend(warnings.map(|it| warning(&it.path, &it.message)));
+    remarks.extend(warnings.map(|it| warning(&it.path, &it.wrong.to_string())));
     outdated_rings(&written, now, &mut remarks);
     unused(&written, &mut remarks);
     short_secrets(&written, environment, &mut remarks);

@@ -182,7 +182,7 @@ impl Copy {
             let now = self.problems(environment);
             for problem in &now {
                 let is_ours = !self.mended.iter().any(|it| is_within(&problem.path, it));
-                let is_new = told.insert((problem.path.clone(), problem.message.clone()));
+                let is_new = told.insert((problem.path.clone(), problem.wrong.to_string()));
                 if is_ours && (is_new || round == 0) {
                     let found = self.place(problem);
                     self.found.push(found);
@@ -227,7 +227,7 @@ impl Copy {
         Found {
             at: self.root.follow(&steps).map_or(0, |node| node.at),
             path: problem.path.clone(),
-            message: problem.message.clone(),
+            message: problem.wrong.to_string(),
         }
     }
 }

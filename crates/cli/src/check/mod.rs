@@ -135,15 +135,11 @@ fn unplaced(problem: &Problem, text: &str) -> String {
     if let Some(hint) = misread(text.as_bytes()) {
         return format!("1:1: {hint}");
     }
-    let Problem {
-        path,
-        message,
-        place,
-    } = problem;
+    let Problem { path, wrong, place } = problem;
     let Place { line, column } = place.unwrap_or(Place::START);
     match path.as_str() {
-        "" => format!("{line}:{column}: {message}"),
-        path => format!("{line}:{column}: {path}: {message}"),
+        "" => format!("{line}:{column}: {wrong}"),
+        path => format!("{line}:{column}: {path}: {wrong}"),
     }
 }
 

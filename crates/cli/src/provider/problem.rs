@@ -1,57 +1,95 @@
 //! What is wrong with a generated policy, in the words of the options that it was made of.
 
-use keygate_core::decision::Problem;
+use keygate_core::decision::{Problem, Wrong};
 use serde_json::Value;
 
-use super::GIVEN;
+/// The path of the provider in a policy of one.
+pub const PROVIDER: &str = "providers.it";
 
-/// The options that describe a provider.
+/// The options that a policy was made of.
 pub struct Given<'a> {
-    /// The id of the secret.
-    pub id: &'a str,
     /// The format of the links.
     pub format: &'a str,
-    /// Where the secret came from.
-    pub place: &'a str,
+    /// The rings, each with the place that its one secret came from.
+    pub rings: Vec<(&'a str, &'a str)>,
+    /// Fields of the provider that an option of the same name has set.
+    pub options: Vec<&'a str>,
 }
 
 impl Given<'_> {
     /// Says what to change.
     pub fn told(&self, problems: &[Problem]) -> String {
-        let Self { id, format, place } = self;
-        let told = told(problems).replace(&format!("the value of {GIVEN}"), place);
-        let told = told.replace(GIVEN, place);
-        if let Some(told) = told.strip_prefix("secrets.given[0].env: ") {
-            return told.to_owned();
-        }
-        if let Some(told) = told.strip_prefix("secrets.given[0].public_key: ") {
-            return format!("the file of --public-key-file {told}");
-        }
-        let Some(told) = told.strip_prefix(&format!("secrets.given: \"{id}\" ")) else {
-            return format!("{told} (set fields of the format {format} with --set FIELD=VALUE)");
+        let tell = |it: &Problem| {
+            let told = self.of_ring(it).or_else(|| self.of_option(it));
+            told.unwrap_or_else(|| without_place(it))
         };
-        match told.strip_prefix("must be a public key: ") {
-            Some(kinds) => format!(
-                "the format {format} needs a key ({kinds}): use --private-key-file, or to verify \
-                 --public-key-file"
+        let all: Vec<String> = problems.iter().map(tell).collect();
+        let all = all.join("; ");
+        let is_field = |it: &Problem| it.path.starts_with(PROVIDER) && self.of_option(it).is_none();
+        match problems.iter().any(is_field) {
+            true => format!(
+                "{all} (set fields of the format {} with --set FIELD=VALUE)",
+                self.format
             ),
-            None => format!("{place} {told}"),
+            false => all,
+        }
+    }
+
+    /// A problem of a secret, or of a key.
+    fn of_ring(&self, problem: &Problem) -> Option<String> {
+        let format = self.format;
+        let path = problem.path.strip_prefix("secrets.")?;
+        self.rings.iter().find_map(|(ring, place)| {
+            let told = match (path.strip_prefix(ring)?, &problem.wrong) {
+                ("", Wrong::NoPublicKey { kinds, .. }) => format!(
+                    "the format {format} needs a key ({kinds}): use --private-key-file, or to \
+                     verify --public-key-file"
+                ),
+                ("", Wrong::NoSecret { .. }) => {
+                    format!("{place} contains a key, but a secret is required here")
+                }
+                ("", Wrong::Entry { text, .. }) | ("[0].env", Wrong::Value { text, .. }) => {
+                    format!("{place} {text}")
+                }
+                ("[0].id", wrong) => format!("--key-id {wrong}"),
+                ("" | "[0].env" | "[0].public_key", wrong) => format!("{place} {wrong}"),
+                _ => return None,
+            };
+            Some(told)
+        })
+    }
+
+    /// A problem of a field that has an option of its own.
+    fn of_option(&self, problem: &Problem) -> Option<String> {
+        let field = problem.path.strip_prefix(PROVIDER)?.strip_prefix('.')?;
+        match &problem.wrong {
+            Wrong::NoRing(name) => Some(format!(
+                "{field}: there is no ring \"{name}\": give its variable with --ring \
+                 {name}=VARIABLE"
+            )),
+            wrong => {
+                let option = self.options.iter().find(|it| **it == field)?;
+                Some(format!("--{}: {wrong}", option.replace('_', "-")))
+            }
         }
     }
 }
 
 /// All of them, by their fields.
 pub fn told(problems: &[Problem]) -> String {
-    let all = problems.iter().map(|it| {
-        let told = it.to_string();
-        let field = told.strip_prefix("providers.it.");
-        let whole = told.strip_prefix("providers.it: ");
-        let told = field.or(whole).unwrap_or(&told);
-        // The place is one of the generated policy, which the user never sees.
-        let told = told.split(" at line ").next().unwrap_or(told);
-        told.to_owned()
-    });
+    let all = problems.iter().map(without_place);
     all.collect::<Vec<_>>().join("; ")
+}
+
+/// A problem by its field. Its place, and the name of the provider, are those of a generated
+/// policy, which the user never sees.
+fn without_place(problem: &Problem) -> String {
+    let Problem { path, wrong, .. } = problem;
+    let field = path.strip_prefix(PROVIDER).unwrap_or(path);
+    match field.strip_prefix('.').unwrap_or(field) {
+        "" => wrong.to_string(),
+        field => format!("{field}: {wrong}"),
+    }
 }
 
 /// Why no provider of the policy is the one that was asked for.

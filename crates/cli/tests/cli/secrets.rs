@@ -1,6 +1,7 @@
 //! Where `sign` and `verify` find the secret, and the provider.
 
 mod policy;
+mod problems;
 
 use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
@@ -329,7 +330,7 @@ MC4CAQAwBQYDK2VwBCIEIAZuV7wAXJ9V7Y25bKQ8P/XOIPTD/7FbfiW6a3RQ+g0S
     let file = file.to_str().unwrap();
     for source in [["--secret-file", file], ["--private-key-file", file]] {
         let (_, err) = run(&[&SIGN[..], &source].concat(), 2);
-        assert!(err.contains("is a public key"), "{source:?}: {err}");
+        assert!(err.contains("contains a key"), "{source:?}: {err}");
         assert!(!err.contains("MC4CAQ"), "{err}");
     }
     std::fs::write(file, "-----BEGIN PRIVATE KEY-----\nMC4=\n").unwrap();

@@ -36,7 +36,7 @@ use crate::decision::carriers::Carriers;
 use crate::decision::challenge::Page as ChallengePage;
 use crate::decision::index::Rules;
 use crate::decision::policy::{Policy, Unmatched};
-use crate::decision::problem::Problem;
+use crate::decision::problem::{Problem, Wrong};
 use crate::decision::provider::Provider;
 use crate::decision::rule::Rule;
 use crate::http::path_token::PARAMETER;
@@ -76,9 +76,13 @@ impl Policy {
 }
 
 fn problem(path: &str, message: &str) -> Problem {
+    problem_of(path, Wrong::Text(message.to_owned()))
+}
+
+fn problem_of(path: &str, wrong: Wrong) -> Problem {
     Problem {
         path: path.to_owned(),
-        message: message.to_owned(),
+        wrong,
         place: None,
     }
 }
@@ -168,7 +172,14 @@ impl<'a> Compiler<'a> {
             "" => path.to_owned(),
             field => member(path, field),
         };
-        self.problems.push(problem(&path, &message.to_string()));
+        self.wrong_as(&path, Wrong::Text(message.to_string()));
+    }
+
+    /// Notes what a tool may say in other words.
+    #[cold]
+    #[inline(never)]
+    fn wrong_as(&mut self, path: &str, wrong: Wrong) {
+        self.problems.push(problem_of(path, wrong));
     }
 
     /// Keeps the value, or notes under `path` why there is none.

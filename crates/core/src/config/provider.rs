@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use super::read;
 use super::written::KeyForm;
 use super::{Compiler, Material, member, written};
+use crate::decision::problem::Wrong;
 use crate::decision::provider::{AppKeys, Provider};
 use crate::http::credential::Carrier;
 use crate::identity::has_identity_prefix;
@@ -96,21 +97,26 @@ impl Compiler<'_> {
         Some(KeyRing(made))
     }
 
+    /// The ring of this name, which stands in the field at `path`.
+    #[inline(never)]
+    pub(super) fn ring_named(&mut self, path: &str, name: &str) -> Option<KeyRing<Material>> {
+        let ring = self.secrets.get(name).cloned();
+        if ring.is_none() {
+            self.wrong_as(path, Wrong::NoRing(name.to_owned()));
+        }
+        ring
+    }
+
     // Apart from its generic part, which exists for each kind of key.
     #[inline(never)]
     fn secrets_of(&mut self, path: &str, name: &str) -> Option<Vec<RingEntry<Secret>>> {
-        let found = self.secrets.get(name).cloned();
         self.used_rings.push(name.to_owned());
-        let missing = format!("there is no ring \"{name}\" in secrets");
-        let ring = self.checked(&member(path, "secrets"), found.ok_or(missing))?;
+        let ring = self.ring_named(&member(path, "secrets"), name)?;
         let mut secrets = Vec::new();
         for entry in &ring.0 {
             let Material::Secret(key) = &entry.key else {
-                let message = "is a public key, but a secret is required here";
-                self.wrong(
-                    &format!("secrets.{name}"),
-                    format!("\"{}\" {message}", entry.id),
-                );
+                let id = entry.id.clone();
+                self.wrong_as(&format!("secrets.{name}"), Wrong::NoSecret { id });
                 continue;
             };
             secrets.push(entry.with(key.clone()));
@@ -131,9 +137,7 @@ impl Compiler<'_> {
         name: &str,
         kinds: &[KeyKind],
     ) -> Option<KeyRing<PublicKey>> {
-        let found = self.secrets.get(name).cloned();
-        let missing = format!("there is no ring \"{name}\" in secrets");
-        let ring = self.checked(&member(path, "secrets"), found.ok_or(missing))?;
+        let ring = self.ring_named(&member(path, "secrets"), name)?;
         let mut made = Vec::new();
         for entry in &ring.0 {
             match &entry.key {
@@ -142,11 +146,11 @@ impl Compiler<'_> {
                 }
                 Material::Public(_) | Material::Secret(_) => {
                     let kinds: Vec<_> = kinds.iter().map(|it| it.name()).collect();
-                    let message = format!("must be a public key: {}", kinds.join(" or "));
-                    self.wrong(
-                        &format!("secrets.{name}"),
-                        format!("\"{}\" {message}", entry.id),
-                    );
+                    let wrong = Wrong::NoPublicKey {
+                        id: entry.id.clone(),
+                        kinds: kinds.join(" or "),
+                    };
+                    self.wrong_as(&format!("secrets.{name}"), wrong);
                 }
             }
         }

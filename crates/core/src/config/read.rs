@@ -22,7 +22,7 @@ pub(super) use object::{ObjectOnly, object};
 pub(super) use quiet::Quiet;
 pub(super) use syntax::check_syntax;
 
-use crate::decision::problem::{Place, Problem};
+use crate::decision::problem::{Place, Problem, Wrong};
 
 /// Reads JSON text that is found at `path`. Places are those in this text.
 pub(super) fn read<'de, T: Deserialize<'de>>(path: &str, text: &'de str) -> Result<T, Problem> {
@@ -50,7 +50,7 @@ fn misshapen(path: String, error: &serde_json::Error) -> Problem {
     let column = column.max(1);
     Problem {
         path,
-        message,
+        wrong: Wrong::Text(message),
         place: Some(Place { line, column }),
     }
 }

@@ -1,9 +1,11 @@
 //! `"secrets"`: rings of what the environment holds, from their written form.
 
+use std::fmt;
 use std::rc::Rc;
 
 use super::read::Quiet;
-use super::{Compiler, Material, NAME, is_name, item, member, problem, written};
+use super::{Compiler, Material, NAME, is_name, item, member, problem_of, written};
+use crate::decision::problem::Wrong;
 use crate::secret::{Encoding, KeyRing, RingEntry, Secret};
 use crate::signed_url::crypto::public_key::PublicKey;
 
@@ -64,8 +66,7 @@ impl Compiler<'_> {
                     }
                     Ok(text) if text.contains("-----BEGIN") => {
                         let key = PublicKey::parse(text, &seen);
-                        let named = |error| format!("the value of {variable} {error}");
-                        self.checked(&path, key.map_err(named))
+                        self.value(&path, variable, key)
                             .map(|it| Material::Public(Box::new(it)))
                     }
                     Ok(_) | Err(_) => Some(Material::Secret(secret)),
@@ -107,16 +108,27 @@ impl Compiler<'_> {
             return None;
         };
         if encoding == Encoding::Utf8 && Secret::looks_padded(&text) {
-            let message = format!(
-                "the value of {variable} begins or ends with white space or a quote: \
-                 is that part of the secret?"
-            );
-            self.warnings.push(problem(path, &message));
+            let text = "begins or ends with white space or a quote: is that part of the secret?";
+            let wrong = Wrong::Value {
+                variable: variable.to_owned(),
+                text: text.to_owned(),
+            };
+            self.warnings.push(problem_of(path, wrong));
         }
-        let secret = Secret::decode(&text, encoding);
-        self.checked(
-            path,
-            secret.map_err(|error| format!("the value of {variable} {error}")),
-        )
+        self.value(path, variable, Secret::decode(&text, encoding))
+    }
+
+    /// What the value of a variable is read as, or a problem of that value.
+    fn value<T, E: fmt::Display>(
+        &mut self,
+        path: &str,
+        variable: &str,
+        read: Result<T, E>,
+    ) -> Option<T> {
+        let wrong = |error: E| Wrong::Value {
+            variable: variable.to_owned(),
+            text: error.to_string(),
+        };
+        read.map_err(|error| self.wrong_as(path, wrong(error))).ok()
     }
 }

@@ -21,7 +21,7 @@ pub use facts::Facts;
 pub use grant::{Grant, Outcome};
 pub use index::Rules;
 pub use policy::{Policy, Unmatched};
-pub use problem::{Place, Problem};
+pub use problem::{Place, Problem, Wrong};
 pub use provider::{AppKeys, Conclusion, Finding, Hashes, Outage, Provider};
 pub use requirement::Requirement;
 pub use rule::{HeaderMatch, Mode, NeededScopes, Rule};

@@ -48,7 +48,7 @@ fn shown(policy: &keygate_core::Policy) -> String {
 }
 
 fn check(problem: &Problem, text: &str, is_json: bool) {
-    assert!(!problem.message.is_empty());
+    assert!(!problem.wrong.to_string().is_empty());
     let shown = problem.to_string();
     let secret = std::str::from_utf8(super::SECRET).unwrap();
     assert!(text.contains(secret) || !shown.contains(secret), "{shown}");
@@ -67,7 +67,7 @@ fn check(problem: &Problem, text: &str, is_json: bool) {
     assert!(
         is_there,
         "there is no {:?}: {}",
-        problem.path, problem.message
+        problem.path, problem.wrong
     );
 }
 

@@ -24,6 +24,7 @@ use serde_json::value::RawValue;
 use super::read::choice;
 use super::written::ProviderType;
 use super::{Compiler, item, member};
+use crate::decision::problem::Wrong;
 use crate::secret::{RingEntry, Secret};
 use crate::signed_url::carrier::Carrier;
 pub(in crate::config) use cloudflare::LinkScope;
@@ -224,11 +225,13 @@ impl Compiler<'_> {
     /// Whether a secret can sign tokens of our own format.
     fn long_enough(&mut self, path: &str, entry: &RingEntry<Secret>) {
         if entry.key.expose().len() < MIN_SECRET {
-            let message = format!(
-                "\"{}\" must have at least {MIN_SECRET} bytes: make one with `openssl rand -hex 32`",
-                entry.id
-            );
-            self.wrong(path, message);
+            let wrong = Wrong::Entry {
+                id: entry.id.clone(),
+                text: format!(
+                    "must have at least {MIN_SECRET} bytes: make one with `openssl rand -hex 32`"
+                ),
+            };
+            self.wrong_as(path, wrong);
         }
     }
 

@@ -77,9 +77,7 @@ impl Compiler<'_> {
     ) -> Option<Imgproxy> {
         let name = &written.salts;
         let at = member(path, "salts");
-        let salts = self.secrets.get(name).cloned();
-        let missing = format!("there is no ring \"{name}\" in secrets");
-        let salts = self.checked(&at, salts.ok_or(missing));
+        let salts = self.ring_named(&at, name);
         if written.salts == written.secrets {
             self.wrong(&at, "must differ from the ring of the keys");
         }
