@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 
 use keygate_core::http::path::as_envoy_sends;
+use keygate_core::lint::Level;
 
 use crate::check::read;
 use crate::error::CliError;
@@ -40,20 +41,22 @@ impl Args {
 
 impl Envoy {
     /// Says what becomes of a path with `%2F` in front of the filter: nothing, if this Envoy
-    /// hands it on. A remark is a note, or a warning.
-    pub fn remarks(&self) -> Vec<String> {
+    /// hands it on.
+    pub fn remarks(&self) -> Vec<(Level, String)> {
         let Some((file, text)) = &self.0 else {
-            return vec![format!(
-                "note: %2F reaches Keygate only if Envoy's {FIELD} is KEEP_UNCHANGED (see --envoy)"
-            )];
+            let told = format!(
+                "%2F reaches Keygate only if Envoy's {FIELD} is KEEP_UNCHANGED (see --envoy)"
+            );
+            return vec![(Level::Note, told)];
         };
         let file = file.display();
         let told = actions(text).filter_map(|(number, action)| {
             let told = before_the_filter(action)?;
-            Some(format!(
-                "warning: {file}:{number}: {FIELD} is {action}: {told}. \
+            let told = format!(
+                "{file}:{number}: {FIELD} is {action}: {told}. \
                  allow_encoded_slash requires KEEP_UNCHANGED"
-            ))
+            );
+            Some((Level::Warning, told))
         });
         told.collect()
     }

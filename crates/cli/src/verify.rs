@@ -166,8 +166,8 @@ fn print(
     if let Some(decided) = decided {
         output::line(&format!("  {}", decided.told))?;
         if decided.takes_encoded_slash {
-            for note in envoy.remarks() {
-                output::line(&format!("  {note}"))?;
+            for (level, told) in envoy.remarks() {
+                output::line(&format!("  {level}: {told}"))?;
             }
         }
     }

@@ -5,6 +5,8 @@
 
 mod edges;
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use crate::config::Environment;
@@ -42,6 +44,15 @@ pub enum Level {
     Warning,
     /// Meant, and easily forgotten.
     Note,
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Warning => "warning",
+            Self::Note => "note",
+        })
+    }
 }
 
 /// Remarks on a policy that was read from this text, in the order of the rules, then

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use keygate_core::Policy;
 use keygate_core::decision::{Place, Problem};
-use keygate_core::lint::{Level, lint};
+use keygate_core::lint::{Level, Remark, lint};
 
 use crate::document::{Node, line_and_column};
 use crate::environment::StandIns;
@@ -79,11 +79,11 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
             root.follow(&steps).map_or(0, |node| node.at)
         });
         let (line, column) = line_and_column(&text, at);
-        let level = match remark.level {
-            Level::Warning => "warning",
-            Level::Note => "note",
-        };
-        let (path, message) = (&remark.path, &remark.message);
+        let Remark {
+            level,
+            path,
+            message,
+        } = remark;
         output::line(&format!(
             "{file}:{line}:{column}: {level}: {path}: {message}"
         ))?;
@@ -91,11 +91,11 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     let mut rules = policy.rules.all().iter();
     let allows = rules.find(|rule| rule.allow_encoded_slash);
     let notes = allows.map(|_| envoy.remarks()).unwrap_or_default();
-    for note in &notes {
+    for (level, told) in &notes {
         let rule = allows.map_or("", |rule| &rule.name);
-        output::line(&format!("{note} (for rule \"{rule}\")"))?;
+        output::line(&format!("{level}: {told} (for rule \"{rule}\")"))?;
     }
-    let is_hidden = notes.iter().any(|note| note.starts_with("warning"));
+    let is_hidden = notes.iter().any(|(level, _)| *level == Level::Warning);
     output::line(&format!(
         "{file}: valid ({} rules)",
         policy.rules.all().len()

@@ -44,8 +44,8 @@ pub fn explain(
         Ok(request) => {
             body(&mut page, policy, written, &request, facts);
             if takes_encoded_slash(&request, refused(&verdict)) {
-                for note in envoy.remarks() {
-                    page.line("envoy", 0, &note);
+                for (level, told) in envoy.remarks() {
+                    page.line("envoy", 0, &format!("{level}: {told}"));
                 }
             }
         }
