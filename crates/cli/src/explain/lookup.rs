@@ -6,6 +6,7 @@ use std::rc::Rc;
 use keygate_core::UnixMillis;
 use keygate_core::keys::wire::Record;
 use keygate_core::keys::{KeyHash, KeyLookup, Knowledge, KnownKey};
+use keygate_core::text::json::without_place;
 use serde_json::Value;
 
 use crate::check::read;
@@ -33,11 +34,8 @@ impl Given {
                 knowledge,
             });
         };
-        let wrong = |error: String| {
-            // A place in generated text.
-            let why = error.split(" at line ").next().unwrap_or_default();
-            CliError::Usage(format!("{} is not a key record: {why}", file.display()))
-        };
+        let wrong =
+            |why: String| CliError::Usage(format!("{} is not a key record: {why}", file.display()));
         let text = read(file)?;
         let mut json: Value = serde_json::from_slice(&text).map_err(|it| wrong(unreadable(&it)))?;
         let members = json.as_object_mut();
@@ -48,7 +46,7 @@ impl Given {
             .or_insert_with(|| KeyHash([0; 32]).to_string().into());
         // From text: a raw value, as the metadata is, cannot be taken from a tree.
         let record: Record =
-            serde_json::from_str(&json.to_string()).map_err(|it| wrong(unreadable(&it)))?;
+            serde_json::from_str(&json.to_string()).map_err(|it| wrong(without_place(&it)))?;
         let known = KnownKey::try_from(&record).map_err(|it| wrong(it.to_string()))?;
         Ok(Self {
             hash: has_hash.then_some(record.hash),

@@ -85,6 +85,7 @@ fn an_invalid_option_names_a_valid_one() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("p.json"), demo_policy()).unwrap();
     std::fs::write(dir.path().join("list.json"), "{}").unwrap();
+    std::fs::write(dir.path().join("bare.json"), "{\n  id: 1 }").unwrap();
     std::fs::write(dir.path().join("cut.json"), "{\n  \"version\"").unwrap();
     let explain = ["explain", "--policy", "p.json", "--request"];
     let sign = ["sign", "/a", "--policy"];
@@ -109,6 +110,10 @@ fn an_invalid_option_names_a_valid_one() {
         (
             with(&explain, &[REQUEST, "--key-record", "list.json"]),
             "list.json is not a key record: missing field `id`\n",
+        ),
+        (
+            with(&explain, &[REQUEST, "--key-record", "bare.json"]),
+            "bare.json is not a key record: key must be a string at line 2 column 3\n",
         ),
         (
             with(&sign, &["p.json", "--provider", "app-key"]),

@@ -23,6 +23,7 @@ pub(super) use quiet::Quiet;
 pub(super) use syntax::check_syntax;
 
 use crate::decision::problem::{Place, Problem, Wrong};
+use crate::text::json::without_place;
 
 /// Reads JSON text that is found at `path`. Places are those in this text.
 pub(super) fn read<'de, T: Deserialize<'de>>(path: &str, text: &'de str) -> Result<T, Problem> {
@@ -36,18 +37,16 @@ pub(super) fn read<'de, T: Deserialize<'de>>(path: &str, text: &'de str) -> Resu
 
 #[cold]
 fn misshapen(path: String, error: &serde_json::Error) -> Problem {
-    let (line, column) = (error.line(), error.column());
-    // serde_json appends the place within the part, which is reported separately.
-    let message = error.to_string();
-    let place = format!(" at line {line} column {column}");
-    let message = message.strip_suffix(&place).unwrap_or(&message);
+    // The place within the part is reported separately.
+    let message = without_place(error);
     let message = match error.classify() {
         Category::Eof => "the JSON ends before it is complete: is the end cut off?".to_owned(),
         Category::Syntax => format!("is not valid JSON: {message}"),
-        Category::Data | Category::Io => message.to_owned(),
+        Category::Data | Category::Io => message,
     };
+    let line = error.line();
     // After a line break, serde_json counts no column.
-    let column = column.max(1);
+    let column = error.column().max(1);
     Problem {
         path,
         wrong: Wrong::Text(message),

@@ -15,6 +15,17 @@ use serde_json::Number;
 
 pub(crate) use write::escape;
 
+/// What serde_json says of a text, without the place in it, for a text that the reader of the
+/// message has not written. serde_json appends the place and gives the rest nowhere alone.
+pub fn without_place(error: &serde_json::Error) -> String {
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let mut message = error.to_string();
+    if message.ends_with(&place) {
+        message.truncate(message.len().saturating_sub(place.len()));
+    }
+    message
+}
+
 /// A value.
 #[derive(Debug, PartialEq)]
 pub enum Value {
