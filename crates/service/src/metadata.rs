@@ -8,9 +8,9 @@ use std::collections::HashSet;
 use std::fmt;
 
 use keygate_core::identity::limits::MAX_METADATA;
-use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap as _;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -18,6 +18,9 @@ use crate::problem::Problem;
 
 /// What a key without metadata has.
 const EMPTY: &str = "{}";
+
+/// So many levels are read by serde_json and by most other parsers.
+const MAX_DEPTH: usize = 127;
 
 /// The metadata of a key as it was sent, or none, which is as good as an empty object.
 #[derive(Clone, Debug, Default)]
@@ -69,103 +72,100 @@ impl Serialize for Metadata {
     }
 }
 
-/// Accepts an object of at most [`MAX_METADATA`] bytes, at most 127 levels deep, or none.
+/// Accepts an object of at most [`MAX_METADATA`] bytes, at most [`MAX_DEPTH`] levels deep, or none.
 ///
 /// # Errors
 /// A problem of this field that says what is wrong.
 pub(crate) fn metadata(field: &str, json: Option<Box<RawValue>>) -> Result<Metadata, Problem> {
     if let Some(json) = &json {
-        check(json.get()).map_err(|detail| Problem::field(field, detail))?;
+        check(json).map_err(|detail| Problem::field(field, detail))?;
     }
     Ok(Metadata(json))
 }
 
-fn check(json: &str) -> Result<(), String> {
-    if json.len() > MAX_METADATA {
+fn check(json: &RawValue) -> Result<(), String> {
+    if json.get().len() > MAX_METADATA {
         return Err(format!("must be at most {MAX_METADATA} bytes"));
     }
-    if !json.starts_with('{') {
+    if !json.get().starts_with('{') {
         return Err("must be a JSON object".to_owned());
     }
-    let mut parser = serde_json::Deserializer::from_str(json);
-    Strict.deserialize(&mut parser).map_err(|error| {
-        let message = error.to_string();
-        // The place is one of the metadata, not of the body that the caller sent.
-        match message.split(" at line ").next().unwrap_or_default() {
-            "number out of range" => {
-                "must not contain a number outside the range of f64".to_owned()
-            }
-            "recursion limit exceeded" => "must be at most 127 levels deep".to_owned(),
-            message => message.to_owned(),
+    check_value(json, 1)
+}
+
+/// Checks a value on this level. That it is JSON is known, so reading one value at a time has one
+/// way to fail for each kind of value.
+fn check_value(json: &RawValue, level: usize) -> Result<(), String> {
+    let json = json.get();
+    match json.as_bytes().first() {
+        Some(b'{' | b'[') if level > MAX_DEPTH => {
+            Err(format!("must be at most {MAX_DEPTH} levels deep"))
         }
-    })
-}
-
-/// Reads any value and keeps nothing of it.
-struct Strict;
-
-impl<'de> DeserializeSeed<'de> for Strict {
-    type Value = ();
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, parser: D) -> Result<(), D::Error> {
-        parser.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Strict {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        let mut names = HashSet::new();
-        while let Some(name) = members.next_key::<String>()? {
-            text::<A::Error>(&name)?;
-            if names.contains(&name) {
-                let message = format_args!("must not contain the member {name:?} more than once");
-                return Err(A::Error::custom(message));
+        Some(b'{') => {
+            let Members(members) = read(json, "an object")?;
+            let mut names = HashSet::new();
+            for (name, value) in members {
+                let name = check_text(name.get())?;
+                if names.contains(&name) {
+                    return Err(format!(
+                        "must not contain the member {name:?} more than once"
+                    ));
+                }
+                names.insert(name);
+                check_value(value, level + 1)?;
             }
-            names.insert(name);
-            members.next_value_seed(Self)?;
+            Ok(())
         }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while items.next_element_seed(Self)?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<(), E> {
-        text(value)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
+        Some(b'[') => {
+            let items: Vec<&RawValue> = read(json, "a list")?;
+            items
+                .into_iter()
+                .try_for_each(|item| check_value(item, level + 1))
+        }
+        Some(b'"') => check_text(json).map(|_| ()),
+        Some(b'-' | b'0'..=b'9') => {
+            read(json, "a number outside the range of f64").map(|_: f64| ())
+        }
+        _ => Ok(()),
     }
 }
 
-fn text<E: serde::de::Error>(value: &str) -> Result<(), E> {
-    match value.contains('\0') {
-        true => Err(E::custom("must not contain the character U+0000")),
-        false => Ok(()),
+fn check_text(json: &str) -> Result<String, String> {
+    let text: String = read(json, "half of a surrogate pair")?;
+    match text.contains('\0') {
+        true => Err("must not contain the character U+0000".to_owned()),
+        false => Ok(text),
+    }
+}
+
+/// Reads a part. `what` is what makes it unreadable.
+fn read<'a, T: Deserialize<'a>>(json: &'a str, what: &str) -> Result<T, String> {
+    serde_json::from_str(json).map_err(|_| format!("must not contain {what}"))
+}
+
+/// Names and values of an object, unread and with duplicates.
+struct Members<'a>(Vec<(&'a RawValue, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Each;
+
+        impl<'de> Visitor<'de> for Each {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Each)
     }
 }

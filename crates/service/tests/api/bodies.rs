@@ -194,6 +194,10 @@ fn a_wrong_lookup_is_named() {
 fn metadata_that_two_parsers_read_differently_is_rejected() {
     let service = Running::start();
     let wide = "9".repeat(400);
+    let nested = |levels: usize| {
+        let lists = levels - 1;
+        format!(r#"{{"a":{}{}}}"#, "[".repeat(lists), "]".repeat(lists))
+    };
     for (metadata, detail) in [
         (
             r#"{"plan":"free","plan":"pro"}"#,
@@ -209,6 +213,9 @@ fn metadata_that_two_parsers_read_differently_is_rejected() {
         (r#"{"a":1e999}"#, "outside the range of f64"),
         (r#"{"a":[-1e400]}"#, "outside the range of f64"),
         (&format!(r#"{{"a":{wide}}}"#), "outside the range of f64"),
+        (r#"{"a":"\ud800"}"#, "half of a surrogate pair"),
+        (r#"{"\ud800x":1}"#, "half of a surrogate pair"),
+        (&nested(128), "must be at most 127 levels deep"),
         ("[1]", "must be a JSON object"),
     ] {
         let body = format!(r#"{{"account":"a","metadata":{metadata}}}"#);
@@ -227,10 +234,15 @@ fn metadata_that_two_parsers_read_differently_is_rejected() {
     for metadata in [
         "{}",
         r#"{"a":{"a":1},"b":[{"a":1},{"a":2}],"n":1e308,"i":18446744073709551615}"#,
+        r#"{"a":"\ud83d\ude00","b":[-0.5,null,true," \u000b"]}"#,
+        // In the answer it is one level deeper.
+        &nested(126),
     ] {
         let body = format!(r#"{{"account":"a","metadata":{metadata}}}"#);
         service.post("/v1/keys", &body).expect(201);
     }
+    let body = format!(r#"{{"account":"a","metadata":{}}}"#, nested(127));
+    assert_eq!(service.post("/v1/keys", &body).status, 201);
 }
 
 #[test]
