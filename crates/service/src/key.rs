@@ -17,6 +17,8 @@ pub struct Key {
     pub attributes: Attributes,
     /// When it was made.
     pub created_at: UnixMillis,
+    /// The id of the key by which it was asked for, if it was one.
+    pub created_by: Option<String>,
     /// Its end, if that has come.
     pub revoked: Option<Revocation>,
 }
@@ -30,6 +32,8 @@ pub struct NewKey {
     pub hash: KeyHash,
     /// The public part of its text.
     pub start: String,
+    /// The id of the key by which it is asked for, if it is one.
+    pub created_by: Option<String>,
     /// Everything else.
     pub attributes: Attributes,
 }
@@ -89,6 +93,7 @@ pub struct KeyObject {
     attributes: Attributes,
     status: Standing,
     created_at: String,
+    created_by: Option<String>,
     revoked_at: Option<String>,
     revoked_reason: Option<String>,
 }
@@ -107,6 +112,7 @@ impl KeyObject {
             attributes: key.attributes,
             status,
             created_at: key.created_at.to_string(),
+            created_by: key.created_by,
             revoked_at,
             revoked_reason,
         }

@@ -13,8 +13,9 @@ const EXAMPLES: &str = "\
 Examples:
   keygate keys revoke 4fT0aXq29Z --reason \"found in a public repository\"
 
-Every edge that reaches the key service rejects the key within 2 s. Revoking a
-key again changes nothing and is not an error.";
+Every edge that reaches the key service rejects the key within 2 s. The keys that
+it created, and those that they created, are revoked with it. Revoking a key again
+changes nothing and is not an error.";
 
 /// Revoke a key permanently.
 #[derive(clap::Args)]
@@ -27,24 +28,35 @@ pub struct Args {
     /// Reason for the revocation
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// Leave the keys active that this key created
+    #[arg(long)]
+    keep_descendants: bool,
 }
 
 #[derive(Serialize)]
 struct Body {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    // Left out where it says nothing: an earlier key service does not know it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    keep_descendants: bool,
 }
 
 /// Revokes a key.
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let path = format!("{}/revoke", path(&args.id)?);
     let service = KeyService::new::<Args>(&args.service)?;
-    let reason = args.reason;
-    let key: KeyObject = service.read(&service.post(&path, &Body { reason })?)?;
-    output::line(&format!(
-        "revoked {} at {}",
-        args.id,
-        key.text("revoked_at").unwrap_or_default()
-    ))?;
+    let body = Body {
+        reason: args.reason,
+        keep_descendants: args.keep_descendants,
+    };
+    let key: KeyObject = service.read(&service.post(&path, &body)?)?;
+    let descendants = match key.text("descendants_revoked").as_deref() {
+        None | Some("0") => String::new(),
+        Some("1") => ", and 1 descendant".to_owned(),
+        Some(count) => format!(", and {count} descendants"),
+    };
+    let at = key.text("revoked_at").unwrap_or_default();
+    output::line(&format!("revoked {} at {at}{descendants}", args.id))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -43,7 +43,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
 }
 
 /// Members that come first, in this order, and what they are called. All other attributes follow.
-const FIRST: [(&str, &str); 12] = [
+const FIRST: [(&str, &str); 13] = [
     ("id", "id"),
     ("account", "account"),
     ("name", "name"),
@@ -53,6 +53,7 @@ const FIRST: [(&str, &str); 12] = [
     ("allowed_referrers", "allowed referrers"),
     ("metadata", "metadata"),
     ("created_at", "created"),
+    ("created_by", "created by"),
     ("expires_at", "expires"),
     ("revoked_at", "revoked"),
     ("revoked_reason", "reason"),

@@ -65,6 +65,33 @@ fn a_key_is_created_listed_shown_and_revoked() {
 }
 
 #[test]
+fn revoke_says_how_many_descendants_it_revoked() {
+    let (_dir, path) = database();
+    let server = Server::start(&path);
+    let create = || {
+        let key = server.output(&["keys", "create", "--account", "a", "--json"]);
+        let key: Value = serde_json::from_str(&key).unwrap();
+        key["id"].as_str().unwrap().to_owned()
+    };
+    let (parent, child, other) = (create(), create(), create());
+    let raw = rusqlite::Connection::open(&path).unwrap();
+    let adopt = |child: &str, parent: &str| {
+        let adopt = "UPDATE keys SET created_by = ?2 WHERE id = ?1";
+        raw.execute(adopt, [child, parent]).unwrap();
+    };
+    adopt(&child, &parent);
+    adopt(&other, &child);
+    let revoke = |id: &str, more: &[&str]| {
+        let revoked = server.output(&[&["keys", "revoke", id], more].concat());
+        revoked.trim().rsplit_once('Z').unwrap().1.to_owned()
+    };
+    assert_eq!(revoke(&child, &["--keep-descendants"]), "");
+    assert_eq!(revoke(&parent, &[]), ", and 1 descendant");
+    let text = server.output(&["keys", "show", &other]);
+    assert!(text.contains(&format!("created by  {child}")), "{text}");
+}
+
+#[test]
 fn create_prints_the_key_as_json_and_a_note_to_stderr() {
     let (_dir, path) = database();
     let server = Server::start(&path);

@@ -169,6 +169,7 @@ impl Service {
             hash,
             // Nothing in it is known to be public.
             start: String::new(),
+            created_by: None,
             attributes: item.check(self.now())?,
         };
         Ok(Import { candidates, new })

@@ -51,11 +51,17 @@ pub(super) async fn create(
             id: fresh.id.clone(),
             hash: fresh.hash,
             start: start(&fresh),
+            created_by: admitted.key_id(),
             attributes: attributes.clone(),
         };
-        if let Some(key) = service.store.insert(new, admitted.key_id(), now).await? {
+        if let Some(key) = service.store.insert(new, now).await? {
             service.metrics.keys_created.inc();
-            tracing::info!(id = key.id, account = key.attributes.account, "key created");
+            tracing::info!(
+                id = key.id,
+                account = key.attributes.account,
+                created_by = key.created_by,
+                "key created"
+            );
             let object = KeyObject::new(key, now);
             let key = &fresh.text;
             return Ok((StatusCode::CREATED, Json(Created { key, object })).into_response());
@@ -103,9 +109,19 @@ pub(super) async fn show(
 #[serde(deny_unknown_fields)]
 pub(super) struct RevokeBody {
     reason: Option<String>,
+    #[serde(default)]
+    keep_descendants: bool,
 }
 
-/// `POST /v1/keys/{id}/revoke`: final; again is as good as once.
+#[derive(Serialize)]
+struct RevokedKey {
+    #[serde(flatten)]
+    object: KeyObject,
+    /// How many keys this call revoked that this key or its descendants had created.
+    descendants_revoked: usize,
+}
+
+/// `POST /v1/keys/{id}/revoke`: final; again is as good as once. Descendants are revoked with it.
 pub(super) async fn revoke(
     State(service): State<Arc<Service>>,
     Extension(caller): Extension<Caller>,
@@ -120,18 +136,28 @@ pub(super) async fn revoke(
         .transpose()?;
     // A key never changes its account, so that this holds for as long as it exists.
     admitted.own(service.store.key(id.clone()).await?)?;
-    let revoked = service.store.revoke(id, reason, admitted.key_id(), now);
-    let revoked = revoked.await?;
-    let revoked = revoked.ok_or(Problem::NoSuchKey)?;
-    if revoked.newly {
-        service.metrics.keys_revoked.inc();
+    let caller = admitted.key_id();
+    let revoked = service
+        .store
+        .revoke(id, reason, body.keep_descendants, caller, now);
+    let revoked = revoked.await?.ok_or(Problem::NoSuchKey)?;
+    let count = revoked
+        .descendants
+        .saturating_add(usize::from(revoked.newly));
+    if count > 0 {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        service.metrics.keys_revoked.inc_by(count);
         tracing::info!(
             id = revoked.key.id,
             account = revoked.key.attributes.account,
+            descendants = revoked.descendants,
             "key revoked"
         );
     }
-    Ok(Json(KeyObject::new(revoked.key, now)))
+    Ok(Json(RevokedKey {
+        object: KeyObject::new(revoked.key, now),
+        descendants_revoked: revoked.descendants,
+    }))
 }
 
 impl Service {

@@ -35,23 +35,23 @@ pub struct Revoked {
     pub key: Key,
     /// Whether this call did it; otherwise an earlier one had.
     pub newly: bool,
+    /// How many of its descendants this call revoked.
+    pub descendants: usize,
 }
 
 /// A change.
 #[derive(Debug)]
 pub(super) enum Command {
-    /// Stores a key.
-    Create {
-        new: Box<NewKey>,
-        /// The id of the key that asks, if one does.
-        caller: Option<String>,
-    },
+    /// Stores a key. The key that asks for it, if one does, must be active.
+    Create(Box<NewKey>),
     /// Stores those of some keys that are not there yet, all or none.
     Import(Vec<Import>),
     /// Revokes the key with this id for good.
     Revoke {
         id: String,
         reason: Option<String>,
+        /// Whether the keys that it created, and those that they created, are to stay.
+        keeps_descendants: bool,
         /// The id of the key that asks, if one does.
         caller: Option<String>,
     },
@@ -84,7 +84,7 @@ impl Command {
     pub(super) fn overtakes(&self) -> bool {
         match self {
             Self::Revoke { .. } | Self::UseLink { .. } | Self::Beat => true,
-            Self::Create { .. } | Self::Import(_) => false,
+            Self::Create(_) | Self::Import(_) => false,
         }
     }
 
@@ -92,7 +92,7 @@ impl Command {
     pub(super) fn outlives_its_caller(&self) -> bool {
         match self {
             Self::Revoke { .. } => true,
-            Self::Create { .. } | Self::Import(_) | Self::UseLink { .. } | Self::Beat => false,
+            Self::Create(_) | Self::Import(_) | Self::UseLink { .. } | Self::Beat => false,
         }
     }
 
@@ -115,11 +115,15 @@ impl Command {
             return Ok(Outcome::Rejected(StoreError::Clock));
         }
         match self {
-            Self::Create { new, .. } => keys::create(transaction, new, now).map(Outcome::Created),
+            Self::Create(new) => keys::create(transaction, new, now).map(Outcome::Created),
             Self::Import(keys) => keys::import(transaction, keys, now).map(Outcome::Imported),
-            Self::Revoke { id, reason, .. } => {
-                keys::revoke(transaction, id, reason.as_deref(), now).map(Outcome::Revoked)
-            }
+            Self::Revoke {
+                id,
+                reason,
+                keeps_descendants,
+                ..
+            } => keys::revoke(transaction, id, reason.as_deref(), *keeps_descendants, now)
+                .map(Outcome::Revoked),
             Self::UseLink { id, expires_at } => {
                 links::use_up(transaction, id, *expires_at, now).map(Outcome::Used)
             }
@@ -130,7 +134,7 @@ impl Command {
     /// Whether it stores the time as the age of a key, from which its end may follow.
     fn makes_keys(&self) -> bool {
         match self {
-            Self::Create { .. } | Self::Import(_) => true,
+            Self::Create(_) | Self::Import(_) => true,
             Self::Revoke { .. } | Self::UseLink { .. } | Self::Beat => false,
         }
     }
@@ -138,7 +142,8 @@ impl Command {
     /// The key that asks, which must be active.
     fn caller(&self) -> Option<&str> {
         match self {
-            Self::Create { caller, .. } | Self::Revoke { caller, .. } => caller.as_deref(),
+            Self::Create(new) => new.created_by.as_deref(),
+            Self::Revoke { caller, .. } => caller.as_deref(),
             Self::Import(_) | Self::UseLink { .. } | Self::Beat => None,
         }
     }

@@ -37,19 +37,12 @@ pub struct Page {
 }
 
 impl SqliteStore {
-    /// Stores a key that the key with the id `caller` asks for, if a key asks; `None` when its
-    /// id or its hash exists already.
+    /// Stores a key; `None` when its id or its hash exists already.
     ///
     /// # Errors
     /// [`StoreError::InactiveCaller`], [`StoreError::Overloaded`] and [`StoreError::Failed`].
-    pub async fn insert(
-        &self,
-        new: NewKey,
-        caller: Option<String>,
-        now: UnixMillis,
-    ) -> Result<Option<Key>, StoreError> {
-        let new = Box::new(new);
-        match self.write(Command::Create { new, caller }, now).await? {
+    pub async fn insert(&self, new: NewKey, now: UnixMillis) -> Result<Option<Key>, StoreError> {
+        match self.write(Command::Create(Box::new(new)), now).await? {
             Outcome::Created(key) => Ok(key),
             other => Err(other.unexpected()),
         }
@@ -102,7 +95,8 @@ impl SqliteStore {
             .await
     }
 
-    /// Revokes the key with this id for good; the first revocation stays as it is.
+    /// Revokes the key with this id for good, and unless told otherwise the keys that it created,
+    /// and those that they created. The first revocation of a key stays as it is.
     /// `None` when no key has the id. The key with the id `caller` asks for it, if a key asks.
     ///
     /// # Errors
@@ -111,10 +105,16 @@ impl SqliteStore {
         &self,
         id: String,
         reason: Option<String>,
+        keeps_descendants: bool,
         caller: Option<String>,
         now: UnixMillis,
     ) -> Result<Option<Revoked>, StoreError> {
-        let command = Command::Revoke { id, reason, caller };
+        let command = Command::Revoke {
+            id,
+            reason,
+            keeps_descendants,
+            caller,
+        };
         match self.write(command, now).await? {
             Outcome::Revoked(revoked) => Ok(revoked),
             other => Err(other.unexpected()),
@@ -153,25 +153,37 @@ pub(super) fn import(
     keys.iter().map(import).collect()
 }
 
-/// Revokes the key with this id for good; `None` when no key has it.
+/// Revokes the key with this id for good, with its descendants unless they are kept; `None` when
+/// no key has it.
 pub(super) fn revoke(
     transaction: &Transaction<'_>,
     id: &str,
     reason: Option<&str>,
+    keeps_descendants: bool,
     now: UnixMillis,
 ) -> rusqlite::Result<Option<Revoked>> {
-    let hash = transaction
+    let revoked: Vec<(String, KeyHash)> = transaction
         .prepare_cached(
-            "UPDATE keys SET revoked_at = ?2, revoked_reason = ?3 \
-             WHERE id = ?1 AND revoked_at IS NULL RETURNING hash",
+            "WITH RECURSIVE family (id) AS \
+             (SELECT ?1 UNION SELECT keys.id FROM keys JOIN family ON created_by = family.id \
+              WHERE NOT ?4) \
+             UPDATE keys SET revoked_at = ?2, revoked_reason = ?3 \
+             WHERE id IN family AND revoked_at IS NULL RETURNING id, hash",
         )?
-        .query_row(params![id, signed(now), reason], |row| hash(row, 0))
-        .optional()?;
-    if let Some(hash) = hash {
-        append(transaction, hash, now)?;
+        .query_map(params![id, signed(now), reason, keeps_descendants], |row| {
+            Ok((row.get(0)?, hash(row, 1)?))
+        })?
+        .collect::<Result<_, _>>()?;
+    for (_, hash) in &revoked {
+        append(transaction, *hash, now)?;
     }
-    let newly = hash.is_some();
-    Ok(by_id(transaction, id)?.map(|key| Revoked { key, newly }))
+    let newly = revoked.iter().any(|(it, _)| it == id);
+    let descendants = revoked.len().saturating_sub(usize::from(newly));
+    Ok(by_id(transaction, id)?.map(|key| Revoked {
+        key,
+        newly,
+        descendants,
+    }))
 }
 
 /// Stores a key; `false` when its id or its hash exists already.

@@ -9,6 +9,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/0003_link_uses.sql"),
     include_str!("../../migrations/0004_incarnations.sql"),
     include_str!("../../migrations/0005_heartbeat.sql"),
+    include_str!("../../migrations/0006_created_by.sql"),
 ];
 
 #[derive(Debug)]

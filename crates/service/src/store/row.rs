@@ -37,11 +37,11 @@ pub(super) struct Corrupt {
 macro_rules! columns {
     ({} $($(#[$meta:meta])* $field:ident: $Type:ty = $check:ident($Written:ty);)*) => {
         /// What [`new`] writes in addition to the hash.
-        pub(super) const WRITTEN: &str = concat!("id, start, created_at" $(, ", ", stringify!($field))*);
+        pub(super) const WRITTEN: &str = concat!("id, start, created_at, created_by" $(, ", ", stringify!($field))*);
 
         /// What [`key`] reads.
         pub(super) const COLUMNS: &str = concat!(
-            "id, start, created_at" $(, ", ", stringify!($field))*, ", revoked_at, revoked_reason"
+            "id, start, created_at, created_by" $(, ", ", stringify!($field))*, ", revoked_at, revoked_reason"
         );
 
         /// The values of [`WRITTEN`] for a key that is made `now`.
@@ -51,6 +51,7 @@ macro_rules! columns {
                 key.id.write(),
                 key.start.write(),
                 now.write(),
+                key.created_by.write(),
                 $(attributes.$field.write(),)*
             ]
         }
@@ -63,6 +64,7 @@ macro_rules! columns {
                 id: read(cells, "id")?,
                 start: read(cells, "start")?,
                 created_at: read(cells, "created_at")?,
+                created_by: read(cells, "created_by")?,
                 attributes: Attributes {
                     $($field: read(cells, stringify!($field))?,)*
                 },

@@ -4,6 +4,7 @@ use keygate_service::Attributes;
 
 use super::*;
 use crate::attributes::samples;
+use crate::support::hash;
 
 /// What an account chooses for its keys: for people alone, or what a key may do and where.
 const CHOSEN: [&str; 6] = [
@@ -194,10 +195,82 @@ fn a_key_creates_none_after_its_revocation() {
         }
     });
     let database = rusqlite::Connection::open(&service.database).unwrap();
-    let later = "SELECT count(*) FROM changes WHERE seq > \
-                 (SELECT max(seq) FROM changes JOIN keys USING (hash) WHERE id = ?1)";
+    let later = "SELECT count(*) FROM (SELECT min(seq) AS made FROM changes GROUP BY hash) \
+                 WHERE made > (SELECT max(seq) FROM changes JOIN keys USING (hash) WHERE id = ?1)";
     let later: u32 = database
         .query_row(later, [text(&key, "id")], |row| row.get(0))
         .unwrap();
     assert_eq!(later, 0, "keys were created after the revocation");
+    let active = service.get("/v1/keys?status=active").expect(200);
+    assert_eq!(active["keys"], json!([]), "each was revoked with it");
+}
+
+#[test]
+fn a_revocation_ends_the_descendants_too_unless_they_are_kept() {
+    let service = start();
+    let body = r#"{"account":"alice","scopes":["keys:write"]}"#;
+    let child_of = |parent: &Value| {
+        let token = by_key(parent, "keys:write");
+        let child = send(
+            &service,
+            "POST",
+            "/v1/keys",
+            &token,
+            r#"{"scopes":["keys:write"]}"#,
+        );
+        let child = child.expect(201);
+        assert_eq!(child["created_by"], parent["id"]);
+        child
+    };
+    let revoke = |key: &Value, body: &str| service.post(&revoke_path(key), body).expect(200);
+    let status = |key: &Value| {
+        let shown = service
+            .get(&format!("/v1/keys/{}", text(key, "id")))
+            .expect(200);
+        (text(&shown, "status"), shown["revoked_reason"].clone())
+    };
+    let revoked = |reason: &str| ("revoked".to_owned(), json!(reason));
+    let active = ("active".to_owned(), Value::Null);
+
+    let family = || {
+        let parent = service.create(body);
+        let (child, sibling) = (child_of(&parent), child_of(&parent));
+        let grandchild = child_of(&child);
+        (parent, child, sibling, grandchild)
+    };
+    let (parent, child, sibling, grandchild) = family();
+    let (stranger, _, _, other) = family();
+    revoke(&sibling, r#"{"reason":"earlier"}"#);
+    let epoch = service.changes("")["epoch"].as_u64().unwrap();
+    let answer = revoke(&parent, r#"{"reason":"leaked"}"#);
+    assert_eq!(answer["descendants_revoked"], 2);
+    assert_eq!(status(&parent), revoked("leaked"));
+    assert_eq!(status(&child), revoked("leaked"));
+    assert_eq!(status(&grandchild), revoked("leaked"));
+    assert_eq!(
+        status(&sibling),
+        revoked("earlier"),
+        "the first revocation stays"
+    );
+    assert_eq!(status(&other), active, "a key of another family");
+    let told = service.changes(&format!("?after={epoch}"));
+    for key in [&parent, &child, &grandchild] {
+        let changed = told["changed"].as_array().unwrap();
+        assert!(
+            changed.contains(&json!(hash(key))),
+            "each edge learns of it"
+        );
+    }
+    assert_eq!(told["changed"].as_array().unwrap().len(), 3);
+    assert_eq!(revoke(&parent, "{}")["descendants_revoked"], 0);
+
+    let answer = revoke(&stranger, r#"{"keep_descendants":true}"#);
+    assert_eq!(answer["descendants_revoked"], 0);
+    assert_eq!(status(&other), active);
+    let answer = revoke(&stranger, r#"{"reason":"after all"}"#);
+    assert_eq!(
+        answer["descendants_revoked"], 3,
+        "again, without keeping them"
+    );
+    assert_eq!(status(&other), revoked("after all"));
 }
