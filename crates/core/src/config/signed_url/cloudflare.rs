@@ -3,27 +3,17 @@
 use serde::Deserialize;
 
 use super::{DEFAULT_SKEW, MAX_LIFETIME, MAX_SKEW};
-use crate::config::read::{Elsewhere, object};
+use crate::config::read::object;
+use crate::config::signed_url::parts::written;
 use crate::config::{Compiler, member};
 use crate::signed_url::cloudflare::{Alphabet, Cloudflare, Directory, LinkCarrier, Signs, Stamp};
 use crate::signed_url::parts::mac_key::MacKey;
 use crate::text::names::names;
 
-/// A link in Cloudflare's format.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, remote = "Self")]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: Elsewhere,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "cloudflare")))]
-    _format: Elsewhere,
-    /// Cookie to set for a valid link. Default: none.
-    #[serde(default, rename = "exchange")]
-    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
-    _exchange: Elsewhere,
+written! {
+    /// A link in Cloudflare's format.
+    "cloudflare";
+
     /// The ring that signs the links.
     secrets: String,
     /// Query parameter with the token. It must be the last one, unless `message` is `path`.
@@ -60,8 +50,6 @@ pub(in crate::config) struct Written {
     #[serde(default)]
     message: Message,
 }
-
-object!(Written);
 
 names! {
     /// The part of the URL that the MAC covers.

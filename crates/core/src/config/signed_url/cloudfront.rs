@@ -1,31 +1,18 @@
 //! `"format": "cloudfront"` from its written form.
 
-use serde::Deserialize;
-
 use super::parts::UrlScheme;
 use super::{MAX_LIFETIME, MAX_SKEW};
-use crate::config::read::{Elsewhere, object};
+use crate::config::signed_url::parts::written;
 use crate::config::{Compiler, member};
 use crate::signed_url::cloudfront::{Carrier, CloudFront, Hash};
 use crate::signed_url::crypto::public_key::KeyKind;
 use crate::text::names::names;
 use crate::time::Millis;
 
-/// A signed URL or signed cookies of Amazon CloudFront.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, remote = "Self")]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: Elsewhere,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "cloudfront")))]
-    _format: Elsewhere,
-    /// Cookie to set for a valid link. Default: none.
-    #[serde(default, rename = "exchange")]
-    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
-    _exchange: Elsewhere,
+written! {
+    /// A signed URL or signed cookies of Amazon CloudFront.
+    "cloudfront";
+
     /// The ring of public keys, RSA or P-256. The id of an entry is its Key-Pair-Id.
     secrets: String,
     /// Hash under the signature. Default: sha256.
@@ -51,8 +38,6 @@ pub(in crate::config) struct Written {
     #[serde(default)]
     allow_any_resource: bool,
 }
-
-object!(Written);
 
 names! {
     /// Hash under the signature.

@@ -1,9 +1,7 @@
 //! `"format": "keygate"` from its written form.
 
-use serde::Deserialize;
-
 use super::Place;
-use crate::config::read::{Elsewhere, object};
+use crate::config::signed_url::parts::written;
 use crate::config::{Compiler, item, member};
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::crypto::public_key::KeyKind;
@@ -11,21 +9,10 @@ use crate::signed_url::keygate::{Keygate, Keys, ParameterName};
 use crate::signed_url::parts::mac_key::MacKey;
 use crate::text::names::names;
 
-/// A link in Keygate's own format.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, remote = "Self")]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: Elsewhere,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "keygate")))]
-    _format: Elsewhere,
-    /// Cookie to set for a valid link. Default: none.
-    #[serde(default, rename = "exchange")]
-    #[cfg_attr(feature = "schema", schemars(with = "super::Exchange"))]
-    _exchange: Elsewhere,
+written! {
+    /// A link in Keygate's own format.
+    "keygate";
+
     /// The ring that signs the links: secrets of at least 16 bytes with HS256, public keys
     /// with EdDSA.
     secrets: String,
@@ -49,8 +36,6 @@ pub(in crate::config) struct Written {
     /// Default: any.
     query_allow: Option<Vec<String>>,
 }
-
-object!(Written);
 
 names! {
     /// Signature algorithm.

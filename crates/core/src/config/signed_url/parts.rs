@@ -8,6 +8,37 @@ use crate::signed_url::parts::hmac_key::{HmacHash, HmacKey};
 use crate::signed_url::parts::lifetime::Lifetime;
 use crate::text::names::names;
 
+/// Declares `Written`, the written form of a format: its documentation, its name, and its members
+/// apart from those that all formats have and none reads.
+macro_rules! written {
+    ($(#[$attribute:meta])* $name:literal; $($members:tt)*) => {
+        $(#[$attribute])*
+        #[derive(Debug, serde::Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        #[serde(deny_unknown_fields, remote = "Self")]
+        pub(in crate::config) struct Written {
+            #[serde(rename = "type")]
+            #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
+            _kind: $crate::config::read::Elsewhere,
+            #[serde(rename = "format")]
+            #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = $name)))]
+            _format: $crate::config::read::Elsewhere,
+            /// Cookie to set for a valid link. Default: none.
+            #[serde(default, rename = "exchange")]
+            #[cfg_attr(
+                feature = "schema",
+                schemars(with = "crate::config::signed_url::Exchange")
+            )]
+            _exchange: $crate::config::read::Elsewhere,
+            $($members)*
+        }
+
+        $crate::config::read::object!(Written);
+    };
+}
+
+pub(in crate::config::signed_url) use written;
+
 names! {
     /// Scheme of the signed URLs.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

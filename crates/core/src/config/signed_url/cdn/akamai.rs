@@ -1,33 +1,17 @@
 //! `"format": "akamai"` from its written form.
 
-use serde::Deserialize;
-
-use crate::config::read::{Elsewhere, object};
 use crate::config::signed_url::Place;
+use crate::config::signed_url::parts::written;
 use crate::config::{Compiler, member};
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::cdn::akamai::Akamai;
 use crate::signed_url::parts::hmac_key::HmacHash;
 use crate::text::names::names;
 
-/// A token of Akamai's EdgeAuth 2.0.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, remote = "Self")]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: Elsewhere,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "akamai")))]
-    _format: Elsewhere,
-    /// Cookie to set for a valid link. Default: none.
-    #[serde(default, rename = "exchange")]
-    #[cfg_attr(
-        feature = "schema",
-        schemars(with = "crate::config::signed_url::Exchange")
-    )]
-    _exchange: Elsewhere,
+written! {
+    /// A token of Akamai's EdgeAuth 2.0.
+    "akamai";
+
     /// The ring that signs the tokens. Akamai's keys are hexadecimal: set "encoding": "hex" in
     /// the ring.
     secrets: String,
@@ -52,8 +36,6 @@ pub(in crate::config) struct Written {
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     skew: Option<String>,
 }
-
-object!(Written);
 
 names! {
     /// Hash of an HMAC.

@@ -1,30 +1,14 @@
 //! `"format": "bunny"` from its written form.
 
-use serde::Deserialize;
-
-use crate::config::read::{Elsewhere, object};
+use crate::config::signed_url::parts::written;
 use crate::config::{Compiler, member};
 use crate::signed_url::cdn::bunny::Bunny;
 use crate::signed_url::parts::hmac_key::HmacHash;
 
-/// A link of Bunny's token authentication, version 2.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, remote = "Self")]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: Elsewhere,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "bunny")))]
-    _format: Elsewhere,
-    /// Cookie to set for a valid link. Default: none.
-    #[serde(default, rename = "exchange")]
-    #[cfg_attr(
-        feature = "schema",
-        schemars(with = "crate::config::signed_url::Exchange")
-    )]
-    _exchange: Elsewhere,
+written! {
+    /// A link of Bunny's token authentication, version 2.
+    "bunny";
+
     /// The ring that signs the links.
     secrets: String,
     /// Whether every link is bound to the client's address. Default: false.
@@ -40,8 +24,6 @@ pub(in crate::config) struct Written {
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     skew: Option<String>,
 }
-
-object!(Written);
 
 impl Compiler<'_> {
     pub(in crate::config::signed_url) fn bunny(

@@ -1,33 +1,17 @@
 //! `"format": "fastly"` from its written form.
 
-use serde::Deserialize;
-
 use crate::config::Compiler;
-use crate::config::read::{Elsewhere, object};
 use crate::config::signed_url::Place;
+use crate::config::signed_url::parts::written;
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::cdn::fastly::Fastly;
 use crate::signed_url::parts::hmac_key::HmacHash;
 use crate::text::names::names;
 
-/// A link of Fastly's token authentication.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, remote = "Self")]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: Elsewhere,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "fastly")))]
-    _format: Elsewhere,
-    /// Cookie to set for a valid link. Default: none.
-    #[serde(default, rename = "exchange")]
-    #[cfg_attr(
-        feature = "schema",
-        schemars(with = "crate::config::signed_url::Exchange")
-    )]
-    _exchange: Elsewhere,
+written! {
+    /// A link of Fastly's token authentication.
+    "fastly";
+
     /// The ring that signs the links. Fastly's keys are base64: set "encoding": "base64" in
     /// the ring.
     secrets: String,
@@ -43,8 +27,6 @@ pub(in crate::config) struct Written {
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     skew: Option<String>,
 }
-
-object!(Written);
 
 names! {
     /// Hash of an HMAC.

@@ -1,30 +1,14 @@
 //! `"format": "keycdn"` from its written form.
 
-use serde::Deserialize;
-
 use crate::config::Compiler;
-use crate::config::read::{Elsewhere, object};
+use crate::config::signed_url::parts::written;
 use crate::signed_url::cdn::keycdn::{Keycdn, Kind};
 use crate::text::names::names;
 
-/// A link of KeyCDN's secure token: a plain MD5.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, remote = "Self")]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: Elsewhere,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "keycdn")))]
-    _format: Elsewhere,
-    /// Cookie to set for a valid link. Default: none.
-    #[serde(default, rename = "exchange")]
-    #[cfg_attr(
-        feature = "schema",
-        schemars(with = "crate::config::signed_url::Exchange")
-    )]
-    _exchange: Elsewhere,
+written! {
+    /// A link of KeyCDN's secure token: a plain MD5.
+    "keycdn";
+
     /// The ring that signs the links.
     secrets: String,
     /// Must be true, because the format is weak: a plain MD5 of link and secret.
@@ -44,8 +28,6 @@ pub(in crate::config) struct Written {
     #[serde(default)]
     allow_unsigned_query: bool,
 }
-
-object!(Written);
 
 names! {
     /// KeyCDN's two kinds of secure token.

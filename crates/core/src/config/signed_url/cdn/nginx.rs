@@ -1,30 +1,14 @@
 //! `"format": "nginx"` from its written form.
 
-use serde::Deserialize;
-
-use crate::config::read::{Elsewhere, object};
+use crate::config::signed_url::parts::written;
 use crate::config::{Compiler, member};
 use crate::signed_url::cdn::nginx::{Mode, Nginx, Template};
 use crate::text::names::names;
 
-/// A link of nginx's secure_link module: a plain MD5.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, remote = "Self")]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: Elsewhere,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "nginx")))]
-    _format: Elsewhere,
-    /// Cookie to set for a valid link. Default: none.
-    #[serde(default, rename = "exchange")]
-    #[cfg_attr(
-        feature = "schema",
-        schemars(with = "crate::config::signed_url::Exchange")
-    )]
-    _exchange: Elsewhere,
+written! {
+    /// A link of nginx's secure_link module: a plain MD5.
+    "nginx";
+
     /// The ring that signs the links.
     secrets: String,
     /// Must be true, because the format is weak: a plain MD5 of link and secret.
@@ -58,8 +42,6 @@ pub(in crate::config) struct Written {
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^/")))]
     prefix: Option<String>,
 }
-
-object!(Written);
 
 names! {
     /// nginx's directives.

@@ -1,10 +1,8 @@
 //! `"format": "google-cdn"` from its written form.
 
-use serde::Deserialize;
-
 use crate::config::Compiler;
-use crate::config::read::{Elsewhere, object};
 use crate::config::signed_url::Place;
+use crate::config::signed_url::parts::written;
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::google::Scheme;
 use crate::signed_url::google::google_cdn::GoogleCdn;
@@ -12,24 +10,10 @@ use crate::signed_url::google::request::SIGNATURE;
 use crate::signed_url::parts::hmac_key::HmacHash;
 use crate::text::names::names;
 
-/// A signed URL, prefix or cookie of Google's Cloud CDN.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, remote = "Self")]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: Elsewhere,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "google-cdn")))]
-    _format: Elsewhere,
-    /// Cookie to set for a valid link. Default: none.
-    #[serde(default, rename = "exchange")]
-    #[cfg_attr(
-        feature = "schema",
-        schemars(with = "crate::config::signed_url::Exchange")
-    )]
-    _exchange: Elsewhere,
+written! {
+    /// A signed URL, prefix or cookie of Google's Cloud CDN.
+    "google-cdn";
+
     /// The ring that signs. The id of an entry is its KeyName. Google's keys are base64url:
     /// set "encoding": "base64url" in the ring.
     secrets: String,
@@ -46,8 +30,6 @@ pub(in crate::config) struct Written {
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     skew: Option<String>,
 }
-
-object!(Written);
 
 names! {
     /// Scheme of the signed URLs.

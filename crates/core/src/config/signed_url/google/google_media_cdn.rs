@@ -1,35 +1,19 @@
 //! `"format": "google-media-cdn"` from its written form.
 
-use serde::Deserialize;
-
 use super::google_cdn::WrittenScheme;
 use crate::config::Compiler;
-use crate::config::read::{Elsewhere, object};
 use crate::config::signed_url::Place;
+use crate::config::signed_url::parts::written;
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::crypto::public_key::KeyKind;
 use crate::signed_url::google::google_media_cdn::{GoogleMediaCdn, Keys, Mode};
 use crate::signed_url::parts::hmac_key::HmacHash;
 use crate::text::names::names;
 
-/// A token, or a signed request, of Google's Media CDN.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, remote = "Self")]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: Elsewhere,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "google-media-cdn")))]
-    _format: Elsewhere,
-    /// Cookie to set for a valid link. Default: none.
-    #[serde(default, rename = "exchange")]
-    #[cfg_attr(
-        feature = "schema",
-        schemars(with = "crate::config::signed_url::Exchange")
-    )]
-    _exchange: Elsewhere,
+written! {
+    /// A token, or a signed request, of Google's Media CDN.
+    "google-media-cdn";
+
     /// The ring that signs: public keys with ed25519, secrets with HMAC.
     secrets: String,
     /// Kind of credential that a request must have. Default: tokens.
@@ -55,8 +39,6 @@ pub(in crate::config) struct Written {
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     skew: Option<String>,
 }
-
-object!(Written);
 
 names! {
     /// Kind of credential that a request must have.

@@ -1,32 +1,16 @@
 //! `"format": "imgproxy"` from its written form.
 
-use serde::Deserialize;
-
-use crate::config::read::{Elsewhere, object};
+use crate::config::signed_url::parts::written;
 use crate::config::{Compiler, Material, member};
 use crate::secret::mac::mac;
 use crate::signed_url::images::imgproxy::{Forward, Imgproxy};
 use crate::text::names::names;
 use hmac::Mac as _;
 
-/// A signed path of imgproxy.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, remote = "Self")]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: Elsewhere,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "imgproxy")))]
-    _format: Elsewhere,
-    /// Cookie to set for a valid link. Default: none.
-    #[serde(default, rename = "exchange")]
-    #[cfg_attr(
-        feature = "schema",
-        schemars(with = "crate::config::signed_url::Exchange")
-    )]
-    _exchange: Elsewhere,
+written! {
+    /// A signed path of imgproxy.
+    "imgproxy";
+
     /// The ring of keys. imgproxy's are hexadecimal: set "encoding": "hex" in the ring.
     secrets: String,
     /// The ring of salts. Each key uses the salt with the same id.
@@ -45,8 +29,6 @@ pub(in crate::config) struct Written {
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     skew: Option<String>,
 }
-
-object!(Written);
 
 names! {
     /// What the upstream receives in place of the signature.

@@ -1,31 +1,15 @@
 //! `"format": "thumbor"` from its written form.
 
-use serde::Deserialize;
-
 use super::imgproxy::WrittenForward;
 use crate::config::Compiler;
-use crate::config::read::{Elsewhere, object};
+use crate::config::signed_url::parts::written;
 use crate::signed_url::images::thumbor::Thumbor;
 use crate::signed_url::parts::hmac_key::HmacHash;
 
-/// A signed path of thumbor. It never expires.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, remote = "Self")]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: Elsewhere,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "thumbor")))]
-    _format: Elsewhere,
-    /// Cookie to set for a valid link. Default: none.
-    #[serde(default, rename = "exchange")]
-    #[cfg_attr(
-        feature = "schema",
-        schemars(with = "crate::config::signed_url::Exchange")
-    )]
-    _exchange: Elsewhere,
+written! {
+    /// A signed path of thumbor. It never expires.
+    "thumbor";
+
     /// The ring of SECURITY_KEYs.
     secrets: String,
     /// Path in front of the signature. Default: /.
@@ -35,8 +19,6 @@ pub(in crate::config) struct Written {
     #[serde(default)]
     forward: WrittenForward,
 }
-
-object!(Written);
 
 impl Compiler<'_> {
     pub(in crate::config::signed_url) fn thumbor(

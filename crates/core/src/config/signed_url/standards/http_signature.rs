@@ -1,9 +1,7 @@
 //! `"format": "http-signature"` from its written form.
 
-use serde::Deserialize;
-
-use crate::config::read::{Elsewhere, object};
 use crate::config::signed_url::parts::UrlScheme;
+use crate::config::signed_url::parts::written;
 use crate::config::signed_url::{DEFAULT_SKEW, MAX_SKEW};
 use crate::config::{Compiler, member};
 use crate::signed_url::crypto::public_key::KeyKind;
@@ -14,24 +12,10 @@ use crate::time::Millis;
 /// A signature covers one request, not a link: a day is generous.
 const MAX_AGE: Millis = Millis::from_secs(24 * 3600);
 
-/// A request that the client signs by RFC 9421.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, remote = "Self")]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: Elsewhere,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "http-signature")))]
-    _format: Elsewhere,
-    /// Cookie to set for a valid link. Default: none.
-    #[serde(default, rename = "exchange")]
-    #[cfg_attr(
-        feature = "schema",
-        schemars(with = "crate::config::signed_url::Exchange")
-    )]
-    _exchange: Elsewhere,
+written! {
+    /// A request that the client signs by RFC 9421.
+    "http-signature";
+
     /// The ring that signs: secrets with hmac-sha256, public keys with ed25519. The id of an
     /// entry is its `keyid`.
     secrets: String,
@@ -58,8 +42,6 @@ pub(in crate::config) struct Written {
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     skew: Option<String>,
 }
-
-object!(Written);
 
 fn yes() -> bool {
     true

@@ -1,33 +1,17 @@
 //! `"format": "uri-signing"` from its written form.
 
-use serde::Deserialize;
-
-use crate::config::read::{Elsewhere, object};
 use crate::config::signed_url::parts::UrlScheme;
+use crate::config::signed_url::parts::written;
 use crate::config::{Compiler, member};
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::crypto::public_key::KeyKind;
 use crate::signed_url::standards::uri_signing::{Ignores, Keys, UriSigning};
 use crate::text::names::names;
 
-/// A link that contains a signed JWT by RFC 9246.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, remote = "Self")]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: Elsewhere,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "uri-signing")))]
-    _format: Elsewhere,
-    /// Cookie to set for a valid link. Default: none.
-    #[serde(default, rename = "exchange")]
-    #[cfg_attr(
-        feature = "schema",
-        schemars(with = "crate::config::signed_url::Exchange")
-    )]
-    _exchange: Elsewhere,
+written! {
+    /// A link that contains a signed JWT by RFC 9246.
+    "uri-signing";
+
     /// The ring that signs: secrets with HS256, public keys otherwise. The id of an entry is
     /// its `kid`.
     secrets: String,
@@ -71,8 +55,6 @@ pub(in crate::config) struct Written {
     #[serde(default)]
     ignore_claims: Vec<String>,
 }
-
-object!(Written);
 
 fn package() -> String {
     "URISigningPackage".to_owned()

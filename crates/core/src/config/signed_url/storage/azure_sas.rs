@@ -1,29 +1,13 @@
 //! `"format": "azure-sas"` from its written form.
 
-use serde::Deserialize;
-
-use crate::config::read::{Elsewhere, object};
+use crate::config::signed_url::parts::written;
 use crate::config::{Compiler, member};
 use crate::signed_url::storage::azure_sas::AzureSas;
 
-/// A service SAS of Azure Blob Storage that allows reading.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, remote = "Self")]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: Elsewhere,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "azure-sas")))]
-    _format: Elsewhere,
-    /// Cookie to set for a valid link. Default: none.
-    #[serde(default, rename = "exchange")]
-    #[cfg_attr(
-        feature = "schema",
-        schemars(with = "crate::config::signed_url::Exchange")
-    )]
-    _exchange: Elsewhere,
+written! {
+    /// A service SAS of Azure Blob Storage that allows reading.
+    "azure-sas";
+
     /// The ring of account keys. Azure's are base64: set "encoding": "base64" in the ring.
     secrets: String,
     /// Name of the storage account: lower-case letters and digits.
@@ -37,8 +21,6 @@ pub(in crate::config) struct Written {
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     skew: Option<String>,
 }
-
-object!(Written);
 
 impl Compiler<'_> {
     pub(in crate::config::signed_url) fn azure_sas(

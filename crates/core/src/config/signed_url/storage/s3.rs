@@ -1,30 +1,14 @@
 //! `"format": "s3"` from its written form.
 
-use serde::Deserialize;
-
-use crate::config::read::{Elsewhere, object};
+use crate::config::signed_url::parts::written;
 use crate::config::signed_url::{DEFAULT_SKEW, MAX_SKEW};
 use crate::config::{Compiler, member};
 use crate::signed_url::storage::s3::{MAX_EXPIRES, S3};
 
-/// A presigned URL of S3: AWS Signature Version 4 in the query.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, remote = "Self")]
-pub(in crate::config) struct Written {
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
-    _kind: Elsewhere,
-    #[serde(rename = "format")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "s3")))]
-    _format: Elsewhere,
-    /// Cookie to set for a valid link. Default: none.
-    #[serde(default, rename = "exchange")]
-    #[cfg_attr(
-        feature = "schema",
-        schemars(with = "crate::config::signed_url::Exchange")
-    )]
-    _exchange: Elsewhere,
+written! {
+    /// A presigned URL of S3: AWS Signature Version 4 in the query.
+    "s3";
+
     /// The ring of secret access keys. The id of an entry is its access key id.
     secrets: String,
     /// Region of the credentials, such as us-east-1.
@@ -40,8 +24,6 @@ pub(in crate::config) struct Written {
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
     skew: Option<String>,
 }
-
-object!(Written);
 
 /// Methods of S3 that a link can be for.
 const METHODS: [&str; 5] = ["GET", "HEAD", "PUT", "POST", "DELETE"];
