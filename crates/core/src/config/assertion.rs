@@ -1,10 +1,10 @@
 //! The written form of `"assertion"`, and the issuer that it becomes.
 
+use litemap::LiteMap;
 use serde::Deserialize;
 
 use super::Compiler;
 use super::read::object;
-use crate::decision::rule::Rule;
 use crate::http::header_name::reads_as;
 use crate::identity::assertion::{ASSERTION_HEADER, Algorithm, Issuer, MAX_TTL, SigningKey};
 use crate::identity::{Field, IDENTITY_PREFIX, IdentityHeaders};
@@ -55,7 +55,7 @@ impl Compiler<'_> {
         &mut self,
         written: &Option<Assertion>,
         mut identity: IdentityHeaders,
-        rules: &[Rule],
+        rules: &LiteMap<String, ()>,
     ) -> (IdentityHeaders, Option<Issuer>) {
         let Some(written) = written else {
             return (identity, None);
@@ -122,7 +122,7 @@ impl Compiler<'_> {
         Some(ttl)
     }
 
-    fn assertion_rules(&mut self, names: &[String], rules: &[Rule]) {
+    fn assertion_rules(&mut self, names: &[String], rules: &LiteMap<String, ()>) {
         if names.is_empty() {
             self.wrong(
                 "assertion.rules",
@@ -130,7 +130,7 @@ impl Compiler<'_> {
             );
         }
         for (index, name) in names.iter().enumerate() {
-            if !rules.iter().any(|rule| rule.name == *name) {
+            if !rules.contains_key(name) {
                 self.wrong(
                     &format!("assertion.rules[{index}]"),
                     format!("there is no rule \"{name}\""),

@@ -224,7 +224,7 @@ impl<'a> Compiler<'a> {
             rules.extend(rule);
         }
         let identity = self.identity(&written.identity);
-        let (mut identity, assertion) = self.assertion(&written.assertion, identity, &rules);
+        let (mut identity, assertion) = self.assertion(&written.assertion, identity, &names);
         self.exchange_rings();
         let exchanges = self.links().filter_map(|it| it.exchange.as_ref());
         let exchanges = exchanges.map(|it| it.cookie.as_str());

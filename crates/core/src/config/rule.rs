@@ -48,8 +48,10 @@ impl Compiler<'_> {
             let missing = format!("there is no response \"{name}\"");
             self.checked(&member(path, "deny"), found.ok_or(missing))
         });
+        // What a provider that failed to load would accept is not known.
+        let is_whole = self.names_only_loaded(&written.require);
         let has_identity = require.as_ref().is_some_and(Requirement::can_have_identity);
-        if !written.scopes.is_empty() && !has_identity {
+        if !written.scopes.is_empty() && !has_identity && is_whole {
             self.wrong_in(
                 path,
                 "scopes",
@@ -189,16 +191,30 @@ impl Compiler<'_> {
             return;
         };
         let takes_keys = |it: &&Provider| matches!(it, Provider::AppKey(_));
-        if !require.providers().iter().any(takes_keys) {
+        let takes_keys = require.providers().iter().any(takes_keys);
+        if !takes_keys && self.names_only_loaded(&written.require) {
             self.wrong_in(
                 path,
                 "outage",
                 "applies to app keys, but the rule accepts none",
             );
-        } else if outage == written::Outage::Allow && !written.scopes.is_empty() {
+        } else if takes_keys && outage == written::Outage::Allow && !written.scopes.is_empty() {
             let message = "cannot be \"allow\" with scopes: an outage leaves the scopes of a key \
                            unknown";
             self.wrong_in(path, "outage", message);
+        }
+    }
+
+    /// Whether each provider that a requirement names is there: the error of one that is not
+    /// says enough.
+    fn names_only_loaded(&self, written: &written::Requirement) -> bool {
+        match written {
+            written::Requirement::Name(name) => {
+                name == "nothing" || matches!(self.providers.get(name), Some(Some(_)))
+            }
+            written::Requirement::Group(
+                written::Group::Any(members) | written::Group::All(members),
+            ) => members.iter().all(|member| self.names_only_loaded(member)),
         }
     }
 

@@ -33,6 +33,20 @@ fn a_wrong_provider_is_not_told_again_where_it_is_required() {
 }
 
 #[test]
+fn a_secret_that_is_not_set_is_reported_alone() {
+    let mut spoiled = good();
+    spoiled["secrets"]["keys"][0]["env"] = json!("MISSING");
+    spoiled["rules"][3]["mode"] = json!("block");
+    spoiled["rules"][3]["challenge"].take();
+    spoiled["rules"][3]["scopes"] = json!([{ "need": "read" }]);
+    spoiled["rules"][1]["outage"] = json!("deny");
+    spoiled["assertion"]["rules"] = json!(["login"]);
+    let found = problems(&spoiled.to_string());
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("secrets.keys[0].env: "), "{found:?}");
+}
+
+#[test]
 fn a_name_given_twice_is_rejected_instead_of_the_last_one_winning() {
     let text = good().to_string();
     for (from, to) in [
