@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use keygate_core::decision::{Mode, Unmatched};
 use keygate_core::http::path::readable;
 use keygate_core::{Facts, Header, Policy, Reason, Request};
-use serde_json::Value;
 
+use super::unset::{Unset, is_open, named};
 use super::{outcome, rules, steps};
 use crate::edge::{refused, takes_encoded_slash};
 use crate::envoy::{Envoy, resolved};
@@ -29,10 +29,10 @@ impl Page {
     }
 }
 
-/// Explains what the policy does with a request.
+/// Explains what the policy does with a request. `unset` has the text of the policy.
 pub fn explain(
     policy: &Policy,
-    written: &Value,
+    unset: Unset<'_>,
     headers: &[Header],
     facts: &Facts<'_>,
     (url, envoy): (&str, &Envoy),
@@ -40,9 +40,10 @@ pub fn explain(
     let verdict = policy.decide(headers, facts);
     let mut page = Page::default();
     let mut kept = String::new();
+    let mut open = Vec::new();
     match policy.read(headers, &mut kept) {
         Ok(request) => {
-            body(&mut page, policy, written, &request, facts);
+            open = body(&mut page, policy, unset, &request, facts);
             if takes_encoded_slash(&request, refused(&verdict)) {
                 for (level, told) in envoy.remarks() {
                     page.line("envoy", 0, &format!("{level}: {told}"));
@@ -62,20 +63,32 @@ pub fn explain(
             }
         }
     }
-    let exit_code = outcome::print(&mut page, &verdict);
+    let exit_code = match !open.is_empty() && is_open(&verdict) {
+        true => {
+            let told = format!(
+                "undecided: {} not set in this shell: set it to the value that Envoy has",
+                named(&open)
+            );
+            page.line("verdict", 0, &told);
+            ExitCode::from(2)
+        }
+        false => outcome::print(&mut page, &verdict),
+    };
     Explained {
         text: page.0.trim_end().to_owned(),
         exit_code,
     }
 }
 
-fn body(
+/// Prints the rules and the steps. Returns the variables on which the requirement depends.
+fn body<'u>(
     page: &mut Page,
     policy: &Policy,
-    written: &Value,
+    unset: Unset<'u>,
     request: &Request<'_>,
     facts: &Facts<'_>,
-) {
+) -> Vec<&'u str> {
+    let written = unset.policy;
     let path = readable(request.target.path);
     // Never the query: the value may be a credential.
     let told = format!(
@@ -108,9 +121,8 @@ fn body(
         if let Err(reason) = spelled {
             rules::spelling(page, policy, request, reason);
         }
-        return;
+        return Vec::new();
     };
-    let whole = written;
     let written = &written["rules"][index];
     let mode = written["mode"].as_str().unwrap_or("block");
     page.line(
@@ -123,8 +135,13 @@ fn body(
     }
     if matches!(rule.mode, Mode::Off) {
         page.line("require", 0, "nothing is checked in this mode");
-        return;
+        return Vec::new();
     }
-    let required = (whole, &written["require"]);
-    steps::requirement(page, &rule.require, required, request, facts, 0);
+    let required = &written["require"];
+    steps::requirement(page, &rule.require, (unset, required), request, facts, 0);
+    for name in unset.of_rings(&written["challenge"]) {
+        let told = format!("{name} is not set in this shell, so no solution is valid");
+        page.line("challenge", 0, &told);
+    }
+    unset.of_requirement(&rule.require, required, request, facts)
 }

@@ -10,6 +10,7 @@ mod outcome;
 pub mod request;
 mod rules;
 mod steps;
+mod unset;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ use crate::error::CliError;
 use crate::link::{parse_address, parse_time, time_or_now};
 use crate::output;
 use crate::policy_file::PolicyFile;
+use unset::Unset;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,8 +36,8 @@ Examples:
 A file after \"@\" contains one header per line; \"@-\" is standard input. Use a file for
 credentials: every user of the machine can see arguments. The secrets of the policy come
 from the environment. Neither secrets nor valid MACs are printed.
-Exit code 0 if the request passes, 1 if it is rejected, 3 if the filter would first have to
-ask the key service.";
+Exit code 0 if the request passes, 1 if it is rejected, 2 if that depends on a variable that
+is not set here, 3 if the filter would first have to ask the key service.";
 
 /// Explain what a policy does with a request: the rule, each step, and the verdict.
 #[derive(clap::Args)]
@@ -76,7 +78,6 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     let (headers, url) = request::headers(&args.request, &args.host, &args.header)?;
     let keys = lookup::Given::new(args.key_record.as_deref(), args.unknown_key)?;
     let envoy = args.envoy.read()?;
-    file.note_missing();
     let facts = Facts {
         checks: Checks::default(),
         client: Client::Known(args.client),
@@ -84,8 +85,12 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
         claims: &NoClaims,
         now: time_or_now(args.now)?,
     };
+    let unset = Unset {
+        policy: &file.written,
+        variables: &file.missing,
+    };
     let told = (url, &envoy);
-    let explained = answer::explain(&file.policy, &file.written, &headers, &facts, told);
+    let explained = answer::explain(&file.policy, unset, &headers, &facts, told);
     output::line(&explained.text)?;
     Ok(explained.exit_code)
 }

@@ -6,13 +6,14 @@ use serde_json::Value;
 
 use super::answer::Page;
 use super::key;
+use super::unset::{Unset, named};
 
 /// Explains a requirement. `written` is the same requirement in the text of the policy, for
-/// its names, and `policy` is that whole text.
+/// its names, and `policy` is that whole text, with the variables that are not set.
 pub fn requirement(
     page: &mut Page,
     requirement: &Requirement,
-    (policy, written): (&Value, &Value),
+    (policy, written): (Unset<'_>, &Value),
     request: &Request<'_>,
     facts: &Facts<'_>,
     depth: usize,
@@ -32,16 +33,20 @@ pub fn requirement(
     };
     page.line("require", depth, &format!("{word} of"));
     for (index, member) in members.iter().enumerate() {
-        let written = &written[word][index];
-        self::requirement(page, member, (policy, written), request, facts, depth + 1);
+        let part = (policy, &written[word][index]);
+        self::requirement(page, member, part, request, facts, depth + 1);
     }
-    let told = finding(&requirement.check(request, facts));
+    let open = policy.of_requirement(requirement, written, request, facts);
+    let told = match open.is_empty() {
+        true => finding(&requirement.check(request, facts)),
+        false => format!("depends on {}", open.join(" and ")),
+    };
     page.line("", depth, &format!("{word}: {told}"));
 }
 
 fn provider(
     page: &mut Page,
-    (policy, name): (&Value, &str),
+    (unset, name): (Unset<'_>, &str),
     provider: &Provider,
     request: &Request<'_>,
     facts: &Facts<'_>,
@@ -49,6 +54,13 @@ fn provider(
 ) {
     page.line("require", depth, &format!("provider \"{name}\""));
     let found = provider.check(request, facts);
+    let variables = unset.of_provider(name, &found);
+    if !variables.is_empty() {
+        let told = format!("not checked: {} not set in this shell", named(&variables));
+        page.line("", depth + 1, &told);
+        return;
+    }
+    let policy = unset.policy;
     let steps = match provider {
         Provider::SignedUrl(links) => links.explain(request, &facts.of_link()),
         Provider::AppKey(keys) => {

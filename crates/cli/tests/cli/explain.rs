@@ -5,6 +5,8 @@ use keygate_core::keys::{KeyRingId, MasterSecret, Prefix};
 
 use crate::support::{MASTER, cloudflare_policy, demo_policy, id, keygate};
 
+mod unset;
+
 const MEDIA: &str = "another secret of thirty-two byte";
 
 struct Case {
