@@ -30,6 +30,16 @@ pub fn or_another(error: &CliError, option: &str) -> CliError {
     ))
 }
 
+/// Says what to do about variables of a policy that are not set in this shell.
+pub fn unset_here(variables: &[&str]) -> String {
+    let (are, them, values) = match variables {
+        [_] => ("is", "it", "the value"),
+        _ => ("are", "them", "the values"),
+    };
+    let names = variables.join(" and ");
+    format!("{names} {are} not set in this shell: set {them} to {values} that Envoy has")
+}
+
 /// Warns of white space or quotes around the value of a variable: the edge and a signer that
 /// cut them off have another secret.
 pub fn warn_of_padding(name: &str, value: &[u8]) {

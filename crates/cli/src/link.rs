@@ -43,8 +43,39 @@ pub fn split_url(url: &str) -> Result<(&str, &str), CliError> {
         Ok((origin, target))
     } else {
         Err(CliError::Usage(
-            "must be a URL, or a path that starts with \"/\"".to_owned(),
+            "the URL must start with http:// or https://, or be a path that starts with /"
+                .to_owned(),
         ))
+    }
+}
+
+/// What a URL contains that a client would have percent-encoded. The path may hold a credential,
+/// so it is not repeated.
+pub fn unencoded(url: &str) -> Option<&'static str> {
+    let (_, target) = split_url(url).ok()?;
+    (!target.is_ascii()).then_some(
+        "the path contains characters that must be percent-encoded: percent-encode each segment, \
+         such as \u{e4} as %C3%A4",
+    )
+}
+
+/// Rejects what no client sends as the host of a URL. It may hold a password, so only a port is
+/// repeated.
+pub fn check_origin(origin: &str) -> Result<(), CliError> {
+    let wrong = |message: String| Err(CliError::Usage(message));
+    let Some((_, authority)) = origin.split_once("://") else {
+        return Ok(());
+    };
+    if authority.contains('@') {
+        return wrong("the URL contains a user name or a password: remove user:password@".into());
+    }
+    // Colons inside the brackets are those of IPv6.
+    let after = authority.rsplit(']').next().unwrap_or_default();
+    match after.split_once(':') {
+        Some((_, port)) if port.parse::<u16>().is_err() => {
+            wrong(format!("the port {port} is not valid"))
+        }
+        _ => Ok(()),
     }
 }
 

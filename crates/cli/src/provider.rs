@@ -234,7 +234,7 @@ impl Args {
         for (name, provider) in &links {
             let policy = alone(&written["secrets"], provider);
             let policy = Policy::parse(policy.to_string().as_bytes(), &variables)
-                .map_err(|problems| usage(format!("{} (see keygate check)", told(&problems))))?;
+                .map_err(|problems| usage(told(&problems)))?;
             let name = (all.len() > 1).then(|| name.to_string());
             providers.push(Alone { name, policy });
         }

@@ -10,7 +10,7 @@ use keygate_core::signed_url::{Order, Scope, Signed};
 use keygate_core::{Header, Millis, PublicReason, Reason, Target, UnixMillis};
 
 use crate::error::CliError;
-use crate::link::{check, headers, parse_time, split_url, time_or_now};
+use crate::link::{check, check_origin, headers, parse_time, split_url, time_or_now, unencoded};
 use crate::output;
 use crate::provider::{self, Links};
 
@@ -97,7 +97,11 @@ pub struct Args {
 /// Prints the signed URL.
 pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     let (origin, target) = split_url(&args.url)?;
+    check_origin(origin)?;
     let usage = |message: &str| CliError::Usage(message.to_owned());
+    if let Some(told) = unencoded(&args.url) {
+        return Err(usage(told));
+    }
     let parsed = Target::parse(target.as_bytes()).map_err(|_| {
         usage(
             "the path can be read in more than one way, so the filter would reject the link: \

@@ -9,7 +9,7 @@ use crate::envoy::{self, Envoy};
 use crate::error::CliError;
 use crate::explain::request::add;
 use crate::link::{
-    Checked, CheckedLink, Holds, check, headers, parse_address, parse_time, time_or_now,
+    Checked, CheckedLink, Holds, check, headers, parse_address, parse_time, time_or_now, unencoded,
 };
 use crate::output;
 use crate::provider::{self, Links};
@@ -158,10 +158,11 @@ fn print(
     for link in &checked.links {
         print_link(link, links, checked, by_filter)?;
     }
-    if by_filter.or(by_link) == Some(Reason::AmbiguousPath)
-        && let Some(note) = envoy::resolved(&args.url)
-    {
-        output::line(&format!("  {note}"))?;
+    if by_filter.or(by_link) == Some(Reason::AmbiguousPath) {
+        let cause = unencoded(&args.url).or_else(|| envoy::resolved(&args.url));
+        if let Some(note) = cause {
+            output::line(&format!("  {note}"))?;
+        }
     }
     if let Some(decided) = decided {
         output::line(&format!("  {}", decided.told))?;

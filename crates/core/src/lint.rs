@@ -116,8 +116,8 @@ fn rules(policy: &Policy, written: &Value, remarks: &mut Vec<Remark>) {
             remarks.push(warning(&format!("{path}.match"), message));
         }
         let left_on = match rule.mode {
-            Mode::Simulate => Some("is left on: this rule rejects no request"),
-            Mode::Off => Some("is left on: this rule checks nothing"),
+            Mode::Simulate => Some("mode simulate is still set: this rule rejects no request"),
+            Mode::Off => Some("mode off is still set: this rule checks nothing"),
             _ => None,
         };
         remarks.extend(left_on.map(|message| Remark {

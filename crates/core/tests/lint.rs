@@ -135,12 +135,12 @@ fn each_likely_mistake_gets_one_remark() {
         (
             "/rules/0/mode",
             json!("off"),
-            "note: rules[0].mode: is left on",
+            "note: rules[0].mode: mode off is still set",
         ),
         (
             "/rules/0/mode",
             json!("simulate"),
-            "note: rules[0].mode: is left on",
+            "note: rules[0].mode: mode simulate is still set",
         ),
         (
             "/rules/0/deny",

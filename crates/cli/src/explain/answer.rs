@@ -6,10 +6,12 @@ use keygate_core::decision::{Mode, Unmatched};
 use keygate_core::http::path::readable;
 use keygate_core::{Facts, Header, Policy, Reason, Request};
 
-use super::unset::{Unset, is_open, named};
+use super::unset::{Unset, is_open};
 use super::{outcome, rules, steps};
 use crate::edge::{refused, takes_encoded_slash};
+use crate::environment::unset_here;
 use crate::envoy::{Envoy, resolved};
+use crate::link::unencoded;
 
 /// What is printed, and how the command ends.
 pub struct Explained {
@@ -57,18 +59,18 @@ pub fn explain(
                 0,
                 &format!("cannot be read: {}: {why}", reason.code()),
             );
-            let resolved = resolved(url).filter(|_| reason == Reason::AmbiguousPath);
-            if let Some(note) = resolved {
-                page.line("envoy", 0, note);
+            if reason == Reason::AmbiguousPath {
+                let unencoded = unencoded(url).map(|note| ("path", note));
+                let cause = unencoded.or_else(|| Some(("envoy", resolved(url)?)));
+                if let Some((heading, note)) = cause {
+                    page.line(heading, 0, note);
+                }
             }
         }
     }
     let exit_code = match !open.is_empty() && is_open(&verdict) {
         true => {
-            let told = format!(
-                "undecided: {} not set in this shell: set it to the value that Envoy has",
-                named(&open)
-            );
+            let told = format!("undecided: {}", unset_here(&open));
             page.line("verdict", 0, &told);
             ExitCode::from(2)
         }

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::answer::Page;
 use super::key;
-use super::unset::{Unset, named};
+use super::unset::Unset;
+use crate::environment::unset_here;
 
 /// Explains a requirement. `written` is the same requirement in the text of the policy, for
 /// its names, and `policy` is that whole text, with the variables that are not set.
@@ -56,7 +57,7 @@ fn provider(
     let found = provider.check(request, facts);
     let variables = unset.of_provider(name, &found);
     if !variables.is_empty() {
-        let told = format!("not checked: {} not set in this shell", named(&variables));
+        let told = format!("not checked: {}", unset_here(&variables));
         page.line("", depth + 1, &told);
         return;
     }

@@ -74,6 +74,8 @@ impl<'a> Unset<'a> {
             }
             unset.extend(open);
         }
+        unset.sort_unstable();
+        unset.dedup();
         unset
     }
 }
@@ -90,13 +92,5 @@ pub fn is_open(verdict: &Verdict) -> bool {
         },
         Verdict::Deny(denial) => rests_on_it(denial.reason),
         Verdict::Ask(_) | Verdict::Redeem(_) | Verdict::Reply(_) => true,
-    }
-}
-
-/// Variables in a sentence, such as `A is` or `A and B are`.
-pub fn named(variables: &[&str]) -> String {
-    match variables {
-        [one] => format!("{one} is"),
-        several => format!("{} are", several.join(" and ")),
     }
 }

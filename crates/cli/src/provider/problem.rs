@@ -3,6 +3,8 @@
 use keygate_core::decision::{Problem, Wrong};
 use serde_json::Value;
 
+use crate::environment::unset_here;
+
 /// The path of the provider in a policy of one.
 pub const PROVIDER: &str = "providers.it";
 
@@ -75,10 +77,19 @@ impl Given<'_> {
     }
 }
 
-/// All of them, by their fields.
+/// All of them, by their fields. Variables that are not set in this shell come first and alone:
+/// the policy may be good.
 pub fn told(problems: &[Problem]) -> String {
-    let all = problems.iter().map(without_place);
-    all.collect::<Vec<_>>().join("; ")
+    let unset = problems.iter().filter_map(|it| match &it.wrong {
+        Wrong::Unset(variable) => Some(variable.as_str()),
+        _ => None,
+    });
+    let unset: Vec<&str> = unset.collect();
+    if !unset.is_empty() {
+        return unset_here(&unset);
+    }
+    let all: Vec<_> = problems.iter().map(without_place).collect();
+    format!("{} (see keygate check)", all.join("; "))
 }
 
 /// A problem by its field. Its place, and the name of the provider, are those of a generated

@@ -98,13 +98,7 @@ impl Compiler<'_> {
             return None;
         }
         let Some(text) = (self.environment)(variable) else {
-            self.wrong(
-                path,
-                format!(
-                    "the environment variable {variable} is not set for the filter. In Envoy, \
-                     list it under host_env_keys"
-                ),
-            );
+            self.wrong_as(path, Wrong::Unset(variable.to_owned()));
             return None;
         };
         if encoding == Encoding::Utf8 && Secret::looks_padded(&text) {

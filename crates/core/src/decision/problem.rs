@@ -30,6 +30,8 @@ pub enum Wrong {
         /// What is said of its value, such as "is empty".
         text: String,
     },
+    /// The environment variable of this name is not set.
+    Unset(String),
     /// The policy has no ring of this name.
     NoRing(String),
     /// An entry of the ring at the path does not suit what uses the ring.
@@ -58,6 +60,11 @@ impl fmt::Display for Wrong {
         match self {
             Self::Text(text) => f.write_str(text),
             Self::Value { variable, text } => write!(f, "the value of {variable} {text}"),
+            Self::Unset(variable) => write!(
+                f,
+                "the environment variable {variable} is not set for the filter. In Envoy, list it \
+                 under host_env_keys"
+            ),
             Self::NoRing(name) => write!(f, "there is no ring \"{name}\" in secrets"),
             Self::Entry { id, text } => write!(f, "\"{id}\" {text}"),
             Self::NoSecret { id } => {

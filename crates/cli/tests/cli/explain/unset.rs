@@ -41,7 +41,7 @@ fn a_verdict_that_depends_on_an_unset_variable_is_open() {
     says(
         &told,
         &[
-            "not checked: KEYGATE_MEDIA is not set in this shell\n",
+            "not checked: KEYGATE_MEDIA is not set in this shell",
             "verdict   undecided: KEYGATE_MEDIA is not set in this shell: set it to the value \
              that Envoy has",
         ],
