@@ -9,6 +9,7 @@ mod lookup;
 mod outcome;
 pub mod request;
 mod rules;
+mod session;
 mod steps;
 mod unset;
 
@@ -16,6 +17,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use keygate_core::identity::Claims;
 use keygate_core::signed_url::Checks;
 use keygate_core::{Client, Facts, NoClaims, UnixMillis};
 
@@ -24,6 +26,7 @@ use crate::error::CliError;
 use crate::link::{parse_address, parse_time, time_or_now};
 use crate::output;
 use crate::policy_file::PolicyFile;
+use session::Session;
 use unset::Unset;
 
 const EXAMPLES: &str = "\
@@ -32,6 +35,7 @@ Examples:
   keygate explain --policy policy.json --request 'PUT https://api.example.com/files/a' \\
     --header @headers.txt --client 192.0.2.7 --now 2026-11-22T12:00:00Z
   keygate explain --policy policy.json --request 'GET /api' --header @headers.txt --unknown-key
+  keygate explain --policy policy.json --request 'GET /me' --session 'sub=alice,scope=read write'
 
 A file after \"@\" contains one header per line; \"@-\" is standard input. Use a file for
 credentials: every user of the machine can see arguments. The secrets of the policy come
@@ -68,6 +72,10 @@ pub struct Args {
     /// Assume that the key service does not know the app key
     #[arg(long)]
     unknown_key: bool,
+    /// Claims of the session that Envoy's jwt_authn has verified: NAME=VALUE pairs with commas
+    /// between them, such as sub=alice,scope=read, or a JSON object. No token is checked
+    #[arg(long, value_name = "CLAIMS", value_parser = Session::parse)]
+    session: Option<Session>,
     #[command(flatten)]
     envoy: envoy::Args,
 }
@@ -82,7 +90,10 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
         checks: Checks::default(),
         client: Client::Known(args.client),
         keys: &keys,
-        claims: &NoClaims,
+        claims: match &args.session {
+            Some(session) => session as &dyn Claims,
+            None => &NoClaims,
+        },
         now: time_or_now(args.now)?,
     };
     let unset = Unset {

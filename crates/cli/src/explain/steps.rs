@@ -1,6 +1,7 @@
 //! The steps of a requirement: each provider, what was found of it, and what came of that.
 
 use keygate_core::decision::{Conclusion, Finding, Requirement};
+use keygate_core::identity::Sessions;
 use keygate_core::{Facts, Provider, Request};
 use serde_json::Value;
 
@@ -69,14 +70,29 @@ fn provider(
             let secrets = &policy["secrets"][ring.unwrap_or_default()];
             key::steps(keys, secrets, request, facts)
         }
-        Provider::Session(_) => {
-            vec!["this command does not have the metadata of jwt_authn".to_owned()]
-        }
+        Provider::Session(sessions) => session(sessions, facts),
     };
     for step in steps {
         page.line("", depth + 1, &step);
     }
     page.line("", depth + 1, &finding(&found));
+}
+
+/// Which claims are used, and which of them are there.
+fn session(sessions: &Sessions, facts: &Facts<'_>) -> Vec<String> {
+    let claim = |name: &String| {
+        let path = [sessions.filter.as_str(), &sessions.metadata_key, name];
+        let is_there = match facts.claims.text(&path) {
+            Some(_) => "given",
+            None => "not given (see --session)",
+        };
+        format!("claim \"{name}\": {is_there}")
+    };
+    let used = [
+        Some(&sessions.account_claim),
+        sessions.scopes_claim.as_ref(),
+    ];
+    used.into_iter().flatten().map(claim).collect()
 }
 
 fn finding(finding: &Finding<'_>) -> String {
