@@ -54,6 +54,7 @@ pub fn warn_of_padding(name: &str, value: &[u8]) {
 /// The environment of a policy, in which every variable has a value.
 pub struct StandIns {
     policy: Value,
+    asked: RefCell<BTreeSet<String>>,
     missing: RefCell<BTreeSet<String>>,
 }
 
@@ -62,6 +63,7 @@ impl StandIns {
     pub fn of(policy: &[u8]) -> Self {
         Self {
             policy: serde_json::from_slice(policy).unwrap_or_default(),
+            asked: RefCell::default(),
             missing: RefCell::default(),
         }
     }
@@ -69,6 +71,7 @@ impl StandIns {
     /// The value of a variable, or a stand-in for it: 32 bytes, in the encoding that the
     /// policy names, which suit every use of a secret.
     pub fn get(&self, name: &str) -> Option<Vec<u8>> {
+        self.asked.borrow_mut().insert(name.to_owned());
         let value = std::env::var_os(name).map(OsString::into_encoded_bytes);
         value.or_else(|| {
             self.missing.borrow_mut().insert(name.to_owned());
@@ -86,6 +89,11 @@ impl StandIns {
             Some("base64url") => format!("{}MDA", "MDAw".repeat(10)),
             _ => "0".repeat(32),
         }
+    }
+
+    /// The variables that were asked for.
+    pub fn asked(&self) -> Vec<String> {
+        self.asked.borrow().iter().cloned().collect()
     }
 
     /// The variables that were asked for and are not set.

@@ -1,8 +1,10 @@
 //! What Envoy does with a path before Keygate sees it: it resolves the path, and
 //! `path_with_escaped_slashes_action` says what becomes of `%2F`.
 //!
-//! The file is Envoy's own configuration, in YAML or JSON. Only this field is looked for, by its
-//! name: a reader of YAML would have nothing more to say.
+//! The file is Envoy's own configuration, in YAML or JSON. Only this field and the variables of
+//! the filter are looked for, by name: a reader of YAML would have nothing more to say.
+
+mod variables;
 
 use std::path::PathBuf;
 
@@ -20,7 +22,8 @@ const FIELD: &str = "path_with_escaped_slashes_action";
 #[group(id = "envoy-options")]
 pub struct Args {
     /// File with Envoy's configuration (YAML or JSON), to report what Envoy does with %2F in a path
-    /// before Keygate sees it
+    /// before Keygate sees it. The command check also reports each variable of the policy that
+    /// host_env_keys lacks
     #[arg(long, value_name = "FILE")]
     envoy: Option<PathBuf>,
 }
@@ -57,6 +60,27 @@ impl Envoy {
                  allow_encoded_slash requires KEEP_UNCHANGED"
             );
             Some((Level::Warning, told))
+        });
+        told.collect()
+    }
+}
+
+impl Envoy {
+    /// Names each variable of a policy that this Envoy does not hand to the filter, with the
+    /// place where it belongs.
+    pub fn lacks(&self, needed: &[String]) -> Vec<String> {
+        let Some((file, text)) = &self.0 else {
+            return Vec::new();
+        };
+        let file = file.display();
+        let given = variables::variables(text);
+        let line = given.line;
+        let missing = needed.iter().filter(|name| !given.names.contains(*name));
+        let told = missing.map(|name| {
+            format!(
+                "{file}:{line}: host_env_keys: {name} is missing, so Envoy would reject the \
+                 policy: add it to environment_variables.host_env_keys of the vm_config"
+            )
         });
         told.collect()
     }

@@ -96,10 +96,18 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
         output::line(&format!("{level}: {told} (for rule \"{rule}\")"))?;
     }
     let is_hidden = notes.iter().any(|(level, _)| *level == Level::Warning);
-    output::line(&format!(
-        "{file}: valid ({} rules)",
-        policy.rules.all().len()
-    ))?;
+    let lacks = envoy.lacks(&stand_ins.asked());
+    for told in &lacks {
+        output::line(told)?;
+    }
+    if !lacks.is_empty() {
+        return Ok(ExitCode::from(1));
+    }
+    let rules = match policy.rules.all().len() {
+        1 => "1 rule".to_owned(),
+        count => format!("{count} rules"),
+    };
+    output::line(&format!("{file}: valid ({rules})"))?;
     let has_warnings = is_hidden || remarks.iter().any(|it| it.level == Level::Warning);
     Ok(ExitCode::from(u8::from(args.deny_warnings && has_warnings)))
 }

@@ -27,7 +27,7 @@ fn check(policy: &str, more: &[&str], code: i32) -> (Vec<String>, String) {
 fn the_demo_policy_is_valid_with_one_note() {
     let (lines, notes) = check(&demo_policy(), &["--deny-warnings"], 0);
     assert_eq!(lines.len(), 2, "{lines:?}");
-    assert!(lines[0].contains("note: rules[3].mode: is left on"));
+    assert!(lines[0].contains("note: rules[3].mode: mode simulate is still set"));
     assert_eq!(lines[1], " valid (4 rules)");
     assert!(notes.contains("KEYGATE_MEDIA is not set here"), "{notes}");
 }

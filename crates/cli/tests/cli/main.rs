@@ -10,6 +10,7 @@ mod formats;
 mod import;
 mod keys;
 mod links;
+mod messages;
 mod newcomer;
 mod one_truth;
 mod pages;
