@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build wasm test test-docker leaks faults soak harness lint deny msrv mutants bench bench-growth bench-rejections bench-scale bench-guard clean need-cargo
+.PHONY: help run build wasm test test-docker leaks faults soak harness lint deny msrv mutants bench bench-growth bench-rejections bench-scale bench-service bench-guard clean need-cargo
 
 # Where rustup puts cargo, for shells that do not know it yet.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -161,6 +161,12 @@ bench-scale: need-cargo ## The figures behind docs/scale.md: a million keys, a t
 	@scripts/wasm
 	$(call say,measuring)
 	@scripts/bench scale
+
+bench-service: need-cargo ## The key service under load; fails beyond its bounds; needs a quiet machine
+	$(call say,building keygate and the benchmark)
+	@cargo build --release -p keygate-cli -p keygate-bench --bin keygate --bin keygate-bench
+	$(call say,measuring)
+	@scripts/bench service
 
 bench-guard: need-cargo ## Counts the instructions of a decision, and compares them with the baseline
 	$(call say,counting instructions)

@@ -3,7 +3,8 @@
 //! and starts it; docs/performance.md says what is measured, and how. With the argument
 //! `growth` (`make bench-growth`): how the key service and the cache bear many keys; with
 //! `rejections` (`make bench-rejections`): the cost of a rejection, within bounds; with `scale`
-//! (`make bench-scale`): what docs/scale.md says of a large fleet; with `compare` and paths of
+//! (`make bench-scale`): what docs/scale.md says of a large fleet; with `service`
+//! (`make bench-service`): the key service under load, within bounds; with `compare` and paths of
 //! modules: what one build of the filter costs beside another.
 
 mod chart;
@@ -17,6 +18,7 @@ mod measure;
 mod rejections;
 mod report;
 mod scale;
+mod service;
 mod statistics;
 mod subject;
 mod variant;
@@ -40,9 +42,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some("rejections") => rejections(&plan, Cores::choose()),
         Some("growth") => growth(plan, Cores::choose()),
         Some("scale") => scale(plan, Cores::shared()),
+        Some("service") => service(&plan),
         Some("compare") => compare(&plan, Cores::choose()),
         Some(other) => Err(format!(
-            "unknown argument {other}: `growth`, `rejections`, `scale`, `compare`, or none"
+            "unknown argument {other}: `growth`, `rejections`, `scale`, `service`, `compare`, or none"
         )
         .into()),
     }
@@ -83,6 +86,19 @@ fn rejections(plan: &Plan, cores: Cores) -> Result<(), Box<dyn Error>> {
     println!("{}", report::machine(&json));
     println!("{}", rejections::table(&json["rejections"]));
     match rejections::missed(&json["rejections"]) {
+        missed if missed.is_empty() => Ok(()),
+        missed => Err(format!("beyond their bounds: {}", missed.join(", ")).into()),
+    }
+}
+
+/// Prints how the key service bears load. An error names the rows that miss their bounds.
+fn service(plan: &Plan) -> Result<(), Box<dyn Error>> {
+    let mut json = machine::describe(Cores::shared());
+    json["service"] = service::run(&target(), plan.rounds.min(9), plan.is_whole())?;
+    fs::write(target().join("service.json"), format!("{json:#}\n"))?;
+    println!("{}", report::machine(&json));
+    println!("{}", service::table(&json["service"]));
+    match service::missed(&json["service"]) {
         missed if missed.is_empty() => Ok(()),
         missed => Err(format!("beyond their bounds: {}", missed.join(", ")).into()),
     }

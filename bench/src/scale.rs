@@ -59,7 +59,7 @@ pub fn run(rounds: usize, is_whole: bool) -> Result<Value, Box<dyn Error>> {
 
 /// Puts more keys into the database of a service that is stopped: rows as the service makes
 /// them, with ids and hashes that belong to no key.
-fn fill(service: &Service, count: u32) -> rusqlite::Result<()> {
+pub fn fill(service: &Service, count: u32) -> rusqlite::Result<()> {
     let database = Connection::open(service.database())?;
     // Quick rather than safe: what fills it now is lost with the run anyway.
     database.execute_batch(
