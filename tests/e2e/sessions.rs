@@ -177,6 +177,31 @@ fn a_key_passes_on_its_metadata_and_writes_none() {
 }
 
 #[test]
+fn a_revoked_key_takes_the_keys_that_it_created_with_it() {
+    let rig = Rig::start();
+    let parent = json!({ "account": "alice", "scopes": ["keys:write"] });
+    let parent = rig.service.create_key(&parent);
+    let child = rig.post(
+        "/keys",
+        bearer(&parent.key),
+        &json!({ "scopes": ["keys:write"] }),
+    );
+    let child = text(&expect(&child, 201), "key");
+    let grandchild = rig.post("/keys", bearer(&child), &json!({}));
+    let grandchild = text(&expect(&grandchild, 201), "key");
+    let keys = [&parent.key, &child, &grandchild];
+    for key in keys {
+        assert_eq!(rig.get("/api/x", bearer(key)).status, 200);
+    }
+    rig.service.revoke(&parent.id);
+    for key in keys {
+        wait::until("the key to be rejected", Duration::from_secs(2), || {
+            (rig.get("/api/x", bearer(key)).status == 401).then_some(())
+        });
+    }
+}
+
+#[test]
 fn identity_headers_of_the_client_are_ignored() {
     let rig = Rig::start();
     let bobs = rig.service.create_key(&json!({ "account": "bob" }));
