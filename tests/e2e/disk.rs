@@ -1,9 +1,16 @@
-//! A disk that is full: nothing that was acknowledged is lost, and the service says that it is not
-//! ready.
+//! A disk that is full, and a process that is killed: nothing that was acknowledged is lost.
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::Mutex;
+use std::thread;
+use std::time::Duration;
 
 use keygate_tests::service::{ADMIN_TOKEN, Options, Service};
 use keygate_tests::wait;
 use serde_json::{Value, json};
+
+const WRITERS: usize = 64;
 
 #[test]
 fn a_full_disk_loses_no_key_and_is_not_ready() {
@@ -47,4 +54,46 @@ fn a_full_disk_loses_no_key_and_is_not_ready() {
     }
     stored.reverse();
     assert_eq!(stored, acknowledged);
+}
+
+#[test]
+fn what_was_acknowledged_survives_the_kill_of_a_service_with_many_writers() {
+    let service = Service::start();
+    let acknowledged = Mutex::new(Vec::new());
+    let create = || -> io::Result<()> {
+        let body = json!({ "account": "a" });
+        loop {
+            let key = service.try_create_key(&body, Duration::from_secs(2))?;
+            acknowledged.lock().expect("no panic").push(key.id);
+        }
+    };
+    let count = || acknowledged.lock().expect("no panic").len();
+    for _ in 0..3 {
+        let before = count();
+        thread::scope(|scope| {
+            let writers: Vec<_> = (0..WRITERS).map(|_| scope.spawn(create)).collect();
+            wait::until("many keys", wait::STARTUP, || {
+                (count() > before + 4 * WRITERS).then_some(())
+            });
+            service.kill9();
+            for writer in writers {
+                let end = writer.join().expect("no panic");
+                assert!(end.is_err(), "the service is gone");
+            }
+        });
+        service.restart();
+    }
+    let database = rusqlite::Connection::open(service.database()).expect("a database");
+    let read = |sql: &str| -> rusqlite::Result<Vec<String>> {
+        let mut statement = database.prepare(sql)?;
+        let rows = statement.query_map([], |row| row.get(0))?;
+        rows.collect()
+    };
+    let stored = read("SELECT id FROM keys JOIN changes USING (hash)").expect("keys");
+    let stored: HashSet<&String> = stored.iter().collect();
+    let acknowledged = acknowledged.lock().expect("no panic");
+    let lost = acknowledged.iter().filter(|id| !stored.contains(id));
+    assert_eq!(lost.count(), 0);
+    let gaps = "SELECT CAST(max(seq) - count(*) AS TEXT) FROM changes";
+    assert_eq!(read(gaps).expect("changes"), ["0"], "the feed has no gap");
 }
