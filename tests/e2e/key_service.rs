@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use keygate_tests::fake_service::{Answer, FakeService};
-use keygate_tests::service::{ADMIN_TOKEN, free_port};
-use keygate_tests::{Stack, wait};
+use keygate_tests::service::{ADMIN_TOKEN, Service, free_port};
+use keygate_tests::{Stack, client, wait};
 use serde_json::json;
 
 use crate::support::{call, counted, genuine_key};
@@ -105,4 +105,21 @@ fn the_end_of_the_lease_and_its_renewal_are_logged_once() {
         assert_eq!(stack.envoy.log().matches(line).count(), 1, "{line}");
         assert_eq!(counted(&stack, &format!("keygate_lease.{counter}")), 1);
     }
+}
+
+#[test]
+fn the_log_of_the_key_service_names_the_request() {
+    let service = Service::start();
+    let answer = client::post(service.port(), "/v1/keys")
+        .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
+        .header("content-type", "application/json")
+        .header("x-request-id", "trace-1")
+        .body(r#"{"account":"a"}"#)
+        .send();
+    assert_eq!(answer.status, 201);
+    wait::until("the line of the log", wait::STARTUP, || {
+        let log = service.log();
+        let line = log.lines().find(|it| it.contains("key created"))?;
+        line.contains(r#"request{id="trace-1"}"#).then_some(())
+    });
 }

@@ -21,6 +21,7 @@ mod metadata;
 pub mod metrics;
 pub mod problem;
 mod refusals;
+mod request_id;
 pub mod serve;
 pub mod shown;
 pub mod store;

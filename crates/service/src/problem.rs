@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::ambient::NoRandomness;
+use crate::request_id;
 use crate::store::StoreError;
 
 /// Most bytes of a request body.
@@ -116,6 +117,8 @@ struct Details<'a> {
     code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
 }
 
 impl Problem {
@@ -181,6 +184,7 @@ impl IntoResponse for Problem {
                 Self::Field { field, .. } | Self::Beyond { field, .. } => Some(field),
                 _ => None,
             },
+            request_id: request_id::current(),
         };
         let mut response = (status, Json(details)).into_response();
         let headers = response.headers_mut();

@@ -24,6 +24,7 @@ use http_body_util::LengthLimitError;
 use keygate_core::keys::wire::{CHANGES_PATH, LINK_USES_PATH, LOOKUPS_PATH, SERVICE_MARKER};
 use keygate_core::keys::{KeyRingId, MasterSecret, Prefix};
 use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument as _;
 
 use self::read::is_json;
 use self::waiting::Waiting;
@@ -34,6 +35,7 @@ use crate::config::ServiceConfig;
 use crate::metrics::Metrics;
 use crate::problem::{MAX_BODY, Problem};
 use crate::refusals::Refusals;
+use crate::request_id::{self, REQUEST_ID};
 use crate::store::SqliteStore;
 
 /// After this a request is given up, be it a slow client or a locked database.
@@ -165,9 +167,14 @@ async fn edge_only(State(service): State<Arc<Service>>, request: Request, next: 
 async fn frame(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = tokio::time::timeout(REQUEST_TIMEOUT, answer(request, next))
-        .await
-        .unwrap_or_else(|_| Problem::Timeout.into_response());
+    let id = request_id::of(request.headers(), &service.ambient.randomness);
+    let span = tracing::info_span!("request", id);
+    let answer = async {
+        tokio::time::timeout(REQUEST_TIMEOUT, answer(request, next))
+            .await
+            .unwrap_or_else(|_| Problem::Timeout.into_response())
+    };
+    let mut response = request_id::with(id.clone(), answer.instrument(span)).await;
     let template = route.as_ref().map(MatchedPath::as_str);
     service
         .metrics
@@ -179,6 +186,10 @@ async fn frame(State(service): State<Arc<Service>>, request: Request, next: Next
         HeaderValue::from_static(value),
     );
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Letters, digits and -_. alone.
+    if let Some(id) = id.and_then(|it| HeaderValue::try_from(it).ok()) {
+        headers.insert(REQUEST_ID, id);
+    }
     response
 }
 

@@ -188,6 +188,41 @@ fn metrics_count_routes_and_results_under_fixed_labels() {
 }
 
 /// The status of `GET /v1/keys` with these header lines, byte for byte.
+#[test]
+fn a_request_has_an_id_in_its_answer_and_in_a_problem() {
+    let service = Running::start();
+    let ask = |ids: &[&str]| {
+        let headers: Vec<_> = ids.iter().map(|id| ("x-request-id", *id)).collect();
+        let answer = service.send_with("GET", "/v1/keys", &headers, "");
+        assert_eq!(answer.problem(), (401, "missing_token".to_owned()));
+        answer.header("x-request-id").to_owned()
+    };
+    for id in ["a", "4bf92f35-77b3_4da6.a3ce", &"x".repeat(64)] {
+        assert_eq!(ask(&[id]), id, "that of the client");
+    }
+    let mut made = vec![ask(&[])];
+    for ids in [
+        &[""][..],
+        &["a b"],
+        &["<b>"],
+        &["a", "a"],
+        &[&"x".repeat(65)],
+    ] {
+        made.push(ask(ids));
+    }
+    for id in &made {
+        assert!(
+            id.len() == 32 && id.bytes().all(|it| it.is_ascii_hexdigit()),
+            "{id}"
+        );
+    }
+    made.sort();
+    made.dedup();
+    assert_eq!(made.len(), 6, "each has its own");
+    let health = service.send_with("GET", "/healthz", &[("x-request-id", "b")], "");
+    assert_eq!(health.header("x-request-id"), "b");
+}
+
 fn status(service: &Running, headers: &[u8]) -> u16 {
     let mut stream = TcpStream::connect(service.address).unwrap();
     let request = [

@@ -172,6 +172,9 @@ impl Answer {
         assert_eq!(self.header("content-type"), "application/problem+json");
         assert_eq!(body["status"], self.status);
         assert_eq!(body["type"], "about:blank");
+        let id = self.headers.get("x-request-id");
+        let id = id.map(|it| it.to_str().unwrap());
+        assert_eq!(body["request_id"].as_str(), id);
         (self.status, text(&body, "code"))
     }
 
