@@ -110,13 +110,7 @@ impl KeyService {
         sent: &str,
     ) -> Result<String, CliError> {
         let base = &self.base;
-        let unreachable = |error| {
-            CliError::Service(format!(
-                "cannot reach the key service at {base}: {error} (start it with \
-                     `keygate serve`, or set KEYGATE_SERVICE to its URL)"
-            ))
-        };
-        let mut answer = answer.map_err(unreachable)?;
+        let mut answer = answer.map_err(|error| self.unreachable(&error))?;
         if !is_marked(answer.headers()) {
             let status = answer.status().as_u16();
             let message = format!(
@@ -126,16 +120,18 @@ impl KeyService {
             return Err(CliError::Service(message));
         }
         let status = answer.status();
-        let text = answer.body_mut().read_to_string().map_err(unreachable)?;
+        let text = answer.body_mut().read_to_string();
+        let text = text.map_err(|error| self.unreachable(&error))?;
         if status.is_success() {
             return Ok(text);
         }
         let rejection: Rejection = serde_json::from_str(&text).unwrap_or_default();
         let detail = &rejection.detail;
         Err(match status.as_u16() {
-            401 | 403 => CliError::Usage(format!(
-                "the key service rejected the token in {}: {detail}",
-                self.token_env
+            401 | 403 => CliError::Usage(self.refused(&rejection)),
+            404 if rejection.code == "no_such_path" => CliError::Usage(format!(
+                "the key service has nothing at {base}/v1: give only scheme, host and port in \
+                 --service or KEYGATE_SERVICE"
             )),
             404 if rejection.code == "no_such_key" => CliError::No(detail.clone()),
             400..=499 => {
@@ -145,6 +141,51 @@ impl KeyService {
             }
             other => CliError::Service(format!("the key service failed ({other}): {detail}")),
         })
+    }
+}
+
+impl KeyService {
+    fn unreachable(&self, error: &ureq::Error) -> CliError {
+        let base = &self.base;
+        let seconds = TIMEOUT.as_secs();
+        CliError::Service(match error {
+            ureq::Error::Timeout(_) => format!(
+                "the key service at {base} did not answer within {seconds} s: check that \
+                 KEYGATE_SERVICE is its URL, and read its log"
+            ),
+            _ if self.speaks_no_tls() => {
+                format!("the key service at {base} does not speak TLS: use http://")
+            }
+            error => format!(
+                "cannot reach the key service at {base}: {error} (start it with \
+                 `keygate serve`, or set KEYGATE_SERVICE to its URL)"
+            ),
+        })
+    }
+
+    /// Whether an HTTPS address is one of a key service without TLS. The token is not sent.
+    fn speaks_no_tls(&self) -> bool {
+        let Some(rest) = self.base.strip_prefix("https://") else {
+            return false;
+        };
+        let answer = self.agent.get(format!("http://{rest}/healthz")).call();
+        answer.is_ok_and(|it| is_marked(it.headers()))
+    }
+
+    /// What to do about a token that the service does not take.
+    fn refused(&self, rejection: &Rejection) -> String {
+        let (variable, detail) = (&self.token_env, &rejection.detail);
+        match rejection.code.as_str() {
+            "wrong_role" => format!(
+                "the token in {variable} is an edge token: set {variable} to an admin token of \
+                 the key service"
+            ),
+            "invalid_token" => format!(
+                "the key service rejected the token in {variable}: {detail}. It must be one of \
+                 the tokens in KEYGATE_ADMIN_TOKEN of `keygate serve`"
+            ),
+            _ => format!("the key service rejected the token in {variable}: {detail}"),
+        }
     }
 }
 
