@@ -8,9 +8,10 @@
 use std::collections::BTreeSet;
 
 use keygate_core::Policy;
-use keygate_core::config::Environment;
+use keygate_core::config::{Environment, FORMATS};
 use keygate_core::decision::Problem;
 
+use super::similar::did_you_mean;
 use super::structure::{Fault, Step, Wrong, faults};
 use crate::document::{Member, Node, Value};
 
@@ -224,10 +225,16 @@ impl Copy {
 
     fn place(&self, problem: &Problem) -> Found {
         let (steps, _) = self.root.resolve(&problem.path);
+        let node = self.root.follow(&steps);
+        // Of all names, only formats are not in the schema, but looked up by the compiler.
+        let is_format = problem.path.starts_with("providers.") && problem.path.ends_with(".format");
+        let format = node.filter(|_| is_format).map(Node::to_value);
+        let format = format.as_ref().and_then(|it| it.as_str());
+        let meant = did_you_mean(format.unwrap_or_default(), FORMATS.iter().copied());
         Found {
-            at: self.root.follow(&steps).map_or(0, |node| node.at),
+            at: node.map_or(0, |node| node.at),
             path: problem.path.clone(),
-            message: problem.wrong.to_string(),
+            message: format!("{}{meant}", problem.wrong),
         }
     }
 }

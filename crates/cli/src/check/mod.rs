@@ -1,6 +1,7 @@
 //! `keygate check`: what Envoy would say of a filter configuration, all of it and where.
 
 mod collect;
+mod similar;
 mod structure;
 
 use std::io::Read;

@@ -12,6 +12,8 @@ use jsonschema::paths::{Location, LocationSegment};
 use jsonschema::{JsonType, ValidationError, Validator};
 use serde_json::Value;
 
+use super::similar::did_you_mean;
+
 /// A step from a value to one in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -79,9 +81,12 @@ fn of_error(error: &ValidationError<'_>, policy: &Value) -> Vec<Wrong> {
                 .map(|it| format!("`{}`", it.as_str().unwrap_or_default()))
                 .collect();
             let first = options.next().cloned().unwrap_or_default();
+            let given = policy.pointer(at.as_str()).and_then(Value::as_str);
+            let known = names.iter().map(|it| it.trim_matches('`'));
+            let meant = did_you_mean(given.unwrap_or_default(), known);
             wrong(
                 Fault::Instead(first),
-                format!("expected {}", one_of(&names)),
+                format!("expected {}{meant}", one_of(&names)),
             )
         }
         Kind::Required { property } => {
@@ -93,10 +98,14 @@ fn of_error(error: &ValidationError<'_>, policy: &Value) -> Vec<Wrong> {
         }
         Kind::AdditionalProperties { unexpected } => {
             let known = known_fields(error.schema_path());
+            let all = one_of(&known.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>());
             let of_name = |name: &String| Wrong {
                 steps: steps(at),
                 fault: Fault::Unknown(name.clone()),
-                message: format!("unknown field `{name}`, expected {known}"),
+                message: match did_you_mean(name, known.iter().copied()) {
+                    meant if meant.is_empty() => format!("unknown field `{name}`, expected {all}"),
+                    meant => format!("unknown field `{name}`{meant}"),
+                },
             };
             unexpected.iter().map(of_name).collect()
         }
@@ -145,7 +154,12 @@ fn of_alternatives(
     }
     let choices: Vec<Choice> = leaves.iter().filter_map(|it| choice(it, at)).collect();
     let expected: Vec<String> = choices.iter().map(ToString::to_string).collect();
-    let expected = format!("expected {}", one_of(&expected));
+    let names = choices.iter().filter_map(|it| match it {
+        Choice::Name(name) => Some(name.as_str()),
+        Choice::Member(_) | Choice::Type(_) => None,
+    });
+    let meant = did_you_mean(value.as_str().unwrap_or_default(), names);
+    let expected = format!("expected {}{meant}", one_of(&expected));
     let stand_in = stand_in_of(&choices);
     let mut steps = steps(at);
     let has_plain = choices.iter().any(|it| matches!(it, Choice::Type(_)));
@@ -296,10 +310,10 @@ fn schema_of(keyword: &Location) -> Option<&'static Value> {
     SCHEMA.pointer(parent)
 }
 
-fn known_fields(keyword: &Location) -> String {
+fn known_fields(keyword: &Location) -> Vec<&'static str> {
     let known = schema_of(keyword).and_then(|it| it.get("properties")?.as_object());
     let names = known.into_iter().flat_map(|it| it.keys());
-    one_of(&names.map(|it| format!("`{it}`")).collect::<Vec<_>>())
+    names.map(String::as_str).collect()
 }
 
 fn one_of(all: &[String]) -> String {
