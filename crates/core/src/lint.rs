@@ -305,7 +305,12 @@ fn weak_links(written: &Value, remarks: &mut Vec<Remark>) {
     for (name, provider) in members(field(written, "providers")) {
         let path = format!("providers.{name}");
         if field(provider, "allow_weak") == true {
-            let message = "this format is weak: use another one as soon as the signer supports it";
+            let message = match field(provider, "format").as_str() {
+                Some("cloudfront") => {
+                    "SHA-1 is weak: let the signer use SHA-256, then remove hash and allow_weak"
+                }
+                _ => "this format is weak: use another one as soon as the signer supports it",
+            };
             remarks.push(warning(&format!("{path}.allow_weak"), message));
         }
         if *field(provider, "message") == "path" {

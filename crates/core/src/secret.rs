@@ -66,8 +66,16 @@ pub enum SecretError {
     #[error("is empty")]
     Empty,
     /// Not what the encoding asks for.
-    #[error("is not valid {0}")]
+    #[error("is not valid {0}: use {digits}, or another encoding", digits = digits(.0))]
     Encoding(&'static str),
+}
+
+/// What a text of this encoding is made of.
+fn digits(encoding: &str) -> &'static str {
+    match encoding {
+        "hex" => "hexadecimal digits",
+        _ => "its alphabet",
+    }
 }
 
 impl Secret {

@@ -320,7 +320,7 @@ fn each_wrong_field_is_rejected_by_its_path() {
         ("/responses/page/headers", json!({ "x": "{unknown}" }), "responses.page.headers.x: {unknown} is unknown"),
         ("/responses/page/headers", json!({ "x": "1", "X": "2" }), "responses.page.headers.x: is given more than once"),
         ("/responses/page/reasons", json!({ "expired": { "status": 410, "text": "gone" }, "unavailable": { "status": 502 } }), ""),
-        ("/responses/page/reasons", json!({ "revoked_key": { "status": 410 } }), "responses.page.reasons.revoked_key: is unknown"),
+        ("/responses/page/reasons", json!({ "revoked_key": { "status": 410 } }), "responses.page.reasons.revoked_key: `revoked_key` is a precise reason"),
         ("/responses/page/reasons", json!({ "expired": { "status": 302 } }), "responses.page.reasons.expired.status: must be 400"),
         ("/responses/page/reasons", json!({ "expired": { "redirect": "x" } }), "responses.page.reasons.expired.redirect: must start"),
         ("/responses/page/reasons", json!({ "expired": { "reasons": { "expired": {} } } }), "responses.page.reasons.expired.reasons: is not allowed"),

@@ -4,7 +4,7 @@ use keygate_core::Policy;
 use keygate_core::decision::Problem;
 use serde_json::{Map, Value, json};
 
-use super::problem::{Given, PROVIDER};
+use super::problem::{ALLOW_WEAK, Given, PROVIDER};
 use super::{Alone, Args, Links, alone, environment};
 use crate::environment::required;
 use crate::error::CliError;
@@ -103,6 +103,7 @@ impl Args {
             let given = Given {
                 format,
                 rings: places,
+                allows_weak: fields.get(ALLOW_WEAK).is_some_and(|it| it == true),
                 options,
             };
             CliError::Usage(given.told(&problems))

@@ -8,12 +8,17 @@ use crate::environment::unset_here;
 /// The path of the provider in a policy of one.
 pub const PROVIDER: &str = "providers.it";
 
+/// The field without which no weak format is taken.
+pub const ALLOW_WEAK: &str = "allow_weak";
+
 /// The options that a policy was made of.
 pub struct Given<'a> {
     /// The format of the links.
     pub format: &'a str,
     /// The rings, each with the place that its one secret came from.
     pub rings: Vec<(&'a str, &'a str)>,
+    /// Whether weak formats are allowed.
+    pub allows_weak: bool,
     /// Fields of the provider that an option of the same name has set.
     pub options: Vec<&'a str>,
 }
@@ -64,6 +69,9 @@ impl Given<'_> {
     /// A problem of a field that has an option of its own.
     fn of_option(&self, problem: &Problem) -> Option<String> {
         let field = problem.path.strip_prefix(PROVIDER)?.strip_prefix('.')?;
+        if field == ALLOW_WEAK && !self.allows_weak {
+            return Some(format!("{field} {}: --set {field}=true", problem.wrong));
+        }
         match &problem.wrong {
             Wrong::NoRing(name) => Some(format!(
                 "{field}: there is no ring \"{name}\": give its variable with --ring \

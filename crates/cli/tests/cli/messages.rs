@@ -1,8 +1,9 @@
 //! Messages that name the cause and the next step.
 
+use std::net::TcpListener;
 use std::path::Path;
 
-use crate::support::{cloudflare_policy, demo_policy, keygate};
+use crate::support::{EDGE, Server, cloudflare_policy, database, demo_policy, keygate};
 
 const SECRET: &str = "a secret of thirty-two bytes, ok";
 
@@ -148,4 +149,178 @@ fn a_url_that_no_client_sends_is_not_signed() {
             0,
         );
     }
+}
+
+/// What a command says that the key service does not serve.
+#[track_caller]
+fn unserved(url: &str, token: &str, code: i32) -> String {
+    let done = keygate(&["keys", "list", "--service", url])
+        .env("KEYGATE_ADMIN_TOKEN", token)
+        .assert()
+        .code(code);
+    String::from_utf8_lossy(&done.get_output().stderr).into_owned()
+}
+
+#[test]
+fn a_rejection_by_the_key_service_says_what_to_set() {
+    let (_dir, path) = database();
+    let server = Server::start(&path);
+    let admin = crate::support::ADMIN;
+    let url = server.url.as_str();
+    let told = unserved(url, EDGE, 2);
+    let expected = "is an edge token: set KEYGATE_ADMIN_TOKEN to an admin token";
+    assert!(told.contains(expected), "{told}");
+    let told = unserved(url, "another-token-0123456789", 2);
+    let expected = "must be one of the tokens in KEYGATE_ADMIN_TOKEN of `keygate serve`";
+    assert!(told.contains(expected), "{told}");
+    let told = unserved(&format!("{url}/v1"), admin, 2);
+    let expected = "give only scheme, host and port";
+    assert!(told.contains(expected), "{told}");
+    let told = unserved(&url.replace("http:", "https:"), admin, 3);
+    let expected = "does not speak TLS: use http://";
+    assert!(told.contains(expected), "{told}");
+}
+
+#[test]
+fn a_key_service_that_does_not_answer_is_given_up() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let told = unserved(&url, crate::support::ADMIN, 3);
+    assert!(told.contains("did not answer within 5 s"), "{told}");
+}
+
+#[test]
+fn a_link_that_is_not_valid_names_what_differs() {
+    let dir = tempfile::tempdir().unwrap();
+    let sign = |url: &str| {
+        let sign = ["sign", url, "--key-id", "2026-11", "--expires-in", "1h"];
+        let now = ["--now", "1700000000", "--secret-env", "SECRET"];
+        printed(dir.path(), &[&sign[..], &now].concat(), 0)
+            .trim()
+            .to_owned()
+    };
+    let link = sign("https://h.example/a");
+    let verify = |link: &str, more: &[&str]| {
+        let verify = ["verify", link, "--now", "1700000001"];
+        printed(dir.path(), &[&verify[..], more].concat(), 1)
+    };
+    let secret = ["--secret-env", "SECRET"];
+    let told = verify(&link, &[&secret[..], &["--key-id", "2026-10"]].concat());
+    let expected = "the secret is right, but the link names \"2026-11\", and here its id is \
+                    \"2026-10\"";
+    assert!(told.contains(expected), "{told}");
+    let other = ["--secret", "another secret of thirty-two byte"];
+    let told = verify(&link, &[&other[..], &["--key-id", "2026-11"]].concat());
+    assert!(told.contains("header, cookie or secret"), "{told}");
+    assert!(told.contains("token: in parameter \"kg\"\n"), "{told}");
+    let told = verify("/a", &[&secret[..], &["--key-id", "k"]].concat());
+    assert!(told.contains("looked in: parameter \"kg\""), "{told}");
+}
+
+#[test]
+fn an_option_that_is_missing_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let sign = [
+        "sign",
+        "https://h.example/a",
+        "--key-id",
+        "k",
+        "--expires-in",
+        "1h",
+    ];
+    for (more, expected) in [
+        (
+            &["--option", "ignore=utm_source"][..],
+            "--set 'query_ignore=[\"utm_source\"]'",
+        ),
+        (&["--format", "nginx"], "--set allow_weak=true"),
+        (
+            &["--encoding", "hex"],
+            "is not valid hex: use hexadecimal digits, or another encoding",
+        ),
+    ] {
+        let args = [&sign[..], &["--secret-env", "SECRET"], more].concat();
+        let told = printed(dir.path(), &args, 2);
+        assert!(told.contains(expected), "{told}");
+    }
+    let ignore = [
+        "--option",
+        "ignore=utm_source",
+        "--set",
+        "query_ignore=[\"utm_source\"]",
+    ];
+    printed(
+        dir.path(),
+        &[&sign[..], &["--secret-env", "SECRET"], &ignore].concat(),
+        0,
+    );
+}
+
+#[test]
+fn a_policy_of_public_keys_asks_for_the_private_key_to_sign() {
+    let dir = with_policy(
+        r#"{
+          "version": 1,
+          "secrets": { "ed": [
+            { "id": "k1", "public_key": "Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=" }
+          ] },
+          "providers": { "ed": { "type": "signed_url", "format": "keygate", "secrets": "ed",
+            "algorithm": "EdDSA", "max_lifetime": "1d" } },
+          "rules": [{ "name": "all", "match": { "path": "/**" }, "require": "ed" }],
+          "unmatched": "deny"
+        }"#,
+    );
+    let sign = [
+        "sign",
+        "https://h.example/a",
+        "--policy",
+        "p.json",
+        "--expires-in",
+        "1h",
+    ];
+    let told = printed(dir.path(), &sign, 2);
+    let expected = "a private key is required: give it with --private-key-file";
+    assert!(told.contains(expected), "{told}");
+}
+
+#[test]
+fn a_name_that_is_almost_known_is_suggested() {
+    let policy = demo_policy()
+        .replace("\"max_lifetime\"", "\"max_life_time\"")
+        .replace("\"mode\": \"simulate\"", "\"mode\": \"simulat\"");
+    let dir = with_policy(&policy);
+    let told = printed(dir.path(), &["check", "p.json"], 1);
+    for expected in [
+        "unknown field `max_life_time`: did you mean `max_lifetime`?",
+        "did you mean `simulate`?",
+    ] {
+        assert!(told.contains(expected), "{told}");
+    }
+    let format = demo_policy().replace("\"format\": \"keygate\"", "\"format\": \"keygat\"");
+    let dir = with_policy(&format);
+    let told = printed(dir.path(), &["check", "p.json"], 1);
+    assert!(told.contains("did you mean `keygate`?"), "{told}");
+}
+
+#[test]
+fn a_precise_reason_in_a_response_names_its_public_one() {
+    let policy = demo_policy().replace(
+        "\"rules\": [",
+        "\"responses\": { \"r\": { \"json\": {}, \"reasons\": { \"link_used\": { \"status\": 410 } } } },
+        \"rules\": [",
+    );
+    let dir = with_policy(&policy);
+    let told = printed(dir.path(), &["check", "p.json"], 1);
+    let expected = "`link_used` is a precise reason: use its public reason, `expired`";
+    assert!(told.contains(expected), "{told}");
+}
+
+#[test]
+fn a_policy_of_one_rule_is_counted_in_the_singular() {
+    let dir = with_policy(
+        r#"{ "version": 1, "unmatched": "deny",
+          "rules": [{ "name": "all", "match": { "path": "/**" }, "require": "nothing" }] }"#,
+    );
+    let told = printed(dir.path(), &["check", "p.json"], 0);
+    assert!(told.ends_with("valid (1 rule)\n"), "{told}");
 }

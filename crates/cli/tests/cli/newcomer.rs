@@ -133,7 +133,7 @@ fn an_invalid_option_names_a_valid_one() {
         ),
         (
             with(&given, &["--encoding", "hex"]),
-            "keygate: SECRET is not valid hex\n",
+            "SECRET is not valid hex: use hexadecimal digits, or another encoding\n",
         ),
         (
             with(&given_format, &["--prefix", "a"]),

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use super::read::UniqueMap;
 use super::{Compiler, item, member, written};
 use crate::answer::{Blanks, Bodies, Form, Json, PLACEHOLDERS, Reply, Spelling, Template};
-use crate::reason::PublicReason;
+use crate::reason::{PublicReason, Reason};
 
 /// Headers that are the proxy's, or that say what only the filter knows.
 const TAKEN: [&str; 17] = [
@@ -56,8 +56,17 @@ impl Compiler<'_> {
         for (code, own) in &written.reasons.0 {
             let path = format!("{path}.reasons.{code}");
             let Some(reason) = PublicReason::ALL.into_iter().find(|it| it.code() == code) else {
-                let known = PublicReason::ALL.map(PublicReason::code).join(", ");
-                self.wrong(&path, format!("is unknown: use one of {known}"));
+                let precise = Reason::ALL.iter().find(|it| it.code() == code);
+                let message = match precise.map(|it| it.public().code()) {
+                    Some(public) => {
+                        format!("`{code}` is a precise reason: use its public reason, `{public}`")
+                    }
+                    None => {
+                        let known = PublicReason::ALL.map(PublicReason::code).join(", ");
+                        format!("is unknown: use one of {known}")
+                    }
+                };
+                self.wrong(&path, message);
                 continue;
             };
             reasons.push((reason, self.override_of(&path, own, &reply)));

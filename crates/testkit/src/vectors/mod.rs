@@ -140,7 +140,7 @@ impl Case {
         })
     }
 
-    /// What else a decision draws on, at a time in unix seconds.
+    /// What else a decision draws on, at a time in Unix seconds.
     pub fn facts(&self, now: u64) -> Facts<'_> {
         Facts {
             checks: Checks::default(),

@@ -7,6 +7,7 @@ use super::token::encode;
 use super::{COOKIES, Carrier, CloudFront, PARAMETERS};
 use crate::http::path::canonical;
 use crate::signed_url::crypto::public_key::PublicKey;
+use crate::signed_url::parts::told::NO_PRIVATE_KEY;
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 
 /// Signs with the private key of the order; its public one must be in the ring. With the
@@ -28,9 +29,7 @@ pub(super) fn sign(links: &CloudFront, order: &Order<'_>) -> Result<Signed, Sign
         .expires
         .ok_or_else(|| error("the link needs an expiry, such as --expires-in 3h"))?;
     let expires = expires.as_secs().to_string();
-    let private = order
-        .private_key
-        .ok_or_else(|| error("a private key is required"))?;
+    let private = order.private_key.ok_or_else(|| error(NO_PRIVATE_KEY))?;
     let public = PublicKey::parse(&private.public_key(), &Default::default())
         .map_err(|it| SignError::new(format!("the private key {it}")))?;
     let entry = links.ring.current(order.now).find(|it| it.key.is(&public));

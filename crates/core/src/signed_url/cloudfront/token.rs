@@ -42,7 +42,7 @@ pub(super) enum Says<'a> {
 }
 
 impl Says<'_> {
-    /// When a canned policy ends, in unix seconds.
+    /// When a canned policy ends, in Unix seconds.
     pub(super) fn expires(&self) -> Option<u64> {
         match self {
             Self::Canned { expires } => expires.parse().ok(),

@@ -15,6 +15,7 @@ use crate::signed_url::carrier;
 use crate::signed_url::facts::LinkFacts;
 use crate::signed_url::format::Format as _;
 use crate::signed_url::parts::rings::ring;
+use crate::signed_url::parts::told::named;
 
 /// The steps of the check, without its result.
 pub(super) fn lines(links: &Keygate, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
@@ -26,13 +27,13 @@ pub(super) fn lines(links: &Keygate, request: &Request<'_>, facts: &LinkFacts<'_
     let found = match carrier::find(&links.carriers, request) {
         Ok(found) => found,
         Err(reason) => {
-            let places = links.carriers.iter().map(|it| format!("{it:?}"));
+            let places = links.carriers.iter().map(named);
             let places = places.collect::<Vec<_>>().join(", ");
             steps.push(format!("token: {} (looked in: {places})", reason.code()));
             return steps;
         }
     };
-    steps.push(format!("token: in {:?}", found.carrier));
+    steps.push(format!("token: in {}", named(found.carrier)));
     let Ok(token) = links.decode(&found) else {
         let bytes = algorithm.signature_length();
         steps.push(format!(
@@ -124,7 +125,15 @@ impl Near<'_> {
         if let Some(id) = self.signer(subject) {
             return self.bounds(&id, request, reason);
         }
-        for (what, host, path, query) in spellings(subject) {
+        let mut spellings = spellings(subject);
+        if let Some(host) = request.values(":authority").next()
+            && let Ok(host) = std::str::from_utf8(host)
+        {
+            let what = "the host: it was signed with capital letters".to_owned();
+            let query = subject.query.map(str::to_owned);
+            spellings.push((what, host.to_owned(), subject.path.to_owned(), query));
+        }
+        for (what, host, path, query) in spellings {
             let tried = Subject {
                 host: &host,
                 path: &path,
@@ -138,10 +147,13 @@ impl Near<'_> {
                 ];
             }
         }
-        vec![
-            "cannot tell what was signed: another host, path, query, header, cookie or key"
-                .to_owned(),
-        ]
+        let what = match self.links.keys {
+            Keys::Hs256(_) => "secret",
+            Keys::EdDsa(_) => "key",
+        };
+        vec![format!(
+            "cannot tell what was signed: another host, path, query, header, cookie or {what}"
+        )]
     }
 
     /// With a right signature: what else does not fit.
@@ -149,7 +161,10 @@ impl Near<'_> {
         let mut told = vec![format!("it was signed with the key \"{id}\"")];
         let mut differs = |what: String| told.push(format!("what differs: {what}"));
         if id != self.fields.key_id {
-            differs(format!("it names the key \"{}\"", self.fields.key_id));
+            differs(format!(
+                "the secret is right, but the link names \"{}\", and here its id is \"{id}\"",
+                self.fields.key_id
+            ));
         } else if !self.links.keys.counts(id, self.facts.now) {
             differs(format!(
                 "the key \"{id}\" is not valid at this time (not_before, not_after)"

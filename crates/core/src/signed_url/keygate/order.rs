@@ -9,6 +9,7 @@ use crate::http::path::canonical;
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::crypto::private_key::PrivateKey;
 use crate::signed_url::parts::deliver::deliver;
+use crate::signed_url::parts::told::NO_PRIVATE_KEY;
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 
 const KNOWN: &[&str] = &[
@@ -42,7 +43,8 @@ pub(super) fn sign(links: &Keygate, order: &Order<'_>) -> Result<Signed, SignErr
     for name in &ignored {
         if !links.query_ignore.iter().any(|it| it.0 == *name) {
             return Err(SignError::new(format!(
-                "\"{name}\" is not in query_ignore of the policy: the link would be rejected"
+                "\"{name}\" is not in query_ignore, so the link would be rejected: add it to the \
+                 policy, or without one use --set 'query_ignore=[\"{name}\"]'"
             )));
         }
     }
@@ -130,9 +132,7 @@ fn token(
         (Keys::Hs256(_), Some(_)) => Err(SignError::new(
             "the provider verifies with secrets: do not give a private key",
         )),
-        (Keys::EdDsa(_), None) => Err(SignError::new(
-            "the provider has only public keys: give the private key",
-        )),
+        (Keys::EdDsa(_), None) => Err(SignError::new(NO_PRIVATE_KEY)),
     }
 }
 

@@ -55,15 +55,20 @@ pub(crate) fn places(carriers: &[Carrier], request: &Request<'_>) -> Vec<String>
             Err(Reason::MissingCredential) => "no token",
             Err(_) => "an unreadable token, or several",
         };
-        let kind = match carrier {
-            Carrier::Query(_) => "parameter",
-            Carrier::Header(_) => "header",
-            Carrier::Cookie(_) => "cookie",
-            Carrier::Path(_) | Carrier::PathParameter(_) => "path segment",
-        };
-        format!("{kind} \"{}\": {is_there}", carrier.name())
+        format!("{}: {is_there}", named(carrier))
     };
     carriers.iter().map(place).collect()
+}
+
+/// A carrier in words.
+pub(crate) fn named(carrier: &Carrier) -> String {
+    let kind = match carrier {
+        Carrier::Query(_) => "parameter",
+        Carrier::Header(_) => "header",
+        Carrier::Cookie(_) => "cookie",
+        Carrier::Path(_) | Carrier::PathParameter(_) => "path segment",
+    };
+    format!("{kind} \"{}\"", carrier.name())
 }
 
 /// Near times in ten digits, each with what differs.
@@ -77,6 +82,10 @@ pub(crate) fn times(shown: UnixMillis) -> impl Iterator<Item = (String, String)>
         (what, it.to_string())
     })
 }
+
+/// What a signer says that has only a public key.
+pub(crate) const NO_PRIVATE_KEY: &str =
+    "a private key is required: give it with --private-key-file";
 
 /// The error of a signer when no secret is valid.
 pub(crate) fn no_key() -> SignError {

@@ -7,6 +7,7 @@ use crate::signed_url::google::base64url::{Padding, encode};
 use crate::signed_url::google::sign::sign as sign_request;
 use crate::signed_url::parts::deliver::deliver;
 use crate::signed_url::parts::lifetime::seconds;
+use crate::signed_url::parts::told::NO_PRIVATE_KEY;
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 use crate::text::hex;
 
@@ -59,7 +60,7 @@ fn named(
     message: &dyn Fn(&str) -> String,
 ) -> Result<(String, Vec<u8>), SignError> {
     let private = order.private_key;
-    let private = private.ok_or_else(|| SignError::new("a private key is required"))?;
+    let private = private.ok_or_else(|| SignError::new(NO_PRIVATE_KEY))?;
     let Keys::Ed25519(ring) = keys else {
         return Err(SignError::new("this provider has no public keys"));
     };

@@ -23,9 +23,9 @@ pub(super) struct Input<'a> {
     pub text: &'a str,
     /// What is covered, in order.
     pub components: Vec<Component<'a>>,
-    /// `created`, in unix seconds.
+    /// `created`, in Unix seconds.
     pub created: Option<u64>,
-    /// `expires`, in unix seconds.
+    /// `expires`, in Unix seconds.
     pub expires: Option<u64>,
     /// `keyid`.
     pub key_id: Option<&'a str>,

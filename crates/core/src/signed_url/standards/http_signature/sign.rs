@@ -10,6 +10,7 @@ use super::{HttpSignature, Keys};
 use crate::http::path::canonical;
 use crate::http::request::{Header, Request};
 use crate::signed_url::crypto::public_key::{PublicKey, Scheme};
+use crate::signed_url::parts::told::NO_PRIVATE_KEY;
 use crate::signed_url::sign::{Order, SignError, Signed};
 
 /// Signs what must be covered and the headers of the order, with the first secret that
@@ -99,7 +100,7 @@ fn signer<'a>(
         }
         Keys::Ed25519(ring) => {
             let private = order.private_key;
-            let private = private.ok_or_else(|| SignError::new("a private key is required"))?;
+            let private = private.ok_or_else(|| SignError::new(NO_PRIVATE_KEY))?;
             let public = PublicKey::parse(&private.public_key(), &Default::default())
                 .map_err(|it| SignError::new(format!("the private key {it}")))?;
             let mut all = ring.current(order.now);

@@ -12,6 +12,7 @@ use crate::secret::KeyRing;
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::crypto::public_key::{PublicKey, Scheme};
 use crate::signed_url::parts::deliver::deliver;
+use crate::signed_url::parts::told::NO_PRIVATE_KEY;
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 
 /// Signs with the first secret that counts, or with the private key of the order. The
@@ -47,7 +48,7 @@ fn signer<'a>(
     let public = |ring: &'a KeyRing<PublicKey>, scheme: Scheme| {
         let private = order
             .private_key
-            .ok_or_else(|| SignError::new("a private key is required"))?;
+            .ok_or_else(|| SignError::new(NO_PRIVATE_KEY))?;
         let public = PublicKey::parse(&private.public_key(), &Default::default())
             .map_err(|it| SignError::new(format!("the private key {it}")))?;
         let mut all = ring.current(order.now);
