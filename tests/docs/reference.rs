@@ -42,23 +42,8 @@ fn every_reason_is_listed_under_each_of_its_statuses() {
             }
         }
     }
-    wrong.retain(|it| !ONE_KIND.contains(&it.as_str()));
     assert!(wrong.is_empty(), "docs/troubleshooting.md: {wrong:?}");
 }
-
-/// Reasons that the table gives both statuses, and that only one kind of credential can have.
-const ONE_KIND: [&str; 10] = [
-    "`wrong_signature` and 401",
-    "`not_yet_valid` and 401",
-    "`lifetime_too_long` and 401",
-    "`link_used` and 401",
-    "`forged_key` and 403",
-    "`unknown_key` and 403",
-    "`revoked_key` and 403",
-    "`disabled_key` and 403",
-    "`wrong_account` and 403",
-    "`prefetch` and 401",
-];
 
 #[test]
 fn every_metric_of_the_filter_is_on_the_page_about_metrics() {

@@ -64,24 +64,26 @@ reasons! {
     /// The method, the path or the host of the request is missing, duplicate or malformed.
     UnreadableRequest = "unreadable_request" => AmbiguousRequest {
         cause: "the method, the path or the host is missing, duplicate or malformed",
-        remedy: "a host is a name or [IPv6], then nothing or a port; a method is 1 to 24 of A to Z \
-            and -",
+        remedy: "send one host, a name or an IPv6 address in brackets, optionally with a port; a \
+            method has 1 to 24 characters of A to Z and -",
     }
     /// The path can be read in more than one way.
     AmbiguousPath = "ambiguous_path" => AmbiguousRequest {
         cause: "the path can be read in more than one way: dot segments, \"//\", \"\\\", double \
-            encoding, not UTF-8 when decoded, or readings that meet different rules",
-        remedy: "send the path in its plain form, or give both readings the same rule",
+            encoding, not UTF-8 when decoded, or readings that meet different rules; or it contains \
+            characters that must be percent-encoded",
+        remedy: "percent-encode each segment of the path once, and send it without dot segments and \
+            \"//\"; or give both readings the same rule",
     }
     /// `%2F` in the path of a rule that does not allow it.
     EncodedSlash = "encoded_slash" => AmbiguousRequest {
         cause: "the path contains %2F, which the rule does not allow",
-        remedy: "see allow_encoded_slash",
+        remedy: "set allow_encoded_slash in the rule if the upstream needs %2F",
     }
     /// A parameter behind `;` in the path of a rule that does not allow it.
     PathParameter = "path_parameter" => AmbiguousRequest {
         cause: "the path contains a parameter after \";\" or %3B, which the rule does not allow",
-        remedy: "see allow_path_parameters",
+        remedy: "set allow_path_parameters in the rule if the upstream needs parameters",
     }
     /// An unreserved character of the path is percent-encoded: the proxy does not normalize.
     NotNormalized = "not_normalized" => AmbiguousRequest {
@@ -129,8 +131,9 @@ reasons! {
     }
     /// A signature from a future beyond the allowed skew.
     NotYetValid = "not_yet_valid" => InvalidCredential {
-        cause: "the link was made in the future",
-        remedy: "compare the clocks of the signer and the proxy",
+        cause: "the link is not valid yet",
+        remedy: "wait until its start (--not-before), or compare the clocks of the signer and the \
+            proxy",
     }
     /// A link that claims to live longer than allowed.
     LifetimeTooLong = "lifetime_too_long" => InvalidCredential {
@@ -150,7 +153,7 @@ reasons! {
     /// A link that works once, asked for by a program that only looks ahead.
     Prefetch = "prefetch" => NotAllowedHere {
         cause: "the link works once, and prefetch requests cannot use it",
-        remedy: "open the link: it still works",
+        remedy: "nothing to fix: the prefetch did not use the link up; opening it still works",
     }
     /// An app key of the right form that none of our master secrets made.
     ForgedKey = "forged_key" => InvalidCredential {
@@ -207,7 +210,7 @@ reasons! {
     /// The key service gave no usable answer in time.
     KeyServiceUnavailable = "key_service_unavailable" => Unavailable {
         cause: "the key service gave no usable answer",
-        remedy: "see the filter's warnings in Envoy's log and the counters keygate_key_service.*",
+        remedy: "see the filter's warnings in Envoy's log and the counters keygate_key_service_*",
     }
     /// Too many requests already wait for the key service.
     Overloaded = "overloaded" => Unavailable {

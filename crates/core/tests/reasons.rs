@@ -11,8 +11,8 @@ const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reasons.md")
 const HEAD: &str = "\
 # Reasons
 
-Every refusal has a precise reason. You find it in `%RESPONSE_CODE_DETAILS%` of Envoy's access
-log, in the counters `keygate_decision.deny.*` and `keygate_decision.would_deny.*`, and in the
+Every rejection has a precise reason. You find it in `%RESPONSE_CODE_DETAILS%` of Envoy's access
+log, in the counters `keygate_decision_deny_*` and `keygate_decision_would_deny_*`, and in the
 output of `keygate explain` and `keygate verify`. The client reads less: the public reason in
 the second column, so that unknown, forged, revoked and disabled credentials look the same.
 
@@ -22,13 +22,35 @@ the second column, so that unknown, forged, revoked and disabled credentials loo
 | --- | --- | --- | --- |
 ";
 
+/// Reasons that only an API key can have.
+const OF_KEYS: [Reason; 5] = [
+    Reason::ForgedKey,
+    Reason::UnknownKey,
+    Reason::RevokedKey,
+    Reason::DisabledKey,
+    Reason::WrongAccount,
+];
+
+/// Reasons that only a signed URL can have.
+const OF_LINKS: [Reason; 4] = [
+    Reason::WrongSignature,
+    Reason::NotYetValid,
+    Reason::LifetimeTooLong,
+    Reason::LinkUsed,
+];
+
 /// The status of a rejection; where keys and links differ, both.
 fn statuses(reason: Reason) -> String {
     let [key, link] =
         [Scheme::AppKey, Scheme::SignedUrl].map(|scheme| Refusal { reason, scheme }.status());
-    match key == link {
-        true => key.to_string(),
-        false => format!("{key} (API key) or {link} (signed URL)"),
+    if reason == Reason::ChallengeRequired {
+        format!("{key}; for a browser, 302 if the challenge is a login")
+    } else if key == link || OF_KEYS.contains(&reason) {
+        key.to_string()
+    } else if OF_LINKS.contains(&reason) {
+        link.to_string()
+    } else {
+        format!("{key} (API key) or {link} (signed URL)")
     }
 }
 
