@@ -171,12 +171,18 @@ fn wrong_configurations_are_named_by_their_field() {
     assert_eq!(problems(&document(&provider(json!({})))), "");
 }
 
-#[test]
-fn the_first_example_of_the_page_takes_the_link_of_an_aws_sdk() {
+/// The policy of the page at this place among them, with a public key in place of its dots.
+fn policy_of_the_page(index: usize, public_key: &Value) -> Policy {
     let page = include_str!("../../../../docs/formats/cloudfront.md");
-    let example = page.split("```").nth(1).unwrap();
-    let example = example.strip_prefix("json\n").unwrap();
-    let mut policy_json: Value = serde_json::from_str(&format!("{{{example}}}")).unwrap();
+    let mut examples = page.split("```json\n").skip(1);
+    let example = examples.nth(index).unwrap().split("```").next().unwrap();
+    let mut example: Value = serde_json::from_str(example).unwrap();
+    example["secrets"]["cdn"][0]["public_key"] = public_key.clone();
+    policy(&example, "")
+}
+
+#[test]
+fn both_policies_of_the_page_accept_the_link_of_an_aws_sdk() {
     // Made by botocore's `CloudFrontSigner`, and equally by @aws-sdk/cloudfront-signer.
     let known = include_str!("../../../../tests/vectors/signed-urls.json");
     let known: Value = serde_json::from_str(known).unwrap();
@@ -184,10 +190,6 @@ fn the_first_example_of_the_page_takes_the_link_of_an_aws_sdk() {
     let vector = known
         .find(|it| it["id"] == "cloudfront/canned_sha1")
         .unwrap();
-    policy_json["secrets"]["cdn"][0]["public_key"] = vector["secret"]["public_key_pem"].clone();
-    policy_json["version"] = json!(1);
-    policy_json["unmatched"] = json!("deny");
-    policy_json["rules"] = json!([{ "name": "all", "match": { "path": "/**" }, "require": "cdn" }]);
     let link = vector["expected"].as_str().unwrap();
     let host = "d111111abcdef8.cloudfront.net";
     let target = link.strip_prefix(&format!("https://{host}")).unwrap();
@@ -195,9 +197,22 @@ fn the_first_example_of_the_page_takes_the_link_of_an_aws_sdk() {
         .map(|(name, value)| (name.into(), value.into()))
         .into();
     let now = vector["now_valid"].as_u64().unwrap();
-    let judged = judge_from(&policy(&policy_json, ""), &headers, now, "");
-    assert_eq!(
-        judged.unwrap()[0],
-        "/images/image.jpg?color=red&size=medium"
-    );
+    for index in [0, 1] {
+        let policy = policy_of_the_page(index, &vector["secret"]["public_key_pem"]);
+        let judged = judge_from(&policy, &headers, now, "");
+        assert_eq!(
+            judged.unwrap()[0],
+            "/images/image.jpg?color=red&size=medium"
+        );
+    }
+}
+
+#[test]
+fn only_the_second_policy_of_the_page_accepts_sha256() {
+    let [first, second] = [0, 1].map(|index| policy_of_the_page(index, &json!(PUBLIC)));
+    let link = link(&second, "/images/a.jpg");
+    let judged = judge(&second, &link, NOW);
+    assert_eq!(judged.as_deref(), Ok("/images/a.jpg"));
+    let reason = judge(&first, &link, NOW);
+    assert_eq!(reason, Err(Reason::MalformedCredential));
 }
