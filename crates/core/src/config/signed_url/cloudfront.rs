@@ -45,7 +45,7 @@ names! {
     enum WrittenHash {
         /// Weak: collisions are feasible. Requires `allow_weak`.
         Sha1 = "sha1",
-        /// Links contain `Hash-Algorithm=SHA256`.
+        /// Links contain `Hash-Algorithm=SHA256`, or were signed with SHA-256 without saying so.
         #[default]
         Sha256 = "sha256",
     }

@@ -40,7 +40,7 @@ pub(crate) struct Rule {
     /// Whether parameters after `;` are allowed in the path, such as `;jsessionid=1`. Default:
     /// the value of the policy.
     pub allow_path_parameters: Option<bool>,
-    /// Whether CORS preflight requests pass without a credential. Default: they do not.
+    /// Whether CORS preflight requests pass without a credential. Default: not allowed.
     pub preflight: Option<Preflight>,
     /// Pages from which a request may come, such as https://app.example.com. Default: any.
     pub allowed_referrers: Option<Vec<String>>,
