@@ -211,3 +211,24 @@ fn one_token_for_both_roles_is_rejected() {
     let error = runtime.block_on(serve(config)).unwrap_err();
     assert!(matches!(error, ServeError::Config(_)), "{error}");
 }
+
+/// `docs/operations.md` shows the command.
+#[test]
+fn the_backup_of_a_running_service_has_every_key() {
+    let page = include_str!("../../../../docs/operations.md");
+    let (_, sql) = page.split_once("keygate.db \"VACUUM").unwrap();
+    let sql = format!("VACUUM{}", sql.split('"').next().unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let (database, backup) = (dir.path().join("keygate.db"), dir.path().join("backup.db"));
+    let service = Running::on(&database);
+    let key = service.create(r#"{"account":"a"}"#);
+    let sql = sql.replace("/var/backups/keygate.db", backup.to_str().unwrap());
+    let connection = rusqlite::Connection::open(&database).unwrap();
+    connection.execute_batch(&sql).unwrap();
+    drop(connection);
+    drop(service);
+
+    let restored = Running::on(&backup);
+    let found = restored.lookup(&[hash(&key)]);
+    assert_eq!(found["records"][0]["id"], key["id"], "{found}");
+}
