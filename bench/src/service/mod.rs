@@ -31,6 +31,9 @@ const KEYS: [u32; 2] = [1_000_000, 100_000];
 /// Of each side, in one round.
 const SLICE: Duration = Duration::from_secs(2);
 
+/// How long a rejected creator has to wait.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
 /// Revocations and lookups of one side in one round.
 const REVOCATIONS: usize = 50;
 const LOOKUPS: usize = 400;
@@ -148,7 +151,7 @@ fn crowd(service: &Service, rounds: usize) -> [Row; 2] {
                         assert_eq!(status, 503, "no other rejection");
                         let time = time.as_secs_f64() * 1000.0;
                         rejected.lock().expect("no panic").push(time);
-                        thread::sleep(Duration::from_millis(200));
+                        thread::sleep(RETRY_AFTER);
                     };
                     let count = create_until(service.port(), &stop, note);
                     created.fetch_add(count, Ordering::Relaxed);
