@@ -1,5 +1,8 @@
 //! What other filters of Envoy make of an identity: envoy/identity.yaml, as it is.
 
+use std::thread;
+use std::time::Duration;
+
 use keygate_tests::Stack;
 use serde_json::{Value, json};
 
@@ -36,7 +39,13 @@ fn each_account_has_its_own_rate_limit() {
     assert_eq!(call(&stack, "/api/x", &bob).status, 200);
     // Another key of the same account draws from the same bucket.
     let second = key_of(&stack, "alice").key;
-    assert_eq!(call(&stack, "/api/x", &second).status, 429);
+    let limited = call(&stack, "/api/x", &second);
+    assert_eq!(limited.status, 429);
+    // Other paths are not counted.
+    assert_eq!(call(&stack, "/beta/x", &alice).status, 200);
+    let after: u64 = limited.header("retry-after").unwrap().parse().unwrap();
+    thread::sleep(Duration::from_secs(after));
+    assert_eq!(call(&stack, "/api/x", &alice).status, 200);
 }
 
 #[test]
