@@ -28,19 +28,30 @@ pub fn decision(verdict: &Verdict) {
     }
 }
 
+/// Makes the counters that begin at 0; once for each virtual machine.
+pub fn begin() {
+    for metric in Metric::from_the_start() {
+        counter(metric);
+    }
+}
+
 /// Adds one to a counter. A host that cannot count stops no request.
 pub fn add(metric: Metric) {
+    if let Some(counter) = counter(metric) {
+        let _ = host::increment(counter);
+    }
+}
+
+/// The id that the host gave to a counter.
+fn counter(metric: Metric) -> Option<u32> {
     let place: Place = (metric.0, metric.1);
     let known = COUNTERS.with_borrow(|counters| counters.get(&place).copied());
-    let counter = known.or_else(|| {
+    known.or_else(|| {
         let name = metric.to_string();
         let counter = host::define_metric(host::Metric::Counter, &name).ok()?;
         COUNTERS.with_borrow_mut(|counters| counters.insert(place, counter));
         Some(counter)
-    });
-    if let Some(counter) = counter {
-        let _ = host::increment(counter);
-    }
+    })
 }
 
 /// Tells the size of the virtual machine's memory, when it has grown. All workers write the

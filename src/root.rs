@@ -10,7 +10,7 @@ use keygate_core::{Millis, Policy, UnixMillis};
 use keygate_edge::{Call, Edge, MAX_BODY, NotSent, Response, Seed, Token};
 
 use crate::host::{self, HostError, Map};
-use crate::metrics::memory;
+use crate::metrics::{self, memory};
 use crate::worker::{SharedData, Worker};
 
 /// The first tick comes at once: the lease is to begin before the first request.
@@ -55,6 +55,7 @@ impl Root {
         for warning in &policy.warnings {
             log::warn!("keygate: configuration: {warning}");
         }
+        metrics::begin();
         let seed = Seed([host::random().ok()?, host::random().ok()?]);
         let edge = Edge::new(policy, seed);
         let mut queue = None;

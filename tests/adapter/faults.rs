@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::host::{Fault, Worker};
-use crate::{GENUINE, HeaderText, key, only_call, policy, send, start_polled};
+use crate::{GENUINE, HeaderText, key, only_call, policy, send, start, start_polled};
 
 const MARKED: HeaderText = ("x-keygate-service", b"1");
 
@@ -91,4 +91,18 @@ fn polls_go_to_a_cluster_of_their_own_where_one_is_named() {
     send(&worker, "/api/x", Some(&key(1)));
     worker.turn();
     assert_eq!(only_call(&worker, "/v1/lookups").cluster, "keys");
+}
+
+#[test]
+fn counters_of_alerts_exist_before_their_first_event() {
+    let worker = start();
+    for name in [
+        "keygate_lease.ended",
+        "keygate_poll.answered",
+        "keygate_key_service.timed_out",
+        "keygate_decision.deny.wrong_signature",
+    ] {
+        assert!(worker.has_counter(name), "{name}");
+        assert_eq!(worker.counter(name), 0, "{name}");
+    }
 }

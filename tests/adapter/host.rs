@@ -328,6 +328,11 @@ impl Worker {
         })
     }
 
+    /// Whether a counter exists.
+    pub fn has_counter(&self, name: &str) -> bool {
+        host(|host| host.counters.iter().any(|(it, _)| it == name))
+    }
+
     /// Panics under the hook of the filter.
     pub fn panic(&self, panic: impl FnOnce() + UnwindSafe) {
         let _one = ONCE_AT_A_TIME.lock().unwrap();

@@ -7,6 +7,20 @@ use keygate_tests::{Stack, client, repository, wait};
 use crate::support::{call, key_of, sign};
 
 #[test]
+fn counters_of_alerts_are_zero_from_the_start() {
+    let stack = Stack::start();
+    let text = stack.envoy.admin("/stats/prometheus");
+    for name in [
+        "keygate_lease_ended",
+        "keygate_key_service_timed_out",
+        "keygate_decision_deny_wrong_signature",
+    ] {
+        let is_zero = |line: &str| line.starts_with(name) && line.ends_with(" 0");
+        assert!(text.lines().any(is_zero), "{name} is not in\n{text}");
+    }
+}
+
+#[test]
 fn every_metric_that_prometheus_reads_is_on_the_page() {
     let stack = Stack::start();
     let key = key_of(&stack, "alice");

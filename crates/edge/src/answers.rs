@@ -7,6 +7,7 @@ use keygate_core::keys::wire::{ChangesResponse, LinkUseResponse, LookupResponse}
 use keygate_core::keys::{KeyHash, Knowledge, KnownKey};
 
 use crate::call::{About, Call, NotSent, Response, Token};
+use crate::counter::Counter;
 use crate::edge::Edge;
 use crate::faults::{Fault, read_answer};
 use crate::feed::Position;
@@ -56,11 +57,11 @@ impl Edge {
                 }
             }
             About::Keys(questions) => {
-                self.report.count("keygate_lookup.unavailable");
+                self.report.count(Counter::LookupUnavailable);
                 self.give_up(&questions);
             }
             About::Link(question) => {
-                self.report.count("keygate_link_use.unavailable");
+                self.report.count(Counter::LinkUseUnavailable);
                 self.settle_link(&question, None);
             }
         }
@@ -120,10 +121,10 @@ impl Edge {
         now: UnixMillis,
     ) {
         let Some(answer) = answer else {
-            self.report.count("keygate_lookup.unavailable");
+            self.report.count(Counter::LookupUnavailable);
             return self.give_up(&asked.questions);
         };
-        self.report.count("keygate_lookup.answered");
+        self.report.count(Counter::LookupAnswered);
         let is_current = asked.generation == self.cache.generation();
         let at = Position::of_lookup(&answer);
         for hashes in &asked.questions {
@@ -148,8 +149,8 @@ impl Edge {
         let uses::Asked { question, at } = asked;
         let first = answer.map(|it| it.first);
         self.report.count(match first {
-            Some(_) => "keygate_link_use.answered",
-            None => "keygate_link_use.unavailable",
+            Some(_) => Counter::LinkUseAnswered,
+            None => Counter::LinkUseUnavailable,
         });
         match (first, question.uses) {
             (Some(true), false) => self.unused_links.remember(&question.link, *at),

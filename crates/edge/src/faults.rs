@@ -10,6 +10,7 @@ use keygate_core::{Millis, UnixMillis};
 use litemap::LiteMap;
 
 use crate::call::{NotSent, Response};
+use crate::counter::Counter;
 use crate::report::{Notice, Report};
 
 /// Each kind of fault is logged once in this time by each worker.
@@ -48,8 +49,9 @@ impl Faults {
         now: UnixMillis,
         report: &mut Report,
     ) {
-        let name = fault.counter();
-        report.count(name);
+        let counter = fault.counter();
+        let name = counter.name();
+        report.count(counter);
         let is_due = |last: &UnixMillis| last.0.abs_diff(now.0) >= PAUSE.0;
         if self.0.get(name).is_none_or(is_due) {
             self.0.insert(name, now);
@@ -60,13 +62,13 @@ impl Faults {
 }
 
 impl Fault {
-    fn counter(self) -> &'static str {
+    fn counter(self) -> Counter {
         match self {
-            Self::Unreachable => "keygate_key_service.unreachable",
-            Self::TimedOut => "keygate_key_service.timed_out",
-            Self::NotSent(_) => "keygate_key_service.not_sent",
-            Self::TokenRefused(_) => "keygate_key_service.token_refused",
-            Self::Unusable { .. } => "keygate_key_service.unusable",
+            Self::Unreachable => Counter::KeyServiceUnreachable,
+            Self::TimedOut => Counter::KeyServiceTimedOut,
+            Self::NotSent(_) => Counter::KeyServiceNotSent,
+            Self::TokenRefused(_) => Counter::KeyServiceTokenRefused,
+            Self::Unusable { .. } => Counter::KeyServiceUnusable,
         }
     }
 

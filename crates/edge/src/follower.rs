@@ -9,6 +9,7 @@ use keygate_core::{Millis, UnixMillis};
 
 use crate::cache::{KeyCache, Seed};
 use crate::call::Token;
+use crate::counter::Counter;
 use crate::faults::{Fault, Faults};
 use crate::feed::{CatchUp, PollLease, Position, SharedFeed};
 use crate::report::{Notice, Report};
@@ -143,7 +144,7 @@ impl Follower {
         report: &mut Report,
         shared: &dyn Shared,
     ) {
-        report.count("keygate_poll.answered");
+        report.count(Counter::PollAnswered);
         if std::mem::take(&mut self.is_failing) {
             report.log(Notice::AnswersAgain);
         }
@@ -168,7 +169,7 @@ impl Follower {
 
     /// A poll failed. [`Faults`] logs why.
     pub(crate) fn failed(&mut self, report: &mut Report) {
-        report.count("keygate_poll.unavailable");
+        report.count(Counter::PollUnavailable);
         self.is_failing = true;
     }
 
@@ -189,13 +190,13 @@ impl Follower {
     fn watch_lease(&mut self, cache: &KeyCache, report: &mut Report, now: UnixMillis) {
         match (cache.is_fresh(now), self.lease) {
             (true, Lease::Ended) => {
-                report.count("keygate_lease.renewed");
+                report.count(Counter::LeaseRenewed);
                 report.log(Notice::LeaseRenewed);
                 self.lease = Lease::Runs;
             }
             (true, Lease::NotBegun | Lease::Runs) => self.lease = Lease::Runs,
             (false, Lease::Runs) if self.polls => {
-                report.count("keygate_lease.ended");
+                report.count(Counter::LeaseEnded);
                 report.log(Notice::LeaseEnded);
                 self.lease = Lease::Ended;
             }
@@ -223,14 +224,14 @@ impl Follower {
         let caught_up = match (self.followed, cache.position()) {
             (Some((generation, _)), Some(at)) => feed.since(generation, at.epoch),
             _ => {
-                report.count("keygate_feed.begun");
+                report.count(Counter::FeedBegun);
                 CatchUp::Forget(Vec::new())
             }
         };
         match caught_up {
             CatchUp::Forget(hashes) => cache.follow(&hashes, feed.position, true, renewed),
             CatchUp::Reset => {
-                report.count("keygate_feed.reset");
+                report.count(Counter::FeedReset);
                 cache.reset(feed.position, renewed);
             }
         }

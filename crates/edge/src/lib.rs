@@ -91,6 +91,7 @@ pub mod budget;
 pub mod cache;
 mod call;
 mod caller;
+mod counter;
 mod edge;
 pub mod failure_limiter;
 mod faults;

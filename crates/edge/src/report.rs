@@ -11,6 +11,7 @@ use std::fmt;
 
 use keygate_core::{Outcome, Reason, Verdict};
 
+use crate::counter::Counter;
 use crate::faults::Fault;
 
 /// A counter to which one is to be added: the two parts of its name, so that no request has
@@ -57,12 +58,24 @@ pub(crate) struct Report {
 }
 
 impl Metric {
+    /// The counters that begin at 0 with the host. An alert on the growth of any other misses
+    /// the first event: Prometheus sees no growth in a series that begins at 1.
+    pub fn from_the_start() -> impl Iterator<Item = Self> {
+        let own = Counter::ALL.iter().map(|counter| Self(counter.name(), ""));
+        let denials = Reason::ALL.iter().map(|reason| Self::denied(*reason));
+        own.chain(denials)
+    }
+
+    fn denied(reason: Reason) -> Self {
+        Self("keygate_decision.deny.", reason.code())
+    }
+
     /// The counter of a final decision:
     /// `keygate_decision.<allow|deny|would_deny|reply>.<reason>`; `None` for a question.
     pub fn of(verdict: &Verdict) -> Option<Self> {
         Some(match verdict {
             Verdict::Ask(_) | Verdict::Redeem(_) => return None,
-            Verdict::Deny(denial) => Self("keygate_decision.deny.", denial.reason.code()),
+            Verdict::Deny(denial) => Self::denied(denial.reason),
             Verdict::Reply(reply) => Self("keygate_decision.reply.", reply.code),
             Verdict::Allow(grant) => match grant.outcome {
                 Outcome::Verified => Self("keygate_decision.allow.", "verified"),
@@ -119,8 +132,8 @@ impl fmt::Display for Notice {
 
 impl Report {
     /// Adds one to a counter.
-    pub(crate) fn count(&mut self, name: &'static str) {
-        self.add(Metric(name, ""));
+    pub(crate) fn count(&mut self, counter: Counter) {
+        self.add(Metric(counter.name(), ""));
     }
 
     pub(crate) fn add(&mut self, metric: Metric) {

@@ -12,6 +12,7 @@ use keygate_core::{Client, Facts, Header, Millis, Reason, UnixMillis, Verdict};
 
 use crate::cache::{KeyCache, LastKnown};
 use crate::caller::Caller;
+use crate::counter::Counter;
 use crate::edge::{Edge, RequestId, Step};
 use crate::feed::Position;
 use crate::lookups::Payer;
@@ -260,7 +261,7 @@ impl Edge {
             false => Err(one),
         };
         let one = joined.err()?;
-        self.report.count("keygate_link_use.overloaded");
+        self.report.count(Counter::LinkUseOverloaded);
         Some(one.settle(None))
     }
 }
