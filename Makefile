@@ -26,7 +26,7 @@ help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: ## The demo: everything built and started on this machine; Ctrl-C stops it
-	@scripts/run
+	+@scripts/run
 
 build: need-cargo ## The command keygate, the upstream of the demo, and target/keygate.wasm
 	$(call say,building keygate and the upstream of the demo)

@@ -65,7 +65,7 @@ fn every_command_of_the_readme_prints_what_the_readme_says() {
             other => panic!("README.md:{}: a block of {other:?}", block.line),
         }
     }
-    assert_eq!(compared, 4);
+    assert_eq!(compared, 5);
 }
 
 /// Pastes all of it into one shell, as a reader does.
