@@ -30,9 +30,9 @@ run: ## The demo: everything built and started on this machine; Ctrl-C stops it
 
 build: need-cargo ## The command keygate, the upstream of the demo, and target/keygate.wasm
 	$(call say,building keygate and the upstream of the demo)
-	@cargo build --release -p keygate-cli -p keygate-tests --bin keygate --bin keygate-echo
+	+@cargo build --release -p keygate-cli -p keygate-tests --bin keygate --bin keygate-echo
 	$(call say,building the filter)
-	@scripts/wasm
+	+@scripts/wasm
 
 test: need-cargo ## Every test, also end to end with a real Envoy and a real browser
 	$(call say,building the filter)
