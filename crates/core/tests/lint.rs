@@ -323,7 +323,9 @@ fn a_weak_hash_is_remarked() {
     });
     let found = remarks(&policy);
     assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].contains("providers.link.allow_weak"), "{found:?}");
+    let expected = "providers.link.allow_weak: SHA-1 is weak: let the signer use SHA-256, then \
+                    remove hash and allow_weak";
+    assert!(found[0].contains(expected), "{found:?}");
 }
 
 #[test]

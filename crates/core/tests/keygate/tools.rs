@@ -339,3 +339,14 @@ fn matching_parts_are_not_reported_as_different() {
     let told = explained(&policy(), &get(&link(&more, "/a"), &[]), None, NOW);
     assert!(told.contains("z is not in query_ignore"), "{told}");
 }
+
+#[test]
+fn a_host_that_was_signed_with_capital_letters_is_named() {
+    let signed = format!("keygate-link-v1\nA5:HS256{HEAD}H11:Example.comP2:/aQ0:");
+    let target = format!("/a?kg={}", raw(HEAD, &signed));
+    let headers = request("GET", "Example.com", &target, &[]);
+    assert_eq!(judge(&policy(), &headers), Err(Reason::WrongSignature));
+    let told = explained(&policy(), &headers, None, NOW);
+    let expected = "what differs: the host: it must be signed in lower case";
+    assert!(told.contains(expected), "{told}");
+}

@@ -125,15 +125,17 @@ impl Near<'_> {
         if let Some(id) = self.signer(subject) {
             return self.bounds(&id, request, reason);
         }
-        let mut spellings = spellings(subject);
-        if let Some(host) = request.values(":authority").next()
-            && let Ok(host) = std::str::from_utf8(host)
-        {
-            let what = "the host: it was signed with capital letters".to_owned();
-            let query = subject.query.map(str::to_owned);
-            spellings.push((what, host.to_owned(), subject.path.to_owned(), query));
+        let tried = Subject {
+            keeps_case: true,
+            ..subject.clone()
+        };
+        if let Some(id) = self.signer(&tried) {
+            return vec![
+                format!("it was signed with the key \"{id}\""),
+                "what differs: the host: it must be signed in lower case".to_owned(),
+            ];
         }
-        for (what, host, path, query) in spellings {
+        for (what, host, path, query) in spellings(subject) {
             let tried = Subject {
                 host: &host,
                 path: &path,

@@ -181,6 +181,8 @@ fn signed_text(
     }
     let subject = Subject {
         host: place.host,
+        #[cfg(feature = "tools")]
+        keeps_case: false,
         path: place.path,
         query: place.query,
         token_parameter: None,

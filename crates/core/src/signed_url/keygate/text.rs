@@ -18,6 +18,9 @@ pub(crate) const MAX_VALUES: usize = 8;
 pub(crate) struct Subject<'a> {
     /// `:authority`, in any case.
     pub host: &'a str,
+    /// Whether the host is signed as it is: a mistake of signers, which only an explanation tries.
+    #[cfg(feature = "tools")]
+    pub keeps_case: bool,
     /// The path, without a token.
     pub path: &'a str,
     /// The query.
@@ -28,6 +31,18 @@ pub(crate) struct Subject<'a> {
     pub headers: ArrayVec<&'a [u8], MAX_VALUES>,
     /// The value of the cookie of each `c`, in its order.
     pub cookies: ArrayVec<&'a [u8], MAX_VALUES>,
+}
+
+impl Subject<'_> {
+    #[cfg(feature = "tools")]
+    fn keeps_case(&self) -> bool {
+        self.keeps_case
+    }
+
+    #[cfg(not(feature = "tools"))]
+    fn keeps_case(&self) -> bool {
+        false
+    }
 }
 
 /// Hands out the signed text, one piece after the other.
@@ -46,7 +61,10 @@ pub(crate) fn write(
     out(fields.text.as_bytes());
     if !fields.any_host {
         head(b"H", subject.host.len(), &mut out);
-        lower(subject.host, &mut out);
+        match subject.keeps_case() {
+            true => out(subject.host.as_bytes()),
+            false => lower(subject.host, &mut out),
+        }
     }
     if fields.prefix.is_none() && !fields.has('g') {
         let mut length = 0_usize;

@@ -303,6 +303,8 @@ pub(super) fn subject<'a>(
 ) -> Result<Subject<'a>, Reason> {
     let mut subject = Subject {
         host: request.signed_authority(),
+        #[cfg(feature = "tools")]
+        keeps_case: false,
         path: request.target.path,
         query: request.target.query,
         token_parameter: match carrier {
