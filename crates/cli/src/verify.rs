@@ -5,9 +5,11 @@ use std::process::ExitCode;
 
 use keygate_core::{Reason, UnixMillis};
 
+use crate::environment::unset_here;
 use crate::envoy::{self, Envoy};
 use crate::error::CliError;
 use crate::explain::request::add;
+use crate::explain::unset::Unset;
 use crate::link::{
     Checked, CheckedLink, Holds, check, headers, parse_address, parse_time, time_or_now, unencoded,
 };
@@ -25,7 +27,8 @@ With --policy, the whole policy decides the request, as in the filter: give the 
 its host, and use --method, --header, --cookie and --client for what the rules need.
 Without it, the limits of a policy are not known: --max-lifetime sets the longest lifetime.
 Exit code 0 if the link is valid and the policy does not reject the request, otherwise 1
-with the reason and what differs. Neither secrets nor valid MACs are printed.";
+with the reason and what differs; 2 if that depends on a variable that is not set here.
+Neither secrets nor valid MACs are printed.";
 
 /// Check a signed URL or path.
 #[derive(clap::Args)]
@@ -109,6 +112,10 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
         return Err(error);
     }
     let checked = check(&links, &request, args.client, now)?;
+    let unset = unset(&links, &checked);
+    if !unset.is_empty() {
+        return Err(CliError::Usage(unset_here(&unset)));
+    }
     let done = print(args, &links, &checked, &envoy)?;
     if let (Some(format), Some(Reason::WrongSignature)) =
         (args.provider.lacks_key_id(), checked.invalid())
@@ -119,6 +126,27 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
         );
     }
     Ok(done)
+}
+
+/// The variables without which it is not known whether the link of some provider is valid.
+fn unset<'l>(links: &'l Links, checked: &Checked) -> Vec<&'l str> {
+    let refused = checked.decided.as_ref().and_then(|it| it.refused);
+    let (Some(Ok(file)), Some(Reason::WrongSignature)) = (&links.whole, refused) else {
+        return Vec::new();
+    };
+    let unset = Unset {
+        policy: &file.written,
+        variables: &file.missing,
+    };
+    let wrong = checked.links.iter();
+    let wrong = wrong.filter(|it| it.told.as_ref().err() == Some(&Reason::WrongSignature));
+    let names = wrong.filter_map(|it| it.provider.as_deref());
+    let mut variables: Vec<_> = names
+        .flat_map(|name| unset.of_rings(&file.written["providers"][name]))
+        .collect();
+    variables.sort_unstable();
+    variables.dedup();
+    variables
 }
 
 /// The text may contain a credential, so no message repeats it.

@@ -11,7 +11,7 @@ pub mod request;
 mod rules;
 mod session;
 mod steps;
-mod unset;
+pub mod unset;
 
 use std::net::IpAddr;
 use std::path::PathBuf;

@@ -324,3 +324,31 @@ fn a_policy_of_one_rule_is_counted_in_the_singular() {
     let told = printed(dir.path(), &["check", "p.json"], 0);
     assert!(told.ends_with("valid (1 rule)\n"), "{told}");
 }
+
+#[test]
+fn verify_stops_if_one_of_several_providers_lacks_its_secret() {
+    let policy = demo_policy()
+        .replace(
+            "\"secrets\": {",
+            "\"secrets\": { \"other\": [ { \"id\": \"o\", \"env\": \"SECRET\" } ],",
+        )
+        .replace(
+            "\"providers\": {",
+            "\"providers\": { \"other\": { \"type\": \"signed_url\", \"format\": \"cloudflare\",
+               \"secrets\": \"other\", \"ttl\": \"1h\" },",
+        );
+    let dir = with_policy(&policy);
+    let url = "https://h.example/media/a";
+    let sign = ["sign", url, "--key-id", "demo", "--expires-in", "1h"];
+    let link = printed(
+        dir.path(),
+        &[&sign[..], &["--secret-env", "SECRET"]].concat(),
+        0,
+    );
+    let verify = ["verify", link.trim(), "--policy", "p.json"];
+    let told = printed(dir.path(), &verify, 2);
+    let expected = "keygate: KEYGATE_MEDIA is not set in this shell";
+    assert!(told.starts_with(expected), "{told}");
+    let told = printed(dir.path(), &["verify", url, "--policy", "p.json"], 1);
+    assert!(told.starts_with("rejected: missing_credential"), "{told}");
+}
