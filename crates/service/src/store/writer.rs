@@ -159,13 +159,13 @@ pub(super) fn run(
                     let _ = job.answer.send(Ok(outcome));
                 }
             }
-            // None of them was the cause, and each would wait as long again.
-            Err(WriteError::Locked(error)) => {
+            // None of them was the cause, and each would fail again.
+            Err(error @ (WriteError::Locked(_) | WriteError::Gone)) => {
                 for job in batch {
-                    let _ = job.answer.send(Err(StoreError::Failed(error.clone())));
+                    let _ = job.answer.send(Err(error.clone().into()));
                 }
             }
-            Err(WriteError::Gone | WriteError::Failed(_)) => {
+            Err(WriteError::Failed(_)) => {
                 for job in batch {
                     let done = writer.write(std::slice::from_ref(&job));
                     let outcome = done
@@ -185,6 +185,7 @@ struct Writer<'a> {
 }
 
 /// Why a transaction was not made.
+#[derive(Clone)]
 enum WriteError {
     /// Another process writes for too long.
     Locked(String),
