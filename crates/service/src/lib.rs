@@ -17,6 +17,7 @@ pub mod auth;
 pub mod caller;
 pub mod config;
 pub mod key;
+mod members;
 mod metadata;
 pub mod metrics;
 pub mod problem;

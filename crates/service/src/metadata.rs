@@ -5,15 +5,14 @@
 //! the key, so none of them is accepted.
 
 use std::collections::HashSet;
-use std::fmt;
 
 use keygate_core::identity::limits::MAX_METADATA;
-use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::members::Members;
 use crate::problem::Problem;
 
 /// What a key without metadata has.
@@ -102,7 +101,7 @@ fn check_value(json: &RawValue, level: usize) -> Result<(), String> {
             Err(format!("must be at most {MAX_DEPTH} levels deep"))
         }
         Some(b'{') => {
-            let Members(members) = read(json, "an object")?;
+            let Members::<&RawValue>(members) = read(json, "an object")?;
             let mut names = HashSet::new();
             for (name, value) in members {
                 let name = check_text(name.get())?;
@@ -141,31 +140,4 @@ fn check_text(json: &str) -> Result<String, String> {
 /// Reads a part. `what` is what makes it unreadable.
 fn read<'a, T: Deserialize<'a>>(json: &'a str, what: &str) -> Result<T, String> {
     serde_json::from_str(json).map_err(|_| format!("must not contain {what}"))
-}
-
-/// Names and values of an object, unread and with duplicates.
-struct Members<'a>(Vec<(&'a RawValue, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Each;
-
-        impl<'de> Visitor<'de> for Each {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-
-        deserializer.deserialize_map(Each)
-    }
 }

@@ -4,9 +4,10 @@
 use std::fmt;
 
 use serde::de::value::{MapAccessDeserializer, StrDeserializer};
-use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess};
 use serde_json::value::RawValue;
+
+use crate::members::Members;
 
 /// Why a text is not the object that was asked for.
 #[derive(Debug)]
@@ -31,38 +32,11 @@ pub(super) fn object<T: DeserializeOwned>(text: &str) -> Result<T, Wrong> {
     if !text.trim_ascii_start().starts_with('{') {
         return Err(Wrong::NoObject);
     }
-    let members: Members<'_> = serde_json::from_str(text).map_err(Wrong::Syntax)?;
+    let members: Members<'_, String> = serde_json::from_str(text).map_err(Wrong::Syntax)?;
     T::deserialize(MapAccessDeserializer::new(Rest {
         members: members.0.into_iter(),
         value: None,
     }))
-}
-
-/// Names and unread values, as sent.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Each;
-
-        impl<'de> Visitor<'de> for Each {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-
-        deserializer.deserialize_map(Each)
-    }
 }
 
 /// The members that are still to be read, and the value of the one whose name was.
@@ -139,6 +113,8 @@ impl fmt::Display for Wrong {
 
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize;
+
     use super::*;
 
     #[derive(Debug, Deserialize)]
