@@ -100,7 +100,7 @@ fn a_key_is_created_listed_and_revoked_through_the_gateway_by_its_owner() {
         let path = format!("/keys/{}", text(&created, "id"));
         assert_eq!(expect(&rig.get(&path, session()), 200)["name"], "laptop");
         let revoke = format!("{path}/revoke");
-        let revoked = rig.post(&revoke, session(), &json!({ "reason": "lost" }));
+        let revoked = rig.post(&revoke, session(), &json!({ "reason": "key_compromise" }));
         assert_eq!(expect(&revoked, 200)["status"], "revoked");
         wait::until("the key to be dead", Duration::from_secs(3), || {
             (rig.get("/api/x", bearer(&key)).status == 401).then_some(())

@@ -135,24 +135,43 @@ impl CreateBody {
 
     /// Checks every field, or names the first that is wrong.
     pub(crate) fn check(mut self, now: UnixMillis) -> Result<Attributes, Problem> {
-        let Some(span) = self.expires_in.take() else {
-            return ends_after(now, "expires_at", self.attributes()?);
-        };
-        let wrong = |detail: &str| Problem::field("expires_in", detail);
-        if self.expires_at.is_some() {
-            return Err(wrong("cannot be combined with expires_at"));
-        }
+        let span = self.expires_in.take();
         let mut attributes = self.attributes()?;
-        let span = Millis::parse(&span).map_err(|error| wrong(&error.to_string()))?;
-        attributes.expires_at = Some(now.plus(span));
-        ends_after(now, "expires_in", attributes)
+        let mut written = attributes.expires_at.map(Some);
+        end(&mut written, span, now)?;
+        attributes.expires_at = written.flatten();
+        Ok(attributes)
     }
+}
+
+/// Reads the end of a key, which is written as an instant or as a span from now: in the future,
+/// and such that it can be written.
+pub(crate) fn end(
+    instant: &mut Option<Option<UnixMillis>>,
+    span: Option<String>,
+    now: UnixMillis,
+) -> Result<(), Problem> {
+    let field = match span {
+        None => "expires_at",
+        Some(span) => {
+            let wrong = |detail: &str| Problem::field("expires_in", detail);
+            if instant.flatten().is_some() {
+                return Err(wrong("cannot be combined with expires_at"));
+            }
+            let span = Millis::parse(&span).map_err(|error| wrong(&error.to_string()))?;
+            *instant = Some(Some(now.plus(span)));
+            "expires_in"
+        }
+    };
+    ends_after(now, field, instant.flatten())
 }
 
 impl ImportItem {
     /// Checks every attribute, or names the first that is wrong.
     pub(crate) fn check(self, now: UnixMillis) -> Result<Attributes, Problem> {
-        ends_after(now, "expires_at", self.attributes()?)
+        let attributes = self.attributes()?;
+        ends_after(now, "expires_at", attributes.expires_at)?;
+        Ok(attributes)
     }
 }
 
@@ -190,7 +209,7 @@ pub(crate) fn line(field: &str, text: String, max: usize) -> Result<String, Prob
     Ok(text)
 }
 
-fn account(field: &str, text: Option<String>) -> Result<String, Problem> {
+pub(crate) fn account(field: &str, text: Option<String>) -> Result<String, Problem> {
     token(field, text)?.ok_or_else(|| Problem::field(field, "is required"))
 }
 
@@ -205,11 +224,11 @@ fn token(field: &str, text: Option<String>) -> Result<Option<String>, Problem> {
     Ok(text)
 }
 
-fn title(field: &str, text: Option<String>) -> Result<Option<String>, Problem> {
+pub(crate) fn title(field: &str, text: Option<String>) -> Result<Option<String>, Problem> {
     text.map(|text| line(field, text, MAX_NAME)).transpose()
 }
 
-fn scopes(field: &str, scopes: Vec<String>) -> Result<Vec<String>, Problem> {
+pub(crate) fn scopes(field: &str, scopes: Vec<String>) -> Result<Vec<String>, Problem> {
     if scopes.len() > MAX_SCOPES {
         return Err(Problem::field(field, "must have at most 64 items"));
     }
@@ -234,22 +253,21 @@ fn is_scope_byte(byte: u8) -> bool {
     byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'
 }
 
-fn instant(field: &str, text: Option<String>) -> Result<Option<UnixMillis>, Problem> {
+pub(crate) fn instant(field: &str, text: Option<String>) -> Result<Option<UnixMillis>, Problem> {
     let instant = text.map(|text| UnixMillis::parse(&text)).transpose();
     instant.map_err(|error| Problem::field(field, error.to_string()))
 }
 
-/// Lets attributes pass whose end, which this field says, is not over and can be written.
-fn ends_after(now: UnixMillis, field: &str, attributes: Attributes) -> Result<Attributes, Problem> {
-    let is_over = |end| end <= now || end > UnixMillis::LAST;
-    if attributes.expires_at.is_some_and(is_over) {
+/// Rejects an end, which this field says, that is over or cannot be written.
+fn ends_after(now: UnixMillis, field: &str, end: Option<UnixMillis>) -> Result<(), Problem> {
+    if end.is_some_and(|end| end <= now || end > UnixMillis::LAST) {
         let detail = "must be in the future, before the year 10000";
         return Err(Problem::field(field, detail));
     }
-    Ok(attributes)
+    Ok(())
 }
 
-fn ranges(field: &str, texts: Vec<String>) -> Result<Vec<IpNet>, Problem> {
+pub(crate) fn ranges(field: &str, texts: Vec<String>) -> Result<Vec<IpNet>, Problem> {
     if texts.len() > MAX_ALLOWED_IPS {
         return Err(Problem::field(field, "must have at most 64 items"));
     }
@@ -260,7 +278,7 @@ fn ranges(field: &str, texts: Vec<String>) -> Result<Vec<IpNet>, Problem> {
 }
 
 /// Kept as written: the edge reads them by the same rules.
-fn referrers(field: &str, texts: Vec<String>) -> Result<Vec<String>, Problem> {
+pub(crate) fn referrers(field: &str, texts: Vec<String>) -> Result<Vec<String>, Problem> {
     if texts.len() > MAX_ALLOWED_REFERRERS {
         return Err(Problem::field(field, "must have at most 16 items"));
     }

@@ -2,7 +2,7 @@
 
 use keygate_core::UnixMillis;
 use keygate_core::keys::KeyHash;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::attributes::Attributes;
 
@@ -19,6 +19,16 @@ pub struct Key {
     pub created_at: UnixMillis,
     /// The id of the key by which it was asked for, if it was one.
     pub created_by: Option<String>,
+    /// The id of the key that it replaces.
+    pub replaces: Option<String>,
+    /// Which of its states this is, from 1.
+    pub version: u64,
+    /// When it was changed last.
+    pub updated_at: Option<UnixMillis>,
+    /// Who disabled it, if it is disabled.
+    pub disabled_by: Option<Disabler>,
+    /// The id of the key that replaces it.
+    pub replaced_by: Option<String>,
     /// Its end, if that has come.
     pub revoked: Option<Revocation>,
 }
@@ -34,6 +44,8 @@ pub struct NewKey {
     pub start: String,
     /// The id of the key by which it is asked for, if it is one.
     pub created_by: Option<String>,
+    /// The id of the key that it replaces.
+    pub replaces: Option<String>,
     /// Everything else.
     pub attributes: Attributes,
 }
@@ -43,31 +55,107 @@ pub struct NewKey {
 pub struct Revocation {
     /// When.
     pub at: UnixMillis,
-    /// The reason, in the words of the caller.
-    pub reason: Option<String>,
+    /// Why.
+    pub reason: Option<Reason>,
+    /// More about it, in the words of the caller.
+    pub note: Option<String>,
 }
 
-/// Whether a key may be used now. A revoked key is revoked, expired or not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Standing {
-    /// It may.
-    Active,
-    /// It was revoked.
-    Revoked,
-    /// Its time is over.
-    Expired,
-}
-
-impl Standing {
-    /// Reads the word that the API writes.
-    pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "active" => Some(Self::Active),
-            "revoked" => Some(Self::Revoked),
-            "expired" => Some(Self::Expired),
-            _ => None,
+/// Declares an enum whose variants have a word in the API and in the store.
+macro_rules! words {
+    ($(#[$about:meta])* $Enum:ident { $($(#[$meta:meta])* $Variant:ident = $word:literal,)* }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $Enum {
+            $($(#[$meta])* $Variant,)*
         }
+
+        impl $Enum {
+            /// All words.
+            pub const WORDS: &[&str] = &[$($word),*];
+
+            /// The word of it.
+            pub fn word(self) -> &'static str {
+                match self {
+                    $(Self::$Variant => $word,)*
+                }
+            }
+
+            /// Reads the word.
+            pub fn parse(text: &str) -> Option<Self> {
+                match text {
+                    $($word => Some(Self::$Variant),)*
+                    _ => None,
+                }
+            }
+        }
+
+        impl Serialize for $Enum {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.word().serialize(serializer)
+            }
+        }
+    };
+}
+
+words! {
+    /// Why a key was revoked: those reasons of RFC 5280 section 5.3.1 that fit a key.
+    Reason {
+        /// No reason of these.
+        Unspecified = "unspecified",
+        /// Somebody else has the key, or may have it.
+        KeyCompromise = "key_compromise",
+        /// Its holder has another role now.
+        AffiliationChanged = "affiliation_changed",
+        /// Another key replaces it.
+        Superseded = "superseded",
+        /// What it was for has ended.
+        CessationOfOperation = "cessation_of_operation",
+        /// Its holder may not use it any more.
+        PrivilegeWithdrawn = "privilege_withdrawn",
+    }
+}
+
+words! {
+    /// Who disabled a key.
+    Disabler {
+        /// An admin: the account cannot enable it again.
+        Admin = "admin",
+        /// Its account.
+        Account = "account",
+    }
+}
+
+/// Which states of a key a change is meant for (RFC 9110 section 13.1.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IfMatch {
+    /// Whichever it is in.
+    Any,
+    /// One with these versions.
+    Versions(Vec<u64>),
+}
+
+impl IfMatch {
+    /// Whether a change is meant for a key with this version.
+    pub fn fits(&self, version: u64) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Versions(versions) => versions.contains(&version),
+        }
+    }
+}
+
+words! {
+    /// Whether a key may be used now. The first of these that holds: revoked, expired, disabled.
+    Standing {
+        /// It may.
+        Active = "active",
+        /// It is disabled, until it is enabled again.
+        Disabled = "disabled",
+        /// It was revoked.
+        Revoked = "revoked",
+        /// Its time is over.
+        Expired = "expired",
     }
 }
 
@@ -78,6 +166,8 @@ impl Key {
             Standing::Revoked
         } else if self.attributes.expires_at.is_some_and(|at| at <= now) {
             Standing::Expired
+        } else if self.disabled_by.is_some() {
+            Standing::Disabled
         } else {
             Standing::Active
         }
@@ -92,29 +182,41 @@ pub struct KeyObject {
     #[serde(flatten)]
     attributes: Attributes,
     status: Standing,
+    disabled: bool,
+    disabled_by: Option<Disabler>,
     created_at: String,
     created_by: Option<String>,
+    updated_at: Option<String>,
+    replaces: Option<String>,
+    replaced_by: Option<String>,
     revoked_at: Option<String>,
-    revoked_reason: Option<String>,
+    revoked_reason: Option<Reason>,
+    revoked_note: Option<String>,
 }
 
 impl KeyObject {
     /// Shows a key with its status at `now`.
     pub fn new(key: Key, now: UnixMillis) -> Self {
         let status = key.standing(now);
-        let (revoked_at, revoked_reason) = match key.revoked {
-            Some(revocation) => (Some(revocation.at.to_string()), revocation.reason),
-            None => (None, None),
+        let (revoked_at, revoked_reason, revoked_note) = match key.revoked {
+            Some(it) => (Some(it.at.to_string()), it.reason, it.note),
+            None => (None, None, None),
         };
         Self {
             id: key.id,
             start: key.start,
             attributes: key.attributes,
             status,
+            disabled: key.disabled_by.is_some(),
+            disabled_by: key.disabled_by,
             created_at: key.created_at.to_string(),
             created_by: key.created_by,
+            updated_at: key.updated_at.map(|at| at.to_string()),
+            replaces: key.replaces,
+            replaced_by: key.replaced_by,
             revoked_at,
             revoked_reason,
+            revoked_note,
         }
     }
 }

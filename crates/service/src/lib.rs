@@ -5,9 +5,10 @@
 //! ([`Ambient`]). A raw key exists in the answer to its creation and nowhere else.
 //!
 //! - [`config`]: what a service is started with, [`auth`]: who may ask for what,
-//!   [`caller`]: an admin, or an account that the edge vouches for
+//!   [`caller`]: an admin, or an account that the edge vouches for, [`rights`]: what each may do
 //! - [`serve()`]: the socket, the signals, the end
 //! - [`api`]: the routes; [`problem`]: every way to reject
+//! - [`key`]: a stored key, [`attributes`]: what is said of it, [`patch`]: what changes
 //! - [`store`]: keys and the change feed in SQLite
 
 pub mod ambient;
@@ -20,9 +21,11 @@ pub mod key;
 mod members;
 mod metadata;
 pub mod metrics;
+pub mod patch;
 pub mod problem;
 mod refusals;
 mod request_id;
+pub mod rights;
 pub mod serve;
 pub mod shown;
 pub mod store;

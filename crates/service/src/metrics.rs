@@ -28,6 +28,10 @@ pub struct Metrics {
     pub keys_imported: Counter,
     /// Keys revoked; a second revocation of the same key does not count.
     pub keys_revoked: Counter,
+    /// Keys that were changed, disabled and enabled included.
+    pub keys_changed: Counter,
+    /// Keys that another replaced.
+    pub keys_rotated: Counter,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -74,6 +78,8 @@ impl Metrics {
         let keys_created = Counter::default();
         let keys_imported = Counter::default();
         let keys_revoked = Counter::default();
+        let keys_changed = Counter::default();
+        let keys_rotated = Counter::default();
         registry.register("requests", "Answered requests", requests.clone());
         registry.register(
             "lookup_hashes",
@@ -94,6 +100,8 @@ impl Metrics {
         registry.register("keys_created", "Keys issued", keys_created.clone());
         registry.register("keys_imported", "Keys imported", keys_imported.clone());
         registry.register("keys_revoked", "Keys revoked", keys_revoked.clone());
+        registry.register("keys_changed", "Keys changed", keys_changed.clone());
+        registry.register("keys_rotated", "Keys replaced", keys_rotated.clone());
         Self {
             registry,
             requests,
@@ -104,6 +112,8 @@ impl Metrics {
             keys_created,
             keys_imported,
             keys_revoked,
+            keys_changed,
+            keys_rotated,
         }
     }
 

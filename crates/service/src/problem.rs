@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use crate::ambient::NoRandomness;
 use crate::request_id;
-use crate::store::StoreError;
+use crate::rights::Beyond;
+use crate::store::{Rejection, StoreError};
 
 /// Most bytes of a request body.
 pub const MAX_BODY: usize = 64 * 1024;
@@ -51,6 +52,24 @@ pub enum Problem {
     /// No key has this id.
     #[error("there is no key with this id")]
     NoSuchKey,
+    /// The key is not in the state that the caller takes it for.
+    #[error("the key was changed in the meantime: its etag is \"{0}\" now")]
+    Stale(u64),
+    /// The key is revoked.
+    #[error("the key is revoked, which is final")]
+    Revoked,
+    /// The key is not active.
+    #[error("only a key that is active can be replaced")]
+    Inactive,
+    /// The key was replaced before.
+    #[error("the key {0} replaces this one already: change that one instead")]
+    Replaced(String),
+    /// Another number of keys fits than the caller expects.
+    #[error("{0} keys fit, and nothing was revoked: set expect to that number if it is right")]
+    Unexpected(usize),
+    /// An admin disabled it.
+    #[error("an admin disabled this key, and only an admin can enable it")]
+    DisabledByAdmin,
     /// The route has other methods, which the header `allow` names.
     #[error("this path does not support this method")]
     MethodNotAllowed,
@@ -99,10 +118,25 @@ pub enum Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::InactiveCaller => Self::InvalidAssertion,
+            StoreError::Rejected(rejection) => rejection.into(),
             StoreError::Overloaded => Self::Overloaded,
-            StoreError::Clock => Self::Clock,
             error => Self::Store(error),
+        }
+    }
+}
+
+impl From<Rejection> for Problem {
+    fn from(rejection: Rejection) -> Self {
+        match rejection {
+            Rejection::InactiveCaller => Self::InvalidAssertion,
+            Rejection::Clock => Self::Clock,
+            Rejection::NoSuchKey => Self::NoSuchKey,
+            Rejection::Beyond(Beyond { field, detail }) => Self::Beyond { field, detail },
+            Rejection::Stale(version) => Self::Stale(version),
+            Rejection::Revoked => Self::Revoked,
+            Rejection::Inactive => Self::Inactive,
+            Rejection::Replaced(by) => Self::Replaced(by),
+            Rejection::DisabledByAdmin => Self::DisabledByAdmin,
         }
     }
 }
@@ -130,14 +164,6 @@ impl Problem {
         }
     }
 
-    /// A field that asks for more than the caller has.
-    pub(crate) fn beyond(field: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::Beyond {
-            field: field.into(),
-            detail: detail.into(),
-        }
-    }
-
     /// The HTTP status and the stable code for programs.
     fn status(&self) -> (StatusCode, &'static str) {
         match self {
@@ -151,6 +177,12 @@ impl Problem {
             Self::Beyond { .. } => (StatusCode::FORBIDDEN, "beyond_own_rights"),
             Self::NoSuchPath => (StatusCode::NOT_FOUND, "no_such_path"),
             Self::NoSuchKey => (StatusCode::NOT_FOUND, "no_such_key"),
+            Self::Stale(_) => (StatusCode::PRECONDITION_FAILED, "stale"),
+            Self::Revoked => (StatusCode::CONFLICT, "key_revoked"),
+            Self::Inactive => (StatusCode::CONFLICT, "key_inactive"),
+            Self::Replaced(_) => (StatusCode::CONFLICT, "key_replaced"),
+            Self::Unexpected(_) => (StatusCode::CONFLICT, "unexpected_count"),
+            Self::DisabledByAdmin => (StatusCode::FORBIDDEN, "disabled_by_admin"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::Field { .. } => (StatusCode::BAD_REQUEST, "invalid_field"),
             Self::Body(_) => (StatusCode::BAD_REQUEST, "invalid_body"),

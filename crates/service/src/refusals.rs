@@ -81,7 +81,8 @@ mod tests {
 
     use super::*;
     use crate::auth::{Gate, Tokens};
-    use crate::caller::{Assertions, Caller};
+    use crate::caller::Assertions;
+    use crate::rights::Caller;
 
     fn gate() -> Gate {
         let tokens = Tokens::parse("a-token-of-16-bytes").unwrap();

@@ -39,6 +39,7 @@ pub struct Args {
 #[derive(Clone, Copy, ValueEnum)]
 enum Status {
     Active,
+    Disabled,
     Revoked,
     Expired,
 }
@@ -98,6 +99,7 @@ impl Status {
     fn word(self) -> &'static str {
         match self {
             Self::Active => "active",
+            Self::Disabled => "disabled",
             Self::Revoked => "revoked",
             Self::Expired => "expired",
         }

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use clap::builder::PossibleValuesParser;
+use keygate_service::key::Reason;
 use serde::Serialize;
 
 use super::{KeyObject, path};
@@ -11,11 +13,11 @@ use crate::output;
 
 const EXAMPLES: &str = "\
 Examples:
-  keygate keys revoke 4fT0aXq29Z --reason \"found in a public repository\"
+  keygate keys revoke 4fT0aXq29Z --reason key_compromise --note \"found in a public repository\"
 
 Every edge that reaches the key service rejects the key within 2 s. The keys that
-it created, and those that they created, are revoked with it. Revoking a key again
-changes nothing and is not an error.";
+it created, those that they created, and a key that it replaces are revoked with it.
+Revoking a key again changes nothing and is not an error.";
 
 /// Revoke a key permanently.
 #[derive(clap::Args)]
@@ -25,18 +27,30 @@ pub struct Args {
     service: ServiceArgs,
     /// Id of the key
     id: String,
-    /// Reason for the revocation
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
+    #[command(flatten)]
+    why: Why,
     /// Leave the keys active that this key created
     #[arg(long)]
     keep_descendants: bool,
 }
 
-#[derive(Serialize)]
-struct Body {
+/// Why keys are revoked.
+#[derive(clap::Args, Serialize)]
+pub(super) struct Why {
+    /// Reason for the revocation
+    #[arg(long, value_name = "REASON", value_parser = PossibleValuesParser::new(Reason::WORDS))]
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// More about it, in your own words
+    #[arg(long, value_name = "TEXT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Body {
+    #[serde(flatten)]
+    why: Why,
     // Left out where it says nothing: an earlier key service does not know it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     keep_descendants: bool,
@@ -47,7 +61,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let path = format!("{}/revoke", path(&args.id)?);
     let service = KeyService::new::<Args>(&args.service)?;
     let body = Body {
-        reason: args.reason,
+        why: args.why,
         keep_descendants: args.keep_descendants,
     };
     let key: KeyObject = service.read(&service.post(&path, &body)?)?;

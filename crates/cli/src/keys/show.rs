@@ -43,7 +43,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
 }
 
 /// Members that come first, in this order, and what they are called. All other attributes follow.
-const FIRST: [(&str, &str); 13] = [
+const FIRST: [(&str, &str); 18] = [
     ("id", "id"),
     ("account", "account"),
     ("name", "name"),
@@ -55,8 +55,13 @@ const FIRST: [(&str, &str); 13] = [
     ("created_at", "created"),
     ("created_by", "created by"),
     ("expires_at", "expires"),
+    ("updated_at", "changed"),
+    ("disabled_by", "disabled by"),
+    ("replaces", "replaces"),
+    ("replaced_by", "replaced by"),
     ("revoked_at", "revoked"),
     ("revoked_reason", "reason"),
+    ("revoked_note", "note"),
 ];
 
 pub(super) fn describe(key: &KeyObject) -> String {

@@ -46,7 +46,15 @@ fn a_key_is_created_listed_shown_and_revoked() {
         "{list}"
     );
 
-    let revoked = server.output(&["keys", "revoke", &id, "--reason", "leaked"]);
+    let revoked = server.output(&[
+        "keys",
+        "revoke",
+        &id,
+        "--reason",
+        "key_compromise",
+        "--note",
+        "leaked",
+    ]);
     assert!(
         revoked.starts_with(&format!("revoked {id} at 2")),
         "{revoked}"
@@ -56,12 +64,14 @@ fn a_key_is_created_listed_shown_and_revoked() {
     let shown: Value =
         serde_json::from_str(&server.output(&["keys", "show", &id, "--json"])).unwrap();
     assert_eq!(shown["status"], "revoked");
-    assert_eq!(shown["revoked_reason"], "leaked");
+    assert_eq!(shown["revoked_reason"], "key_compromise");
+    assert_eq!(shown["revoked_note"], "leaked");
     assert_eq!(shown["scopes"], json!(["read", "write"]));
     assert_eq!(shown["metadata"], json!({ "tier": "gold" }));
     assert_eq!(shown["allowed_ips"], json!(["10.0.0.0/8"]));
     let text = server.output(&["keys", "show", &id]);
-    assert!(text.contains("reason       leaked"), "{text}");
+    assert!(text.contains("reason       key_compromise"), "{text}");
+    assert!(text.contains("note         leaked"), "{text}");
 }
 
 #[test]
@@ -172,8 +182,8 @@ fn a_value_that_the_service_rejects_is_named_by_its_option() {
     tried.extend(cases.map(|(args, told)| ([&create, args].concat(), told)));
     let id = id(&key);
     tried.push((
-        vec!["keys", "revoke", &id, "--reason", ""],
-        "--reason: must be 1 to 256",
+        vec!["keys", "revoke", &id, "--note", ""],
+        "--note: must be 1 to 256",
     ));
     for (args, told) in tried {
         let done = server.keygate(&args).code(2);

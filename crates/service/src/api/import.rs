@@ -16,9 +16,9 @@ use super::Service;
 use super::object::{Wrong, object};
 use super::read::{JsonText, body_problem};
 use crate::attributes::{Attributes, ImportItem};
-use crate::caller::Caller;
 use crate::key::{Key, NewKey};
 use crate::problem::Problem;
+use crate::rights::Caller;
 use crate::store::{Import, Imported};
 
 const MAX_KEYS: usize = 100;
@@ -84,7 +84,10 @@ pub(super) async fn import(
         .iter()
         .map(|it| it.new.attributes.clone())
         .collect();
-    let found = service.store.import(accepted, dry_run, now).await?;
+    let found = match dry_run {
+        true => service.store.find(accepted).await?,
+        false => service.store.import(accepted, now).await?,
+    };
     let mut stored = found.into_iter().zip(wanted);
     let outcome = |refused: Option<Outcome>| {
         refused.or_else(|| stored.next().map(|(found, wanted)| outcome(found, &wanted)))
@@ -170,6 +173,7 @@ impl Service {
             // Nothing in it is known to be public.
             start: String::new(),
             created_by: None,
+            replaces: None,
             attributes: item.check(self.now())?,
         };
         Ok(Import { candidates, new })
@@ -184,11 +188,16 @@ impl Service {
                 "starts with the prefix of native keys, so an edge would reject it as forged";
             return Err(Problem::field("key", detail));
         }
-        let digest = KeyDigest::of(&key);
+        Ok(self.hashes_of(&key))
+    }
+
+    /// The same for any key: of a native key, the hash of the text is the one.
+    pub(super) fn hashes_of(&self, key: &OpaqueKey<'_>) -> Vec<KeyHash> {
+        let digest = KeyDigest::of(key);
         let by_digest = self.masters().map(|it| it.hash_digest(&digest));
         // Earlier versions stored the hash of the text.
-        let by_text = self.masters().map(|it| it.hash_text(&key));
-        Ok(by_digest.chain(by_text).collect())
+        let by_text = self.masters().map(|it| it.hash_text(key));
+        by_digest.chain(by_text).collect()
     }
 
     /// The hashes under which a key with this digest may be stored already, the one for a new

@@ -1,9 +1,10 @@
-//! What an admin calls, and an account for its own keys: create, list, show and revoke.
+//! What an admin calls, and an account for its own keys: create, list and show.
 
 use std::sync::Arc;
 
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
+use axum::http::header::{ETAG, HeaderName};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use base64::Engine as _;
@@ -14,18 +15,17 @@ use serde::{Deserialize, Serialize};
 
 use super::Service;
 use super::read::{JsonBody, KeyId, Query};
-use crate::attributes::{CreateBody, line};
-use crate::caller::{Admitted, Caller, READ_KEYS, WRITE_KEYS};
+use crate::attributes::{CreateBody, instant};
 use crate::key::{Key, KeyObject, NewKey, Standing};
 use crate::problem::Problem;
+use crate::rights::{Caller, READ_KEYS, Rights, WRITE_KEYS};
 use crate::store::Filter;
 
 /// Two fresh keys are never the same: a second try is for a database of keys from elsewhere.
-const TRIES: usize = 4;
+pub(super) const TRIES: usize = 4;
 
 const DEFAULT_LIMIT: u64 = 50;
-const MAX_LIMIT: u64 = 100;
-const MAX_REASON: usize = 256;
+const MAX_LIMIT: u32 = 100;
 
 #[derive(Serialize)]
 struct Created<'a> {
@@ -34,27 +34,31 @@ struct Created<'a> {
     object: KeyObject,
 }
 
-/// `POST /v1/keys`: the only answer that ever contains a key.
+/// `POST /v1/keys`: an answer that contains a key.
 pub(super) async fn create(
     State(service): State<Arc<Service>>,
     Extension(caller): Extension<Caller>,
     JsonBody(mut body): JsonBody<CreateBody>,
 ) -> Result<Response, Problem> {
     let now = service.now();
-    let admitted = service.admit(&caller, WRITE_KEYS, now).await?;
+    caller.needs(WRITE_KEYS, service.assertions.as_ref())?;
     let account = body.account();
-    *account = admitted.account(account.take())?;
-    let attributes = admitted.limit(body.check(now)?)?;
+    *account = caller
+        .account(account.take())
+        .ok_or(Problem::WrongAccount)?;
+    let attributes = body.check(now)?;
     for _ in 0..TRIES {
         let fresh = service.generate()?;
         let new = NewKey {
             id: fresh.id.clone(),
             hash: fresh.hash,
             start: start(&fresh),
-            created_by: admitted.key_id(),
+            created_by: caller.key_id().map(str::to_owned),
+            replaces: None,
             attributes: attributes.clone(),
         };
-        if let Some(key) = service.store.insert(new, now).await? {
+        let created = service.store.create(vec![new], caller.clone(), now).await?;
+        if let Some(key) = created.and_then(|mut keys| keys.pop()) {
             service.metrics.keys_created.inc();
             tracing::info!(
                 id = key.id,
@@ -62,12 +66,28 @@ pub(super) async fn create(
                 created_by = key.created_by,
                 "key created"
             );
-            let object = KeyObject::new(key, now);
-            let key = &fresh.text;
-            return Ok((StatusCode::CREATED, Json(Created { key, object })).into_response());
+            return Ok(with_key(&fresh, key, now));
         }
     }
     Err(Problem::Internal)
+}
+
+/// The answer that shows a new key.
+pub(super) fn with_key(fresh: &NewAppKey, key: Key, now: UnixMillis) -> Response {
+    let tag = tag(&key);
+    let object = KeyObject::new(key, now);
+    let key = &fresh.text;
+    (StatusCode::CREATED, tag, Json(Created { key, object })).into_response()
+}
+
+/// The answer that shows a key as it is.
+pub(super) fn shown(key: Key, now: UnixMillis) -> impl IntoResponse {
+    (tag(&key), Json(KeyObject::new(key, now)))
+}
+
+/// The entity tag of a key: its version. It does not tell whether the time of the key is over.
+fn tag(key: &Key) -> [(HeaderName, String); 1] {
+    [(ETAG, format!("\"{}\"", key.version))]
 }
 
 #[derive(Serialize)]
@@ -83,9 +103,10 @@ pub(super) async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<impl IntoResponse, Problem> {
     let now = service.now();
-    let admitted = service.admit(&caller, READ_KEYS, now).await?;
+    service.reads(&caller, now).await?;
     let mut filter = filter(query.as_deref())?;
-    filter.account = admitted.account(filter.account.take())?;
+    let account = caller.account(filter.account.take());
+    filter.account = account.ok_or(Problem::WrongAccount)?;
     let page = service.store.page(filter, now).await?;
     Ok(Json(Listed {
         keys: objects(page.keys, now),
@@ -100,64 +121,9 @@ pub(super) async fn show(
     KeyId(id): KeyId,
 ) -> Result<impl IntoResponse, Problem> {
     let now = service.now();
-    let admitted = service.admit(&caller, READ_KEYS, now).await?;
-    let key = admitted.own(service.store.key(id).await?)?;
-    Ok(Json(KeyObject::new(key, now)))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RevokeBody {
-    reason: Option<String>,
-    #[serde(default)]
-    keep_descendants: bool,
-}
-
-#[derive(Serialize)]
-struct RevokedKey {
-    #[serde(flatten)]
-    object: KeyObject,
-    /// How many keys this call revoked that this key or its descendants had created.
-    descendants_revoked: usize,
-}
-
-/// `POST /v1/keys/{id}/revoke`: final; again is as good as once. Descendants are revoked with it.
-pub(super) async fn revoke(
-    State(service): State<Arc<Service>>,
-    Extension(caller): Extension<Caller>,
-    KeyId(id): KeyId,
-    JsonBody(body): JsonBody<RevokeBody>,
-) -> Result<impl IntoResponse, Problem> {
-    let now = service.now();
-    let admitted = service.admit(&caller, WRITE_KEYS, now).await?;
-    let reason = body
-        .reason
-        .map(|text| line("reason", text, MAX_REASON))
-        .transpose()?;
-    // A key never changes its account, so that this holds for as long as it exists.
-    admitted.own(service.store.key(id.clone()).await?)?;
-    let caller = admitted.key_id();
-    let revoked = service
-        .store
-        .revoke(id, reason, body.keep_descendants, caller, now);
-    let revoked = revoked.await?.ok_or(Problem::NoSuchKey)?;
-    let count = revoked
-        .descendants
-        .saturating_add(usize::from(revoked.newly));
-    if count > 0 {
-        let count = u64::try_from(count).unwrap_or(u64::MAX);
-        service.metrics.keys_revoked.inc_by(count);
-        tracing::info!(
-            id = revoked.key.id,
-            account = revoked.key.attributes.account,
-            descendants = revoked.descendants,
-            "key revoked"
-        );
-    }
-    Ok(Json(RevokedKey {
-        object: KeyObject::new(revoked.key, now),
-        descendants_revoked: revoked.descendants,
-    }))
+    let rights = service.reads(&caller, now).await?;
+    let key = rights.own(service.store.key(id).await?);
+    Ok(shown(key.ok_or(Problem::NoSuchKey)?, now))
 }
 
 impl Service {
@@ -165,18 +131,18 @@ impl Service {
         (self.ambient.clock)()
     }
 
-    async fn admit<'a>(
-        &self,
-        caller: &'a Caller,
-        needed: &'static str,
-        now: UnixMillis,
-    ) -> Result<Admitted<'a>, Problem> {
-        let assertions = self.assertions.as_ref();
-        caller.admit(needed, assertions, &self.store, now).await
+    /// What a caller may read. The key that an account asks by must be active.
+    async fn reads<'a>(&self, caller: &'a Caller, now: UnixMillis) -> Result<Rights<'a>, Problem> {
+        caller.needs(READ_KEYS, self.assertions.as_ref())?;
+        let asks = match caller.key_id() {
+            Some(id) => self.store.key(id.to_owned()).await?,
+            None => None,
+        };
+        caller.rights(asks, now).ok_or(Problem::InvalidAssertion)
     }
 
     /// Makes a key.
-    fn generate(&self) -> Result<NewAppKey, Problem> {
+    pub(super) fn generate(&self) -> Result<NewAppKey, Problem> {
         self.draw(|fill| self.master.generate(&self.prefix, self.kid, fill))
     }
 
@@ -212,32 +178,74 @@ fn objects(keys: Vec<Key>, now: UnixMillis) -> Vec<KeyObject> {
 }
 
 /// `kg_01<id>`: the text before the separator of the secret.
-fn start(fresh: &NewAppKey) -> String {
+pub(super) fn start(fresh: &NewAppKey) -> String {
     fresh
         .text
         .rsplit_once('_')
         .map_or_else(String::new, |(start, _)| start.to_owned())
 }
 
+/// Which keys, as written.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FilterBody {
+    account: Option<String>,
+    status: Option<String>,
+    created_by: Option<String>,
+    name_prefix: Option<String>,
+    expires_before: Option<String>,
+}
+
+impl FilterBody {
+    /// Checks every field, or names the first that is wrong.
+    pub(super) fn check(self) -> Result<Filter, Problem> {
+        let standing = |text: String| {
+            Standing::parse(&text).ok_or_else(|| {
+                let words = Standing::WORDS.join(", ");
+                Problem::field("status", format!("must be one of {words}"))
+            })
+        };
+        Ok(Filter {
+            account: self.account,
+            standing: self.status.map(standing).transpose()?,
+            created_by: self.created_by,
+            name_prefix: self.name_prefix,
+            expires_before: instant("expires_before", self.expires_before)?,
+            before: None,
+            limit: MAX_LIMIT,
+        })
+    }
+}
+
 fn filter(query: Option<&str>) -> Result<Filter, Problem> {
-    let query = Query::parse(query, &["account", "status", "cursor", "limit"])?;
-    let standing = |text: &str| {
-        Standing::parse(text)
-            .ok_or_else(|| Problem::field("status", "must be active, revoked or expired"))
+    let known = [
+        "account",
+        "status",
+        "created_by",
+        "name_prefix",
+        "expires_before",
+        "cursor",
+        "limit",
+    ];
+    let query = Query::parse(query, &known)?;
+    let text = |name| query.text(name).map(str::to_owned);
+    let filter = FilterBody {
+        account: text("account"),
+        status: text("status"),
+        created_by: text("created_by"),
+        name_prefix: text("name_prefix"),
+        expires_before: text("expires_before"),
     };
     let before = |text: &str| {
         number(text).ok_or_else(|| Problem::field("cursor", "must be a next_cursor of this list"))
     };
     let limit = query.number("limit")?.unwrap_or(DEFAULT_LIMIT);
-    let limit = match u32::try_from(limit) {
-        Ok(small) if (1..=MAX_LIMIT).contains(&limit) => small,
-        _ => return Err(Problem::field("limit", "must be 1 to 100")),
-    };
+    let limit = u32::try_from(limit).ok();
+    let limit = limit.filter(|it| (1..=MAX_LIMIT).contains(it));
     Ok(Filter {
-        account: query.text("account").map(str::to_owned),
-        standing: query.text("status").map(standing).transpose()?,
         before: query.text("cursor").map(before).transpose()?,
-        limit,
+        limit: limit.ok_or_else(|| Problem::field("limit", "must be 1 to 100"))?,
+        ..filter.check()?
     })
 }
 

@@ -4,9 +4,11 @@ mod edge;
 mod import;
 mod jwks;
 mod keys;
+mod life;
 mod object;
 mod probes;
 mod read;
+mod revocations;
 mod waiting;
 
 use std::error::Error as _;
@@ -30,12 +32,13 @@ use self::read::is_json;
 use self::waiting::Waiting;
 use crate::ambient::Ambient;
 use crate::auth::{Gate, Role};
-use crate::caller::{Assertions, Caller};
+use crate::caller::Assertions;
 use crate::config::ServiceConfig;
 use crate::metrics::Metrics;
 use crate::problem::{MAX_BODY, Problem};
 use crate::refusals::Refusals;
 use crate::request_id::{self, REQUEST_ID};
+use crate::rights::Caller;
 use crate::store::SqliteStore;
 
 /// After this a request is given up, be it a slow client or a locked database.
@@ -92,8 +95,10 @@ impl Service {
         let keys = Router::new()
             .route("/v1/keys", post(keys::create).get(keys::list))
             .route("/v1/keys/import", post(import::import))
-            .route("/v1/keys/{id}", get(keys::show))
-            .route("/v1/keys/{id}/revoke", post(keys::revoke))
+            .route("/v1/keys/revoke", post(revocations::many))
+            .route("/v1/keys/{id}", get(keys::show).patch(life::patch))
+            .route("/v1/keys/{id}/rotate", post(life::rotate))
+            .route("/v1/keys/{id}/revoke", post(life::revoke))
             .route_layer(from_fn_with_state(Arc::clone(&self), identify));
         let edge = Router::new()
             .route(LOOKUPS_PATH, post(edge::lookups))
@@ -103,6 +108,7 @@ impl Service {
         Router::new()
             .merge(keys)
             .merge(edge)
+            .route("/v1/keys/revoke-self", post(revocations::own))
             .route("/healthz", get(probes::healthz))
             .route("/readyz", get(probes::readyz))
             .route("/metrics", get(probes::metrics))

@@ -6,12 +6,13 @@ use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, IF_MATCH};
 use axum::http::request::Parts;
 use keygate_core::Millis;
 use serde::de::DeserializeOwned;
 
 use super::object::{Wrong, object};
+use crate::key::IfMatch;
 use crate::problem::Problem;
 
 /// A JSON object.
@@ -115,6 +116,27 @@ impl Query {
     pub(super) fn span(&self, name: &str) -> Result<Option<Millis>, Problem> {
         let span = self.text(name).map(Millis::parse).transpose();
         span.map_err(|error| Problem::field(name, error.to_string()))
+    }
+}
+
+/// The versions of a key that `if-match` names.
+pub(super) fn if_match(headers: &HeaderMap) -> Result<IfMatch, Problem> {
+    let wrong = || Problem::field("if-match", "must be the etag of an answer, or *");
+    let mut versions = Vec::new();
+    for value in headers.get_all(IF_MATCH) {
+        for tag in value.to_str().map_err(|_| wrong())?.split(',') {
+            let tag = tag.trim_ascii();
+            if tag == "*" {
+                return Ok(IfMatch::Any);
+            }
+            let version = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+            let version = version.and_then(|digits| digits.parse().ok());
+            versions.push(version.ok_or_else(wrong)?);
+        }
+    }
+    match versions.is_empty() {
+        true => Ok(IfMatch::Any),
+        false => Ok(IfMatch::Versions(versions)),
     }
 }
 

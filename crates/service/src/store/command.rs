@@ -1,12 +1,15 @@
 //! What changes the database, as data: the [`writer`](super::writer) applies several in one
 //! transaction, and each again alone if one of them fails.
 
-use keygate_core::UnixMillis;
 use keygate_core::keys::KeyHash;
+use keygate_core::{Millis, UnixMillis};
 use rusqlite::Transaction;
 
+use super::change::{Act, Stop};
 use super::{StoreError, feed, keys, links};
-use crate::key::{Key, NewKey};
+use crate::key::{IfMatch, Key, NewKey, Reason};
+use crate::patch::Patch;
+use crate::rights::{Beyond, Caller};
 
 /// A key from elsewhere.
 #[derive(Clone, Debug)]
@@ -35,25 +38,81 @@ pub struct Revoked {
     pub key: Key,
     /// Whether this call did it; otherwise an earlier one had.
     pub newly: bool,
-    /// How many of its descendants this call revoked.
+    /// How many others this call revoked: its descendants, and keys that it replaces.
     pub descendants: usize,
+}
+
+/// A key that was replaced.
+#[derive(Clone, Debug)]
+pub struct Rotated {
+    /// The key that replaces it.
+    pub new: Key,
+    /// The one that is replaced.
+    pub old: Key,
+}
+
+/// How keys are revoked.
+#[derive(Clone, Debug)]
+pub struct Revoke {
+    /// Why.
+    pub reason: Option<Reason>,
+    /// More about it.
+    pub note: Option<String>,
+    /// Whether the keys that they created, and those that these created, are to stay.
+    pub keeps_descendants: bool,
+}
+
+/// What replaces a key. Its attributes are those of the key that it replaces.
+#[derive(Clone, Debug)]
+pub struct Successor {
+    /// Its public id.
+    pub id: String,
+    /// Under which the edge looks it up.
+    pub hash: KeyHash,
+    /// The public part of its text.
+    pub start: String,
+    /// When it ends: the outer `None` for as long a life as the other was given.
+    pub expires_at: Option<Option<UnixMillis>>,
 }
 
 /// A change.
 #[derive(Debug)]
 pub(super) enum Command {
-    /// Stores a key. The key that asks for it, if one does, must be active.
-    Create(Box<NewKey>),
+    /// Stores keys, all or none.
+    Create { new: Vec<NewKey>, caller: Caller },
     /// Stores those of some keys that are not there yet, all or none.
     Import(Vec<Import>),
+    /// Changes the key with this id.
+    Patch {
+        id: String,
+        if_match: IfMatch,
+        patch: Box<Patch>,
+        caller: Caller,
+    },
+    /// Replaces the key with this id, which ends after `grace`.
+    Rotate {
+        id: String,
+        if_match: IfMatch,
+        new: Box<Successor>,
+        grace: Millis,
+        caller: Caller,
+    },
     /// Revokes the key with this id for good.
     Revoke {
         id: String,
-        reason: Option<String>,
-        /// Whether the keys that it created, and those that they created, are to stay.
-        keeps_descendants: bool,
-        /// The id of the key that asks, if one does.
-        caller: Option<String>,
+        revoke: Revoke,
+        caller: Caller,
+    },
+    /// Revokes the key that has one of these hashes, if there is one.
+    RevokeHash {
+        candidates: Vec<KeyHash>,
+        revoke: Revoke,
+    },
+    /// Revokes the keys with these ids, as far as the caller may see them.
+    RevokeMany {
+        ids: Vec<String>,
+        revoke: Revoke,
+        caller: Caller,
     },
     /// Uses up a link that works once.
     UseLink { id: String, expires_at: UnixMillis },
@@ -64,18 +123,56 @@ pub(super) enum Command {
 /// What a [`Command`] did.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// The key; `None` when its id or its hash exists already.
-    Created(Option<Key>),
+    /// The keys; `None` when an id or a hash exists already.
+    Created(Option<Vec<Key>>),
     /// One for each key that was given.
     Imported(Vec<Imported>),
-    /// `None` when no key has the id.
-    Revoked(Option<Revoked>),
+    /// The key as it is now.
+    Patched(Key),
+    /// `None` when the id or the hash of the successor exists already.
+    Rotated(Option<Box<Rotated>>),
+    /// The key as it is now.
+    Revoked(Revoked),
+    /// How many.
+    RevokedMany(usize),
     /// Whether this was the first use.
     Used(bool),
-    /// It was written.
-    Beaten,
+    /// It was done, and there is nothing to say.
+    Done,
     /// Nothing, for this reason.
-    Rejected(StoreError),
+    Rejected(Rejection),
+}
+
+/// Why a change was not made, though it could have been written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// The key by which it was asked for is no longer active.
+    #[error("the key that asks is no longer active")]
+    InactiveCaller,
+    /// The clock is wrong, so that no key was stored: its age and its end would be, too.
+    #[error("the clock is wrong")]
+    Clock,
+    /// No key that the caller may see has this id.
+    #[error("there is no key with this id")]
+    NoSuchKey,
+    /// A field asks for more than the caller has.
+    #[error(transparent)]
+    Beyond(#[from] Beyond),
+    /// The key was changed in the meantime.
+    #[error("the key is at version {0} now")]
+    Stale(u64),
+    /// The key is revoked, which is final.
+    #[error("the key is revoked")]
+    Revoked,
+    /// The key is not active, so that no other can take its place.
+    #[error("the key is not active")]
+    Inactive,
+    /// Another key replaces it already: this one.
+    #[error("the key {0} replaces it already")]
+    Replaced(String),
+    /// An admin disabled the key, so that its account cannot enable it.
+    #[error("an admin disabled the key")]
+    DisabledByAdmin,
 }
 
 impl Command {
@@ -83,21 +180,31 @@ impl Command {
     /// what grants it, and a request waits for the use of its link.
     pub(super) fn overtakes(&self) -> bool {
         match self {
-            Self::Revoke { .. } | Self::UseLink { .. } | Self::Beat => true,
-            Self::Create(_) | Self::Import(_) => false,
+            Self::Revoke { .. }
+            | Self::RevokeHash { .. }
+            | Self::RevokeMany { .. }
+            | Self::UseLink { .. }
+            | Self::Beat => true,
+            Self::Patch { patch, .. } => patch.disabled == Some(true),
+            Self::Create { .. } | Self::Import(_) | Self::Rotate { .. } => false,
         }
     }
 
     /// Whether it is done even if its caller has gone.
     pub(super) fn outlives_its_caller(&self) -> bool {
         match self {
-            Self::Revoke { .. } => true,
-            Self::Create(_) | Self::Import(_) | Self::UseLink { .. } | Self::Beat => false,
+            Self::Revoke { .. } | Self::RevokeHash { .. } | Self::RevokeMany { .. } => true,
+            Self::Patch { patch, .. } => patch.disabled == Some(true),
+            Self::Create { .. }
+            | Self::Import(_)
+            | Self::Rotate { .. }
+            | Self::UseLink { .. }
+            | Self::Beat => false,
         }
     }
 
     /// Does it in this transaction. What entitles the caller is read here as well: a command
-    /// waits for those before it, and one of them may revoke the key that asks.
+    /// waits for those before it, and one of them may revoke or narrow the key that asks.
     ///
     /// # Errors
     /// A statement failed, and may have done a part.
@@ -106,45 +213,82 @@ impl Command {
         transaction: &Transaction<'_>,
         now: UnixMillis,
     ) -> rusqlite::Result<Outcome> {
-        if let Some(id) = self.caller()
-            && !keys::is_active(transaction, id, now)?
-        {
-            return Ok(Outcome::Rejected(StoreError::InactiveCaller));
-        }
         if self.makes_keys() && !feed::is_credible(transaction, now)? {
-            return Ok(Outcome::Rejected(StoreError::Clock));
+            return Ok(Outcome::Rejected(Rejection::Clock));
         }
-        match self {
-            Self::Create(new) => keys::create(transaction, new, now).map(Outcome::Created),
-            Self::Import(keys) => keys::import(transaction, keys, now).map(Outcome::Imported),
-            Self::Revoke {
+        let caller = self.caller();
+        let asks = match caller.key_id() {
+            Some(id) => keys::by_id(transaction, id)?,
+            None => None,
+        };
+        let Some(rights) = caller.rights(asks, now) else {
+            return Ok(Outcome::Rejected(Rejection::InactiveCaller));
+        };
+        let act = Act {
+            transaction,
+            rights,
+            now,
+        };
+        let outcome = match self {
+            Self::Create { new, .. } => act.create(new),
+            Self::Import(keys) => Ok(Outcome::Imported(keys::import(transaction, keys, now)?)),
+            Self::Patch {
                 id,
-                reason,
-                keeps_descendants,
+                if_match,
+                patch,
                 ..
-            } => keys::revoke(transaction, id, reason.as_deref(), *keeps_descendants, now)
-                .map(Outcome::Revoked),
+            } => act.patch(id, if_match, patch),
+            Self::Rotate {
+                id,
+                if_match,
+                new,
+                grace,
+                ..
+            } => act.rotate(id, if_match, new, *grace),
+            Self::Revoke { id, revoke, .. } => act.revoke(id, revoke),
+            Self::RevokeHash { candidates, revoke } => act.revoke_hash(candidates, revoke),
+            Self::RevokeMany { ids, revoke, .. } => act.revoke_many(ids, revoke),
             Self::UseLink { id, expires_at } => {
-                links::use_up(transaction, id, *expires_at, now).map(Outcome::Used)
+                let is_first = links::use_up(transaction, id, *expires_at, now)?;
+                Ok(Outcome::Used(is_first))
             }
-            Self::Beat => feed::beat(transaction, now).map(|()| Outcome::Beaten),
+            Self::Beat => {
+                feed::beat(transaction, now)?;
+                Ok(Outcome::Done)
+            }
+        };
+        match outcome {
+            Ok(outcome) => Ok(outcome),
+            Err(Stop::Rejected(rejection)) => Ok(Outcome::Rejected(rejection)),
+            Err(Stop::Sql(error)) => Err(error),
         }
     }
 
     /// Whether it stores the time as the age of a key, from which its end may follow.
     fn makes_keys(&self) -> bool {
         match self {
-            Self::Create(_) | Self::Import(_) => true,
-            Self::Revoke { .. } | Self::UseLink { .. } | Self::Beat => false,
+            Self::Create { .. } | Self::Import(_) | Self::Rotate { .. } => true,
+            Self::Patch { .. }
+            | Self::Revoke { .. }
+            | Self::RevokeHash { .. }
+            | Self::RevokeMany { .. }
+            | Self::UseLink { .. }
+            | Self::Beat => false,
         }
     }
 
-    /// The key that asks, which must be active.
-    fn caller(&self) -> Option<&str> {
+    /// Who asks. What only an admin or an edge can ask for, and what whoever holds a key can, is
+    /// decided before it becomes a command.
+    fn caller(&self) -> &Caller {
         match self {
-            Self::Create(new) => new.created_by.as_deref(),
-            Self::Revoke { caller, .. } => caller.as_deref(),
-            Self::Import(_) | Self::UseLink { .. } | Self::Beat => None,
+            Self::Create { caller, .. }
+            | Self::Patch { caller, .. }
+            | Self::Rotate { caller, .. }
+            | Self::Revoke { caller, .. }
+            | Self::RevokeMany { caller, .. } => caller,
+            Self::Import(_) | Self::RevokeHash { .. } | Self::UseLink { .. } | Self::Beat => {
+                &Caller::Admin
+            }
         }
     }
 }

@@ -237,9 +237,10 @@ fn record(hash: KeyHash, key: Key) -> Record {
         hash,
         id: key.id,
         account: attributes.account,
-        status: match key.revoked {
-            Some(_) => Status::Revoked,
-            None => Status::Active,
+        status: match (key.revoked, key.disabled_by) {
+            (Some(_), _) => Status::Revoked,
+            (None, Some(_)) => Status::Disabled,
+            (None, None) => Status::Active,
         },
         expires_at: attributes.expires_at,
         scopes: attributes.scopes,

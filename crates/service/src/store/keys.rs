@@ -1,11 +1,11 @@
-//! Keys: insert, read, page, revoke.
+//! Keys: insert, read, page.
 
 use keygate_core::UnixMillis;
 use keygate_core::keys::KeyHash;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, Type, ValueRef};
-use rusqlite::{OptionalExtension as _, Row, Transaction, named_params, params};
+use rusqlite::{OptionalExtension as _, Row, Transaction, named_params};
 
-use super::command::{Command, Import, Imported, Outcome, Revoked};
+use super::command::{Import, Imported};
 use super::feed::append;
 use super::row::{self, COLUMNS, Cell, WRITTEN, signed};
 use super::{SqliteStore, StoreError};
@@ -21,10 +21,23 @@ pub struct Filter {
     pub account: Option<String>,
     /// Only those with this status now.
     pub standing: Option<Standing>,
+    /// Only those that the key with this id asked for.
+    pub created_by: Option<String>,
+    /// Only those whose name begins so.
+    pub name_prefix: Option<String>,
+    /// Only those that end before this.
+    pub expires_before: Option<UnixMillis>,
     /// Only those older than the key with this number: [`Page::next`] of the page before.
     pub before: Option<i64>,
     /// At most this many.
     pub limit: u32,
+}
+
+impl Filter {
+    /// Whether it lets keys of every account, creator and name pass.
+    pub(crate) fn is_open(&self) -> bool {
+        self.account.is_none() && self.created_by.is_none() && self.name_prefix.is_none()
+    }
 }
 
 /// Some keys, newest first.
@@ -37,42 +50,28 @@ pub struct Page {
 }
 
 impl SqliteStore {
-    /// Stores a key; `None` when its id or its hash exists already.
+    /// Of some keys from elsewhere, those that are there.
     ///
     /// # Errors
-    /// [`StoreError::InactiveCaller`], [`StoreError::Overloaded`] and [`StoreError::Failed`].
-    pub async fn insert(&self, new: NewKey, now: UnixMillis) -> Result<Option<Key>, StoreError> {
-        match self.write(Command::Create(Box::new(new)), now).await? {
-            Outcome::Created(key) => Ok(key),
-            other => Err(other.unexpected()),
-        }
+    /// [`StoreError::Failed`].
+    pub async fn find(&self, keys: Vec<Import>) -> Result<Vec<Imported>, StoreError> {
+        let found = move |transaction: &Transaction<'_>| {
+            let keys = keys.iter();
+            keys.map(|it| {
+                let key = existing(transaction, &it.candidates)?;
+                Ok(key.map_or(Imported::Absent, |key| Imported::Exists(Box::new(key))))
+            })
+            .collect()
+        };
+        self.readers.read(found).await
     }
 
-    /// Stores those of some keys that are not there yet, all or none; with `dry_run` none.
-    ///
-    /// # Errors
-    /// [`StoreError::Overloaded`] and [`StoreError::Failed`].
-    pub async fn import(
-        &self,
-        keys: Vec<Import>,
-        dry_run: bool,
-        now: UnixMillis,
-    ) -> Result<Vec<Imported>, StoreError> {
-        if dry_run {
-            let found = move |transaction: &Transaction<'_>| {
-                let keys = keys.iter();
-                keys.map(|it| {
-                    let key = existing(transaction, &it.candidates)?;
-                    Ok(key.map_or(Imported::Absent, |key| Imported::Exists(Box::new(key))))
-                })
-                .collect()
-            };
-            return self.readers.read(found).await;
-        }
-        match self.write(Command::Import(keys), now).await? {
-            Outcome::Imported(outcomes) => Ok(outcomes),
-            other => Err(other.unexpected()),
-        }
+    /// Whether one of these hashes is of a key that is not revoked.
+    pub(crate) async fn is_revocable(&self, candidates: Vec<KeyHash>) -> Result<bool, StoreError> {
+        let key = self
+            .readers
+            .read(move |transaction| existing(transaction, &candidates));
+        Ok(key.await?.is_some_and(|it| it.revoked.is_none()))
     }
 
     /// The key with this id.
@@ -93,44 +92,6 @@ impl SqliteStore {
         self.list_readers
             .read(move |transaction| page(transaction, &filter, now))
             .await
-    }
-
-    /// Revokes the key with this id for good, and unless told otherwise the keys that it created,
-    /// and those that they created. The first revocation of a key stays as it is.
-    /// `None` when no key has the id. The key with the id `caller` asks for it, if a key asks.
-    ///
-    /// # Errors
-    /// [`StoreError::InactiveCaller`], [`StoreError::Overloaded`] and [`StoreError::Failed`].
-    pub async fn revoke(
-        &self,
-        id: String,
-        reason: Option<String>,
-        keeps_descendants: bool,
-        caller: Option<String>,
-        now: UnixMillis,
-    ) -> Result<Option<Revoked>, StoreError> {
-        let command = Command::Revoke {
-            id,
-            reason,
-            keeps_descendants,
-            caller,
-        };
-        match self.write(command, now).await? {
-            Outcome::Revoked(revoked) => Ok(revoked),
-            other => Err(other.unexpected()),
-        }
-    }
-}
-
-/// Stores a key; `None` when its id or its hash exists already.
-pub(super) fn create(
-    transaction: &Transaction<'_>,
-    new: &NewKey,
-    now: UnixMillis,
-) -> rusqlite::Result<Option<Key>> {
-    match insert(transaction, new, now)? {
-        true => by_id(transaction, &new.id),
-        false => Ok(None),
     }
 }
 
@@ -153,41 +114,12 @@ pub(super) fn import(
     keys.iter().map(import).collect()
 }
 
-/// Revokes the key with this id for good, with its descendants unless they are kept; `None` when
-/// no key has it.
-pub(super) fn revoke(
-    transaction: &Transaction<'_>,
-    id: &str,
-    reason: Option<&str>,
-    keeps_descendants: bool,
-    now: UnixMillis,
-) -> rusqlite::Result<Option<Revoked>> {
-    let revoked: Vec<(String, KeyHash)> = transaction
-        .prepare_cached(
-            "WITH RECURSIVE family (id) AS \
-             (SELECT ?1 UNION SELECT keys.id FROM keys JOIN family ON created_by = family.id \
-              WHERE NOT ?4) \
-             UPDATE keys SET revoked_at = ?2, revoked_reason = ?3 \
-             WHERE id IN family AND revoked_at IS NULL RETURNING id, hash",
-        )?
-        .query_map(params![id, signed(now), reason, keeps_descendants], |row| {
-            Ok((row.get(0)?, hash(row, 1)?))
-        })?
-        .collect::<Result<_, _>>()?;
-    for (_, hash) in &revoked {
-        append(transaction, *hash, now)?;
-    }
-    let newly = revoked.iter().any(|(it, _)| it == id);
-    let descendants = revoked.len().saturating_sub(usize::from(newly));
-    Ok(by_id(transaction, id)?.map(|key| Revoked {
-        key,
-        newly,
-        descendants,
-    }))
-}
-
 /// Stores a key; `false` when its id or its hash exists already.
-fn insert(transaction: &Transaction<'_>, new: &NewKey, now: UnixMillis) -> rusqlite::Result<bool> {
+pub(super) fn insert(
+    transaction: &Transaction<'_>,
+    new: &NewKey,
+    now: UnixMillis,
+) -> rusqlite::Result<bool> {
     let cells = row::new(new, now);
     let mut statement = transaction.prepare_cached(&format!(
         "INSERT INTO keys (hash, {WRITTEN}) VALUES (?{}) ON CONFLICT DO NOTHING",
@@ -206,7 +138,7 @@ fn insert(transaction: &Transaction<'_>, new: &NewKey, now: UnixMillis) -> rusql
 }
 
 /// The key that is stored under one of these hashes.
-fn existing(
+pub(super) fn existing(
     transaction: &Transaction<'_>,
     candidates: &[KeyHash],
 ) -> rusqlite::Result<Option<Key>> {
@@ -220,17 +152,8 @@ fn existing(
     Ok(None)
 }
 
-/// Whether the key with this id is there, and neither revoked nor expired.
-pub(super) fn is_active(
-    transaction: &Transaction<'_>,
-    id: &str,
-    now: UnixMillis,
-) -> rusqlite::Result<bool> {
-    let key = by_id(transaction, id)?;
-    Ok(key.is_some_and(|it| it.standing(now) == Standing::Active))
-}
-
-fn by_id(transaction: &Transaction<'_>, id: &str) -> rusqlite::Result<Option<Key>> {
+/// The key with this id.
+pub(super) fn by_id(transaction: &Transaction<'_>, id: &str) -> rusqlite::Result<Option<Key>> {
     transaction
         .prepare_cached(&format!("SELECT {COLUMNS} FROM keys WHERE id = ?1"))?
         .query_row([id], key)
@@ -246,16 +169,34 @@ fn page(transaction: &Transaction<'_>, filter: &Filter, now: UnixMillis) -> rusq
     let standing = match filter.standing {
         None => ":now > 0",
         Some(Standing::Active) => {
-            "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now)"
+            "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now) \
+             AND disabled_by IS NULL"
+        }
+        Some(Standing::Disabled) => {
+            "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now) \
+             AND disabled_by IS NOT NULL"
         }
         Some(Standing::Expired) => "revoked_at IS NULL AND expires_at <= :now",
         Some(Standing::Revoked) => "revoked_at IS NOT NULL AND :now > 0",
+    };
+    let created_by = match filter.created_by {
+        Some(_) => "created_by = :created_by",
+        None => ":created_by IS NULL",
+    };
+    let name = match filter.name_prefix {
+        Some(_) => "substr(name, 1, length(:name_prefix)) = :name_prefix",
+        None => ":name_prefix IS NULL",
+    };
+    let end = match filter.expires_before {
+        Some(_) => "expires_at < :expires_before",
+        None => ":expires_before IS NULL",
     };
     let mut statement = transaction.prepare_cached(&format!(
         "SELECT {COLUMNS}, number FROM \
          (SELECT * FROM keys WHERE number < :before AND {account} \
           ORDER BY number DESC LIMIT {MAX_SCANNED}) \
-         WHERE {standing} ORDER BY number DESC LIMIT :limit"
+         WHERE {standing} AND {created_by} AND {name} AND {end} \
+         ORDER BY number DESC LIMIT :limit"
     ))?;
     let before = filter.before.unwrap_or(i64::MAX);
     let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
@@ -264,6 +205,9 @@ fn page(transaction: &Transaction<'_>, filter: &Filter, now: UnixMillis) -> rusq
             ":before": before,
             ":account": filter.account,
             ":now": signed(now),
+            ":created_by": filter.created_by,
+            ":name_prefix": filter.name_prefix,
+            ":expires_before": filter.expires_before.map(signed),
             // One more than asked for tells whether there is a next page.
             ":limit": i64::from(filter.limit).saturating_add(1),
         },

@@ -10,6 +10,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/0004_incarnations.sql"),
     include_str!("../../migrations/0005_heartbeat.sql"),
     include_str!("../../migrations/0006_created_by.sql"),
+    include_str!("../../migrations/0007_changes.sql"),
 ];
 
 #[derive(Debug)]

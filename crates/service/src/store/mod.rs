@@ -5,6 +5,8 @@
 //! the answer leaves (`synchronous=FULL`). Lists have readers of their own, so that a lookup never
 //! waits for one.
 
+mod change;
+mod changes;
 mod command;
 mod feed;
 mod file;
@@ -25,7 +27,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{oneshot, watch};
 
 use self::command::{Command, Outcome};
-pub use self::command::{Import, Imported, Revoked};
+pub use self::command::{Import, Imported, Rejection, Revoke, Revoked, Rotated, Successor};
 use self::file::DatabaseFile;
 use self::readers::Readers;
 use self::writer::{Job, Queue};
@@ -85,15 +87,12 @@ pub enum StoreError {
         /// The newest version known here.
         known: u32,
     },
-    /// The key by which a change was asked for is no longer active, so that nothing was changed.
-    #[error("the key that asks is no longer active")]
-    InactiveCaller,
+    /// A change was not made, though it could have been written.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
     /// Too many changes wait for the disk, and this one was not made.
     #[error("too many changes wait for the disk")]
     Overloaded,
-    /// The clock is wrong, so that no key was stored: its age and its end would be, too.
-    #[error("the clock is wrong")]
-    Clock,
     /// The file was removed or replaced while it was open: only a restart helps.
     #[error("the database file was removed or replaced; restart the service")]
     Gone,
@@ -184,7 +183,7 @@ impl SqliteStore {
     /// [`StoreError::Gone`] and [`StoreError::Failed`].
     pub async fn beat(&self, now: UnixMillis) -> Result<(), StoreError> {
         match self.write(Command::Beat, now).await? {
-            Outcome::Beaten => Ok(()),
+            Outcome::Done => Ok(()),
             other => Err(other.unexpected()),
         }
     }
@@ -203,8 +202,8 @@ impl SqliteStore {
             answer,
         })?;
         match outcome.await {
-            Ok(Ok(Outcome::Rejected(error)) | Err(error)) => Err(error),
-            Ok(Ok(outcome)) => Ok(outcome),
+            Ok(Ok(Outcome::Rejected(rejection))) => Err(rejection.into()),
+            Ok(outcome) => outcome,
             Err(_) => Err(StoreError::panicked()),
         }
     }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::attributes::{Attributes, attributes};
-use crate::key::{Key, NewKey, Revocation};
+use crate::key::{Disabler, Key, NewKey, Reason, Revocation};
 use crate::metadata::Metadata;
 
 /// A value of a column.
@@ -21,7 +21,7 @@ pub(super) enum Cell {
     Null,
     /// A text, or JSON as text.
     Text(String),
-    /// Milliseconds since 1970-01-01T00:00:00Z.
+    /// A count, or milliseconds since 1970-01-01T00:00:00Z.
     Number(i64),
 }
 
@@ -37,23 +37,33 @@ pub(super) struct Corrupt {
 macro_rules! columns {
     ({} $($(#[$meta:meta])* $field:ident: $Type:ty = $check:ident($Written:ty);)*) => {
         /// What [`new`] writes in addition to the hash.
-        pub(super) const WRITTEN: &str = concat!("id, start, created_at, created_by" $(, ", ", stringify!($field))*);
+        pub(super) const WRITTEN: &str = concat!("id, start, created_at, created_by, replaces" $(, ", ", stringify!($field))*);
 
         /// What [`key`] reads.
         pub(super) const COLUMNS: &str = concat!(
-            "id, start, created_at, created_by" $(, ", ", stringify!($field))*, ", revoked_at, revoked_reason"
+            "id, start, created_at, created_by, replaces" $(, ", ", stringify!($field))*,
+            ", version, updated_at, disabled_by, replaced_by, revoked_at, revoked_reason, revoked_note"
         );
+
+        /// What [`attributes`] writes.
+        pub(super) const ATTRIBUTES: &[&str] = Attributes::NAMES;
+
+        /// The values of [`ATTRIBUTES`].
+        pub(super) fn attributes(attributes: &Attributes) -> Vec<Cell> {
+            vec![$(attributes.$field.write(),)*]
+        }
 
         /// The values of [`WRITTEN`] for a key that is made `now`.
         pub(super) fn new(key: &NewKey, now: UnixMillis) -> Vec<Cell> {
-            let attributes = &key.attributes;
-            vec![
+            let mut cells = vec![
                 key.id.write(),
                 key.start.write(),
                 now.write(),
                 key.created_by.write(),
-                $(attributes.$field.write(),)*
-            ]
+                key.replaces.write(),
+            ];
+            cells.extend(attributes(&key.attributes));
+            cells
         }
 
         /// The key with these values of [`COLUMNS`].
@@ -65,11 +75,20 @@ macro_rules! columns {
                 start: read(cells, "start")?,
                 created_at: read(cells, "created_at")?,
                 created_by: read(cells, "created_by")?,
+                replaces: read(cells, "replaces")?,
                 attributes: Attributes {
                     $($field: read(cells, stringify!($field))?,)*
                 },
+                version: read(cells, "version")?,
+                updated_at: read(cells, "updated_at")?,
+                disabled_by: read(cells, "disabled_by")?,
+                replaced_by: read(cells, "replaced_by")?,
                 revoked: match read(cells, "revoked_at")? {
-                    Some(at) => Some(Revocation { at, reason: read(cells, "revoked_reason")? }),
+                    Some(at) => Some(Revocation {
+                        at,
+                        reason: read(cells, "revoked_reason")?,
+                        note: read(cells, "revoked_note")?,
+                    }),
                     None => None,
                 },
             })
@@ -130,6 +149,39 @@ impl Column for UnixMillis {
             Cell::Number(at) => u64::try_from(at).ok().map(Self),
             Cell::Null | Cell::Text(_) => None,
         }
+    }
+}
+
+impl Column for u64 {
+    fn write(&self) -> Cell {
+        Cell::Number(i64::try_from(*self).unwrap_or(i64::MAX))
+    }
+
+    fn read(cell: Cell) -> Option<Self> {
+        match cell {
+            Cell::Number(number) => Self::try_from(number).ok(),
+            Cell::Null | Cell::Text(_) => None,
+        }
+    }
+}
+
+impl Column for Reason {
+    fn write(&self) -> Cell {
+        Cell::Text(self.word().to_owned())
+    }
+
+    fn read(cell: Cell) -> Option<Self> {
+        Self::parse(&String::read(cell)?)
+    }
+}
+
+impl Column for Disabler {
+    fn write(&self) -> Cell {
+        Cell::Text(self.word().to_owned())
+    }
+
+    fn read(cell: Cell) -> Option<Self> {
+        Self::parse(&String::read(cell)?)
     }
 }
 

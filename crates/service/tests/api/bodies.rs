@@ -162,12 +162,12 @@ fn a_body_over_64_kib_is_rejected() {
 fn a_wrong_reason_is_named() {
     let service = Running::start();
     for body in [
-        json!({ "reason": "x".repeat(257) }),
-        json!({ "reason": "a\u{0}b" }),
-        json!({ "reason": 1 }),
+        json!({ "note": "x".repeat(257) }),
+        json!({ "note": "a\u{0}b" }),
+        json!({ "note": 1 }),
     ] {
         let answer = service.post("/v1/keys/0123456789/revoke", &body.to_string());
-        assert_eq!(answer.expect(400)["field"], "reason", "{body}");
+        assert_eq!(answer.expect(400)["field"], "note", "{body}");
     }
     let answer = service.post("/v1/keys/0123456789/revoke", r#"{"why":"x"}"#);
     assert_eq!(answer.expect(400)["field"], "why");

@@ -17,7 +17,10 @@ fn a_reopened_file_contains_what_was_written() {
     let kept = service.create(r#"{"account":"a","metadata":{"a": [1,  2]}}"#);
     let revoked = service.create(r#"{"account":"a"}"#);
     service
-        .post(&revoke_path(&revoked), r#"{"reason":"gone"}"#)
+        .post(
+            &revoke_path(&revoked),
+            r#"{"reason":"superseded","note":"gone"}"#,
+        )
         .expect(200);
     let before = service.get("/v1/keys").text;
     drop(service);

@@ -29,7 +29,9 @@ fn a_created_key_is_shown_in_full_and_read_back_without_the_key() {
         "metadata": {"tier": 1.50}, "allowed_ips": ["10.0.0.0/8", "::1/128"],
         "allowed_referrers": ["app.example.com"],
         "created_at": "2026-11-22T00:00:00.000Z", "expires_at": "2026-12-22T00:00:00.000Z",
-        "created_by": null, "revoked_at": null, "revoked_reason": null,
+        "created_by": null, "updated_at": null, "disabled": false, "disabled_by": null,
+        "replaces": null, "replaced_by": null,
+        "revoked_at": null, "revoked_reason": null, "revoked_note": null,
     });
     // An attribute that is added is tested by its sample.
     let mut shown = read.expect(200);
@@ -174,16 +176,20 @@ fn a_second_revocation_changes_nothing() {
     let service = Running::start();
     let created = service.create(r#"{"account":"a"}"#);
     let first = service
-        .post(&revoke_path(&created), r#"{"reason":"leaked"}"#)
+        .post(
+            &revoke_path(&created),
+            r#"{"reason":"key_compromise","note":"leaked"}"#,
+        )
         .expect(200);
     assert_eq!(first["status"], "revoked");
     assert_eq!(first["revoked_at"], "2026-11-22T00:00:00.000Z");
-    assert_eq!(first["revoked_reason"], "leaked");
+    assert_eq!(first["revoked_reason"], "key_compromise");
+    assert_eq!(first["revoked_note"], "leaked");
 
     service.set_now(UnixMillis(START.0 + 5000));
     let epoch = service.changes("")["epoch"].clone();
     let second = service
-        .post(&revoke_path(&created), r#"{"reason":"other"}"#)
+        .post(&revoke_path(&created), r#"{"note":"other"}"#)
         .expect(200);
     assert_eq!(second, first);
     assert_eq!(service.changes("")["epoch"], epoch);

@@ -8,6 +8,7 @@ mod edge;
 mod feed;
 mod import;
 mod keys;
+mod life;
 mod links;
 mod load;
 mod roles;

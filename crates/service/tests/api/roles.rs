@@ -132,7 +132,7 @@ fn every_answer_carries_the_marker_and_is_not_stored() {
     }
     for (method, path, allow) in [
         ("DELETE", "/v1/keys", "GET,HEAD,POST"),
-        ("PUT", "/v1/keys/0123456789", "GET,HEAD"),
+        ("PUT", "/v1/keys/0123456789", "GET,HEAD,PATCH"),
         ("POST", "/v1/changes", "GET,HEAD"),
         ("PROPFIND", "/healthz", "GET,HEAD"),
     ] {

@@ -20,7 +20,7 @@ fn no_answer_to_an_admin_but_the_first_contains_the_key_or_its_hash() {
     for answer in [
         service.get("/v1/keys"),
         service.get(&format!("/v1/keys/{id}")),
-        service.post(&revoke_path(&created), r#"{"reason":"x"}"#),
+        service.post(&revoke_path(&created), r#"{"note":"x"}"#),
         service.get("/metrics"),
         service.get("/readyz"),
     ] {

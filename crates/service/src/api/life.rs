@@ -1,0 +1,191 @@
+//! The life of a key after its creation: it is changed, replaced, and revoked.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use keygate_core::Millis;
+use serde::{Deserialize, Serialize};
+
+use super::Service;
+use super::keys::{TRIES, shown, start, with_key};
+use super::read::{JsonBody, KeyId, if_match};
+use crate::attributes::{end, instant, line};
+use crate::key::{KeyObject, Reason};
+use crate::patch::PatchBody;
+use crate::problem::Problem;
+use crate::rights::{Caller, WRITE_KEYS};
+use crate::store::{Revoke, Successor};
+
+const MAX_NOTE: usize = 256;
+
+/// How long a key that was replaced goes on, if nothing else is asked for.
+const GRACE: Millis = Millis::from_secs(24 * 3600);
+
+/// Longest such time.
+const MAX_GRACE: Millis = Millis::from_secs(90 * 24 * 3600);
+
+/// `PATCH /v1/keys/{id}`: what the body names is as it says; all else stays as it is.
+pub(super) async fn patch(
+    State(service): State<Arc<Service>>,
+    Extension(caller): Extension<Caller>,
+    KeyId(id): KeyId,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody<PatchBody>,
+) -> Result<impl IntoResponse, Problem> {
+    let now = service.now();
+    caller.needs(WRITE_KEYS, service.assertions.as_ref())?;
+    let (patch, if_match) = (body.check(now)?, if_match(&headers)?);
+    let key = service
+        .store
+        .patch(id, if_match, patch, caller, now)
+        .await?;
+    service.metrics.keys_changed.inc();
+    tracing::info!(
+        id = key.id,
+        account = key.attributes.account,
+        version = key.version,
+        status = key.standing(now).word(),
+        "key changed"
+    );
+    Ok(shown(key, now))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RotateBody {
+    grace: Option<String>,
+    expires_at: Option<String>,
+    expires_in: Option<String>,
+}
+
+/// `POST /v1/keys/{id}/rotate`: a new key with the attributes of this one, which goes on for a
+/// while.
+pub(super) async fn rotate(
+    State(service): State<Arc<Service>>,
+    Extension(caller): Extension<Caller>,
+    KeyId(id): KeyId,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody<RotateBody>,
+) -> Result<Response, Problem> {
+    let now = service.now();
+    caller.needs(WRITE_KEYS, service.assertions.as_ref())?;
+    let grace = grace(body.grace.as_deref())?;
+    let mut expires_at = instant("expires_at", body.expires_at)?.map(Some);
+    end(&mut expires_at, body.expires_in, now)?;
+    let if_match = if_match(&headers)?;
+    for _ in 0..TRIES {
+        let fresh = service.generate()?;
+        let new = Successor {
+            id: fresh.id.clone(),
+            hash: fresh.hash,
+            start: start(&fresh),
+            expires_at,
+        };
+        let (id, if_match, caller) = (id.clone(), if_match.clone(), caller.clone());
+        let rotated = service.store.rotate(id, if_match, new, grace, caller, now);
+        if let Some(rotated) = rotated.await? {
+            service.metrics.keys_rotated.inc();
+            tracing::info!(
+                id = rotated.new.id,
+                account = rotated.new.attributes.account,
+                replaces = rotated.old.id,
+                "key rotated"
+            );
+            return Ok(with_key(&fresh, rotated.new, now));
+        }
+    }
+    Err(Problem::Internal)
+}
+
+fn grace(text: Option<&str>) -> Result<Millis, Problem> {
+    let grace = match text {
+        None => Ok(GRACE),
+        Some("0" | "0s") => Ok(Millis(0)),
+        Some(text) => Millis::parse(text),
+    };
+    let grace = grace.map_err(|error| Problem::field("grace", error.to_string()))?;
+    if grace > MAX_GRACE {
+        return Err(Problem::field("grace", "must be at most 90d"));
+    }
+    Ok(grace)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RevokeBody {
+    pub(super) reason: Option<String>,
+    pub(super) note: Option<String>,
+    #[serde(default)]
+    pub(super) keep_descendants: bool,
+}
+
+impl RevokeBody {
+    pub(super) fn check(self) -> Result<Revoke, Problem> {
+        let reason = |text: String| {
+            Reason::parse(&text).ok_or_else(|| {
+                let words = Reason::WORDS.join(", ");
+                let detail = format!("must be one of {words}; for a text of your own use note");
+                Problem::field("reason", detail)
+            })
+        };
+        let note = |text| line("note", text, MAX_NOTE);
+        Ok(Revoke {
+            reason: self.reason.map(reason).transpose()?,
+            note: self.note.map(note).transpose()?,
+            keeps_descendants: self.keep_descendants,
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct RevokedKey {
+    #[serde(flatten)]
+    object: KeyObject,
+    /// How many others this call revoked: keys that this key or its descendants had created, and
+    /// keys that it replaces.
+    descendants_revoked: usize,
+}
+
+/// `POST /v1/keys/{id}/revoke`: final; again is as good as once. Descendants are revoked with it.
+pub(super) async fn revoke(
+    State(service): State<Arc<Service>>,
+    Extension(caller): Extension<Caller>,
+    KeyId(id): KeyId,
+    JsonBody(body): JsonBody<RevokeBody>,
+) -> Result<impl IntoResponse, Problem> {
+    let now = service.now();
+    caller.needs(WRITE_KEYS, service.assertions.as_ref())?;
+    let revoked = service.store.revoke(id, body.check()?, caller, now).await?;
+    let count = revoked
+        .descendants
+        .saturating_add(usize::from(revoked.newly));
+    if count > 0 {
+        service.count_revoked(count);
+        tracing::info!(
+            id = revoked.key.id,
+            account = revoked.key.attributes.account,
+            reason = revoked
+                .key
+                .revoked
+                .as_ref()
+                .and_then(|it| it.reason)
+                .map(Reason::word),
+            descendants = revoked.descendants,
+            "key revoked"
+        );
+    }
+    Ok(Json(RevokedKey {
+        object: KeyObject::new(revoked.key, now),
+        descendants_revoked: revoked.descendants,
+    }))
+}
+
+impl Service {
+    pub(super) fn count_revoked(&self, count: usize) {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        self.metrics.keys_revoked.inc_by(count);
+    }
+}

@@ -1,0 +1,133 @@
+//! Keys that are revoked otherwise than one by one: all that fit, or one by whoever holds it.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::{Extension, Json};
+use keygate_core::UnixMillis;
+use keygate_core::keys::OpaqueKey;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::Service;
+use super::keys::FilterBody;
+use super::life::RevokeBody;
+use super::read::JsonBody;
+use crate::key::Reason;
+use crate::problem::Problem;
+use crate::rights::{Caller, READ_KEYS, WRITE_KEYS};
+use crate::store::{Filter, Revoke};
+
+/// Most keys that one call revokes, apart from their descendants.
+const MAX_REVOKED: usize = 1000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ManyBody {
+    filter: FilterBody,
+    expect: u64,
+    reason: Option<String>,
+    note: Option<String>,
+    #[serde(default)]
+    keep_descendants: bool,
+}
+
+#[derive(Serialize)]
+pub(super) struct RevokedKeys {
+    /// How many keys fitted.
+    matched: usize,
+    /// How many this call revoked, descendants included.
+    revoked: usize,
+}
+
+/// `POST /v1/keys/revoke`: all keys that fit, if they are as many as the caller expects. Keys
+/// that are revoked already do not count.
+pub(super) async fn many(
+    State(service): State<Arc<Service>>,
+    Extension(caller): Extension<Caller>,
+    JsonBody(body): JsonBody<ManyBody>,
+) -> Result<Json<RevokedKeys>, Problem> {
+    let now = service.now();
+    caller.needs(READ_KEYS, service.assertions.as_ref())?;
+    caller.needs(WRITE_KEYS, service.assertions.as_ref())?;
+    let expected = usize::try_from(body.expect).ok();
+    let expected = expected.filter(|it| (1..=MAX_REVOKED).contains(it));
+    let expected = expected.ok_or_else(|| Problem::field("expect", "must be 1 to 1000"))?;
+    let mut filter = body.filter.check()?;
+    if filter.is_open() {
+        let detail = "must name account, created_by or name_prefix";
+        return Err(Problem::field("filter", detail));
+    }
+    let account = caller.account(filter.account.take());
+    filter.account = account.ok_or(Problem::WrongAccount)?;
+    let revoke = RevokeBody {
+        reason: body.reason,
+        note: body.note,
+        keep_descendants: body.keep_descendants,
+    };
+    let revoke = revoke.check()?;
+    let ids = service.fitting(filter, now).await?;
+    if ids.len() != expected {
+        return Err(Problem::Unexpected(ids.len()));
+    }
+    let matched = ids.len();
+    let revoked = service.store.revoke_many(ids, revoke, caller, now).await?;
+    service.count_revoked(revoked);
+    tracing::info!(matched, revoked, "keys revoked");
+    Ok(Json(RevokedKeys { matched, revoked }))
+}
+
+impl Service {
+    /// The ids of the keys that fit and are not revoked: one more than [`MAX_REVOKED`] at most.
+    async fn fitting(&self, mut filter: Filter, now: UnixMillis) -> Result<Vec<String>, Problem> {
+        let mut ids = Vec::new();
+        loop {
+            let page = self.store.page(filter.clone(), now).await?;
+            let alive = page.keys.into_iter().filter(|it| it.revoked.is_none());
+            ids.extend(alive.map(|it| it.id));
+            ids.truncate(MAX_REVOKED.saturating_add(1));
+            match page.next {
+                Some(next) if ids.len() <= MAX_REVOKED => filter.before = Some(next),
+                _ => return Ok(ids),
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SelfBody {
+    key: Zeroizing<String>,
+    note: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Heard {
+    /// Whatever the key was.
+    status: &'static str,
+}
+
+/// `POST /v1/keys/revoke-self`: whoever holds a key may end it, by nothing but the key. The answer
+/// is the same whether it was one. A key that is none costs no write.
+pub(super) async fn own(
+    State(service): State<Arc<Service>>,
+    JsonBody(body): JsonBody<SelfBody>,
+) -> Result<Json<Heard>, Problem> {
+    let now = service.now();
+    let revoke = RevokeBody {
+        reason: Some(Reason::KeyCompromise.word().to_owned()),
+        note: body.note,
+        keep_descendants: false,
+    };
+    let revoke: Revoke = revoke.check()?;
+    let candidates = match OpaqueKey::parse(body.key.as_bytes()) {
+        Ok(key) => service.hashes_of(&key),
+        Err(_) => Vec::new(),
+    };
+    if service.store.is_revocable(candidates.clone()).await? {
+        let revoked = service.store.revoke_hash(candidates, revoke, now).await?;
+        service.count_revoked(revoked);
+        tracing::info!(revoked, "a key was revoked by its holder");
+    }
+    Ok(Json(Heard { status: "heard" }))
+}

@@ -1,0 +1,75 @@
+//! What a call changes of a key.
+
+use ipnet::IpNet;
+use keygate_core::UnixMillis;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use crate::attributes::{
+    Attributes, account, attributes, end, instant, ranges, referrers, scopes, title,
+};
+use crate::metadata::{Metadata, metadata};
+use crate::problem::Problem;
+
+macro_rules! declare {
+    ({} $($(#[$meta:meta])* $field:ident: $Type:ty = $check:ident($Written:ty);)*) => {
+        /// What a call changes of a key. What it does not name stays as it is.
+        #[derive(Clone, Debug, Default)]
+        pub struct Patch {
+            /// Whether it is disabled.
+            pub disabled: Option<bool>,
+            $(
+                #[doc = concat!("Its new `", stringify!($field), "`.")]
+                pub $field: Option<$Type>,
+            )*
+        }
+
+        impl Patch {
+            /// What becomes of these attributes.
+            pub(crate) fn of(&self, attributes: &Attributes) -> Attributes {
+                Attributes {
+                    $($field: self.$field.as_ref().unwrap_or(&attributes.$field).clone(),)*
+                }
+            }
+        }
+
+        /// `PATCH /v1/keys/{id}` as written.
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(crate) struct PatchBody {
+            disabled: Option<bool>,
+            expires_in: Option<String>,
+            $(
+                #[serde(default, deserialize_with = "given")]
+                $field: Option<$Written>,
+            )*
+        }
+
+        impl PatchBody {
+            /// Checks every field, or names the first that is wrong.
+            pub(crate) fn check(self, now: UnixMillis) -> Result<Patch, Problem> {
+                if self.account.is_some() {
+                    return Err(Problem::field("account", "cannot be changed"));
+                }
+                let mut patch = Patch {
+                    disabled: self.disabled,
+                    $(
+                        $field: match self.$field {
+                            Some(written) => Some($check(stringify!($field), written)?),
+                            None => None,
+                        },
+                    )*
+                };
+                end(&mut patch.expires_at, self.expires_in, now)?;
+                Ok(patch)
+            }
+        }
+    };
+}
+
+attributes!(declare!);
+
+/// Tells a field that is `null` from one that is left out.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(json: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(json).map(Some)
+}

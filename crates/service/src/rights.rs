@@ -1,0 +1,260 @@
+//! What a caller may do. An account has its own keys and no others; by an app key it can do no
+//! more than that key can.
+//!
+//! For a change this is asked in the transaction that writes, of the key that asks as it is then:
+//! a command waits for those before it, and one of them may revoke or narrow that key.
+
+use ipnet::IpNet;
+use keygate_core::UnixMillis;
+use keygate_core::identity::assertion::Assertion;
+
+use crate::attributes::Attributes;
+use crate::key::{Disabler, Key, Standing};
+
+/// The scope with which an app key may list and show the keys of its account.
+pub const READ_KEYS: &str = "keys:read";
+
+/// The scope with which an app key may create and revoke keys of its account.
+pub const WRITE_KEYS: &str = "keys:write";
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub(crate) enum Caller {
+    /// A caller with an admin token.
+    Admin,
+    /// A caller with an assertion of the edge.
+    Account(Assertion),
+}
+
+/// A caller, and the key that it asks by, if it is one.
+pub(crate) struct Rights<'a> {
+    account: Option<&'a Assertion>,
+    parent: Option<Key>,
+}
+
+/// A field asks for more than the caller has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {detail}")]
+pub struct Beyond {
+    /// The field that goes too far.
+    pub field: String,
+    /// How far it may go.
+    pub detail: String,
+}
+
+impl Beyond {
+    fn new(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            detail: detail.into(),
+        }
+    }
+}
+
+impl Caller {
+    /// The id of the key that the account asks by, if it is one.
+    pub(crate) fn key_id(&self) -> Option<&str> {
+        match self {
+            Self::Admin => None,
+            Self::Account(assertion) => assertion.key_id.as_deref(),
+        }
+    }
+
+    /// The account whose keys this is about: for an admin what was asked for, for an
+    /// account its own, asked for or not. `None` if that is another's.
+    pub(crate) fn account(&self, asked: Option<String>) -> Option<Option<String>> {
+        match (self, asked) {
+            (Self::Admin, asked) => Some(asked),
+            (Self::Account(own), Some(asked)) if asked != own.account => None,
+            (Self::Account(own), _) => Some(Some(own.account.clone())),
+        }
+    }
+
+    /// What the caller may do `now`; `asks` is the key that it asks by, if it is one. `None` if
+    /// that key is not active, or not the account's.
+    pub(crate) fn rights(&self, asks: Option<Key>, now: UnixMillis) -> Option<Rights<'_>> {
+        let Self::Account(assertion) = self else {
+            return Some(Rights {
+                account: None,
+                parent: None,
+            });
+        };
+        let holds = |key: &Key| {
+            Some(&key.id) == assertion.key_id.as_ref()
+                && key.attributes.account == assertion.account
+                && key.standing(now) == Standing::Active
+        };
+        let parent = asks.filter(holds);
+        (parent.is_some() == assertion.key_id.is_some()).then_some(Rights {
+            account: Some(assertion),
+            parent,
+        })
+    }
+}
+
+impl Rights<'_> {
+    /// The id of the key that the account asks by, if it is one.
+    pub(crate) fn key_id(&self) -> Option<String> {
+        self.parent.as_ref().map(|it| it.id.clone())
+    }
+
+    /// Returns a key to a caller that may see it. A key of another account is treated as
+    /// missing.
+    pub(crate) fn own(&self, key: Option<Key>) -> Option<Key> {
+        let is_own = |key: &Key| {
+            self.account
+                .is_none_or(|it| it.account == key.attributes.account)
+        };
+        key.filter(is_own)
+    }
+
+    /// Limits a key that an account asks for. It can do no more than the session or the key
+    /// that asks; and where a key asks, it lives no longer, works nowhere else, and says the
+    /// same of its holder.
+    ///
+    /// Each field is named: one that is added does not compile until it is decided here.
+    pub(crate) fn limit(&self, asked: Attributes) -> Result<Attributes, Beyond> {
+        let Some(assertion) = self.account else {
+            return Ok(asked);
+        };
+        let parent = self.parent.as_ref().map(|key| &key.attributes);
+        Ok(Attributes {
+            account: asked.account, // decided by `Caller::account`
+            name: asked.name,       // for people alone, and never sent to an upstream
+            scopes: scopes(asked.scopes, &assertion.scopes, parent)?,
+            metadata: inherited("metadata", parent.map(|it| &it.metadata), |own| {
+                asked.metadata.is_absent() || asked.metadata.says(own)
+            })?,
+            allowed_referrers: referrers(asked.allowed_referrers, parent)?,
+            allowed_ips: ips(asked.allowed_ips, parent)?,
+            expires_at: end(asked.expires_at, parent)?,
+        })
+    }
+
+    /// Limits what becomes of a key that is there. What only narrows it is free. All else must be
+    /// within what the caller could ask for itself; a session, which is the account, may keep
+    /// the metadata that an admin wrote.
+    pub(crate) fn change(
+        &self,
+        is: &Attributes,
+        becomes: Attributes,
+        enables: bool,
+    ) -> Result<Attributes, Beyond> {
+        match !enables && narrows(is, &becomes) {
+            true => Ok(becomes),
+            false => self.pass_on(is, becomes),
+        }
+    }
+
+    /// Limits a key that takes the place of one that is there, or what becomes of that.
+    pub(crate) fn pass_on(
+        &self,
+        is: &Attributes,
+        mut becomes: Attributes,
+    ) -> Result<Attributes, Beyond> {
+        let keeps = self.parent.is_none() && becomes.metadata.says(&is.metadata);
+        let kept = keeps.then(|| std::mem::take(&mut becomes.metadata));
+        let limited = self.limit(becomes)?;
+        Ok(Attributes {
+            metadata: kept.unwrap_or(limited.metadata),
+            ..limited
+        })
+    }
+
+    /// When a key ends that replaces another and would end then: no later than the key that asks.
+    pub(crate) fn end_of_successor(&self, then: Option<UnixMillis>) -> Option<UnixMillis> {
+        let own = self.parent.as_ref().and_then(|it| it.attributes.expires_at);
+        [own, then].into_iter().flatten().min()
+    }
+
+    /// In what role it disables a key.
+    pub(crate) fn disabler(&self) -> Disabler {
+        match self.account {
+            None => Disabler::Admin,
+            Some(_) => Disabler::Account,
+        }
+    }
+}
+
+/// Whether a change leaves a key with nothing that it had not before.
+pub(crate) fn narrows(is: &Attributes, becomes: &Attributes) -> bool {
+    let Attributes {
+        account,
+        name: _,
+        scopes: wanted,
+        metadata,
+        allowed_ips,
+        allowed_referrers,
+        expires_at,
+    } = becomes.clone();
+    account == is.account
+        && metadata.says(&is.metadata)
+        && scopes(wanted, &is.scopes, Some(is)).is_ok()
+        && referrers(allowed_referrers, Some(is)).is_ok()
+        && ips(allowed_ips, Some(is)).is_ok()
+        && end(expires_at, Some(is)).is_ok()
+}
+
+fn scopes(
+    asked: Vec<String>,
+    of_caller: &[String],
+    parent: Option<&Attributes>,
+) -> Result<Vec<String>, Beyond> {
+    let of_parent = parent.map(|it| &it.scopes[..]);
+    for (at, scope) in asked.iter().enumerate() {
+        let is_missing = |scopes: &[String]| !scopes.contains(scope);
+        if is_missing(of_caller) || of_parent.is_some_and(is_missing) {
+            let detail = "is not a scope of the calling session or key";
+            return Err(Beyond::new(format!("scopes[{at}]"), detail));
+        }
+    }
+    Ok(asked)
+}
+
+/// What the upstream reads as the operator's word about the holder, such as a plan: an account
+/// writes none, and a key passes on its `own` where that is permitted.
+fn inherited<T: Clone + Default>(
+    field: &str,
+    own: Option<&T>,
+    permits: impl FnOnce(&T) -> bool,
+) -> Result<T, Beyond> {
+    let own = own.cloned().unwrap_or_default();
+    if permits(&own) {
+        return Ok(own);
+    }
+    let detail = "can be set only by an admin: omit it to inherit it from the calling key";
+    Err(Beyond::new(field, detail))
+}
+
+fn referrers(asked: Vec<String>, parent: Option<&Attributes>) -> Result<Vec<String>, Beyond> {
+    let pages = parent.map_or(&[][..], |it| &it.allowed_referrers);
+    let is_inside = |page| pages.contains(page);
+    if !pages.is_empty() && (asked.is_empty() || !asked.iter().all(is_inside)) {
+        let detail = "must be among those of the calling key";
+        return Err(Beyond::new("allowed_referrers", detail));
+    }
+    Ok(asked)
+}
+
+fn ips(asked: Vec<IpNet>, parent: Option<&Attributes>) -> Result<Vec<IpNet>, Beyond> {
+    let ranges = parent.map_or(&[][..], |it| &it.allowed_ips);
+    let is_inside = |net| ranges.iter().any(|range| range.contains(net));
+    if !ranges.is_empty() && (asked.is_empty() || !asked.iter().all(is_inside)) {
+        let detail = "must be within those of the calling key";
+        return Err(Beyond::new("allowed_ips", detail));
+    }
+    Ok(asked)
+}
+
+fn end(
+    asked: Option<UnixMillis>,
+    parent: Option<&Attributes>,
+) -> Result<Option<UnixMillis>, Beyond> {
+    match parent.and_then(|it| it.expires_at) {
+        Some(end) if asked.is_none_or(|at| at > end) => {
+            let detail = format!("must not be later than that of the calling key: {end}");
+            Err(Beyond::new("expires_at", detail))
+        }
+        _ => Ok(asked),
+    }
+}

@@ -1,0 +1,290 @@
+//! What a command does to keys, in its transaction and by the rights of its caller. Nothing is
+//! written before the last reason to reject it was looked for.
+
+use keygate_core::keys::KeyHash;
+use keygate_core::{Millis, UnixMillis};
+use rusqlite::{ToSql, Transaction, params};
+
+use super::command::{Outcome, Rejection, Revoke, Revoked, Rotated, Successor};
+use super::feed::append;
+use super::keys::{by_id, existing, hash, insert};
+use super::row::{self, signed};
+use crate::attributes::Attributes;
+use crate::key::{Disabler, IfMatch, Key, NewKey, Reason, Standing};
+use crate::patch::Patch;
+use crate::rights::{Beyond, Rights, narrows};
+
+/// A command under way.
+pub(super) struct Act<'a> {
+    pub(super) transaction: &'a Transaction<'a>,
+    pub(super) rights: Rights<'a>,
+    pub(super) now: UnixMillis,
+}
+
+/// Why a command was not done.
+#[derive(Debug)]
+pub(super) enum Stop {
+    Rejected(Rejection),
+    Sql(rusqlite::Error),
+}
+
+impl From<Rejection> for Stop {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+impl From<Beyond> for Stop {
+    fn from(beyond: Beyond) -> Self {
+        Self::Rejected(beyond.into())
+    }
+}
+
+impl From<rusqlite::Error> for Stop {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl Act<'_> {
+    /// Stores keys, all or none.
+    pub(super) fn create(&self, new: &[NewKey]) -> Result<Outcome, Stop> {
+        let limited = |new: &NewKey| {
+            let attributes = self.rights.limit(new.attributes.clone())?;
+            Ok(NewKey {
+                attributes,
+                ..new.clone()
+            })
+        };
+        let new: Vec<NewKey> = new.iter().map(limited).collect::<Result<_, Beyond>>()?;
+        let mut keys = Vec::new();
+        for new in new {
+            match (insert(self.transaction, &new, self.now)?, keys.is_empty()) {
+                (true, _) => keys.extend(by_id(self.transaction, &new.id)?),
+                // Nothing is written yet.
+                (false, true) => return Ok(Outcome::Created(None)),
+                (false, false) => return Err(rusqlite::Error::StatementChangedRows(0).into()),
+            }
+        }
+        Ok(Outcome::Created(Some(keys)))
+    }
+
+    /// Changes a key.
+    pub(super) fn patch(
+        &self,
+        id: &str,
+        if_match: &IfMatch,
+        patch: &Patch,
+    ) -> Result<Outcome, Stop> {
+        let key = self.current(id, if_match)?;
+        let enables = patch.disabled == Some(false) && key.disabled_by.is_some();
+        let by_admin = key.disabled_by == Some(Disabler::Admin);
+        if enables && by_admin && self.rights.disabler() != Disabler::Admin {
+            return Err(Rejection::DisabledByAdmin.into());
+        }
+        let disabled_by = match patch.disabled {
+            None => key.disabled_by,
+            Some(false) => None,
+            Some(true) if by_admin => key.disabled_by,
+            Some(true) => Some(self.rights.disabler()),
+        };
+        let becomes = patch.of(&key.attributes);
+        if let Some(by) = &key.replaced_by
+            && (enables || !narrows(&key.attributes, &becomes))
+        {
+            return Err(Rejection::Replaced(by.clone()).into());
+        }
+        let attributes = self.rights.change(&key.attributes, becomes, enables)?;
+        let is_same = attributes.differences(&key.attributes).is_empty();
+        if is_same && disabled_by == key.disabled_by {
+            return Ok(Outcome::Patched(key));
+        }
+        self.update(&Key {
+            attributes,
+            disabled_by,
+            ..key
+        })
+        .map(Outcome::Patched)
+    }
+
+    /// Replaces a key by one with the same attributes.
+    pub(super) fn rotate(
+        &self,
+        id: &str,
+        if_match: &IfMatch,
+        new: &Successor,
+        grace: Millis,
+    ) -> Result<Outcome, Stop> {
+        let old = self.current(id, if_match)?;
+        if let Some(by) = old.replaced_by {
+            return Err(Rejection::Replaced(by).into());
+        }
+        if old.standing(self.now) != Standing::Active {
+            return Err(Rejection::Inactive.into());
+        }
+        let end = old.attributes.expires_at;
+        let as_long = || {
+            end.map(|end| {
+                self.now
+                    .plus(Millis(end.0.saturating_sub(old.created_at.0)))
+            })
+        };
+        let expires_at = match new.expires_at {
+            Some(asked) => asked,
+            None => self.rights.end_of_successor(as_long()),
+        };
+        let becomes = Attributes {
+            expires_at,
+            ..old.attributes.clone()
+        };
+        let attributes = self.rights.pass_on(&old.attributes, becomes)?;
+        let stored = NewKey {
+            id: new.id.clone(),
+            hash: new.hash,
+            start: new.start.clone(),
+            created_by: self.rights.key_id().or_else(|| old.created_by.clone()),
+            replaces: Some(old.id.clone()),
+            attributes,
+        };
+        if !insert(self.transaction, &stored, self.now)? {
+            return Ok(Outcome::Rotated(None));
+        }
+        let over = self.now.plus(grace);
+        let ends = old.attributes.expires_at.map_or(over, |end| end.min(over));
+        let old = self.update(&Key {
+            replaced_by: Some(new.id.clone()),
+            attributes: Attributes {
+                expires_at: Some(ends),
+                ..old.attributes
+            },
+            ..old
+        })?;
+        let old = match grace.0 {
+            0 => self.revoke_alone(&old)?,
+            _ => old,
+        };
+        let new = by_id(self.transaction, &new.id)?;
+        Ok(Outcome::Rotated(
+            new.map(|new| Box::new(Rotated { new, old })),
+        ))
+    }
+
+    /// Revokes a key for good, with its descendants unless they are kept.
+    pub(super) fn revoke(&self, id: &str, revoke: &Revoke) -> Result<Outcome, Stop> {
+        let key = self.own(id)?;
+        let revoked = self.revoke_family(&key.id, revoke)?;
+        let newly = revoked.iter().any(|it| it == id);
+        Ok(Outcome::Revoked(Revoked {
+            key: self.own(id)?,
+            newly,
+            descendants: revoked.len().saturating_sub(usize::from(newly)),
+        }))
+    }
+
+    /// Revokes the key that has one of these hashes, if there is one.
+    pub(super) fn revoke_hash(
+        &self,
+        candidates: &[KeyHash],
+        revoke: &Revoke,
+    ) -> Result<Outcome, Stop> {
+        let count = match existing(self.transaction, candidates)? {
+            Some(key) => self.revoke_family(&key.id, revoke)?.len(),
+            None => 0,
+        };
+        Ok(Outcome::RevokedMany(count))
+    }
+
+    /// Revokes the keys with these ids, as far as the caller may see them.
+    pub(super) fn revoke_many(&self, ids: &[String], revoke: &Revoke) -> Result<Outcome, Stop> {
+        let mut count = 0_usize;
+        for id in ids {
+            match self.own(id) {
+                Ok(key) => {
+                    let revoked = self.revoke_family(&key.id, revoke)?;
+                    count = count.saturating_add(revoked.len());
+                }
+                Err(Stop::Rejected(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Outcome::RevokedMany(count))
+    }
+
+    /// The key with this id, if the caller may see it.
+    fn own(&self, id: &str) -> Result<Key, Stop> {
+        let key = self.rights.own(by_id(self.transaction, id)?);
+        key.ok_or_else(|| Rejection::NoSuchKey.into())
+    }
+
+    /// The same, if it can still be changed, and is what the caller takes it for.
+    fn current(&self, id: &str, if_match: &IfMatch) -> Result<Key, Stop> {
+        let key = self.own(id)?;
+        if !if_match.fits(key.version) {
+            return Err(Rejection::Stale(key.version).into());
+        }
+        match key.revoked {
+            Some(_) => Err(Rejection::Revoked.into()),
+            None => Ok(key),
+        }
+    }
+
+    /// Writes what can change of a key. It has another version then.
+    fn update(&self, key: &Key) -> Result<Key, Stop> {
+        let names = row::ATTRIBUTES.join(", ");
+        let marks = vec!["?"; row::ATTRIBUTES.len()].join(", ");
+        let mut statement = self.transaction.prepare_cached(&format!(
+            "UPDATE keys SET ({names}) = ({marks}), updated_at = ?, disabled_by = ?, \
+             replaced_by = ?, version = version + 1 WHERE id = ? RETURNING hash"
+        ))?;
+        let cells = row::attributes(&key.attributes);
+        let (now, disabled_by) = (signed(self.now), key.disabled_by.map(Disabler::word));
+        let mut values: Vec<&dyn ToSql> = cells.iter().map(|cell| cell as &dyn ToSql).collect();
+        values.extend([&now as &dyn ToSql, &disabled_by, &key.replaced_by, &key.id]);
+        let hash = statement.query_row(&*values, |row| hash(row, 0))?;
+        append(self.transaction, hash, self.now)?;
+        self.own(&key.id)
+    }
+
+    /// Revokes a key that another replaces, and none of its descendants: they go on.
+    fn revoke_alone(&self, key: &Key) -> Result<Key, Stop> {
+        self.transaction
+            .prepare_cached(
+                "UPDATE keys SET revoked_at = ?2, revoked_reason = ?3 \
+                 WHERE id = ?1 AND revoked_at IS NULL",
+            )?
+            .execute(params![key.id, signed(self.now), Reason::Superseded.word()])?;
+        self.own(&key.id)
+    }
+
+    /// Revokes a key, those that it replaces, and the descendants of all of them unless they are
+    /// kept. Returns the ids of those that were not revoked before.
+    fn revoke_family(&self, id: &str, revoke: &Revoke) -> rusqlite::Result<Vec<String>> {
+        let revoked: Vec<(String, KeyHash)> = self
+            .transaction
+            .prepare_cached(
+                "WITH RECURSIVE family (id) AS \
+                 (SELECT ?1 \
+                  UNION SELECT keys.id FROM family JOIN keys ON replaced_by = family.id \
+                  UNION SELECT keys.id FROM family JOIN keys ON created_by = family.id \
+                  WHERE NOT ?5) \
+                 UPDATE keys SET revoked_at = ?2, updated_at = ?2, revoked_reason = ?3, \
+                 revoked_note = ?4, version = version + 1 \
+                 WHERE id IN family AND revoked_at IS NULL RETURNING id, hash",
+            )?
+            .query_map(
+                params![
+                    id,
+                    signed(self.now),
+                    revoke.reason.map(Reason::word),
+                    revoke.note,
+                    revoke.keeps_descendants,
+                ],
+                |row| Ok((row.get(0)?, hash(row, 1)?)),
+            )?
+            .collect::<Result<_, _>>()?;
+        for (_, hash) in &revoked {
+            append(self.transaction, *hash, self.now)?;
+        }
+        Ok(revoked.into_iter().map(|(id, _)| id).collect())
+    }
+}
