@@ -103,7 +103,7 @@ words! {
     Reason {
         /// No reason of these.
         Unspecified = "unspecified",
-        /// Somebody else has the key, or may have it.
+        /// Others have the key, or may have it.
         KeyCompromise = "key_compromise",
         /// Its holder has another role now.
         AffiliationChanged = "affiliation_changed",

@@ -1,4 +1,4 @@
-//! Keys that are revoked otherwise than one by one: all that fit, or one by whoever holds it.
+//! Keys that are revoked otherwise than one by one: all that fit, or one by its holder.
 
 use std::sync::Arc;
 
@@ -107,7 +107,7 @@ pub(super) struct Heard {
     status: &'static str,
 }
 
-/// `POST /v1/keys/revoke-self`: whoever holds a key may end it, by nothing but the key. The answer
+/// `POST /v1/keys/revoke-self`: the holder of a key may end it, by nothing but the key. The answer
 /// is the same whether it was one. A key that is none costs no write.
 pub(super) async fn own(
     State(service): State<Arc<Service>>,

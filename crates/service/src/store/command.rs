@@ -277,7 +277,7 @@ impl Command {
         }
     }
 
-    /// Who asks. What only an admin or an edge can ask for, and what whoever holds a key can, is
+    /// Who asks. What only an admin or an edge can ask for, and what the holder of a key can, is
     /// decided before it becomes a command.
     fn caller(&self) -> &Caller {
         match self {

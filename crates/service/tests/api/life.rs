@@ -20,7 +20,7 @@ fn show(service: &Running, key: &Value) -> Value {
     service.get(&path(key)).expect(200)
 }
 
-/// What an edge is told of a key.
+/// What an edge receives of a key.
 fn record(service: &Running, key: &Value) -> Value {
     service.lookup(&[hash(key)])["records"][0].clone()
 }
@@ -90,9 +90,9 @@ fn a_wrong_change_is_named() {
         let answer = patch(&service, &key, &body).expect(400);
         assert_eq!(answer["field"], field, "{body}");
     }
-    let nobody = json!({ "id": "0123456789" });
+    let absent = json!({ "id": "0123456789" });
     assert_eq!(
-        patch(&service, &nobody, &json!({})).problem(),
+        patch(&service, &absent, &json!({})).problem(),
         (404, "no_such_key".to_owned())
     );
     service
@@ -308,7 +308,7 @@ fn all_that_fit_are_revoked_if_they_are_as_many_as_expected() {
 }
 
 #[test]
-fn whoever_holds_a_key_can_revoke_it_and_nobody_learns_whether_it_was_one() {
+fn a_key_revokes_itself_and_the_answer_does_not_tell_whether_it_was_one() {
     let service = Running::start();
     let key = service.create(r#"{"account":"alice"}"#);
     let other = service.create(r#"{"account":"alice"}"#);

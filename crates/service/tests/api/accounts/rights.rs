@@ -372,7 +372,7 @@ fn a_key_that_an_admin_disabled_stays_so_for_its_account() {
     account(true).expect(200);
     account(false).expect(200);
     account(true).expect(200);
-    // An admin's word stands above that of the account, whoever was first.
+    // The word of an admin stands above that of the account, even if it comes later.
     admin(r#"{"disabled":true}"#);
     account(true).expect(200);
     assert_eq!(
