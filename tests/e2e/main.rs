@@ -21,6 +21,7 @@ mod hls;
 mod hostile;
 mod identity;
 mod key_service;
+mod life;
 mod links;
 mod login;
 mod memory;

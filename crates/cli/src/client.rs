@@ -97,6 +97,26 @@ impl KeyService {
         self.judge(request.send(&body), &body)
     }
 
+    /// The text of the answer to a PATCH, of this version of what is changed if one is given.
+    pub fn patch(
+        &self,
+        path: &str,
+        version: Option<&str>,
+        body: &impl Serialize,
+    ) -> Result<String, CliError> {
+        let body = serde_json::to_string(body)
+            .map_err(|error| CliError::Usage(format!("cannot write the request: {error}")))?;
+        let mut request = self
+            .agent
+            .patch(format!("{}{path}", self.base))
+            .header("authorization", self.authorization.clone())
+            .content_type("application/json");
+        if let Some(version) = version {
+            request = request.header("if-match", version);
+        }
+        self.judge(request.send(&body), &body)
+    }
+
     /// Reads the text of an answer.
     pub fn read<T: DeserializeOwned>(&self, text: &str) -> Result<T, CliError> {
         serde_json::from_str(text).map_err(|error| {

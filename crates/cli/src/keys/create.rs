@@ -85,8 +85,15 @@ struct Created {
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let service = KeyService::new::<Args>(&args.service)?;
     let answer = service.post("/v1/keys", &args.body)?;
-    let created: Created = service.read(&answer)?;
-    let shown = if args.json { &answer } else { &created.key };
+    let end = print(&service, &answer, args.json)?;
+    eprintln!("keygate: created key {end}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the key of an answer, or all of it, and returns what a note says: its id and its end.
+pub(super) fn print(service: &KeyService, answer: &str, json: bool) -> Result<String, CliError> {
+    let created: Created = service.read(answer)?;
+    let shown = if json { answer } else { &created.key };
     // The key is lost then, and cannot be printed again.
     output::write(shown).map_err(|error| {
         let id = &created.id;
@@ -98,20 +105,22 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         || "it does not expire".to_owned(),
         |at| format!("it expires at {at}"),
     );
-    eprintln!("keygate: created key {}; {end}", created.id);
-    Ok(ExitCode::SUCCESS)
+    Ok(format!("{}; {end}", created.id))
 }
 
-fn rfc_3339<S: Serializer>(at: &Option<UnixMillis>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn rfc_3339<S: Serializer>(
+    at: &Option<UnixMillis>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     at.map(|at| at.to_string()).serialize(serializer)
 }
 
-fn raw_json(text: &str) -> Result<Box<RawValue>, String> {
+pub(super) fn raw_json(text: &str) -> Result<Box<RawValue>, String> {
     serde_json::from_str(text).map_err(|error| unreadable(&error))
 }
 
 /// Hints at the option that is repeatable. All else is the service's to check.
-fn scope(text: &str) -> Result<String, &'static str> {
+pub(super) fn scope(text: &str) -> Result<String, &'static str> {
     match text.contains(char::is_whitespace) {
         true => Err("a scope contains no spaces: for several scopes, repeat --scope"),
         false => Ok(text.to_owned()),
@@ -119,11 +128,11 @@ fn scope(text: &str) -> Result<String, &'static str> {
 }
 
 /// The service parses it again, by the same rules.
-fn referrer(text: &str) -> Result<String, ReferrerError> {
+pub(super) fn referrer(text: &str) -> Result<String, ReferrerError> {
     ReferrerPattern::parse(text).map(|_| text.to_owned())
 }
 
 /// The service parses it again, by the same rules.
-fn duration(text: &str) -> Result<String, TimeError> {
+pub(super) fn duration(text: &str) -> Result<String, TimeError> {
     Millis::parse(text).map(|_| text.to_owned())
 }

@@ -3,13 +3,16 @@
 use std::collections::HashSet;
 use std::process::ExitCode;
 
-use clap::ValueEnum;
+use clap::builder::PossibleValuesParser;
+use keygate_core::UnixMillis;
+use keygate_service::key::Standing;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::KeyObject;
 use crate::client::{KeyService, ServiceArgs};
 use crate::error::CliError;
+use crate::link::parse_time;
 use crate::output;
 
 const EXAMPLES: &str = "\
@@ -25,23 +28,49 @@ The newest key comes first. No list contains a key or its hash.";
 pub struct Args {
     #[command(flatten)]
     service: ServiceArgs,
-    /// List only keys of this account
-    #[arg(long)]
-    account: Option<String>,
-    /// List only keys with this status
-    #[arg(long)]
-    status: Option<Status>,
+    #[command(flatten)]
+    selection: Selection,
     /// Print JSON: {"keys": [...]}
     #[arg(long)]
     json: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Status {
-    Active,
-    Disabled,
-    Revoked,
-    Expired,
+/// Which keys.
+#[derive(clap::Args)]
+pub(super) struct Selection {
+    /// Only keys of this account
+    #[arg(long)]
+    account: Option<String>,
+    /// Only keys with this status
+    #[arg(long, value_parser = PossibleValuesParser::new(Standing::WORDS))]
+    status: Option<String>,
+    /// Only keys that the key with this id created
+    #[arg(long, value_name = "ID")]
+    created_by: Option<String>,
+    /// Only keys whose name begins so
+    #[arg(long, value_name = "TEXT")]
+    name_prefix: Option<String>,
+    /// Only keys that expire before this time (RFC 3339 or Unix seconds)
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    expires_before: Option<UnixMillis>,
+}
+
+impl Selection {
+    /// As the parameters of a query.
+    fn parameters(&self) -> Vec<(&'static str, String)> {
+        let before = self.expires_before.map(|at| at.to_string());
+        let parameters = [
+            ("account", self.account.clone()),
+            ("status", self.status.clone()),
+            ("created_by", self.created_by.clone()),
+            ("name_prefix", self.name_prefix.clone()),
+            ("expires_before", before),
+        ];
+        let given = parameters.into_iter();
+        given
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect()
+    }
 }
 
 #[derive(Deserialize)]
@@ -58,7 +87,11 @@ struct Listed {
 /// Lists keys.
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let service = KeyService::new::<Args>(&args.service)?;
-    let keys = all(&service, &args)?;
+    let mut keys = Vec::new();
+    pages(&service, &args.selection, |page| {
+        keys.extend(page);
+        Ok(())
+    })?;
     let text = if args.json {
         serde_json::to_string(&Listed { keys })
             .map_err(|error| CliError::Usage(format!("cannot write the output: {error}")))?
@@ -71,19 +104,27 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn all(service: &KeyService, args: &Args) -> Result<Vec<Box<RawValue>>, CliError> {
-    let mut keys = Vec::new();
+/// Calls `take` with the keys of each page.
+pub(super) fn pages(
+    service: &KeyService,
+    selection: &Selection,
+    mut take: impl FnMut(Vec<Box<RawValue>>) -> Result<(), CliError>,
+) -> Result<(), CliError> {
     let mut seen = HashSet::new();
     let mut cursor: Option<String> = None;
+    let parameters = selection.parameters();
     loop {
         let mut query = vec![("limit", "100")];
-        query.extend(args.account.as_deref().map(|account| ("account", account)));
-        query.extend(args.status.map(|status| ("status", status.word())));
+        query.extend(
+            parameters
+                .iter()
+                .map(|(name, value)| (*name, value.as_str())),
+        );
         query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
         let page: Page = service.read(&service.get("/v1/keys", &query)?)?;
-        keys.extend(page.keys);
+        take(page.keys)?;
         match page.next_cursor {
-            None => return Ok(keys),
+            None => return Ok(()),
             // A repeated cursor would be followed without an end.
             Some(next) if !seen.insert(next.clone()) => {
                 return Err(CliError::Service(
@@ -91,17 +132,6 @@ fn all(service: &KeyService, args: &Args) -> Result<Vec<Box<RawValue>>, CliError
                 ));
             }
             next => cursor = next,
-        }
-    }
-}
-
-impl Status {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Disabled => "disabled",
-            Self::Revoked => "revoked",
-            Self::Expired => "expired",
         }
     }
 }

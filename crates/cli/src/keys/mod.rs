@@ -1,9 +1,12 @@
 //! `keygate keys`: app keys, by way of the key service.
 
 mod create;
+mod edit;
+mod export;
 mod import;
 mod list;
 mod revoke;
+mod rotate;
 mod show;
 
 use std::collections::BTreeMap;
@@ -15,7 +18,7 @@ use serde_json::value::RawValue;
 
 use crate::error::CliError;
 
-/// Create, import, list, show and revoke app keys.
+/// Create, change, rotate and revoke app keys.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -28,7 +31,12 @@ enum Command {
     Import(import::Args),
     List(list::Args),
     Show(show::Args),
+    Edit(edit::Args),
+    Disable(edit::DisableArgs),
+    Enable(edit::EnableArgs),
+    Rotate(rotate::Args),
     Revoke(revoke::Args),
+    Export(export::Args),
 }
 
 /// Runs one of them.
@@ -38,7 +46,12 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         Command::Import(args) => import::run(&args),
         Command::List(args) => list::run(args),
         Command::Show(args) => show::run(args),
+        Command::Edit(args) => edit::run(args),
+        Command::Disable(args) => edit::disable(args),
+        Command::Enable(args) => edit::enable(args),
+        Command::Rotate(args) => rotate::run(args),
         Command::Revoke(args) => revoke::run(args),
+        Command::Export(args) => export::run(args),
     }
 }
 
@@ -84,7 +97,7 @@ mod tests {
     use keygate_service::attributes::CREATE_FIELDS;
     use serde_json::json;
 
-    use super::{KeyObject, create, show};
+    use super::{KeyObject, create, edit, show};
     use crate::client::Options;
 
     #[test]
@@ -93,6 +106,15 @@ mod tests {
         for field in CREATE_FIELDS {
             let option = options.option(field);
             assert!(option.is_some(), "`keys create` cannot set {field}");
+        }
+    }
+
+    #[test]
+    fn edit_has_an_option_for_every_attribute_that_can_change() {
+        let options = Options::of::<edit::Args>();
+        for field in CREATE_FIELDS.iter().filter(|it| **it != "account") {
+            let option = options.option(field);
+            assert!(option.is_some(), "`keys edit` cannot set {field}");
         }
     }
 

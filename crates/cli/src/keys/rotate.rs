@@ -1,0 +1,79 @@
+//! `keygate keys rotate`: a new key in place of one, which goes on for a while.
+
+use std::process::ExitCode;
+
+use keygate_core::UnixMillis;
+use serde::Serialize;
+
+use super::create::{duration, print, rfc_3339};
+use super::path;
+use crate::client::{KeyService, ServiceArgs};
+use crate::error::CliError;
+use crate::link::parse_time;
+
+const EXAMPLES: &str = "\
+Examples:
+  KEY=$(keygate keys rotate 4fT0aXq29Z)
+  keygate keys rotate 4fT0aXq29Z --grace 0
+  keygate keys rotate 4fT0aXq29Z --grace 7d --expires-in 90d
+
+The new key has another id and the same account, name, scopes, metadata and limits.
+It lives as long as the old one was meant to, unless an option says otherwise. The old
+key is accepted until the grace or its own end is over. With --grace 0 it is revoked
+at once. Only the new key goes to standard output, and it cannot be shown again.";
+
+/// Replace a key and print the new one.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(flatten)]
+    service: ServiceArgs,
+    /// Id of the key to replace
+    id: String,
+    /// Print the answer of the key service as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    body: Body,
+}
+
+#[derive(clap::Args, Serialize)]
+struct Body {
+    /// How long the old key is still accepted; 0 revokes it at once
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "24h",
+        allow_hyphen_values = true
+    )]
+    grace: String,
+    /// Lifetime of the new key, such as 30d
+    #[arg(
+        long,
+        value_name = "DURATION",
+        conflicts_with = "expires_at",
+        allow_hyphen_values = true,
+        value_parser = duration
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_in: Option<String>,
+    /// Time at which the new key expires (RFC 3339 or Unix seconds)
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rfc_3339")]
+    expires_at: Option<UnixMillis>,
+}
+
+/// Replaces a key.
+pub fn run(args: Args) -> Result<ExitCode, CliError> {
+    let path = format!("{}/rotate", path(&args.id)?);
+    let service = KeyService::new::<Args>(&args.service)?;
+    let answer = service.post(&path, &args.body)?;
+    let end = print(&service, &answer, args.json)?;
+    let (old, grace) = (&args.id, &args.body.grace);
+    let ends = match grace.as_str() {
+        "0" | "0s" => "is revoked".to_owned(),
+        grace => format!("is accepted for {grace} more, or until its own end"),
+    };
+    eprintln!("keygate: created key {end}. The old key {old} {ends}");
+    Ok(ExitCode::SUCCESS)
+}
