@@ -9,7 +9,7 @@ use std::str::FromStr;
 use keygate_core::Secret;
 use keygate_core::keys::{KeyRingId, MasterSecret, Prefix};
 use keygate_core::secret::Encoding;
-use keygate_service::{ServiceConfig, Tokens, serve};
+use keygate_service::{Limits, ServiceConfig, Tokens, serve};
 
 use crate::assertion::AssertionArgs;
 use crate::environment::{or_another, required, required_text, warn_of_padding};
@@ -85,6 +85,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         admin_tokens: tokens(&args.admin_token_env, "--admin-token-env")?,
         edge_tokens: tokens(&args.edge_token_env, "--edge-token-env")?,
         assertions: args.assertions.read()?,
+        limits: Limits::default(),
     };
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)

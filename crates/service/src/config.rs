@@ -7,6 +7,7 @@ use keygate_core::keys::{KeyRingId, MasterSecret, Prefix};
 
 use crate::auth::Tokens;
 use crate::caller::Assertions;
+use crate::connections::Limits;
 
 /// Everything [`serve()`](crate::serve()) needs.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub struct ServiceConfig {
     pub edge_tokens: Tokens,
     /// How accounts prove themselves; without it only admins manage keys.
     pub assertions: Option<Assertions>,
+    /// How long a connection may take, and how many there may be.
+    pub limits: Limits,
 }
 
 /// Why a configuration contradicts itself.

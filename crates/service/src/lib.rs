@@ -6,7 +6,7 @@
 //!
 //! - [`config`]: what a service is started with, [`auth`]: who may ask for what,
 //!   [`caller`]: an admin, or an account that the edge vouches for, [`rights`]: what each may do
-//! - [`serve()`]: the socket, the signals, the end
+//! - [`serve()`]: the listener, the signals, the end; [`connections`]: the sockets and their limits
 //! - [`api`]: the routes; [`problem`]: every way to reject
 //! - [`key`]: a stored key, [`attributes`]: what is said of it, [`patch`]: what changes
 //! - [`store`]: keys and the change feed in SQLite
@@ -17,6 +17,7 @@ pub mod attributes;
 pub mod auth;
 pub mod caller;
 pub mod config;
+pub mod connections;
 pub mod key;
 mod members;
 mod metadata;
@@ -35,6 +36,7 @@ pub use attributes::Attributes;
 pub use auth::{Tokens, TokensError};
 pub use caller::Assertions;
 pub use config::{ConfigError, ServiceConfig};
+pub use connections::Limits;
 pub use key::Key;
 pub use metadata::Metadata;
 pub use serve::{ServeError, serve};

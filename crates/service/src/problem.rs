@@ -90,7 +90,10 @@ pub enum Problem {
     /// The body is longer than [`MAX_BODY`].
     #[error("the body must not be longer than 64 KiB")]
     TooLarge,
-    /// The request did not end in time, whether for a slow client or a busy database.
+    /// The body did not arrive in time.
+    #[error("the body did not arrive in time")]
+    BodyTimeout,
+    /// The answer was not made in time, such as for a busy database.
     #[error("the request took too long")]
     Timeout,
     /// Too many changes wait, and this one was not made.
@@ -188,6 +191,7 @@ impl Problem {
             Self::Body(_) => (StatusCode::BAD_REQUEST, "invalid_body"),
             Self::MediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+            Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "body_timeout"),
             Self::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "timeout"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             Self::Clock => (StatusCode::SERVICE_UNAVAILABLE, "clock"),

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -13,6 +12,7 @@ use tokio::sync::oneshot;
 use crate::ambient::Ambient;
 use crate::api::Service;
 use crate::config::{ConfigError, ServiceConfig};
+use crate::connections::{self, Limits};
 use crate::store::{SqliteStore, StoreError};
 
 /// How long requests in flight may take to finish after a signal.
@@ -53,9 +53,16 @@ pub async fn serve(config: ServiceConfig) -> Result<(), ServeError> {
     let listener = TcpListener::bind(address).await.map_err(refused)?;
     let bound = listener.local_addr().map_err(refused)?;
     let store = SqliteStore::open(&config.database)?;
+    let limits = Limits {
+        connections: config
+            .limits
+            .connections
+            .min(connections::allowed_connections()),
+        ..config.limits
+    };
     let service = Service::new(&config, store, Ambient::real());
     tracing::info!("listening on http://{bound}");
-    run(listener, &service, stop).await;
+    run(listener, &service, limits, stop).await;
     if let Err(error) = service.store.checkpoint().await {
         tracing::warn!("no final checkpoint: {error}");
     }
@@ -66,30 +73,22 @@ pub async fn serve(config: ServiceConfig) -> Result<(), ServeError> {
 async fn run(
     listener: TcpListener,
     service: &Arc<Service>,
-    stop: impl Future<Output = ()> + Send + 'static,
+    limits: Limits,
+    stop: impl Future<Output = ()>,
 ) {
     let (stopping, stopped) = oneshot::channel();
-    let held = Arc::clone(service);
-    let listener = listener.tap_io(|stream| {
-        // Answers are small and wait for nothing: Nagle's algorithm would only delay them.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!("no TCP_NODELAY: {error}");
-        }
-    });
-    let server =
-        axum::serve(listener, Arc::clone(service).router()).with_graceful_shutdown(async move {
-            stop.await;
-            tracing::info!("stopping");
-            held.release();
-            let _ = stopping.send(());
-        });
+    let stop = async {
+        stop.await;
+        tracing::info!("stopping");
+        service.release();
+        let _ = stopping.send(());
+    };
     let out_of_time = async {
         let _ = stopped.await;
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
-        // The accept loop of axum retries its errors and never returns one.
-        _ = server => {}
+        () = connections::serve(listener, Arc::clone(service).router(), limits, stop) => {}
         () = out_of_time => tracing::warn!("some requests did not finish in time"),
     }
 }

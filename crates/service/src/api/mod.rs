@@ -1,5 +1,6 @@
 //! The HTTP API: which path goes where, who may call it, and what every answer carries.
 
+mod body;
 mod edge;
 mod import;
 mod jwks;
@@ -11,37 +12,37 @@ mod read;
 mod revocations;
 mod waiting;
 
-use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{CACHE_CONTROL, HeaderName};
+use axum::http::header::{CACHE_CONTROL, CONNECTION, HeaderName};
 use axum::http::{HeaderValue, Method};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use http_body_util::LengthLimitError;
 use keygate_core::keys::wire::{CHANGES_PATH, LINK_USES_PATH, LOOKUPS_PATH, SERVICE_MARKER};
 use keygate_core::keys::{KeyRingId, MasterSecret, Prefix};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
 
+use self::body::Unread;
 use self::read::is_json;
 use self::waiting::Waiting;
 use crate::ambient::Ambient;
 use crate::auth::{Gate, Role};
 use crate::caller::Assertions;
 use crate::config::ServiceConfig;
+use crate::connections::{Limits, Peer};
 use crate::metrics::Metrics;
-use crate::problem::{MAX_BODY, Problem};
+use crate::problem::Problem;
 use crate::refusals::Refusals;
 use crate::request_id::{self, REQUEST_ID};
 use crate::rights::Caller;
 use crate::store::SqliteStore;
 
-/// After this a request is given up, be it a slow client or a locked database.
+/// After this a request is given up, such as one that waits for a locked database.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Most polls that are held at once: each has a connection. More are answered at once.
@@ -57,6 +58,7 @@ pub struct Service {
     gate: Gate,
     assertions: Option<Assertions>,
     ambient: Ambient,
+    limits: Limits,
     metrics: Metrics,
     refusals: Refusals,
     waiting: Waiting,
@@ -78,6 +80,7 @@ impl Service {
             },
             assertions: config.assertions.clone(),
             ambient,
+            limits: config.limits,
             metrics: Metrics::new(),
             refusals: Refusals::default(),
             waiting: Waiting::new(HELD_POLLS),
@@ -105,13 +108,19 @@ impl Service {
             .route(CHANGES_PATH, get(edge::changes))
             .route(LINK_USES_PATH, post(edge::use_link))
             .route_layer(from_fn_with_state(Arc::clone(&self), edge_only));
+        let by_body = Router::new()
+            .route("/v1/keys/revoke-self", post(revocations::own))
+            .route_layer(from_fn_with_state(Arc::clone(&self), unauthenticated));
+        let probes = Router::new()
+            .route("/readyz", get(probes::readyz))
+            .route("/metrics", get(probes::metrics))
+            .route_layer(from_fn(|request, next: Next| in_time(next.run(request))));
         Router::new()
             .merge(keys)
             .merge(edge)
-            .route("/v1/keys/revoke-self", post(revocations::own))
+            .merge(by_body)
             .route("/healthz", get(probes::healthz))
-            .route("/readyz", get(probes::readyz))
-            .route("/metrics", get(probes::metrics))
+            .merge(probes)
             .route("/v1/jwks.json", get(jwks::jwks))
             .route("/.well-known/jwks.json", get(jwks::jwks))
             .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
@@ -124,7 +133,7 @@ impl Service {
     }
 }
 
-/// Before the body is parsed: unauthenticated bodies are not parsed.
+/// Before the body is read: an unauthenticated client gets its rejection at once.
 async fn identify(
     State(service): State<Arc<Service>>,
     mut request: Request,
@@ -155,13 +164,13 @@ async fn identify(
         return Problem::MediaType.into_response();
     }
     request.extensions_mut().insert(caller);
-    next.run(request).await
+    authenticated(&service, request, next).await
 }
 
-/// The same for an edge.
+/// Lets an edge pass, before the body is read.
 async fn edge_only(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
     match service.gate.admit(request.headers(), Role::Edge) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => authenticated(&service, request, next).await,
         Err(problem) => {
             service.refusals.note(Role::Edge, &problem, service.now());
             problem.into_response()
@@ -169,18 +178,49 @@ async fn edge_only(State(service): State<Arc<Service>>, request: Request, next: 
     }
 }
 
-/// Around every request: the whole body, the time limit, the count, the marker of the service.
-async fn frame(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+/// Lets every caller pass, for a route where the body is the credential. The connection can still be
+/// displaced.
+async fn unauthenticated(
+    State(service): State<Arc<Service>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    with_body(&service, request, next).await
+}
+
+/// Lets a caller pass that is known: its connection is kept.
+async fn authenticated(service: &Service, request: Request, next: Next) -> Response {
+    if let Some(peer) = request.extensions().get::<Peer>() {
+        peer.authenticated();
+    }
+    with_body(service, request, next).await
+}
+
+/// Reads the body. Then the time for the answer begins.
+async fn with_body(service: &Service, mut request: Request, next: Next) -> Response {
+    if let Err(problem) = body::read(&mut request, service.limits.body).await {
+        return problem.into_response();
+    }
+    in_time(next.run(request)).await
+}
+
+async fn in_time(answer: impl Future<Output = Response>) -> Response {
+    let answer = tokio::time::timeout(REQUEST_TIMEOUT, answer);
+    let timeout = |_| Problem::Timeout.into_response();
+    answer.await.unwrap_or_else(timeout)
+}
+
+/// Around every request: its id, the count, the marker of the service, and the end of a
+/// connection whose body was not read.
+async fn frame(State(service): State<Arc<Service>>, mut request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
+    let peer = request.extensions().get::<Peer>().cloned();
     let id = request_id::of(request.headers(), &service.ambient.randomness);
     let span = tracing::info_span!("request", id);
-    let answer = async {
-        tokio::time::timeout(REQUEST_TIMEOUT, answer(request, next))
-            .await
-            .unwrap_or_else(|_| Problem::Timeout.into_response())
-    };
-    let mut response = request_id::with(id.clone(), answer.instrument(span)).await;
+    let unread = Unread::take(&mut request);
+    let answer = next.run(request).instrument(span);
+    let mut response = request_id::with(id.clone(), answer).await;
     let template = route.as_ref().map(MatchedPath::as_str);
     service
         .metrics
@@ -196,22 +236,11 @@ async fn frame(State(service): State<Arc<Service>>, request: Request, next: Next
     if let Some(id) = id.and_then(|it| HeaderValue::try_from(it).ok()) {
         headers.insert(REQUEST_ID, id);
     }
-    response
-}
-
-/// Reads the body even if the request is then rejected unread. Otherwise the connection would
-/// have to close, during the next request of a client that reuses it.
-async fn answer(request: Request, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
-    match axum::body::to_bytes(body, MAX_BODY).await {
-        Ok(body) => next.run(Request::from_parts(parts, body.into())).await,
-        Err(error)
-            if error
-                .source()
-                .is_some_and(|cause| cause.is::<LengthLimitError>()) =>
-        {
-            Problem::TooLarge.into_response()
+    if !unread.is_whole() {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        if let Some(peer) = peer {
+            peer.left_body();
         }
-        Err(_) => Problem::Body("could not be read completely".to_owned()).into_response(),
     }
+    response
 }

@@ -3,6 +3,7 @@
 mod accounts;
 mod attributes;
 mod bodies;
+mod connections;
 mod database;
 mod edge;
 mod feed;

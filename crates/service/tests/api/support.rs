@@ -4,15 +4,18 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use keygate_core::keys::{AppKey, KeyHash, KeyRingId, MasterSecret, Prefix};
 use keygate_core::secret::{KeyRing, RingEntry};
 use keygate_core::{Secret, UnixMillis};
 use keygate_service::ambient::Randomness;
 use keygate_service::api::Service;
-use keygate_service::{Ambient, ServiceConfig, SqliteStore, Tokens};
+use keygate_service::{Ambient, Limits, ServiceConfig, SqliteStore, Tokens, connections};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 pub const ADMIN: &str = "admin-token-0123456789";
 pub const SECOND_ADMIN: &str = "second-admin-token-0123456789";
@@ -26,8 +29,10 @@ pub struct Running {
     pub database: PathBuf,
     now: Arc<AtomicU64>,
     agent: ureq::Agent,
+    stop: Option<oneshot::Sender<()>>,
+    end: Option<JoinHandle<()>>,
     // Dropped after everything that uses them.
-    _runtime: tokio::runtime::Runtime,
+    runtime: tokio::runtime::Runtime,
     _dir: Option<TempDir>,
 }
 
@@ -72,19 +77,38 @@ impl Running {
         };
         let store = SqliteStore::open(&config.database).unwrap();
         let router = Service::new(config, store, ambient).router();
+        let limits = config.limits;
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let bind = tokio::net::TcpListener::bind("127.0.0.1:0");
         let listener = runtime.block_on(bind).unwrap();
         let address = listener.local_addr().unwrap();
-        runtime.spawn(async move { axum::serve(listener, router).await });
+        let (stop, stopped) = oneshot::channel();
+        let stopped = async move {
+            let _ = stopped.await;
+        };
+        let end = runtime.spawn(connections::serve(listener, router, limits, stopped));
         Self {
             address,
             database: config.database.clone(),
             now,
             agent: agent(),
-            _runtime: runtime,
+            stop: Some(stop),
+            end: Some(end),
+            runtime,
             _dir: None,
         }
+    }
+
+    /// Lets the service end, as a signal does.
+    pub fn stop(&mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+    }
+
+    /// Waits until all connections have ended, after [`Self::stop`].
+    pub fn await_end(&mut self) {
+        let end = self.end.take().unwrap();
+        let end = async { tokio::time::timeout(Duration::from_secs(20), end).await };
+        self.runtime.block_on(end).unwrap().unwrap();
     }
 
     pub fn set_now(&self, now: UnixMillis) {
@@ -217,6 +241,7 @@ pub fn config(database: &Path) -> ServiceConfig {
         admin_tokens: Tokens::parse(&format!("{ADMIN}, {SECOND_ADMIN}")).unwrap(),
         edge_tokens: Tokens::parse(EDGE).unwrap(),
         assertions: None,
+        limits: Limits::default(),
     }
 }
 
