@@ -9,6 +9,7 @@ mod cache;
 mod challenge;
 mod commands;
 mod configuration;
+mod connections;
 mod demo;
 mod disk;
 mod edge;

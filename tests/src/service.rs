@@ -47,6 +47,8 @@ pub struct Options {
     /// The size in MiB of a disk of its own; without it the disk of the tests. No other process
     /// sees what is on it, and it is gone after a restart.
     pub disk: Option<u32>,
+    /// How many files it may have open; without it as many as we may.
+    pub files: Option<u32>,
 }
 
 /// A new key: its public id, and the key itself, shown this once.
@@ -318,7 +320,7 @@ fn within<T: Send>(options: &Options, work: impl FnOnce() -> T + Send) -> T {
 fn launch(port: u16, directory: &TempDir, options: &Options) -> Process {
     let (mut command, address) = match &options.namespace {
         Some(namespace) => (namespace.command(&keygate()), "0.0.0.0"),
-        None => (on_disk(directory, options.disk), "127.0.0.1"),
+        None => (limited(directory, options), "127.0.0.1"),
     };
     command
         .arg("serve")
@@ -346,6 +348,18 @@ fn launch(port: u16, directory: &TempDir, options: &Options) -> Process {
         (answer.status == 200).then_some(())
     });
     process
+}
+
+/// The program, with the disk and the files that the options leave it.
+fn limited(directory: &TempDir, options: &Options) -> Command {
+    let program = on_disk(directory, options.disk);
+    let Some(files) = options.files else {
+        return program;
+    };
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("ulimit -n {files} && exec \"$@\""), "sh"]);
+    command.arg(program.get_program()).args(program.get_args());
+    command
 }
 
 /// The program, with a disk of so many MiB where its directory is; where no disk can be mounted,
