@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build wasm test test-docker leaks faults soak harness lint deny msrv mutants bench bench-growth bench-rejections bench-scale bench-service bench-guard clean need-cargo
+.PHONY: help run build wasm test test-docker leaks faults soak stress harness lint deny msrv mutants bench bench-growth bench-rejections bench-scale bench-service bench-guard clean need-cargo
 
 # Where rustup puts cargo, for shells that do not know it yet.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -67,6 +67,10 @@ faults: harness ## Fault injection: the guarantees while parts fail under load; 
 soak: harness ## Twenty minutes of load (KEYGATE_SOAK_SECONDS): no memory leak, no late revocation
 	$(call say,soak)
 	@envoy=$$(scripts/envoy); KEYGATE_ENVOY=$$envoy KEYGATE_WASM=target/keygate.wasm target/debug/keygate-soak
+
+stress: need-cargo ## Long forms of tests: 10,000 random calls of the key service against a model
+	$(call say,10000 random calls)
+	@KEYGATE_MODEL_CALLS=10000 cargo test -p keygate-service --test api -- model::
 
 harness: need-cargo
 	$(call say,building the filter$(comma) the key service and the harness)

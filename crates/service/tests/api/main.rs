@@ -12,6 +12,7 @@ mod keys;
 mod life;
 mod links;
 mod load;
+mod model;
 mod roles;
 mod secrecy;
 mod support;
