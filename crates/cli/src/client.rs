@@ -153,7 +153,7 @@ impl KeyService {
                 "the key service has nothing at {base}/v1: give only scheme, host and port in \
                  --service or KEYGATE_SERVICE"
             )),
-            404 if rejection.code == "no_such_key" => CliError::No(detail.clone()),
+            404 if rejection.code.starts_with("no_such_") => CliError::No(detail.clone()),
             400..=499 => {
                 let option = self.options.explain(&rejection, sent);
                 let said = option.unwrap_or_else(|| format!("the request: {detail}"));
@@ -197,8 +197,8 @@ impl KeyService {
         let (variable, detail) = (&self.token_env, &rejection.detail);
         match rejection.code.as_str() {
             "wrong_role" => format!(
-                "the token in {variable} is an edge token: set {variable} to an admin token of \
-                 the key service"
+                "the role of the token in {variable} does not permit this: set {variable} to an \
+                 admin token, or to one whose role does (`keygate tokens create --help`)"
             ),
             "invalid_token" => format!(
                 "the key service rejected the token in {variable}: {detail}. It must be one of \

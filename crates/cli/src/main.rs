@@ -22,6 +22,7 @@ mod schema;
 mod secret;
 mod serve;
 mod sign;
+mod tokens;
 mod verify;
 
 use std::process::ExitCode;
@@ -50,6 +51,7 @@ struct Cli {
 enum Command {
     Serve(serve::Args),
     Keys(keys::Args),
+    Tokens(tokens::Args),
     Sign(sign::Args),
     Verify(verify::Args),
     Check(check::Args),
@@ -68,6 +70,7 @@ fn run(command: Command) -> Result<ExitCode, CliError> {
     match command {
         Command::Serve(args) => serve::run(args),
         Command::Keys(args) => keys::run(args),
+        Command::Tokens(args) => tokens::run(args),
         Command::Sign(args) => sign::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Check(args) => check::run(&args),

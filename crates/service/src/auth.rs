@@ -1,4 +1,4 @@
-//! Who may ask for what: bearer tokens (RFC 6750) for two roles.
+//! Who may ask for what: bearer tokens (RFC 6750), each of one role.
 //!
 //! Only SHA-256 digests of the tokens are kept: they have one length, so a
 //! constant-time comparison does not tell how long a token is.
@@ -7,22 +7,16 @@ use std::fmt;
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use keygate_core::UnixMillis;
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 
 use crate::problem::Problem;
+use crate::roles::{Action, Role};
+use crate::tokens::CreatedTokens;
 
 /// Least number of bytes of a token.
 pub const MIN_TOKEN: usize = 16;
-
-/// What a token entitles to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Create, read and revoke keys.
-    Admin,
-    /// Look hashes up and read the change feed.
-    Edge,
-}
 
 /// The tokens of one role: any of them counts, so that one can replace another.
 #[derive(Clone)]
@@ -44,16 +38,23 @@ pub enum TokensError {
     Unsendable,
 }
 
-/// The tokens of both roles.
+/// The tokens of the environment.
 #[derive(Clone, Debug)]
 pub(crate) struct Gate {
-    pub(crate) admin: Tokens,
+    pub(crate) owner: Tokens,
     pub(crate) edge: Tokens,
 }
 
 impl Gate {
-    /// Lets a request pass that carries a token of the role `needed`.
-    pub(crate) fn admit(&self, headers: &HeaderMap, needed: Role) -> Result<(), Problem> {
+    /// Lets a request pass that carries a token which entitles to this action, one of these or
+    /// one that was created.
+    pub(crate) fn admit(
+        &self,
+        created: &CreatedTokens,
+        headers: &HeaderMap,
+        action: Action,
+        now: UnixMillis,
+    ) -> Result<(), Problem> {
         let mut sent = headers.get_all(AUTHORIZATION).iter();
         let header = sent.next().ok_or(Problem::MissingToken)?;
         if sent.next().is_some() {
@@ -61,17 +62,19 @@ impl Gate {
         }
         let token = bearer(header.as_bytes()).ok_or(Problem::MissingToken)?;
         let digest = digest(token);
-        // Both roles are always compared, so that the time says nothing about either.
-        let admin = self.admin.contains(&digest);
-        let edge = self.edge.contains(&digest);
-        let (fits, other) = match needed {
-            Role::Admin => (admin, edge),
-            Role::Edge => (edge, admin),
-        };
-        match (bool::from(fits), bool::from(other)) {
-            (true, _) => Ok(()),
-            (false, true) => Err(Problem::WrongRole),
-            (false, false) => Err(Problem::InvalidToken),
+        // All are always compared, so that the time says nothing about any.
+        let owner = bool::from(self.owner.contains(&digest));
+        let edge = bool::from(self.edge.contains(&digest));
+        let created = created.role(&digest, now);
+        let owner = owner.then_some(Role::Owner);
+        let roles = [owner, edge.then_some(Role::Edge), created];
+        let mut roles = roles.into_iter().flatten().peekable();
+        if roles.peek().is_none() {
+            return Err(Problem::InvalidToken);
+        }
+        match roles.any(|role| role.may(action)) {
+            true => Ok(()),
+            false => Err(Problem::WrongRole),
         }
     }
 }
@@ -129,7 +132,8 @@ fn bearer(header: &[u8]) -> Option<&[u8]> {
     (scheme.eq_ignore_ascii_case(b"bearer") && !token.is_empty()).then_some(token)
 }
 
-fn digest(token: &[u8]) -> [u8; 32] {
+/// What is kept of a token.
+pub(crate) fn digest(token: &[u8]) -> [u8; 32] {
     Sha256::digest(token).into()
 }
 

@@ -7,10 +7,12 @@ use axum::http::header::AUTHORIZATION;
 use keygate_core::UnixMillis;
 use keygate_core::identity::assertion::{ASSERTION_HEADER, Verifier};
 
-use crate::auth::{Gate, Role};
+use crate::auth::Gate;
 use crate::problem::Problem;
 use crate::refusals::Refusals;
 use crate::rights::Caller;
+use crate::roles::Action;
+use crate::tokens::CreatedTokens;
 
 /// How accounts prove themselves.
 #[derive(Clone, Debug)]
@@ -22,18 +24,20 @@ pub struct Assertions {
 }
 
 impl Caller {
-    /// Finds the caller. Exactly one credential is accepted: with two, the caller would be
-    /// ambiguous.
+    /// Finds the caller, if it may do this. Exactly one credential is accepted: with two, the
+    /// caller would be ambiguous.
     pub(crate) fn identify(
         gate: &Gate,
+        created: &CreatedTokens,
         assertions: Option<&Assertions>,
         headers: &HeaderMap,
+        action: Action,
         refusals: &Refusals,
         now: UnixMillis,
     ) -> Result<Self, Problem> {
         let mut sent = headers.get_all(ASSERTION_HEADER).iter();
         let (Some(assertions), Some(token)) = (assertions, sent.next()) else {
-            gate.admit(headers, Role::Admin)?;
+            gate.admit(created, headers, action, now)?;
             return Ok(Self::Admin);
         };
         if headers.contains_key(AUTHORIZATION) {
@@ -43,26 +47,18 @@ impl Caller {
             return Err(Problem::InvalidAssertion);
         }
         let verified = assertions.verifier.verify(token.as_bytes(), now);
-        verified.map(Self::Account).map_err(|error| {
+        let assertion = verified.map_err(|error| {
             refusals.note_assertion(&error, now);
             Problem::InvalidAssertion
-        })
-    }
-
-    /// Whether the credential has the scope for this. An admin needs none.
-    pub(crate) fn needs(
-        &self,
-        scope: &'static str,
-        assertions: Option<&Assertions>,
-    ) -> Result<(), Problem> {
-        let Self::Account(assertion) = self else {
-            return Ok(());
-        };
+        })?;
+        let scopes = action.scopes().ok_or(Problem::WrongRole)?;
         let is_session = assertion.key_id.is_none();
-        let is_free = is_session && assertions.is_some_and(|it| !it.sessions_need_scopes);
-        match is_free || assertion.scopes.iter().any(|it| it == scope) {
-            true => Ok(()),
-            false => Err(Problem::MissingScope(scope)),
+        let is_free = is_session && !assertions.sessions_need_scopes;
+        let mut scopes = scopes.iter();
+        let missing = scopes.find(|scope| !assertion.scopes.iter().any(|it| it == *scope));
+        match missing.filter(|_| !is_free) {
+            None => Ok(Self::Account(assertion)),
+            Some(scope) => Err(Problem::MissingScope(scope)),
         }
     }
 }

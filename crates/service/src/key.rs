@@ -2,9 +2,10 @@
 
 use keygate_core::UnixMillis;
 use keygate_core::keys::KeyHash;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::attributes::Attributes;
+use crate::words::words;
 
 /// A key as the store knows it. Its hash and its secret are no part of it.
 #[derive(Clone, Debug)]
@@ -59,43 +60,6 @@ pub struct Revocation {
     pub reason: Option<Reason>,
     /// More about it, in the words of the caller.
     pub note: Option<String>,
-}
-
-/// Declares an enum whose variants have a word in the API and in the store.
-macro_rules! words {
-    ($(#[$about:meta])* $Enum:ident { $($(#[$meta:meta])* $Variant:ident = $word:literal,)* }) => {
-        $(#[$about])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $Enum {
-            $($(#[$meta])* $Variant,)*
-        }
-
-        impl $Enum {
-            /// All words.
-            pub const WORDS: &[&str] = &[$($word),*];
-
-            /// The word of it.
-            pub fn word(self) -> &'static str {
-                match self {
-                    $(Self::$Variant => $word,)*
-                }
-            }
-
-            /// Reads the word.
-            pub fn parse(text: &str) -> Option<Self> {
-                match text {
-                    $($word => Some(Self::$Variant),)*
-                    _ => None,
-                }
-            }
-        }
-
-        impl Serialize for $Enum {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                self.word().serialize(serializer)
-            }
-        }
-    };
 }
 
 words! {

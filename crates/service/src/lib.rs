@@ -4,7 +4,7 @@
 //! checked values ([`Key`], [`Attributes`]). The clock and the randomness come from the caller
 //! ([`Ambient`]). A raw key exists in the answer to its creation and nowhere else.
 //!
-//! - [`config`]: what a service is started with, [`auth`]: who may ask for what,
+//! - [`config`]: what a service is started with, [`auth`]: who may ask for what, [`roles`] and [`tokens`]: by which token,
 //!   [`caller`]: an admin, or an account that the edge vouches for, [`rights`]: what each may do
 //! - [`serve()`]: the listener, the signals, the end; [`connections`]: the sockets and their limits
 //! - [`api`]: the routes; [`problem`]: every way to reject
@@ -27,9 +27,12 @@ pub mod problem;
 mod refusals;
 mod request_id;
 pub mod rights;
+pub mod roles;
 pub mod serve;
 pub mod shown;
 pub mod store;
+pub mod tokens;
+mod words;
 
 pub use ambient::Ambient;
 pub use attributes::Attributes;

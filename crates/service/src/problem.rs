@@ -52,6 +52,12 @@ pub enum Problem {
     /// No key has this id.
     #[error("there is no key with this id")]
     NoSuchKey,
+    /// No token has this id.
+    #[error("there is no token with this id")]
+    NoSuchToken,
+    /// As many tokens count as can.
+    #[error("there are 1000 tokens: revoke those that are not in use")]
+    TooManyTokens,
     /// The key is not in the state that the caller takes it for.
     #[error("the key was changed in the meantime: its etag is \"{0}\" now")]
     Stale(u64),
@@ -140,6 +146,8 @@ impl From<Rejection> for Problem {
             Rejection::Inactive => Self::Inactive,
             Rejection::Replaced(by) => Self::Replaced(by),
             Rejection::DisabledByAdmin => Self::DisabledByAdmin,
+            Rejection::NoSuchToken => Self::NoSuchToken,
+            Rejection::TooManyTokens => Self::TooManyTokens,
         }
     }
 }
@@ -180,6 +188,8 @@ impl Problem {
             Self::Beyond { .. } => (StatusCode::FORBIDDEN, "beyond_own_rights"),
             Self::NoSuchPath => (StatusCode::NOT_FOUND, "no_such_path"),
             Self::NoSuchKey => (StatusCode::NOT_FOUND, "no_such_key"),
+            Self::NoSuchToken => (StatusCode::NOT_FOUND, "no_such_token"),
+            Self::TooManyTokens => (StatusCode::CONFLICT, "too_many_tokens"),
             Self::Stale(_) => (StatusCode::PRECONDITION_FAILED, "stale"),
             Self::Revoked => (StatusCode::CONFLICT, "key_revoked"),
             Self::Inactive => (StatusCode::CONFLICT, "key_inactive"),

@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use keygate_core::{Millis, UnixMillis};
 
-use crate::auth::Role;
 use crate::problem::Problem;
+use crate::roles::Action;
 
 /// Time between two lines about the same kind.
 const PAUSE: Millis = Millis::from_secs(60);
@@ -29,10 +29,10 @@ struct Recent {
 
 impl Refusals {
     /// Logs that a call for this role was rejected. The token is never part of the line.
-    pub(crate) fn note(&self, needed: Role, problem: &Problem, now: UnixMillis) {
-        let (recent, caller, role) = match needed {
-            Role::Edge => (&self.edge, "an edge", "edge"),
-            Role::Admin => (&self.admin, "an admin", "admin"),
+    pub(crate) fn note(&self, action: Action, problem: &Problem, now: UnixMillis) {
+        let (recent, caller, role) = match action {
+            Action::Follow => (&self.edge, "an edge", "edge"),
+            _ => (&self.admin, "an admin", "admin"),
         };
         if let Some(silent) = refused(recent, now) {
             tracing::warn!(
@@ -83,11 +83,12 @@ mod tests {
     use crate::auth::{Gate, Tokens};
     use crate::caller::Assertions;
     use crate::rights::Caller;
+    use crate::tokens::CreatedTokens;
 
     fn gate() -> Gate {
         let tokens = Tokens::parse("a-token-of-16-bytes").unwrap();
         Gate {
-            admin: tokens.clone(),
+            owner: tokens.clone(),
             edge: tokens,
         }
     }
@@ -125,12 +126,21 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(ASSERTION_HEADER, HeaderValue::from_static("a.b.c"));
         for _ in 0..3 {
-            let caller = Caller::identify(&gate(), Some(&none()), &headers, &refusals, now);
+            let (action, created) = (Action::ReadKeys, CreatedTokens::default());
+            let caller = Caller::identify(
+                &gate(),
+                &created,
+                Some(&none()),
+                &headers,
+                action,
+                &refusals,
+                now,
+            );
             assert!(matches!(caller, Err(Problem::InvalidAssertion)));
         }
         let silent = |recent: &Mutex<Recent>| recent.lock().unwrap().silent;
         assert_eq!(silent(&refusals.assertions), 2);
-        refusals.note(Role::Admin, &Problem::InvalidToken, now);
+        refusals.note(Action::ReadKeys, &Problem::InvalidToken, now);
         let admin = refusals.admin.lock().unwrap();
         assert_eq!((admin.logged, admin.silent), (Some(now), 0));
     }

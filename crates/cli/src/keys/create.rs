@@ -108,10 +108,7 @@ pub(super) fn print(service: &KeyService, answer: &str, json: bool) -> Result<St
     Ok(format!("{}; {end}", created.id))
 }
 
-pub(super) fn rfc_3339<S: Serializer>(
-    at: &Option<UnixMillis>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
+pub fn rfc_3339<S: Serializer>(at: &Option<UnixMillis>, serializer: S) -> Result<S::Ok, S::Error> {
     at.map(|at| at.to_string()).serialize(serializer)
 }
 
@@ -133,6 +130,6 @@ pub(super) fn referrer(text: &str) -> Result<String, ReferrerError> {
 }
 
 /// The service parses it again, by the same rules.
-pub(super) fn duration(text: &str) -> Result<String, TimeError> {
+pub fn duration(text: &str) -> Result<String, TimeError> {
     Millis::parse(text).map(|_| text.to_owned())
 }

@@ -18,6 +18,8 @@ use serde_json::value::RawValue;
 
 use crate::error::CliError;
 
+pub use self::create::{duration, rfc_3339};
+
 /// Create, change, rotate and revoke app keys.
 #[derive(clap::Args)]
 pub struct Args {
@@ -55,13 +57,13 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     }
 }
 
-/// A key as the service shows it: its members by name, still unread.
+/// A key or a token as the service shows it: its members by name, still unread.
 #[derive(Deserialize)]
-struct KeyObject(BTreeMap<String, Box<RawValue>>);
+pub struct KeyObject(BTreeMap<String, Box<RawValue>>);
 
 impl KeyObject {
     /// A member as text, and a list with spaces between; `None` if it is absent or `null`.
-    fn text(&self, name: &str) -> Option<String> {
+    pub fn text(&self, name: &str) -> Option<String> {
         let json = self.0.get(name)?.get();
         match serde_json::from_str(json) {
             Ok(Member::Text(text)) => Some(text),
@@ -81,14 +83,22 @@ enum Member {
     List(Vec<String>),
 }
 
-/// The path of a key. A text that is no id may be a whole key: it is neither sent nor repeated.
+/// The path of a key.
 fn path(id: &str) -> Result<String, CliError> {
+    path_of("keys", id)
+}
+
+/// The path of a key or a token. A text that is no id may be a whole key or token: it is neither
+/// sent nor repeated.
+pub fn path_of(what: &str, id: &str) -> Result<String, CliError> {
     if id.len() != 10 || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        let message = "this is not the id of a key: an id has 10 letters or digits, as printed \
-                       by `keygate keys list`";
-        return Err(CliError::Usage(message.to_owned()));
+        let one = what.trim_end_matches('s');
+        return Err(CliError::Usage(format!(
+            "this is not the id of a {one}: an id has 10 letters or digits, as printed by \
+             `keygate {what} list`"
+        )));
     }
-    Ok(format!("/v1/keys/{id}"))
+    Ok(format!("/v1/{what}/{id}"))
 }
 
 #[cfg(test)]

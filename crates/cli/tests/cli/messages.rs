@@ -168,7 +168,7 @@ fn a_rejection_by_the_key_service_says_what_to_set() {
     let admin = crate::support::ADMIN;
     let url = server.url.as_str();
     let told = unserved(url, EDGE, 2);
-    let expected = "is an edge token: set KEYGATE_ADMIN_TOKEN to an admin token";
+    let expected = "does not permit this: set KEYGATE_ADMIN_TOKEN to an admin token";
     assert!(told.contains(expected), "{told}");
     let told = unserved(url, "another-token-0123456789", 2);
     let expected = "must be one of the tokens in KEYGATE_ADMIN_TOKEN of `keygate serve`";

@@ -10,6 +10,7 @@ mod object;
 mod probes;
 mod read;
 mod revocations;
+mod tokens;
 mod waiting;
 
 use std::sync::Arc;
@@ -17,11 +18,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
+use axum::handler::Handler;
 use axum::http::header::{CACHE_CONTROL, CONNECTION, HeaderName};
 use axum::http::{HeaderValue, Method};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, patch, post};
 use keygate_core::keys::wire::{CHANGES_PATH, LINK_USES_PATH, LOOKUPS_PATH, SERVICE_MARKER};
 use keygate_core::keys::{KeyRingId, MasterSecret, Prefix};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -31,7 +33,7 @@ use self::body::Unread;
 use self::read::is_json;
 use self::waiting::Waiting;
 use crate::ambient::Ambient;
-use crate::auth::{Gate, Role};
+use crate::auth::Gate;
 use crate::caller::Assertions;
 use crate::config::ServiceConfig;
 use crate::connections::{Limits, Peer};
@@ -40,6 +42,7 @@ use crate::problem::Problem;
 use crate::refusals::Refusals;
 use crate::request_id::{self, REQUEST_ID};
 use crate::rights::Caller;
+use crate::roles::Action;
 use crate::store::SqliteStore;
 
 /// After this a request is given up, such as one that waits for a locked database.
@@ -75,7 +78,7 @@ impl Service {
             master: config.master.clone(),
             retired: config.retired.clone(),
             gate: Gate {
-                admin: config.admin_tokens.clone(),
+                owner: config.admin_tokens.clone(),
                 edge: config.edge_tokens.clone(),
             },
             assertions: config.assertions.clone(),
@@ -93,21 +96,14 @@ impl Service {
         self.waiting.end();
     }
 
-    /// The routes.
+    /// The routes that need a credential, and what each does.
+    pub fn routes(self: Arc<Self>) -> Vec<(Method, String, Action)> {
+        guarded(&self).rows
+    }
+
+    /// All routes.
     pub fn router(self: Arc<Self>) -> Router {
-        let keys = Router::new()
-            .route("/v1/keys", post(keys::create).get(keys::list))
-            .route("/v1/keys/import", post(import::import))
-            .route("/v1/keys/revoke", post(revocations::many))
-            .route("/v1/keys/{id}", get(keys::show).patch(life::patch))
-            .route("/v1/keys/{id}/rotate", post(life::rotate))
-            .route("/v1/keys/{id}/revoke", post(life::revoke))
-            .route_layer(from_fn_with_state(Arc::clone(&self), identify));
-        let edge = Router::new()
-            .route(LOOKUPS_PATH, post(edge::lookups))
-            .route(CHANGES_PATH, get(edge::changes))
-            .route(LINK_USES_PATH, post(edge::use_link))
-            .route_layer(from_fn_with_state(Arc::clone(&self), edge_only));
+        let guarded = guarded(&self).router;
         let by_body = Router::new()
             .route("/v1/keys/revoke-self", post(revocations::own))
             .route_layer(from_fn_with_state(Arc::clone(&self), unauthenticated));
@@ -116,8 +112,7 @@ impl Service {
             .route("/metrics", get(probes::metrics))
             .route_layer(from_fn(|request, next: Next| in_time(next.run(request))));
         Router::new()
-            .merge(keys)
-            .merge(edge)
+            .merge(guarded)
             .merge(by_body)
             .route("/healthz", get(probes::healthz))
             .merge(probes)
@@ -133,25 +128,92 @@ impl Service {
     }
 }
 
+/// The routes that need a credential, each with what it does.
+fn guarded(service: &Arc<Service>) -> Routes<'_> {
+    let mut it = Routes {
+        service,
+        router: Router::new(),
+        rows: Vec::new(),
+    };
+    it.post("/v1/keys", Action::CreateKeys, keys::create);
+    it.get("/v1/keys", Action::ReadKeys, keys::list);
+    it.post("/v1/keys/import", Action::ImportKeys, import::import);
+    it.post(
+        "/v1/keys/revoke",
+        Action::FindAndRevokeKeys,
+        revocations::many,
+    );
+    it.get("/v1/keys/{id}", Action::ReadKeys, keys::show);
+    it.patch("/v1/keys/{id}", Action::ChangeKeys, life::patch);
+    it.post("/v1/keys/{id}/rotate", Action::ChangeKeys, life::rotate);
+    it.post("/v1/keys/{id}/revoke", Action::ChangeKeys, life::revoke);
+    it.post("/v1/tokens", Action::ChangeTokens, tokens::create);
+    it.get("/v1/tokens", Action::ReadTokens, tokens::list);
+    it.post(
+        "/v1/tokens/{id}/revoke",
+        Action::ChangeTokens,
+        tokens::revoke,
+    );
+    it.post(LOOKUPS_PATH, Action::Follow, edge::lookups);
+    it.get(CHANGES_PATH, Action::Follow, edge::changes);
+    it.post(LINK_USES_PATH, Action::Follow, edge::use_link);
+    it
+}
+
+struct Routes<'a> {
+    service: &'a Arc<Service>,
+    router: Router<Arc<Service>>,
+    rows: Vec<(Method, String, Action)>,
+}
+
+impl Routes<'_> {
+    fn get<T: 'static>(&mut self, path: &str, action: Action, to: impl Handler<T, Arc<Service>>) {
+        self.add(Method::GET, path, action, get(to));
+    }
+
+    fn post<T: 'static>(&mut self, path: &str, action: Action, to: impl Handler<T, Arc<Service>>) {
+        self.add(Method::POST, path, action, post(to));
+    }
+
+    fn patch<T: 'static>(&mut self, path: &str, action: Action, to: impl Handler<T, Arc<Service>>) {
+        self.add(Method::PATCH, path, action, patch(to));
+    }
+
+    fn add(&mut self, method: Method, path: &str, action: Action, to: MethodRouter<Arc<Service>>) {
+        let access = (Arc::clone(self.service), action);
+        let to = to.route_layer(from_fn_with_state(access, admit));
+        self.router = std::mem::take(&mut self.router).route(path, to);
+        self.rows.push((method, path.to_owned(), action));
+    }
+}
+
 /// Before the body is read: an unauthenticated client gets its rejection at once.
-async fn identify(
-    State(service): State<Arc<Service>>,
+async fn admit(
+    State((service, action)): State<(Arc<Service>, Action)>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let assertions = service.assertions.as_ref();
+    let now = service.now();
     let caller = Caller::identify(
         &service.gate,
-        assertions,
+        service.store.tokens(),
+        // No assertion makes an edge.
+        service
+            .assertions
+            .as_ref()
+            .filter(|_| action != Action::Follow),
         request.headers(),
+        action,
         &service.refusals,
-        service.now(),
+        now,
     );
     let caller = match caller {
         Ok(caller) => caller,
         Err(problem) => {
-            if matches!(problem, Problem::InvalidToken | Problem::WrongRole) {
-                service.refusals.note(Role::Admin, &problem, service.now());
+            if action == Action::Follow
+                || matches!(problem, Problem::InvalidToken | Problem::WrongRole)
+            {
+                service.refusals.note(action, &problem, now);
             }
             return problem.into_response();
         }
@@ -164,18 +226,11 @@ async fn identify(
         return Problem::MediaType.into_response();
     }
     request.extensions_mut().insert(caller);
-    authenticated(&service, request, next).await
-}
-
-/// Lets an edge pass, before the body is read.
-async fn edge_only(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
-    match service.gate.admit(request.headers(), Role::Edge) {
-        Ok(()) => authenticated(&service, request, next).await,
-        Err(problem) => {
-            service.refusals.note(Role::Edge, &problem, service.now());
-            problem.into_response()
-        }
+    // The connection of a caller that is known is kept.
+    if let Some(peer) = request.extensions().get::<Peer>() {
+        peer.authenticated();
     }
+    with_body(&service, request, next).await
 }
 
 /// Lets every caller pass, for a route where the body is the credential. The connection can still be
@@ -186,14 +241,6 @@ async fn unauthenticated(
     next: Next,
 ) -> Response {
     with_body(&service, request, next).await
-}
-
-/// Lets a caller pass that is known: its connection is kept.
-async fn authenticated(service: &Service, request: Request, next: Next) -> Response {
-    if let Some(peer) = request.extensions().get::<Peer>() {
-        peer.authenticated();
-    }
-    with_body(service, request, next).await
 }
 
 /// Reads the body. Then the time for the answer begins.

@@ -6,10 +6,11 @@ use keygate_core::{Millis, UnixMillis};
 use rusqlite::Transaction;
 
 use super::change::{Act, Stop};
-use super::{StoreError, feed, keys, links};
+use super::{StoreError, feed, keys, links, tokens};
 use crate::key::{IfMatch, Key, NewKey, Reason};
 use crate::patch::Patch;
 use crate::rights::{Beyond, Caller};
+use crate::tokens::{NewToken, Token};
 
 /// A key from elsewhere.
 #[derive(Clone, Debug)]
@@ -114,6 +115,10 @@ pub(super) enum Command {
         revoke: Revoke,
         caller: Caller,
     },
+    /// Stores a token.
+    CreateToken(Box<NewToken>),
+    /// Revokes the token with this id.
+    RevokeToken { id: String },
     /// Uses up a link that works once.
     UseLink { id: String, expires_at: UnixMillis },
     /// Writes that the database can be written.
@@ -135,6 +140,8 @@ pub(super) enum Outcome {
     Revoked(Revoked),
     /// How many.
     RevokedMany(usize),
+    /// The token as it is now.
+    Token(Token),
     /// Whether this was the first use.
     Used(bool),
     /// It was done, and there is nothing to say.
@@ -173,6 +180,12 @@ pub enum Rejection {
     /// An admin disabled the key, so that its account cannot enable it.
     #[error("an admin disabled the key")]
     DisabledByAdmin,
+    /// No token has this id.
+    #[error("there is no token with this id")]
+    NoSuchToken,
+    /// As many tokens count as can.
+    #[error("there are 1000 tokens")]
+    TooManyTokens,
 }
 
 impl Command {
@@ -183,21 +196,28 @@ impl Command {
             Self::Revoke { .. }
             | Self::RevokeHash { .. }
             | Self::RevokeMany { .. }
+            | Self::RevokeToken { .. }
             | Self::UseLink { .. }
             | Self::Beat => true,
             Self::Patch { patch, .. } => patch.disabled == Some(true),
-            Self::Create { .. } | Self::Import(_) | Self::Rotate { .. } => false,
+            Self::Create { .. } | Self::Import(_) | Self::Rotate { .. } | Self::CreateToken(_) => {
+                false
+            }
         }
     }
 
     /// Whether it is done even if its caller has gone.
     pub(super) fn outlives_its_caller(&self) -> bool {
         match self {
-            Self::Revoke { .. } | Self::RevokeHash { .. } | Self::RevokeMany { .. } => true,
+            Self::Revoke { .. }
+            | Self::RevokeHash { .. }
+            | Self::RevokeMany { .. }
+            | Self::RevokeToken { .. } => true,
             Self::Patch { patch, .. } => patch.disabled == Some(true),
             Self::Create { .. }
             | Self::Import(_)
             | Self::Rotate { .. }
+            | Self::CreateToken(_)
             | Self::UseLink { .. }
             | Self::Beat => false,
         }
@@ -248,6 +268,8 @@ impl Command {
             Self::Revoke { id, revoke, .. } => act.revoke(id, revoke),
             Self::RevokeHash { candidates, revoke } => act.revoke_hash(candidates, revoke),
             Self::RevokeMany { ids, revoke, .. } => act.revoke_many(ids, revoke),
+            Self::CreateToken(new) => tokens::create(transaction, new, now),
+            Self::RevokeToken { id } => tokens::revoke(transaction, id, now),
             Self::UseLink { id, expires_at } => {
                 let is_first = links::use_up(transaction, id, *expires_at, now)?;
                 Ok(Outcome::Used(is_first))
@@ -267,11 +289,14 @@ impl Command {
     /// Whether it stores the time as the age of a key, from which its end may follow.
     fn makes_keys(&self) -> bool {
         match self {
-            Self::Create { .. } | Self::Import(_) | Self::Rotate { .. } => true,
+            Self::Create { .. } | Self::Import(_) | Self::Rotate { .. } | Self::CreateToken(_) => {
+                true
+            }
             Self::Patch { .. }
             | Self::Revoke { .. }
             | Self::RevokeHash { .. }
             | Self::RevokeMany { .. }
+            | Self::RevokeToken { .. }
             | Self::UseLink { .. }
             | Self::Beat => false,
         }
@@ -286,9 +311,12 @@ impl Command {
             | Self::Rotate { caller, .. }
             | Self::Revoke { caller, .. }
             | Self::RevokeMany { caller, .. } => caller,
-            Self::Import(_) | Self::RevokeHash { .. } | Self::UseLink { .. } | Self::Beat => {
-                &Caller::Admin
-            }
+            Self::Import(_)
+            | Self::RevokeHash { .. }
+            | Self::CreateToken(_)
+            | Self::RevokeToken { .. }
+            | Self::UseLink { .. }
+            | Self::Beat => &Caller::Admin,
         }
     }
 }

@@ -11,6 +11,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/0005_heartbeat.sql"),
     include_str!("../../migrations/0006_created_by.sql"),
     include_str!("../../migrations/0007_changes.sql"),
+    include_str!("../../migrations/0008_tokens.sql"),
 ];
 
 #[derive(Debug)]

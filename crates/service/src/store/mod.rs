@@ -15,6 +15,7 @@ mod links;
 mod migrations;
 mod readers;
 mod row;
+mod tokens;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ pub use self::command::{Import, Imported, Rejection, Revoke, Revoked, Rotated, S
 use self::file::DatabaseFile;
 use self::readers::Readers;
 use self::writer::{Job, Queue};
+use crate::tokens::CreatedTokens;
 pub use keys::{Filter, Page};
 
 /// Connections for lookups, the feed and single keys.
@@ -53,6 +55,7 @@ pub struct SqliteStore {
     writer: Option<JoinHandle<()>>,
     /// The number of the newest change, for those who wait for the next.
     newest: Arc<watch::Sender<u64>>,
+    tokens: CreatedTokens,
 }
 
 /// Why the database cannot be used. Carries no key and no hash.
@@ -136,6 +139,8 @@ impl SqliteStore {
             migrations::Error::Sql(error) => named(&error),
         })?;
         let newest = feed::begin_incarnation(&mut writer).map_err(|error| named(&error))?;
+        let tokens = CreatedTokens::default();
+        tokens.set(tokens::counting(&writer).map_err(|error| named(&error))?);
         let readers = |count| {
             let reader = || connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
             let connections: Result<Vec<_>, _> = (0..count).map(|_| reader()).collect();
@@ -157,6 +162,7 @@ impl SqliteStore {
             queue,
             writer: Some(writer),
             newest,
+            tokens,
         })
     }
 

@@ -3,75 +3,238 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
-use crate::support::{ADMIN, Answer, EDGE, Running, SECOND_ADMIN};
+use keygate_service::api::Service;
+use keygate_service::{Ambient, SqliteStore};
+use serde_json::{Value, json};
+
+use crate::secrecy::holds_a_part;
+use crate::support::{ADMIN, Answer, EDGE, Running, SECOND_ADMIN, START, config, text};
 
 const WRONG: &str = "wrong-token-0123456789";
 
-/// The routes, with a body that they take, and who may call them.
-const ROUTES: [(&str, &str, &str, Option<&str>); 12] = [
-    ("POST", "/v1/keys", r#"{"account":"a"}"#, Some(ADMIN)),
-    ("GET", "/v1/keys", "", Some(ADMIN)),
-    ("GET", "/v1/keys/0123456789", "", Some(ADMIN)),
-    ("POST", "/v1/keys/0123456789/revoke", "", Some(ADMIN)),
+/// The routes that need no credential, or have it in their body.
+const OPEN: [(&str, &str, &str); 6] = [
+    ("GET", "/healthz", ""),
+    ("GET", "/readyz", ""),
+    ("GET", "/metrics", ""),
+    ("GET", "/v1/jwks.json", ""),
+    ("GET", "/.well-known/jwks.json", ""),
+    (
+        "POST",
+        "/v1/keys/revoke-self",
+        r#"{"key":"0123456789abcdef"}"#,
+    ),
+];
+
+/// All other routes, with a body that they take, and the roles that may call them.
+const ROUTES: [(&str, &str, &str, &[&str]); 14] = [
+    (
+        "POST",
+        "/v1/keys",
+        r#"{"account":"a"}"#,
+        &["owner", "operator", "creator"],
+    ),
+    (
+        "GET",
+        "/v1/keys",
+        "",
+        &["owner", "operator", "creator", "auditor"],
+    ),
+    (
+        "GET",
+        "/v1/keys/{id}",
+        "",
+        &["owner", "operator", "creator", "auditor"],
+    ),
+    ("PATCH", "/v1/keys/{id}", "", &["owner", "operator"]),
+    ("POST", "/v1/keys/{id}/rotate", "", &["owner", "operator"]),
+    ("POST", "/v1/keys/{id}/revoke", "", &["owner", "operator"]),
+    (
+        "POST",
+        "/v1/keys/revoke",
+        r#"{"filter":{"account":"nobody"},"expect":1}"#,
+        &["owner", "operator"],
+    ),
+    (
+        "POST",
+        "/v1/keys/import",
+        r#"{"keys":[{"key":"0123456789abcdef!","account":"a"}],"dry_run":true}"#,
+        &["owner", "operator"],
+    ),
+    (
+        "POST",
+        "/v1/tokens",
+        r#"{"name":"ci","role":"creator"}"#,
+        &["owner"],
+    ),
+    ("GET", "/v1/tokens", "", &["owner", "auditor"]),
+    ("POST", "/v1/tokens/{id}/revoke", "", &["owner"]),
     (
         "POST",
         "/v1/lookups",
         r#"{"hashes":["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"]}"#,
-        Some(EDGE),
+        &["edge"],
     ),
-    ("GET", "/v1/changes", "", Some(EDGE)),
+    ("GET", "/v1/changes", "", &["edge"]),
     (
         "POST",
         "/v1/links/uses",
         r#"{"id":"k.a","expires_at":1,"peek":true}"#,
-        Some(EDGE),
+        &["edge"],
     ),
-    ("GET", "/healthz", "", None),
-    ("GET", "/readyz", "", None),
-    ("GET", "/metrics", "", None),
-    ("GET", "/v1/jwks.json", "", None),
-    ("GET", "/.well-known/jwks.json", "", None),
 ];
 
+/// A path in which the id is one that nothing has.
+fn path_of(route: &str) -> String {
+    route.replace("{id}", "0123456789")
+}
+
+/// A token of each role.
+fn tokens(service: &Running) -> Vec<(&'static str, String)> {
+    let create = |role: &&'static str| {
+        let body = json!({ "name": format!("of {role}"), "role": role }).to_string();
+        (
+            *role,
+            text(&service.post("/v1/tokens", &body).expect(201), "token"),
+        )
+    };
+    let mut tokens: Vec<_> = ["owner", "operator", "creator", "auditor", "edge"]
+        .iter()
+        .map(create)
+        .collect();
+    tokens.push(("owner", ADMIN.to_owned()));
+    tokens.push(("edge", EDGE.to_owned()));
+    tokens
+}
+
 #[test]
-fn each_route_is_open_to_its_role_alone() {
+fn every_route_has_its_row_here() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(&dir.path().join("keygate.db"));
+    let store = SqliteStore::open(&config.database).unwrap();
+    let routes = Service::new(&config, store, Ambient::real()).routes();
+    let named = |(method, path, _)| format!("{method} {path}");
+    let mut routes: Vec<String> = routes.into_iter().map(named).collect();
+    let mut rows: Vec<String> = ROUTES
+        .iter()
+        .map(|row| format!("{} {}", row.0, row.1))
+        .collect();
+    routes.sort();
+    rows.sort();
+    assert_eq!(routes, rows);
+}
+
+#[test]
+fn each_route_is_open_to_its_roles_alone() {
     let service = Running::start();
-    for (method, path, body, role) in ROUTES {
-        for token in [None, Some(WRONG), Some(EDGE), Some(ADMIN)] {
-            let answer = service.send(method, path, token, body);
-            let what = format!("{method} {path} with {token:?}: {}", answer.text);
-            match (role, token) {
-                (None, _) => assert_eq!(answer.status, 200, "{what}"),
-                (role, token) if role == token => {
-                    let passed = [200, 201].contains(&answer.status)
-                        || answer.problem() == (404, "no_such_key".to_owned());
-                    assert!(passed, "{what}");
-                }
-                (_, None) => {
-                    assert_eq!(
-                        answer.problem(),
-                        (401, "missing_token".to_owned()),
-                        "{what}"
-                    );
-                    let challenge = answer.header("www-authenticate");
-                    assert_eq!(challenge, r#"Bearer realm="keygate-service""#);
-                }
-                (_, Some(WRONG)) => {
-                    assert_eq!(
-                        answer.problem(),
-                        (401, "invalid_token".to_owned()),
-                        "{what}"
-                    );
-                    let challenge = answer.header("www-authenticate");
-                    assert!(
-                        challenge.ends_with(r#", error="invalid_token""#),
-                        "{challenge}"
-                    );
-                }
-                _ => assert_eq!(answer.problem(), (403, "wrong_role".to_owned()), "{what}"),
+    let tokens = tokens(&service);
+    for (method, route, body, roles) in ROUTES {
+        let path = path_of(route);
+        for (role, token) in &tokens {
+            let answer = service.send(method, &path, Some(token), body);
+            let what = format!("{method} {path} as {role}: {}", answer.text);
+            if roles.contains(role) {
+                let passed = [200, 201].contains(&answer.status)
+                    || ["no_such_key", "no_such_token", "unexpected_count"]
+                        .contains(&answer.problem().1.as_str());
+                assert!(passed, "{what}");
+            } else {
+                assert_eq!(answer.problem(), (403, "wrong_role".to_owned()), "{what}");
             }
         }
+        let answer = service.send(method, &path, None, body);
+        assert_eq!(
+            answer.problem(),
+            (401, "missing_token".to_owned()),
+            "{route}"
+        );
+        let challenge = answer.header("www-authenticate");
+        assert_eq!(challenge, r#"Bearer realm="keygate-service""#);
+        let answer = service.send(method, &path, Some(WRONG), body);
+        assert_eq!(
+            answer.problem(),
+            (401, "invalid_token".to_owned()),
+            "{route}"
+        );
+        let challenge = answer.header("www-authenticate");
+        assert!(
+            challenge.ends_with(r#", error="invalid_token""#),
+            "{challenge}"
+        );
     }
+    for (method, path, body) in OPEN {
+        for token in [None, Some(WRONG), Some(EDGE), Some(ADMIN)] {
+            let answer = service.send(method, path, token, body);
+            assert_eq!(answer.status, 200, "{method} {path} with {token:?}");
+        }
+    }
+}
+
+#[test]
+fn a_token_counts_until_it_is_revoked_or_expires_and_is_shown_once() {
+    let service = Running::start();
+    let create = |body: &str| service.post("/v1/tokens", body).expect(201);
+    let first = create(r#"{"name":"ci","role":"auditor"}"#);
+    let short = create(r#"{"name":"for an hour","role":"auditor","expires_in":"1h"}"#);
+    let may = |token: &Value| {
+        let token = text(token, "token");
+        service.send("GET", "/v1/keys", Some(&token), "").status == 200
+    };
+    assert!(may(&first) && may(&short));
+    let list = service.get("/v1/tokens");
+    let told = list.expect(200);
+    let names: Vec<_> = told["tokens"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| &it["name"])
+        .collect();
+    assert_eq!(names, ["for an hour", "ci"]);
+    for token in [&first, &short] {
+        let token = text(token, "token");
+        let (_, secret) = token.rsplit_once('_').unwrap();
+        assert_eq!(secret.len(), 43);
+        assert!(!holds_a_part(list.text.as_bytes(), secret.as_bytes()));
+        let file = std::fs::read(&service.database).unwrap();
+        let log = std::fs::read(service.database.with_extension("db-wal")).unwrap();
+        assert!(!holds_a_part(&file, secret.as_bytes()) && !holds_a_part(&log, secret.as_bytes()));
+    }
+    let revoke = format!("/v1/tokens/{}/revoke", text(&first, "id"));
+    assert_eq!(service.post(&revoke, "").expect(200)["status"], "revoked");
+    assert_eq!(service.post(&revoke, "").expect(200)["status"], "revoked");
+    assert!(!may(&first) && may(&short));
+    service.set_now(keygate_core::UnixMillis(START.0 + 3_600_000));
+    assert!(!may(&short));
+    for (body, field) in [
+        (r#"{"name":"","role":"edge"}"#, "name"),
+        (r#"{"name":"x","role":"admin"}"#, "role"),
+        (
+            r#"{"name":"x","role":"edge","expires_in":"1"}"#,
+            "expires_in",
+        ),
+    ] {
+        assert_eq!(service.post("/v1/tokens", body).expect(400)["field"], field);
+    }
+}
+
+#[test]
+fn a_token_survives_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = dir.path().join("keygate.db");
+    let (kept, revoked) = {
+        let service = Running::on(&database);
+        let create = |name: &str| {
+            let body = json!({ "name": name, "role": "auditor" }).to_string();
+            service.post("/v1/tokens", &body).expect(201)
+        };
+        let (kept, revoked) = (create("kept"), create("revoked"));
+        let revoke = format!("/v1/tokens/{}/revoke", text(&revoked, "id"));
+        service.post(&revoke, "").expect(200);
+        (text(&kept, "token"), text(&revoked, "token"))
+    };
+    let service = Running::on(&database);
+    let status = |token: &str| service.send("GET", "/v1/keys", Some(token), "").status;
+    assert_eq!((status(&kept), status(&revoked)), (200, 401));
 }
 
 #[test]
@@ -109,9 +272,11 @@ fn an_authorization_that_is_not_one_token_is_rejected() {
 fn every_answer_carries_the_marker_and_is_not_stored() {
     let service = Running::start();
     let mut answers: Vec<Answer> = Vec::new();
-    for (method, path, body, _) in ROUTES {
+    let guarded = ROUTES.map(|(method, route, body, _)| (method, path_of(route), body));
+    let open = OPEN.map(|(method, path, body)| (method, path.to_owned(), body));
+    for (method, path, body) in guarded.into_iter().chain(open) {
         for token in [None, Some(WRONG), Some(EDGE), Some(ADMIN)] {
-            answers.push(service.send(method, path, token, body));
+            answers.push(service.send(method, &path, token, body));
         }
     }
     answers.push(service.post("/v1/keys", "{"));

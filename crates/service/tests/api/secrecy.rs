@@ -110,7 +110,7 @@ fn the_configuration_prints_no_secret() {
 }
 
 /// Whether any 8 bytes of the secret stand in `bytes`: by chance that is one in 10^14.
-fn holds_a_part(bytes: &[u8], secret: &[u8]) -> bool {
+pub fn holds_a_part(bytes: &[u8], secret: &[u8]) -> bool {
     let parts: HashSet<&[u8]> = secret.windows(8).collect();
     bytes.windows(8).any(|window| parts.contains(window))
 }

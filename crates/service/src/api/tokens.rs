@@ -1,0 +1,99 @@
+//! Tokens of operators and edges: create, list, revoke.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use keygate_core::text::base62;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::Service;
+use super::read::{JsonBody, KeyId};
+use crate::attributes::{end, instant, line};
+use crate::auth::digest;
+use crate::problem::Problem;
+use crate::roles::Role;
+use crate::tokens::{NewToken, TokenObject};
+
+const MAX_NAME: usize = 128;
+
+/// Characters of the secret part: 256 bits.
+const SECRET: usize = 43;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CreateBody {
+    name: String,
+    role: String,
+    expires_at: Option<String>,
+    expires_in: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Created<'a> {
+    token: &'a str,
+    #[serde(flatten)]
+    object: TokenObject,
+}
+
+/// `POST /v1/tokens`: the only answer that contains the token.
+pub(super) async fn create(
+    State(service): State<Arc<Service>>,
+    JsonBody(body): JsonBody<CreateBody>,
+) -> Result<impl IntoResponse, Problem> {
+    let now = service.now();
+    let name = line("name", body.name, MAX_NAME)?;
+    let role = Role::parse(&body.role).ok_or_else(|| {
+        let words = Role::WORDS.join(", ");
+        Problem::field("role", format!("must be one of {words}"))
+    })?;
+    let mut expires_at = instant("expires_at", body.expires_at)?.map(Some);
+    end(&mut expires_at, body.expires_in, now)?;
+    let id = service.new_id()?;
+    let secret = service.draw(|fill| Zeroizing::new(base62::random::<SECRET>(fill)))?;
+    let mut text = Zeroizing::new(format!("kgt_{id}_"));
+    secret.iter().for_each(|byte| text.push(char::from(*byte)));
+    let new = NewToken {
+        id,
+        digest: digest(text.as_bytes()),
+        name,
+        role,
+        expires_at: expires_at.flatten(),
+    };
+    let token = service.store.create_token(new, now).await?;
+    tracing::info!(id = token.id, role = token.role.word(), "token created");
+    let created = Created {
+        token: &text,
+        object: TokenObject::new(token, now),
+    };
+    Ok((StatusCode::CREATED, Json(created)).into_response())
+}
+
+#[derive(Serialize)]
+struct Listed {
+    tokens: Vec<TokenObject>,
+}
+
+/// `GET /v1/tokens`: newest first, those that were revoked included.
+pub(super) async fn list(
+    State(service): State<Arc<Service>>,
+) -> Result<impl IntoResponse, Problem> {
+    let now = service.now();
+    let tokens = service.store.list_tokens().await?.into_iter();
+    let tokens = tokens.map(|token| TokenObject::new(token, now)).collect();
+    Ok(Json(Listed { tokens }))
+}
+
+/// `POST /v1/tokens/{id}/revoke`: final; again is as good as once.
+pub(super) async fn revoke(
+    State(service): State<Arc<Service>>,
+    KeyId(id): KeyId,
+) -> Result<impl IntoResponse, Problem> {
+    let now = service.now();
+    let token = service.store.revoke_token(id, now).await?;
+    tracing::info!(id = token.id, role = token.role.word(), "token revoked");
+    Ok(Json(TokenObject::new(token, now)))
+}

@@ -1,0 +1,72 @@
+//! What a token entitles to, and what a route does.
+
+use crate::rights::{READ_KEYS, WRITE_KEYS};
+use crate::words::words;
+
+words! {
+    /// What a token entitles to.
+    Role {
+        /// Everything that is done with keys, and tokens.
+        Owner = "owner",
+        /// Everything that is done with keys.
+        Operator = "operator",
+        /// Create keys, and look at them.
+        Creator = "creator",
+        /// Look at keys and tokens.
+        Auditor = "auditor",
+        /// Look hashes up, use links up and follow the change feed.
+        Edge = "edge",
+    }
+}
+
+/// What a route does. Each has one, so that none is open by mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Shows keys.
+    ReadKeys,
+    /// Creates keys.
+    CreateKeys,
+    /// Changes, replaces and revokes keys.
+    ChangeKeys,
+    /// Revokes all keys that fit.
+    FindAndRevokeKeys,
+    /// Imports keys.
+    ImportKeys,
+    /// Shows tokens.
+    ReadTokens,
+    /// Creates and revokes tokens.
+    ChangeTokens,
+    /// Answers an edge.
+    Follow,
+}
+
+impl Role {
+    /// Whether a token of this role entitles to it.
+    pub fn may(self, action: Action) -> bool {
+        use Action::*;
+        match self {
+            Self::Owner => action != Follow,
+            Self::Operator => {
+                matches!(
+                    action,
+                    ReadKeys | CreateKeys | ChangeKeys | FindAndRevokeKeys | ImportKeys
+                )
+            }
+            Self::Creator => matches!(action, ReadKeys | CreateKeys),
+            Self::Auditor => matches!(action, ReadKeys | ReadTokens),
+            Self::Edge => action == Follow,
+        }
+    }
+}
+
+impl Action {
+    /// The scopes that an app key needs for it; `None` if no account may do it.
+    pub(crate) fn scopes(self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::ReadKeys => Some(&[READ_KEYS]),
+            Self::CreateKeys | Self::ChangeKeys => Some(&[WRITE_KEYS]),
+            Self::FindAndRevokeKeys => Some(&[READ_KEYS, WRITE_KEYS]),
+            Self::ImportKeys | Self::ReadTokens | Self::ChangeTokens | Self::Follow => None,
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Tokens that were created by the API, in addition to those of the environment.
+
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
+
+use keygate_core::UnixMillis;
+use serde::Serialize;
+
+use crate::roles::Role;
+
+/// A token as the store knows it. The token itself is no part of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// The public id: 10 letters or digits.
+    pub id: String,
+    /// Whose it is, or for what.
+    pub name: String,
+    /// What it entitles to.
+    pub role: Role,
+    /// When it was made.
+    pub created_at: UnixMillis,
+    /// First instant at which it is none.
+    pub expires_at: Option<UnixMillis>,
+    /// Its end, if that has come.
+    pub revoked_at: Option<UnixMillis>,
+}
+
+/// A token to store.
+#[derive(Clone, Debug)]
+pub struct NewToken {
+    /// The public id.
+    pub id: String,
+    /// The SHA-256 digest of its text.
+    pub digest: [u8; 32],
+    /// Whose it is, or for what.
+    pub name: String,
+    /// What it entitles to.
+    pub role: Role,
+    /// First instant at which it is none.
+    pub expires_at: Option<UnixMillis>,
+}
+
+/// The token object of the API.
+#[derive(Debug, Serialize)]
+pub struct TokenObject {
+    id: String,
+    name: String,
+    role: Role,
+    status: &'static str,
+    created_at: String,
+    expires_at: Option<String>,
+    revoked_at: Option<String>,
+}
+
+impl TokenObject {
+    /// Shows a token with its status at `now`.
+    pub fn new(token: Token, now: UnixMillis) -> Self {
+        let status = match token {
+            Token {
+                revoked_at: Some(_),
+                ..
+            } => "revoked",
+            Token {
+                expires_at: Some(end),
+                ..
+            } if end <= now => "expired",
+            _ => "active",
+        };
+        let time = |at: Option<UnixMillis>| at.map(|at| at.to_string());
+        Self {
+            id: token.id,
+            name: token.name,
+            role: token.role,
+            status,
+            created_at: token.created_at.to_string(),
+            expires_at: time(token.expires_at),
+            revoked_at: time(token.revoked_at),
+        }
+    }
+}
+
+/// The tokens that count, by their digests. How long it takes to find one in the table tells
+/// nothing: a client cannot choose the digest of what it sends.
+#[derive(Debug, Default)]
+pub(crate) struct CreatedTokens(RwLock<Entitlements>);
+
+/// What each digest entitles to, and until when.
+pub(crate) type Entitlements = HashMap<[u8; 32], (Role, Option<UnixMillis>)>;
+
+impl CreatedTokens {
+    /// Replaces all.
+    pub(crate) fn set(&self, tokens: Entitlements) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = tokens;
+    }
+
+    /// What the token with this digest entitles to `now`.
+    pub(crate) fn role(&self, digest: &[u8; 32], now: UnixMillis) -> Option<Role> {
+        let tokens = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let &(role, end) = tokens.get(digest)?;
+        end.is_none_or(|end| now < end).then_some(role)
+    }
+}
