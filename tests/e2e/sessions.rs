@@ -131,7 +131,7 @@ fn a_key_manages_keys_only_with_the_scope_and_makes_none_stronger_than_itself() 
     assert_eq!(child["account"], "alice");
     let body = json!({ "scopes": ["files:write"] });
     let answer = rig.post("/keys", bearer(&writer), &body);
-    assert_eq!(expect(&answer, 403)["field"], "scopes[0]");
+    assert_eq!(expect(&answer, 403)["errors"][0]["pointer"], "/scopes/0");
     let path = format!("/keys/{}/revoke", text(&child, "id"));
     expect(&rig.post(&path, bearer(&writer), &json!({})), 200);
     expect(&rig.get("/keys", bearer(&writer)), 403);

@@ -3,10 +3,12 @@
 //! The token goes to the address that was given and nowhere else: no redirect
 //! is followed, and a proxy in the environment is not used.
 
+use std::fmt;
 use std::time::Duration;
 
 use clap::{Args, Command};
 use keygate_core::keys::wire::SERVICE_MARKER;
+use keygate_service::shown::escaped;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -52,8 +54,21 @@ pub struct Options(Command);
 struct Rejection {
     detail: String,
     code: String,
-    /// The field of the request that is wrong, such as `scopes[1]`. The detail repeats it.
-    field: Option<String>,
+    /// Every value of the request that is wrong.
+    errors: Vec<WrongValue>,
+}
+
+/// A value of a request that the key service rejects.
+#[derive(Deserialize, Serialize)]
+pub struct WrongValue {
+    /// Where it is in the body (RFC 6901).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pointer: Option<String>,
+    /// Its name in the query.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameter: Option<String>,
+    detail: String,
+    code: String,
 }
 
 impl KeyService {
@@ -146,18 +161,23 @@ impl KeyService {
             return Ok(text);
         }
         let rejection: Rejection = serde_json::from_str(&text).unwrap_or_default();
-        let detail = &rejection.detail;
+        let detail = escaped(&rejection.detail);
         Err(match status.as_u16() {
             401 | 403 => CliError::Usage(self.refused(&rejection)),
             404 if rejection.code == "no_such_path" => CliError::Usage(format!(
                 "the key service has nothing at {base}/v1: give only scheme, host and port in \
                  --service or KEYGATE_SERVICE"
             )),
-            404 if rejection.code.starts_with("no_such_") => CliError::No(detail.clone()),
+            404 if rejection.code.starts_with("no_such_") => CliError::No(detail.into_owned()),
             400..=499 => {
-                let option = self.options.explain(&rejection, sent);
-                let said = option.unwrap_or_else(|| format!("the request: {detail}"));
-                CliError::Usage(format!("the key service rejected {said}"))
+                let values = rejection.errors.iter();
+                let values: Vec<String> = values.map(|it| self.options.explain(it, sent)).collect();
+                let rejected = match &values[..] {
+                    [] => format!("the request: {detail}"),
+                    [only] => only.clone(),
+                    several => format!("{} values:\n  {}", several.len(), several.join("\n  ")),
+                };
+                CliError::Usage(format!("the key service rejected {rejected}"))
             }
             other => CliError::Service(format!("the key service failed ({other}): {detail}")),
         })
@@ -194,7 +214,7 @@ impl KeyService {
 
     /// What to do about a token that the service does not take.
     fn refused(&self, rejection: &Rejection) -> String {
-        let (variable, detail) = (&self.token_env, &rejection.detail);
+        let (variable, detail) = (&self.token_env, escaped(&rejection.detail));
         match rejection.code.as_str() {
             "wrong_role" => format!(
                 "the role of the token in {variable} does not permit this: set {variable} to an \
@@ -222,20 +242,42 @@ impl Options {
         argument.get_long().map(|long| format!("--{long}"))
     }
 
-    /// The wrong option and what its value must be. `None` if no option sets the field. Of a
-    /// list, the value is quoted, because its option can be given several times.
-    fn explain(&self, rejection: &Rejection, sent: &str) -> Option<String> {
-        let field = rejection.field.as_deref()?;
-        let wrong = rejection.detail.strip_prefix(field)?.strip_prefix(": ")?;
-        let (name, place) = match field.split_once('[') {
-            Some((name, rest)) => (name, rest.strip_suffix(']')?.parse::<usize>().ok()),
-            None => (field, None),
+    /// The wrong option, or else the field, and what its value must be. Of a list, the value is
+    /// quoted, because its option can be given several times.
+    fn explain(&self, wrong: &WrongValue, sent: &str) -> String {
+        let (name, item) = wrong.field();
+        let Some(option) = self.option(&name) else {
+            return wrong.to_string();
         };
-        let option = self.option(name)?;
         let sent: Value = serde_json::from_str(sent).unwrap_or_default();
-        let value = place.and_then(|place| sent.get(name)?.get(place)?.as_str());
+        let value = item.and_then(|at| sent.get(&name)?.get(at)?.as_str());
         let value = value.map_or_else(String::new, |value| format!(" {value:?}"));
-        Some(format!("{option}{value}: {wrong}"))
+        escaped(&format!("{option}{value}: {}", wrong.detail)).into_owned()
+    }
+}
+
+impl WrongValue {
+    /// The field or parameter, and which of its items.
+    fn field(&self) -> (String, Option<usize>) {
+        let Some(pointer) = &self.pointer else {
+            return (self.parameter.clone().unwrap_or_default(), None);
+        };
+        let mut steps = pointer.split('/').skip(1);
+        let name = steps.next().unwrap_or_default();
+        let name = name.replace("~1", "/").replace("~0", "~");
+        (name, steps.next().and_then(|at| at.parse().ok()))
+    }
+}
+
+/// Without what a terminal would obey.
+impl fmt::Display for WrongValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let detail = escaped(&self.detail);
+        match self.field() {
+            (name, _) if name.is_empty() => f.write_str(&detail),
+            (name, None) => write!(f, "{}: {detail}", escaped(&name)),
+            (name, Some(at)) => write!(f, "{}[{at}]: {detail}", escaped(&name)),
+        }
     }
 }
 

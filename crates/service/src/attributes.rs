@@ -9,12 +9,12 @@ use keygate_core::identity::limits::{
 };
 use keygate_core::{Millis, UnixMillis};
 use serde::{Deserialize, Serialize, Serializer};
-use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
+use crate::json::{AnyJson, Draft};
 use crate::metadata::{Metadata, metadata};
-use crate::problem::Problem;
 use crate::shown::is_shown;
+use crate::wrong::{Errors, Fault, Pointer, Wrong};
 
 /// Calls a macro with every attribute of a key, one row each: its name in the API and in the store,
 /// its type, the check that makes it of what a body has, and the type of that. Rows of one kind
@@ -34,7 +34,7 @@ macro_rules! attributes {
             scopes: Vec<String> = scopes(Vec<String>);
             /// A JSON object of up to 4096 bytes, as it was sent. A key that is asked for without
             /// it gets that of the key that asks for it, or none.
-            metadata: Metadata = metadata(Option<Box<RawValue>>);
+            metadata: Metadata = metadata(Option<AnyJson>);
             /// From where it may be used: up to 64 ranges; empty means from anywhere.
             allowed_ips: Vec<IpNet> = ranges(Vec<String>);
             /// From which pages it may be used: up to 16 patterns that the edge can read; empty
@@ -67,13 +67,6 @@ macro_rules! declare {
                 let differ = fields.into_iter().filter(|(_, is_same)| !is_same);
                 differ.map(|(name, _)| name).collect()
             }
-
-            /// What JSON must have at this path of a body, such as `scopes` or `scopes[0]`.
-            pub(crate) fn form(path: &str) -> &'static str {
-                let forms = [$((stringify!($field), <$Written>::FORM)),*];
-                let form = forms.into_iter().find(|(name, _)| *name == path);
-                form.map_or(String::FORM, |(_, form)| form)
-            }
         }
     };
 }
@@ -96,13 +89,18 @@ macro_rules! body {
 
         impl $Body {
             /// The names of its fields, attributes last.
+            #[allow(dead_code, reason = "not every body lists them")]
             pub(crate) const FIELDS: &[&str] = &[$(stringify!($own),)* $(stringify!($field),)*];
 
-            /// Checks every attribute, or names the first that is wrong.
-            fn attributes(self) -> Result<Attributes, Problem> {
-                Ok(Attributes {
-                    $($field: $check(stringify!($field), self.$field)?,)*
-                })
+            /// Checks every attribute. One that is wrong has no meaning here, and an error.
+            fn attributes(self, errors: &mut Errors) -> Attributes {
+                Attributes {
+                    $(
+                        $field: errors
+                            .check(stringify!($field), |name| $check(name, self.$field))
+                            .unwrap_or_default(),
+                    )*
+                }
             }
         }
     };
@@ -133,63 +131,65 @@ impl CreateBody {
         &mut self.account
     }
 
-    /// Checks every field, or names the first that is wrong.
-    pub(crate) fn check(mut self, now: UnixMillis) -> Result<Attributes, Problem> {
-        let span = self.expires_in.take();
-        let mut attributes = self.attributes()?;
+    /// Checks every field.
+    pub(crate) fn check(draft: Draft<Self>, now: UnixMillis) -> Result<Attributes, Errors> {
+        let (body, mut errors) = (draft.body, draft.errors);
+        let Some(mut body) = body else {
+            return Err(errors);
+        };
+        let span = body.expires_in.take();
+        let mut attributes = body.attributes(&mut errors);
         let mut written = attributes.expires_at.map(Some);
-        end(&mut written, span, now)?;
+        end(&mut errors, &mut written, span, now);
         attributes.expires_at = written.flatten();
-        Ok(attributes)
+        errors.none().map(|()| attributes)
     }
 }
 
 /// Reads the end of a key, which is written as an instant or as a span from now: in the future,
-/// and such that it can be written.
+/// and such that it can be written. Nothing more is said if either of them is wrong already.
 pub(crate) fn end(
+    errors: &mut Errors,
     instant: &mut Option<Option<UnixMillis>>,
     span: Option<String>,
     now: UnixMillis,
-) -> Result<(), Problem> {
+) {
+    if !errors.name("expires_at") && !errors.name("expires_in") {
+        errors.keep(read_end(instant, span, now));
+    }
+}
+
+fn read_end(
+    instant: &mut Option<Option<UnixMillis>>,
+    span: Option<String>,
+    now: UnixMillis,
+) -> Result<(), Wrong> {
     let field = match span {
         None => "expires_at",
         Some(span) => {
-            let wrong = |detail: &str| Problem::field("expires_in", detail);
+            let field = "expires_in";
             if instant.flatten().is_some() {
-                return Err(wrong("cannot be combined with expires_at"));
+                let detail = "cannot be combined with expires_at";
+                return Err(Wrong::new(field, Fault::Conflict, detail));
             }
-            let span = Millis::parse(&span).map_err(|error| wrong(&error.to_string()))?;
+            let span = Millis::parse(&span);
+            let span = span.map_err(|error| Wrong::invalid(field, error.to_string()))?;
             *instant = Some(Some(now.plus(span)));
-            "expires_in"
+            field
         }
     };
     ends_after(now, field, instant.flatten())
 }
 
 impl ImportItem {
-    /// Checks every attribute, or names the first that is wrong.
-    pub(crate) fn check(self, now: UnixMillis) -> Result<Attributes, Problem> {
-        let attributes = self.attributes()?;
-        ends_after(now, "expires_at", attributes.expires_at)?;
-        Ok(attributes)
+    /// Checks every attribute.
+    pub(crate) fn check(self, errors: &mut Errors, now: UnixMillis) -> Attributes {
+        let attributes = self.attributes(errors);
+        errors.check("expires_at", |field| {
+            ends_after(now, field, attributes.expires_at)
+        });
+        attributes
     }
-}
-
-/// What a message calls a type of JSON.
-trait Form {
-    const FORM: &str = "a string";
-}
-
-impl Form for String {}
-
-impl Form for Option<String> {}
-
-impl Form for Vec<String> {
-    const FORM: &str = "a list of strings";
-}
-
-impl Form for Option<Box<RawValue>> {
-    const FORM: &str = "JSON";
 }
 
 fn rfc_3339<S: Serializer>(at: &Option<UnixMillis>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -197,55 +197,69 @@ fn rfc_3339<S: Serializer>(at: &Option<UnixMillis>, serializer: S) -> Result<S::
 }
 
 /// Text that people read: 1 to `max` characters that are [shown](is_shown).
-pub(crate) fn line(field: &str, text: String, max: usize) -> Result<String, Problem> {
+pub(crate) fn line(field: &str, text: String, max: usize) -> Result<String, Wrong> {
     let characters = text.chars().count();
     if !(1..=max).contains(&characters) || !text.chars().all(is_shown) {
         let detail = format!(
             "must be 1 to {max} visible characters: no line breaks, and none that change the \
              direction of text"
         );
-        return Err(Problem::field(field, detail));
+        return Err(Wrong::invalid(field, detail));
     }
     Ok(text)
 }
 
-pub(crate) fn account(field: &str, text: Option<String>) -> Result<String, Problem> {
-    token(field, text)?.ok_or_else(|| Problem::field(field, "is required"))
+pub(crate) fn account(field: &str, text: Option<String>) -> Result<String, Wrong> {
+    token(field, text)?.ok_or_else(|| Wrong::required(field))
 }
 
 /// Becomes the value of an HTTP header, where a comma would separate two values.
-fn token(field: &str, text: Option<String>) -> Result<Option<String>, Problem> {
+fn token(field: &str, text: Option<String>) -> Result<Option<String>, Wrong> {
     let fits = |byte: u8| byte.is_ascii_graphic() && byte != b',';
     let is_token = |text: &String| (1..=MAX_NAME).contains(&text.len()) && text.bytes().all(fits);
     if !text.as_ref().is_none_or(is_token) {
         let detail = "must be 1 to 128 visible ASCII characters without spaces or commas";
-        return Err(Problem::field(field, detail));
+        return Err(Wrong::invalid(field, detail));
     }
     Ok(text)
 }
 
-pub(crate) fn title(field: &str, text: Option<String>) -> Result<Option<String>, Problem> {
+pub(crate) fn title(field: &str, text: Option<String>) -> Result<Option<String>, Wrong> {
     text.map(|text| line(field, text, MAX_NAME)).transpose()
 }
 
-pub(crate) fn scopes(field: &str, scopes: Vec<String>) -> Result<Vec<String>, Problem> {
-    if scopes.len() > MAX_SCOPES {
-        return Err(Problem::field(field, "must have at most 64 items"));
+/// Checks each item of a list of at most `max`.
+fn each<T>(
+    field: &str,
+    texts: Vec<String>,
+    max: usize,
+    mut check: impl FnMut(Pointer, String) -> Result<T, Wrong>,
+) -> Result<Vec<T>, Errors> {
+    if texts.len() > max {
+        let detail = format!("must have at most {max} items");
+        return Err(Wrong::invalid(field, detail).into());
     }
+    let mut errors = Errors::default();
+    let items = texts.into_iter().enumerate();
+    let items =
+        items.filter_map(|(at, text)| errors.keep(check(Pointer::from(field).item(at), text)));
+    let items = items.collect();
+    errors.none().map(|()| items)
+}
+
+pub(crate) fn scopes(field: &str, scopes: Vec<String>) -> Result<Vec<String>, Errors> {
     let mut seen = HashSet::new();
-    for (at, scope) in scopes.iter().enumerate() {
-        let problem = |detail: &str| Err(Problem::field(format!("{field}[{at}]"), detail));
+    each(field, scopes, MAX_SCOPES, |at, scope| {
         if !(1..=MAX_NAME).contains(&scope.len()) || !scope.bytes().all(is_scope_byte) {
-            return problem(
-                "must be one scope (RFC 6750 section 3): 1 to 128 ASCII characters, no spaces or \
-                 quotes",
-            );
+            let detail = "must be one scope (RFC 6750 section 3): 1 to 128 ASCII characters, no \
+                          spaces or quotes";
+            return Err(Wrong::invalid(at, detail));
         }
-        if !seen.insert(scope) {
-            return problem("is given more than once");
+        match seen.insert(scope.clone()) {
+            true => Ok(scope),
+            false => Err(Wrong::duplicate(at)),
         }
-    }
-    Ok(scopes)
+    })
 }
 
 /// RFC 6749 section 3.3: `scope-token = 1*( %x21 / %x23-5B / %x5D-7E )`.
@@ -253,40 +267,34 @@ fn is_scope_byte(byte: u8) -> bool {
     byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'
 }
 
-pub(crate) fn instant(field: &str, text: Option<String>) -> Result<Option<UnixMillis>, Problem> {
+pub(crate) fn instant(field: &str, text: Option<String>) -> Result<Option<UnixMillis>, Wrong> {
     let instant = text.map(|text| UnixMillis::parse(&text)).transpose();
-    instant.map_err(|error| Problem::field(field, error.to_string()))
+    instant.map_err(|error| Wrong::invalid(field, error.to_string()))
 }
 
 /// Rejects an end, which this field says, that is over or cannot be written.
-fn ends_after(now: UnixMillis, field: &str, end: Option<UnixMillis>) -> Result<(), Problem> {
+fn ends_after(now: UnixMillis, field: &str, end: Option<UnixMillis>) -> Result<(), Wrong> {
     if end.is_some_and(|end| end <= now || end > UnixMillis::LAST) {
         let detail = "must be in the future, before the year 10000";
-        return Err(Problem::field(field, detail));
+        return Err(Wrong::invalid(field, detail));
     }
     Ok(())
 }
 
-pub(crate) fn ranges(field: &str, texts: Vec<String>) -> Result<Vec<IpNet>, Problem> {
-    if texts.len() > MAX_ALLOWED_IPS {
-        return Err(Problem::field(field, "must have at most 64 items"));
-    }
-    let net = |(at, text): (usize, &String)| {
-        range(text).map_err(|detail| Problem::field(format!("{field}[{at}]"), detail))
-    };
-    texts.iter().enumerate().map(net).collect()
+pub(crate) fn ranges(field: &str, texts: Vec<String>) -> Result<Vec<IpNet>, Errors> {
+    each(field, texts, MAX_ALLOWED_IPS, |at, text| {
+        range(&text).map_err(|detail| Wrong::invalid(at, detail))
+    })
 }
 
 /// Kept as written: the edge reads them by the same rules.
-pub(crate) fn referrers(field: &str, texts: Vec<String>) -> Result<Vec<String>, Problem> {
-    if texts.len() > MAX_ALLOWED_REFERRERS {
-        return Err(Problem::field(field, "must have at most 16 items"));
-    }
-    for (at, text) in texts.iter().enumerate() {
-        ReferrerPattern::parse(text)
-            .map_err(|error| Problem::field(format!("{field}[{at}]"), error.to_string()))?;
-    }
-    Ok(texts)
+pub(crate) fn referrers(field: &str, texts: Vec<String>) -> Result<Vec<String>, Errors> {
+    each(field, texts, MAX_ALLOWED_REFERRERS, |at, text| {
+        let pattern = ReferrerPattern::parse(&text);
+        let pattern = pattern.map(|_| ());
+        pattern.map_err(|error| Wrong::invalid(at, error.to_string()))?;
+        Ok(text)
+    })
 }
 
 /// An address, or a range without host bits: `10.0.0.7/8` is more likely a slip than a wish.

@@ -7,7 +7,7 @@
 //! - [`config`]: what a service is started with, [`auth`]: who may ask for what, [`roles`] and [`tokens`]: by which token,
 //!   [`caller`]: an admin, or an account that the edge vouches for, [`rights`]: what each may do
 //! - [`serve()`]: the listener, the signals, the end; [`connections`]: the sockets and their limits
-//! - [`api`]: the routes; [`problem`]: every way to reject
+//! - [`api`]: the routes; [`problem`]: every way to reject, [`wrong`]: what is wrong with a value
 //! - [`key`]: a stored key, [`attributes`]: what is said of it, [`patch`]: what changes
 //! - [`store`]: keys and the change feed in SQLite
 
@@ -18,6 +18,7 @@ pub mod auth;
 pub mod caller;
 pub mod config;
 pub mod connections;
+mod json;
 pub mod key;
 mod members;
 mod metadata;
@@ -33,6 +34,7 @@ pub mod shown;
 pub mod store;
 pub mod tokens;
 mod words;
+pub mod wrong;
 
 pub use ambient::Ambient;
 pub use attributes::Attributes;

@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::json::AnyJson;
 use crate::members::Members;
-use crate::problem::Problem;
+use crate::wrong::Wrong;
 
 /// What a key without metadata has.
 const EMPTY: &str = "{}";
@@ -74,10 +75,11 @@ impl Serialize for Metadata {
 /// Accepts an object of at most [`MAX_METADATA`] bytes, at most [`MAX_DEPTH`] levels deep, or none.
 ///
 /// # Errors
-/// A problem of this field that says what is wrong.
-pub(crate) fn metadata(field: &str, json: Option<Box<RawValue>>) -> Result<Metadata, Problem> {
+/// What is wrong with this field.
+pub(crate) fn metadata(field: &str, json: Option<AnyJson>) -> Result<Metadata, Wrong> {
+    let json = json.map(|AnyJson(json)| json);
     if let Some(json) = &json {
-        check(json).map_err(|detail| Problem::field(field, detail))?;
+        check(json).map_err(|detail| Wrong::invalid(field, detail))?;
     }
     Ok(Metadata(json))
 }

@@ -3,13 +3,13 @@
 use ipnet::IpNet;
 use keygate_core::UnixMillis;
 use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
 
 use crate::attributes::{
     Attributes, account, attributes, end, instant, ranges, referrers, scopes, title,
 };
+use crate::json::{AnyJson, Draft};
 use crate::metadata::{Metadata, metadata};
-use crate::problem::Problem;
+use crate::wrong::{Errors, Wrong};
 
 macro_rules! declare {
     ({} $($(#[$meta:meta])* $field:ident: $Type:ty = $check:ident($Written:ty);)*) => {
@@ -46,22 +46,25 @@ macro_rules! declare {
         }
 
         impl PatchBody {
-            /// Checks every field, or names the first that is wrong.
-            pub(crate) fn check(self, now: UnixMillis) -> Result<Patch, Problem> {
-                if self.account.is_some() {
-                    return Err(Problem::field("account", "cannot be changed"));
+            /// Checks every field.
+            pub(crate) fn check(draft: Draft<Self>, now: UnixMillis) -> Result<Patch, Errors> {
+                let (body, mut errors) = (draft.body, draft.errors);
+                let Some(body) = body else {
+                    return Err(errors);
+                };
+                if body.account.is_some() {
+                    errors.push(Wrong::invalid("account", "cannot be changed"));
                 }
                 let mut patch = Patch {
-                    disabled: self.disabled,
+                    disabled: body.disabled,
                     $(
-                        $field: match self.$field {
-                            Some(written) => Some($check(stringify!($field), written)?),
-                            None => None,
-                        },
+                        $field: body.$field.and_then(|written| {
+                            errors.check(stringify!($field), |name| $check(name, written))
+                        }),
                     )*
                 };
-                end(&mut patch.expires_at, self.expires_in, now)?;
-                Ok(patch)
+                end(&mut errors, &mut patch.expires_at, body.expires_in, now);
+                errors.none().map(|()| patch)
             }
         }
     };

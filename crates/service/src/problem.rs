@@ -8,11 +8,14 @@ use serde::Serialize;
 
 use crate::ambient::NoRandomness;
 use crate::request_id;
-use crate::rights::Beyond;
 use crate::store::{Rejection, StoreError};
+use crate::wrong::{Errors, Pointer, Shown, Wrong};
 
 /// Most bytes of a request body.
 pub const MAX_BODY: usize = 64 * 1024;
+
+/// Where the service serves the page about its errors.
+pub const PAGE_PATH: &str = "/docs/errors.md";
 
 /// A refusal. Its `Display` is the `detail` that the client reads.
 #[derive(Debug, thiserror::Error)]
@@ -38,14 +41,9 @@ pub enum Problem {
     /// An account asked for another's keys.
     #[error("an account can access only its own keys")]
     WrongAccount,
-    /// A key would make one that can do more than itself.
-    #[error("{field}: {detail}")]
-    Beyond {
-        /// The field that goes too far.
-        field: String,
-        /// How far it may go.
-        detail: String,
-    },
+    /// A key would make one that can do more than itself: the fields that go too far.
+    #[error("{0}")]
+    Beyond(Errors),
     /// No route has this path.
     #[error("there is no resource at this path")]
     NoSuchPath,
@@ -79,14 +77,9 @@ pub enum Problem {
     /// The route has other methods, which the header `allow` names.
     #[error("this path does not support this method")]
     MethodNotAllowed,
-    /// A field of the body or a parameter of the query is wrong.
-    #[error("{field}: {detail}")]
-    Field {
-        /// Its name, such as `scopes[1]`.
-        field: String,
-        /// What it must be.
-        detail: String,
-    },
+    /// Fields of the body, parameters of the query or a header are wrong.
+    #[error("{0}")]
+    Invalid(Errors),
     /// The body is not a JSON object, or could not be read.
     #[error("the body {0}")]
     Body(String),
@@ -134,13 +127,25 @@ impl From<StoreError> for Problem {
     }
 }
 
+impl From<Errors> for Problem {
+    fn from(errors: Errors) -> Self {
+        Self::Invalid(errors)
+    }
+}
+
+impl From<Wrong> for Problem {
+    fn from(wrong: Wrong) -> Self {
+        Self::Invalid(wrong.into())
+    }
+}
+
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
         match rejection {
             Rejection::InactiveCaller => Self::InvalidAssertion,
             Rejection::Clock => Self::Clock,
             Rejection::NoSuchKey => Self::NoSuchKey,
-            Rejection::Beyond(Beyond { field, detail }) => Self::Beyond { field, detail },
+            Rejection::Beyond(errors) => Self::Beyond(errors),
             Rejection::Stale(version) => Self::Stale(version),
             Rejection::Revoked => Self::Revoked,
             Rejection::Inactive => Self::Inactive,
@@ -152,63 +157,144 @@ impl From<Rejection> for Problem {
     }
 }
 
+/// Declares the codes of problems, one row each: its variant, status, code and title.
+macro_rules! codes {
+    ($($Variant:ident = $STATUS:ident $code:literal $title:literal,)*) => {
+        /// The kind of a problem. `docs/errors.md` has a section for each.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Code {
+            $(#[doc = $title]
+            $Variant,)*
+        }
+
+        impl Code {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$Variant),*];
+
+            /// The status of the answer.
+            pub const fn status(self) -> StatusCode {
+                match self {
+                    $(Self::$Variant => StatusCode::$STATUS,)*
+                }
+            }
+
+            /// The stable word for programs.
+            pub const fn code(self) -> &'static str {
+                match self {
+                    $(Self::$Variant => $code,)*
+                }
+            }
+
+            /// What all problems of this kind have in common, for people.
+            pub const fn title(self) -> &'static str {
+                match self {
+                    $(Self::$Variant => $title,)*
+                }
+            }
+
+            /// Its section of the page. The service serves the page, so that the reference leads
+            /// there from the address of the answer.
+            fn uri(self) -> String {
+                format!("{PAGE_PATH}#{}", self.code())
+            }
+        }
+    };
+}
+
+codes! {
+    MissingToken = UNAUTHORIZED "missing_token" "The request has no token",
+    InvalidToken = UNAUTHORIZED "invalid_token" "The token is invalid",
+    InvalidAssertion = UNAUTHORIZED "invalid_assertion" "The assertion is invalid",
+    TwoCredentials = BAD_REQUEST "two_credentials" "The request has two credentials",
+    WrongRole = FORBIDDEN "wrong_role" "The token has another role",
+    InsufficientScope = FORBIDDEN "insufficient_scope" "The caller lacks a scope",
+    WrongAccount = FORBIDDEN "wrong_account" "The keys belong to another account",
+    BeyondOwnRights = FORBIDDEN "beyond_own_rights" "The key would have more rights than the caller",
+    NoSuchPath = NOT_FOUND "no_such_path" "There is no such resource",
+    NoSuchKey = NOT_FOUND "no_such_key" "There is no such key",
+    NoSuchToken = NOT_FOUND "no_such_token" "There is no such token",
+    TooManyTokens = CONFLICT "too_many_tokens" "There are too many tokens",
+    KeyRevoked = CONFLICT "key_revoked" "The key is revoked",
+    KeyInactive = CONFLICT "key_inactive" "The key is not active",
+    KeyReplaced = CONFLICT "key_replaced" "Another key replaces the key",
+    UnexpectedCount = CONFLICT "unexpected_count" "Another number of keys fits",
+    DisabledByAdmin = FORBIDDEN "disabled_by_admin" "An admin disabled the key",
+    Stale = PRECONDITION_FAILED "stale" "The key was changed in the meantime",
+    MethodNotAllowed = METHOD_NOT_ALLOWED "method_not_allowed" "The resource has other methods",
+    InvalidField = BAD_REQUEST "invalid_field" "A value of the request is wrong",
+    InvalidBody = BAD_REQUEST "invalid_body" "The body is not a JSON object",
+    UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported_media_type" "The body has another content type than JSON",
+    BodyTooLarge = PAYLOAD_TOO_LARGE "body_too_large" "The body is too large",
+    BodyTimeout = REQUEST_TIMEOUT "body_timeout" "The body did not arrive in time",
+    Timeout = SERVICE_UNAVAILABLE "timeout" "The request took too long",
+    Overloaded = SERVICE_UNAVAILABLE "overloaded" "Too many changes wait",
+    Clock = SERVICE_UNAVAILABLE "clock" "The clock of the key service is wrong",
+    DatabaseUnavailable = SERVICE_UNAVAILABLE "database_unavailable" "The database is unavailable",
+    NoRandomness = SERVICE_UNAVAILABLE "no_randomness" "There is no randomness for a key",
+    Internal = INTERNAL_SERVER_ERROR "internal" "The key service has a bug",
+}
+
 /// The body of a refusal.
 #[derive(Serialize)]
 struct Details<'a> {
-    r#type: &'static str,
-    title: &'a str,
+    r#type: String,
+    title: &'static str,
     status: u16,
     detail: String,
     code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<&'a str>,
+    errors: Option<Vec<Shown<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
 }
 
 impl Problem {
-    /// A wrong field and what it must be.
-    pub fn field(field: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::Field {
-            field: field.into(),
-            detail: detail.into(),
+    /// A field with another value than it must have.
+    pub fn field(field: impl Into<Pointer>, detail: impl Into<String>) -> Self {
+        Wrong::invalid(field, detail).into()
+    }
+
+    /// Its kind.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::MissingToken => Code::MissingToken,
+            Self::InvalidToken => Code::InvalidToken,
+            Self::WrongRole => Code::WrongRole,
+            Self::TwoCredentials => Code::TwoCredentials,
+            Self::InvalidAssertion => Code::InvalidAssertion,
+            Self::MissingScope(_) => Code::InsufficientScope,
+            Self::WrongAccount => Code::WrongAccount,
+            Self::Beyond(_) => Code::BeyondOwnRights,
+            Self::NoSuchPath => Code::NoSuchPath,
+            Self::NoSuchKey => Code::NoSuchKey,
+            Self::NoSuchToken => Code::NoSuchToken,
+            Self::TooManyTokens => Code::TooManyTokens,
+            Self::Stale(_) => Code::Stale,
+            Self::Revoked => Code::KeyRevoked,
+            Self::Inactive => Code::KeyInactive,
+            Self::Replaced(_) => Code::KeyReplaced,
+            Self::Unexpected(_) => Code::UnexpectedCount,
+            Self::DisabledByAdmin => Code::DisabledByAdmin,
+            Self::MethodNotAllowed => Code::MethodNotAllowed,
+            Self::Invalid(_) => Code::InvalidField,
+            Self::Body(_) => Code::InvalidBody,
+            Self::MediaType => Code::UnsupportedMediaType,
+            Self::TooLarge => Code::BodyTooLarge,
+            Self::BodyTimeout => Code::BodyTimeout,
+            Self::Timeout => Code::Timeout,
+            Self::Overloaded => Code::Overloaded,
+            Self::Clock => Code::Clock,
+            Self::NotReady | Self::Store(_) => Code::DatabaseUnavailable,
+            Self::NoRandomness(_) => Code::NoRandomness,
+            Self::Internal => Code::Internal,
         }
     }
 
-    /// The HTTP status and the stable code for programs.
-    fn status(&self) -> (StatusCode, &'static str) {
+    /// What is wrong, field by field.
+    fn errors(&self) -> Option<&Errors> {
         match self {
-            Self::MissingToken => (StatusCode::UNAUTHORIZED, "missing_token"),
-            Self::InvalidToken => (StatusCode::UNAUTHORIZED, "invalid_token"),
-            Self::WrongRole => (StatusCode::FORBIDDEN, "wrong_role"),
-            Self::TwoCredentials => (StatusCode::BAD_REQUEST, "two_credentials"),
-            Self::InvalidAssertion => (StatusCode::UNAUTHORIZED, "invalid_assertion"),
-            Self::MissingScope(_) => (StatusCode::FORBIDDEN, "insufficient_scope"),
-            Self::WrongAccount => (StatusCode::FORBIDDEN, "wrong_account"),
-            Self::Beyond { .. } => (StatusCode::FORBIDDEN, "beyond_own_rights"),
-            Self::NoSuchPath => (StatusCode::NOT_FOUND, "no_such_path"),
-            Self::NoSuchKey => (StatusCode::NOT_FOUND, "no_such_key"),
-            Self::NoSuchToken => (StatusCode::NOT_FOUND, "no_such_token"),
-            Self::TooManyTokens => (StatusCode::CONFLICT, "too_many_tokens"),
-            Self::Stale(_) => (StatusCode::PRECONDITION_FAILED, "stale"),
-            Self::Revoked => (StatusCode::CONFLICT, "key_revoked"),
-            Self::Inactive => (StatusCode::CONFLICT, "key_inactive"),
-            Self::Replaced(_) => (StatusCode::CONFLICT, "key_replaced"),
-            Self::Unexpected(_) => (StatusCode::CONFLICT, "unexpected_count"),
-            Self::DisabledByAdmin => (StatusCode::FORBIDDEN, "disabled_by_admin"),
-            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
-            Self::Field { .. } => (StatusCode::BAD_REQUEST, "invalid_field"),
-            Self::Body(_) => (StatusCode::BAD_REQUEST, "invalid_body"),
-            Self::MediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
-            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
-            Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "body_timeout"),
-            Self::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "timeout"),
-            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
-            Self::Clock => (StatusCode::SERVICE_UNAVAILABLE, "clock"),
-            Self::NotReady => (StatusCode::SERVICE_UNAVAILABLE, "database_unavailable"),
-            Self::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "database_unavailable"),
-            Self::NoRandomness(_) => (StatusCode::SERVICE_UNAVAILABLE, "no_randomness"),
-            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+            Self::Invalid(errors) | Self::Beyond(errors) => Some(errors),
+            _ => None,
         }
     }
 }
@@ -219,17 +305,15 @@ impl IntoResponse for Problem {
         if let Self::Store(error) = &self {
             tracing::error!("{error}");
         }
-        let (status, code) = self.status();
+        let code = self.code();
+        let status = code.status();
         let details = Details {
-            r#type: "about:blank",
-            title: status.canonical_reason().unwrap_or("Error"),
+            r#type: code.uri(),
+            title: code.title(),
             status: status.as_u16(),
             detail: self.to_string(),
-            code,
-            field: match &self {
-                Self::Field { field, .. } | Self::Beyond { field, .. } => Some(field),
-                _ => None,
-            },
+            code: code.code(),
+            errors: self.errors().map(Errors::shown),
             request_id: request_id::current(),
         };
         let mut response = (status, Json(details)).into_response();
@@ -249,10 +333,9 @@ impl IntoResponse for Problem {
 }
 
 /// RFC 6750 section 3: the challenge names an error only if a token was sent.
-fn challenge(code: &str) -> &'static str {
-    if code == "missing_token" {
-        r#"Bearer realm="keygate-service""#
-    } else {
-        r#"Bearer realm="keygate-service", error="invalid_token""#
+fn challenge(code: Code) -> &'static str {
+    match code {
+        Code::MissingToken => r#"Bearer realm="keygate-service""#,
+        _ => r#"Bearer realm="keygate-service", error="invalid_token""#,
     }
 }

@@ -10,6 +10,7 @@ use keygate_core::identity::assertion::Assertion;
 
 use crate::attributes::Attributes;
 use crate::key::{Disabler, Key, Standing};
+use crate::wrong::{Errors, Fault, Pointer, Wrong};
 
 /// The scope with which an app key may list and show the keys of its account.
 pub const READ_KEYS: &str = "keys:read";
@@ -33,22 +34,8 @@ pub(crate) struct Rights<'a> {
 }
 
 /// A field asks for more than the caller has.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {detail}")]
-pub struct Beyond {
-    /// The field that goes too far.
-    pub field: String,
-    /// How far it may go.
-    pub detail: String,
-}
-
-impl Beyond {
-    fn new(field: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self {
-            field: field.into(),
-            detail: detail.into(),
-        }
-    }
+fn beyond(field: impl Into<Pointer>, detail: impl Into<String>) -> Wrong {
+    Wrong::new(field, Fault::Beyond, detail)
 }
 
 impl Caller {
@@ -113,22 +100,25 @@ impl Rights<'_> {
     /// same of its holder.
     ///
     /// Each field is named: one that is added does not compile until it is decided here.
-    pub(crate) fn limit(&self, asked: Attributes) -> Result<Attributes, Beyond> {
+    pub(crate) fn limit(&self, asked: Attributes) -> Result<Attributes, Errors> {
         let Some(assertion) = self.account else {
             return Ok(asked);
         };
         let parent = self.parent.as_ref().map(|key| &key.attributes);
-        Ok(Attributes {
+        let metadata = inherited("metadata", parent.map(|it| &it.metadata), |own| {
+            asked.metadata.is_absent() || asked.metadata.says(own)
+        });
+        let mut errors = Errors::default();
+        let limited = Attributes {
             account: asked.account, // decided by `Caller::account`
             name: asked.name,       // for people alone, and never sent to an upstream
-            scopes: scopes(asked.scopes, &assertion.scopes, parent)?,
-            metadata: inherited("metadata", parent.map(|it| &it.metadata), |own| {
-                asked.metadata.is_absent() || asked.metadata.says(own)
-            })?,
-            allowed_referrers: referrers(asked.allowed_referrers, parent)?,
-            allowed_ips: ips(asked.allowed_ips, parent)?,
-            expires_at: end(asked.expires_at, parent)?,
-        })
+            scopes: errors.of(scopes(asked.scopes, &assertion.scopes, parent)),
+            metadata: errors.of(metadata),
+            allowed_referrers: errors.of(referrers(asked.allowed_referrers, parent)),
+            allowed_ips: errors.of(ips(asked.allowed_ips, parent)),
+            expires_at: errors.of(end(asked.expires_at, parent)),
+        };
+        errors.none().map(|()| limited)
     }
 
     /// Limits what becomes of a key that is there. What only narrows it is free. All else must be
@@ -139,7 +129,7 @@ impl Rights<'_> {
         is: &Attributes,
         becomes: Attributes,
         enables: bool,
-    ) -> Result<Attributes, Beyond> {
+    ) -> Result<Attributes, Errors> {
         match !enables && narrows(is, &becomes) {
             true => Ok(becomes),
             false => self.pass_on(is, becomes),
@@ -151,7 +141,7 @@ impl Rights<'_> {
         &self,
         is: &Attributes,
         mut becomes: Attributes,
-    ) -> Result<Attributes, Beyond> {
+    ) -> Result<Attributes, Errors> {
         let keeps = self.parent.is_none() && becomes.metadata.says(&is.metadata);
         let kept = keeps.then(|| std::mem::take(&mut becomes.metadata));
         let limited = self.limit(becomes)?;
@@ -199,16 +189,17 @@ fn scopes(
     asked: Vec<String>,
     of_caller: &[String],
     parent: Option<&Attributes>,
-) -> Result<Vec<String>, Beyond> {
+) -> Result<Vec<String>, Errors> {
     let of_parent = parent.map(|it| &it.scopes[..]);
+    let mut errors = Errors::default();
     for (at, scope) in asked.iter().enumerate() {
         let is_missing = |scopes: &[String]| !scopes.contains(scope);
         if is_missing(of_caller) || of_parent.is_some_and(is_missing) {
             let detail = "is not a scope of the calling session or key";
-            return Err(Beyond::new(format!("scopes[{at}]"), detail));
+            errors.push(beyond(Pointer::from("scopes").item(at), detail));
         }
     }
-    Ok(asked)
+    errors.none().map(|()| asked)
 }
 
 /// What the upstream reads as the operator's word about the holder, such as a plan: an account
@@ -217,31 +208,31 @@ fn inherited<T: Clone + Default>(
     field: &str,
     own: Option<&T>,
     permits: impl FnOnce(&T) -> bool,
-) -> Result<T, Beyond> {
+) -> Result<T, Wrong> {
     let own = own.cloned().unwrap_or_default();
     if permits(&own) {
         return Ok(own);
     }
     let detail = "can be set only by an admin: omit it to inherit it from the calling key";
-    Err(Beyond::new(field, detail))
+    Err(beyond(field, detail))
 }
 
-fn referrers(asked: Vec<String>, parent: Option<&Attributes>) -> Result<Vec<String>, Beyond> {
+fn referrers(asked: Vec<String>, parent: Option<&Attributes>) -> Result<Vec<String>, Wrong> {
     let pages = parent.map_or(&[][..], |it| &it.allowed_referrers);
     let is_inside = |page| pages.contains(page);
     if !pages.is_empty() && (asked.is_empty() || !asked.iter().all(is_inside)) {
         let detail = "must be among those of the calling key";
-        return Err(Beyond::new("allowed_referrers", detail));
+        return Err(beyond("allowed_referrers", detail));
     }
     Ok(asked)
 }
 
-fn ips(asked: Vec<IpNet>, parent: Option<&Attributes>) -> Result<Vec<IpNet>, Beyond> {
+fn ips(asked: Vec<IpNet>, parent: Option<&Attributes>) -> Result<Vec<IpNet>, Wrong> {
     let ranges = parent.map_or(&[][..], |it| &it.allowed_ips);
     let is_inside = |net| ranges.iter().any(|range| range.contains(net));
     if !ranges.is_empty() && (asked.is_empty() || !asked.iter().all(is_inside)) {
         let detail = "must be within those of the calling key";
-        return Err(Beyond::new("allowed_ips", detail));
+        return Err(beyond("allowed_ips", detail));
     }
     Ok(asked)
 }
@@ -249,11 +240,11 @@ fn ips(asked: Vec<IpNet>, parent: Option<&Attributes>) -> Result<Vec<IpNet>, Bey
 fn end(
     asked: Option<UnixMillis>,
     parent: Option<&Attributes>,
-) -> Result<Option<UnixMillis>, Beyond> {
+) -> Result<Option<UnixMillis>, Wrong> {
     match parent.and_then(|it| it.expires_at) {
         Some(end) if asked.is_none_or(|at| at > end) => {
             let detail = format!("must not be later than that of the calling key: {end}");
-            Err(Beyond::new("expires_at", detail))
+            Err(beyond("expires_at", detail))
         }
         _ => Ok(asked),
     }

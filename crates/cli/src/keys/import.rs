@@ -1,17 +1,19 @@
 //! `keygate keys import`: keys that were made elsewhere, all of a file or none.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use keygate_core::keys::{KeyDigest, OpaqueKey, looks_like_digest};
 use keygate_service::Attributes;
+use keygate_service::shown::escaped;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::check::read;
-use crate::client::{KeyService, ServiceArgs};
+use crate::client::{KeyService, ServiceArgs, WrongValue};
 use crate::error::CliError;
 use crate::output;
 
@@ -104,8 +106,8 @@ struct Outcome {
     result: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<WrongValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
 }
@@ -125,9 +127,9 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     let service = KeyService::new::<Args>(&args.service)?;
     let (rehearsed, end) = send(&service, &lines, mode(true));
     end?;
-    let wrong: Vec<String> = rehearsed.iter().filter_map(Outcome::complaint).collect();
+    let wrong: Vec<_> = rehearsed.iter().filter_map(Outcome::complaints).collect();
     if !wrong.is_empty() {
-        complain(&wrong);
+        complain(&wrong.concat());
         let message = format!("{} of {} lines are wrong", wrong.len(), lines.len());
         return Err(CliError::No(format!("{message}; nothing was imported")));
     }
@@ -144,8 +146,8 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
         ))
     })?;
     // Another import has stored one of them since.
-    let wrong: Vec<String> = done.iter().filter_map(Outcome::complaint).collect();
-    complain(&wrong);
+    let wrong: Vec<_> = done.iter().filter_map(Outcome::complaints).collect();
+    complain(&wrong.concat());
     match wrong.len() {
         0 => Ok(ExitCode::SUCCESS),
         many => Err(CliError::No(format!("{many} lines were not imported"))),
@@ -295,14 +297,17 @@ fn batch(lines: &[Line<'_>]) -> usize {
 }
 
 impl Outcome {
-    fn complaint(&self) -> Option<String> {
+    /// What is wrong with a line that was not or cannot be imported: one text each.
+    fn complaints(&self) -> Option<Vec<String>> {
         if !matches!(self.result.as_str(), "refused" | "conflict") {
             return None;
         }
-        let field = self.field.as_deref().filter(|it| !it.is_empty());
-        let field = field.map(|it| format!("{it}: ")).unwrap_or_default();
+        let line = |text: &dyn Display| format!("line {}: {text}", self.line);
         let detail = self.detail.as_deref().unwrap_or("was not imported");
-        Some(format!("line {}: {field}{detail}", self.line))
+        Some(match &self.errors[..] {
+            [] => vec![line(&escaped(detail))],
+            errors => errors.iter().map(|it| line(it)).collect(),
+        })
     }
 }
 

@@ -87,6 +87,11 @@ fn one_wrong_line_is_named_and_nothing_is_imported() {
             "line 2: scopes[0]: ",
             1,
         ),
+        (
+            "{\"key\":\"short\",\"account\":\"a b\",\"scopes\":[\"a b\",\"c d\"]}",
+            "line 2: scopes[1]: ",
+            1,
+        ),
     ] {
         let file = file(&directory, &format!("{GOOD}\n{line}\n"));
         let (code, told, error) = import(&server, &[file.to_str().unwrap()]);

@@ -317,6 +317,30 @@ fn a_value_that_the_service_rejects_is_named_by_its_option() {
 }
 
 #[test]
+fn every_value_that_the_service_rejects_is_named_on_a_line() {
+    let (_dir, path) = database();
+    let server = Server::start(&path);
+    let args = [
+        ["keys", "create", "--account", "a b"],
+        ["--scope", "r", "--scope", "r"],
+        ["--name", "a\u{202e}b", "--allow-ip", "x\u{1b}[2J"],
+    ];
+    let done = server.keygate(&args.concat()).code(2);
+    let message = String::from_utf8_lossy(&done.get_output().stderr).into_owned();
+    let lines: Vec<&str> = message.lines().collect();
+    assert_eq!(lines[0], "keygate: the key service rejected 4 values:");
+    for (line, start) in lines[1..].iter().zip([
+        "  --account: must be 1 to 128 visible ASCII",
+        "  --name: must be 1 to 128 visible characters",
+        "  --scope \"r\": is given more than once",
+        r#"  --allow-ip "x\u{1b}[2J": must be an IP address"#,
+    ]) {
+        assert!(line.starts_with(start), "{line}");
+    }
+    assert!(message.lines().all(|it| it.is_ascii()), "{message}");
+}
+
+#[test]
 fn create_takes_the_expiry_as_rfc_3339_or_unix_seconds() {
     let (_dir, path) = database();
     let server = Server::start(&path);

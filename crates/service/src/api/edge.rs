@@ -65,23 +65,14 @@ pub(super) async fn changes(
     State(service): State<Arc<Service>>,
     RawQuery(query): RawQuery,
 ) -> Result<impl IntoResponse, Problem> {
-    let query = Query::parse(query.as_deref(), &["after", "incarnation", "wait"])?;
-    let incarnation = match query.text("incarnation").map(Incarnation::parse) {
-        Some(None) => {
-            return Err(Problem::field(
-                "incarnation",
-                "must be an epoch from an earlier answer",
-            ));
-        }
-        Some(known) => known,
-        None => None,
-    };
-    let wait = query.span("wait")?;
-    if wait.is_some_and(|it| it > MAX_WAIT) {
-        let detail = format!("must be at most {} s", MAX_WAIT.0 / 1000);
-        return Err(Problem::field("wait", detail));
-    }
-    let Some(after) = query.number("after")? else {
+    let mut query = Query::parse(query.as_deref(), &["after", "incarnation", "wait"]);
+    let incarnation = query.read("incarnation", |text| {
+        Incarnation::parse(text).ok_or_else(|| "must be an epoch from an earlier answer".to_owned())
+    });
+    let wait = query.read("wait", wait);
+    let after = query.number("after");
+    query.end(Ok(()))?;
+    let Some(after) = after else {
         let start = service.store.end_of_feed().await?;
         return Ok(Json(start));
     };
@@ -102,5 +93,13 @@ pub(super) async fn changes(
     match is_held {
         true => Ok(Json(service.store.changes(after, incarnation).await?)),
         false => Ok(Json(answer)),
+    }
+}
+
+fn wait(text: &str) -> Result<Millis, String> {
+    let wait = Millis::parse(text).map_err(|error| error.to_string())?;
+    match wait <= MAX_WAIT {
+        true => Ok(wait),
+        false => Err(format!("must be at most {} s", MAX_WAIT.0 / 1000)),
     }
 }

@@ -10,15 +10,16 @@ use axum::response::IntoResponse;
 use keygate_core::keys::{KeyDigest, KeyHash, OpaqueKey, looks_like_digest};
 use keygate_core::text::base62;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde_json::Value;
 
 use super::Service;
-use super::object::{Wrong, object};
-use super::read::{JsonText, body_problem};
+use super::read::{JsonText, Query};
 use crate::attributes::{Attributes, ImportItem};
+use crate::json::{AnyJson, Draft, Names, NoObject, object};
 use crate::key::{Key, NewKey};
 use crate::problem::Problem;
 use crate::store::{Import, Imported};
+use crate::wrong::{Fault, Pointer, Wrong};
 
 const MAX_KEYS: usize = 100;
 
@@ -39,8 +40,8 @@ enum Outcome {
     Unchanged { id: String },
     /// It was already, with others; those stay.
     Conflict { id: String, detail: String },
-    /// It cannot be.
-    Refused { field: String, detail: String },
+    /// It cannot be. The pointers are of the item.
+    Refused { errors: Value },
 }
 
 /// `POST /v1/keys/import`: 1 to 100 keys, all that are in order in one transaction.
@@ -50,12 +51,9 @@ pub(super) async fn import(
     JsonText(body): JsonText,
 ) -> Result<impl IntoResponse, Problem> {
     // Passed over, `?dry_run=true` would store every key.
-    if query.is_some_and(|query| !query.is_empty()) {
-        let detail = "must be empty: dry_run and all else belong in the body";
-        return Err(Problem::field("query", detail));
-    }
+    Query::parse(query.as_deref(), &[]).end(Ok(()))?;
     let request = read(&body)?;
-    let items: Vec<_> = request.keys.iter().map(|it| item(it)).collect();
+    let items: Vec<_> = request.keys.iter().map(item).collect();
     if !request.digests_are_keys {
         refuse_digests(&items)?;
     }
@@ -64,13 +62,15 @@ pub(super) async fn import(
     let mut accepted = Vec::new();
     let mut refused = Vec::new();
     for item in items {
-        match item.and_then(|it| service.check_item(it)) {
+        match service.check_item(item) {
             Ok(import) => {
                 refused.push(None);
                 accepted.push(import);
             }
-            Err(Problem::Field { field, detail }) => {
-                refused.push(Some(Outcome::Refused { field, detail }));
+            Err(Problem::Invalid(errors)) => {
+                let errors = serde_json::to_value(errors.shown());
+                let errors = errors.map_err(|_| Problem::Internal)?;
+                refused.push(Some(Outcome::Refused { errors }));
             }
             Err(problem) => return Err(problem),
         }
@@ -105,7 +105,7 @@ pub(super) async fn import(
 #[serde(deny_unknown_fields)]
 struct Request {
     /// The items, still unread.
-    keys: Vec<Box<RawValue>>,
+    keys: Vec<AnyJson>,
     /// Check everything and store nothing.
     #[serde(default)]
     dry_run: bool,
@@ -115,33 +115,33 @@ struct Request {
 }
 
 fn read(text: &str) -> Result<Request, Problem> {
-    let request: Request = object(text).map_err(|wrong| match wrong {
-        Wrong::Unknown(_, known) => {
-            let known = known.join(", ");
-            Problem::Body(format!("has an unknown field; known are {known}"))
-        }
-        Wrong::Value(path, _) => match path.as_str() {
-            "keys" => Problem::field(path, "must be a list of objects"),
-            _ => Problem::field(path, "must be true or false"),
-        },
-        Wrong::NoObject | Wrong::Syntax(_) | Wrong::Missing(_) | Wrong::Duplicate(_) => {
-            body_problem(wrong)
-        }
-    })?;
+    let draft: Draft<Request> = object(text, Names::Hidden)?;
+    let request = draft.complete()?;
     match (1..=MAX_KEYS).contains(&request.keys.len()) {
         true => Ok(request),
         false => Err(Problem::field("keys", "must be 1 to 100")),
     }
 }
 
-fn item(text: &RawValue) -> Result<ImportItem, Problem> {
-    object(text.get()).map_err(wrong_field)
+/// What is wrong with an item repeats no name and no value that is not ours: either may be a key.
+fn item(AnyJson(json): &AnyJson) -> Draft<ImportItem> {
+    object(json.get(), Names::Hidden).unwrap_or_else(|found| {
+        let detail = match found {
+            NoObject::Other => "must be a JSON object",
+            NoObject::Syntax { .. } => "is not JSON",
+        };
+        Draft {
+            body: None,
+            errors: Wrong::new(Pointer::default(), Fault::WrongType, detail).into(),
+        }
+    })
 }
 
 /// Rejects a request in which every key looks like a digest. Imported as keys, the digests of
 /// another system would become working keys, and its database a list of credentials.
-fn refuse_digests(items: &[Result<ImportItem, Problem>]) -> Result<(), Problem> {
-    let keys = items.iter().flatten().filter_map(|it| it.key.as_ref());
+fn refuse_digests(items: &[Draft<ImportItem>]) -> Result<(), Problem> {
+    let items = items.iter().filter_map(|it| it.body.as_ref());
+    let keys = items.filter_map(|it| it.key.as_ref());
     let mut keys = keys.map(|it| looks_like_digest(it.as_bytes())).peekable();
     if keys.peek().is_none() || !keys.all(|it| it) {
         return Ok(());
@@ -152,41 +152,60 @@ fn refuse_digests(items: &[Result<ImportItem, Problem>]) -> Result<(), Problem> 
 }
 
 impl Service {
-    fn check_item(&self, item: ImportItem) -> Result<Import, Problem> {
-        let candidates = match (&item.key, &item.sha256) {
-            (Some(key), None) => self.hashes_of_key(key.as_bytes())?,
-            (None, Some(digest)) => self.hashes_of_digest(digest.as_bytes())?,
-            (Some(_), Some(_)) => {
-                return Err(Problem::field("sha256", "cannot be combined with key"));
-            }
-            (None, None) => return Err(Problem::field("key", "key or sha256 is required")),
+    fn check_item(&self, draft: Draft<ImportItem>) -> Result<Import, Problem> {
+        let (body, mut errors) = (draft.body, draft.errors);
+        let Some(item) = body else {
+            return Err(errors.into());
         };
-        let hash = *candidates.first().ok_or(Problem::Internal)?;
+        let candidates = match (errors.name("key") || errors.name("sha256"), &item) {
+            (true, _) => None,
+            (false, item) => errors.keep(self.candidates(item)),
+        };
+        let attributes = item.check(&mut errors, self.now());
+        errors.none()?;
+        let candidates: Vec<KeyHash> = candidates.unwrap_or_default();
         let new = NewKey {
             id: self.new_id()?,
-            hash,
+            hash: *candidates.first().ok_or(Problem::Internal)?,
             // Nothing in it is known to be public.
             start: String::new(),
             created_by: None,
             replaces: None,
-            attributes: item.check(self.now())?,
+            attributes,
         };
         Ok(Import { candidates, new })
     }
 
-    /// The hashes under which a key may be stored already, the one for a new key first.
-    fn hashes_of_key(&self, text: &[u8]) -> Result<Vec<KeyHash>, Problem> {
+    /// The hashes under which the key of an item may be stored already, the one for a new key
+    /// first.
+    fn candidates(&self, item: &ImportItem) -> Result<Vec<KeyHash>, Wrong> {
+        match (&item.key, &item.sha256) {
+            (Some(key), None) => self.hashes_of_key(key.as_bytes()),
+            (None, Some(digest)) => self.hashes_of_digest(digest.as_bytes()),
+            (Some(_), Some(_)) => {
+                let detail = "cannot be combined with key";
+                Err(Wrong::new("sha256", Fault::Conflict, detail))
+            }
+            (None, None) => {
+                let detail = "key or sha256 is required";
+                Err(Wrong::new("key", Fault::Required, detail))
+            }
+        }
+    }
+
+    fn hashes_of_key(&self, text: &[u8]) -> Result<Vec<KeyHash>, Wrong> {
         let key = OpaqueKey::parse(text);
-        let key = key.map_err(|error| Problem::field("key", error.to_string()))?;
+        let key = key.map_err(|error| Wrong::invalid("key", error.to_string()))?;
         if self.prefix.is_of(text) {
             let detail =
                 "starts with the prefix of native keys, so an edge would reject it as forged";
-            return Err(Problem::field("key", detail));
+            return Err(Wrong::invalid("key", detail));
         }
         Ok(self.hashes_of(&key))
     }
 
-    /// The same for any key: of a native key, the hash of the text is the one.
+    /// The hashes of any key under each secret, those by which imported keys are stored first. The
+    /// hash of a native key is among them.
     pub(super) fn hashes_of(&self, key: &OpaqueKey<'_>) -> Vec<KeyHash> {
         let digest = KeyDigest::of(key);
         let by_digest = self.masters().map(|it| it.hash_digest(&digest));
@@ -195,36 +214,15 @@ impl Service {
         by_digest.chain(by_text).collect()
     }
 
-    /// The hashes under which a key with this digest may be stored already, the one for a new
-    /// key first.
-    fn hashes_of_digest(&self, text: &[u8]) -> Result<Vec<KeyHash>, Problem> {
+    fn hashes_of_digest(&self, text: &[u8]) -> Result<Vec<KeyHash>, Wrong> {
         let digest = KeyDigest::parse(text);
-        let digest = digest.map_err(|error| Problem::field("sha256", error.to_string()))?;
+        let digest = digest.map_err(|error| Wrong::invalid("sha256", error.to_string()))?;
         Ok(self.masters().map(|it| it.hash_digest(&digest)).collect())
     }
 
     pub(super) fn new_id(&self) -> Result<String, Problem> {
         let id = self.draw(|fill| base62::random::<10>(fill))?;
         Ok(id.iter().copied().map(char::from).collect())
-    }
-}
-
-/// Names the field that is wrong, if the name is one of ours, and what it must be. What was found
-/// may be a key, so no text of serde is repeated.
-fn wrong_field(wrong: Wrong) -> Problem {
-    match wrong {
-        Wrong::NoObject => Problem::field("", "must be a JSON object"),
-        Wrong::Syntax(_) => Problem::field("", "is not JSON"),
-        Wrong::Missing(field) => Problem::field(field, "is required"),
-        Wrong::Duplicate(field) => Problem::field(field, "is given more than once"),
-        Wrong::Unknown(..) => {
-            let known = ImportItem::FIELDS.join(", ");
-            Problem::field("", format!("has an unknown field; known are {known}"))
-        }
-        Wrong::Value(path, _) => {
-            let detail = format!("must be {}", Attributes::form(&path));
-            Problem::field(path, detail)
-        }
     }
 }
 
@@ -253,40 +251,34 @@ fn differences(key: &Key, wanted: &Attributes) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
     fn a_wrong_field_is_named_and_its_value_is_not_repeated() {
-        for (text, field, detail) in [
-            (r#"{"key":7001}"#, "key", "must be a string"),
-            (
-                r#"{"scopes":"7001"}"#,
-                "scopes",
-                "must be a list of strings",
-            ),
+        for (text, pointer, detail) in [
+            (r#"{"key":7001}"#, "/key", "must be a string"),
+            (r#"{"scopes":"7001"}"#, "/scopes", "must be a list"),
             (
                 r#"{"allowed_ips":[7001]}"#,
-                "allowed_ips[0]",
+                "/allowed_ips/0",
                 "must be a string",
             ),
             (
                 r#"{"key":"7001","key":"7001"}"#,
-                "key",
+                "/key",
                 "is given more than once",
             ),
             (r#"{"7001":1}"#, "", "has an unknown field; known are "),
             (r#"["7001"]"#, "", "must be a JSON object"),
         ] {
-            let item: &RawValue = serde_json::from_str(text).unwrap();
-            let Err(Problem::Field {
-                field: found,
-                detail: told,
-            }) = super::item(item)
-            else {
-                panic!("{text} is read");
-            };
-            assert_eq!(found, field, "{text}");
-            assert!(told.starts_with(detail) && !told.contains("7001"), "{told}");
+            let errors = super::item(&AnyJson(serde_json::from_str(text).unwrap())).errors;
+            let shown = json!(errors.shown());
+            assert_eq!(shown[0]["pointer"], pointer, "{text}");
+            let told = shown[0]["detail"].as_str().unwrap();
+            assert!(told.starts_with(detail), "{told}");
+            assert!(!shown.to_string().contains("7001"), "{shown}");
         }
     }
 }

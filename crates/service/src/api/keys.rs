@@ -14,17 +14,18 @@ use keygate_core::keys::{MasterSecret, NewAppKey};
 use serde::{Deserialize, Serialize};
 
 use super::Service;
-use super::read::{JsonBody, KeyId, Query};
+use super::read::{JsonDraft, KeyId, Query};
 use crate::attributes::{CreateBody, instant};
 use crate::key::{Key, KeyObject, NewKey, Standing};
 use crate::problem::Problem;
 use crate::rights::{Caller, Rights};
 use crate::store::Filter;
+use crate::wrong::{Errors, Wrong};
 
 /// Two fresh keys are never the same: a second try is for a database of keys from elsewhere.
 pub(super) const TRIES: usize = 4;
 
-const DEFAULT_LIMIT: u64 = 50;
+const DEFAULT_LIMIT: u32 = 50;
 const MAX_LIMIT: u32 = 100;
 
 #[derive(Serialize)]
@@ -38,14 +39,15 @@ struct Created<'a> {
 pub(super) async fn create(
     State(service): State<Arc<Service>>,
     Extension(caller): Extension<Caller>,
-    JsonBody(mut body): JsonBody<CreateBody>,
+    JsonDraft(mut draft): JsonDraft<CreateBody>,
 ) -> Result<Response, Problem> {
     let now = service.now();
-    let account = body.account();
-    *account = caller
-        .account(account.take())
-        .ok_or(Problem::WrongAccount)?;
-    let attributes = body.check(now)?;
+    if let Some(body) = &mut draft.body {
+        let account = body.account();
+        let own = caller.account(account.take());
+        *account = own.ok_or(Problem::WrongAccount)?;
+    }
+    let attributes = CreateBody::check(draft, now)?;
     for _ in 0..TRIES {
         let fresh = service.generate()?;
         let new = NewKey {
@@ -195,23 +197,25 @@ pub(super) struct FilterBody {
 }
 
 impl FilterBody {
-    /// Checks every field, or names the first that is wrong.
-    pub(super) fn check(self) -> Result<Filter, Problem> {
+    /// Checks every field.
+    pub(super) fn check(self) -> Result<Filter, Errors> {
         let standing = |text: String| {
             Standing::parse(&text).ok_or_else(|| {
                 let words = Standing::WORDS.join(", ");
-                Problem::field("status", format!("must be one of {words}"))
+                Wrong::invalid("status", format!("must be one of {words}"))
             })
         };
-        Ok(Filter {
+        let mut errors = Errors::default();
+        let filter = Filter {
             account: self.account,
-            standing: self.status.map(standing).transpose()?,
+            standing: errors.of(self.status.map(standing).transpose()),
             created_by: self.created_by,
             name_prefix: self.name_prefix,
-            expires_before: instant("expires_before", self.expires_before)?,
+            expires_before: errors.of(instant("expires_before", self.expires_before)),
             before: None,
             limit: MAX_LIMIT,
-        })
+        };
+        errors.none().map(|()| filter)
     }
 }
 
@@ -225,7 +229,7 @@ fn filter(query: Option<&str>) -> Result<Filter, Problem> {
         "cursor",
         "limit",
     ];
-    let query = Query::parse(query, &known)?;
+    let mut query = Query::parse(query, &known);
     let text = |name| query.text(name).map(str::to_owned);
     let filter = FilterBody {
         account: text("account"),
@@ -234,17 +238,23 @@ fn filter(query: Option<&str>) -> Result<Filter, Problem> {
         name_prefix: text("name_prefix"),
         expires_before: text("expires_before"),
     };
-    let before = |text: &str| {
-        number(text).ok_or_else(|| Problem::field("cursor", "must be a next_cursor of this list"))
-    };
-    let limit = query.number("limit")?.unwrap_or(DEFAULT_LIMIT);
-    let limit = u32::try_from(limit).ok();
-    let limit = limit.filter(|it| (1..=MAX_LIMIT).contains(it));
+    let before =
+        |text: &str| number(text).ok_or_else(|| "must be a next_cursor of this list".to_owned());
+    let before = query.read("cursor", before);
+    let limit = query.read("limit", limit).unwrap_or(DEFAULT_LIMIT);
+    let filter = query.end(filter.check())?;
     Ok(Filter {
-        before: query.text("cursor").map(before).transpose()?,
-        limit: limit.ok_or_else(|| Problem::field("limit", "must be 1 to 100"))?,
-        ..filter.check()?
+        before,
+        limit,
+        ..filter
     })
+}
+
+fn limit(text: &str) -> Result<u32, String> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let limit = text.parse().ok().filter(|_| digits);
+    let limit = limit.filter(|limit| (1..=MAX_LIMIT).contains(limit));
+    limit.ok_or_else(|| format!("must be 1 to {MAX_LIMIT}"))
 }
 
 /// Opaque, so that clients do not rely on its being a row number.

@@ -11,13 +11,14 @@ use serde::{Deserialize, Serialize};
 
 use super::Service;
 use super::keys::{TRIES, shown, start, with_key};
-use super::read::{JsonBody, KeyId, if_match};
+use super::read::{JsonBody, JsonDraft, KeyId, if_match};
 use crate::attributes::{end, instant, line};
 use crate::key::{KeyObject, Reason};
 use crate::patch::PatchBody;
 use crate::problem::Problem;
 use crate::rights::Caller;
 use crate::store::{Revoke, Successor};
+use crate::wrong::{Errors, Wrong};
 
 const MAX_NOTE: usize = 256;
 
@@ -33,10 +34,10 @@ pub(super) async fn patch(
     Extension(caller): Extension<Caller>,
     KeyId(id): KeyId,
     headers: HeaderMap,
-    JsonBody(body): JsonBody<PatchBody>,
+    JsonDraft(draft): JsonDraft<PatchBody>,
 ) -> Result<impl IntoResponse, Problem> {
     let now = service.now();
-    let (patch, if_match) = (body.check(now)?, if_match(&headers)?);
+    let (patch, if_match) = (PatchBody::check(draft, now)?, if_match(&headers)?);
     let key = service
         .store
         .patch(id, if_match, patch, caller, now)
@@ -70,9 +71,12 @@ pub(super) async fn rotate(
     JsonBody(body): JsonBody<RotateBody>,
 ) -> Result<Response, Problem> {
     let now = service.now();
-    let grace = grace(body.grace.as_deref())?;
-    let mut expires_at = instant("expires_at", body.expires_at)?.map(Some);
-    end(&mut expires_at, body.expires_in, now)?;
+    let mut errors = Errors::default();
+    let grace = errors.keep(grace(body.grace.as_deref()));
+    let mut expires_at = errors.of(instant("expires_at", body.expires_at)).map(Some);
+    end(&mut errors, &mut expires_at, body.expires_in, now);
+    errors.none()?;
+    let grace = grace.unwrap_or(GRACE);
     let if_match = if_match(&headers)?;
     for _ in 0..TRIES {
         let fresh = service.generate()?;
@@ -98,15 +102,15 @@ pub(super) async fn rotate(
     Err(Problem::Internal)
 }
 
-fn grace(text: Option<&str>) -> Result<Millis, Problem> {
+fn grace(text: Option<&str>) -> Result<Millis, Wrong> {
     let grace = match text {
         None => Ok(GRACE),
         Some("0" | "0s") => Ok(Millis(0)),
         Some(text) => Millis::parse(text),
     };
-    let grace = grace.map_err(|error| Problem::field("grace", error.to_string()))?;
+    let grace = grace.map_err(|error| Wrong::invalid("grace", error.to_string()))?;
     if grace > MAX_GRACE {
-        return Err(Problem::field("grace", "must be at most 90d"));
+        return Err(Wrong::invalid("grace", "must be at most 90d"));
     }
     Ok(grace)
 }
@@ -121,20 +125,22 @@ pub(super) struct RevokeBody {
 }
 
 impl RevokeBody {
-    pub(super) fn check(self) -> Result<Revoke, Problem> {
+    pub(super) fn check(self) -> Result<Revoke, Errors> {
         let reason = |text: String| {
             Reason::parse(&text).ok_or_else(|| {
                 let words = Reason::WORDS.join(", ");
                 let detail = format!("must be one of {words}; for a text of your own use note");
-                Problem::field("reason", detail)
+                Wrong::invalid("reason", detail)
             })
         };
         let note = |text| line("note", text, MAX_NOTE);
-        Ok(Revoke {
-            reason: self.reason.map(reason).transpose()?,
-            note: self.note.map(note).transpose()?,
+        let mut errors = Errors::default();
+        let revoke = Revoke {
+            reason: errors.of(self.reason.map(reason).transpose()),
+            note: errors.of(self.note.map(note).transpose()),
             keeps_descendants: self.keep_descendants,
-        })
+        };
+        errors.none().map(|()| revoke)
     }
 }
 

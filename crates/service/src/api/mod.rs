@@ -6,7 +6,7 @@ mod import;
 mod jwks;
 mod keys;
 mod life;
-mod object;
+mod page;
 mod probes;
 mod read;
 mod revocations;
@@ -38,7 +38,7 @@ use crate::caller::Assertions;
 use crate::config::ServiceConfig;
 use crate::connections::{Limits, Peer};
 use crate::metrics::Metrics;
-use crate::problem::Problem;
+use crate::problem::{PAGE_PATH, Problem};
 use crate::refusals::Refusals;
 use crate::request_id::{self, REQUEST_ID};
 use crate::rights::Caller;
@@ -116,6 +116,7 @@ impl Service {
             .merge(by_body)
             .route("/healthz", get(probes::healthz))
             .merge(probes)
+            .route(PAGE_PATH, get(page::errors))
             .route("/v1/jwks.json", get(jwks::jwks))
             .route("/.well-known/jwks.json", get(jwks::jwks))
             .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })

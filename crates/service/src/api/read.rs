@@ -1,4 +1,4 @@
-//! Reading requests: bodies, queries and ids, each rejection a problem that names the field.
+//! Reading requests: bodies, queries and ids, each rejection a problem that names every field.
 
 use std::collections::HashMap;
 
@@ -8,22 +8,47 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_TYPE, IF_MATCH};
 use axum::http::request::Parts;
-use keygate_core::Millis;
 use serde::de::DeserializeOwned;
 
-use super::object::{Wrong, object};
+use crate::json::{Draft, Names, NoObject, object};
 use crate::key::IfMatch;
 use crate::problem::Problem;
+use crate::wrong::{Errors, Wrong};
 
-/// A JSON object.
+/// A JSON object of which every member fits.
 pub(super) struct JsonBody<T>(pub(super) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let JsonDraft(draft) = JsonDraft::from_request(request, state).await?;
+        Ok(Self(draft.complete()?))
+    }
+}
+
+/// A JSON object, and what is wrong with its members. The check of the others adds to that.
+pub(super) struct JsonDraft<T>(pub(super) Draft<T>);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonDraft<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let JsonText(text) = JsonText::from_request(request, state).await?;
-        object(&text).map(Self).map_err(body_problem)
+        Ok(Self(object(&text, Names::Shown)?))
+    }
+}
+
+/// A JSON object that has a key. No error repeats a name that is not ours, which may be the key.
+pub(super) struct SecretBody<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for SecretBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let JsonText(text) = JsonText::from_request(request, state).await?;
+        let draft: Draft<T> = object(&text, Names::Hidden)?;
+        Ok(Self(draft.complete()?))
     }
 }
 
@@ -46,8 +71,8 @@ impl<S: Send + Sync> FromRequest<S> for JsonText {
         }
         let text = String::from_utf8(body.into());
         text.map(Self).map_err(|error| {
-            let error = error.utf8_error();
-            Problem::Body(format!("is not JSON: {error}"))
+            let at = error.utf8_error().valid_up_to();
+            Problem::Body(format!("is not UTF-8 after {at} bytes"))
         })
     }
 }
@@ -59,69 +84,78 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
     essence.is_some_and(|text| text.trim_ascii().eq_ignore_ascii_case(b"application/json"))
 }
 
-/// Says what is wrong with a body, and quotes the name and the value of the field.
-pub(super) fn body_problem(wrong: Wrong) -> Problem {
-    match wrong {
-        Wrong::NoObject => Problem::Body("must be a JSON object".to_owned()),
-        Wrong::Syntax(error) => Problem::Body(format!("is not JSON: {error}")),
-        Wrong::Missing(field) => Problem::field(field, "is required"),
-        Wrong::Duplicate(field) => Problem::field(field, "is given more than once"),
-        Wrong::Unknown(field, known) => {
-            let known = known.join(", ");
-            Problem::field(field, format!("is unknown here; known are {known}"))
-        }
-        Wrong::Value(path, detail) => Problem::field(path, detail),
+impl From<NoObject> for Problem {
+    fn from(found: NoObject) -> Self {
+        Self::Body(match found {
+            NoObject::Other => "must be a JSON object".to_owned(),
+            NoObject::Syntax { line, column } => {
+                format!("is not JSON: see line {line}, column {column}")
+            }
+        })
     }
 }
 
-/// The parameters of a query, each known and none twice.
-pub(super) struct Query(HashMap<String, String>);
+/// The parameters of a query, each known and none twice; and what is wrong with them.
+pub(super) struct Query {
+    found: HashMap<String, String>,
+    errors: Errors,
+}
 
 impl Query {
     /// Reads a query that may have the parameters `known`.
-    pub(super) fn parse(query: Option<&str>, known: &[&str]) -> Result<Self, Problem> {
+    pub(super) fn parse(query: Option<&str>, known: &[&str]) -> Self {
         let mut found = HashMap::new();
+        let mut errors = Errors::default();
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             if !known.contains(&name.as_ref()) {
-                let detail = format!("is unknown here; known are {}", known.join(", "));
-                return Err(Problem::field(name, detail));
-            }
-            if found.insert(name.to_string(), value.into_owned()).is_some() {
-                return Err(Problem::field(name, "is given more than once"));
+                errors.push(Wrong::unknown(name.as_ref(), known));
+            } else if found.insert(name.to_string(), value.into_owned()).is_some() {
+                errors.push(Wrong::duplicate(name.as_ref()));
             }
         }
-        Ok(Self(found))
+        Self { found, errors }
     }
 
     pub(super) fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.found.get(name).map(String::as_str)
+    }
+
+    /// A parameter that `read` makes something of, or says what it must be.
+    pub(super) fn read<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let Self { found, errors } = self;
+        let read = read(found.get(name)?);
+        errors.check(name, |name| {
+            read.map_err(|detail| Wrong::invalid(name, detail))
+        })
     }
 
     /// A parameter of digits, nothing else: no sign, no space.
-    pub(super) fn number(&self, name: &str) -> Result<Option<u64>, Problem> {
-        let number = |text: &str| {
+    pub(super) fn number(&mut self, name: &str) -> Option<u64> {
+        self.read(name, |text| {
             let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-            text.parse().ok().filter(|_| digits)
-        };
-        let Some(text) = self.text(name) else {
-            return Ok(None);
-        };
-        match number(text) {
-            Some(number) => Ok(Some(number)),
-            None => Err(Problem::field(name, "must be a whole number")),
-        }
+            let number = text.parse().ok().filter(|_| digits);
+            number.ok_or_else(|| "must be a whole number".to_owned())
+        })
     }
 
-    /// A parameter such as `1250ms`.
-    pub(super) fn span(&self, name: &str) -> Result<Option<Millis>, Problem> {
-        let span = self.text(name).map(Millis::parse).transpose();
-        span.map_err(|error| Problem::field(name, error.to_string()))
+    /// What was made of some of them, if nothing is wrong with any.
+    ///
+    /// # Errors
+    /// All that is wrong.
+    pub(super) fn end<T>(mut self, made: Result<T, Errors>) -> Result<T, Problem> {
+        let made = self.errors.keep(made);
+        self.errors.none().map_err(Errors::of_query)?;
+        made.ok_or(Problem::Internal)
     }
 }
 
 /// The versions of a key that `if-match` names.
-pub(super) fn if_match(headers: &HeaderMap) -> Result<IfMatch, Problem> {
-    let wrong = || Problem::field("if-match", "must be the etag of an answer, or *");
+pub(super) fn if_match(headers: &HeaderMap) -> Result<IfMatch, Errors> {
+    let wrong = || Errors::of_header("if-match", "must be the etag of an answer, or *");
     let mut versions = Vec::new();
     for value in headers.get_all(IF_MATCH) {
         for tag in value.to_str().map_err(|_| wrong())?.split(',') {

@@ -12,11 +12,12 @@ use zeroize::Zeroizing;
 use super::Service;
 use super::keys::FilterBody;
 use super::life::RevokeBody;
-use super::read::JsonBody;
+use super::read::{JsonBody, SecretBody};
 use crate::key::Reason;
 use crate::problem::Problem;
 use crate::rights::Caller;
 use crate::store::{Filter, Revoke};
+use crate::wrong::{Errors, Wrong};
 
 /// Most keys that one call revokes, apart from their descendants.
 const MAX_REVOKED: usize = 1000;
@@ -50,20 +51,28 @@ pub(super) async fn many(
     let now = service.now();
     let expected = usize::try_from(body.expect).ok();
     let expected = expected.filter(|it| (1..=MAX_REVOKED).contains(it));
-    let expected = expected.ok_or_else(|| Problem::field("expect", "must be 1 to 1000"))?;
-    let mut filter = body.filter.check()?;
-    if filter.is_open() {
-        let detail = "must name account, created_by or name_prefix";
-        return Err(Problem::field("filter", detail));
-    }
-    let account = caller.account(filter.account.take());
-    filter.account = account.ok_or(Problem::WrongAccount)?;
+    let expected = expected.ok_or_else(|| Wrong::invalid("expect", "must be 1 to 1000"));
+    let filter = body.filter.check();
+    let filter = filter.map_err(|wrong| wrong.inside("filter"));
     let revoke = RevokeBody {
         reason: body.reason,
         note: body.note,
         keep_descendants: body.keep_descendants,
     };
-    let revoke = revoke.check()?;
+    let mut errors = Errors::default();
+    let expected = errors.of(expected);
+    let filter = errors.keep(filter);
+    let revoke = errors.keep(revoke.check());
+    if filter.as_ref().is_some_and(Filter::is_open) {
+        let detail = "must name account, created_by or name_prefix";
+        errors.push(Wrong::invalid("filter", detail));
+    }
+    errors.none()?;
+    let (Some(mut filter), Some(revoke)) = (filter, revoke) else {
+        return Err(Problem::Internal);
+    };
+    let account = caller.account(filter.account.take());
+    filter.account = account.ok_or(Problem::WrongAccount)?;
     let ids = service.fitting(filter, now).await?;
     if ids.len() != expected {
         return Err(Problem::Unexpected(ids.len()));
@@ -109,7 +118,7 @@ pub(super) struct Heard {
 /// is the same whether it was one. A key that is none costs no write.
 pub(super) async fn own(
     State(service): State<Arc<Service>>,
-    JsonBody(body): JsonBody<SelfBody>,
+    SecretBody(body): SecretBody<SelfBody>,
 ) -> Result<Json<Heard>, Problem> {
     let now = service.now();
     let revoke = RevokeBody {

@@ -17,6 +17,7 @@ use crate::auth::digest;
 use crate::problem::Problem;
 use crate::roles::Role;
 use crate::tokens::{NewToken, TokenObject};
+use crate::wrong::{Errors, Wrong};
 
 const MAX_NAME: usize = 128;
 
@@ -45,13 +46,17 @@ pub(super) async fn create(
     JsonBody(body): JsonBody<CreateBody>,
 ) -> Result<impl IntoResponse, Problem> {
     let now = service.now();
-    let name = line("name", body.name, MAX_NAME)?;
     let role = Role::parse(&body.role).ok_or_else(|| {
         let words = Role::WORDS.join(", ");
-        Problem::field("role", format!("must be one of {words}"))
-    })?;
-    let mut expires_at = instant("expires_at", body.expires_at)?.map(Some);
-    end(&mut expires_at, body.expires_in, now)?;
+        Wrong::invalid("role", format!("must be one of {words}"))
+    });
+    let mut errors = Errors::default();
+    let name = errors.of(line("name", body.name, MAX_NAME));
+    let role = errors.keep(role);
+    let mut expires_at = errors.of(instant("expires_at", body.expires_at)).map(Some);
+    end(&mut errors, &mut expires_at, body.expires_in, now);
+    errors.none()?;
+    let role = role.ok_or(Problem::Internal)?;
     let id = service.new_id()?;
     let secret = service.draw(|fill| Zeroizing::new(base62::random::<SECRET>(fill)))?;
     let mut text = Zeroizing::new(format!("kgt_{id}_"));

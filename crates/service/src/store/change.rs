@@ -12,7 +12,8 @@ use super::row::{self, signed};
 use crate::attributes::Attributes;
 use crate::key::{Disabler, IfMatch, Key, NewKey, Reason, Standing};
 use crate::patch::Patch;
-use crate::rights::{Beyond, Rights, narrows};
+use crate::rights::{Rights, narrows};
+use crate::wrong::Errors;
 
 /// A command under way.
 pub(super) struct Act<'a> {
@@ -34,8 +35,8 @@ impl From<Rejection> for Stop {
     }
 }
 
-impl From<Beyond> for Stop {
-    fn from(beyond: Beyond) -> Self {
+impl From<Errors> for Stop {
+    fn from(beyond: Errors) -> Self {
         Self::Rejected(beyond.into())
     }
 }
@@ -56,7 +57,7 @@ impl Act<'_> {
                 ..new.clone()
             })
         };
-        let new: Vec<NewKey> = new.iter().map(limited).collect::<Result<_, Beyond>>()?;
+        let new: Vec<NewKey> = new.iter().map(limited).collect::<Result<_, Errors>>()?;
         let mut keys = Vec::new();
         for new in new {
             match (insert(self.transaction, &new, self.now)?, keys.is_empty()) {

@@ -9,8 +9,9 @@ use super::change::{Act, Stop};
 use super::{StoreError, feed, keys, links, tokens};
 use crate::key::{IfMatch, Key, NewKey, Reason};
 use crate::patch::Patch;
-use crate::rights::{Beyond, Caller};
+use crate::rights::Caller;
 use crate::tokens::{NewToken, Token};
+use crate::wrong::Errors;
 
 /// A key from elsewhere.
 #[derive(Clone, Debug)]
@@ -164,7 +165,7 @@ pub enum Rejection {
     NoSuchKey,
     /// A field asks for more than the caller has.
     #[error(transparent)]
-    Beyond(#[from] Beyond),
+    Beyond(#[from] Errors),
     /// The key was changed in the meantime.
     #[error("the key is at version {0} now")]
     Stale(u64),

@@ -41,7 +41,7 @@ fn running(key: VerifyingKey, sessions_need_scopes: bool) -> Running {
     })
 }
 
-fn start() -> Running {
+pub fn start() -> Running {
     running(signer(Algorithm::Hs256, 9).verifying(), false)
 }
 
@@ -68,12 +68,12 @@ fn sign(issuer: &Issuer, account: &str, key: Option<(&str, &str)>, now: UnixMill
     issuer.sign(&identity, &request, now).unwrap()
 }
 
-fn session(account: &str) -> String {
+pub fn session(account: &str) -> String {
     sign(&issuer(), account, None, START)
 }
 
 /// The assertion that an edge makes for a request with this key.
-fn by_key(created: &Value, scopes: &str) -> String {
+pub fn by_key(created: &Value, scopes: &str) -> String {
     let id = text(created, "id");
     sign(
         &issuer(),
@@ -83,7 +83,7 @@ fn by_key(created: &Value, scopes: &str) -> String {
     )
 }
 
-fn send(service: &Running, method: &str, path: &str, token: &str, body: &str) -> Answer {
+pub fn send(service: &Running, method: &str, path: &str, token: &str, body: &str) -> Answer {
     let headers = [
         (ASSERTION_HEADER, token),
         ("content-type", "application/json"),

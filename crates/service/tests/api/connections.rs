@@ -5,8 +5,9 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use keygate_service::Limits;
+use ureq::http::HeaderName;
 
-use crate::support::{ADMIN, EDGE, Running};
+use crate::support::{self, ADMIN, EDGE, Running};
 
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(600);
@@ -177,6 +178,25 @@ fn a_rejected_client_that_still_sends_reads_its_answer() {
     let mut rest = Vec::new();
     let end = client.0.read_to_end(&mut rest);
     assert_eq!(end.expect("no reset"), 0);
+}
+
+/// The answer to a body that does not come.
+pub fn answer_to_a_slow_body() -> support::Answer {
+    let service = start(Limits {
+        body: SHORT,
+        ..PATIENT
+    });
+    let answer = Client::open(&service).ask(&create(ADMIN, "content-length: 15"));
+    let headers = answer.head.lines().filter_map(|it| it.split_once(": "));
+    let headers = headers.map(|(name, value)| {
+        let name: HeaderName = name.parse().unwrap();
+        (name, value.parse().unwrap())
+    });
+    support::Answer {
+        status: answer.status,
+        headers: headers.collect(),
+        text: answer.body,
+    }
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn a_wrong_parameter_of_the_feed_is_named() {
         ("until=1", "until"),
     ] {
         let answer = service.send("GET", &format!("/v1/changes?{query}"), Some(EDGE), "");
-        assert_eq!(answer.expect(400)["field"], field, "{query}");
+        assert_eq!(answer.wrong(400), [field], "{query}");
     }
 }
 

@@ -111,7 +111,7 @@ fn each_key_of_a_request_has_a_result_of_its_own() {
         .map(|it| {
             (
                 it["result"].as_str().unwrap(),
-                it["field"].as_str().unwrap_or("-"),
+                it["errors"][0]["pointer"].as_str().unwrap_or("-"),
             )
         })
         .collect();
@@ -119,11 +119,11 @@ fn each_key_of_a_request_has_a_result_of_its_own() {
         told,
         [
             ("imported", "-"),
-            ("refused", "key"),
-            ("refused", "key"),
-            ("refused", "account"),
-            ("refused", "account"),
-            ("refused", "expires_at"),
+            ("refused", "/key"),
+            ("refused", "/key"),
+            ("refused", "/account"),
+            ("refused", "/account"),
+            ("refused", "/expires_at"),
             ("refused", ""),
             ("refused", ""),
             ("unchanged", "-"),
@@ -205,10 +205,10 @@ fn an_item_has_a_key_or_a_digest_and_not_both() {
             { "sha256": 7, "account": "alice" },
         ] }),
     );
-    let refused = ["sha256", "key", "sha256", "sha256", "sha256"];
+    let refused = ["/sha256", "/key", "/sha256", "/sha256", "/sha256"];
     for (outcome, field) in done.iter().zip(refused) {
         assert_eq!(outcome["result"], "refused");
-        assert_eq!(outcome["field"], field, "{outcome}");
+        assert_eq!(outcome["errors"][0]["pointer"], field, "{outcome}");
     }
 }
 
@@ -339,7 +339,7 @@ fn a_member_that_is_given_twice_is_rejected_and_nothing_is_imported() {
     ] {
         let answer = service.post("/v1/keys/import", &body);
         let problem = answer.expect(400);
-        assert_eq!(problem["field"], field, "{body}");
+        assert_eq!(answer.wrong(400), [format!("/{field}")], "{body}");
         assert!(
             text(&problem, "detail").ends_with("is given more than once"),
             "{problem}"
@@ -352,9 +352,13 @@ fn a_member_that_is_given_twice_is_rejected_and_nothing_is_imported() {
 fn an_import_with_a_query_is_rejected_and_nothing_is_imported() {
     let service = Running::start();
     let body = json!({ "keys": [{ "key": KEY, "account": "alice" }] }).to_string();
-    for query in ["dry_run=true", "dry_run=true&dry_run=false", "x"] {
+    for (query, wrong) in [
+        ("dry_run=true", &["dry_run"][..]),
+        ("dry_run=true&dry_run=false", &["dry_run", "dry_run"]),
+        ("x", &["x"]),
+    ] {
         let answer = service.post(&format!("/v1/keys/import?{query}"), &body);
-        assert_eq!(answer.expect(400)["field"], "query", "{query}");
+        assert_eq!(answer.wrong(400), wrong, "{query}");
     }
     assert_eq!(service.get("/v1/keys").expect(200)["keys"], json!([]));
     service.post("/v1/keys/import?", &body).expect(200);

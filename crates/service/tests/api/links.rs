@@ -89,6 +89,6 @@ fn a_wrong_field_is_named() {
         (json!({ "id": "a", "expires_at": 1, "once": true }), "once"),
     ] {
         let answer = service.send("POST", "/v1/links/uses", Some(EDGE), &body.to_string());
-        assert_eq!(answer.expect(400)["field"], field, "{body}");
+        assert_eq!(answer.wrong(400), [format!("/{field}")], "{body}");
     }
 }

@@ -10,7 +10,7 @@ use keygate_core::UnixMillis;
 use rusqlite::Connection;
 
 use crate::keys::revoke_path;
-use crate::support::{ADMIN, EDGE, Running, START, hash, text};
+use crate::support::{ADMIN, Answer, EDGE, Running, START, hash, text};
 
 /// How many keys wait for the disk at most.
 const WAITING: usize = 256;
@@ -76,6 +76,31 @@ fn count(service: &Running, of: &str) -> usize {
     let count = format!("SELECT count(*) FROM {of}");
     let count: u32 = raw.query_row(&count, [], |row| row.get(0)).unwrap();
     count.try_into().unwrap()
+}
+
+/// A service whose disk does not answer, and clients of `waiting` keys that wait for it.
+fn filled(service: &Running, waiting_keys: usize) -> (Stuck, Vec<TcpStream>) {
+    let stuck = Stuck::new(service);
+    let filling = || send(service, "/v1/keys", ACCOUNT);
+    let clients = std::iter::repeat_with(filling)
+        .take(waiting_keys - 1)
+        .collect();
+    until(|| waiting(service) == waiting_keys);
+    (stuck, clients)
+}
+
+/// The answer to a key for which the queue has no place.
+pub fn answer_beyond_the_queue() -> Answer {
+    let service = Running::start();
+    let _clients = filled(&service, WAITING);
+    service.post("/v1/keys", ACCOUNT)
+}
+
+/// The answer to a key whose turn does not come in time.
+pub fn answer_of_a_stuck_disk() -> Answer {
+    let service = Running::start();
+    let _clients = filled(&service, WAITING - 1);
+    service.post("/v1/keys", ACCOUNT)
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod bodies;
 mod connections;
 mod database;
 mod edge;
+mod errors;
 mod feed;
 mod import;
 mod keys;

@@ -213,8 +213,12 @@ fn a_token_counts_until_it_is_revoked_or_expires_and_is_shown_once() {
             "expires_in",
         ),
     ] {
-        assert_eq!(service.post("/v1/tokens", body).expect(400)["field"], field);
+        let wrong = service.post("/v1/tokens", body).wrong(400);
+        assert_eq!(wrong, [format!("/{field}")]);
     }
+    let all = r#"{"name":"","role":"admin","expires_in":"1"}"#;
+    let wrong = service.post("/v1/tokens", all).wrong(400);
+    assert_eq!(wrong, ["/name", "/role", "/expires_in"]);
 }
 
 #[test]

@@ -142,6 +142,17 @@ impl Running {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Answer {
+        self.send_bytes(method, path, headers, body.as_bytes())
+    }
+
+    /// The same with a body of any bytes.
+    pub fn send_bytes(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
         let mut request = ureq::http::Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.address));
@@ -195,11 +206,25 @@ impl Answer {
         let body: Value = serde_json::from_str(&self.text).unwrap();
         assert_eq!(self.header("content-type"), "application/problem+json");
         assert_eq!(body["status"], self.status);
-        assert_eq!(body["type"], "about:blank");
+        let code = text(&body, "code");
+        assert_eq!(body["type"], format!("/docs/errors.md#{code}"));
         let id = self.headers.get("x-request-id");
         let id = id.map(|it| it.to_str().unwrap());
         assert_eq!(body["request_id"].as_str(), id);
-        (self.status, text(&body, "code"))
+        (self.status, code)
+    }
+
+    /// Where it says that something is wrong: pointers into the body, parameters, or headers.
+    #[track_caller]
+    pub fn wrong(&self, status: u16) -> Vec<String> {
+        let problem = self.expect(status);
+        let errors = problem["errors"].as_array().unwrap().iter();
+        let place = |error: &Value| {
+            let mut places = ["pointer", "parameter", "header"].iter();
+            let place = places.find_map(|name| error.get(*name)).unwrap();
+            place.as_str().unwrap().to_owned()
+        };
+        errors.map(place).collect()
     }
 
     #[track_caller]
