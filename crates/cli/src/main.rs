@@ -5,6 +5,7 @@
 //! to read, so the one option that takes a secret warns.
 
 mod assertion;
+mod audit;
 mod check;
 mod client;
 mod document;
@@ -52,6 +53,7 @@ enum Command {
     Serve(serve::Args),
     Keys(keys::Args),
     Tokens(tokens::Args),
+    Audit(audit::Args),
     Sign(sign::Args),
     Verify(verify::Args),
     Check(check::Args),
@@ -71,6 +73,7 @@ fn run(command: Command) -> Result<ExitCode, CliError> {
         Command::Serve(args) => serve::run(args),
         Command::Keys(args) => keys::run(args),
         Command::Tokens(args) => tokens::run(args),
+        Command::Audit(args) => audit::run(args),
         Command::Sign(args) => sign::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Check(args) => check::run(&args),

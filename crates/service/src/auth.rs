@@ -47,14 +47,14 @@ pub(crate) struct Gate {
 
 impl Gate {
     /// Lets a request pass that carries a token which entitles to this action, one of these or
-    /// one that was created.
+    /// one that was created. Returns the id of the latter.
     pub(crate) fn admit(
         &self,
         created: &CreatedTokens,
         headers: &HeaderMap,
         action: Action,
         now: UnixMillis,
-    ) -> Result<(), Problem> {
+    ) -> Result<Option<String>, Problem> {
         let mut sent = headers.get_all(AUTHORIZATION).iter();
         let header = sent.next().ok_or(Problem::MissingToken)?;
         if sent.next().is_some() {
@@ -65,17 +65,16 @@ impl Gate {
         // All are always compared, so that the time says nothing about any.
         let owner = bool::from(self.owner.contains(&digest));
         let edge = bool::from(self.edge.contains(&digest));
-        let created = created.role(&digest, now);
-        let owner = owner.then_some(Role::Owner);
-        let roles = [owner, edge.then_some(Role::Edge), created];
-        let mut roles = roles.into_iter().flatten().peekable();
-        if roles.peek().is_none() {
+        let created = created.find(&digest, now);
+        let owner = owner.then_some((Role::Owner, None));
+        let edge = edge.then_some((Role::Edge, None));
+        let created = created.map(|(role, id)| (role, Some(id)));
+        let mut known = [owner, edge, created].into_iter().flatten().peekable();
+        if known.peek().is_none() {
             return Err(Problem::InvalidToken);
         }
-        match roles.any(|role| role.may(action)) {
-            true => Ok(()),
-            false => Err(Problem::WrongRole),
-        }
+        let entitled = known.find(|(role, _)| role.may(action));
+        entitled.map(|(_, id)| id).ok_or(Problem::WrongRole)
     }
 }
 

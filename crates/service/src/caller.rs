@@ -37,8 +37,7 @@ impl Caller {
     ) -> Result<Self, Problem> {
         let mut sent = headers.get_all(ASSERTION_HEADER).iter();
         let (Some(assertions), Some(token)) = (assertions, sent.next()) else {
-            gate.admit(created, headers, action, now)?;
-            return Ok(Self::Admin);
+            return gate.admit(created, headers, action, now).map(Self::Admin);
         };
         if headers.contains_key(AUTHORIZATION) {
             return Err(Problem::TwoCredentials);

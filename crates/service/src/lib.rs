@@ -9,11 +9,13 @@
 //! - [`serve()`]: the listener, the signals, the end; [`connections`]: the sockets and their limits
 //! - [`api`]: the routes; [`problem`]: every way to reject, [`wrong`]: what is wrong with a value
 //! - [`key`]: a stored key, [`attributes`]: what is said of it, [`patch`]: what changes
+//! - [`audit`]: what was done, by whom
 //! - [`store`]: keys and the change feed in SQLite
 
 pub mod ambient;
 pub mod api;
 pub mod attributes;
+pub mod audit;
 pub mod auth;
 pub mod caller;
 pub mod config;

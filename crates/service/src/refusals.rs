@@ -28,18 +28,21 @@ struct Recent {
 }
 
 impl Refusals {
-    /// Logs that a call for this role was rejected. The token is never part of the line.
-    pub(crate) fn note(&self, action: Action, problem: &Problem, now: UnixMillis) {
+    /// Logs that a call for this role was rejected. The token is never part of the line. How many
+    /// were rejected since the last line, if there is one now.
+    pub(crate) fn note(&self, action: Action, problem: &Problem, now: UnixMillis) -> Option<u64> {
         let (recent, caller, role) = match action {
             Action::Follow => (&self.edge, "an edge", "edge"),
             _ => (&self.admin, "an admin", "admin"),
         };
-        if let Some(silent) = refused(recent, now) {
+        let silent = refused(recent, now);
+        if let Some(silent) = silent {
             tracing::warn!(
                 "a call of {caller} was rejected: {problem}; compare the token that it sends \
                  with the {role} tokens of this service ({silent} more rejected since the last line)"
             );
         }
+        silent.map(|it| it.saturating_add(1))
     }
 
     /// Logs that an assertion was rejected, and why. It is never part of the line.

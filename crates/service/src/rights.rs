@@ -21,8 +21,8 @@ pub const WRITE_KEYS: &str = "keys:write";
 /// Who asks.
 #[derive(Clone, Debug)]
 pub(crate) enum Caller {
-    /// A caller with an admin token.
-    Admin,
+    /// A caller with an admin token, and its id if it was created by the API.
+    Admin(Option<String>),
     /// A caller with an assertion of the edge.
     Account(Assertion),
 }
@@ -39,10 +39,22 @@ fn beyond(field: impl Into<Pointer>, detail: impl Into<String>) -> Wrong {
 }
 
 impl Caller {
+    /// What the audit log calls the caller.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Admin(None) => "environment".to_owned(),
+            Self::Admin(Some(token)) => format!("token:{token}"),
+            Self::Account(Assertion {
+                key_id: Some(id), ..
+            }) => format!("key:{id}"),
+            Self::Account(assertion) => format!("account:{}", assertion.account),
+        }
+    }
+
     /// The id of the key that the account asks by, if it is one.
     pub(crate) fn key_id(&self) -> Option<&str> {
         match self {
-            Self::Admin => None,
+            Self::Admin(_) => None,
             Self::Account(assertion) => assertion.key_id.as_deref(),
         }
     }
@@ -51,7 +63,7 @@ impl Caller {
     /// account its own, asked for or not. `None` if that is another's.
     pub(crate) fn account(&self, asked: Option<String>) -> Option<Option<String>> {
         match (self, asked) {
-            (Self::Admin, asked) => Some(asked),
+            (Self::Admin(_), asked) => Some(asked),
             (Self::Account(own), Some(asked)) if asked != own.account => None,
             (Self::Account(own), _) => Some(Some(own.account.clone())),
         }

@@ -12,7 +12,7 @@ words! {
         Operator = "operator",
         /// Create keys, and look at them.
         Creator = "creator",
-        /// Look at keys and tokens.
+        /// Look at keys, tokens and the audit log.
         Auditor = "auditor",
         /// Look hashes up, use links up and follow the change feed.
         Edge = "edge",
@@ -36,6 +36,8 @@ pub enum Action {
     ReadTokens,
     /// Creates and revokes tokens.
     ChangeTokens,
+    /// Shows the audit log.
+    ReadAudit,
     /// Answers an edge.
     Follow,
 }
@@ -53,7 +55,7 @@ impl Role {
                 )
             }
             Self::Creator => matches!(action, ReadKeys | CreateKeys),
-            Self::Auditor => matches!(action, ReadKeys | ReadTokens),
+            Self::Auditor => matches!(action, ReadKeys | ReadTokens | ReadAudit),
             Self::Edge => action == Follow,
         }
     }
@@ -66,7 +68,11 @@ impl Action {
             Self::ReadKeys => Some(&[READ_KEYS]),
             Self::CreateKeys | Self::ChangeKeys => Some(&[WRITE_KEYS]),
             Self::FindAndRevokeKeys => Some(&[READ_KEYS, WRITE_KEYS]),
-            Self::ImportKeys | Self::ReadTokens | Self::ChangeTokens | Self::Follow => None,
+            Self::ImportKeys
+            | Self::ReadTokens
+            | Self::ChangeTokens
+            | Self::ReadAudit
+            | Self::Follow => None,
         }
     }
 }

@@ -84,8 +84,16 @@ impl TokenObject {
 #[derive(Debug, Default)]
 pub(crate) struct CreatedTokens(RwLock<Entitlements>);
 
-/// What each digest entitles to, and until when.
-pub(crate) type Entitlements = HashMap<[u8; 32], (Role, Option<UnixMillis>)>;
+/// What counts, by its digest.
+pub(crate) type Entitlements = HashMap<[u8; 32], Entitled>;
+
+/// What a token entitles to.
+#[derive(Debug)]
+pub(crate) struct Entitled {
+    pub(crate) id: String,
+    pub(crate) role: Role,
+    pub(crate) expires_at: Option<UnixMillis>,
+}
 
 impl CreatedTokens {
     /// Replaces all.
@@ -93,10 +101,11 @@ impl CreatedTokens {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = tokens;
     }
 
-    /// What the token with this digest entitles to `now`.
-    pub(crate) fn role(&self, digest: &[u8; 32], now: UnixMillis) -> Option<Role> {
+    /// What the token with this digest entitles to `now`, and its id.
+    pub(crate) fn find(&self, digest: &[u8; 32], now: UnixMillis) -> Option<(Role, String)> {
         let tokens = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let &(role, end) = tokens.get(digest)?;
-        end.is_none_or(|end| now < end).then_some(role)
+        let token = tokens.get(digest)?;
+        let counts = token.expires_at.is_none_or(|end| now < end);
+        counts.then(|| (token.role, token.id.clone()))
     }
 }

@@ -1,5 +1,6 @@
 //! The binary as a person and a script use it, with the real key service behind it.
 
+mod audit;
 mod check;
 mod configuration;
 mod configuration_page;

@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
+use axum::{Extension, Json};
 use keygate_core::keys::{KeyDigest, KeyHash, OpaqueKey, looks_like_digest};
 use keygate_core::text::base62;
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,7 @@ use crate::attributes::{Attributes, ImportItem};
 use crate::json::{AnyJson, Draft, Names, NoObject, object};
 use crate::key::{Key, NewKey};
 use crate::problem::Problem;
+use crate::rights::Caller;
 use crate::store::{Import, Imported};
 use crate::wrong::{Fault, Pointer, Wrong};
 
@@ -47,6 +48,7 @@ enum Outcome {
 /// `POST /v1/keys/import`: 1 to 100 keys, all that are in order in one transaction.
 pub(super) async fn import(
     State(service): State<Arc<Service>>,
+    Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
     JsonText(body): JsonText,
 ) -> Result<impl IntoResponse, Problem> {
@@ -81,7 +83,7 @@ pub(super) async fn import(
         .collect();
     let found = match dry_run {
         true => service.store.find(accepted).await?,
-        false => service.store.import(accepted, now).await?,
+        false => service.store.import(accepted, caller, now).await?,
     };
     let mut stored = found.into_iter().zip(wanted);
     let outcome = |refused: Option<Outcome>| {

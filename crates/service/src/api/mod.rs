@@ -1,5 +1,6 @@
 //! The HTTP API: which path goes where, who may call it, and what every answer carries.
 
+mod audit;
 mod body;
 mod edge;
 mod import;
@@ -96,6 +97,22 @@ impl Service {
         self.waiting.end();
     }
 
+    /// Writes into the audit log that calls were rejected, as seldom as into the log, and without
+    /// keeping their answer waiting.
+    fn note_rejections(self: &Arc<Self>, of: &'static str, count: Option<u64>) {
+        let Some(count) = count else {
+            return;
+        };
+        let service = Arc::clone(self);
+        tokio::spawn(async move {
+            let now = service.now();
+            let noted = service.store.note_rejections(of.to_owned(), count, now);
+            if let Err(error) = noted.await {
+                tracing::warn!("no entry in the audit log: {error}");
+            }
+        });
+    }
+
     /// The routes that need a credential, and what each does.
     pub fn routes(self: Arc<Self>) -> Vec<(Method, String, Action)> {
         guarded(&self).rows
@@ -155,6 +172,7 @@ fn guarded(service: &Arc<Service>) -> Routes<'_> {
         Action::ChangeTokens,
         tokens::revoke,
     );
+    it.get("/v1/audit", Action::ReadAudit, audit::audit);
     it.post(LOOKUPS_PATH, Action::Follow, edge::lookups);
     it.get(CHANGES_PATH, Action::Follow, edge::changes);
     it.post(LINK_USES_PATH, Action::Follow, edge::use_link);
@@ -214,7 +232,12 @@ async fn admit(
             if action == Action::Follow
                 || matches!(problem, Problem::InvalidToken | Problem::WrongRole)
             {
-                service.refusals.note(action, &problem, now);
+                let count = service.refusals.note(action, &problem, now);
+                let of = match action {
+                    Action::Follow => "edge",
+                    _ => "admin",
+                };
+                service.note_rejections(of, count);
             }
             return problem.into_response();
         }

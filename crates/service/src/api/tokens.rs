@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
+use axum::{Extension, Json};
 use keygate_core::text::base62;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -15,6 +15,7 @@ use super::read::{JsonBody, KeyId};
 use crate::attributes::{end, instant, line};
 use crate::auth::digest;
 use crate::problem::Problem;
+use crate::rights::Caller;
 use crate::roles::Role;
 use crate::tokens::{NewToken, TokenObject};
 use crate::wrong::{Errors, Wrong};
@@ -43,6 +44,7 @@ struct Created<'a> {
 /// `POST /v1/tokens`: the only answer that contains the token.
 pub(super) async fn create(
     State(service): State<Arc<Service>>,
+    Extension(caller): Extension<Caller>,
     JsonBody(body): JsonBody<CreateBody>,
 ) -> Result<impl IntoResponse, Problem> {
     let now = service.now();
@@ -68,7 +70,7 @@ pub(super) async fn create(
         role,
         expires_at: expires_at.flatten(),
     };
-    let token = service.store.create_token(new, now).await?;
+    let token = service.store.create_token(new, caller, now).await?;
     tracing::info!(id = token.id, role = token.role.word(), "token created");
     let created = Created {
         token: &text,
@@ -95,10 +97,11 @@ pub(super) async fn list(
 /// `POST /v1/tokens/{id}/revoke`: final; again is as good as once.
 pub(super) async fn revoke(
     State(service): State<Arc<Service>>,
+    Extension(caller): Extension<Caller>,
     KeyId(id): KeyId,
 ) -> Result<impl IntoResponse, Problem> {
     let now = service.now();
-    let token = service.store.revoke_token(id, now).await?;
+    let token = service.store.revoke_token(id, caller, now).await?;
     tracing::info!(id = token.id, role = token.role.word(), "token revoked");
     Ok(Json(TokenObject::new(token, now)))
 }

@@ -5,9 +5,10 @@ use keygate_core::keys::KeyHash;
 use keygate_core::{Millis, UnixMillis};
 use rusqlite::{ToSql, Transaction, params};
 
-use super::command::{Outcome, Rejection, Revoke, Revoked, Rotated, Successor};
+use super::audit::{self, Said};
+use super::command::{Import, Imported, Outcome, Rejection, Revoke, Revoked, Rotated, Successor};
 use super::feed::append;
-use super::keys::{by_id, existing, hash, insert};
+use super::keys::{self, by_id, existing, hash, insert};
 use super::row::{self, signed};
 use crate::attributes::Attributes;
 use crate::key::{Disabler, IfMatch, Key, NewKey, Reason, Standing};
@@ -20,6 +21,9 @@ pub(super) struct Act<'a> {
     pub(super) transaction: &'a Transaction<'a>,
     pub(super) rights: Rights<'a>,
     pub(super) now: UnixMillis,
+    /// What the audit log calls the caller.
+    pub(super) actor: String,
+    pub(super) request_id: Option<&'a str>,
 }
 
 /// Why a command was not done.
@@ -61,13 +65,28 @@ impl Act<'_> {
         let mut keys = Vec::new();
         for new in new {
             match (insert(self.transaction, &new, self.now)?, keys.is_empty()) {
-                (true, _) => keys.extend(by_id(self.transaction, &new.id)?),
+                (true, _) => {
+                    self.say("key.create", &new.id, Some(&new.attributes.account), None)?;
+                    keys.extend(by_id(self.transaction, &new.id)?);
+                }
                 // Nothing is written yet.
                 (false, true) => return Ok(Outcome::Created(None)),
                 (false, false) => return Err(rusqlite::Error::StatementChangedRows(0).into()),
             }
         }
         Ok(Outcome::Created(Some(keys)))
+    }
+
+    /// Stores those of some keys that are not there yet.
+    pub(super) fn import(&self, keys: &[Import]) -> Result<Outcome, Stop> {
+        let outcomes = keys::import(self.transaction, keys, self.now)?;
+        for (import, outcome) in keys.iter().zip(&outcomes) {
+            if let Imported::New(id) = outcome {
+                let account = &import.new.attributes.account;
+                self.say("key.import", id, Some(account), None)?;
+            }
+        }
+        Ok(Outcome::Imported(outcomes))
     }
 
     /// Changes a key.
@@ -96,10 +115,18 @@ impl Act<'_> {
             return Err(Rejection::Replaced(by.clone()).into());
         }
         let attributes = self.rights.change(&key.attributes, becomes, enables)?;
-        let is_same = attributes.differences(&key.attributes).is_empty();
-        if is_same && disabled_by == key.disabled_by {
+        let mut changed = attributes.differences(&key.attributes);
+        if disabled_by != key.disabled_by {
+            changed.push(match disabled_by {
+                Some(_) => "disabled",
+                None => "enabled",
+            });
+        }
+        if changed.is_empty() {
             return Ok(Outcome::Patched(key));
         }
+        let account = Some(&*key.attributes.account);
+        self.say("key.change", id, account, Some(&changed.join(", ")))?;
         self.update(&Key {
             attributes,
             disabled_by,
@@ -150,6 +177,9 @@ impl Act<'_> {
         if !insert(self.transaction, &stored, self.now)? {
             return Ok(Outcome::Rotated(None));
         }
+        let account = Some(&*old.attributes.account);
+        let replaces = format!("replaces {}", old.id);
+        self.say("key.rotate", &new.id, account, Some(&replaces))?;
         let over = self.now.plus(grace);
         let ends = old.attributes.expires_at.map_or(over, |end| end.min(over));
         let old = self.update(&Key {
@@ -254,13 +284,20 @@ impl Act<'_> {
                  WHERE id = ?1 AND revoked_at IS NULL",
             )?
             .execute(params![key.id, signed(self.now), Reason::Superseded.word()])?;
+        let account = Some(&*key.attributes.account);
+        self.say(
+            "key.revoke",
+            &key.id,
+            account,
+            Some(Reason::Superseded.word()),
+        )?;
         self.own(&key.id)
     }
 
     /// Revokes a key, those that it replaces, and the descendants of all of them unless they are
     /// kept. Returns the ids of those that were not revoked before.
     fn revoke_family(&self, id: &str, revoke: &Revoke) -> rusqlite::Result<Vec<String>> {
-        let revoked: Vec<(String, KeyHash)> = self
+        let revoked: Vec<(String, String, KeyHash)> = self
             .transaction
             .prepare_cached(
                 "WITH RECURSIVE family (id) AS \
@@ -270,7 +307,7 @@ impl Act<'_> {
                   WHERE NOT ?5) \
                  UPDATE keys SET revoked_at = ?2, updated_at = ?2, revoked_reason = ?3, \
                  revoked_note = ?4, version = version + 1 \
-                 WHERE id IN family AND revoked_at IS NULL RETURNING id, hash",
+                 WHERE id IN family AND revoked_at IS NULL RETURNING id, account, hash",
             )?
             .query_map(
                 params![
@@ -280,12 +317,47 @@ impl Act<'_> {
                     revoke.note,
                     revoke.keeps_descendants,
                 ],
-                |row| Ok((row.get(0)?, hash(row, 1)?)),
+                |row| Ok((row.get(0)?, row.get(1)?, hash(row, 2)?)),
             )?
             .collect::<Result<_, _>>()?;
-        for (_, hash) in &revoked {
+        for (id, account, hash) in &revoked {
             append(self.transaction, *hash, self.now)?;
+            let reason = revoke.reason.map(Reason::word);
+            self.say("key.revoke", id, Some(account), reason)?;
         }
-        Ok(revoked.into_iter().map(|(id, _)| id).collect())
+        Ok(revoked.into_iter().map(|(id, _, _)| id).collect())
+    }
+
+    /// Writes into the audit log what was done to a key or a token.
+    pub(super) fn say(
+        &self,
+        action: &str,
+        target: &str,
+        account: Option<&str>,
+        detail: Option<&str>,
+    ) -> rusqlite::Result<()> {
+        let said = Said {
+            actor: &self.actor,
+            action,
+            target: Some(target),
+            account,
+            detail,
+            request_id: self.request_id,
+        };
+        audit::append(self.transaction, &said, self.now)
+    }
+
+    /// Writes into the audit log what was done to no key.
+    pub(super) fn note(&self, action: &str, detail: &str) -> Result<Outcome, Stop> {
+        let said = Said {
+            actor: "unknown",
+            action,
+            target: None,
+            account: None,
+            detail: Some(detail),
+            request_id: self.request_id,
+        };
+        audit::append(self.transaction, &said, self.now)?;
+        Ok(Outcome::Done)
     }
 }

@@ -30,9 +30,10 @@ impl SqliteStore {
     pub(crate) async fn import(
         &self,
         keys: Vec<Import>,
+        caller: Caller,
         now: UnixMillis,
     ) -> Result<Vec<Imported>, StoreError> {
-        match self.write(Command::Import(keys), now).await? {
+        match self.write(Command::Import { keys, caller }, now).await? {
             Outcome::Imported(outcomes) => Ok(outcomes),
             other => Err(other.unexpected()),
         }
@@ -128,6 +129,20 @@ impl SqliteStore {
         };
         match self.write(command, now).await? {
             Outcome::RevokedMany(count) => Ok(count),
+            other => Err(other.unexpected()),
+        }
+    }
+
+    /// Writes into the audit log that calls were rejected.
+    pub(crate) async fn note_rejections(
+        &self,
+        of: String,
+        count: u64,
+        now: UnixMillis,
+    ) -> Result<(), StoreError> {
+        let command = Command::NoteRejections { of, count };
+        match self.write(command, now).await? {
+            Outcome::Done => Ok(()),
             other => Err(other.unexpected()),
         }
     }

@@ -83,7 +83,7 @@ pub(super) enum Command {
     /// Stores keys, all or none.
     Create { new: Vec<NewKey>, caller: Caller },
     /// Stores those of some keys that are not there yet, all or none.
-    Import(Vec<Import>),
+    Import { keys: Vec<Import>, caller: Caller },
     /// Changes the key with this id.
     Patch {
         id: String,
@@ -117,9 +117,11 @@ pub(super) enum Command {
         caller: Caller,
     },
     /// Stores a token.
-    CreateToken(Box<NewToken>),
+    CreateToken { new: Box<NewToken>, caller: Caller },
     /// Revokes the token with this id.
-    RevokeToken { id: String },
+    RevokeToken { id: String, caller: Caller },
+    /// Writes into the audit log that calls were rejected.
+    NoteRejections { of: String, count: u64 },
     /// Uses up a link that works once.
     UseLink { id: String, expires_at: UnixMillis },
     /// Writes that the database can be written.
@@ -201,9 +203,11 @@ impl Command {
             | Self::UseLink { .. }
             | Self::Beat => true,
             Self::Patch { patch, .. } => patch.disabled == Some(true),
-            Self::Create { .. } | Self::Import(_) | Self::Rotate { .. } | Self::CreateToken(_) => {
-                false
-            }
+            Self::Create { .. }
+            | Self::Import { .. }
+            | Self::Rotate { .. }
+            | Self::CreateToken { .. }
+            | Self::NoteRejections { .. } => false,
         }
     }
 
@@ -213,12 +217,13 @@ impl Command {
             Self::Revoke { .. }
             | Self::RevokeHash { .. }
             | Self::RevokeMany { .. }
-            | Self::RevokeToken { .. } => true,
+            | Self::RevokeToken { .. }
+            | Self::NoteRejections { .. } => true,
             Self::Patch { patch, .. } => patch.disabled == Some(true),
             Self::Create { .. }
-            | Self::Import(_)
+            | Self::Import { .. }
             | Self::Rotate { .. }
-            | Self::CreateToken(_)
+            | Self::CreateToken { .. }
             | Self::UseLink { .. }
             | Self::Beat => false,
         }
@@ -232,6 +237,7 @@ impl Command {
     pub(super) fn apply(
         &self,
         transaction: &Transaction<'_>,
+        request_id: Option<&str>,
         now: UnixMillis,
     ) -> rusqlite::Result<Outcome> {
         if self.makes_keys() && !feed::is_credible(transaction, now)? {
@@ -245,14 +251,20 @@ impl Command {
         let Some(rights) = caller.rights(asks, now) else {
             return Ok(Outcome::Rejected(Rejection::InactiveCaller));
         };
+        let actor = match self {
+            Self::RevokeHash { .. } => "holder".to_owned(),
+            _ => caller.name(),
+        };
         let act = Act {
             transaction,
             rights,
             now,
+            actor,
+            request_id,
         };
         let outcome = match self {
             Self::Create { new, .. } => act.create(new),
-            Self::Import(keys) => Ok(Outcome::Imported(keys::import(transaction, keys, now)?)),
+            Self::Import { keys, .. } => act.import(keys),
             Self::Patch {
                 id,
                 if_match,
@@ -269,11 +281,15 @@ impl Command {
             Self::Revoke { id, revoke, .. } => act.revoke(id, revoke),
             Self::RevokeHash { candidates, revoke } => act.revoke_hash(candidates, revoke),
             Self::RevokeMany { ids, revoke, .. } => act.revoke_many(ids, revoke),
-            Self::CreateToken(new) => tokens::create(transaction, new, now),
-            Self::RevokeToken { id } => tokens::revoke(transaction, id, now),
+            Self::CreateToken { new, .. } => tokens::create(&act, new),
+            Self::RevokeToken { id, .. } => tokens::revoke(&act, id),
             Self::UseLink { id, expires_at } => {
                 let is_first = links::use_up(transaction, id, *expires_at, now)?;
                 Ok(Outcome::Used(is_first))
+            }
+            Self::NoteRejections { of, count } => {
+                let detail = format!("{count} since the last entry");
+                act.note(&format!("{of}.rejected"), &detail)
             }
             Self::Beat => {
                 feed::beat(transaction, now)?;
@@ -290,14 +306,16 @@ impl Command {
     /// Whether it stores the time as the age of a key, from which its end may follow.
     fn makes_keys(&self) -> bool {
         match self {
-            Self::Create { .. } | Self::Import(_) | Self::Rotate { .. } | Self::CreateToken(_) => {
-                true
-            }
+            Self::Create { .. }
+            | Self::Import { .. }
+            | Self::Rotate { .. }
+            | Self::CreateToken { .. } => true,
             Self::Patch { .. }
             | Self::Revoke { .. }
             | Self::RevokeHash { .. }
             | Self::RevokeMany { .. }
             | Self::RevokeToken { .. }
+            | Self::NoteRejections { .. }
             | Self::UseLink { .. }
             | Self::Beat => false,
         }
@@ -311,13 +329,14 @@ impl Command {
             | Self::Patch { caller, .. }
             | Self::Rotate { caller, .. }
             | Self::Revoke { caller, .. }
-            | Self::RevokeMany { caller, .. } => caller,
-            Self::Import(_)
-            | Self::RevokeHash { .. }
-            | Self::CreateToken(_)
-            | Self::RevokeToken { .. }
+            | Self::RevokeMany { caller, .. }
+            | Self::Import { caller, .. }
+            | Self::CreateToken { caller, .. }
+            | Self::RevokeToken { caller, .. } => caller,
+            Self::RevokeHash { .. }
+            | Self::NoteRejections { .. }
             | Self::UseLink { .. }
-            | Self::Beat => &Caller::Admin,
+            | Self::Beat => &Caller::Admin(None),
         }
     }
 }

@@ -12,6 +12,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/0006_created_by.sql"),
     include_str!("../../migrations/0007_changes.sql"),
     include_str!("../../migrations/0008_tokens.sql"),
+    include_str!("../../migrations/0009_audit.sql"),
 ];
 
 #[derive(Debug)]

@@ -5,6 +5,7 @@
 //! the answer leaves (`synchronous=FULL`). Lists have readers of their own, so that a lookup never
 //! waits for one.
 
+mod audit;
 mod change;
 mod changes;
 mod command;
@@ -32,7 +33,9 @@ pub use self::command::{Import, Imported, Rejection, Revoke, Revoked, Rotated, S
 use self::file::DatabaseFile;
 use self::readers::Readers;
 use self::writer::{Job, Queue};
+use crate::request_id;
 use crate::tokens::CreatedTokens;
+pub use audit::{AuditFilter, AuditPage};
 pub use keys::{Filter, Page};
 
 /// Connections for lookups, the feed and single keys.
@@ -205,6 +208,7 @@ impl SqliteStore {
         self.queue.push(Job {
             command,
             now,
+            request_id: request_id::current(),
             answer,
         })?;
         match outcome.await {

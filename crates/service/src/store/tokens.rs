@@ -4,12 +4,13 @@ use keygate_core::UnixMillis;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
-use super::change::Stop;
+use super::change::{Act, Stop};
 use super::command::{Command, Outcome, Rejection};
 use super::row::signed;
 use super::{SqliteStore, StoreError};
+use crate::rights::Caller;
 use crate::roles::Role;
-use crate::tokens::{CreatedTokens, Entitlements, NewToken, Token};
+use crate::tokens::{CreatedTokens, Entitled, Entitlements, NewToken, Token};
 
 /// Most tokens that count at once.
 const MAX_TOKENS: u32 = 1000;
@@ -26,19 +27,23 @@ impl SqliteStore {
     pub(crate) async fn create_token(
         &self,
         new: NewToken,
+        caller: Caller,
         now: UnixMillis,
     ) -> Result<Token, StoreError> {
-        self.change_token(Command::CreateToken(Box::new(new)), now)
-            .await
+        let new = Box::new(new);
+        let command = Command::CreateToken { new, caller };
+        self.change_token(command, now).await
     }
 
     /// Revokes a token, which does not count any more when this returns.
     pub(crate) async fn revoke_token(
         &self,
         id: String,
+        caller: Caller,
         now: UnixMillis,
     ) -> Result<Token, StoreError> {
-        self.change_token(Command::RevokeToken { id }, now).await
+        self.change_token(Command::RevokeToken { id, caller }, now)
+            .await
     }
 
     /// All tokens, newest first.
@@ -69,20 +74,22 @@ impl SqliteStore {
 
 /// What counts, by its digest.
 pub(super) fn counting(connection: &Connection) -> rusqlite::Result<Entitlements> {
-    let mut statement = connection
-        .prepare_cached("SELECT digest, role, expires_at FROM tokens WHERE revoked_at IS NULL")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT digest, id, role, expires_at FROM tokens WHERE revoked_at IS NULL",
+    )?;
     let rows = statement.query_map([], |row| {
-        let digest: [u8; 32] = row.get(0)?;
-        Ok((digest, (role(row, 1)?, time(row, 2)?)))
+        let entitled = Entitled {
+            id: row.get(1)?,
+            role: role(row, 2)?,
+            expires_at: time(row, 3)?,
+        };
+        Ok((row.get(0)?, entitled))
     })?;
     rows.collect()
 }
 
-pub(super) fn create(
-    transaction: &Transaction<'_>,
-    new: &NewToken,
-    now: UnixMillis,
-) -> Result<Outcome, Stop> {
+pub(super) fn create(act: &Act<'_>, new: &NewToken) -> Result<Outcome, Stop> {
+    let (transaction, now) = (act.transaction, act.now);
     let counting: u32 = transaction.query_row(
         "SELECT count(*) FROM tokens WHERE revoked_at IS NULL \
          AND (expires_at IS NULL OR expires_at > ?1)",
@@ -105,17 +112,18 @@ pub(super) fn create(
             signed(now),
             new.expires_at.map(signed),
         ])?;
+    act.say("token.create", &new.id, None, Some(new.role.word()))?;
     by_id(transaction, &new.id)
 }
 
-pub(super) fn revoke(
-    transaction: &Transaction<'_>,
-    id: &str,
-    now: UnixMillis,
-) -> Result<Outcome, Stop> {
-    transaction
+pub(super) fn revoke(act: &Act<'_>, id: &str) -> Result<Outcome, Stop> {
+    let (transaction, now) = (act.transaction, act.now);
+    let revoked = transaction
         .prepare_cached("UPDATE tokens SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL")?
         .execute(params![id, signed(now)])?;
+    if revoked > 0 {
+        act.say("token.revoke", id, None, None)?;
+    }
     by_id(transaction, id)
 }
 

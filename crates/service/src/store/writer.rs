@@ -35,6 +35,8 @@ pub(super) struct Job {
     pub(super) command: Command,
     /// When it was asked for.
     pub(super) now: UnixMillis,
+    /// The id of the request that asked for it.
+    pub(super) request_id: Option<String>,
     pub(super) answer: oneshot::Sender<Result<Outcome, StoreError>>,
 }
 
@@ -223,7 +225,10 @@ impl Writer<'_> {
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         let apply = || {
             jobs.iter()
-                .map(|job| job.command.apply(&transaction, job.now))
+                .map(|job| {
+                    let request_id = job.request_id.as_deref();
+                    job.command.apply(&transaction, request_id, job.now)
+                })
                 .collect()
         };
         // The thread is the only one that writes, so it must outlive a bug in one command.

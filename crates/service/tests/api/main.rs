@@ -2,6 +2,7 @@
 
 mod accounts;
 mod attributes;
+mod audit;
 mod bodies;
 mod connections;
 mod database;

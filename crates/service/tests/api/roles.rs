@@ -27,7 +27,7 @@ const OPEN: [(&str, &str, &str); 6] = [
 ];
 
 /// All other routes, with a body that they take, and the roles that may call them.
-const ROUTES: [(&str, &str, &str, &[&str]); 14] = [
+const ROUTES: [(&str, &str, &str, &[&str]); 15] = [
     (
         "POST",
         "/v1/keys",
@@ -75,6 +75,7 @@ const ROUTES: [(&str, &str, &str, &[&str]); 14] = [
         r#"{"hashes":["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"]}"#,
         &["edge"],
     ),
+    ("GET", "/v1/audit", "", &["owner", "auditor"]),
     ("GET", "/v1/changes", "", &["edge"]),
     (
         "POST",

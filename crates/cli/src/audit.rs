@@ -1,0 +1,245 @@
+//! `keygate audit`: what was done at the key service, by whom, and whether the log is whole.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use keygate_service::audit::{Digest, Line, START, from_hex, hex};
+use serde::Deserialize;
+
+use crate::client::{KeyService, ServiceArgs};
+use crate::document::unreadable;
+use crate::error::CliError;
+use crate::output;
+
+/// Read and verify the audit log of the key service.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    List(ListArgs),
+    Export(ExportArgs),
+    Verify(VerifyArgs),
+}
+
+/// Runs one of them.
+pub fn run(args: Args) -> Result<ExitCode, CliError> {
+    match args.command {
+        Command::List(args) => list(args),
+        Command::Export(args) => export(args),
+        Command::Verify(args) => verify(args),
+    }
+}
+
+/// List the entries of the audit log.
+#[derive(clap::Args)]
+struct ListArgs {
+    #[command(flatten)]
+    service: ServiceArgs,
+    /// Only entries about the key or token with this id
+    #[arg(long, value_name = "ID")]
+    target: Option<String>,
+    /// Only entries by this actor, such as environment, token:<id>, account:<name> or key:<id>
+    #[arg(long)]
+    actor: Option<String>,
+    /// Only entries of this action, such as key.revoke
+    #[arg(long)]
+    action: Option<String>,
+}
+
+/// Print the audit log as JSON lines.
+#[derive(clap::Args)]
+struct ExportArgs {
+    #[command(flatten)]
+    service: ServiceArgs,
+    /// Only entries after the one with this number
+    #[arg(long, value_name = "NUMBER", default_value = "0")]
+    after: u64,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  keygate audit verify
+  keygate audit export > audit.jsonl && keygate audit verify --file audit.jsonl
+
+Each entry has a digest over the one before. An entry that was altered, removed or added
+later breaks the chain: the command names the first such entry and exits with 1. An
+attacker who can write to the database can compute a new chain. So keep exports, or the
+newest digest, elsewhere: --digest checks that the log still has it.";
+
+/// Verify that no entry was altered, removed or added later.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+struct VerifyArgs {
+    #[command(flatten)]
+    service: ServiceArgs,
+    /// Verify this export, which starts at the first entry, instead of the key service
+    #[arg(long)]
+    file: Option<PathBuf>,
+    /// A digest that an earlier verification printed, which the log must contain
+    #[arg(long, value_name = "DIGEST")]
+    digest: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    start: String,
+    entries: Vec<Line>,
+}
+
+/// Calls `take` with each page, and the digest before the oldest entry that is kept.
+fn pages(
+    service: &KeyService,
+    mut after: u64,
+    filter: &[(&str, &str)],
+    mut take: impl FnMut(&Digest, Vec<Line>) -> Result<(), CliError>,
+) -> Result<(), CliError> {
+    loop {
+        let number = after.to_string();
+        let mut query = vec![("limit", "1000"), ("after", number.as_str())];
+        query.extend(filter);
+        let page: Page = service.read(&service.get("/v1/audit", &query)?)?;
+        let start = from_hex(&page.start).ok_or_else(|| {
+            CliError::Service("the key service sends a digest that is none".to_owned())
+        })?;
+        let last = page.entries.last().map(|line| line.entry.seq);
+        take(&start, page.entries)?;
+        match last {
+            Some(last) if last > after => after = last,
+            _ => return Ok(()),
+        }
+    }
+}
+
+fn list(args: ListArgs) -> Result<ExitCode, CliError> {
+    let service = KeyService::new::<ListArgs>(&args.service)?;
+    let filter = [
+        ("target", &args.target),
+        ("actor", &args.actor),
+        ("action", &args.action),
+    ];
+    let filter = filter.iter();
+    let filter: Vec<(&str, &str)> = filter
+        .filter_map(|(name, value)| Some((*name, value.as_deref()?)))
+        .collect();
+    let mut rows = vec![
+        [
+            "NUMBER", "AT", "ACTOR", "ACTION", "TARGET", "ACCOUNT", "DETAIL",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+    ];
+    pages(&service, 0, &filter, |_, lines| {
+        rows.extend(lines.into_iter().map(|Line { entry, .. }| {
+            let cell = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+            vec![
+                entry.seq.to_string(),
+                entry.at,
+                entry.actor,
+                entry.action,
+                cell(entry.target),
+                cell(entry.account),
+                cell(entry.detail),
+            ]
+        }));
+        Ok(())
+    })?;
+    output::line(&output::table(&rows))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn export(args: ExportArgs) -> Result<ExitCode, CliError> {
+    let service = KeyService::new::<ExportArgs>(&args.service)?;
+    pages(&service, args.after, &[], |_, lines| {
+        let lines: Result<Vec<String>, _> = lines.iter().map(serde_json::to_string).collect();
+        let lines =
+            lines.map_err(|error| CliError::Usage(format!("cannot write the output: {error}")))?;
+        match lines.is_empty() {
+            true => Ok(()),
+            false => output::line(&lines.join("\n")),
+        }
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The chain, as far as it was followed.
+struct Chain {
+    before: Digest,
+    count: u64,
+    /// The digest that must be in it, and whether it was.
+    wanted: Option<String>,
+    is_found: bool,
+}
+
+impl Chain {
+    fn new(before: Digest, wanted: Option<&String>) -> Self {
+        let wanted = wanted.map(|it| it.to_ascii_lowercase());
+        Self {
+            is_found: wanted.as_ref().is_none_or(|it| *it == hex(&before)),
+            before,
+            count: 0,
+            wanted,
+        }
+    }
+
+    fn follow(&mut self, line: &Line) -> Result<(), CliError> {
+        self.before = line.entry.digest(&self.before);
+        let digest = hex(&self.before);
+        if digest != line.digest {
+            return Err(CliError::No(format!(
+                "the audit log is broken at entry {}: this entry or one before it was altered, \
+                 removed or added later",
+                line.entry.seq
+            )));
+        }
+        self.count = self.count.saturating_add(1);
+        self.is_found |= self.wanted.as_ref() == Some(&digest);
+        Ok(())
+    }
+}
+
+fn verify(args: VerifyArgs) -> Result<ExitCode, CliError> {
+    let wanted = args.digest.as_ref();
+    if wanted.is_some_and(|it| from_hex(it).is_none()) {
+        let message = "--digest must be 64 hexadecimal digits";
+        return Err(CliError::Usage(message.to_owned()));
+    }
+    let chain = match &args.file {
+        Some(file) => {
+            let named = |error: &dyn std::fmt::Display| {
+                CliError::Usage(format!("{}: {error}", file.display()))
+            };
+            let opened = std::fs::File::open(file).map_err(|error| named(&error))?;
+            let mut chain = Chain::new(START, wanted);
+            for line in BufReader::new(opened).lines() {
+                let line = line.map_err(|error| named(&error))?;
+                let line = serde_json::from_str(&line);
+                chain.follow(&line.map_err(|error| named(&unreadable(&error)))?)?;
+            }
+            chain
+        }
+        None => {
+            let service = KeyService::new::<VerifyArgs>(&args.service)?;
+            let mut chain = None;
+            pages(&service, 0, &[], |start, lines| {
+                let chain = chain.get_or_insert_with(|| Chain::new(*start, wanted));
+                lines.iter().try_for_each(|line| chain.follow(line))
+            })?;
+            chain.unwrap_or_else(|| Chain::new(START, wanted))
+        }
+    };
+    if !chain.is_found {
+        let message = "the audit log is whole, but does not contain the digest of --digest";
+        return Err(CliError::No(message.to_owned()));
+    }
+    let (count, digest) = (chain.count, hex(&chain.before));
+    output::line(&format!(
+        "{count} entries are whole; the newest digest is {digest}"
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,49 @@
+//! The audit log, for auditors.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{RawQuery, State};
+use axum::response::IntoResponse;
+use serde::Serialize;
+
+use super::Service;
+use super::read::Query;
+use crate::audit::{Line, hex};
+use crate::problem::Problem;
+use crate::store::AuditFilter;
+
+const DEFAULT_LIMIT: u64 = 100;
+const MAX_LIMIT: u32 = 1000;
+
+#[derive(Serialize)]
+struct Entries {
+    /// The digest before the oldest entry that is kept.
+    start: String,
+    entries: Vec<Line>,
+}
+
+/// `GET /v1/audit`: oldest first.
+pub(super) async fn audit(
+    State(service): State<Arc<Service>>,
+    RawQuery(query): RawQuery,
+) -> Result<impl IntoResponse, Problem> {
+    let known = ["after", "limit", "target", "actor", "action"];
+    let query = Query::parse(query.as_deref(), &known)?;
+    let text = |name| query.text(name).map(str::to_owned);
+    let limit = query.number("limit")?.unwrap_or(DEFAULT_LIMIT);
+    let limit = u32::try_from(limit).ok();
+    let limit = limit.filter(|it| (1..=MAX_LIMIT).contains(it));
+    let filter = AuditFilter {
+        after: query.number("after")?.unwrap_or(0),
+        limit: limit.ok_or_else(|| Problem::field("limit", "must be 1 to 1000"))?,
+        target: text("target"),
+        actor: text("actor"),
+        action: text("action"),
+    };
+    let page = service.store.audit(filter).await?;
+    Ok(Json(Entries {
+        start: hex(&page.start),
+        entries: page.lines,
+    }))
+}

@@ -1,0 +1,174 @@
+//! The audit log as a table: written with each change, read in order.
+
+use keygate_core::UnixMillis;
+use rusqlite::{OptionalExtension as _, Row, Transaction, params};
+
+use super::row::signed;
+use super::{SqliteStore, StoreError};
+use crate::audit::{Digest, Entry, Line, START, hex};
+
+/// How many entries are kept.
+const KEPT: i64 = 1_000_000;
+
+/// Which entries to read.
+#[derive(Clone, Debug, Default)]
+pub struct AuditFilter {
+    /// Only those after the one with this number.
+    pub after: u64,
+    /// At most this many.
+    pub limit: u32,
+    /// Only those of this key or token.
+    pub target: Option<String>,
+    /// Only those by this actor.
+    pub actor: Option<String>,
+    /// Only those of this kind.
+    pub action: Option<String>,
+}
+
+/// Some entries, oldest first.
+#[derive(Clone, Debug)]
+pub struct AuditPage {
+    /// The digest before the oldest entry that is kept.
+    pub start: Digest,
+    /// The entries.
+    pub lines: Vec<Line>,
+}
+
+impl SqliteStore {
+    /// Reads entries.
+    pub(crate) async fn audit(&self, filter: AuditFilter) -> Result<AuditPage, StoreError> {
+        self.list_readers
+            .read(move |transaction| {
+                let mut statement = transaction.prepare_cached(
+                    "SELECT seq, at, actor, action, target, account, detail, request_id, digest \
+                     FROM audit WHERE seq > ?1 AND (?3 IS NULL OR target = ?3) \
+                     AND (?4 IS NULL OR actor = ?4) AND (?5 IS NULL OR action = ?5) \
+                     ORDER BY seq LIMIT ?2",
+                )?;
+                let after = i64::try_from(filter.after).unwrap_or(i64::MAX);
+                let rows = statement.query_map(
+                    params![
+                        after,
+                        filter.limit,
+                        filter.target,
+                        filter.actor,
+                        filter.action
+                    ],
+                    line,
+                )?;
+                Ok(AuditPage {
+                    lines: rows.collect::<Result<_, _>>()?,
+                    start: start(transaction)?,
+                })
+            })
+            .await
+    }
+}
+
+/// What is said of a change.
+pub(super) struct Said<'a> {
+    pub(super) actor: &'a str,
+    pub(super) action: &'a str,
+    pub(super) target: Option<&'a str>,
+    pub(super) account: Option<&'a str>,
+    pub(super) detail: Option<&'a str>,
+    pub(super) request_id: Option<&'a str>,
+}
+
+/// Writes an entry, in the transaction of what it is about.
+pub(super) fn append(
+    transaction: &Transaction<'_>,
+    said: &Said<'_>,
+    now: UnixMillis,
+) -> rusqlite::Result<()> {
+    let newest = transaction
+        .prepare_cached("SELECT seq, digest FROM audit ORDER BY seq DESC LIMIT 1")?
+        .query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))
+        .optional()?;
+    let (newest, before) = match newest {
+        Some(newest) => newest,
+        None => (last_number(transaction)?, start(transaction)?),
+    };
+    let seq = newest.saturating_add(1);
+    let owned = |text: Option<&str>| text.map(str::to_owned);
+    let entry = Entry {
+        seq: seq.unsigned_abs(),
+        at: now.to_string(),
+        actor: said.actor.to_owned(),
+        action: said.action.to_owned(),
+        target: owned(said.target),
+        account: owned(said.account),
+        detail: owned(said.detail),
+        request_id: owned(said.request_id),
+    };
+    transaction
+        .prepare_cached(
+            "INSERT INTO audit \
+             (seq, at, actor, action, target, account, detail, request_id, digest) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?
+        .execute(params![
+            seq,
+            signed(now),
+            said.actor,
+            said.action,
+            said.target,
+            said.account,
+            said.detail,
+            said.request_id,
+            &entry.digest(&before)[..],
+        ])?;
+    match seq.saturating_sub(KEPT) {
+        upto @ 1.. => forget(transaction, upto),
+        _ => Ok(()),
+    }
+}
+
+/// Deletes entries up to this one. The chain goes on after the last of them.
+fn forget(transaction: &Transaction<'_>, upto: i64) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO audit_start (number, digest) \
+             SELECT 1, digest FROM audit WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1",
+        )?
+        .execute([upto])?;
+    transaction
+        .prepare_cached("DELETE FROM audit WHERE seq <= ?1")?
+        .execute([upto])
+        .map(drop)
+}
+
+/// The digest before the oldest entry that is kept.
+fn start(transaction: &Transaction<'_>) -> rusqlite::Result<Digest> {
+    let digest = transaction
+        .prepare_cached("SELECT digest FROM audit_start")?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    Ok(digest.unwrap_or(START))
+}
+
+/// The number of the last entry that there was.
+fn last_number(transaction: &Transaction<'_>) -> rusqlite::Result<i64> {
+    let last = transaction
+        .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'audit'")?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    Ok(last.unwrap_or(0))
+}
+
+fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
+    let at = u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0);
+    Ok(Line {
+        entry: Entry {
+            seq: row.get::<_, i64>(0)?.unsigned_abs(),
+            at: UnixMillis(at).to_string(),
+            actor: row.get(2)?,
+            action: row.get(3)?,
+            target: row.get(4)?,
+            account: row.get(5)?,
+            detail: row.get(6)?,
+            request_id: row.get(7)?,
+        },
+        digest: hex(&row.get(8)?),
+    })
+}

@@ -1,0 +1,191 @@
+//! The audit log: each change has its entry, and the chain of digests tells what was altered.
+
+use keygate_service::audit::{Line, START, from_hex, hex};
+use serde_json::{Value, json};
+
+use crate::support::{ADMIN, Running, text};
+
+fn lines(service: &Running, query: &str) -> Vec<Line> {
+    let answer = service
+        .get(&format!("/v1/audit?limit=1000{query}"))
+        .expect(200);
+    serde_json::from_value(answer["entries"].clone()).unwrap()
+}
+
+/// The number of the first entry that does not fit the one before.
+fn broken(lines: &[Line]) -> Option<u64> {
+    let mut before = START;
+    for line in lines {
+        before = line.entry.digest(&before);
+        if hex(&before) != line.digest {
+            return Some(line.entry.seq);
+        }
+    }
+    None
+}
+
+#[test]
+fn each_change_has_an_entry_that_says_who_did_it() {
+    let service = Running::start();
+    let token = service
+        .post("/v1/tokens", r#"{"name":"ci","role":"operator"}"#)
+        .expect(201);
+    let by_token = |method: &str, path: &str, body: &str| {
+        service.send(method, path, Some(&text(&token, "token")), body)
+    };
+    let key = by_token("POST", "/v1/keys", r#"{"account":"alice"}"#);
+    let request = key.header("x-request-id").to_owned();
+    let key = key.expect(201);
+    let path = format!("/v1/keys/{}", text(&key, "id"));
+    by_token("PATCH", &path, r#"{"name":"x","disabled":true}"#).expect(200);
+    by_token("PATCH", &path, r#"{"name":"x","disabled":true}"#).expect(200);
+    service
+        .send("PATCH", &path, Some(ADMIN), r#"{"disabled":false}"#)
+        .expect(200);
+    let new = service
+        .post(&format!("{path}/rotate"), r#"{"grace":"1h"}"#)
+        .expect(201);
+    service
+        .post(
+            &format!("/v1/keys/{}/revoke", text(&new, "id")),
+            r#"{"reason":"key_compromise"}"#,
+        )
+        .expect(200);
+    let keys = json!({ "keys": [{ "key": "an-imported-key-0123456789", "account": "bob" }] });
+    let imported = service
+        .post("/v1/keys/import", &keys.to_string())
+        .expect(200);
+    service
+        .post(&format!("/v1/tokens/{}/revoke", text(&token, "id")), "")
+        .expect(200);
+
+    let lines = lines(&service, "");
+    let actor = format!("token:{}", text(&token, "id"));
+    let (id, new_id) = (text(&key, "id"), text(&new, "id"));
+    let imported = text(&imported["results"][0], "id");
+    let replaces = format!("replaces {id}");
+    let said: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            let entry = &line.entry;
+            let detail = entry.detail.as_deref().unwrap_or_default();
+            (
+                &*entry.actor,
+                &*entry.action,
+                entry.target.as_deref().unwrap(),
+                detail,
+            )
+        })
+        .collect();
+    let environment = "environment";
+    let mut expected = vec![
+        (
+            environment,
+            "token.create",
+            &*lines[0].entry.target.clone().unwrap(),
+            "operator",
+        ),
+        (&actor, "key.create", &id, ""),
+        (&actor, "key.change", &id, "name, disabled"),
+        (environment, "key.change", &id, "enabled"),
+        (environment, "key.rotate", &new_id, &replaces),
+    ]
+    .into_iter()
+    .map(|(a, b, c, d)| (a.to_owned(), b.to_owned(), c.to_owned(), d.to_owned()))
+    .collect::<Vec<_>>();
+    let said: Vec<_> = said
+        .into_iter()
+        .map(|(a, b, c, d)| (a.to_owned(), b.to_owned(), c.to_owned(), d.to_owned()))
+        .collect();
+    let mut revoked: Vec<_> = [&new_id, &id]
+        .map(|id| {
+            let reason = "key_compromise".to_owned();
+            (
+                environment.to_owned(),
+                "key.revoke".to_owned(),
+                id.clone(),
+                reason,
+            )
+        })
+        .into();
+    revoked.sort();
+    assert_eq!(said[..5], expected[..]);
+    let mut tail = said[5..7].to_vec();
+    tail.sort();
+    assert_eq!(tail, revoked);
+    expected.clear();
+    assert_eq!(said[7].1, "key.import");
+    assert_eq!(said[7].2, imported);
+    assert_eq!(said[8].1, "token.revoke");
+    assert_eq!(said.len(), 9, "what changes nothing has none");
+    assert_eq!(lines[1].entry.request_id, Some(request));
+    assert_eq!(lines[1].entry.account.as_deref(), Some("alice"));
+    assert_eq!(broken(&lines), None);
+}
+
+#[test]
+fn an_entry_that_is_altered_removed_or_put_in_is_found() {
+    for (number, change) in [
+        (
+            3,
+            "UPDATE audit SET actor = 'token:0000000000' WHERE seq = 3",
+        ),
+        (4, "UPDATE audit SET at = at + 1 WHERE seq = 4"),
+        (3, "DELETE FROM audit WHERE seq = 2"),
+        (2, "UPDATE audit SET detail = 'x' WHERE seq = 2"),
+    ] {
+        let service = Running::start();
+        for _ in 0..5 {
+            service.create(r#"{"account":"alice"}"#);
+        }
+        assert_eq!(broken(&lines(&service, "")), None);
+        let database = rusqlite::Connection::open(&service.database).unwrap();
+        database.execute(change, []).unwrap();
+        assert_eq!(broken(&lines(&service, "")), Some(number), "{change}");
+    }
+}
+
+#[test]
+fn entries_are_read_in_pages_and_by_what_they_are_about() {
+    let service = Running::start();
+    let keys: Vec<Value> = (0..7)
+        .map(|_| service.create(r#"{"account":"a"}"#))
+        .collect();
+    service
+        .post(&format!("/v1/keys/{}/revoke", text(&keys[3], "id")), "")
+        .expect(200);
+    let numbers = |query: &str| -> Vec<u64> {
+        lines(&service, query)
+            .iter()
+            .map(|line| line.entry.seq)
+            .collect()
+    };
+    assert_eq!(numbers("&after=5"), [6, 7, 8]);
+    assert_eq!(
+        numbers(&format!("&target={}", text(&keys[3], "id"))),
+        [4, 8]
+    );
+    assert_eq!(numbers("&action=key.revoke"), [8]);
+    assert_eq!(numbers("&actor=account:a"), [0; 0]);
+    let page = service.get("/v1/audit?after=2&limit=2").expect(200);
+    assert_eq!(page["entries"].as_array().unwrap().len(), 2);
+    assert_eq!(from_hex(&text(&page, "start")), Some(START));
+    for query in ["limit=0", "limit=1001", "after=x", "of=x"] {
+        service.get(&format!("/v1/audit?{query}")).expect(400);
+    }
+}
+
+#[test]
+fn a_flood_of_rejected_calls_has_few_entries() {
+    let service = Running::start();
+    for _ in 0..2000 {
+        service.send("GET", "/v1/keys", Some("wrong-token-0123456789"), "");
+    }
+    service.create(r#"{"account":"a"}"#);
+    let lines = lines(&service, "");
+    let rejected = lines
+        .iter()
+        .filter(|line| line.entry.action == "admin.rejected");
+    assert_eq!(rejected.count(), 1);
+    assert_eq!(lines.len(), 2);
+}
