@@ -94,6 +94,9 @@ fn what_was_acknowledged_survives_the_kill_of_a_service_with_many_writers() {
     let acknowledged = acknowledged.lock().expect("no panic");
     let lost = acknowledged.iter().filter(|id| !stored.contains(id));
     assert_eq!(lost.count(), 0);
+    let audited = read("SELECT target FROM audit WHERE action = 'key.create' ORDER BY target");
+    let created = read("SELECT id FROM keys ORDER BY id").expect("keys");
+    assert_eq!(audited.expect("audit"), created, "each key has its entry");
     let gaps = "SELECT CAST(max(seq) - count(*) AS TEXT) FROM changes";
     assert_eq!(read(gaps).expect("changes"), ["0"], "the feed has no gap");
 }

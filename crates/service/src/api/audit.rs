@@ -13,7 +13,7 @@ use crate::audit::{Line, hex};
 use crate::problem::Problem;
 use crate::store::AuditFilter;
 
-const DEFAULT_LIMIT: u64 = 100;
+const DEFAULT_LIMIT: u32 = 100;
 const MAX_LIMIT: u32 = 1000;
 
 #[derive(Serialize)]
@@ -29,18 +29,22 @@ pub(super) async fn audit(
     RawQuery(query): RawQuery,
 ) -> Result<impl IntoResponse, Problem> {
     let known = ["after", "limit", "target", "actor", "action"];
-    let query = Query::parse(query.as_deref(), &known)?;
+    let mut query = Query::parse(query.as_deref(), &known);
+    let limit = query.read("limit", |text| {
+        let limit = text.parse().ok();
+        let limit = limit.filter(|it| (1..=MAX_LIMIT).contains(it));
+        limit.ok_or_else(|| "must be 1 to 1000".to_owned())
+    });
+    let after = query.number("after");
     let text = |name| query.text(name).map(str::to_owned);
-    let limit = query.number("limit")?.unwrap_or(DEFAULT_LIMIT);
-    let limit = u32::try_from(limit).ok();
-    let limit = limit.filter(|it| (1..=MAX_LIMIT).contains(it));
     let filter = AuditFilter {
-        after: query.number("after")?.unwrap_or(0),
-        limit: limit.ok_or_else(|| Problem::field("limit", "must be 1 to 1000"))?,
+        after: after.unwrap_or(0),
+        limit: limit.unwrap_or(DEFAULT_LIMIT),
         target: text("target"),
         actor: text("actor"),
         action: text("action"),
     };
+    let filter = query.end(Ok(filter))?;
     let page = service.store.audit(filter).await?;
     Ok(Json(Entries {
         start: hex(&page.start),

@@ -18,3 +18,4 @@ mod model;
 mod roles;
 mod secrecy;
 mod support;
+mod tokens;
