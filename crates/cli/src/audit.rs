@@ -44,7 +44,7 @@ struct ListArgs {
     /// Only entries about the key or token with this id
     #[arg(long, value_name = "ID")]
     target: Option<String>,
-    /// Only entries by this actor, such as environment, token:<id>, account:<name> or key:<id>
+    /// Only entries by this actor: environment, token:ID, account:NAME, key:ID, holder or unknown
     #[arg(long)]
     actor: Option<String>,
     /// Only entries of this action, such as key.revoke
