@@ -243,6 +243,17 @@ impl Errors {
         }
     }
 
+    /// The same, of a body in which this one is an item of a member.
+    #[must_use]
+    pub(crate) fn inside_item(self, member: &str, place: usize) -> Self {
+        let list = self.list.into_iter();
+        let moved = |wrong: Wrong| wrong.moved(|at| at.inside_item(place).inside(member));
+        Self {
+            list: list.map(moved).collect(),
+            ..self
+        }
+    }
+
     /// Adds an error.
     pub(crate) fn push(&mut self, wrong: Wrong) {
         match self.list.len() < MAX_ERRORS {

@@ -29,10 +29,10 @@ const DEFAULT_LIMIT: u32 = 50;
 const MAX_LIMIT: u32 = 100;
 
 #[derive(Serialize)]
-struct Created<'a> {
-    key: &'a str,
+pub(super) struct Created<'a> {
+    pub(super) key: &'a str,
     #[serde(flatten)]
-    object: KeyObject,
+    pub(super) object: KeyObject,
 }
 
 /// `POST /v1/keys`: an answer that contains a key.
@@ -58,7 +58,10 @@ pub(super) async fn create(
             replaces: None,
             attributes: attributes.clone(),
         };
-        let created = service.store.create(vec![new], caller.clone(), now).await?;
+        let created = service
+            .store
+            .create(vec![new], false, caller.clone(), now)
+            .await?;
         if let Some(key) = created.and_then(|mut keys| keys.pop()) {
             service.metrics.keys_created.inc();
             tracing::info!(

@@ -1,6 +1,7 @@
 //! The HTTP API: which path goes where, who may call it, and what every answer carries.
 
 mod audit;
+mod batch;
 mod body;
 mod edge;
 mod import;
@@ -155,6 +156,7 @@ fn guarded(service: &Arc<Service>) -> Routes<'_> {
     };
     it.post("/v1/keys", Action::CreateKeys, keys::create);
     it.get("/v1/keys", Action::ReadKeys, keys::list);
+    it.post("/v1/keys/batch", Action::CreateKeys, batch::create);
     it.post("/v1/keys/import", Action::ImportKeys, import::import);
     it.post(
         "/v1/keys/revoke",

@@ -53,15 +53,20 @@ impl From<rusqlite::Error> for Stop {
 
 impl Act<'_> {
     /// Stores keys, all or none.
-    pub(super) fn create(&self, new: &[NewKey]) -> Result<Outcome, Stop> {
-        let limited = |new: &NewKey| {
-            let attributes = self.rights.limit(new.attributes.clone())?;
+    pub(super) fn create(&self, new: &[NewKey], is_batch: bool) -> Result<Outcome, Stop> {
+        let limited = |(place, new): (usize, &NewKey)| {
+            let attributes = self.rights.limit(new.attributes.clone());
+            let attributes = attributes.map_err(|errors| match is_batch {
+                true => errors.inside_item("keys", place),
+                false => errors,
+            })?;
             Ok(NewKey {
                 attributes,
                 ..new.clone()
             })
         };
-        let new: Vec<NewKey> = new.iter().map(limited).collect::<Result<_, Errors>>()?;
+        let new = new.iter().enumerate().map(limited);
+        let new: Vec<NewKey> = new.collect::<Result<_, Errors>>()?;
         let mut keys = Vec::new();
         for new in new {
             match (insert(self.transaction, &new, self.now)?, keys.is_empty()) {

@@ -17,10 +17,16 @@ impl SqliteStore {
     pub(crate) async fn create(
         &self,
         new: Vec<NewKey>,
+        is_batch: bool,
         caller: Caller,
         now: UnixMillis,
     ) -> Result<Option<Vec<Key>>, StoreError> {
-        match self.write(Command::Create { new, caller }, now).await? {
+        let command = Command::Create {
+            new,
+            caller,
+            is_batch,
+        };
+        match self.write(command, now).await? {
             Outcome::Created(keys) => Ok(keys),
             other => Err(other.unexpected()),
         }

@@ -81,7 +81,12 @@ pub struct Successor {
 #[derive(Debug)]
 pub(super) enum Command {
     /// Stores keys, all or none.
-    Create { new: Vec<NewKey>, caller: Caller },
+    Create {
+        /// Whether a wrong field is one of a list of keys.
+        is_batch: bool,
+        new: Vec<NewKey>,
+        caller: Caller,
+    },
     /// Stores those of some keys that are not there yet, all or none.
     Import { keys: Vec<Import>, caller: Caller },
     /// Changes the key with this id.
@@ -263,7 +268,7 @@ impl Command {
             request_id,
         };
         let outcome = match self {
-            Self::Create { new, .. } => act.create(new),
+            Self::Create { new, is_batch, .. } => act.create(new, *is_batch),
             Self::Import { keys, .. } => act.import(keys),
             Self::Patch {
                 id,

@@ -1,5 +1,6 @@
 //! Accounts that manage their own keys by an assertion of the edge.
 
+mod changes;
 mod rights;
 
 use keygate_core::identity::Identity;

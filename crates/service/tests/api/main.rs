@@ -14,6 +14,7 @@ mod keys;
 mod life;
 mod links;
 mod load;
+mod many;
 mod model;
 mod roles;
 mod secrecy;

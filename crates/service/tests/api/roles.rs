@@ -26,7 +26,7 @@ const OPEN: [(&str, &str, &str); 6] = [
 ];
 
 /// All other routes, with a body that they take, and the roles that may call them.
-const ROUTES: [(&str, &str, &str, &[&str]); 15] = [
+const ROUTES: [(&str, &str, &str, &[&str]); 16] = [
     (
         "POST",
         "/v1/keys",
@@ -48,6 +48,12 @@ const ROUTES: [(&str, &str, &str, &[&str]); 15] = [
     ("PATCH", "/v1/keys/{id}", "", &["owner", "operator"]),
     ("POST", "/v1/keys/{id}/rotate", "", &["owner", "operator"]),
     ("POST", "/v1/keys/{id}/revoke", "", &["owner", "operator"]),
+    (
+        "POST",
+        "/v1/keys/batch",
+        r#"{"keys":[{"account":"a"}]}"#,
+        &["owner", "operator", "creator"],
+    ),
     (
         "POST",
         "/v1/keys/revoke",

@@ -1,0 +1,102 @@
+//! Several keys in one call, all or none.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::{Extension, Json};
+use keygate_core::UnixMillis;
+use serde::{Deserialize, Serialize};
+
+use super::Service;
+use super::keys::{Created, start};
+use super::read::JsonBody;
+use crate::attributes::{Attributes, CreateBody};
+use crate::json::{AnyJson, Names, NoObject, object};
+use crate::key::{KeyObject, NewKey};
+use crate::problem::Problem;
+use crate::rights::Caller;
+use crate::wrong::{Errors, Fault, Pointer, Wrong};
+
+/// Most keys that one call creates.
+const MAX_KEYS: usize = 100;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BatchBody {
+    /// Each as in a call that creates one key, still unread.
+    keys: Vec<AnyJson>,
+}
+
+#[derive(Serialize)]
+struct Batch<'a> {
+    keys: Vec<Created<'a>>,
+}
+
+/// `POST /v1/keys/batch`: 1 to 100 keys, in the order of the request.
+pub(super) async fn create(
+    State(service): State<Arc<Service>>,
+    Extension(caller): Extension<Caller>,
+    JsonBody(body): JsonBody<BatchBody>,
+) -> Result<impl IntoResponse, Problem> {
+    let now = service.now();
+    if !(1..=MAX_KEYS).contains(&body.keys.len()) {
+        return Err(Problem::field("keys", "must be 1 to 100"));
+    }
+    let mut errors = Errors::default();
+    let mut wanted = Vec::new();
+    for (place, json) in body.keys.iter().enumerate() {
+        let read = read(json, &caller, now)?;
+        let read = read.map_err(|errors| errors.inside_item("keys", place));
+        wanted.extend(errors.keep(read));
+    }
+    errors.none()?;
+    let fresh = wanted.iter().map(|_| service.generate());
+    let fresh = fresh.collect::<Result<Vec<_>, _>>()?;
+    let new = fresh.iter().zip(wanted);
+    let new = new.map(|(fresh, attributes)| NewKey {
+        id: fresh.id.clone(),
+        hash: fresh.hash,
+        start: start(fresh),
+        created_by: caller.key_id().map(str::to_owned),
+        replaces: None,
+        attributes,
+    });
+    let created = service
+        .store
+        .create(new.collect(), true, caller.clone(), now);
+    // Ids and hashes that exist already are no case that a client could do anything about.
+    let created = created.await?.ok_or(Problem::Internal)?;
+    let count = u64::try_from(created.len()).unwrap_or(u64::MAX);
+    service.metrics.keys_created.inc_by(count);
+    tracing::info!(count, "keys created");
+    let keys = fresh.iter().zip(created).map(|(fresh, key)| Created {
+        key: &fresh.text,
+        object: KeyObject::new(key, now),
+    });
+    let keys = keys.collect();
+    Ok((StatusCode::CREATED, Json(Batch { keys })).into_response())
+}
+
+/// Reads one of them: its attributes, or what is wrong with it.
+fn read(
+    AnyJson(json): &AnyJson,
+    caller: &Caller,
+    now: UnixMillis,
+) -> Result<Result<Attributes, Errors>, Problem> {
+    let mut draft = match object::<CreateBody>(json.get(), Names::Shown) {
+        Ok(draft) => draft,
+        Err(NoObject::Other | NoObject::Syntax { .. }) => {
+            let detail = "must be a JSON object";
+            let wrong = Wrong::new(Pointer::default(), Fault::WrongType, detail);
+            return Ok(Err(wrong.into()));
+        }
+    };
+    if let Some(body) = &mut draft.body {
+        let account = body.account();
+        let own = caller.account(account.take());
+        *account = own.ok_or(Problem::WrongAccount)?;
+    }
+    Ok(CreateBody::check(draft, now))
+}
