@@ -8,6 +8,7 @@
 mod commands;
 mod figures;
 mod links;
+mod manifests;
 mod markdown;
 mod phrases;
 mod reference;
