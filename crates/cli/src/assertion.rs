@@ -8,7 +8,7 @@ use keygate_core::secret::{Encoding, KeyRing, RingEntry};
 use keygate_core::{Millis, Secret};
 use keygate_service::Assertions;
 
-use crate::environment::{required, warn_of_padding};
+use crate::environment::{required, value_of, warn_of_padding};
 use crate::error::CliError;
 use crate::secret::ENCODINGS;
 
@@ -125,10 +125,7 @@ impl RingSource {
     }
 
     fn wrong(&self, error: &dyn std::fmt::Display) -> CliError {
-        CliError::Usage(format!(
-            "the environment variable {} {error}",
-            self.variable
-        ))
+        CliError::Usage(format!("{} {error}", value_of(&self.variable)))
     }
 }
 

@@ -23,6 +23,11 @@ pub fn required_text(name: &str) -> Result<String, CliError> {
         .map_err(|_| CliError::Usage(format!("the environment variable {name} is not UTF-8")))
 }
 
+/// How messages name the value of a variable, which they never quote.
+pub fn value_of(variable: &str) -> String {
+    format!("the value of {variable}")
+}
+
 /// Says what to do about a variable that an option could name.
 pub fn or_another(error: &CliError, option: &str) -> CliError {
     CliError::Usage(format!(

@@ -11,6 +11,7 @@ use keygate_core::{Client, Facts, Header, NoClaims, Reason, Request, UnixMillis}
 use crate::edge::{self, Decided};
 use crate::error::CliError;
 use crate::policy_file::PolicyFile;
+use crate::provider::encoding::steps;
 use crate::provider::{Links, mentions};
 
 /// A URL in two: what comes before the path, and the target, which is what is signed.
@@ -188,7 +189,7 @@ pub fn check(
             Err(reason) => (Err(reason), Vec::new()),
             Ok(request) => (
                 holds(format, &request, &facts.of_link()),
-                format.explain(&request, &facts.of_link()),
+                steps(format, &provider.others, &request, &facts.of_link()),
             ),
         };
         checked.push(CheckedLink {

@@ -40,7 +40,7 @@ Exit codes:
   3  the key service cannot be reached, failed, or is not a Keygate key service;
      for explain: the result depends on the answer of the key service";
 
-/// Keygate: authentication at the edge for Envoy.
+/// Checks API keys and signed URLs in Envoy: the key service and its tools.
 #[derive(Parser)]
 #[command(name = "keygate", version, after_help = EXIT_CODES, arg_required_else_help = true)]
 struct Cli {

@@ -3,6 +3,7 @@
 //!
 //! Either way it goes through [`Policy::parse`], so that what holds here holds in Envoy.
 
+pub mod encoding;
 mod options;
 mod problem;
 
@@ -21,6 +22,7 @@ use crate::environment::StandIns;
 use crate::error::CliError;
 use crate::policy_file::PolicyFile;
 use crate::secret::Source;
+use encoding::OtherEncoding;
 use problem::{no_provider, told};
 
 /// The token for a key service that nothing here calls.
@@ -129,6 +131,8 @@ pub struct Alone {
     pub name: Option<String>,
     /// A policy in which one rule requires it for everything.
     pub policy: Policy,
+    /// The same policy, with its secrets read in other encodings.
+    pub others: Vec<OtherEncoding>,
 }
 
 impl Links {
@@ -183,10 +187,14 @@ impl Args {
         }
     }
 
-    /// The format, if its links name the id of their secret and no id was given.
-    pub fn lacks_key_id(&self) -> Option<&str> {
+    /// What to say if the links of the format contain the id of their secret, and no id was given.
+    pub fn lacks_key_id(&self) -> Option<String> {
         let is_without = self.key_id.is_none();
-        self.format().filter(|it| is_without && has_key_id(it))
+        let format = self.format().filter(|it| is_without && has_key_id(it))?;
+        Some(format!(
+            "links of the format {format} contain the id of their secret: give it with --key-id, \
+             as in the ring of the policy"
+        ))
     }
 
     /// The name of the format, unless a policy says it.
@@ -232,11 +240,14 @@ impl Args {
         };
         let mut providers = Vec::new();
         for (name, provider) in &links {
-            let policy = alone(&written["secrets"], provider);
-            let policy = Policy::parse(policy.to_string().as_bytes(), &variables)
+            let generated = alone(&written["secrets"], provider);
+            let policy = Policy::parse(generated.to_string().as_bytes(), &variables)
                 .map_err(|problems| usage(told(&problems)))?;
-            let name = (all.len() > 1).then(|| name.to_string());
-            providers.push(Alone { name, policy });
+            providers.push(Alone {
+                name: (all.len() > 1).then(|| name.to_string()),
+                policy,
+                others: OtherEncoding::all(&generated, &variables),
+            });
         }
         Ok(Links {
             providers,

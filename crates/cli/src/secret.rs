@@ -7,7 +7,7 @@ use keygate_core::Secret;
 use keygate_core::signed_url::PrivateKey;
 
 use crate::check::read;
-use crate::environment::required;
+use crate::environment::{required, value_of};
 use crate::error::CliError;
 
 /// The variable that is read when nothing else is said.
@@ -118,7 +118,7 @@ impl Source {
             ))
         })?;
         let value = value.into_encoded_bytes();
-        Ok((value, variable.to_owned()))
+        Ok((value, value_of(variable)))
     }
 }
 

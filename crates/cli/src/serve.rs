@@ -9,10 +9,10 @@ use std::str::FromStr;
 use keygate_core::Secret;
 use keygate_core::keys::{KeyRingId, MasterSecret, Prefix};
 use keygate_core::secret::Encoding;
-use keygate_service::{Limits, ServiceConfig, Tokens, serve};
+use keygate_service::{Limits, ServeError, ServiceConfig, StoreError, Tokens, serve};
 
 use crate::assertion::AssertionArgs;
-use crate::environment::{or_another, required, required_text, warn_of_padding};
+use crate::environment::{or_another, required, required_text, value_of, warn_of_padding};
 use crate::error::CliError;
 use crate::secret::ENCODINGS;
 
@@ -94,8 +94,19 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         .map_err(|error| CliError::Usage(format!("cannot start: {error}")))?;
     runtime
         .block_on(serve(config))
-        .map_err(|error| CliError::Usage(error.to_string()))?;
+        .map_err(|error| CliError::Usage(not_started(&error)))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Why the service does not start, and which option may help.
+fn not_started(error: &ServeError) -> String {
+    match error {
+        ServeError::Listen { .. } => format!("{error}: choose another address with --listen"),
+        ServeError::Store(StoreError::InUse { .. }) => {
+            format!("{error}: stop that process, or choose another file with --database")
+        }
+        _ => error.to_string(),
+    }
 }
 
 fn tokens(variable: &str, option: &str) -> Result<Tokens, CliError> {
@@ -103,8 +114,7 @@ fn tokens(variable: &str, option: &str) -> Result<Tokens, CliError> {
     for token in text.split(',') {
         warn_of_padding(variable, token.trim().as_bytes());
     }
-    Tokens::parse(&text)
-        .map_err(|error| CliError::Usage(format!("the environment variable {variable} {error}")))
+    Tokens::parse(&text).map_err(|error| CliError::Usage(format!("{} {error}", value_of(variable))))
 }
 
 /// Where a master secret is: never the secret itself.
@@ -118,9 +128,8 @@ struct SecretSource {
 impl SecretSource {
     fn read(&self, option: &str) -> Result<MasterSecret, CliError> {
         let name = &self.variable;
-        let wrong = |error: &dyn std::fmt::Display| {
-            CliError::Usage(format!("the environment variable {name} {error}"))
-        };
+        let wrong =
+            |error: &dyn std::fmt::Display| CliError::Usage(format!("{} {error}", value_of(name)));
         let text = required(name).map_err(|error| or_another(&error, option))?;
         if self.encoding == Encoding::Utf8 {
             warn_of_padding(name, text.as_bytes());

@@ -113,11 +113,8 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     let expires = args.expires_at.or(end);
     let ends = expires.is_some() && args.provider.format() == Some("cloudflare");
     let stamp = ends.then(|| "expires".to_owned());
-    if let Some(format) = args.provider.lacks_key_id() {
-        return Err(CliError::Usage(format!(
-            "links of the format {format} contain the id of their secret: give it with --key-id, \
-             as in the ring of the policy"
-        )));
+    if let Some(message) = args.provider.lacks_key_id() {
+        return Err(CliError::Usage(message));
     }
     let links = args.provider.links(&[("stamp", stamp)])?;
     reject_token(&links, &parsed)?;

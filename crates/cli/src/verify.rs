@@ -117,13 +117,10 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
         return Err(CliError::Usage(unset_here(&unset)));
     }
     let done = print(args, &links, &checked, &envoy)?;
-    if let (Some(format), Some(Reason::WrongSignature)) =
+    if let (Some(message), Some(Reason::WrongSignature)) =
         (args.provider.lacks_key_id(), checked.invalid())
     {
-        eprintln!(
-            "note: links of the format {format} contain the id of their secret: give it with \
-             --key-id"
-        );
+        eprintln!("note: {message}");
     }
     Ok(done)
 }

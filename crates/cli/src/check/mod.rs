@@ -4,6 +4,8 @@ mod collect;
 mod similar;
 mod structure;
 
+pub use structure::unknown_fields;
+
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -56,6 +56,13 @@ pub fn faults(policy: &Value) -> Vec<Wrong> {
     errors.flat_map(|error| of_error(&error, policy)).collect()
 }
 
+/// What is said of each field of this policy that is unknown.
+pub fn unknown_fields(policy: &Value) -> Vec<String> {
+    let unknown = |it: &Wrong| matches!(it.fault, Fault::Unknown(_));
+    let faults = faults(policy).into_iter().filter(unknown);
+    faults.map(|it| it.message).collect()
+}
+
 fn of_error(error: &ValidationError<'_>, policy: &Value) -> Vec<Wrong> {
     let at = error.instance_path();
     let wrong = |fault, message| {

@@ -9,6 +9,7 @@ use super::answer::Page;
 use super::key;
 use super::unset::Unset;
 use crate::environment::unset_here;
+use crate::provider::encoding::{self, OtherEncoding};
 
 /// Explains a requirement. `written` is the same requirement in the text of the policy, for
 /// its names, and `policy` is that whole text, with the variables that are not set.
@@ -64,7 +65,10 @@ fn provider(
     }
     let policy = unset.policy;
     let steps = match provider {
-        Provider::SignedUrl(links) => links.explain(request, &facts.of_link()),
+        Provider::SignedUrl(links) => {
+            let others = OtherEncoding::of_provider(policy, name);
+            encoding::steps(links.format.as_ref(), &others, request, &facts.of_link())
+        }
         Provider::AppKey(keys) => {
             let ring = policy["providers"][name]["secrets"].as_str();
             let secrets = &policy["secrets"][ring.unwrap_or_default()];

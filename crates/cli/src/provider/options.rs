@@ -4,9 +4,10 @@ use keygate_core::Policy;
 use keygate_core::decision::Problem;
 use serde_json::{Map, Value, json};
 
+use super::encoding::OtherEncoding;
 use super::problem::{ALLOW_WEAK, Given, PROVIDER};
 use super::{Alone, Args, Links, alone, environment};
-use crate::environment::required;
+use crate::environment::{required, value_of};
 use crate::error::CliError;
 use crate::secret::Key;
 
@@ -63,14 +64,14 @@ impl Args {
             }
         };
         let mut rings = json!({ RING: [entry] });
-        let mut places = vec![(RING, place.as_str())];
+        let mut places = vec![(RING, place)];
         for ring in &self.ring {
             let (name, variable) = ring.split_once('=').ok_or_else(|| {
                 CliError::Usage("--ring must be a name, a \"=\" and a variable".to_owned())
             })?;
             let encoding = self.encoding.unwrap_or_default().name();
             required(variable)?;
-            places.push((name, variable));
+            places.push((name, value_of(variable)));
             rings[name] = json!([{ "id": id, "env": variable, "encoding": encoding }]);
         }
         fields.insert("type".to_owned(), "signed_url".into());
@@ -81,8 +82,10 @@ impl Args {
             _ => environment(name),
         };
         let parse = |fields: &Map<String, Value>| {
-            let policy = alone(&rings, &fields.clone().into());
-            Policy::parse(policy.to_string().as_bytes(), &environment)
+            let generated = alone(&rings, &fields.clone().into());
+            let policy = Policy::parse(generated.to_string().as_bytes(), &environment)?;
+            let others = OtherEncoding::all(&generated, &environment);
+            Ok((policy, others))
         };
         let mut parsed = parse(&fields);
         // How long a link may live is the edge's to say; here any bound will do. What is said of
@@ -99,8 +102,9 @@ impl Args {
             let suited = all.find(|it| !it.as_ref().is_err_and(is_bound_wrong));
             parsed = suited.unwrap_or(parsed);
         }
-        let policy = parsed.map_err(|problems| {
+        let (policy, others) = parsed.map_err(|problems| {
             let given = Given {
+                policy: &alone(&rings, &fields.clone().into()),
                 format,
                 rings: places,
                 allows_weak: fields.get(ALLOW_WEAK).is_some_and(|it| it == true),
@@ -109,7 +113,11 @@ impl Args {
             CliError::Usage(given.told(&problems))
         })?;
         Ok(Links {
-            providers: vec![Alone { name: None, policy }],
+            providers: vec![Alone {
+                name: None,
+                policy,
+                others,
+            }],
             whole: None,
             private_key,
         })

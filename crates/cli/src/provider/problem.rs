@@ -3,6 +3,7 @@
 use keygate_core::decision::{Problem, Wrong};
 use serde_json::Value;
 
+use crate::check::unknown_fields;
 use crate::environment::unset_here;
 
 /// The path of the provider in a policy of one.
@@ -13,10 +14,12 @@ pub const ALLOW_WEAK: &str = "allow_weak";
 
 /// The options that a policy was made of.
 pub struct Given<'a> {
+    /// The policy.
+    pub policy: &'a Value,
     /// The format of the links.
     pub format: &'a str,
     /// The rings, each with the place that its one secret came from.
-    pub rings: Vec<(&'a str, &'a str)>,
+    pub rings: Vec<(&'a str, String)>,
     /// Whether weak formats are allowed.
     pub allows_weak: bool,
     /// Fields of the provider that an option of the same name has set.
@@ -30,7 +33,11 @@ impl Given<'_> {
             let told = self.of_ring(it).or_else(|| self.of_option(it));
             told.unwrap_or_else(|| without_place(it))
         };
-        let all: Vec<String> = problems.iter().map(tell).collect();
+        let unknown = unknown_fields(self.policy);
+        let all: Vec<String> = match unknown.is_empty() {
+            true => problems.iter().map(tell).collect(),
+            false => unknown,
+        };
         let all = all.join("; ");
         let is_field = |it: &Problem| it.path.starts_with(PROVIDER) && self.of_option(it).is_none();
         match problems.iter().any(is_field) {
@@ -79,7 +86,7 @@ impl Given<'_> {
             )),
             wrong => {
                 let option = self.options.iter().find(|it| **it == field)?;
-                Some(format!("--{}: {wrong}", option.replace('_', "-")))
+                Some(format!("--{} {wrong}", option.replace('_', "-")))
             }
         }
     }

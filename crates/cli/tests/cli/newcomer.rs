@@ -198,7 +198,7 @@ fn an_invalid_option_names_a_valid_one() {
         ),
         (
             with(&["sign", "/a", "--key-id", "k"], &["--secret-env", "SHORT"]),
-            "keygate: SHORT must have at least 16 bytes: make one with `openssl rand -hex 32`\n",
+            "keygate: the value of SHORT must have at least 16 bytes: make one with `openssl rand -hex 32`\n",
         ),
         (
             with(&given, &["--format", "cloudfront"]),

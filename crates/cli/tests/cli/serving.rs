@@ -96,10 +96,21 @@ fn a_busy_port_is_a_configuration_error_that_names_it() {
     let message = refusal(&mut serve(&path, &address));
     assert!(message.contains(&address), "{message}");
     assert!(message.contains("in use"), "{message}");
+    let advice = ": choose another address with --listen\n";
+    assert!(message.ends_with(advice), "{message}");
     assert!(
         !path.exists(),
         "a start that fails must not touch the database"
     );
+}
+
+#[test]
+fn a_database_in_use_is_reported_with_the_option_for_another() {
+    let (_dir, path) = database();
+    let _first = Server::start(&path);
+    let message = refusal(&mut serve(&path, FREE));
+    let advice = ": stop that process, or choose another file with --database\n";
+    assert!(message.ends_with(advice), "{message}");
 }
 
 #[test]

@@ -17,7 +17,8 @@ use crate::time::UnixMillis;
 pub trait Format {
     /// Checks the link of a request.
     ///
-    /// # Errors The reason why the link is invalid. Expiry and client restrictions are
+    /// # Errors
+    /// The reason why the link is invalid. Expiry and client restrictions are
     /// reported only for a link that one of our secrets signed.
     fn verify<'a>(
         &'a self,

@@ -26,7 +26,7 @@ fn a_wrong_value_is_reported_by_its_option() {
         ),
         (
             with(&MINE, &["--format", "cloudflare", "--parameter", "a b"]),
-            "keygate: --parameter: must be letters, digits, \"-\", \".\", \"_\" or \"~\"\n",
+            "keygate: --parameter must be letters, digits, \"-\", \".\", \"_\" or \"~\"\n",
         ),
         (
             with(&MINE, &["--format", "cloudflare", "--set", "parameter=a b"]),
@@ -38,7 +38,7 @@ fn a_wrong_value_is_reported_by_its_option() {
                 &["verify", "/a", "--key-id", "k", "--secret-env", "MINE"],
                 &["--max-lifetime", "999d"],
             ),
-            "keygate: --max-lifetime: must be at most 31708800 s\n",
+            "keygate: --max-lifetime must be at most 31708800 s\n",
         ),
         // A format without max_lifetime, and one that requires it: the options give none.
         (
@@ -79,7 +79,10 @@ fn a_wrong_secret_is_reported_by_its_place() {
                    salt=VARIABLE";
     assert!(err.starts_with(no_ring), "{err}");
     let blank = told(salted(" "));
-    assert!(blank.starts_with("keygate: SALT is empty; "), "{blank}");
+    assert!(
+        blank.starts_with("keygate: the value of SALT is empty; "),
+        "{blank}"
+    );
     assert!(blank.contains("prefix: must be a path"), "{blank}");
     let done = keygate(&[&public[..], &["--format", "akamai"]].concat());
     assert_eq!(
