@@ -77,7 +77,7 @@ impl Stream {
             host::headers(Map::HttpRequestHeaders),
             host::now(),
         ) else {
-            return refuse(&[]);
+            return reject(&[]);
         };
         if !end_of_stream {
             declare_body(&mut headers);
@@ -111,7 +111,7 @@ fn enforce(verdict: Verdict, progress: &Progress) -> State {
                 State::Allowed
             }
             // The current headers decide the form of the answer as well as the original ones.
-            Err(_) => refuse(&host::headers(Map::HttpRequestHeaders).unwrap_or_default()),
+            Err(_) => reject(&host::headers(Map::HttpRequestHeaders).unwrap_or_default()),
         },
         Verdict::Deny(denial) => deny(&denial),
         Verdict::Reply(reply) => answered(host::reply(
@@ -122,7 +122,7 @@ fn enforce(verdict: Verdict, progress: &Progress) -> State {
             None,
         )),
         // The edge decides no request so.
-        Verdict::Ask(_) | Verdict::Redeem(_) => refuse(&[]),
+        Verdict::Ask(_) | Verdict::Redeem(_) => reject(&[]),
     }
 }
 
@@ -166,10 +166,10 @@ fn carry_out(map: Map, edits: &[Edit]) -> Result<(), HostError> {
 }
 
 /// The answer when the decision itself could not be made or carried out.
-fn refuse(headers: &[Header]) -> State {
-    let refusal = host_failure(headers);
-    metrics::decision(&refusal);
-    match refusal {
+fn reject(headers: &[Header]) -> State {
+    let rejection = host_failure(headers);
+    metrics::decision(&rejection);
+    match rejection {
         Verdict::Deny(denial) => deny(&denial),
         Verdict::Allow(_) | Verdict::Ask(_) | Verdict::Redeem(_) | Verdict::Reply(_) => {
             State::Denied

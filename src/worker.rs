@@ -83,9 +83,9 @@ impl Worker {
                 None
             }
             None => {
-                let refusal = host_failure(&[]);
-                metrics::decision(&refusal);
-                Some(refusal)
+                let rejection = host_failure(&[]);
+                metrics::decision(&rejection);
+                Some(rejection)
             }
         }
     }

@@ -57,16 +57,16 @@ fn the_answer_is_kept_out_of_caches_whether_the_key_was_cold_or_warm() {
 #[test]
 fn a_rejected_request_keeps_no_key_in_its_path() {
     let worker = start();
-    let (refused, passes) = send(&worker, "https://evil.example/", &[]);
+    let (rejected, passes) = send(&worker, "https://evil.example/", &[]);
     assert!(!passes);
-    assert_eq!(status(&worker, refused), Some(403));
-    let path = header(&worker.exchange(refused), ":path");
+    assert_eq!(status(&worker, rejected), Some(403));
+    let path = header(&worker.exchange(rejected), ":path");
     assert_eq!(path.as_deref(), Some("/api/x?a=1"));
     assert!(
-        worker.response(refused),
+        worker.response(rejected),
         "Envoy asks about our own answers, too"
     );
-    assert!(response(&worker, refused).is_empty());
+    assert!(response(&worker, rejected).is_empty());
 }
 
 #[test]
@@ -74,8 +74,8 @@ fn only_grpc_clients_get_a_grpc_status() {
     let worker = start();
     for (kind, expected) in [("application/grpc", 7), ("application/json", -1)] {
         let more: [(&str, &[u8]); 1] = [("content-type", kind.as_bytes())];
-        let (refused, _) = send(&worker, "https://evil.example/", &more);
-        let reply = worker.exchange(refused).reply.unwrap();
+        let (rejected, _) = send(&worker, "https://evil.example/", &more);
+        let reply = worker.exchange(rejected).reply.unwrap();
         assert_eq!(reply.grpc_status, expected, "{kind}");
     }
 }

@@ -61,15 +61,15 @@ fn the_body_is_the_one_that_the_client_prefers_and_a_head_has_none() {
             if let Some(accept) = accept {
                 request = request.header("accept", accept);
             }
-            let refused = request.send();
-            assert_eq!(refused.status, 401);
-            assert_eq!(all(&refused, "content-type"), [kind]);
-            assert_eq!(all(&refused, "vary"), ["accept"]);
-            assert_eq!(all(&refused, "cache-control"), ["no-store"]);
-            assert_eq!(all(&refused, "x-content-type-options"), ["nosniff"]);
-            assert_eq!(all(&refused, "content-length"), [body.len().to_string()]);
+            let rejected = request.send();
+            assert_eq!(rejected.status, 401);
+            assert_eq!(all(&rejected, "content-type"), [kind]);
+            assert_eq!(all(&rejected, "vary"), ["accept"]);
+            assert_eq!(all(&rejected, "cache-control"), ["no-store"]);
+            assert_eq!(all(&rejected, "x-content-type-options"), ["nosniff"]);
+            assert_eq!(all(&rejected, "content-length"), [body.len().to_string()]);
             let expected = if method == "HEAD" { "" } else { body };
-            assert_eq!(refused.text(), expected, "{method} {accept:?}");
+            assert_eq!(rejected.text(), expected, "{method} {accept:?}");
         }
     }
 }
@@ -89,20 +89,20 @@ fn a_redirect_comes_back_to_this_site() {
     let expected = format!("https://login.example/?reason=missing_credential&return_to={url}");
     for (method, status) in [("GET", 302), ("HEAD", 302), ("POST", 303)] {
         let path = "/api/x?u=https://evil.example&a=%20";
-        let refused = client::request(method, stack.envoy.port(), path).send();
-        assert_eq!(refused.status, status, "{method}");
-        assert_eq!(all(&refused, "location"), [expected.as_str()]);
-        assert_eq!(all(&refused, "cache-control"), ["no-store"]);
-        assert_eq!(refused.text(), "");
+        let rejected = client::request(method, stack.envoy.port(), path).send();
+        assert_eq!(rejected.status, status, "{method}");
+        assert_eq!(all(&rejected, "location"), [expected.as_str()]);
+        assert_eq!(all(&rejected, "cache-control"), ["no-store"]);
+        assert_eq!(rejected.text(), "");
     }
-    let refused = stack.get("/media/cat.jpg?a=1").send();
-    assert_eq!(refused.status, 307);
+    let rejected = stack.get("/media/cat.jpg?a=1").send();
+    assert_eq!(rejected.status, 307);
     assert_eq!(
-        all(&refused, "location"),
+        all(&rejected, "location"),
         ["/get?u=%2Fmedia%2Fcat.jpg%3Fa%3D1"]
     );
-    let refused = stack.get("/media/cat.jpg?kg=kg1.x.x").send();
-    assert_eq!((refused.status, refused.text().as_str()), (403, "<p>"));
+    let rejected = stack.get("/media/cat.jpg?kg=kg1.x.x").send();
+    assert_eq!((rejected.status, rejected.text().as_str()), (403, "<p>"));
 }
 
 #[test]
@@ -116,16 +116,16 @@ fn a_reason_has_a_status_a_body_and_headers_of_its_own() {
         })
         .start();
     let expired = sign("/media/cat.jpg", &["--now", "2020-01-01T00:00:00Z"]);
-    let refused = stack.get(expired).send();
+    let rejected = stack.get(expired).send();
     assert_eq!(
-        (refused.status, refused.text().as_str()),
+        (rejected.status, rejected.text().as_str()),
         (410, "410, expired")
     );
-    assert_eq!(all(&refused, "x-support"), ["ask for media, 410"]);
-    let refused = stack.get("/media/cat.jpg").send();
-    assert_eq!(refused.status, 403);
-    assert_eq!(all(&refused, "x-support"), ["ask for media, 403"]);
-    assert_eq!(all(&refused, "content-security-policy").len(), 1);
+    assert_eq!(all(&rejected, "x-support"), ["ask for media, 410"]);
+    let rejected = stack.get("/media/cat.jpg").send();
+    assert_eq!(rejected.status, 403);
+    assert_eq!(all(&rejected, "x-support"), ["ask for media, 403"]);
+    assert_eq!(all(&rejected, "content-security-policy").len(), 1);
 }
 
 #[test]
@@ -136,14 +136,14 @@ fn a_401_offers_each_scheme_in_a_header_of_its_own() {
             policy["providers"]["app-key"]["challenge_basic"] = json!(true);
         })
         .start();
-    let refused = stack.get("/api/x").send();
+    let rejected = stack.get("/api/x").send();
     let basic = "Basic realm=\"the files\", charset=\"UTF-8\"";
     let expected = ["Bearer realm=\"the files\"", basic];
-    assert_eq!(all(&refused, "www-authenticate"), expected);
-    let refused = call(&stack, "/api/x", "nonsense");
+    assert_eq!(all(&rejected, "www-authenticate"), expected);
+    let rejected = call(&stack, "/api/x", "nonsense");
     let bearer = "Bearer realm=\"the files\", error=\"invalid_token\", \
          error_description=\"Your API key or sign-in is not valid. It may be incomplete, or it is no longer accepted.\"";
-    assert_eq!(all(&refused, "www-authenticate"), [bearer, basic]);
+    assert_eq!(all(&rejected, "www-authenticate"), [bearer, basic]);
     let twice = stack
         .get("/api/x")
         .header("authorization", "Bearer a")
@@ -198,27 +198,27 @@ fn grpc_reads_the_reason_as_a_status() {
         let request = headers.iter().fold(request, |request, (name, value)| {
             request.header(name, value)
         });
-        let refused = request.send();
-        assert_eq!(refused.status, 200);
-        assert_eq!(all(&refused, "content-type"), ["application/grpc"]);
-        assert_eq!(all(&refused, "grpc-status"), [status], "{message}");
-        assert_eq!(all(&refused, "grpc-message"), [message]);
-        assert_eq!(refused.text(), "");
+        let rejected = request.send();
+        assert_eq!(rejected.status, 200);
+        assert_eq!(all(&rejected, "content-type"), ["application/grpc"]);
+        assert_eq!(all(&rejected, "grpc-status"), [status], "{message}");
+        assert_eq!(all(&rejected, "grpc-message"), [message]);
+        assert_eq!(rejected.text(), "");
     }
 }
 
 #[test]
 fn problem_details_name_the_request() {
     let stack = Stack::start();
-    let refused = stack.get("/secret").send();
-    assert_eq!(all(&refused, "content-type"), ["application/problem+json"]);
-    let id = refused.json()["request_id"].as_str().unwrap().to_owned();
+    let rejected = stack.get("/secret").send();
+    assert_eq!(all(&rejected, "content-type"), ["application/problem+json"]);
+    let id = rejected.json()["request_id"].as_str().unwrap().to_owned();
     let expected = json!({
         "type": "about:blank", "title": "Forbidden", "status": 403,
         "detail": "You can't open this from here. This address, your network or the page that you came from is not allowed.", "instance": format!("urn:uuid:{id}"),
         "reason": "not_allowed_here", "request_id": id
     });
-    assert_eq!(refused.json(), expected);
+    assert_eq!(rejected.json(), expected);
     stack.envoy.wait_for_log(&id);
 }
 
@@ -262,18 +262,18 @@ fn unknown_forged_revoked_and_disabled_keys_are_answered_byte_for_byte_alike() {
             .edit_policy(|policy| policy["rules"][2]["deny"] = json!(deny))
             .start();
         wait::until("the feed", wait::STARTUP, || {
-            let refused = call(&stack, "/api/x", &revoked.text);
-            (refused.status == 401).then_some(())
+            let rejected = call(&stack, "/api/x", &revoked.text);
+            (rejected.status == 401).then_some(())
         });
         // Cold and warm.
         for _ in 0..2 {
-            let refused = call(&stack, "/api/x", &unknown.text);
+            let rejected = call(&stack, "/api/x", &unknown.text);
             assert_eq!(
-                (refused.status, code(&refused).as_str()),
+                (rejected.status, code(&rejected).as_str()),
                 (401, "invalid_credential")
             );
             for key in [forged.as_str(), &revoked.text, &disabled.text] {
-                assert_eq!(seen(&call(&stack, "/api/x", key)), seen(&refused));
+                assert_eq!(seen(&call(&stack, "/api/x", key)), seen(&rejected));
             }
         }
         for reason in ["unknown_key", "revoked_key", "disabled_key"] {

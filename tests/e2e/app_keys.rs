@@ -152,13 +152,17 @@ fn a_key_service_that_is_killed_hurts_no_warm_key_and_loses_no_new_one() {
     let cold = key_of(&stack, "bob").key;
     stack.service().kill9();
     assert_eq!(call(&stack, "/api/x", &warm).status, 200);
-    let refused = call(&stack, "/api/x", &cold);
+    let rejected = call(&stack, "/api/x", &cold);
     assert_eq!(
-        (refused.status, crate::support::code(&refused).as_str()),
+        (rejected.status, crate::support::code(&rejected).as_str()),
         (503, "unavailable")
     );
-    assert_eq!(refused.header("retry-after").as_deref(), Some("1"));
-    assert!(refused.took < Duration::from_secs(2), "{:?}", refused.took);
+    assert_eq!(rejected.header("retry-after").as_deref(), Some("1"));
+    assert!(
+        rejected.took < Duration::from_secs(2),
+        "{:?}",
+        rejected.took
+    );
     stack.service().restart();
     wait::until("the new key to work", Duration::from_secs(5), || {
         (call(&stack, "/api/x", &cold).status == 200).then_some(())

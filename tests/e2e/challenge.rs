@@ -75,9 +75,9 @@ fn a_browser_solves_the_challenge_and_passes_from_then_on() {
         request.header("user-agent", agent).send()
     };
     assert_eq!(copied(&browser.user_agent()).status, 200);
-    let refused = copied("Mozilla/5.0 (another)");
-    assert_eq!(refused.status, 403);
-    assert!(refused.text().contains("data-token"));
+    let rejected = copied("Mozilla/5.0 (another)");
+    assert_eq!(rejected.status, 403);
+    assert!(rejected.text().contains("data-token"));
     browser.set_user_agent("Mozilla/5.0 (the same browser under another name)");
     let solved = counted(&stack, "keygate_decision.reply.challenge_solved");
     browser.open(&page_url(&stack).replace("page", "third"));
@@ -142,14 +142,17 @@ fn a_browser_without_cookies_gets_a_message_and_no_reload_loop() {
 #[test]
 fn a_program_learns_that_a_browser_is_required() {
     let stack = stack(&work());
-    let refused = stack.get("/site/x").send();
-    assert_eq!(refused.status, 403);
+    let rejected = stack.get("/site/x").send();
+    assert_eq!(rejected.status, 403);
     assert_eq!(
-        refused.header("content-type").as_deref(),
+        rejected.header("content-type").as_deref(),
         Some("application/problem+json")
     );
-    assert_eq!(refused.header("cache-control").as_deref(), Some("no-store"));
-    let problem = refused.json();
+    assert_eq!(
+        rejected.header("cache-control").as_deref(),
+        Some("no-store")
+    );
+    let problem = rejected.json();
     assert_eq!(problem["reason"], "challenge_required");
     assert!(problem["detail"].as_str().unwrap().contains("browser"));
     let forged = stack

@@ -26,17 +26,17 @@ fn a_signed_link_passes_and_the_token_does_not_reach_the_upstream() {
 #[test]
 fn a_rejected_link_is_a_page_that_no_cache_keeps() {
     let stack = Stack::start();
-    let refused = stack
+    let rejected = stack
         .get("/media/cat.jpg")
         .header("accept", "text/html")
         .send();
-    assert_eq!(refused.status, 403);
-    let header = |name| refused.header(name).unwrap_or_default();
+    assert_eq!(rejected.status, 403);
+    let header = |name| rejected.header(name).unwrap_or_default();
     assert_eq!(header("content-type"), "text/html; charset=utf-8");
     assert_eq!(header("cache-control"), "no-store");
     assert_eq!(header("x-content-type-options"), "nosniff");
     assert!(header("content-security-policy").starts_with("default-src 'none'"));
-    assert!(refused.text().contains("<h1>This link is incomplete</h1>"));
+    assert!(rejected.text().contains("<h1>This link is incomplete</h1>"));
     assert_eq!(stack.echo.count(), 0);
     // The log says more than the client learns.
     stack
@@ -47,9 +47,9 @@ fn a_rejected_link_is_a_page_that_no_cache_keeps() {
 #[test]
 fn a_link_is_for_get_and_head_only() {
     let stack = Stack::start();
-    let refused = stack.post(sign("/media/cat.jpg", &[])).body("x").send();
+    let rejected = stack.post(sign("/media/cat.jpg", &[])).body("x").send();
     assert_eq!(
-        (refused.status, code(&refused).as_str()),
+        (rejected.status, code(&rejected).as_str()),
         (403, "not_allowed_here")
     );
 }
@@ -101,12 +101,12 @@ fn basic_with_another_user_name_is_rejected() {
     let stack = Stack::start();
     let key = key_of(&stack, "alice").key;
     let basic = base64_of(&format!("bob:{key}"));
-    let refused = stack
+    let rejected = stack
         .get("/api/x")
         .header("authorization", format!("Basic {basic}"))
         .send();
     assert_eq!(
-        (refused.status, code(&refused).as_str()),
+        (rejected.status, code(&rejected).as_str()),
         (401, "invalid_credential")
     );
 }
@@ -114,17 +114,17 @@ fn basic_with_another_user_name_is_rejected() {
 #[test]
 fn a_rejected_key_is_json_with_the_id_of_the_request() {
     let stack = Stack::start();
-    let refused = stack.get("/api/x").send();
-    assert_eq!(refused.status, 401);
+    let rejected = stack.get("/api/x").send();
+    assert_eq!(rejected.status, 401);
     assert_eq!(
-        refused.header("content-type").as_deref(),
+        rejected.header("content-type").as_deref(),
         Some("application/json")
     );
     assert_eq!(
-        refused.header("www-authenticate").as_deref(),
+        rejected.header("www-authenticate").as_deref(),
         Some("Bearer realm=\"keygate\"")
     );
-    let error = &refused.json()["error"];
+    let error = &rejected.json()["error"];
     assert_eq!(error["code"], "missing_credential");
     let id = error["request"].as_str().unwrap();
     assert_eq!(id.len(), 36, "Envoy's request id");

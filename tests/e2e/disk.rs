@@ -25,7 +25,7 @@ fn a_full_disk_loses_no_key_and_is_not_ready() {
     };
     let large = json!({ "account": "a", "metadata": { "text": "x".repeat(4000) } });
     let mut acknowledged = Vec::new();
-    let refused = wait::until("the disk to be full", wait::STARTUP, || {
+    let rejected = wait::until("the disk to be full", wait::STARTUP, || {
         let (status, json) = request("POST", "/v1/keys", Some(&large));
         if status == 201 {
             acknowledged.push(json["id"].clone());
@@ -33,8 +33,8 @@ fn a_full_disk_loses_no_key_and_is_not_ready() {
         }
         Some((status, json))
     });
-    assert_eq!(refused.0, 503);
-    assert_eq!(refused.1["code"], "database_unavailable");
+    assert_eq!(rejected.0, 503);
+    assert_eq!(rejected.1["code"], "database_unavailable");
     assert!(acknowledged.len() > 50, "{}", acknowledged.len());
     wait::until("the service to be not ready", wait::STARTUP, || {
         (request("GET", "/readyz", None).0 == 503).then_some(())

@@ -242,8 +242,8 @@ fn no_name_of_a_header_that_is_no_text_reaches_the_filter() {
     let port = stack.envoy.port();
     let names = [&b"x-caf\xe9"[..], b"x\xffkeygate\xffaccount", b"\xc3\x28"];
     for name in names {
-        let refused = stack.get("/healthz").header(name, "root").send();
-        assert_eq!(refused.status, 400, "{}", name.escape_ascii());
+        let rejected = stack.get("/healthz").header(name, "root").send();
+        assert_eq!(rejected.status, 400, "{}", name.escape_ascii());
         let over_2: [(&[u8], &[u8]); 5] = [
             (b":method", b"GET"),
             (b":scheme", b"http"),

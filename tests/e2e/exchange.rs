@@ -224,13 +224,13 @@ fn a_token_in_an_unreadable_path_is_in_no_log() {
     let token = token(&stack, "/media/", None);
     let paths = ["a//b", "a/../b", "a%2Fb", "a%00", "a/%2e%2e/b"];
     for path in paths {
-        let refused = stack.get(format!("/~kg={token}/media/{path}")).send();
-        assert_eq!(refused.status, 400, "{path}: {}", refused.text());
-        assert!(!refused.text().contains(&token));
+        let rejected = stack.get(format!("/~kg={token}/media/{path}")).send();
+        assert_eq!(rejected.status, 400, "{path}: {}", rejected.text());
+        assert!(!rejected.text().contains(&token));
     }
     // Also a name that only a second decoder would read.
-    let refused = stack.get(format!("/~kg%253D{token}/media/a")).send();
-    assert_eq!(refused.status, 400);
+    let rejected = stack.get(format!("/~kg%253D{token}/media/a")).send();
+    assert_eq!(rejected.status, 400);
     stack.envoy.wait_for_log("reason=encoded_slash");
     keygate_tests::wait::until("a line for each", keygate_tests::wait::STARTUP, || {
         let lines = stack.envoy.log().matches("keygate_denied").count();

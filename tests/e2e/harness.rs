@@ -132,8 +132,8 @@ fn envoy_rejects_a_configuration_and_says_why() {
     let config = EnvoyConfig::new()
         .without_filter()
         .change(|bootstrap| bootstrap["static_resources"]["nonsense"] = json!(1));
-    let refusal = Envoy::validate(config).unwrap_err();
-    assert!(refusal.contains("nonsense"), "{refusal}");
+    let rejection = Envoy::validate(config).unwrap_err();
+    assert!(rejection.contains("nonsense"), "{rejection}");
 }
 
 #[test]
@@ -154,14 +154,17 @@ fn the_real_service_survives_kill_9_on_its_port() {
 fn a_stack_comes_up_and_guards() {
     let stack = Stack::start();
     assert_eq!(stack.get("/healthz").send().status, 200);
-    let refused = stack.get("/api/x").send();
-    assert_eq!(refused.status, 401, "{}", refused.text());
+    let rejected = stack.get("/api/x").send();
+    assert_eq!(rejected.status, 401, "{}", rejected.text());
     assert_eq!(stack.echo.count(), 1);
 }
 
 #[test]
 fn envoy_rejects_a_policy_and_names_the_field() {
     let config = EnvoyConfig::new().edit_policy(|policy| policy["unmatched"] = json!("maybe"));
-    let refusal = Envoy::validate(config).unwrap_err();
-    assert!(refusal.contains("unmatched: unknown variant"), "{refusal}");
+    let rejection = Envoy::validate(config).unwrap_err();
+    assert!(
+        rejection.contains("unmatched: unknown variant"),
+        "{rejection}"
+    );
 }

@@ -74,8 +74,8 @@ impl Cinema {
         let asked: BTreeSet<_> = received.iter().map(|it| it.path.clone()).collect();
         assert_eq!(asked, self.files);
         assert!(received.iter().all(|it| it.values("cookie").is_empty()));
-        let refused = self.stack.envoy.stat("http.public.downstream_rq_4xx");
-        assert_eq!(refused.unwrap_or(0), 0);
+        let rejected = self.stack.envoy.stat("http.public.downstream_rq_4xx");
+        assert_eq!(rejected.unwrap_or(0), 0);
         assert_never_trapped(&self.stack);
     }
 

@@ -24,8 +24,8 @@ fn bytes_that_are_no_text_are_rejected_in_every_header_path_and_cookie() {
         ("cookie", b"app_key=\xff\xff"),
         ("cookie", b"\xff\xff=x; app_key"),
     ] {
-        let refused = stack.get("/api/x").header(name, value).send();
-        assert_eq!(refused.status, 401, "{name}");
+        let rejected = stack.get("/api/x").header(name, value).send();
+        assert_eq!(rejected.status, 401, "{name}");
     }
     // Where it is none of our business, it passes as it is.
     let passed = stack
@@ -71,9 +71,9 @@ fn two_credentials_are_rejected() {
         for (name, value) in &headers {
             request = request.header(name, value);
         }
-        let refused = request.send();
-        assert_eq!(refused.status, 400, "{}", refused.text());
-        assert_eq!(crate::support::code(&refused), "ambiguous_request");
+        let rejected = request.send();
+        assert_eq!(rejected.status, 400, "{}", rejected.text());
+        assert_eq!(crate::support::code(&rejected), "ambiguous_request");
     }
     assert_eq!(stack.echo.count(), 0);
 }

@@ -46,10 +46,10 @@ fn allowed_origin(answer: &Response) -> Option<String> {
 fn a_rejection_has_cors_headers_with_cors_in_front() {
     let stack = with_filter(0, filter("cors", "Cors"));
     let from_page = |path: &str| stack.get(path).header("origin", PAGE);
-    let refused = from_page("/api/x").send();
-    assert_eq!(refused.status, 401);
-    assert_eq!(allowed_origin(&refused).as_deref(), Some(PAGE));
-    assert_eq!(refused.json()["error"]["code"], "missing_credential");
+    let rejected = from_page("/api/x").send();
+    assert_eq!(rejected.status, 401);
+    assert_eq!(allowed_origin(&rejected).as_deref(), Some(PAGE));
+    assert_eq!(rejected.json()["error"]["code"], "missing_credential");
     let key = key_of(&stack, "alice").key;
     let passed = from_page("/api/x").header("x-api-key", key).send();
     assert_eq!(passed.status, 200);
@@ -70,18 +70,18 @@ fn a_rejection_has_cors_headers_with_cors_in_front() {
 #[test]
 fn a_rejection_lacks_cors_headers_with_cors_behind() {
     let stack = with_filter(1, filter("cors", "Cors"));
-    let refused = stack.get("/api/x").header("origin", PAGE).send();
-    assert_eq!((refused.status, allowed_origin(&refused)), (401, None));
+    let rejected = stack.get("/api/x").header("origin", PAGE).send();
+    assert_eq!((rejected.status, allowed_origin(&rejected)), (401, None));
 }
 
 #[test]
 fn a_grpc_web_client_reads_the_reason_with_grpc_web_in_front() {
     let stack = with_filter(0, filter("grpc_web", "GrpcWeb"));
-    let refused = stack
+    let rejected = stack
         .post("/api/x")
         .header("content-type", "application/grpc-web+proto")
         .send();
-    let header = |name: &str| refused.header(name).unwrap_or_default();
+    let header = |name: &str| rejected.header(name).unwrap_or_default();
     assert_eq!(header("content-type"), "application/grpc-web+proto");
     assert_eq!(header("grpc-status"), "16");
     assert!(header("grpc-message").starts_with("You are not signed in"));

@@ -90,8 +90,8 @@ fn without_an_answer_nothing_passes_and_the_link_stays_good() {
     let stack = builder().start();
     let target = link("/media/a.mp4", 4);
     stack.service().kill9();
-    let refused = stack.get(&target).send();
-    assert_eq!(refused.status, 503);
+    let rejected = stack.get(&target).send();
+    assert_eq!(rejected.status, 503);
     assert_eq!(stack.echo.count(), 0);
     stack.service().restart();
     wait::until("the link to be good again", wait::STARTUP, || {

@@ -27,10 +27,10 @@ fn builder() -> StackBuilder {
 /// Two requests of each kind, so that a wrong answer that was remembered shows.
 fn assert_away(stack: &Stack, what: &str) {
     for _ in 0..2 {
-        let refused = call(stack, "/api/x", &genuine_key(1));
-        assert_eq!(refused.status, 503, "{what}: {}", refused.text());
-        assert_eq!(code(&refused), "unavailable", "{what}");
-        let retry = refused.header("retry-after");
+        let rejected = call(stack, "/api/x", &genuine_key(1));
+        assert_eq!(rejected.status, 503, "{what}: {}", rejected.text());
+        assert_eq!(code(&rejected), "unavailable", "{what}");
+        let retry = rejected.header("retry-after");
         assert_eq!(retry.as_deref(), Some("1"), "{what}");
         let allowed = stack
             .get("/open/x")
@@ -43,7 +43,7 @@ fn assert_away(stack: &Stack, what: &str) {
         for hidden in ["x-keygate-account", "x-keygate-key-id", "authorization"] {
             assert_eq!(upstream_header(&allowed, hidden), [""; 0], "{what}");
         }
-        for answer in [refused, allowed] {
+        for answer in [rejected, allowed] {
             assert!(answer.took < BOUND, "{what}: {:?}", answer.took);
         }
     }
@@ -253,9 +253,13 @@ fn a_full_circuit_breaker_is_unavailable_at_once() {
             let waiting = "cluster.keygate_keys.upstream_rq_pending_active";
             (stack.envoy.stat(waiting) == Some(1)).then_some(())
         });
-        let refused = call(&stack, "/api/x", &genuine_key(1));
-        assert_eq!(refused.status, 503);
-        assert!(refused.took < Duration::from_secs(3), "{:?}", refused.took);
+        let rejected = call(&stack, "/api/x", &genuine_key(1));
+        assert_eq!(rejected.status, 503);
+        assert!(
+            rejected.took < Duration::from_secs(3),
+            "{:?}",
+            rejected.took
+        );
         let allowed = call(&stack, "/open/x", &genuine_key(1));
         let result = upstream_header(&allowed, "x-keygate-result");
         assert_eq!(result, ["allow;reason=key_service_unavailable"]);

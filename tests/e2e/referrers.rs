@@ -21,7 +21,7 @@ fn preflight(stack: &Stack, path: &str) -> Request {
         .header("access-control-request-method", "PUT")
 }
 
-fn refused(response: &Response) -> (u16, String) {
+fn rejected(response: &Response) -> (u16, String) {
     (response.status, code(response))
 }
 
@@ -89,10 +89,10 @@ fn a_key_is_rejected_from_other_pages_also_when_it_is_warm() {
         "http://localhost/",
         "null",
     ] {
-        assert_eq!(refused(&from("referer", page)), not_here, "{page}");
-        assert_eq!(refused(&from("origin", page)), not_here, "{page}");
+        assert_eq!(rejected(&from("referer", page)), not_here, "{page}");
+        assert_eq!(rejected(&from("origin", page)), not_here, "{page}");
     }
-    assert_eq!(refused(&from("x-a", "b")), not_here);
+    assert_eq!(rejected(&from("x-a", "b")), not_here);
     assert_eq!(counted(&stack, "keygate_lookup.answered"), 1, "it was warm");
     stack.envoy.wait_for_log("reason=referrer_not_allowed");
 }
@@ -160,12 +160,12 @@ fn a_key_in_the_query_reaches_neither_upstream_nor_log_nor_cache() {
         .get(format!("{path}&key={key}"))
         .header("referer", HERE);
     assert_eq!(
-        refused(&twice.send()),
+        rejected(&twice.send()),
         (400, "ambiguous_request".to_owned())
     );
     for page in ["https://evil.example/", "https://app.example.com.evil/"] {
         let answer = stack.get(&path).header("referer", page).send();
-        assert_eq!(refused(&answer), (403, "not_allowed_here".to_owned()));
+        assert_eq!(rejected(&answer), (403, "not_allowed_here".to_owned()));
     }
     assert_eq!(stack.get(&path).send().status, 403);
     stack.envoy.wait_for_log("reason=duplicate_credential");
@@ -184,7 +184,7 @@ fn a_key_in_the_query_is_nothing_unless_the_policy_says_so() {
         .get(format!("/api/x?key={key}"))
         .header("referer", HERE);
     assert_eq!(
-        refused(&answer.send()),
+        rejected(&answer.send()),
         (401, "missing_credential".to_owned())
     );
 }

@@ -34,12 +34,12 @@ fn scopes_are_needed_by_method() {
     };
     assert_eq!(call(&stack, "/files/x", &reader).status, 200);
     assert_eq!(post(&owner).status, 200);
-    let refused = post(&reader);
+    let rejected = post(&reader);
     assert_eq!(
-        (refused.status, code(&refused).as_str()),
+        (rejected.status, code(&rejected).as_str()),
         (403, "insufficient_scope")
     );
-    let challenge = refused.header("www-authenticate").unwrap();
+    let challenge = rejected.header("www-authenticate").unwrap();
     assert!(
         challenge.contains("error=\"insufficient_scope\""),
         "{challenge}"

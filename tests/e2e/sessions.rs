@@ -165,10 +165,10 @@ fn a_key_passes_on_its_metadata_and_writes_none() {
     let parent = json!({ "account": "alice", "scopes": scopes, "metadata": own });
     let parent = rig.service.create_key(&parent);
     let richer = json!({ "metadata": { "plan": "enterprise", "role": "admin" } });
-    let refused = rig.post("/keys", bearer(&parent.key), &richer);
-    assert_eq!(expect(&refused, 403)["code"], "beyond_own_rights");
-    let refused = rig.post("/keys", bearer(&alice()), &richer);
-    assert_eq!(expect(&refused, 403)["code"], "beyond_own_rights");
+    let rejected = rig.post("/keys", bearer(&parent.key), &richer);
+    assert_eq!(expect(&rejected, 403)["code"], "beyond_own_rights");
+    let rejected = rig.post("/keys", bearer(&alice()), &richer);
+    assert_eq!(expect(&rejected, 403)["code"], "beyond_own_rights");
     let child = rig.post("/keys", bearer(&parent.key), &json!({}));
     let child = text(&expect(&child, 201), "key");
     let answer = rig.get("/api/x", bearer(&child));

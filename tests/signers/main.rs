@@ -8,7 +8,7 @@
 mod browser;
 mod known_answers;
 mod page;
-mod refusals;
+mod rejections;
 
 use std::fs;
 

@@ -163,7 +163,7 @@ impl KeyService {
         let rejection: Rejection = serde_json::from_str(&text).unwrap_or_default();
         let detail = escaped(&rejection.detail);
         Err(match status.as_u16() {
-            401 | 403 => CliError::Usage(self.refused(&rejection)),
+            401 | 403 => CliError::Usage(self.rejected(&rejection)),
             404 if rejection.code == "no_such_path" => CliError::Usage(format!(
                 "the key service has nothing at {base}/v1: give only scheme, host and port in \
                  --service or KEYGATE_SERVICE"
@@ -213,7 +213,7 @@ impl KeyService {
     }
 
     /// What to do about a token that the service does not take.
-    fn refused(&self, rejection: &Rejection) -> String {
+    fn rejected(&self, rejection: &Rejection) -> String {
         let (variable, detail) = (&self.token_env, escaped(&rejection.detail));
         match rejection.code.as_str() {
             "wrong_role" => format!(

@@ -8,7 +8,7 @@ use keygate_core::{Facts, Header, Outcome, Policy, Reason, Request, Verdict};
 /// The filter's answer to a request.
 pub struct Decided {
     /// Why the filter rejects the request, if it does.
-    pub refused: Option<Reason>,
+    pub rejected: Option<Reason>,
     /// Whether the filter accepts `%2F` in the path, which Envoy may reject before the filter.
     pub takes_encoded_slash: bool,
     /// What the filter does, and by which rule, in one line.
@@ -22,16 +22,16 @@ pub fn decide(policy: &Policy, headers: &[Header], facts: &Facts<'_>) -> Decided
     let rule = request.as_ref().map(|it| place(policy, it));
     let rule = rule.unwrap_or_else(|| "the request is rejected before any rule".to_owned());
     let verdict = policy.decide(headers, facts);
-    let refused = refused(&verdict);
+    let rejected = rejected(&verdict);
     Decided {
-        refused,
-        takes_encoded_slash: request.is_some_and(|it| takes_encoded_slash(&it, refused)),
+        rejected,
+        takes_encoded_slash: request.is_some_and(|it| takes_encoded_slash(&it, rejected)),
         told: format!("{rule}: {}", done(&verdict)),
     }
 }
 
 /// Why a verdict rejects the request, if it does.
-pub fn refused(verdict: &Verdict) -> Option<Reason> {
+pub fn rejected(verdict: &Verdict) -> Option<Reason> {
     match verdict {
         Verdict::Deny(denial) => Some(denial.reason),
         Verdict::Allow(_) | Verdict::Ask(_) | Verdict::Redeem(_) | Verdict::Reply(_) => None,
@@ -39,8 +39,8 @@ pub fn refused(verdict: &Verdict) -> Option<Reason> {
 }
 
 /// Whether the path contains `%2F` and is not rejected for it.
-pub fn takes_encoded_slash(request: &Request<'_>, refused: Option<Reason>) -> bool {
-    request.target.has_encoded_slash && refused != Some(Reason::EncodedSlash)
+pub fn takes_encoded_slash(request: &Request<'_>, rejected: Option<Reason>) -> bool {
+    request.target.has_encoded_slash && rejected != Some(Reason::EncodedSlash)
 }
 
 /// The rule that the request meets.

@@ -200,7 +200,7 @@ pub fn check(
     }
     if let (Some(file), true) = (whole, checked.len() > 1) {
         keep_of_rule(&mut checked, file, headers);
-        let passes = decided.as_ref().is_some_and(|it| it.refused.is_none());
+        let passes = decided.as_ref().is_some_and(|it| it.rejected.is_none());
         keep_telling(&mut checked, passes);
     }
     Ok(Checked {

@@ -222,9 +222,10 @@ fn warn(links: &Links, args: &Args, signed: &Signed, now: UnixMillis) -> Result<
     // not known, and so not the rule.
     let is_known = signed.url.contains("://") && !signed.url.starts_with('/');
     let decided = checked.decided.filter(|_| is_known);
-    let refused = decided.and_then(|it| Some((it.refused?, it.told)));
+    let rejected = decided.and_then(|it| Some((it.rejected?, it.told)));
     let is_of_path = |it: Reason| it.public() == PublicReason::AmbiguousRequest;
-    if let Some((reason, told)) = refused.filter(|(it, _)| is_of_path(*it) || *it == Reason::NoRule)
+    if let Some((reason, told)) =
+        rejected.filter(|(it, _)| is_of_path(*it) || *it == Reason::NoRule)
     {
         let why = reason.explanation();
         eprintln!("warning: the policy would reject it: {told}: {why}");

@@ -127,8 +127,8 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
 
 /// The variables without which it is not known whether the link of some provider is valid.
 fn unset<'l>(links: &'l Links, checked: &Checked) -> Vec<&'l str> {
-    let refused = checked.decided.as_ref().and_then(|it| it.refused);
-    let (Some(Ok(file)), Some(Reason::WrongSignature)) = (&links.whole, refused) else {
+    let rejected = checked.decided.as_ref().and_then(|it| it.rejected);
+    let (Some(Ok(file)), Some(Reason::WrongSignature)) = (&links.whole, rejected) else {
         return Vec::new();
     };
     let unset = Unset {
@@ -163,7 +163,7 @@ fn print(
     envoy: &Envoy,
 ) -> Result<ExitCode, CliError> {
     let decided = checked.decided.as_ref();
-    let by_filter = decided.and_then(|it| it.refused);
+    let by_filter = decided.and_then(|it| it.rejected);
     let by_link = checked.invalid();
     output::line(&match (by_filter, by_link) {
         (Some(reason), _) => format!("rejected: {}", explained(reason)),
@@ -207,13 +207,13 @@ fn print(
             }
         }
     }
-    let is_refused = by_filter.or(by_link).is_some();
+    let is_rejected = by_filter.or(by_link).is_some();
     // Without a secret of another provider the policy may reject what the edge lets pass.
     let is_of_policy = checked.links.iter().any(|it| it.told.is_ok()) || links.providers.len() > 1;
-    if let (true, true, Some(Ok(file))) = (is_refused, is_of_policy, &links.whole) {
+    if let (true, true, Some(Ok(file))) = (is_rejected, is_of_policy, &links.whole) {
         file.note_missing();
     }
-    Ok(ExitCode::from(u8::from(is_refused)))
+    Ok(ExitCode::from(u8::from(is_rejected)))
 }
 
 /// Prints what one provider says, as far as the first line does not.

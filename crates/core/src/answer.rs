@@ -42,7 +42,7 @@ pub enum Scheme {
 
 /// A reason, and what was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct Rejection {
     /// Why.
     pub reason: Reason,
     /// Of what.
@@ -90,7 +90,7 @@ pub struct Voice<'a> {
     pub path_tokens: &'a [String],
 }
 
-impl Refusal {
+impl Rejection {
     /// 400, 401, 403, 429 or 503. A signed link knows no 401: HTTP has no challenge for it.
     pub fn status(self) -> u16 {
         match (self.reason.public(), self.scheme) {

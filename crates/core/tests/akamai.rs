@@ -120,8 +120,8 @@ fn a_field_that_a_user_injects_is_rejected_and_never_the_last_to_win() {
         format!("exp={EXP}~acl=/video/*~id=x~admin=1"),
     ] {
         let target = format!("/video/a?__token__={}", token(&fields, ""));
-        let refused = judge(&policy, &target, NOW);
-        assert_eq!(refused, Err(Reason::MalformedCredential), "{fields}");
+        let rejected = judge(&policy, &target, NOW);
+        assert_eq!(rejected, Err(Reason::MalformedCredential), "{fields}");
     }
 }
 
@@ -132,8 +132,8 @@ fn a_path_that_reads_as_a_field_takes_no_part_of_another_token() {
     let signed = token(&format!("exp={EXP}~data=x~url=/secret"), "~url=/mine");
     let mac = signed.rsplit_once("~hmac=").unwrap().1;
     let target = format!("/secret~url=/mine?__token__=exp={EXP}~data=x~hmac={mac}");
-    let refused = judge(&policy, &target, NOW);
-    assert_eq!(refused, Err(Reason::WrongSignature));
+    let rejected = judge(&policy, &target, NOW);
+    assert_eq!(rejected, Err(Reason::WrongSignature));
 }
 
 #[test]
@@ -255,8 +255,8 @@ fn a_token_is_for_its_address_and_from_its_start_on() {
         assert_eq!(judged, expected, "{ip} {client:?} {now}");
         // Problems other than the signature are reported for genuine tokens only.
         let forged = target.replace("acl=/*", "acl=/?");
-        let refused = judge_from(&policy, &get(&forged, &[]), client, now);
-        assert_eq!(refused, Err(Reason::WrongSignature));
+        let rejected = judge_from(&policy, &get(&forged, &[]), client, now);
+        assert_eq!(rejected, Err(Reason::WrongSignature));
     }
 }
 
@@ -292,8 +292,8 @@ fn every_carrier_is_found_stripped_and_alone() {
         ("/a", vec![edge, edge]),
         (&format!("/a?hdnts={token}&hdnts={token}"), vec![]),
     ] {
-        let refused = judge_from(&policy, &get(target, &more), None, NOW);
-        assert_eq!(refused, Err(Reason::DuplicateCredential), "{target}");
+        let rejected = judge_from(&policy, &get(target, &more), None, NOW);
+        assert_eq!(rejected, Err(Reason::DuplicateCredential), "{target}");
     }
     assert_eq!(judge(&policy, "/a", NOW), Err(Reason::MissingCredential));
 }

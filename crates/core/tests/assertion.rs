@@ -174,20 +174,20 @@ fn any_other_byte_anywhere_is_rejected() {
     for vector in vectors() {
         let verifier = verifier(&vector);
         let token = text(&vector, "token").into_bytes();
-        let refused = |changed: &[u8]| verifier.verify(changed, now(&vector)).is_err();
+        let rejected = |changed: &[u8]| verifier.verify(changed, now(&vector)).is_err();
         // Ed25519 is slow without optimisation; some positions are enough.
         let slow = vector["algorithm"] == "EdDSA";
         for at in (0..token.len()).step_by(if slow { 11 } else { 1 }) {
             for byte in [b'A', b'.', b'=', 0xff, token[at] ^ 1] {
                 let mut changed = token.clone();
                 changed[at] = byte;
-                assert!(changed == token || refused(&changed), "{at} {byte}");
+                assert!(changed == token || rejected(&changed), "{at} {byte}");
             }
-            assert!(refused(&token[..at]) && refused(&token[at + 1..]));
+            assert!(rejected(&token[..at]) && rejected(&token[at + 1..]));
         }
         for more in [&b"="[..], b"A", b".", b" ", b"\n", b".AAAA"] {
-            assert!(refused(&[&token[..], more].concat()), "{more:?}");
-            assert!(refused(&[more, &token[..]].concat()), "{more:?}");
+            assert!(rejected(&[&token[..], more].concat()), "{more:?}");
+            assert!(rejected(&[more, &token[..]].concat()), "{more:?}");
         }
     }
 }

@@ -163,11 +163,11 @@ fn every_field_is_signed() {
         );
     }
     let elsewhere = policy(&json!({ "account": "other" }));
-    let refused = judge(&elsewhere, &request(LINK), "168.1.5.65", NOW);
-    assert_eq!(refused, Err(Reason::WrongSignature));
+    let rejected = judge(&elsewhere, &request(LINK), "168.1.5.65", NOW);
+    assert_eq!(rejected, Err(Reason::WrongSignature));
     let other = policy(&json!({ "container": "others" }));
-    let refused = judge(&other, &request(LINK), "168.1.5.65", NOW);
-    assert_eq!(refused, Err(Reason::WrongSignature));
+    let rejected = judge(&other, &request(LINK), "168.1.5.65", NOW);
+    assert_eq!(rejected, Err(Reason::WrongSignature));
 }
 
 #[test]
@@ -233,8 +233,8 @@ fn a_link_of_a_container_opens_its_blobs_and_no_other_container() {
     let other = link.replace("/a.jpg", "/b/c%20d.jpg");
     assert_eq!(judged(&other, NOW).as_deref(), Ok("/pictures/b/c%20d.jpg"));
     for path in ["/picturesnew/", "/picture/", "/other/"] {
-        let refused = judged(&link.replace("/pictures/", path), NOW);
-        assert_eq!(refused, Err(Reason::WrongSignature), "{path}");
+        let rejected = judged(&link.replace("/pictures/", path), NOW);
+        assert_eq!(rejected, Err(Reason::WrongSignature), "{path}");
     }
     let policy = policy(&json!({}));
     let headers = request(&other);
@@ -267,8 +267,8 @@ fn headers_of_the_answer_are_signed_and_forwarded_as_they_came() {
     let link = link.unwrap();
     let expected = "/pictures/a%20b.jpg?rscd=attachment%3B%20filename%3D%22%C3%A4%22";
     assert_eq!(judged(&link, NOW).as_deref(), Ok(expected));
-    let refused = judged(&link.replace("attachment", "inline"), NOW);
-    assert_eq!(refused, Err(Reason::WrongSignature));
+    let rejected = judged(&link.replace("attachment", "inline"), NOW);
+    assert_eq!(rejected, Err(Reason::WrongSignature));
 }
 
 #[test]

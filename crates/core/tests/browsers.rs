@@ -143,10 +143,10 @@ fn a_preflight_passes_for_host_path_and_the_method_that_is_asked_for() {
 
 #[test]
 fn a_rule_is_for_its_pages_only() {
-    let refused = Some(Reason::ReferrerNotAllowed);
+    let rejected = Some(Reason::ReferrerNotAllowed);
     assert_eq!(reason(&get("/img/a", &[HERE]), &json!([])), None);
-    assert_eq!(reason(&get("/img/a", &[EVIL]), &json!([])), refused);
-    assert_eq!(reason(&get("/img/a", &[]), &json!([])), refused);
+    assert_eq!(reason(&get("/img/a", &[EVIL]), &json!([])), rejected);
+    assert_eq!(reason(&get("/img/a", &[]), &json!([])), rejected);
     let outcome = grant(&get("/watch/a", &[EVIL])).outcome;
     assert_eq!(outcome, Outcome::WouldDeny(Reason::ReferrerNotAllowed));
 }
@@ -156,10 +156,10 @@ fn a_key_is_for_its_pages_only() {
     let bearer = format!("Bearer {}", new_key().text.as_str());
     let key = ("authorization", bearer.as_str());
     let pages = json!(["https://app.example.com/map/**"]);
-    let refused = Some(Reason::ReferrerNotAllowed);
+    let rejected = Some(Reason::ReferrerNotAllowed);
     assert_eq!(reason(&get("/plain/x", &[key, HERE]), &pages), None);
-    assert_eq!(reason(&get("/plain/x", &[key, EVIL]), &pages), refused);
-    assert_eq!(reason(&get("/plain/x", &[key]), &pages), refused);
+    assert_eq!(reason(&get("/plain/x", &[key, EVIL]), &pages), rejected);
+    assert_eq!(reason(&get("/plain/x", &[key]), &pages), rejected);
     assert_eq!(reason(&get("/plain/x", &[key]), &json!([])), None);
 }
 

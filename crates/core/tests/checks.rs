@@ -238,8 +238,8 @@ fn a_forged_link_costs_one_check_and_a_repeated_link_none() {
             .any(|it| provider.contains(it))
         {
             let tally = Tally::default();
-            let refused = judge(&policy, &forged(&link), NOW, &tally);
-            assert_eq!(refused, Err(Reason::WrongSignature), "{provider}");
+            let rejected = judge(&policy, &forged(&link), NOW, &tally);
+            assert_eq!(rejected, Err(Reason::WrongSignature), "{provider}");
             assert_eq!(tally.counts(), [1, 1, 0], "{provider}");
         }
     }
@@ -251,8 +251,8 @@ fn a_signature_of_impossible_length_costs_no_public_key_check() {
     let tally = Tally::default();
     for signature in ["AAAA", &"AAAA".repeat(100)] {
         let target = format!("/a?Expires={END}&Signature={signature}&Key-Pair-Id=k");
-        let refused = judge(&policy, &get(&target, &[]), NOW, &tally);
-        assert_eq!(refused, Err(Reason::WrongSignature), "{signature}");
+        let rejected = judge(&policy, &get(&target, &[]), NOW, &tally);
+        assert_eq!(rejected, Err(Reason::WrongSignature), "{signature}");
     }
     assert_eq!(tally.counts(), [0, 0, 0]);
 }
@@ -280,8 +280,8 @@ fn a_ring_of_several_public_keys_needs_a_key_id() {
         .collect();
     assert_ne!(anonymous, link);
     let tally = Tally::default();
-    let refused = judge(&several, &anonymous, NOW, &tally);
-    assert_eq!(refused, Err(Reason::MalformedCredential));
+    let rejected = judge(&several, &anonymous, NOW, &tally);
+    assert_eq!(rejected, Err(Reason::MalformedCredential));
     assert_eq!(tally.counts(), [0, 0, 0]);
 }
 
@@ -316,8 +316,8 @@ fn at_most_two_public_key_checks_of_a_request_fail() {
         })
         .collect();
     let tally = Tally::default();
-    let refused = judge(&policy, &spelled, NOW, &tally);
-    assert_eq!(refused, Err(Reason::WrongSignature));
+    let rejected = judge(&policy, &spelled, NOW, &tally);
+    assert_eq!(rejected, Err(Reason::WrongSignature));
     assert_eq!(tally.counts(), [2, 2, 0]);
 }
 

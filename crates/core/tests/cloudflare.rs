@@ -129,10 +129,15 @@ fn the_published_forgeries_are_rejected() {
         let policy = policy_of(&provider(), attack["secret"].as_str().unwrap());
         for now in [1_484_063_788, 1_657_026_354, 1_700_000_001, 9_999_999_999] {
             if let Some(target) = attack["attack"].as_str().filter(|it| it.starts_with('/')) {
-                let refused = judge(&policy, &get(target, &[]), now);
+                let rejected = judge(&policy, &get(target, &[]), now);
                 let is_future_in_its_time =
                     attack["id"] == "attack/cloudflare_future_timestamp" && now == 9_999_999_999;
-                assert_eq!(refused.is_err(), !is_future_in_its_time, "{}", attack["id"]);
+                assert_eq!(
+                    rejected.is_err(),
+                    !is_future_in_its_time,
+                    "{}",
+                    attack["id"]
+                );
             }
         }
     }
@@ -174,8 +179,8 @@ fn every_spelling_of_the_mac_but_the_right_one_is_malformed() {
         "%zz",
     ] {
         let target = format!("/file1?verify=1700000000-{wrong}");
-        let refused = judge(&policy, &get(&target, &[]), 1_700_000_001);
-        assert_eq!(refused, Err(Reason::MalformedCredential), "{wrong}");
+        let rejected = judge(&policy, &get(&target, &[]), 1_700_000_001);
+        assert_eq!(rejected, Err(Reason::MalformedCredential), "{wrong}");
     }
 }
 
@@ -201,14 +206,14 @@ fn a_stamp_is_ten_digits_and_nothing_else() {
         "99999999999999999999999999999999",
     ] {
         let target = format!("/images/cat.jpg?verify={stamp}-{mac}");
-        let refused = judge(&policy, &get(&target, &[]), CAT_AT).unwrap_err();
+        let rejected = judge(&policy, &get(&target, &[]), CAT_AT).unwrap_err();
         // A raw blank never comes as far as the token.
         let reason = if stamp.contains(' ') {
             Reason::AmbiguousPath
         } else {
             Reason::MalformedCredential
         };
-        assert_eq!(refused, reason, "{stamp:?}");
+        assert_eq!(rejected, reason, "{stamp:?}");
     }
 }
 
@@ -277,8 +282,8 @@ fn the_query_in_front_of_the_token_is_signed_and_left_as_it_is() {
     let forwarded = judge(&policy, &get(target, &[]), 1_700_000_001);
     assert_eq!(forwarded.as_deref(), Ok("/download?file=1&user=7"));
     let changed = target.replace("user=7", "user=8");
-    let refused = judge(&policy, &get(&changed, &[]), 1_700_000_001);
-    assert_eq!(refused, Err(Reason::WrongSignature));
+    let rejected = judge(&policy, &get(&changed, &[]), 1_700_000_001);
+    assert_eq!(rejected, Err(Reason::WrongSignature));
 }
 
 #[test]

@@ -279,8 +279,8 @@ fn a_custom_policy_bounds_time_address_and_resource() {
     assert_eq!(judge(&policy, &link, NOW), Err(Reason::NotYetValid));
     assert_eq!(judge(&policy, &link, END), Err(Reason::Expired));
     for client in ["192.0.3.1", "2001:db8::1", ""] {
-        let refused = judge_from(&policy, &get(&link, &[]), NOW + 1, client);
-        assert_eq!(refused, Err(Reason::AddressNotAllowed), "{client}");
+        let rejected = judge_from(&policy, &get(&link, &[]), NOW + 1, client);
+        assert_eq!(rejected, Err(Reason::AddressNotAllowed), "{client}");
     }
     let other = link.replacen("/images/a.jpg", "/images/b/c.jpg", 1);
     assert!(judge(&policy, &other, NOW + 1).is_ok());
@@ -302,8 +302,8 @@ fn a_policy_that_is_not_of_the_form_is_rejected_although_it_is_signed() {
     ] {
         let wrong = good.replacen(from, to, 1);
         assert_ne!(wrong, good);
-        let refused = judge(&policy, &custom("/a", &wrong), NOW);
-        assert_eq!(refused, Err(Reason::MalformedCredential), "{wrong}");
+        let rejected = judge(&policy, &custom("/a", &wrong), NOW);
+        assert_eq!(rejected, Err(Reason::MalformedCredential), "{wrong}");
     }
     let any = ours(json!({ "allow_any_resource": true }));
     let open = good.replacen("\"Resource\":\"https://example.com/a\",", "", 1);
@@ -326,8 +326,8 @@ fn base64_is_strict() {
         signature.replacen(['-', '~'], "%2B", 1),
         String::new(),
     ] {
-        let refused = judge(&policy, &format!("{head}&Signature={wrong}&{tail}"), NOW);
-        assert!(refused.is_err(), "{wrong}");
+        let rejected = judge(&policy, &format!("{head}&Signature={wrong}&{tail}"), NOW);
+        assert!(rejected.is_err(), "{wrong}");
     }
     // An unreserved character may be percent-encoded.
     let equal = format!("{head}&Signature={}&{tail}", signature.replace('~', "%7E"));

@@ -93,8 +93,8 @@ fn every_other_spelling_of_a_token_is_malformed() {
         format!("+{END}_{MAC}"),
         format!("{END}_%37{}", &MAC[1..]),
     ] {
-        let refused = judged(&format!("/foo?a=1&b=2&token={token}"));
-        assert_eq!(refused, Err(Reason::MalformedCredential), "{token}");
+        let rejected = judged(&format!("/foo?a=1&b=2&token={token}"));
+        assert_eq!(rejected, Err(Reason::MalformedCredential), "{token}");
     }
 }
 

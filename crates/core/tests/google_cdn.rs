@@ -105,8 +105,8 @@ fn a_published_url_passes_until_its_second_and_is_forwarded_without_its_fields()
     headers[2].1 = b"WWW.Example.com".into();
     assert_eq!(judge_headers(&policy, &headers, NOW), allowed);
     headers[2].1 = b"other.example.com".into();
-    let refused = judge_headers(&policy, &headers, NOW);
-    assert_eq!(refused, Err(Reason::WrongSignature));
+    let rejected = judge_headers(&policy, &headers, NOW);
+    assert_eq!(rejected, Err(Reason::WrongSignature));
 }
 
 #[test]
@@ -129,8 +129,8 @@ fn every_key_of_the_ring_is_found_by_its_name_and_no_other() {
     let policy = policy_with(json!({}));
     assert!(judge(&policy, &exact("/a", "my-key"), NOW).is_ok());
     for key in ["new-key", "old-key", "none", "", "My-key"] {
-        let refused = judge(&policy, &exact("/a", key), NOW);
-        assert_eq!(refused, Err(Reason::WrongSignature), "{key}");
+        let rejected = judge(&policy, &exact("/a", key), NOW);
+        assert_eq!(rejected, Err(Reason::WrongSignature), "{key}");
     }
 }
 
@@ -269,8 +269,8 @@ fn a_prefix_opens_whole_segments_by_query_and_by_cookie() {
     }
     // The one is not the other: their separators are signed.
     let swapped = prefix("https://example.com/", ':').replace(':', "&");
-    let refused = judge(&policy, &format!("/a?{swapped}"), NOW);
-    assert_eq!(refused, Err(Reason::WrongSignature));
+    let rejected = judge(&policy, &format!("/a?{swapped}"), NOW);
+    assert_eq!(rejected, Err(Reason::WrongSignature));
 }
 
 #[test]
@@ -311,12 +311,12 @@ fn a_cookie_is_strict_stripped_and_alone() {
         ),
     ] {
         let jar = format!("Cloud-CDN-Cookie={cookie}");
-        let refused = judge_headers(&policy, &get("/a/b", &[("cookie", &jar)]), NOW);
-        assert_eq!(refused, Err(reason), "{cookie}");
+        let rejected = judge_headers(&policy, &get("/a/b", &[("cookie", &jar)]), NOW);
+        assert_eq!(rejected, Err(reason), "{cookie}");
     }
     let both = get(&exact("/a/b", "my-key"), &[("cookie", &jar)]);
-    let refused = judge_headers(&policy, &both, NOW);
-    assert_eq!(refused, Err(Reason::DuplicateCredential));
+    let rejected = judge_headers(&policy, &both, NOW);
+    assert_eq!(rejected, Err(Reason::DuplicateCredential));
 }
 
 #[test]

@@ -138,8 +138,8 @@ fn nothing_of_the_request_reads_as_a_field() {
     let rest = format!("Expires={END}~IPRanges={ranges}");
     let mac = hmac(&format!("FullPath=/a~Starts=1~{rest}"));
     let shifted = with_token("/a~Starts=1", &format!("FullPath~{rest}~hmac={mac}"));
-    let refused = judge_from(&policy, &get(&shifted, &[]), Some("192.0.2.1"), NOW);
-    assert_eq!(refused, Err(Reason::WrongSignature));
+    let rejected = judge_from(&policy, &get(&shifted, &[]), Some("192.0.2.1"), NOW);
+    assert_eq!(rejected, Err(Reason::WrongSignature));
 
     let bound = format!("PathGlobs=/*~Expires={END}~Headers=Foo=bar~IPRanges={ranges}");
     let mac = hmac(&bound);
@@ -158,8 +158,8 @@ fn nothing_of_the_request_reads_as_a_field() {
     ));
     let one = format!("PathGlobs=/*~Expires={END}~Headers=Foo~hmac={two}");
     let moved = get(&with_token("/a", &one), &[("foo", "bar,Baz=quux")]);
-    let refused = judge_from(&policy, &moved, None, NOW);
-    assert_eq!(refused, Err(Reason::WrongSignature));
+    let rejected = judge_from(&policy, &moved, None, NOW);
+    assert_eq!(rejected, Err(Reason::WrongSignature));
 }
 
 #[test]
@@ -186,13 +186,13 @@ fn a_named_header_is_there_once_with_its_value() {
     }
     // To Google a header that is missing has an empty value.
     let empty = text("Foo", &mac("Foo="));
-    let refused = judge(&policy, &empty, NOW);
-    assert_eq!(refused, Err(Reason::WrongSignature));
+    let rejected = judge(&policy, &empty, NOW);
+    assert_eq!(rejected, Err(Reason::WrongSignature));
     for names in ["Foo,foo", "Foo,", "", "Foo Bar", "Foo:"] {
-        let refused = judge_from(&policy, &get(&text(names, &mac("")), &[foo]), None, NOW);
-        let refused = refused.unwrap_err();
-        let is_refused = [Reason::MalformedCredential, Reason::AmbiguousPath].contains(&refused);
-        assert!(is_refused, "{names}: {refused:?}");
+        let rejected = judge_from(&policy, &get(&text(names, &mac("")), &[foo]), None, NOW);
+        let rejected = rejected.unwrap_err();
+        let is_rejected = [Reason::MalformedCredential, Reason::AmbiguousPath].contains(&rejected);
+        assert!(is_rejected, "{names}: {rejected:?}");
     }
 }
 
@@ -276,8 +276,8 @@ fn a_token_is_for_its_ranges_and_from_its_start_on() {
         assert_eq!(judged, expected, "{ranges} {client:?} {now}");
     }
     let forged = target(both).replace("PathGlobs=/*", "PathGlobs=/?");
-    let refused = judge(&policy, &forged, start - 31);
-    assert_eq!(refused, Err(Reason::WrongSignature));
+    let rejected = judge(&policy, &forged, start - 31);
+    assert_eq!(rejected, Err(Reason::WrongSignature));
 }
 
 #[test]
@@ -303,8 +303,8 @@ fn unknown_and_duplicate_fields_are_rejected() {
         format!("PathGlobs=/*~Expires={END}~IPRanges=!"),
         format!("PathGlobs=/*~Expires={END}~"),
     ] {
-        let refused = judge(&policy, &with_token("/a", &token(&fields)), NOW);
-        assert_eq!(refused, Err(Reason::MalformedCredential), "{fields}");
+        let rejected = judge(&policy, &with_token("/a", &token(&fields)), NOW);
+        assert_eq!(rejected, Err(Reason::MalformedCredential), "{fields}");
     }
     let fields = format!("PathGlobs=/*~Expires={END}");
     let good = token(&fields);
@@ -318,8 +318,8 @@ fn unknown_and_duplicate_fields_are_rejected() {
         format!("{fields}~hmac={}", hmac(&fields).to_uppercase()),
         format!("{fields}~hmac="),
     ] {
-        let refused = judge(&policy, &with_token("/a", &wrong), NOW);
-        assert_eq!(refused, Err(Reason::MalformedCredential), "{wrong}");
+        let rejected = judge(&policy, &with_token("/a", &wrong), NOW);
+        assert_eq!(rejected, Err(Reason::MalformedCredential), "{wrong}");
     }
     assert!(judge(&policy, &with_token("/a", &good), NOW).is_ok());
 }
@@ -358,8 +358,8 @@ fn every_carrier_is_found_stripped_and_alone() {
         ("/a".to_owned(), vec![header, header]),
         (with_token(&with_token("/a", &token), &token), vec![]),
     ] {
-        let refused = judge_from(&policy, &get(&target, &more), None, NOW);
-        assert_eq!(refused, Err(Reason::DuplicateCredential), "{target}");
+        let rejected = judge_from(&policy, &get(&target, &more), None, NOW);
+        assert_eq!(rejected, Err(Reason::DuplicateCredential), "{target}");
     }
     assert_eq!(judge(&policy, "/a", NOW), Err(Reason::MissingCredential));
 }

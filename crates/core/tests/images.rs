@@ -116,12 +116,12 @@ fn only_the_whole_signature_of_imgproxy_counts() {
         ),
         (&format!("B{}", &signature[1..]), Reason::WrongSignature),
     ] {
-        let refused = judge(
+        let rejected = judge(
             &imgproxy(json!({})),
             &get(&format!("/{segment}/{rest}"), &[]),
             NOW,
         );
-        assert_eq!(refused, Err(reason), "{segment}");
+        assert_eq!(rejected, Err(reason), "{segment}");
     }
     for (target, reason) in [
         (format!("{IMGPROXY}?a=1"), Reason::WrongSignature),
@@ -129,8 +129,8 @@ fn only_the_whole_signature_of_imgproxy_counts() {
         (format!("/{signature}"), Reason::MissingCredential),
         (format!("/{rest}"), Reason::MalformedCredential),
     ] {
-        let refused = judge(&imgproxy(json!({})), &get(&target, &[]), NOW);
-        assert_eq!(refused, Err(reason), "{target}");
+        let rejected = judge(&imgproxy(json!({})), &get(&target, &[]), NOW);
+        assert_eq!(rejected, Err(reason), "{target}");
     }
 }
 

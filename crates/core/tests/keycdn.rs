@@ -64,8 +64,8 @@ fn a_link_for_a_file_passes_until_its_end() {
         ),
         (format!("{ACCESS}&a=1"), Reason::WrongSignature),
     ] {
-        let refused = judge(&access(json!({})), &get(&target, &[]), NOW);
-        assert_eq!(refused, Err(reason), "{target}");
+        let rejected = judge(&access(json!({})), &get(&target, &[]), NOW);
+        assert_eq!(rejected, Err(reason), "{target}");
     }
 }
 

@@ -57,10 +57,10 @@ fn near(links: &Cloudflare, target: &str, mac: &str) -> Option<NearMiss> {
     let separator = if target.contains('?') { '&' } else { '?' };
     let headers = get(&format!("{target}{separator}verify=1700000000-{mac}"), &[]);
     let request = Request::read(&headers).unwrap();
-    let refused = links
+    let rejected = links
         .verify(&request, &facts(&NothingKnown, None, NOW).of_link())
         .unwrap_err();
-    assert!([Reason::WrongSignature, Reason::MalformedCredential].contains(&refused));
+    assert!([Reason::WrongSignature, Reason::MalformedCredential].contains(&rejected));
     links.near_miss(&request, NOW)
 }
 

@@ -156,15 +156,15 @@ fn every_variable_is_signed() {
             "192.0.2.7",
         ),
     ] {
-        let refused = judge_from(&policy, &headers, client, NOW);
-        assert_eq!(refused, Err(Reason::WrongSignature), "{what}");
+        let rejected = judge_from(&policy, &headers, client, NOW);
+        assert_eq!(rejected, Err(Reason::WrongSignature), "{what}");
     }
     let twice = get(
         target,
         &[("x-app", "tv"), ("x-app", "tv"), ("cookie", "c=1")],
     );
-    let refused = judge_from(&policy, &twice, "192.0.2.7", NOW);
-    assert_eq!(refused, Err(Reason::DuplicateCredential));
+    let rejected = judge_from(&policy, &twice, "192.0.2.7", NOW);
+    assert_eq!(rejected, Err(Reason::DuplicateCredential));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 
 use keygate_core::Reason;
-use keygate_core::answer::{Refusal, Scheme};
+use keygate_core::answer::{Rejection, Scheme};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reasons.md");
 
@@ -42,7 +42,7 @@ const OF_LINKS: [Reason; 4] = [
 /// The status of a rejection; where keys and links differ, both.
 fn statuses(reason: Reason) -> String {
     let [key, link] =
-        [Scheme::AppKey, Scheme::SignedUrl].map(|scheme| Refusal { reason, scheme }.status());
+        [Scheme::AppKey, Scheme::SignedUrl].map(|scheme| Rejection { reason, scheme }.status());
     if reason == Reason::ChallengeRequired {
         format!("{key}; for a browser, 302 if the challenge is a login")
     } else if key == link || OF_KEYS.contains(&reason) {

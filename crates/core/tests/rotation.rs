@@ -60,7 +60,7 @@ fn roll_out(
             .collect()
     };
     let edges: Vec<_> = edges.iter().map(|it| policies(it)).collect();
-    let (mut refused, mut passed) = (0, 0);
+    let (mut rejected, mut passed) = (0, 0);
     for signer in signers {
         for made in 0..hours {
             let secrets = ring_at(signer, made);
@@ -74,13 +74,13 @@ fn roll_out(
                     let (_, policy) = edge.iter().rev().find(|(from, _)| *from <= hour).unwrap();
                     match judge(policy, &get(&link, &[]), START + hour * HOUR) {
                         Ok(_) => passed += 1,
-                        Err(_) => refused += 1,
+                        Err(_) => rejected += 1,
                     }
                 }
             }
         }
     }
-    (refused, passed)
+    (rejected, passed)
 }
 
 // First every edge learns the new secret, then every signer uses it, and when the last
@@ -93,8 +93,8 @@ const EDGE_B: &[(u64, Ring<'_>)] = &[(0, &["old"]), (5, &["new", "old"]), (17, &
 #[test]
 fn no_valid_link_is_rejected_while_a_secret_is_replaced() {
     for format in [native(), cloudflare()] {
-        let (refused, passed) = roll_out(&format, &[SIGNER_A, SIGNER_B], &[EDGE_A, EDGE_B], 20, 5);
-        assert_eq!((refused, passed), (0, 2 * 2 * 20 * 5), "{format}");
+        let (rejected, passed) = roll_out(&format, &[SIGNER_A, SIGNER_B], &[EDGE_A, EDGE_B], 20, 5);
+        assert_eq!((rejected, passed), (0, 2 * 2 * 20 * 5), "{format}");
     }
 }
 
@@ -102,8 +102,8 @@ fn no_valid_link_is_rejected_while_a_secret_is_replaced() {
 fn a_rotation_without_the_time_of_both_rejects_links_so_that_the_test_can_tell() {
     let hasty: &[(u64, Ring<'_>)] = &[(0, &["old"]), (6, &["new"])];
     for format in [native(), cloudflare()] {
-        let (refused, _) = roll_out(&format, &[SIGNER_B], &[hasty], 20, 5);
-        assert!(refused > 0, "{format}");
+        let (rejected, _) = roll_out(&format, &[SIGNER_B], &[hasty], 20, 5);
+        assert!(rejected > 0, "{format}");
     }
 }
 

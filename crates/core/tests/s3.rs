@@ -336,11 +336,11 @@ fn only_the_methods_of_the_provider_pass_and_only_for_its_time() {
     let put = signed(&url, |order| order.method = "PUT").unwrap();
     let mut headers = request(target_of(&put), &[]);
     headers[0].1 = b"PUT".into();
-    let refused = judge(&policy(&json!({})), &headers, NOW);
-    assert_eq!(refused, Err(Reason::InsufficientScope));
+    let rejected = judge(&policy(&json!({})), &headers, NOW);
+    assert_eq!(rejected, Err(Reason::InsufficientScope));
     let short = policy(&json!({ "max_lifetime": "1h" }));
-    let refused = judge(&short, &request(LINK, &[]), NOW);
-    assert_eq!(refused, Err(Reason::LifetimeTooLong));
+    let rejected = judge(&short, &request(LINK, &[]), NOW);
+    assert_eq!(rejected, Err(Reason::LifetimeTooLong));
 }
 
 proptest::proptest! {

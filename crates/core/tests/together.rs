@@ -100,8 +100,8 @@ fn parameters_alone_in_a_segment_hide_no_path_from_its_rule() {
             { "name": "pub", "match": { "path": "/pub/admin" }, "require": "key" },
             { "name": "rest", "match": { "path": "/**" }, "require": "nothing" }
         ]);
-        let refused = reason(decide(rules, &get(path, &[]), false));
-        assert_eq!(refused, Some(Reason::AmbiguousPath), "{path}");
+        let rejected = reason(decide(rules, &get(path, &[]), false));
+        assert_eq!(rejected, Some(Reason::AmbiguousPath), "{path}");
     }
 }
 

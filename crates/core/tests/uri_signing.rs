@@ -135,8 +135,8 @@ fn a_token_covers_what_its_expression_matches_until_it_expires() {
     assert_eq!(other("?", "?x=1&"), Err(Reason::WrongSignature));
     let mut headers = get(&link, &[]);
     headers[2].1 = b"example.org".into();
-    let refused = judge_headers(&policy, &headers, NOW, "");
-    assert_eq!(refused, Err(Reason::WrongSignature));
+    let rejected = judge_headers(&policy, &headers, NOW, "");
+    assert_eq!(rejected, Err(Reason::WrongSignature));
     headers[2].1 = b"EXAMPLE.com:443".into();
     assert!(judge_headers(&policy, &headers, NOW, "").is_ok());
 }
@@ -183,12 +183,12 @@ fn only_the_token_is_removed_from_each_carrier() {
         &format!("/v/a.ts;URISigningPackage={token}"),
         &[("cookie", &cookie)],
     );
-    let refused = judge_headers(&policy, &both, NOW, "");
-    assert_eq!(refused, Err(Reason::DuplicateCredential));
+    let rejected = judge_headers(&policy, &both, NOW, "");
+    assert_eq!(rejected, Err(Reason::DuplicateCredential));
     // Only what is configured.
     let query = ours(&json!({}));
-    let refused = judge_headers(&query, &headers, NOW, "");
-    assert_eq!(refused, Err(Reason::MissingCredential));
+    let rejected = judge_headers(&query, &headers, NOW, "");
+    assert_eq!(rejected, Err(Reason::MissingCredential));
 }
 
 #[test]

@@ -130,13 +130,13 @@ impl Edge {
         for hashes in &asked.questions {
             let Ok(found) = KnownKey::among(&answer.records, hashes) else {
                 self.report.log(Notice::UnusableRecord);
-                self.refuse(hashes);
+                self.reject(hashes);
                 continue;
             };
             let known = found.as_ref().map(|(_, known)| Rc::clone(known));
             if !is_current || !self.cache.insert(hashes, found, at) {
                 if !self.lookups.ask_again(hashes) {
-                    self.refuse(hashes);
+                    self.reject(hashes);
                 }
                 continue;
             }
@@ -217,7 +217,7 @@ impl Edge {
 
     /// The key service gave an answer that does not count, and may have meant to reject the
     /// key.
-    fn refuse(&mut self, hashes: &Rc<[KeyHash]>) {
+    fn reject(&mut self, hashes: &Rc<[KeyHash]>) {
         for waiter in self.lookups.settle(hashes).waiters {
             self.make_due(waiter, Ground::NoAnswer(Rc::clone(hashes)));
         }

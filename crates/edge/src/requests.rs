@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use keygate_core::answer::{Refusal, Scheme, Voice};
+use keygate_core::answer::{Rejection, Scheme, Voice};
 use keygate_core::decision::Redemption;
 use keygate_core::identity::Claims;
 use keygate_core::keys::{Answer, KeyHash, KeyLookup, Knowledge, Lookup};
@@ -69,11 +69,11 @@ pub fn declare_body(headers: &mut Vec<Header>) {
 /// The rejection of a request that the host could not read or change. A host counts it by
 /// [`Metric::of`].
 pub fn host_failure(headers: &[Header]) -> Verdict {
-    let refusal = Refusal {
+    let rejection = Rejection {
         reason: Reason::HostFailure,
         scheme: Scheme::None,
     };
-    Verdict::Deny(refusal.answer(headers, &Voice::default()))
+    Verdict::Deny(rejection.answer(headers, &Voice::default()))
 }
 
 impl Edge {

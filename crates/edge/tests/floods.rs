@@ -75,13 +75,13 @@ fn during_floods_from_one_and_from_many_addresses_new_links_pass() {
             _ => format!("198.51.100.{}", request % 40),
         };
         // The signature is that of another host.
-        let refused = send(&mut edge, "other.example", &link_of_flood, now, &client);
-        checked += u32::from(refused.unwrap() == Reason::WrongSignature);
+        let rejected = send(&mut edge, "other.example", &link_of_flood, now, &client);
+        checked += u32::from(rejected.unwrap() == Reason::WrongSignature);
         if request % 100 == 99 {
             let new = link(&signer, &format!("/new/{request}"));
             let client = format!("192.0.2.{}", request % 250);
-            let refused = send(&mut edge, "example.com", &new, now, &client);
-            assert_eq!(refused, None, "{request}");
+            let rejected = send(&mut edge, "example.com", &new, now, &client);
+            assert_eq!(rejected, None, "{request}");
         }
     }
     // 10 seconds from one address, and 20 from 40.

@@ -43,8 +43,8 @@ fn an_address_with_too_many_unknown_keys_is_asked_about_no_more() {
         worker.answer_only(LOOKUPS, &json!({ "epoch": 10, "records": [] }));
         assert_eq!(worker.status(request), Some(401));
     }
-    let refused = send(&mut worker, 2, "192.0.2.1");
-    assert_eq!(worker.status(refused), Some(429));
+    let rejected = send(&mut worker, 2, "192.0.2.1");
+    assert_eq!(worker.status(rejected), Some(429));
     assert!(worker.edge.poll_call().is_none());
     let other = send(&mut worker, 2, "192.0.2.2");
     assert_eq!(worker.status(other), None);

@@ -8,7 +8,7 @@ use keygate_core::{Facts, Header, Policy, Reason, Request};
 
 use super::unset::{Unset, is_open};
 use super::{outcome, rules, steps};
-use crate::edge::{refused, takes_encoded_slash};
+use crate::edge::{rejected, takes_encoded_slash};
 use crate::environment::unset_here;
 use crate::envoy::{Envoy, resolved};
 use crate::link::unencoded;
@@ -46,7 +46,7 @@ pub fn explain(
     match policy.read(headers, &mut kept) {
         Ok(request) => {
             open = body(&mut page, policy, unset, &request, facts);
-            if takes_encoded_slash(&request, refused(&verdict)) {
+            if takes_encoded_slash(&request, rejected(&verdict)) {
                 for (level, told) in envoy.remarks() {
                     page.line("envoy", 0, &format!("{level}: {told}"));
                 }
@@ -132,7 +132,7 @@ fn body<'u>(
         0,
         &format!("{index} \"{}\" matches; mode {mode}", rule.name),
     );
-    if let Some(reason) = rule.refuses_spelling(&request.target).or(spelled.err()) {
+    if let Some(reason) = rule.rejects_spelling(&request.target).or(spelled.err()) {
         rules::spelling(page, policy, request, reason);
     }
     if matches!(rule.mode, Mode::Off) {

@@ -110,8 +110,8 @@ fn finding(finding: &Finding<'_>) -> String {
             "passes unchecked: the key service is unavailable, and \"outage\" is \"allow\""
                 .to_owned()
         }
-        Conclusion::Refused(refusal) => {
-            let reason = refusal.reason;
+        Conclusion::Rejected(rejection) => {
+            let reason = rejection.reason;
             format!("rejected: {}: {}", reason.code(), reason.explanation())
         }
     }

@@ -19,10 +19,10 @@ impl<'a> Unset<'a> {
     /// The variables on which the finding of a provider depends: those of its rings, if its
     /// credential is rejected because no secret made it.
     pub fn of_provider(&self, name: &str, finding: &Finding<'_>) -> Vec<&'a str> {
-        let Conclusion::Refused(refusal) = &finding.conclusion else {
+        let Conclusion::Rejected(rejection) = &finding.conclusion else {
             return Vec::new();
         };
-        match matches!(refusal.reason, Reason::WrongSignature | Reason::ForgedKey) {
+        match matches!(rejection.reason, Reason::WrongSignature | Reason::ForgedKey) {
             true => self.of_rings(&self.policy["providers"][name]),
             false => Vec::new(),
         }
@@ -65,7 +65,7 @@ impl<'a> Unset<'a> {
             let open = self.of_requirement(member, &written[word][index], request, facts);
             let conclusion = member.check(request, facts).conclusion;
             let settles = match requirement {
-                Requirement::All(_) => matches!(conclusion, Conclusion::Refused(_)),
+                Requirement::All(_) => matches!(conclusion, Conclusion::Rejected(_)),
                 _ => matches!(conclusion, Conclusion::Met(_)),
             };
             // No other member changes what this one settles.

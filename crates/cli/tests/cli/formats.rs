@@ -265,10 +265,10 @@ fn verify_accepts_exactly_what_sign_makes_in_each_format() {
         let prefix = row.sign.contains(&"--prefix");
         assert!(verify(&forged, tried.secret(), i32::from(!prefix)).len() > 5);
         if !row.secret.starts_with("-----") {
-            let refused = verify(url, &tried.other(), 1);
+            let rejected = verify(url, &tried.other(), 1);
             assert!(
-                refused.starts_with("rejected: wrong_signature"),
-                "{refused}"
+                rejected.starts_with("rejected: wrong_signature"),
+                "{rejected}"
             );
         }
     }

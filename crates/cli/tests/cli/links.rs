@@ -50,10 +50,10 @@ fn a_url_in_gives_a_url_out_and_its_query_is_signed() {
         stdout(&args, "secret", code)
     };
     verify(signed.trim(), 0);
-    let refused = verify(&signed.trim().replace("b=1", "b=2"), 1);
+    let rejected = verify(&signed.trim().replace("b=1", "b=2"), 1);
     assert!(
-        refused.starts_with("rejected: wrong_signature"),
-        "{refused}"
+        rejected.starts_with("rejected: wrong_signature"),
+        "{rejected}"
     );
 }
 

@@ -9,7 +9,7 @@ const REQUEST: &str = "GET https://h.example/media/a";
 
 /// What is printed, to both.
 #[track_caller]
-fn refused(dir: &Path, args: &[&str], code: i32) -> String {
+fn rejected(dir: &Path, args: &[&str], code: i32) -> String {
     let done = keygate(args).current_dir(dir).assert().code(code);
     let output = done.get_output();
     let all = [&output.stdout[..], &output.stderr[..]].concat();
@@ -37,7 +37,7 @@ fn a_file_that_is_not_a_policy_is_identified() {
     ];
     for (text, told) in cases {
         std::fs::write(dir.path().join("p.json"), text).unwrap();
-        let check = refused(dir.path(), &["check", "p.json"], 1);
+        let check = rejected(dir.path(), &["check", "p.json"], 1);
         assert!(
             check.starts_with("p.json:1:1: ") && check.contains(told),
             "{check}"
@@ -45,7 +45,7 @@ fn a_file_that_is_not_a_policy_is_identified() {
         let explain = ["explain", "--policy", "p.json", "--request", REQUEST];
         let verify = ["verify", "https://h.example/a", "--policy", "p.json"];
         for args in [&explain[..], &verify] {
-            let printed = refused(dir.path(), args, 2);
+            let printed = rejected(dir.path(), args, 2);
             assert!(
                 printed.contains(told) && printed.contains("p.json"),
                 "{printed}"
@@ -59,7 +59,7 @@ fn a_policy_with_windows_line_ends_is_valid() {
     let dir = tempfile::tempdir().unwrap();
     let text = demo_policy().replace('\n', "\r\n");
     std::fs::write(dir.path().join("p.json"), text).unwrap();
-    let printed = refused(dir.path(), &["check", "p.json"], 0);
+    let printed = rejected(dir.path(), &["check", "p.json"], 0);
     assert!(printed.contains("p.json: valid ("), "{printed}");
 }
 
@@ -74,7 +74,7 @@ fn a_file_without_an_end_is_not_read_to_it() {
         &["sign", "/a", "--key-id", "k", "--secret-file", endless],
     ];
     for args in commands {
-        let printed = refused(dir.path(), args, 2);
+        let printed = rejected(dir.path(), args, 2);
         let told = "cannot read /dev/zero: it has more than 8388608 bytes";
         assert!(printed.contains(told), "{printed}");
     }
@@ -316,7 +316,7 @@ fn a_policy_that_is_cut_short_says_so() {
     let policy = demo_policy();
     let cut = &policy[..policy.find("\"rules\"").unwrap()];
     std::fs::write(dir.path().join("p.json"), cut).unwrap();
-    let printed = refused(dir.path(), &["check", "p.json"], 1);
+    let printed = rejected(dir.path(), &["check", "p.json"], 1);
     assert!(
         printed.contains("the JSON ends before it is complete"),
         "{printed}"

@@ -54,11 +54,11 @@ fn every_keygate_command_of_every_page_runs() {
             .output()
             .unwrap();
         // A link or a request of a page may be rejected; nothing else may fail.
-        let may_refuse = line.contains("keygate verify") || line.contains("keygate explain");
+        let may_reject = line.contains("keygate verify") || line.contains("keygate explain");
         let code = output.status.code();
         let told = String::from_utf8_lossy(&output.stderr);
         assert!(
-            code == Some(0) || (may_refuse && code == Some(1)),
+            code == Some(0) || (may_reject && code == Some(1)),
             "{place}: {line}: {code:?}: {told}"
         );
     }

@@ -93,7 +93,7 @@ fn a_busy_port_is_a_configuration_error_that_names_it() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let (_dir, path) = database();
-    let message = refusal(&mut serve(&path, &address));
+    let message = rejection(&mut serve(&path, &address));
     assert!(message.contains(&address), "{message}");
     assert!(message.contains("in use"), "{message}");
     let advice = ": choose another address with --listen\n";
@@ -108,7 +108,7 @@ fn a_busy_port_is_a_configuration_error_that_names_it() {
 fn a_database_in_use_is_reported_with_the_option_for_another() {
     let (_dir, path) = database();
     let _first = Server::start(&path);
-    let message = refusal(&mut serve(&path, FREE));
+    let message = rejection(&mut serve(&path, FREE));
     let advice = ": stop that process, or choose another file with --database\n";
     assert!(message.ends_with(advice), "{message}");
 }
@@ -117,7 +117,7 @@ fn a_database_in_use_is_reported_with_the_option_for_another() {
 fn a_database_that_cannot_be_opened_is_named() {
     let (dir, _) = database();
     let path = dir.path().join("missing/keygate.db");
-    let message = refusal(&mut serve(&path, FREE));
+    let message = rejection(&mut serve(&path, FREE));
     assert!(message.contains(path.to_str().unwrap()), "{message}");
 }
 
@@ -132,11 +132,11 @@ fn a_wrong_secret_or_token_is_a_configuration_error_that_names_the_variable() {
         ("KEYGATE_EDGE_TOKEN", ""),
         ("KEYGATE_EDGE_TOKEN", "edge-token-0123456789,short"),
     ] {
-        let message = refusal(serve(&path, FREE).env(variable, value));
+        let message = rejection(serve(&path, FREE).env(variable, value));
         assert!(message.contains(variable), "{message}");
         assert!(value.is_empty() || !message.contains(value), "{message}");
     }
-    let message = refusal(serve(&path, FREE).args(["--secret", "02=OTHER:hex"]));
+    let message = rejection(serve(&path, FREE).args(["--secret", "02=OTHER:hex"]));
     assert!(message.contains("OTHER is not set"), "{message}");
 }
 
@@ -166,7 +166,7 @@ fn a_wrong_key_of_assertions_is_a_configuration_error_that_says_what_is_wrong() 
         ),
     ] {
         let mut command = serve(&path, FREE);
-        let message = refusal(command.args(arguments.split(' ')).env("VOUCH", value));
+        let message = rejection(command.args(arguments.split(' ')).env("VOUCH", value));
         assert!(message.contains(said), "{arguments}: {message}");
         assert!(!message.contains(MASTER), "{message}");
     }
@@ -178,7 +178,7 @@ fn a_secret_with_white_space_or_quotes_around_it_is_warned_of() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let told = |variable: &str, value: &str| {
-        let message = refusal(serve(&path, &address).env(variable, value));
+        let message = rejection(serve(&path, &address).env(variable, value));
         assert!(!message.contains(value.trim()), "{message}");
         message.contains(&format!("warning: the value of {variable} begins or ends"))
     };
@@ -211,7 +211,7 @@ fn the_log_contains_no_secret() {
 
 /// What it says when it does not start.
 #[track_caller]
-fn refusal(command: &mut Command) -> String {
+fn rejection(command: &mut Command) -> String {
     let done = command.output().unwrap();
     let message = String::from_utf8_lossy(&done.stderr).into_owned();
     assert_eq!(done.status.code(), Some(2), "{message}");

@@ -2,7 +2,7 @@
 
 use arrayvec::ArrayVec;
 
-use super::{Refusal, Scheme};
+use super::{Rejection, Scheme};
 use crate::identity::scopes::Scopes;
 use crate::reason::PublicReason;
 
@@ -30,14 +30,14 @@ impl Authenticate {
     /// a 401 must always say (RFC 9110 section 15.5.2).
     pub(super) fn values(
         &self,
-        refusal: Refusal,
+        rejection: Rejection,
         status: u16,
         needed: Option<&Scopes>,
     ) -> ArrayVec<String, 2> {
-        if status != refusal.status() && status != 401 {
+        if status != rejection.status() && status != 401 {
             return ArrayVec::new();
         }
-        let mut values: ArrayVec<String, 2> = self.bearer(refusal, needed).into_iter().collect();
+        let mut values: ArrayVec<String, 2> = self.bearer(rejection, needed).into_iter().collect();
         if status == 401 {
             if values.is_empty() {
                 values.push(["Bearer realm=\"", &self.realm, "\""].concat());
@@ -49,11 +49,11 @@ impl Authenticate {
         values
     }
 
-    fn bearer(&self, refusal: Refusal, needed: Option<&Scopes>) -> Option<String> {
-        if refusal.scheme != Scheme::AppKey {
+    fn bearer(&self, rejection: Rejection, needed: Option<&Scopes>) -> Option<String> {
+        if rejection.scheme != Scheme::AppKey {
             return None;
         }
-        let error = match refusal.reason.public() {
+        let error = match rejection.reason.public() {
             // RFC 6750 section 3.1: without a credential the header contains no error.
             PublicReason::MissingCredential => None,
             PublicReason::InvalidCredential | PublicReason::Expired => Some("invalid_token"),
@@ -68,7 +68,7 @@ impl Authenticate {
         Some(match error {
             None => ["Bearer realm=\"", realm, "\""].concat(),
             Some(error) => {
-                let said = refusal.message();
+                let said = rejection.message();
                 let needed = needed.filter(|_| error == "insufficient_scope");
                 let scope = needed.map_or_else(String::new, |needed| {
                     [", scope=\"", &needed.names().join(" "), "\""].concat()

@@ -44,7 +44,7 @@ impl Page {
 mod tests {
     use super::*;
     use crate::answer::brand::{Color, Help, Logo, Name};
-    use crate::answer::{Refusal, Scheme, Voice};
+    use crate::answer::{Rejection, Scheme, Voice};
     use crate::http::request::Header;
     use crate::reason::Reason;
 
@@ -58,7 +58,7 @@ mod tests {
     }
 
     /// The page and its content security policy.
-    fn refused(reason: Reason, page: &Page) -> (String, String) {
+    fn rejected(reason: Reason, page: &Page) -> (String, String) {
         let headers: Vec<Header> = [("accept", "text/html"), ("x-request-id", "r-1")]
             .map(|(name, value)| (name.into(), value.into()))
             .into();
@@ -67,7 +67,7 @@ mod tests {
             ..Voice::default()
         };
         let scheme = Scheme::SignedUrl;
-        let answer = Refusal { reason, scheme }.answer(&headers, &voice);
+        let answer = Rejection { reason, scheme }.answer(&headers, &voice);
         let mut named = answer.headers.into_iter();
         let security = named.find(|(name, _)| name == "content-security-policy");
         (answer.body, security.unwrap().1.into_owned())
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_page_says_what_happened_and_what_to_do_next() {
-        let (body, _) = refused(Reason::MissingCredential, &UNBRANDED);
+        let (body, _) = rejected(Reason::MissingCredential, &UNBRANDED);
         for part in [
             "<html lang=\"en\">",
             "<title>This link is incomplete</title>",
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_brand_shapes_the_page_and_nothing_of_it_is_markup() {
-        let (body, _) = refused(Reason::Expired, &Page::new(&brand()));
+        let (body, _) = rejected(Reason::Expired, &Page::new(&brand()));
         for part in [
             "<title>This link has expired · Acme &amp; Co</title>",
             "<img src=\"data:image/svg+xml;base64,PHN2Zy8+\" alt=\"Acme &amp; Co\">",
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn a_page_has_one_style_that_its_policy_names_and_no_script() {
         for page in [Page::new(&brand()), Page::new(&Brand::default())] {
-            let (body, security) = refused(Reason::UnknownKey, &page);
+            let (body, security) = rejected(Reason::UnknownKey, &page);
             let (_, rest) = body.split_once("<style>").unwrap();
             let (style, rest) = rest.split_once("</style>").unwrap();
             assert!(security.contains(&format!("style-src {};", hash_source(style))));
@@ -119,9 +119,9 @@ mod tests {
     #[test]
     fn unknown_forged_revoked_and_disabled_see_one_page() {
         let page = Page::new(&brand());
-        let unknown = refused(Reason::UnknownKey, &page);
+        let unknown = rejected(Reason::UnknownKey, &page);
         for reason in [Reason::ForgedKey, Reason::RevokedKey, Reason::DisabledKey] {
-            assert_eq!(refused(reason, &page), unknown);
+            assert_eq!(rejected(reason, &page), unknown);
         }
     }
 }

@@ -10,8 +10,8 @@ fn headers(list: &[(&str, &str)]) -> Vec<Header> {
     list.iter().map(owned).collect()
 }
 
-fn refusal(reason: Reason, scheme: Scheme) -> Refusal {
-    Refusal { reason, scheme }
+fn rejection(reason: Reason, scheme: Scheme) -> Rejection {
+    Rejection { reason, scheme }
 }
 
 fn voice(template: Option<&Template>) -> Voice<'_> {
@@ -60,7 +60,7 @@ fn header<'a>(denial: &'a Denial, name: &str) -> Option<&'a str> {
 
 #[test]
 fn a_program_reads_problem_details_and_a_person_a_page() {
-    let expired = refusal(Reason::Expired, Scheme::SignedUrl);
+    let expired = rejection(Reason::Expired, Scheme::SignedUrl);
     let program = expired.answer(&headers(&[("accept", "*/*")]), &voice(None));
     assert_eq!(
         header(&program, "content-type"),
@@ -88,7 +88,7 @@ fn no_value_changes_the_structure_of_a_template() {
         ..Bodies::default()
     });
     let id = "a\"b{message}\\";
-    let answer = refusal(Reason::RevokedKey, Scheme::AppKey).answer(
+    let answer = rejection(Reason::RevokedKey, Scheme::AppKey).answer(
         &headers(&[("x-request-id", id), (":path", "/a?b=c")]),
         &voice(Some(&template)),
     );
@@ -114,10 +114,10 @@ fn every_reason_gives_json() {
     });
     for &reason in Reason::ALL {
         for scheme in [Scheme::None, Scheme::AppKey, Scheme::SignedUrl] {
-            let refusal = refusal(reason, scheme);
-            let answer = refusal.answer(&[], &voice(Some(&template)));
+            let rejection = rejection(reason, scheme);
+            let answer = rejection.answer(&[], &voice(Some(&template)));
             let body: Value = serde_json::from_str(&answer.body).unwrap();
-            let expected = [reason.public().code(), refusal.message(), "it"];
+            let expected = [reason.public().code(), rejection.message(), "it"];
             assert_eq!(body, serde_json::json!(expected));
         }
     }
@@ -126,7 +126,7 @@ fn every_reason_gives_json() {
 #[test]
 fn values_in_a_page_are_escaped() {
     let template = html("<style>a{color:red}</style><p>{request_id}{nobody}");
-    let answer = refusal(Reason::Expired, Scheme::SignedUrl).answer(
+    let answer = rejection(Reason::Expired, Scheme::SignedUrl).answer(
         &headers(&[("x-request-id", "<script>&'\"")]),
         &voice(Some(&template)),
     );
@@ -150,7 +150,7 @@ fn no_answer_is_cached_or_sniffed() {
     let redirect = redirect("/login");
     for template in [None, Some(&redirect), Some(&html("<p>"))] {
         for &reason in Reason::ALL {
-            let answer = refusal(reason, Scheme::AppKey).answer(&[], &voice(template));
+            let answer = rejection(reason, Scheme::AppKey).answer(&[], &voice(template));
             assert_eq!(header(&answer, "cache-control"), Some("no-store"));
             assert_eq!(header(&answer, "x-content-type-options"), Some("nosniff"));
             let is_for_later = [429, 503].contains(&answer.status);
@@ -185,13 +185,13 @@ fn of_several_bodies_the_client_gets_the_one_it_prefers() {
         ),
         ("image/png", JSON, "{\"code\":\"expired\"}"),
     ] {
-        let answer = refusal(Reason::Expired, Scheme::SignedUrl)
+        let answer = rejection(Reason::Expired, Scheme::SignedUrl)
             .answer(&headers(&[("accept", accept)]), &voice(Some(&template)));
         assert_eq!(header(&answer, "content-type"), Some(kind), "{accept}");
         assert_eq!(answer.body, body, "{accept}");
         assert_eq!(header(&answer, "vary"), Some("accept"));
     }
-    let only = refusal(Reason::Expired, Scheme::SignedUrl);
+    let only = rejection(Reason::Expired, Scheme::SignedUrl);
     let answer = only.answer(&[], &voice(Some(&html("<p>"))));
     assert_eq!(header(&answer, "vary"), None, "there was nothing to choose");
 }
@@ -208,14 +208,15 @@ fn a_reason_can_have_an_answer_of_its_own() {
         },
     )];
     let id = headers(&[("x-request-id", "r1")]);
-    let expired = refusal(Reason::Expired, Scheme::SignedUrl).answer(&id, &voice(Some(&template)));
+    let expired =
+        rejection(Reason::Expired, Scheme::SignedUrl).answer(&id, &voice(Some(&template)));
     assert_eq!(
         (expired.status, expired.body.as_str()),
         (410, "<p>gone 410")
     );
     assert_eq!(header(&expired, "x-support"), None);
     let other =
-        refusal(Reason::WrongSignature, Scheme::SignedUrl).answer(&id, &voice(Some(&template)));
+        rejection(Reason::WrongSignature, Scheme::SignedUrl).answer(&id, &voice(Some(&template)));
     assert_eq!(
         (other.status, other.body.as_str()),
         (403, "<p>invalid_credential")
@@ -228,7 +229,7 @@ fn a_header_of_ones_own_replaces_ours() {
     let mut template = html("<p>");
     let policy = "default-src 'self'";
     template.reply.headers = vec![("content-security-policy".to_owned(), plain(policy))];
-    let answer = refusal(Reason::Expired, Scheme::SignedUrl).answer(&[], &voice(Some(&template)));
+    let answer = rejection(Reason::Expired, Scheme::SignedUrl).answer(&[], &voice(Some(&template)));
     let all = answer.headers.iter();
     let policies: Vec<_> = all
         .filter(|(name, _)| name.starts_with("content-sec"))
@@ -261,10 +262,10 @@ fn a_redirect_returns_to_this_site_only() {
             secret_parameters: &secret,
             ..voice(Some(&template))
         };
-        let refused = refusal(Reason::Expired, Scheme::AppKey);
+        let rejected = rejection(Reason::Expired, Scheme::AppKey);
         for (method, status) in [("GET", 302), ("HEAD", 302), ("POST", 303)] {
             let request = headers(&[(":method", method), (":path", path)]);
-            let answer = refused.answer(&request, &voice);
+            let answer = rejected.answer(&request, &voice);
             let expected =
                 format!("https://login.example/?reason=expired&return_to={url}#{status}");
             assert_eq!(
@@ -293,11 +294,11 @@ fn grpc_gets_a_short_text_and_a_fitting_status() {
         for kind in ["application/grpc", "application/grpc+proto"] {
             let request = headers(&[("content-type", kind), ("accept", "text/html")]);
             for template in [None, Some(&redirect), Some(&html("<p>"))] {
-                let refused = refusal(reason, Scheme::AppKey);
-                let answer = refused.answer(&request, &voice(template));
+                let rejected = rejection(reason, Scheme::AppKey);
+                let answer = rejected.answer(&request, &voice(template));
                 assert_eq!(answer.grpc_status, Some(number), "{reason:?}");
-                assert_eq!(answer.body, refused.message());
-                assert_eq!(answer.status, refused.status());
+                assert_eq!(answer.body, rejected.message());
+                assert_eq!(answer.status, rejected.status());
                 assert_eq!(header(&answer, "location"), None);
             }
         }
@@ -307,7 +308,7 @@ fn grpc_gets_a_short_text_and_a_fitting_status() {
         "application/grpcx",
         "application/json",
     ] {
-        let answer = refusal(Reason::Expired, Scheme::AppKey)
+        let answer = rejection(Reason::Expired, Scheme::AppKey)
             .answer(&headers(&[("content-type", kind)]), &voice(None));
         assert_eq!(answer.grpc_status, None, "{kind}");
     }
@@ -324,7 +325,7 @@ fn problem_details_name_the_request_as_a_urn() {
         (&uuid.replace('c', "z"), Value::Null),
         (&uuid.replace("c-8", "-c8"), Value::Null),
     ] {
-        let answer = refusal(Reason::UnknownKey, Scheme::AppKey)
+        let answer = rejection(Reason::UnknownKey, Scheme::AppKey)
             .answer(&headers(&[("x-request-id", id)]), &voice(None));
         let problem: Value = serde_json::from_str(&answer.body).unwrap();
         let expected = serde_json::json!({
@@ -347,7 +348,7 @@ fn unknown_forged_revoked_and_disabled_are_answered_byte_for_byte_alike() {
             authenticate: Some(&authenticate),
             ..voice(None)
         };
-        let denial = refusal(reason, Scheme::AppKey).answer(&[], &voice);
+        let denial = rejection(reason, Scheme::AppKey).answer(&[], &voice);
         (denial.status, denial.headers, denial.body)
     };
     let unknown = answer(Reason::UnknownKey);

@@ -1,7 +1,7 @@
 //! What a rejection tells a client and a person, for each public reason. The words tell apart
 //! what was asked for, an app key or a signed link, and no two ways to be invalid.
 
-use super::{Refusal, Scheme};
+use super::{Rejection, Scheme};
 use crate::reason::{PublicReason, Reason};
 
 /// The words for one rejection.
@@ -29,8 +29,8 @@ macro_rules! words {
 }
 
 impl Words {
-    pub(super) fn of(refusal: Refusal) -> Self {
-        match (refusal.reason.public(), refusal.scheme) {
+    pub(super) fn of(rejection: Rejection) -> Self {
+        match (rejection.reason.public(), rejection.scheme) {
             (PublicReason::MissingCredential, Scheme::SignedUrl) => words!(
                 "This link is incomplete",
                 "It may have been cut off when it was copied.",
@@ -42,7 +42,7 @@ impl Words {
                 "Copy the whole link and open it again, or ask the sender for a new one."
             ),
             // The link itself says its end, so that this tells its holder nothing more.
-            (PublicReason::Expired, Scheme::SignedUrl) if refusal.reason == Reason::LinkUsed => {
+            (PublicReason::Expired, Scheme::SignedUrl) if rejection.reason == Reason::LinkUsed => {
                 words!(
                     "This link has already been used",
                     "It worked only once.",
@@ -107,30 +107,30 @@ impl Words {
 mod tests {
     use super::*;
 
-    fn all() -> impl Iterator<Item = (Refusal, Words)> {
+    fn all() -> impl Iterator<Item = (Rejection, Words)> {
         Reason::ALL.iter().flat_map(|&reason| {
             [Scheme::None, Scheme::AppKey, Scheme::SignedUrl].map(|scheme| {
-                let refusal = Refusal { reason, scheme };
-                (refusal, Words::of(refusal))
+                let rejection = Rejection { reason, scheme };
+                (rejection, Words::of(rejection))
             })
         })
     }
 
     #[test]
     fn no_message_needs_an_escape_in_a_header() {
-        for (refusal, words) in all() {
+        for (rejection, words) in all() {
             // RFC 6750 section 3: the characters that error_description allows.
             let fits = |byte: u8| (b' '..=b'~').contains(&byte) && !b"\"\\".contains(&byte);
-            assert!(words.message.bytes().all(fits), "{refusal:?}");
+            assert!(words.message.bytes().all(fits), "{rejection:?}");
         }
     }
 
     #[test]
     fn every_rejection_has_a_title_and_short_sentences() {
-        for (refusal, words) in all() {
-            assert!(!words.title.ends_with('.'), "{refusal:?}");
+        for (rejection, words) in all() {
+            assert!(!words.title.ends_with('.'), "{rejection:?}");
             for text in [words.explanation, words.message, words.advice] {
-                assert!(text.ends_with('.'), "{refusal:?}");
+                assert!(text.ends_with('.'), "{rejection:?}");
                 let longest = text.split_inclusive(". ").map(|it| it.split(' ').count());
                 assert!(longest.max() <= Some(25), "{text}");
             }
@@ -139,10 +139,16 @@ mod tests {
 
     #[test]
     fn invalid_credentials_of_one_kind_share_their_words() {
-        for (refusal, words) in all() {
-            if refusal.reason.public() == PublicReason::InvalidCredential {
+        for (rejection, words) in all() {
+            if rejection.reason.public() == PublicReason::InvalidCredential {
                 let reason = Reason::WrongSignature;
-                assert_eq!(words, Words::of(Refusal { reason, ..refusal }));
+                assert_eq!(
+                    words,
+                    Words::of(Rejection {
+                        reason,
+                        ..rejection
+                    })
+                );
             }
         }
     }

@@ -106,7 +106,7 @@ struct Compiler<'a> {
     /// `None` for an invalid one: that is reported once, not again at each use of its name.
     providers: LiteMap<String, Option<Rc<Provider>>>,
     responses: LiteMap<String, Rc<Template>>,
-    /// What a refused person sees where no response says otherwise.
+    /// What a rejected person sees where no response says otherwise.
     page: Rc<Page>,
     /// What a browser shows while it computes.
     challenge_page: Rc<ChallengePage>,

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::answer::{Page, Refusal, Scheme, Voice};
+use crate::answer::{Page, Rejection, Scheme, Voice};
 use crate::decision::carriers::Carriers;
 use crate::decision::facts::Facts;
 use crate::decision::grant::{Grant, Outcome};
@@ -70,7 +70,7 @@ impl Policy {
     ///
     /// `headers` are all of the request, pseudo-headers among them.
     pub fn decide(&self, headers: &[Header], facts: &Facts<'_>) -> Verdict {
-        let refuse = |reason| {
+        let reject = |reason| {
             let scheme = Scheme::None;
             let voice = Voice {
                 page: Some(&self.page),
@@ -78,16 +78,16 @@ impl Policy {
                 secret_parameters: &self.carriers.parameters,
                 ..Voice::default()
             };
-            Verdict::Deny(Refusal { reason, scheme }.answer(headers, &voice))
+            Verdict::Deny(Rejection { reason, scheme }.answer(headers, &voice))
         };
         let mut kept = String::new();
         let request = match self.read(headers, &mut kept) {
             Ok(request) => request,
-            Err(reason) => return refuse(reason),
+            Err(reason) => return reject(reason),
         };
         let rule = match self.rule_for(&request) {
             Ok(rule) => rule,
-            Err(reason) => return refuse(reason),
+            Err(reason) => return reject(reason),
         };
         match (rule, self.unmatched) {
             (Some(rule), _) => {
@@ -103,7 +103,7 @@ impl Policy {
                 self.carriers.strip(&[], &request, facts, &mut strips);
                 Verdict::Allow(Grant::new(&request, &self.identity, outcome, &strips, None))
             }
-            (None, Unmatched::Deny) => refuse(Reason::NoRule),
+            (None, Unmatched::Deny) => reject(Reason::NoRule),
         }
     }
 
@@ -146,9 +146,9 @@ impl Policy {
                 return Err(Reason::AmbiguousPath);
             }
         }
-        let refuses = target.has_parameters && !self.allow_path_parameters;
+        let rejects = target.has_parameters && !self.allow_path_parameters;
         match (rule, self.unmatched) {
-            (None, Unmatched::Allow) if refuses => Err(Reason::PathParameter),
+            (None, Unmatched::Allow) if rejects => Err(Reason::PathParameter),
             (_, _) => Ok(rule),
         }
     }
@@ -216,9 +216,9 @@ impl Policy {
         };
         let Some(token) = issuer.sign(identity, request, now) else {
             let (reason, scheme) = (Reason::NoSigningKey, Scheme::None);
-            let refusal = Refusal { reason, scheme };
+            let rejection = Rejection { reason, scheme };
             let voice = rule.voice(request.method);
-            return Verdict::Deny(refusal.answer(request.headers, &voice));
+            return Verdict::Deny(rejection.answer(request.headers, &voice));
         };
         let name = self.identity.name(Field::Assertion).clone();
         grant.edits.push(Edit::set(name, token));

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::answer::{Refusal, Scheme};
+use crate::answer::{Rejection, Scheme};
 use crate::decision::facts::Facts;
 use crate::http::credential::{self, Carrier};
 use crate::http::edit::{Edit, Strip};
@@ -90,16 +90,16 @@ pub enum Conclusion {
     /// not known.
     Unchecked,
     /// It is not.
-    Refused(Refusal),
+    Rejected(Rejection),
 }
 
 impl Finding<'_> {
     /// A rejection for which no genuine credential was seen.
     #[inline]
-    pub fn refused(reason: Reason, scheme: Scheme) -> Self {
+    pub fn rejected(reason: Reason, scheme: Scheme) -> Self {
         Self {
             response_edits: Vec::new(),
-            conclusion: Conclusion::Refused(Refusal { reason, scheme }),
+            conclusion: Conclusion::Rejected(Rejection { reason, scheme }),
             strips: Vec::new(),
             once: None,
         }
@@ -150,11 +150,11 @@ impl Provider {
                     once: link.once,
                     response_edits,
                 },
-                Err(reason) => Finding::refused(reason, Scheme::SignedUrl),
+                Err(reason) => Finding::rejected(reason, Scheme::SignedUrl),
             },
             Self::AppKey(app_keys) => app_keys
                 .check(request, facts)
-                .unwrap_or_else(|reason| Finding::refused(reason, Scheme::AppKey)),
+                .unwrap_or_else(|reason| Finding::rejected(reason, Scheme::AppKey)),
             Self::Session(sessions) => match sessions.check(facts.claims) {
                 Ok(identity) => Finding {
                     conclusion: Conclusion::Met(Some(Rc::new(identity))),
@@ -162,7 +162,7 @@ impl Provider {
                     once: None,
                     response_edits: Vec::new(),
                 },
-                Err(reason) => Finding::refused(reason, Scheme::AppKey),
+                Err(reason) => Finding::rejected(reason, Scheme::AppKey),
             },
         }
     }
@@ -221,9 +221,9 @@ impl AppKeys {
         let found = found.ok_or(Reason::MissingCredential)?;
         let hashes = self.hashes(found.text.expose(), facts.now)?;
         // From here on it is a key of ours, or may be one, which stays at the edge.
-        let refused = |reason| {
+        let rejected = |reason| {
             let scheme = Scheme::AppKey;
-            Conclusion::Refused(Refusal { reason, scheme })
+            Conclusion::Rejected(Rejection { reason, scheme })
         };
         let concluded = |conclusion| Finding {
             conclusion,
@@ -233,7 +233,7 @@ impl AppKeys {
         };
         let is_tied = matches!(found.carrier, Carrier::Query(_));
         if is_tied && let Err(reason) = referrer::check(&self.query_referrers, request) {
-            return Ok(concluded(refused(reason)));
+            return Ok(concluded(rejected(reason)));
         }
         let usable = |known: &KnownKey| {
             let usable = known.check(found.user.as_deref(), facts.client, facts.now);
@@ -243,12 +243,12 @@ impl AppKeys {
         Ok(concluded(match (known, hashes) {
             (Knowledge::Known(known), _) => match usable(&known) {
                 Ok(()) => Conclusion::Met(Some(Rc::clone(&known.identity))),
-                Err(reason) => refused(reason),
+                Err(reason) => rejected(reason),
             },
             // No key of ours: it may be a credential for the upstream.
             (Knowledge::Unknown, Hashes::Opaque(_)) => return Err(Reason::UnknownKey),
-            (Knowledge::Unknown, Hashes::Native(_)) => refused(Reason::UnknownKey),
-            (Knowledge::Unavailable(reason), _) => refused(reason),
+            (Knowledge::Unknown, Hashes::Native(_)) => rejected(Reason::UnknownKey),
+            (Knowledge::Unavailable(reason), _) => rejected(reason),
             (Knowledge::NotAsked, Hashes::Native(hash)) => Conclusion::Ask(Lookup::of(hash)),
             (Knowledge::NotAsked, Hashes::Opaque(hashes)) => Conclusion::Ask(Lookup {
                 hashes,
@@ -257,10 +257,10 @@ impl AppKeys {
             (Knowledge::Outdated(last), Hashes::Native(_)) if self.outage == Outage::Allow => {
                 match last.map_or(Ok(()), |known| usable(&known)) {
                     Ok(()) => Conclusion::Unchecked,
-                    Err(reason) => refused(reason),
+                    Err(reason) => rejected(reason),
                 }
             }
-            (Knowledge::Outdated(_), _) => refused(Reason::KeyServiceUnavailable),
+            (Knowledge::Outdated(_), _) => rejected(Reason::KeyServiceUnavailable),
         }))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::answer::{Refusal, Scheme};
+use crate::answer::{Rejection, Scheme};
 use crate::decision::facts::Facts;
 use crate::decision::provider::{Conclusion, Finding, Provider};
 use crate::http::request::Request;
@@ -72,15 +72,15 @@ impl Requirement {
 fn any(findings: Vec<Finding<'_>>) -> Finding<'_> {
     let (mut strips, mut response_edits) = (Vec::new(), Vec::new());
     let (mut named, mut ask, mut nameless) = (None, None, None);
-    let (mut for_once, mut unchecked, mut refused) = (None, None, None);
+    let (mut for_once, mut unchecked, mut rejected) = (None, None, None);
     for finding in findings {
         strips.extend(finding.strips);
         response_edits.extend(finding.response_edits);
         match (finding.conclusion, finding.once) {
-            (Conclusion::Refused(refusal), _) => {
-                let tells_more = |than: Refusal| weight(refusal) > weight(than);
-                if refused.is_none_or(tells_more) {
-                    refused = Some(refusal);
+            (Conclusion::Rejected(rejection), _) => {
+                let tells_more = |than: Rejection| weight(rejection) > weight(than);
+                if rejected.is_none_or(tells_more) {
+                    rejected = Some(rejection);
                 }
             }
             (found @ (Conclusion::Met(_) | Conclusion::Unchecked), Some(link)) => {
@@ -93,21 +93,21 @@ fn any(findings: Vec<Finding<'_>>) -> Finding<'_> {
             (Conclusion::Unchecked, None) => unchecked = Some(Conclusion::Unchecked),
         }
     }
-    let ambiguous = refused.filter(|it| it.reason == Reason::DuplicateCredential);
+    let ambiguous = rejected.filter(|it| it.reason == Reason::DuplicateCredential);
     let first = match (ask, named, nameless) {
         (None, named, nameless) => named.or(nameless),
         (Some(_), None, Some(nameless)) => Some(nameless),
         (ask @ Some(_), _, _) => ask,
     };
     let (conclusion, once) = match (ambiguous, first, for_once) {
-        (Some(refusal), ..) => (Some(Conclusion::Refused(refusal)), None),
+        (Some(rejection), ..) => (Some(Conclusion::Rejected(rejection)), None),
         (None, Some(first), _) => (Some(first), None),
         (None, None, Some((found, link))) => (Some(found), Some(link)),
-        (None, None, None) => (unchecked.or(refused.map(Conclusion::Refused)), None),
+        (None, None, None) => (unchecked.or(rejected.map(Conclusion::Rejected)), None),
     };
     // An empty list is rejected by the configuration; here it lets nothing pass.
     let Some(conclusion) = conclusion else {
-        return Finding::refused(Reason::NoRule, Scheme::None);
+        return Finding::rejected(Reason::NoRule, Scheme::None);
     };
     Finding {
         conclusion,
@@ -117,8 +117,8 @@ fn any(findings: Vec<Finding<'_>>) -> Finding<'_> {
     }
 }
 
-fn weight(refusal: Refusal) -> u8 {
-    let Refusal { reason, scheme } = refusal;
+fn weight(rejection: Rejection) -> u8 {
+    let Rejection { reason, scheme } = rejection;
     if reason == Reason::MissingCredential {
         return u8::from(scheme == Scheme::AppKey);
     }
@@ -132,7 +132,7 @@ fn weight(refusal: Refusal) -> u8 {
 /// once only one could be used up.
 fn all(findings: Vec<Finding<'_>>) -> Finding<'_> {
     let (mut strips, mut response_edits) = (Vec::new(), Vec::new());
-    let (mut identity, mut ask, mut refused) = (None, None, None);
+    let (mut identity, mut ask, mut rejected) = (None, None, None);
     let mut is_unchecked = false;
     let mut once: Option<OnceLink> = None;
     for finding in findings {
@@ -142,16 +142,16 @@ fn all(findings: Vec<Finding<'_>>) -> Finding<'_> {
             Conclusion::Met(more) => identity = identity.or(more),
             Conclusion::Ask(lookup) => ask = ask.or(Some(lookup)),
             Conclusion::Unchecked => is_unchecked = true,
-            Conclusion::Refused(refusal) => refused = refused.or(Some(refusal)),
+            Conclusion::Rejected(rejection) => rejected = rejected.or(Some(rejection)),
         }
         if once.is_some() && finding.once.is_some() {
             let (reason, scheme) = (Reason::DuplicateCredential, Scheme::SignedUrl);
-            refused = refused.or(Some(Refusal { reason, scheme }));
+            rejected = rejected.or(Some(Rejection { reason, scheme }));
         }
         once = once.or(finding.once);
     }
-    let conclusion = match (refused, ask, is_unchecked) {
-        (Some(refusal), ..) => Conclusion::Refused(refusal),
+    let conclusion = match (rejected, ask, is_unchecked) {
+        (Some(rejection), ..) => Conclusion::Rejected(rejection),
         (None, Some(lookup), _) => Conclusion::Ask(lookup),
         // No other account replaces it.
         (None, None, true) => Conclusion::Unchecked,

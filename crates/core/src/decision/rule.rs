@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::answer::{Authenticate, Page, Refusal, Scheme, Template, Voice};
+use crate::answer::{Authenticate, Page, Rejection, Scheme, Template, Voice};
 use crate::decision::carriers::Carriers;
 use crate::decision::challenge::{Challenge, Step};
 use crate::decision::facts::Facts;
@@ -147,12 +147,12 @@ impl Rule {
         carriers: &'a Carriers,
         facts: &Facts<'_>,
     ) -> Verdict {
-        let deny = |refusal: Refusal| {
-            Verdict::Deny(refusal.answer(request.headers, &self.voice(request.method)))
+        let deny = |rejection: Rejection| {
+            Verdict::Deny(rejection.answer(request.headers, &self.voice(request.method)))
         };
-        if let Some(reason) = self.refuses_spelling(&request.target) {
+        if let Some(reason) = self.rejects_spelling(&request.target) {
             let scheme = Scheme::None;
-            return deny(Refusal { reason, scheme });
+            return deny(Rejection { reason, scheme });
         }
         // Left over in `simulate` and `off`, where it passes.
         let has_parameters = request.target.has_parameters && !self.allow_path_parameters;
@@ -204,17 +204,18 @@ impl Rule {
             }
             Conclusion::Ask(lookup) => Verdict::Ask(lookup),
             // No challenge gives a scope; the answer says which are needed.
-            Conclusion::Refused(refusal)
-                if refusal.reason == Reason::InsufficientScope
+            Conclusion::Rejected(rejection)
+                if rejection.reason == Reason::InsufficientScope
                     && !matches!(self.mode, Mode::Simulate) =>
             {
-                deny(refusal)
+                deny(rejection)
             }
-            Conclusion::Refused(refusal) => match &self.mode {
-                Mode::Simulate => allow(Outcome::WouldDeny(refusal.reason), strips),
-                Mode::Challenge(challenge) => match self.meet(challenge, refusal, request, facts) {
+            Conclusion::Rejected(rejection) => match &self.mode {
+                Mode::Simulate => allow(Outcome::WouldDeny(rejection.reason), strips),
+                Mode::Challenge(challenge) => match self.meet(challenge, rejection, request, facts)
+                {
                     // Who is cleared has no scopes: a key that lacks one is not to be left out.
-                    Step::Clear if !self.scopes.is_empty() => deny(Refusal {
+                    Step::Clear if !self.scopes.is_empty() => deny(Rejection {
                         reason: Reason::InsufficientScope,
                         scheme: Scheme::AppKey,
                     }),
@@ -222,7 +223,7 @@ impl Rule {
                     Step::Reply(reply) => Verdict::Reply(reply),
                     Step::Deny(denial) => Verdict::Deny(denial),
                 },
-                Mode::Block | Mode::Off => deny(refusal),
+                Mode::Block | Mode::Off => deny(rejection),
             },
         }
     }
@@ -231,12 +232,12 @@ impl Rule {
     fn meet(
         &self,
         challenge: &Challenge,
-        refusal: Refusal,
+        rejection: Rejection,
         request: &Request<'_>,
         facts: &Facts<'_>,
     ) -> Step {
         let voice = self.voice(request.method);
-        challenge.meet(refusal, request, &voice, facts.client, facts.now)
+        challenge.meet(rejection, request, &voice, facts.client, facts.now)
     }
 
     /// A grant that holds if its link was not used before. In `simulate` no link is used up.
@@ -246,7 +247,7 @@ impl Rule {
         }
         let deny = |reason| {
             let scheme = Scheme::SignedUrl;
-            Refusal { reason, scheme }.answer(request.headers, &self.voice(request.method))
+            Rejection { reason, scheme }.answer(request.headers, &self.voice(request.method))
         };
         if request.is_prefetch() {
             return Verdict::Deny(deny(Reason::Prefetch));
@@ -264,13 +265,13 @@ impl Rule {
     ///
     /// `%2F` is rejected in every mode. A parameter passes in `simulate` and `off`, and is
     /// counted.
-    pub fn refuses_spelling(&self, target: &Target<'_>) -> Option<Reason> {
+    pub fn rejects_spelling(&self, target: &Target<'_>) -> Option<Reason> {
         let is_enforced = !matches!(self.mode, Mode::Simulate | Mode::Off);
         if target.has_encoded_slash && !self.allow_encoded_slash {
             return Some(Reason::EncodedSlash);
         }
-        let refuses = target.has_parameters && !self.allow_path_parameters && is_enforced;
-        refuses.then_some(Reason::PathParameter)
+        let rejects = target.has_parameters && !self.allow_path_parameters && is_enforced;
+        rejects.then_some(Reason::PathParameter)
     }
 
     /// The method that an allowed preflight asks for.
@@ -295,18 +296,18 @@ impl Rule {
     /// Whether the request brings what the rule requires.
     fn judge<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Finding<'a> {
         let mut finding = self.require.check(request, facts);
-        let refused = |reason, scheme| Conclusion::Refused(Refusal { reason, scheme });
+        let rejected = |reason, scheme| Conclusion::Rejected(Rejection { reason, scheme });
         if !self.allowed_referrers.is_empty()
             && let Err(reason) = referrer::check(&self.allowed_referrers, request)
         {
-            finding.conclusion = refused(reason, Scheme::None);
+            finding.conclusion = rejected(reason, Scheme::None);
         } else if matches!(finding.conclusion, Conclusion::Unchecked) && !self.scopes.is_empty() {
             // Its scopes are as unknown as its account.
-            finding.conclusion = refused(Reason::KeyServiceUnavailable, Scheme::AppKey);
+            finding.conclusion = rejected(Reason::KeyServiceUnavailable, Scheme::AppKey);
         } else if let Conclusion::Met(identity) = &finding.conclusion
             && self.lacks_scopes(request.method, identity.as_deref())
         {
-            finding.conclusion = refused(Reason::InsufficientScope, Scheme::AppKey);
+            finding.conclusion = rejected(Reason::InsufficientScope, Scheme::AppKey);
         }
         finding
     }

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn unsupported_options_are_not_signed() {
     let path = "/pictures/a.jpg";
-    for (what, refused) in [
+    for (what, rejected) in [
         ("no container", signed("/a.jpg", |_| {})),
         ("a query", signed("/pictures/a.jpg?x=1", |_| {})),
         ("no end", signed(path, |it| it.expires = None)),
@@ -29,7 +29,7 @@ fn unsupported_options_are_not_signed() {
             signed(path, |it| it.options = &[("protocol", "http")]),
         ),
     ] {
-        assert!(refused.is_err(), "{what}");
+        assert!(rejected.is_err(), "{what}");
     }
 }
 

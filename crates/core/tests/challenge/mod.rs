@@ -31,13 +31,13 @@ fn browsers_get_the_page_and_programs_get_a_hint() {
             .without("accept")
             .with("accept", "image/avif,*/*"),
     ] {
-        let refused = program.denied();
-        let body: Value = serde_json::from_str(&refused.body).unwrap();
+        let rejected = program.denied();
+        let body: Value = serde_json::from_str(&rejected.body).unwrap();
         assert_eq!(
-            (refused.status, &body["reason"]),
+            (rejected.status, &body["reason"]),
             (403, &json!("challenge_required"))
         );
-        assert_eq!(header(&refused.headers, "cache-control"), Some("no-store"));
+        assert_eq!(header(&rejected.headers, "cache-control"), Some("no-store"));
         assert!(body["detail"].as_str().unwrap().contains("browser"));
     }
     let mut post = Visit::new("/x").request();
@@ -150,9 +150,9 @@ fn without_an_address_no_challenge_is_offered_or_accepted() {
         unknown.clone().with(SOLUTION_HEADER, &solution),
         unknown.clone().cleared_by(&clearance),
     ] {
-        let refused = visit.denied();
-        assert_eq!(refused.reason, Reason::MissingCredential);
-        assert!(!refused.body.contains("data-token"));
+        let rejected = visit.denied();
+        assert_eq!(rejected.reason, Reason::MissingCredential);
+        assert!(!rejected.body.contains("data-token"));
     }
 }
 
@@ -172,9 +172,9 @@ fn two_clearances_are_rejected_as_ambiguous() {
         Visit::new("/x").with("cookie", &format!("{pair}; {pair}")),
         Visit::new("/x").with("cookie", &pair).with("cookie", &pair),
     ] {
-        let refused = visit.denied();
+        let rejected = visit.denied();
         assert_eq!(
-            (refused.status, refused.reason),
+            (rejected.status, rejected.reason),
             (400, Reason::DuplicateCredential)
         );
     }
@@ -214,9 +214,9 @@ fn a_challenge_is_no_substitute_for_a_readable_request() {
         ("/a%2Fb", 400, Reason::EncodedSlash),
         ("/x?verify=a&verify=b", 400, Reason::DuplicateCredential),
     ] {
-        let refused = Visit::new(target).cleared_by(&clearance).denied();
+        let rejected = Visit::new(target).cleared_by(&clearance).denied();
         assert_eq!(
-            (refused.status, refused.reason),
+            (rejected.status, rejected.reason),
             (status, reason),
             "{target}"
         );

@@ -98,8 +98,8 @@ fn a_solution_is_alone_whole_and_worked_for() {
         &long,
         &format!("{}:{nonce}", visit.clearance()),
     ] {
-        let refused = visit.clone().with(SOLUTION_HEADER, wrong).denied();
-        assert_eq!(refused.reason, Reason::ChallengeFailed, "{wrong}");
+        let rejected = visit.clone().with(SOLUTION_HEADER, wrong).denied();
+        assert_eq!(rejected.reason, Reason::ChallengeFailed, "{wrong}");
     }
     let twice = visit
         .clone()

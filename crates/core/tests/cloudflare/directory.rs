@@ -16,13 +16,13 @@ fn a_directory_link_covers_whole_segments_only() {
         format!("/images/cat.jpg/x?verify={token}"),
         format!("/images/cat.jpgx?verify={token}"),
     ] {
-        let refused = judge(&with_length(15), &get(&target, &[]), CAT_AT);
-        assert_eq!(refused, Err(Reason::WrongSignature), "{target}");
+        let rejected = judge(&with_length(15), &get(&target, &[]), CAT_AT);
+        assert_eq!(rejected, Err(Reason::WrongSignature), "{target}");
     }
     // Cut inside a character or behind the end of the path: no directory at all.
     for length in [2, 400] {
-        let refused = judge(&with_length(length), &get(CAT, &[]), CAT_AT);
-        assert_eq!(refused, Err(Reason::WrongSignature), "{length}");
+        let rejected = judge(&with_length(length), &get(CAT, &[]), CAT_AT);
+        assert_eq!(rejected, Err(Reason::WrongSignature), "{length}");
     }
 }
 
@@ -68,8 +68,8 @@ fn a_link_for_a_directory_of_any_length_covers_only_that_directory() {
         ("/a/", "/a/b.ts?q=1", "&verify="),
         ("/a/?q=1", "/a/b.ts?q=2", "&verify="),
     ] {
-        let refused = judged(signed, target, separator);
-        assert_eq!(refused, Err(Reason::WrongSignature), "{signed} {target}");
+        let rejected = judged(signed, target, separator);
+        assert_eq!(rejected, Err(Reason::WrongSignature), "{signed} {target}");
     }
 }
 

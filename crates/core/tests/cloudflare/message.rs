@@ -63,8 +63,8 @@ fn a_link_for_the_path_alone_is_valid_with_every_query() {
     // Signed with its query, it is not for the path alone, and the other way round.
     let whole = policy_of(&provider(), SECRET);
     let target = worker_example("/images/cat.jpg", "w=1&");
-    let refused = judge(&whole, &get(&target, &[]), CAT_AT);
-    assert_eq!(refused, Err(Reason::WrongSignature));
+    let rejected = judge(&whole, &get(&target, &[]), CAT_AT);
+    assert_eq!(rejected, Err(Reason::WrongSignature));
 }
 
 #[test]

@@ -44,8 +44,8 @@ fn cookies_cover_what_a_link_covers_and_other_cookies_stay() {
         let sibling = judge_from(&policy, &with_cookies("/hls/1.ts", &cookies), NOW, "");
         assert_eq!(sibling.is_ok(), scope != Scope::Path);
         let twice = format!("{cookies}; CloudFront-Signature=x");
-        let refused = judge_from(&policy, &with_cookies("/hls/a.m3u8", &twice), NOW, "");
-        assert_eq!(refused, Err(Reason::DuplicateCredential));
+        let rejected = judge_from(&policy, &with_cookies("/hls/a.m3u8", &twice), NOW, "");
+        assert_eq!(rejected, Err(Reason::DuplicateCredential));
         // A link beside cookies decides alone, as CloudFront has it, and both are taken out.
         let good = link(&policy, "/hls/a.m3u8");
         let wrong = good.replace("=K1", "=K2");
@@ -59,8 +59,8 @@ fn cookies_cover_what_a_link_covers_and_other_cookies_stay() {
             assert_eq!(judged, expected, "{link} {cookies}");
         }
         let query_only = ours(json!({ "from": ["query"] }));
-        let refused = judge_from(&query_only, &with_cookies("/hls/a.m3u8", &cookies), NOW, "");
-        assert_eq!(refused, Err(Reason::MissingCredential));
+        let rejected = judge_from(&query_only, &with_cookies("/hls/a.m3u8", &cookies), NOW, "");
+        assert_eq!(rejected, Err(Reason::MissingCredential));
     }
 }
 

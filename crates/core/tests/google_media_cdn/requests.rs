@@ -55,8 +55,8 @@ fn a_signed_request_is_taken_in_each_of_its_forms() {
                 .map(|(k, v)| (*k, v.replace("my-key", "new")))
                 .collect();
             let more: Vec<_> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
-            let refused = judge_from(&policy, &get(&other, &more), None, NOW);
-            assert_eq!(refused, Err(Reason::WrongSignature), "{target}");
+            let rejected = judge_from(&policy, &get(&other, &more), None, NOW);
+            assert_eq!(rejected, Err(Reason::WrongSignature), "{target}");
         }
         // Below another directory the segment means something else.
         let moved = segment.replace("/v/", "/w/");
@@ -73,8 +73,8 @@ fn a_key_that_is_not_there_or_not_current_looks_like_a_wrong_signature() {
         let url = format!("/a?Expires={END}&KeyName={key}");
         let bytes = seed(private).sign(format!("https://example.com{url}").as_bytes());
         let target = format!("{url}&Signature={}", URL_SAFE.encode(bytes));
-        let refused = judge(&policy, &target, NOW);
-        assert_eq!(refused, Err(Reason::WrongSignature), "{key}");
+        let rejected = judge(&policy, &target, NOW);
+        assert_eq!(rejected, Err(Reason::WrongSignature), "{key}");
     }
 }
 
@@ -90,11 +90,11 @@ fn a_token_and_a_signed_request_are_not_each_other() {
     let jar = format!("Edge-Cache-Cookie={token}");
     let headers = get("/v/a", &[("cookie", jar.as_str())]);
     assert!(judge_from(&tokens, &headers, None, NOW).is_ok());
-    let refused = judge_from(&requests(), &headers, None, NOW);
-    assert_eq!(refused, Err(Reason::MalformedCredential));
+    let rejected = judge_from(&requests(), &headers, None, NOW);
+    assert_eq!(rejected, Err(Reason::MalformedCredential));
     let padded = jar.replace(&signature(&fields)[1], &signature(&fields)[0]);
-    let refused = judge_from(&tokens, &get("/v/a", &[("cookie", &padded)]), None, NOW);
-    assert_eq!(refused, Err(Reason::MalformedCredential));
+    let rejected = judge_from(&tokens, &get("/v/a", &[("cookie", &padded)]), None, NOW);
+    assert_eq!(rejected, Err(Reason::MalformedCredential));
 }
 
 #[test]

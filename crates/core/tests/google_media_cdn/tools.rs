@@ -73,8 +73,8 @@ fn our_signed_links_verify() {
                 let judged = judge_from(&policy, &headers, Some("192.0.2.1"), NOW);
                 assert_eq!(judged.as_deref(), Ok("/a/~b?x=1"), "{target}");
                 let other = get(target, &[("user-agent", "x/2")]);
-                let refused = judge_from(&policy, &other, Some("192.0.2.1"), NOW);
-                assert_eq!(refused, Err(Reason::WrongSignature));
+                let rejected = judge_from(&policy, &other, Some("192.0.2.1"), NOW);
+                assert_eq!(rejected, Err(Reason::WrongSignature));
             }
         }
     }

@@ -55,7 +55,7 @@ fn a_cache_learns_that_the_form_of_an_answer_depends_on_accept() {
     }
 }
 
-fn refused_as_html(json: &Value, target: &str) -> Denial {
+fn rejected_as_html(json: &Value, target: &str) -> Denial {
     let headers = get(target, &[("accept", "text/html")]);
     match policy(json, SECRET).decide(&headers, &facts(&NothingKnown, None, NOW)) {
         Verdict::Deny(denial) => denial,
@@ -68,7 +68,7 @@ fn a_response_changes_the_status_of_the_standard_answer() {
     let mut json = demo();
     json["responses"]["api"] = json!({ "status": 404, "headers": { "x-title": "{title}" },
         "reasons": { "missing_credential": { "status": 410 } } });
-    let page = refused_as_html(&json, "/api/x");
+    let page = rejected_as_html(&json, "/api/x");
     assert_eq!(page.status, 410);
     let kind = header(&page, "content-type").unwrap();
     assert_eq!(kind, "text/html; charset=utf-8");
@@ -97,7 +97,7 @@ fn the_brand_is_on_every_page_of_a_policy() {
         "mode": "challenge", "challenge": { "secrets": "media" } }),
     );
     for target in ["/nowhere", "/a//b", "/either/x"] {
-        let page = refused_as_html(&json, target);
+        let page = rejected_as_html(&json, target);
         assert!(
             page.body.contains("<p class=\"brand\">Acme</p>"),
             "{target}"

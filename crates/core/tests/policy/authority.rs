@@ -30,8 +30,8 @@ fn no_spelling_of_a_host_slips_past_its_rule() {
         "[2001:DB8::1]",
         "[2001:db8:0:0:0:0:0:1]:443",
     ] {
-        let refused = Err(Reason::MissingCredential);
-        assert_eq!(judge_at(&admin_host(), spelled), refused, "{spelled}");
+        let rejected = Err(Reason::MissingCredential);
+        assert_eq!(judge_at(&admin_host(), spelled), rejected, "{spelled}");
     }
 }
 
@@ -79,8 +79,8 @@ fn a_malformed_authority_is_rejected_before_any_rule() {
         "",
         &long,
     ] {
-        let refused = Err(Reason::UnreadableRequest);
-        assert_eq!(judge_at(&admin_host(), wrong), refused, "{wrong}");
+        let rejected = Err(Reason::UnreadableRequest);
+        assert_eq!(judge_at(&admin_host(), wrong), rejected, "{wrong}");
     }
 }
 

@@ -196,8 +196,8 @@ fn no_credential_passes_on_in_any_carrier_spelling_rule_or_mode() {
                 );
             }
             let passed = passed_on(&policy, &request);
-            let is_refused = ["/front/x", "/login/x", "/either/x", "/api/x"].contains(&path);
-            assert!(is_refused || passed.is_some(), "{target} {more:?}");
+            let is_rejected = ["/front/x", "/login/x", "/either/x", "/api/x"].contains(&path);
+            assert!(is_rejected || passed.is_some(), "{target} {more:?}");
             for secret in &secrets {
                 let passed = passed.as_deref().unwrap_or_default();
                 assert!(!passed.contains(&**secret), "{target} {more:?}\n{passed}");

@@ -31,7 +31,7 @@ fn ask(policy: &Policy, key: &str, keys: &dyn KeyLookup) -> Verdict {
     policy.decide(&headers, &facts(keys, None, NOW))
 }
 
-fn refusal(verdict: Verdict) -> (Reason, u16) {
+fn rejection(verdict: Verdict) -> (Reason, u16) {
     match verdict {
         Verdict::Deny(denial) => (denial.reason, denial.status),
         other => panic!("{other:?}"),
@@ -74,7 +74,7 @@ fn one_answer_about_all_hashes_of_a_key_decides() {
         ask(&policy, IMPORTED, &answer)
     };
     assert!(matches!(on(known(json!({}))), Verdict::Allow(_)));
-    for (knowledge, refused) in [
+    for (knowledge, rejected) in [
         (Knowledge::Unknown, (Reason::UnknownKey, 401)),
         (
             known(json!({ "status": "revoked" })),
@@ -85,7 +85,7 @@ fn one_answer_about_all_hashes_of_a_key_decides() {
             (Reason::KeyServiceUnavailable, 503),
         ),
     ] {
-        assert_eq!(refusal(on(knowledge)), refused);
+        assert_eq!(rejection(on(knowledge)), rejected);
     }
     let of_half = Answer {
         hashes: &hashes[..2],
@@ -104,12 +104,12 @@ fn a_forged_key_of_our_own_form_is_not_asked_about_as_if_it_came_from_elsewhere(
         (new_key().text.as_str(), Reason::ForgedKey),
         ("kg_0123456789abcdef", Reason::MalformedCredential),
     ] {
-        assert_eq!(refusal(ask(&both, key, &NothingKnown)).0, reason);
+        assert_eq!(rejection(ask(&both, key, &NothingKnown)).0, reason);
     }
     assert!(matches!(ask(&both, IMPORTED, &NothingKnown), Verdict::Ask(it) if it.is_opaque));
     let native = with(&["01"], &json!(["native"]));
-    let refused = refusal(ask(&native, IMPORTED, &NothingKnown));
-    assert_eq!(refused.0, Reason::MalformedCredential);
+    let rejected = rejection(ask(&native, IMPORTED, &NothingKnown));
+    assert_eq!(rejected.0, Reason::MalformedCredential);
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_key_from_elsewhere_has_16_to_512_visible_characters() {
     }
     for wrong in ["0123456789 abcdef", "0123456789abcd\u{e9}f"] {
         assert_eq!(
-            refusal(ask(&policy, wrong, &NothingKnown)).0,
+            rejection(ask(&policy, wrong, &NothingKnown)).0,
             Reason::MalformedCredential
         );
     }
@@ -130,8 +130,8 @@ fn a_key_from_elsewhere_has_16_to_512_visible_characters() {
 #[test]
 fn a_client_with_too_many_unknown_keys_gets_429_with_retry_after() {
     let policy = with(&["01"], &json!(["opaque"]));
-    let refused = NoAnswer(Reason::TooManyMisses);
-    let Verdict::Deny(denial) = ask(&policy, IMPORTED, &refused) else {
+    let rejected = NoAnswer(Reason::TooManyMisses);
+    let Verdict::Deny(denial) = ask(&policy, IMPORTED, &rejected) else {
         panic!("passes")
     };
     assert_eq!(denial.status, 429);
@@ -148,12 +148,12 @@ fn a_client_with_too_many_unknown_keys_gets_429_with_retry_after() {
             ("content-type", "application/grpc"),
         ],
     );
-    let Verdict::Deny(denial) = policy.decide(&grpc, &facts(&refused, None, NOW)) else {
+    let Verdict::Deny(denial) = policy.decide(&grpc, &facts(&rejected, None, NOW)) else {
         panic!("passes")
     };
     assert_eq!(denial.grpc_status, Some(8));
     let beta = get("/beta/x", &[("authorization", &authorization)]);
-    let Verdict::Allow(grant) = policy.decide(&beta, &facts(&refused, None, NOW)) else {
+    let Verdict::Allow(grant) = policy.decide(&beta, &facts(&rejected, None, NOW)) else {
         panic!("simulate rejects no request")
     };
     assert_eq!(grant.outcome, Outcome::WouldDeny(Reason::TooManyMisses));

@@ -36,8 +36,8 @@ fn readings_that_meet_different_rules_are_rejected_in_every_mode() {
         let mut json = narrow_and_wide(open.clone());
         json["rules"][1]["mode"] = json!(mode);
         for target in other {
-            let refused = Err(Reason::AmbiguousPath);
-            assert_eq!(reason(&json, target), refused, "{mode} {target}");
+            let rejected = Err(Reason::AmbiguousPath);
+            assert_eq!(reason(&json, target), rejected, "{mode} {target}");
         }
         for target in ["/git/x%2Fadmin", "/x;v=1/y", "/x%3Bv"] {
             assert_eq!(

@@ -6,7 +6,7 @@ use super::*;
 fn unsupported_options_are_not_signed() {
     let url = format!("https://{HOST}/a");
     let week = 7 * 24 * 3600;
-    for (what, refused) in [
+    for (what, rejected) in [
         ("no host", signed("/a", |_| {})),
         ("no end", signed(&url, |it| it.expires = None)),
         (
@@ -31,7 +31,7 @@ fn unsupported_options_are_not_signed() {
             signed(&format!("https://{HOST}{LINK}"), |_| {}),
         ),
     ] {
-        assert!(refused.is_err(), "{what}");
+        assert!(rejected.is_err(), "{what}");
     }
 }
 

@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use keygate_core::answer::{Refusal, Scheme, Voice};
+use keygate_core::answer::{Rejection, Scheme, Voice};
 use keygate_core::keys::wire::{LookupResponse, Record};
 use keygate_core::keys::{KeyHash, KeyLookup, Knowledge, KnownKey};
 use keygate_core::signed_url::Checks;
@@ -173,7 +173,7 @@ fn is_from_page(headers: &[Header]) -> bool {
 fn plain_page(denial: &Denial) -> String {
     let accept: [Header; 1] = [("accept".into(), "text/html".into())];
     let (reason, scheme) = (denial.reason, Scheme::None);
-    let answer = Refusal { reason, scheme }.answer(&accept, &Voice::default());
+    let answer = Rejection { reason, scheme }.answer(&accept, &Voice::default());
     answer.body
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn challenges(refusal: Refusal, status: Option<u16>, basic: bool) -> Vec<String> {
+fn challenges(rejection: Rejection, status: Option<u16>, basic: bool) -> Vec<String> {
     let authenticate = Authenticate {
         realm: REALM.to_owned(),
         basic,
@@ -13,7 +13,7 @@ fn challenges(refusal: Refusal, status: Option<u16>, basic: bool) -> Vec<String>
         authenticate: Some(&authenticate),
         ..voice(Some(&template))
     };
-    let answer = refusal.answer(&[], &voice);
+    let answer = rejection.answer(&[], &voice);
     let all = answer.headers.into_iter();
     all.filter(|(name, _)| name == "www-authenticate")
         .map(|(_, value)| value.into_owned())
@@ -49,30 +49,30 @@ fn the_challenge_is_that_of_rfc_6750() {
         (Reason::KeyServiceUnavailable, vec![]),
     ];
     for (reason, expected) in rows {
-        let refusal = refusal(reason, Scheme::AppKey);
-        assert_eq!(challenges(refusal, None, false), expected);
+        let rejection = rejection(reason, Scheme::AppKey);
+        assert_eq!(challenges(rejection, None, false), expected);
     }
-    let link = refusal(Reason::Expired, Scheme::SignedUrl);
+    let link = rejection(Reason::Expired, Scheme::SignedUrl);
     assert!(challenges(link, None, true).is_empty());
 }
 
 #[test]
 fn basic_is_offered_with_bearer_if_configured() {
-    let missing = refusal(Reason::MissingCredential, Scheme::AppKey);
+    let missing = rejection(Reason::MissingCredential, Scheme::AppKey);
     let expected = [
         format!("Bearer realm=\"{REALM}\""),
         format!("Basic realm=\"{REALM}\", charset=\"UTF-8\""),
     ];
     assert_eq!(challenges(missing, None, true), expected);
-    let twice = refusal(Reason::DuplicateCredential, Scheme::AppKey);
+    let twice = rejection(Reason::DuplicateCredential, Scheme::AppKey);
     assert_eq!(challenges(twice, None, true).len(), 1, "a 400 asks nothing");
 }
 
 #[test]
 fn a_status_of_ones_own_hides_the_challenge_and_a_401_always_has_one() {
-    let missing = refusal(Reason::MissingCredential, Scheme::AppKey);
+    let missing = rejection(Reason::MissingCredential, Scheme::AppKey);
     assert!(challenges(missing, Some(404), true).is_empty());
-    let link = refusal(Reason::Expired, Scheme::SignedUrl);
+    let link = rejection(Reason::Expired, Scheme::SignedUrl);
     let expected = [format!("Bearer realm=\"{REALM}\"")];
     assert_eq!(challenges(link, Some(401), false), expected);
 }

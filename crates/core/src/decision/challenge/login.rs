@@ -64,7 +64,7 @@ impl Login {
 
     pub(super) fn meet(&self, asked: &Asked<'_>) -> Step {
         if !asked.is_browser() {
-            return asked.refuse_for(Reason::ChallengeRequired);
+            return asked.reject_for(Reason::ChallengeRequired);
         }
         // The login is another site: no credential in the target goes there.
         let secrets = asked.voice.secret_parameters;

@@ -7,7 +7,7 @@ mod page;
 mod seal;
 pub(crate) mod work;
 
-use crate::answer::{Denial, Headers, Refusal, Scheme, Voice};
+use crate::answer::{Denial, Headers, Rejection, Scheme, Voice};
 use crate::http::client::Client;
 use crate::http::request::Request;
 use crate::reason::{PublicReason, Reason};
@@ -58,21 +58,21 @@ impl Challenge {
     /// Answers a request that a rule rejects; `voice` is that of the rule.
     pub fn meet(
         &self,
-        refusal: Refusal,
+        rejection: Rejection,
         request: &Request<'_>,
         voice: &Voice<'_>,
         client: Client<'_>,
         now: UnixMillis,
     ) -> Step {
         let asked = Asked {
-            refusal,
+            rejection,
             request,
             voice,
             client,
             now,
         };
-        if !is_substitute_for(refusal.reason) {
-            return asked.refuse();
+        if !is_substitute_for(rejection.reason) {
+            return asked.reject();
         }
         match self {
             Self::Work(work) => work.meet(&asked),
@@ -107,7 +107,7 @@ fn is_substitute_for(reason: Reason) -> bool {
 
 /// A rejected request, with all that answering it takes.
 struct Asked<'a> {
-    refusal: Refusal,
+    rejection: Rejection,
     request: &'a Request<'a>,
     voice: &'a Voice<'a>,
     client: Client<'a>,
@@ -116,22 +116,22 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     /// As in mode `block`.
-    fn refuse(&self) -> Step {
-        Step::Deny(self.answer(self.refusal))
+    fn reject(&self) -> Step {
+        Step::Deny(self.answer(self.rejection))
     }
 
     /// Another rejection than that of the requirement; the log names both.
-    fn refuse_for(&self, reason: Reason) -> Step {
+    fn reject_for(&self, reason: Reason) -> Step {
         let scheme = Scheme::None;
-        let answer = self.answer(Refusal { reason, scheme });
+        let answer = self.answer(Rejection { reason, scheme });
         Step::Deny(Denial {
             details: self.details(reason),
             ..answer
         })
     }
 
-    fn answer(&self, refusal: Refusal) -> Denial {
-        refusal.answer(self.request.headers, self.voice)
+    fn answer(&self, rejection: Rejection) -> Denial {
+        rejection.answer(self.request.headers, self.voice)
     }
 
     /// A challenge in place of the rejection.
@@ -149,12 +149,12 @@ impl Asked<'_> {
             body,
             details: self.details(reason),
             grpc_status: None,
-            edits: self.answer(self.refusal).edits,
+            edits: self.answer(self.rejection).edits,
         })
     }
 
     fn details(&self, reason: Reason) -> String {
-        let (code, cause) = (reason.code(), self.refusal.reason.code());
+        let (code, cause) = (reason.code(), self.rejection.reason.code());
         let rule = self.voice.rule;
         format!("keygate_denied{{reason={code},cause={cause},rule={rule}}}")
     }

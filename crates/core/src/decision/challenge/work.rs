@@ -43,7 +43,7 @@ impl ProofOfWork {
     pub(super) fn meet(&self, asked: &Asked<'_>) -> Step {
         // Without an address there is nothing to bind to, and nothing holds.
         let Some(client) = asked.client.address() else {
-            return asked.refuse();
+            return asked.reject();
         };
         let (request, now) = (asked.request, asked.now);
         let binding = Binding::new(request, client, asked.voice.rule, self.difficulty);
@@ -52,20 +52,20 @@ impl ProofOfWork {
             let is_alone = solutions.next().is_none();
             return match self.clear(solution, &binding, now).filter(|_| is_alone) {
                 Some(clearance) => self.reply(&clearance, asked),
-                None => asked.refuse_for(Reason::ChallengeFailed),
+                None => asked.reject_for(Reason::ChallengeFailed),
             };
         }
         let carrier = Carrier::Cookie(self.cookie.clone());
         match credential::find(slice::from_ref(&carrier), request) {
             Ok(Some(found)) if self.is_cleared(found.text.expose(), &binding, now) => Step::Clear,
-            Err(Reason::DuplicateCredential) => asked.refuse_for(Reason::DuplicateCredential),
+            Err(Reason::DuplicateCredential) => asked.reject_for(Reason::DuplicateCredential),
             Ok(_) | Err(_) => self.challenge(asked, &binding),
         }
     }
 
     fn challenge(&self, asked: &Asked<'_>, binding: &Binding) -> Step {
         if !asked.is_browser() {
-            return asked.refuse_for(Reason::ChallengeRequired);
+            return asked.reject_for(Reason::ChallengeRequired);
         }
         let now = asked.now;
         let issued = now.as_secs();
@@ -77,7 +77,7 @@ impl ProofOfWork {
             ),
             // No secret of the ring is valid now, so the answer could not be checked later
             // either.
-            None => asked.refuse(),
+            None => asked.reject(),
         }
     }
 

@@ -53,18 +53,18 @@ impl Format for Akamai {
         facts: &LinkFacts<'_>,
     ) -> Result<Link<'a>, Reason> {
         let carried = carrier::find(&self.carriers, request)?;
-        let mut refused = Reason::MalformedCredential;
+        let mut rejected = Reason::MalformedCredential;
         for reading in readings(carried.text) {
             // What was signed is what is read, whichever reading that is.
             match Token::parse(&reading, self.hash) {
                 Ok(token) if self.signer(&token, &carried, request, facts).is_some() => {
                     return self.judge(&token, &carried, request, facts);
                 }
-                Ok(_) => refused = Reason::WrongSignature,
+                Ok(_) => rejected = Reason::WrongSignature,
                 Err(_) => {}
             }
         }
-        Err(refused)
+        Err(rejected)
     }
 
     fn carriers(&self) -> Vec<Carrier> {

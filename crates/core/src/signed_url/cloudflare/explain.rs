@@ -31,8 +31,9 @@ pub(super) fn lines(
         }));
     }
     steps.push(ring(&links.ring, facts.now));
-    let refused = links.verify(request, facts).err();
-    if refused.is_some_and(|it| [Reason::WrongSignature, Reason::MalformedCredential].contains(&it))
+    let rejected = links.verify(request, facts).err();
+    if rejected
+        .is_some_and(|it| [Reason::WrongSignature, Reason::MalformedCredential].contains(&it))
     {
         match links.near_miss(request, facts.now) {
             Some(near) => steps.extend(tell(&near)),

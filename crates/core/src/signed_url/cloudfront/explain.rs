@@ -108,8 +108,8 @@ fn said(
             vec![("this policy".to_owned(), policy.clone())]
         }
     };
-    let is_refused = links.verify(request, facts).err() == Some(Reason::WrongSignature);
-    if is_refused {
+    let is_rejected = links.verify(request, facts).err() == Some(Reason::WrongSignature);
+    if is_rejected {
         steps.extend(who(links, token, &texts, facts.now));
     }
     steps

@@ -164,8 +164,8 @@ mod tests {
         ] {
             let text = WHOLE.replacen(from, to, 1);
             assert_ne!(text, WHOLE);
-            let refused = Document::parse(text.as_bytes());
-            assert_eq!(refused, Err(Reason::MalformedCredential), "{text}");
+            let rejected = Document::parse(text.as_bytes());
+            assert_eq!(rejected, Err(Reason::MalformedCredential), "{text}");
         }
     }
 

@@ -124,26 +124,26 @@ impl GoogleMediaCdn {
         facts: &LinkFacts<'_>,
     ) -> Result<Link<'a>, Reason> {
         let carried = carrier::find(&self.carriers, request)?;
-        let mut refused = Reason::MalformedCredential;
+        let mut rejected = Reason::MalformedCredential;
         let readings = readings(carried.text);
         let mut candidates = Vec::new();
         for reading in &readings {
             let Ok(token) = Token::parse(reading, &self.keys) else {
                 continue;
             };
-            refused = Reason::WrongSignature;
+            rejected = Reason::WrongSignature;
             // Before a signature that costs a public-key operation; a MAC costs little.
             if matches!(self.keys, Keys::Ed25519(_))
                 && let Err(reason) = self.time(&token, facts.now)
             {
-                refused = reason;
+                rejected = reason;
                 continue;
             }
             let messages = signed::messages(&token, request);
             candidates.push((token, messages));
         }
         if candidates.is_empty() {
-            return Err(refused);
+            return Err(rejected);
         }
         let signed = self.keys.find_signed(&candidates, facts)?;
         let (token, _) = candidates.get(signed).ok_or(Reason::WrongSignature)?;

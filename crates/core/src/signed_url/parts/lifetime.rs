@@ -104,8 +104,8 @@ mod tests {
             "10000000000",
             "18446744073709551617",
         ] {
-            let refused = parse_seconds(wrong);
-            assert_eq!(refused, Err(Reason::MalformedCredential), "{wrong:?}");
+            let rejected = parse_seconds(wrong);
+            assert_eq!(rejected, Err(Reason::MalformedCredential), "{wrong:?}");
         }
     }
 }

@@ -11,7 +11,7 @@ fn key(text: &str) -> PublicKey {
     PublicKey::parse(text, &Rc::default()).unwrap()
 }
 
-fn refused(text: &str) -> Option<PublicKeyError> {
+fn rejected(text: &str) -> Option<PublicKeyError> {
     PublicKey::parse(text, &Rc::default()).err()
 }
 
@@ -26,7 +26,7 @@ fn an_ed25519_key_is_read_in_each_form() {
     assert_eq!(pem.kind(), KeyKind::Ed25519);
     // All zeros is a point of small order.
     for wrong in [STANDARD.encode([0; 32]), STANDARD.encode([1; 31])] {
-        assert_eq!(refused(&wrong), Some(PublicKeyError::Form));
+        assert_eq!(rejected(&wrong), Some(PublicKeyError::Form));
     }
 }
 
@@ -138,7 +138,7 @@ mod rsa_and_p256 {
     #[test]
     fn rsa_keys_out_of_bounds_are_rejected() {
         let text = include_str!("../../../../tests/keys/rsa1024.pub");
-        assert_eq!(refused(text), Some(PublicKeyError::Rsa));
+        assert_eq!(rejected(text), Some(PublicKeyError::Rsa));
         let of = |first: u8, size: usize, last: u8, exponent: &[u8]| {
             let mut modulus = vec![first; size];
             modulus[size - 1] = last;
@@ -170,7 +170,7 @@ mod rsa_and_p256 {
     #[test]
     fn keys_of_other_curves_and_broken_ones_are_rejected() {
         let p384 = include_str!("../../../../tests/keys/p384.pub");
-        assert_eq!(refused(p384), Some(PublicKeyError::Form));
+        assert_eq!(rejected(p384), Some(PublicKeyError::Form));
         for good in [RSA, RSA_PKCS1, P256, ED25519] {
             let wrong = [
                 good.replacen("-----BEGIN ", "-----BEGIN X", 1),
@@ -181,7 +181,7 @@ mod rsa_and_p256 {
                 good.trim().trim_end_matches('-').to_owned(),
             ];
             for wrong in wrong {
-                assert!(refused(&wrong).is_some(), "{wrong}");
+                assert!(rejected(&wrong).is_some(), "{wrong}");
             }
         }
     }

@@ -15,7 +15,7 @@ fn with(change: Value) -> Value {
     link
 }
 
-fn all_refuse(changes: impl IntoIterator<Item = Value>) {
+fn all_reject(changes: impl IntoIterator<Item = Value>) {
     for change in changes {
         for signer in Signer::ALL {
             let signed = signer.sign("keygate", &with(change.clone()));
@@ -68,12 +68,12 @@ fn no_signer_signs_a_path_that_can_be_read_in_two_ways() {
         "/a b",
         "/ä",
     ];
-    all_refuse(paths.map(|path| json!({ "url": format!("https://h{path}") })));
+    all_reject(paths.map(|path| json!({ "url": format!("https://h{path}") })));
 }
 
 #[test]
 fn no_signer_signs_a_url_that_has_no_host_or_a_token_already() {
-    all_refuse([
+    all_reject([
         json!({ "url": "/a" }),
         json!({ "url": "https://h" }),
         json!({ "url": "ftp://h/a" }),
@@ -87,7 +87,7 @@ fn no_signer_signs_a_url_that_has_no_host_or_a_token_already() {
 
 #[test]
 fn no_signer_signs_a_field_that_is_not_of_its_form() {
-    all_refuse([
+    all_reject([
         json!({ "key_id": "" }),
         json!({ "key_id": null }),
         json!({ "expires": null }),
