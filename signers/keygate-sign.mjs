@@ -15,7 +15,7 @@ const MOST = { globs: 16, ignore: 16, addresses: 16, headers: 8, cookies: 8 };
 const SECONDS = /^[1-9][0-9]{0,9}$/;
 const utf8 = new TextEncoder();
 
-/** What was asked for cannot be signed, or Keygate would refuse it. */
+/** What was asked for cannot be signed, or Keygate would reject it. */
 export class SignError extends Error {}
 
 /**
@@ -31,7 +31,7 @@ export async function sign(url, { keyId, secret, privateKey, expires, notBefore,
   anyHost = false, prefix, globs = [], anyQuery = false, ignore = [], addresses = [], headers = [],
   cookies = [], account, once, carrier = "query", name = carrier === "path" ? "~kg" : "kg",
   ...unknown }) {
-  refuseUnknown(unknown);
+  rejectUnknown(unknown);
   const { origin, host, target, path, query } = read(url, carrier, name);
   match(/^(query|path|token)$/, carrier, "carrier");
   // "false" would be true.
@@ -94,7 +94,7 @@ export async function sign(url, { keyId, secret, privateKey, expires, notBefore,
  */
 export async function signCloudflare(url, { secret, stamp, alphabet = "standard", name = "verify",
   carrier = "query", directory, ...unknown }) {
-  refuseUnknown(unknown);
+  rejectUnknown(unknown);
   const { origin, target, path, query } = read(url, carrier, name);
   match(/^(query|token)$/, carrier, "carrier");
   match(/^(standard|url)$/, alphabet, "alphabet");
@@ -249,7 +249,7 @@ function match(pattern, text, field) {
   return text;
 }
 
-function refuseUnknown(unknown) {
+function rejectUnknown(unknown) {
   need(Object.keys(unknown).length === 0, `there is no field ${Object.keys(unknown)[0]}`);
 }
 

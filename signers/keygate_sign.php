@@ -13,7 +13,7 @@ declare(strict_types=1);
 
 namespace Keygate;
 
-/** What was asked for cannot be signed, or Keygate would refuse it. */
+/** What was asked for cannot be signed, or Keygate would reject it. */
 class SignError extends \InvalidArgumentException
 {
 }

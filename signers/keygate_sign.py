@@ -25,7 +25,7 @@ IGNORED = r"[!\"$%'-)+-<>-~]+\*?"
 
 
 class SignError(ValueError):
-    """What was asked for cannot be signed, or Keygate would refuse it."""
+    """What was asked for cannot be signed, or Keygate would reject it."""
 
 
 def sign(url, key_id, secret, expires, *, not_before=None, method="GET", any_host=False,
@@ -193,7 +193,7 @@ def _glob(text):
 
 
 def _absent(name, carrier, path, query):
-    """A second token would be refused."""
+    """A second token would be rejected."""
     names = [it.split("=", 1)[0] for it in (query or "").split("&")]
     _need(carrier != "query" or name not in names, f"url: has a parameter {name} already")
     _need(carrier != "path" or f"/{name}=" not in path, f"url: has a segment {name} already")
