@@ -124,6 +124,11 @@ pub fn split(text: &str) -> impl Iterator<Item = &str> {
         .filter(|token| !token.is_empty())
 }
 
+/// The token of a request.
+pub(crate) fn sent_token(headers: &HeaderMap) -> Option<&[u8]> {
+    bearer(headers.get(AUTHORIZATION)?.as_bytes())
+}
+
 /// What follows the scheme, which is case-insensitive (RFC 9110 section 11.1).
 fn bearer(header: &[u8]) -> Option<&[u8]> {
     let (scheme, rest) = header.split_at_checked("bearer".len())?;

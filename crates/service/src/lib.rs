@@ -2,7 +2,8 @@
 //!
 //! `api` speaks HTTP and knows no SQL; `store` speaks SQL and knows no HTTP; between them are
 //! checked values ([`Key`], [`Attributes`]). The clock and the randomness come from the caller
-//! ([`Ambient`]). A raw key exists in the answer to its creation and nowhere else.
+//! ([`Ambient`]). A raw key exists in the answer to its creation, and for ten minutes in memory if
+//! its caller may send the request again (`idempotency`).
 //!
 //! - [`config`]: what a service is started with, [`auth`]: who may ask for what, [`roles`] and [`tokens`]: by which token,
 //!   [`caller`]: an admin, or an account that the edge vouches for, [`rights`]: what each may do
@@ -20,6 +21,7 @@ pub mod auth;
 pub mod caller;
 pub mod config;
 pub mod connections;
+mod idempotency;
 mod json;
 pub mod key;
 mod members;

@@ -56,6 +56,9 @@ pub enum Problem {
     /// As many tokens count as can.
     #[error("there are 1000 tokens: revoke those that are not in use")]
     TooManyTokens,
+    /// An earlier request with the same idempotency key had another body.
+    #[error("another request had this idempotency-key and another body: use a new one")]
+    OtherBody,
     /// The key is not in the state that the caller takes it for.
     #[error("the key was changed in the meantime: its etag is \"{0}\" now")]
     Stale(u64),
@@ -153,6 +156,7 @@ impl From<Rejection> for Problem {
             Rejection::DisabledByAdmin => Self::DisabledByAdmin,
             Rejection::NoSuchToken => Self::NoSuchToken,
             Rejection::TooManyTokens => Self::TooManyTokens,
+            Rejection::OtherBody => Self::OtherBody,
         }
     }
 }
@@ -220,6 +224,7 @@ codes! {
     UnexpectedCount = CONFLICT "unexpected_count" "Another number of keys fits",
     DisabledByAdmin = FORBIDDEN "disabled_by_admin" "An admin disabled the key",
     Stale = PRECONDITION_FAILED "stale" "The key was changed in the meantime",
+    IdempotencyMismatch = UNPROCESSABLE_ENTITY "idempotency_mismatch" "The idempotency key is of another request",
     MethodNotAllowed = METHOD_NOT_ALLOWED "method_not_allowed" "The resource has other methods",
     InvalidField = BAD_REQUEST "invalid_field" "A value of the request is wrong",
     InvalidBody = BAD_REQUEST "invalid_body" "The body is not a JSON object",
@@ -269,6 +274,7 @@ impl Problem {
             Self::NoSuchKey => Code::NoSuchKey,
             Self::NoSuchToken => Code::NoSuchToken,
             Self::TooManyTokens => Code::TooManyTokens,
+            Self::OtherBody => Code::IdempotencyMismatch,
             Self::Stale(_) => Code::Stale,
             Self::Revoked => Code::KeyRevoked,
             Self::Inactive => Code::KeyInactive,

@@ -1,10 +1,11 @@
 //! What an admin calls, and an account for its own keys: create, list and show.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{RawQuery, State};
-use axum::http::StatusCode;
 use axum::http::header::{ETAG, HeaderName};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use base64::Engine as _;
@@ -14,12 +15,14 @@ use keygate_core::keys::{MasterSecret, NewAppKey};
 use serde::{Deserialize, Serialize};
 
 use super::Service;
-use super::read::{JsonDraft, KeyId, Query};
+use super::read::{JsonText, KeyId, Query};
 use crate::attributes::{CreateBody, instant};
+use crate::idempotency::{Once, SHOWN};
+use crate::json::{Draft, Names, object};
 use crate::key::{Key, KeyObject, NewKey, Standing};
 use crate::problem::Problem;
 use crate::rights::{Caller, Rights};
-use crate::store::Filter;
+use crate::store::{Filter, StoreError};
 use crate::wrong::{Errors, Wrong};
 
 /// Two fresh keys are never the same: a second try is for a database of keys from elsewhere.
@@ -35,13 +38,32 @@ pub(super) struct Created<'a> {
     pub(super) object: KeyObject,
 }
 
+/// The answer to a creation that was sent again.
+#[derive(Serialize)]
+struct Replayed<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    replayed: bool,
+    #[serde(flatten)]
+    object: KeyObject,
+}
+
 /// `POST /v1/keys`: an answer that contains a key.
 pub(super) async fn create(
     State(service): State<Arc<Service>>,
     Extension(caller): Extension<Caller>,
-    JsonDraft(mut draft): JsonDraft<CreateBody>,
+    headers: HeaderMap,
+    JsonText(body): JsonText,
 ) -> Result<Response, Problem> {
     let now = service.now();
+    let once = Once::of(&headers, &caller, &body)?;
+    if let Some(once) = once {
+        service.reads(&caller, now).await?;
+        if let Some(key) = service.store.earlier(once, now).await? {
+            return Ok(service.replayed(key, now));
+        }
+    }
+    let mut draft: Draft<CreateBody> = object(&body, Names::Shown)?;
     if let Some(body) = &mut draft.body {
         let account = body.account();
         let own = caller.account(account.take());
@@ -58,11 +80,33 @@ pub(super) async fn create(
             replaces: None,
             attributes: attributes.clone(),
         };
-        let created = service
-            .store
-            .create(vec![new], false, caller.clone(), now)
-            .await?;
-        if let Some(key) = created.and_then(|mut keys| keys.pop()) {
+        let key = match once {
+            None => {
+                let created = service
+                    .store
+                    .create(vec![new], false, caller.clone(), now)
+                    .await?;
+                created.and_then(|mut keys| keys.pop())
+            }
+            Some(once) => {
+                // Before it is stored: a request that finds it stored also finds its text.
+                service.keep_for_a_while(&fresh, now);
+                let created = service.store.create_once(new, once, caller.clone(), now);
+                match created.await {
+                    Ok(Some(created)) if created.newly => Some(created.key),
+                    // It may be stored: then a retry finds its text.
+                    Err(error @ StoreError::Failed(_)) => return Err(error.into()),
+                    other => {
+                        service.new_keys.forget(&fresh.id);
+                        if let Some(created) = other? {
+                            return Ok(service.replayed(created.key, now));
+                        }
+                        None
+                    }
+                }
+            }
+        };
+        if let Some(key) = key {
             service.metrics.keys_created.inc();
             tracing::info!(
                 id = key.id,
@@ -131,6 +175,30 @@ pub(super) async fn show(
 }
 
 impl Service {
+    /// Keeps the text of a new key in memory, and forgets it even if nothing else happens.
+    fn keep_for_a_while(self: &Arc<Self>, fresh: &NewAppKey, now: UnixMillis) {
+        self.new_keys.keep(&fresh.id, &fresh.text, now);
+        let (service, id) = (Arc::downgrade(self), fresh.id.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(SHOWN.0)).await;
+            if let Some(service) = service.upgrade() {
+                service.new_keys.forget(&id);
+            }
+        });
+    }
+
+    /// The answer to a request that created this key before.
+    fn replayed(&self, key: Key, now: UnixMillis) -> Response {
+        tracing::info!(id = key.id, "creation repeated");
+        let text = self.new_keys.text(&key.id, now);
+        let replayed = Replayed {
+            key: text.as_ref().map(|it| it.as_str()),
+            replayed: true,
+            object: KeyObject::new(key.clone(), now),
+        };
+        (tag(&key), Json(replayed)).into_response()
+    }
+
     pub(super) fn now(&self) -> UnixMillis {
         (self.ambient.clock)()
     }

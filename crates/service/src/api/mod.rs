@@ -39,6 +39,7 @@ use crate::auth::Gate;
 use crate::caller::Assertions;
 use crate::config::ServiceConfig;
 use crate::connections::{Limits, Peer};
+use crate::idempotency::NewKeys;
 use crate::metrics::Metrics;
 use crate::problem::{PAGE_PATH, Problem};
 use crate::refusals::Refusals;
@@ -68,6 +69,7 @@ pub struct Service {
     refusals: Refusals,
     waiting: Waiting,
     health: probes::Health,
+    new_keys: NewKeys,
 }
 
 impl Service {
@@ -90,6 +92,7 @@ impl Service {
             refusals: Refusals::default(),
             waiting: Waiting::new(HELD_POLLS),
             health: probes::Health::default(),
+            new_keys: NewKeys::default(),
         })
     }
 

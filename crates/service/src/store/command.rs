@@ -7,6 +7,7 @@ use rusqlite::Transaction;
 
 use super::change::{Act, Stop};
 use super::{StoreError, feed, keys, links, tokens};
+use crate::idempotency::Once;
 use crate::key::{IfMatch, Key, NewKey, Reason};
 use crate::patch::Patch;
 use crate::rights::Caller;
@@ -77,6 +78,15 @@ pub struct Successor {
     pub expires_at: Option<Option<UnixMillis>>,
 }
 
+/// A key that this request or an earlier one created.
+#[derive(Clone, Debug)]
+pub struct Created {
+    /// The key as it is now.
+    pub key: Key,
+    /// Whether this request did it.
+    pub newly: bool,
+}
+
 /// A change.
 #[derive(Debug)]
 pub(super) enum Command {
@@ -85,6 +95,12 @@ pub(super) enum Command {
         /// Whether a wrong field is one of a list of keys.
         is_batch: bool,
         new: Vec<NewKey>,
+        caller: Caller,
+    },
+    /// Stores a key unless an earlier request did.
+    CreateOnce {
+        new: Box<NewKey>,
+        once: Once,
         caller: Caller,
     },
     /// Stores those of some keys that are not there yet, all or none.
@@ -138,6 +154,8 @@ pub(super) enum Command {
 pub(super) enum Outcome {
     /// The keys; `None` when an id or a hash exists already.
     Created(Option<Vec<Key>>),
+    /// The key; `None` when its id or its hash exists already.
+    CreatedOnce(Option<Created>),
     /// One for each key that was given.
     Imported(Vec<Imported>),
     /// The key as it is now.
@@ -194,6 +212,9 @@ pub enum Rejection {
     /// As many tokens count as can.
     #[error("there are 1000 tokens")]
     TooManyTokens,
+    /// An earlier request with the same idempotency key had another body.
+    #[error("the idempotency key is of another request")]
+    OtherBody,
 }
 
 impl Command {
@@ -209,6 +230,7 @@ impl Command {
             | Self::Beat => true,
             Self::Patch { patch, .. } => patch.disabled == Some(true),
             Self::Create { .. }
+            | Self::CreateOnce { .. }
             | Self::Import { .. }
             | Self::Rotate { .. }
             | Self::CreateToken { .. }
@@ -226,6 +248,7 @@ impl Command {
             | Self::NoteRejections { .. } => true,
             Self::Patch { patch, .. } => patch.disabled == Some(true),
             Self::Create { .. }
+            | Self::CreateOnce { .. }
             | Self::Import { .. }
             | Self::Rotate { .. }
             | Self::CreateToken { .. }
@@ -269,6 +292,7 @@ impl Command {
         };
         let outcome = match self {
             Self::Create { new, is_batch, .. } => act.create(new, *is_batch),
+            Self::CreateOnce { new, once, .. } => act.create_once(new, *once),
             Self::Import { keys, .. } => act.import(keys),
             Self::Patch {
                 id,
@@ -312,6 +336,7 @@ impl Command {
     fn makes_keys(&self) -> bool {
         match self {
             Self::Create { .. }
+            | Self::CreateOnce { .. }
             | Self::Import { .. }
             | Self::Rotate { .. }
             | Self::CreateToken { .. } => true,
@@ -331,6 +356,7 @@ impl Command {
     fn caller(&self) -> &Caller {
         match self {
             Self::Create { caller, .. }
+            | Self::CreateOnce { caller, .. }
             | Self::Patch { caller, .. }
             | Self::Rotate { caller, .. }
             | Self::Revoke { caller, .. }

@@ -13,6 +13,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/0007_changes.sql"),
     include_str!("../../migrations/0008_tokens.sql"),
     include_str!("../../migrations/0009_audit.sql"),
+    include_str!("../../migrations/0010_idempotency.sql"),
 ];
 
 #[derive(Debug)]

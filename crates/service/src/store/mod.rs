@@ -14,6 +14,7 @@ mod file;
 mod keys;
 mod links;
 mod migrations;
+mod once;
 mod readers;
 mod row;
 mod tokens;
@@ -29,7 +30,9 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{oneshot, watch};
 
 use self::command::{Command, Outcome};
-pub use self::command::{Import, Imported, Rejection, Revoke, Revoked, Rotated, Successor};
+pub use self::command::{
+    Created, Import, Imported, Rejection, Revoke, Revoked, Rotated, Successor,
+};
 use self::file::DatabaseFile;
 use self::readers::Readers;
 use self::writer::{Job, Queue};

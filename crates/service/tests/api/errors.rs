@@ -98,6 +98,17 @@ fn answer(code: Code) -> Answer {
             .unwrap();
             service.post("/v1/tokens", r#"{"name":"x","role":"edge"}"#)
         }
+        Code::IdempotencyMismatch => {
+            let authorization = format!("Bearer {ADMIN}");
+            let headers = [
+                ("authorization", &*authorization),
+                ("content-type", "application/json"),
+                ("idempotency-key", "a"),
+            ];
+            let create = |body| service.send_with("POST", "/v1/keys", &headers, body);
+            create(KEY).expect(201);
+            create("{}")
+        }
         Code::MethodNotAllowed => service.send("DELETE", "/v1/keys", Some(ADMIN), ""),
         Code::InvalidField => service.post("/v1/keys", "{}"),
         Code::InvalidBody => service.post("/v1/keys", "["),

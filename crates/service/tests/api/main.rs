@@ -9,6 +9,7 @@ mod database;
 mod edge;
 mod errors;
 mod feed;
+mod idempotency;
 mod import;
 mod keys;
 mod life;

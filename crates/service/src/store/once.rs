@@ -1,0 +1,108 @@
+//! Creations that are not repeated.
+
+use keygate_core::UnixMillis;
+use rusqlite::{OptionalExtension as _, Transaction, params};
+
+use super::change::{Act, Stop};
+use super::command::{Command, Created, Outcome, Rejection};
+use super::keys::by_id;
+use super::row::signed;
+use super::{SqliteStore, StoreError};
+use crate::idempotency::{Once, REMEMBERED};
+use crate::key::{Key, NewKey};
+use crate::rights::Caller;
+
+/// Most rows that a creation sweeps. Each adds one, so that they do not grow in number.
+const SWEPT: u32 = 100;
+
+impl SqliteStore {
+    /// The key that an earlier request with the same idempotency key created.
+    ///
+    /// # Errors
+    /// [`Rejection::OtherBody`] if that request had another body.
+    pub(crate) async fn earlier(
+        &self,
+        once: Once,
+        now: UnixMillis,
+    ) -> Result<Option<Key>, StoreError> {
+        let found = self
+            .readers
+            .read(move |transaction| match earlier(transaction, once, now) {
+                Ok(key) => Ok(Ok(key)),
+                Err(Stop::Rejected(rejection)) => Ok(Err(rejection)),
+                Err(Stop::Sql(error)) => Err(error),
+            });
+        found.await?.map_err(StoreError::Rejected)
+    }
+
+    /// Stores a key unless an earlier request did; `None` when its id or hash exists already.
+    pub(crate) async fn create_once(
+        &self,
+        new: NewKey,
+        once: Once,
+        caller: Caller,
+        now: UnixMillis,
+    ) -> Result<Option<Created>, StoreError> {
+        let new = Box::new(new);
+        let command = Command::CreateOnce { new, once, caller };
+        match self.write(command, now).await? {
+            Outcome::CreatedOnce(created) => Ok(created),
+            other => Err(other.unexpected()),
+        }
+    }
+}
+
+impl Act<'_> {
+    /// Stores a key unless an earlier request did.
+    pub(super) fn create_once(&self, new: &NewKey, once: Once) -> Result<Outcome, Stop> {
+        if let Some(key) = earlier(self.transaction, once, self.now)? {
+            let created = Created { key, newly: false };
+            return Ok(Outcome::CreatedOnce(Some(created)));
+        }
+        let created = match self.create(std::slice::from_ref(new), false)? {
+            Outcome::Created(keys) => keys.and_then(|mut keys| keys.pop()),
+            other => return Ok(other),
+        };
+        let Some(key) = created else {
+            return Ok(Outcome::CreatedOnce(None));
+        };
+        let forgotten = signed(UnixMillis(self.now.0.saturating_sub(REMEMBERED.0)));
+        self.transaction
+            .prepare_cached(
+                "DELETE FROM idempotency WHERE slot IN \
+                 (SELECT slot FROM idempotency WHERE at <= ?1 ORDER BY at LIMIT ?2)",
+            )?
+            .execute(params![forgotten, SWEPT])?;
+        self.transaction
+            .prepare_cached(
+                "INSERT OR REPLACE INTO idempotency (slot, body, key_id, at) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![
+                &once.slot[..],
+                &once.body[..],
+                key.id,
+                signed(self.now)
+            ])?;
+        let created = Created { key, newly: true };
+        Ok(Outcome::CreatedOnce(Some(created)))
+    }
+}
+
+fn earlier(
+    transaction: &Transaction<'_>,
+    once: Once,
+    now: UnixMillis,
+) -> Result<Option<Key>, Stop> {
+    let forgotten = signed(UnixMillis(now.0.saturating_sub(REMEMBERED.0)));
+    let row = transaction
+        .prepare_cached("SELECT body, key_id FROM idempotency WHERE slot = ?1 AND at > ?2")?
+        .query_row(params![&once.slot[..], forgotten], |row| {
+            Ok((row.get::<_, [u8; 32]>(0)?, row.get::<_, String>(1)?))
+        })
+        .optional()?;
+    match row {
+        None => Ok(None),
+        Some((body, _)) if body != once.body => Err(Rejection::OtherBody.into()),
+        Some((_, id)) => Ok(by_id(transaction, &id)?),
+    }
+}
