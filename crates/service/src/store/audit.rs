@@ -38,7 +38,7 @@ impl SqliteStore {
     /// Reads entries.
     pub(crate) async fn audit(&self, filter: AuditFilter) -> Result<AuditPage, StoreError> {
         self.list_readers
-            .read(move |transaction| {
+            .read_long(move |transaction| {
                 let mut statement = transaction.prepare_cached(
                     "SELECT seq, at, actor, action, target, account, detail, request_id, digest \
                      FROM audit WHERE seq > ?1 AND (?3 IS NULL OR target = ?3) \

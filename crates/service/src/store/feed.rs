@@ -21,6 +21,9 @@ const YEAR_2024: UnixMillis = UnixMillis(1_704_067_200_000);
 /// How far a clock may be before the newest change. Another one may have written it.
 const MAX_BACK: Millis = Millis::from_secs(3600);
 
+/// So many keys are looked up at once: their pages may have to come from the disk.
+const FEW: usize = 8;
+
 /// How many lives of the database are remembered.
 const KEPT_INCARNATIONS: i64 = 100;
 
@@ -115,23 +118,26 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Failed`].
     pub async fn lookup(&self, hashes: Vec<KeyHash>) -> Result<LookupResponse, StoreError> {
-        self.readers
-            .read(move |transaction| {
-                let mut statement = transaction
-                    .prepare_cached(&format!("SELECT {COLUMNS} FROM keys WHERE hash = ?1"))?;
-                let mut records = Vec::new();
-                for hash in hashes {
-                    for key in statement.query_map([&hash.0[..]], key)? {
-                        records.push(record(hash, key?));
-                    }
+        let is_short = hashes.len() <= FEW;
+        let lookup = move |transaction: &Transaction<'_>| {
+            let mut statement = transaction
+                .prepare_cached(&format!("SELECT {COLUMNS} FROM keys WHERE hash = ?1"))?;
+            let mut records = Vec::new();
+            for hash in &hashes {
+                for key in statement.query_map([&hash.0[..]], key)? {
+                    records.push(record(*hash, key?));
                 }
-                Ok(LookupResponse {
-                    incarnation: current(transaction)?,
-                    epoch: epoch(transaction)?,
-                    records,
-                })
+            }
+            Ok(LookupResponse {
+                incarnation: current(transaction)?,
+                epoch: epoch(transaction)?,
+                records,
             })
-            .await
+        };
+        match is_short {
+            true => self.readers.read(lookup).await,
+            false => self.readers.read_long(lookup).await,
+        }
     }
 }
 

@@ -63,7 +63,7 @@ impl SqliteStore {
             })
             .collect()
         };
-        self.readers.read(found).await
+        self.readers.read_long(found).await
     }
 
     /// Whether one of these hashes is of a key that is not revoked.
@@ -90,7 +90,7 @@ impl SqliteStore {
     /// [`StoreError::Failed`].
     pub async fn page(&self, filter: Filter, now: UnixMillis) -> Result<Page, StoreError> {
         self.list_readers
-            .read(move |transaction| page(transaction, &filter, now))
+            .read_long(move |transaction| page(transaction, &filter, now))
             .await
     }
 }

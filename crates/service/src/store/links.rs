@@ -37,7 +37,7 @@ impl SqliteStore {
             .read(move |transaction| {
                 transaction
                     .prepare_cached("SELECT NOT EXISTS (SELECT 1 FROM link_uses WHERE id = ?1)")?
-                    .query_row([id], |row| row.get(0))
+                    .query_row([&id], |row| row.get(0))
             })
             .await
     }

@@ -34,7 +34,7 @@ pub use self::command::{
     Created, Import, Imported, Rejection, Revoke, Revoked, Rotated, Successor,
 };
 use self::file::DatabaseFile;
-use self::readers::Readers;
+use self::readers::{Readers, Size};
 use self::writer::{Job, Queue};
 use crate::request_id;
 use crate::tokens::CreatedTokens;
@@ -42,10 +42,18 @@ pub use audit::{AuditFilter, AuditPage};
 pub use keys::{Filter, Page};
 
 /// Connections for lookups, the feed and single keys.
-const READERS: usize = 4;
+const READERS: Size = Size {
+    here: 4,
+    threads: 2,
+    gives_way: false,
+};
 
 /// Connections for lists.
-const LIST_READERS: usize = 2;
+const LIST_READERS: Size = Size {
+    here: 0,
+    threads: 2,
+    gives_way: true,
+};
 
 /// How long to wait for another process that writes to the file, such as a backup.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -147,12 +155,8 @@ impl SqliteStore {
         let newest = feed::begin_incarnation(&mut writer).map_err(|error| named(&error))?;
         let tokens = CreatedTokens::default();
         tokens.set(tokens::counting(&writer).map_err(|error| named(&error))?);
-        let readers = |count| {
-            let reader = || connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
-            let connections: Result<Vec<_>, _> = (0..count).map(|_| reader()).collect();
-            connections.map(Readers::new).map_err(|error| named(&error))
-        };
-        let (readers, list_readers) = (readers(READERS)?, readers(LIST_READERS)?);
+        let readers = Readers::start(path, READERS).map_err(|error| named(&error))?;
+        let list_readers = Readers::start(path, LIST_READERS).map_err(|error| named(&error))?;
         let newest = Arc::new(watch::Sender::new(newest));
         let queue = Arc::new(Queue::default());
         let writer = {
