@@ -19,6 +19,7 @@
 mod files;
 mod open;
 mod stream;
+mod wakes;
 
 use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind};
@@ -42,6 +43,7 @@ pub use self::files::allowed_connections;
 pub(crate) use self::open::Peer;
 use self::open::{Open, Place};
 use self::stream::Stream;
+use self::wakes::Wakes;
 
 /// Bytes of a connection that are kept in memory, and so the most that headers may have.
 const BUFFER: usize = 64 * 1024;
@@ -184,10 +186,12 @@ async fn connection(
         .serve_connection(stream, service);
     let mut connection = pin!(connection);
     let mut timer = pin!(tokio::time::sleep(limits.head));
+    let wakes = Wakes::new();
     let mut is_stopping = false;
     loop {
         let ended = poll_fn(|context| {
-            if let Poll::Ready(end) = connection.as_mut().poll(context) {
+            let polled = wakes.poll(context, |context| connection.as_mut().poll(context));
+            if let Poll::Ready(end) = polled {
                 return Poll::Ready(end);
             }
             // What the connection waits for changes while it is polled, and at no other time.
