@@ -1,6 +1,9 @@
 //! How the key service bears load: what many writers gain from each other, what they do to a
-//! revocation, and what lists do to lookups. Both sides of a ratio alternate in one run, on a disk
+//! revocation, what lists do to lookups, and what a lookup costs. Both sides of a ratio alternate in one run, on a disk
 //! that is 5 ms slow, so that a figure is of the service and not of the disk.
+
+mod lists;
+mod lookups;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use keygate_tests::client::{self, Connection};
-use keygate_tests::service::{ADMIN_TOKEN, EDGE_TOKEN, Options, Service};
+use keygate_tests::service::{ADMIN_TOKEN, Options, Service};
 use serde_json::{Value, json};
 
 use crate::statistics::{Figure, quantile};
@@ -22,21 +25,18 @@ const CREATORS: usize = 64;
 /// So many that most of them are rejected.
 const CROWD: usize = 2000;
 
-/// Clients that list.
-const LISTERS: usize = 8;
-
 /// Keys in the database while lists and lookups are measured: in a whole run, and in a short one.
 const KEYS: [u32; 2] = [1_000_000, 100_000];
 
 /// Of each side, in one round.
 const SLICE: Duration = Duration::from_secs(2);
 
-/// How long a rejected creator has to wait.
+/// How long a rejected creator has to wait. It then waits for up to as long again, as clients do that
+/// must not come back together with all others.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Revocations and lookups of one side in one round.
-const REVOCATIONS: usize = 50;
-const LOOKUPS: usize = 400;
+/// Revocations of one side in one round.
+const REVOCATIONS: usize = 100;
 
 /// A ratio or a time, and what it may be.
 struct Row {
@@ -73,7 +73,8 @@ pub fn run(
     let keys = KEYS[usize::from(!is_whole)];
     scale::fill(&service, keys)?;
     service.restart();
-    rows.extend(lists(&service, rounds));
+    rows.extend(lists::measure(&service, rounds)?);
+    rows.extend(lookups::measure(&service, rounds)?);
     let rows = rows.into_iter().map(|row| {
         let figure = Figure::of(&row.values);
         let (kind, bound) = match row.bound {
@@ -146,12 +147,14 @@ fn crowd(service: &Service, rounds: usize) -> [Row; 2] {
         thread::scope(|scope| {
             for _ in 0..CROWD {
                 let work = || {
+                    // They come within a second, and not at one instant.
+                    thread::sleep(RETRY_AFTER.mul_f64(fastrand::f64()));
                     started.fetch_add(1, Ordering::Relaxed);
                     let note = |status, time: Duration| {
                         assert_eq!(status, 503, "no other rejection");
                         let time = time.as_secs_f64() * 1000.0;
                         rejected.lock().expect("no panic").push(time);
-                        thread::sleep(RETRY_AFTER);
+                        thread::sleep(RETRY_AFTER.mul_f64(1.0 + fastrand::f64()));
                     };
                     let count = create_until(service.port(), &stop, note);
                     created.fetch_add(count, Ordering::Relaxed);
@@ -191,57 +194,6 @@ fn crowd(service: &Service, rounds: usize) -> [Row; 2] {
     ]
 }
 
-/// Lookups beside lists that find nothing.
-fn lists(service: &Service, rounds: usize) -> [Row; 2] {
-    let hashes = json!({ "hashes": [hash()] }).to_string();
-    let lookup = client::post(service.port(), "/v1/lookups")
-        .header("authorization", format!("Bearer {EDGE_TOKEN}"))
-        .header("content-type", "application/json")
-        .body(hashes)
-        .bytes();
-    let lookups = || {
-        let mut connection = Connection::open(service.port());
-        let times = (0..LOOKUPS).map(|_| {
-            let start = Instant::now();
-            connection.send(&lookup);
-            assert_eq!(connection.receive().status, 200);
-            start.elapsed().as_secs_f64() * 1000.0
-        });
-        quantile(&times.collect::<Vec<_>>(), 0.99)
-    };
-    let (mut ratios, mut pages) = (Vec::new(), Vec::new());
-    for round in 0..rounds {
-        eprintln!("bench: lists, round {round} of {rounds}");
-        let quiet = lookups();
-        let stop = AtomicBool::new(false);
-        let times = Mutex::new(Vec::new());
-        thread::scope(|scope| {
-            for status in ["revoked", "expired"].into_iter().cycle().take(LISTERS) {
-                let (stop, times) = (&stop, &times);
-                scope.spawn(move || list_until(service, status, stop, times));
-            }
-            thread::sleep(SLICE / 4);
-            ratios.push(lookups() / quiet);
-            stop.store(true, Ordering::Relaxed);
-        });
-        pages.push(quantile(&times.into_inner().expect("no panic"), 0.5));
-    }
-    [
-        Row {
-            name: "lookups",
-            what: "p99 of a lookup beside eight clients that list, relative to a quiet service",
-            values: ratios,
-            bound: Bound::AtMost(3.0),
-        },
-        Row {
-            name: "pages",
-            what: "time in ms of a page that finds nothing, beside seven others",
-            values: pages,
-            bound: Bound::AtMost(50.0),
-        },
-    ]
-}
-
 /// Creates keys on one connection, and returns how many. `note` learns of each rejection.
 fn create_until(port: u16, stop: &AtomicBool, note: impl Fn(u16, Duration)) -> usize {
     let request = client::post(port, "/v1/keys")
@@ -262,32 +214,12 @@ fn create_until(port: u16, stop: &AtomicBool, note: impl Fn(u16, Duration)) -> u
     created
 }
 
-/// Follows the pages of a list again and again, and notes the time in ms of each.
-fn list_until(service: &Service, status: &str, stop: &AtomicBool, times: &Mutex<Vec<f64>>) {
-    let mut cursor = None;
-    while !stop.load(Ordering::Relaxed) {
-        let next = cursor.map(|it| format!("&cursor={it}")).unwrap_or_default();
-        let path = format!("/v1/keys?status={status}&limit=100{next}");
-        let start = Instant::now();
-        let page = service.request("GET", &path, ADMIN_TOKEN, None);
-        let time = start.elapsed().as_secs_f64() * 1000.0;
-        assert_eq!(page.status, 200);
-        times.lock().expect("no panic").push(time);
-        cursor = page.json()["next_cursor"].as_str().map(str::to_owned);
-    }
-}
-
 /// How many keys the service has made since its start.
 fn stored(service: &Service) -> usize {
     let metrics = client::get(service.port(), "/metrics").send().text();
     let name = "keygate_service_keys_created_total ";
     let line = metrics.lines().find_map(|it| it.strip_prefix(name));
     line.and_then(|it| it.parse().ok()).unwrap_or(0)
-}
-
-/// A hash that no key has.
-fn hash() -> String {
-    "A".repeat(43)
 }
 
 /// The library that makes the disk slow.
