@@ -1,9 +1,10 @@
 //! The real key service: the binary that users run, on a SQLite file of its own.
 
+mod limits;
+
 use std::io;
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use self::limits::limited;
 use crate::client::{self, PATIENCE, Response};
 use crate::leaks::{self, Source};
 use crate::namespace::Namespace;
@@ -348,51 +350,6 @@ fn launch(port: u16, directory: &TempDir, options: &Options) -> Process {
         (answer.status == 200).then_some(())
     });
     process
-}
-
-/// The program, with the disk and the files that the options leave it.
-fn limited(directory: &TempDir, options: &Options) -> Command {
-    let program = on_disk(directory, options.disk);
-    let Some(files) = options.files else {
-        return program;
-    };
-    let mut command = Command::new("sh");
-    command.args(["-c", &format!("ulimit -n {files} && exec \"$@\""), "sh"]);
-    command.arg(program.get_program()).args(program.get_args());
-    command
-}
-
-/// The program, with a disk of so many MiB where its directory is; where no disk can be mounted,
-/// with a limit on the size of each file.
-fn on_disk(directory: &TempDir, size: Option<u32>) -> Command {
-    let Some(size) = size else {
-        return Command::new(keygate());
-    };
-    let unshare = || {
-        let mut command = Command::new("unshare");
-        if !rustix::process::geteuid().is_root() {
-            command.arg("--map-root-user");
-        }
-        command.args(["--mount", "sh", "-c"]);
-        command
-    };
-    let mount = format!("mount -t tmpfs -o size={size}m tmpfs \"$0\"");
-    let tried = unshare().arg(&mount).arg(directory.path()).output();
-    let can_mount = tried.is_ok_and(|it| it.status.success());
-    let mut command = if can_mount {
-        let mut command = unshare();
-        command.arg(format!("{mount} && exec \"$@\""));
-        command
-    } else {
-        eprintln!("tests: !!! no disk can be mounted: the size of each file is limited instead");
-        let mut command = Command::new("sh");
-        // In blocks of 512 bytes.
-        let limit = format!("trap '' XFSZ; ulimit -f {}; exec \"$@\"", size * 2048);
-        command.args(["-c", &limit]);
-        command
-    };
-    command.arg(directory.path()).arg(keygate());
-    command
 }
 
 /// A port that was free a moment ago.
