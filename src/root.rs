@@ -6,6 +6,7 @@
 
 use std::rc::Rc;
 
+use keygate_core::keys::wire::EdgeName;
 use keygate_core::{Millis, Policy, UnixMillis};
 use keygate_edge::{Call, Edge, MAX_BODY, NotSent, Response, Seed, Token};
 
@@ -57,7 +58,8 @@ impl Root {
         }
         metrics::begin();
         let seed = Seed([host::random().ok()?, host::random().ok()?]);
-        let edge = Edge::new(policy, seed);
+        let node = host::property(&["xds", "node", "id"]).unwrap_or_default();
+        let edge = Edge::new(policy, seed).of_proxy(EdgeName::of(&node));
         let mut queue = None;
         if edge.period().is_some() {
             // A name of its own for each configuration: the host calls only the context

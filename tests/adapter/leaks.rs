@@ -54,6 +54,6 @@ fn shared_data_contains_no_secret_and_only_changed_key_hashes() {
     }
     assert!(!holds(master.as_bytes()));
     for (name, _) in shared {
-        assert!(name.starts_with(b"keygate.2."), "{}", name.escape_ascii());
+        assert!(name.starts_with(b"keygate.3."), "{}", name.escape_ascii());
     }
 }

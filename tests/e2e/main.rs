@@ -13,6 +13,7 @@ mod connections;
 mod demo;
 mod disk;
 mod edge;
+mod edges;
 mod exchange;
 mod faults;
 mod feed;

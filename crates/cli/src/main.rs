@@ -10,6 +10,7 @@ mod check;
 mod client;
 mod document;
 mod edge;
+mod edges;
 mod environment;
 mod envoy;
 mod error;
@@ -52,6 +53,7 @@ struct Cli {
 enum Command {
     Serve(serve::Args),
     Keys(keys::Args),
+    Edges(edges::Args),
     Tokens(tokens::Args),
     Audit(audit::Args),
     Sign(sign::Args),
@@ -72,6 +74,7 @@ fn run(command: Command) -> Result<ExitCode, CliError> {
     match command {
         Command::Serve(args) => serve::run(args),
         Command::Keys(args) => keys::run(args),
+        Command::Edges(args) => edges::run(args),
         Command::Tokens(args) => tokens::run(args),
         Command::Audit(args) => audit::run(args),
         Command::Sign(args) => sign::run(&args),

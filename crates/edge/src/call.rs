@@ -5,7 +5,7 @@
 use std::rc::Rc;
 
 use keygate_core::keys::wire::{
-    LINK_USES_PATH, LOOKUPS_PATH, LinkUseRequest, LookupRequest, MAX_ANSWER,
+    EDGE_HEADER, LINK_USES_PATH, LOOKUPS_PATH, LinkUseRequest, LookupRequest, MAX_ANSWER,
 };
 use keygate_core::keys::{KeyHash, KeyService};
 use keygate_core::{Header, Millis};
@@ -68,7 +68,10 @@ impl Call {
     pub(crate) fn poll(service: &KeyService, due: PollDue) -> Self {
         let (path, timeout) = due.target(service);
         let cluster = &service.poll_cluster;
-        Self::to(service, cluster, ("GET", path), timeout, About::Poll(due))
+        let report = (EDGE_HEADER, due.report.to_string());
+        let mut call = Self::to(service, cluster, ("GET", path), timeout, About::Poll(due));
+        call.headers.push(report);
+        call
     }
 
     /// Asks which keys these are.

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use keygate_core::identity::Sessions;
+use keygate_core::keys::wire::EdgeName;
 use keygate_core::keys::{CacheBounds, FailureLimit};
 use keygate_core::{Millis, Policy, UnixMillis, Verdict};
 
@@ -102,6 +103,13 @@ impl Edge {
             report: Report::default(),
             warned: None,
         }
+    }
+
+    /// The same in a proxy of this name, which the key service lists.
+    #[must_use]
+    pub fn of_proxy(self, name: Option<EdgeName>) -> Self {
+        let follower = self.follower.map(|follower| follower.of_proxy(name));
+        Self { follower, ..self }
     }
 
     /// What is allowed.

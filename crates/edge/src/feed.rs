@@ -187,7 +187,8 @@ impl SharedFeed {
     }
 }
 
-struct Reader<'a>(&'a [u8]);
+/// Reads numbers and fields of a fixed size.
+pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
 
 impl Reader<'_> {
     fn bytes<const N: usize>(&mut self) -> Option<[u8; N]> {
@@ -196,7 +197,7 @@ impl Reader<'_> {
         Some(*head)
     }
 
-    fn number(&mut self) -> Option<u64> {
+    pub(crate) fn number(&mut self) -> Option<u64> {
         self.bytes().map(u64::from_le_bytes)
     }
 }

@@ -4,9 +4,10 @@
 use std::hash::BuildHasher as _;
 
 use keygate_core::keys::KeyService;
-use keygate_core::keys::wire::{CHANGES_PATH, ChangesResponse};
+use keygate_core::keys::wire::{CHANGES_PATH, ChangesResponse, EdgeName, EdgeReport};
 use keygate_core::{Millis, UnixMillis};
 
+use crate::applied::{Applied, Row};
 use crate::cache::{KeyCache, Seed};
 use crate::call::Token;
 use crate::counter::Counter;
@@ -15,10 +16,19 @@ use crate::feed::{CatchUp, PollLease, Position, SharedFeed};
 use crate::report::{Notice, Report};
 use crate::shared::{Shared, Version};
 
+/// How often a worker tries to write what others write as well.
+const TRIES: usize = 16;
+
 /// One worker's part.
 pub(crate) struct Follower {
     lease_name: String,
     feed_name: String,
+    applied_name: String,
+    /// The name of the proxy.
+    proxy: Option<EdgeName>,
+    /// How long cached keys of this worker count, and whether its policy lets keys pass that
+    /// cannot be looked up.
+    of_policy: (Millis, bool),
     seed: Seed,
     /// Tells this worker from the others.
     me: u64,
@@ -61,6 +71,8 @@ struct Poll {
 pub(crate) struct PollDue {
     /// Ask for what comes after this; without it, the current epoch.
     after: Option<Position>,
+    /// What it says of this edge.
+    pub(crate) report: EdgeReport,
 }
 
 /// A poll that was answered.
@@ -71,10 +83,13 @@ impl Follower {
     /// share what they know, also when their rules differ.
     pub(crate) fn new(service: &KeyService, seed: Seed) -> Self {
         let (cluster, authority) = (&service.cluster, &service.authority);
-        let name = |what: &str| format!("keygate.2.{what} {cluster} {authority}");
+        let name = |what: &str| format!("keygate.3.{what} {cluster} {authority}");
         Self {
             lease_name: name("poll_lease"),
             feed_name: name("feed"),
+            applied_name: name("applied"),
+            proxy: None,
+            of_policy: (service.lease, service.allows_outage),
             seed,
             me: seed.hash_one(0_u64),
             begun: 0,
@@ -86,6 +101,11 @@ impl Follower {
             lease: Lease::NotBegun,
             followed: None,
         }
+    }
+
+    /// The same in a proxy of this name.
+    pub(crate) fn of_proxy(self, proxy: Option<EdgeName>) -> Self {
+        Self { proxy, ..self }
     }
 
     /// Looks whether a poll is due and this worker's turn: see [`Self::next_poll`].
@@ -112,8 +132,34 @@ impl Follower {
             return;
         }
         self.due = Some(now.plus(service.poll));
-        let after = self.read(shared).map(|(feed, _)| feed.position);
-        self.next = Some(PollDue { after });
+        let feed = self.read(shared).map(|(feed, _)| feed);
+        let generation = feed.as_ref().map(|feed| feed.generation);
+        self.next = Some(PollDue {
+            after: feed.map(|feed| feed.position),
+            report: self.report(generation, shared, now),
+        });
+    }
+
+    /// What a poll says of this edge. The first poll of a proxy makes the table: no worker
+    /// caches keys before it has an answer, so none is in a table that another one replaces.
+    fn report(&self, generation: Option<u64>, shared: &dyn Shared, now: UnixMillis) -> EdgeReport {
+        let applied = self.read_applied(shared).map(|(applied, _)| applied);
+        let applied = applied.unwrap_or_else(|| {
+            let applied = Applied::begin(self.seed.hash_one(u64::MAX));
+            // Without a table, workers cache nothing.
+            let _ = shared.write(&self.applied_name, &applied.to_bytes(), 0);
+            applied
+        });
+        let together = applied.together(generation, now);
+        let (lease, allows_outage) = self.of_policy;
+        EdgeReport {
+            start: applied.start,
+            name: self.proxy.clone(),
+            lease: lease.max(together.lease),
+            applied: together.epoch,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            allows_outage: allows_outage || together.allows_outage,
+        }
     }
 
     /// Takes the poll that is due.
@@ -228,14 +274,56 @@ impl Follower {
                 CatchUp::Forget(Vec::new())
             }
         };
+        // Before it counts: between the two, this worker decides no request.
+        let is_noted = self.note(&feed, renewed, shared, now);
         match caught_up {
-            CatchUp::Forget(hashes) => cache.follow(&hashes, feed.position, true, renewed),
+            CatchUp::Forget(hashes) => cache.follow(&hashes, feed.position, is_noted, renewed),
             CatchUp::Reset => {
                 report.count(Counter::FeedReset);
+                let renewed = if is_noted { renewed } else { UnixMillis(0) };
                 cache.reset(feed.position, renewed);
             }
         }
+        // What could not be noted is tried again at the next tick.
+        let version = if is_noted { version } else { 0 };
         self.followed = Some((feed.generation, version));
+    }
+
+    /// Notes for the poll that this worker has applied the feed. `false` while another worker
+    /// always writes first: then its cached keys must not count for longer than is noted.
+    fn note(
+        &self,
+        feed: &SharedFeed,
+        renewed: UnixMillis,
+        shared: &dyn Shared,
+        now: UnixMillis,
+    ) -> bool {
+        let (lease, allows_outage) = self.of_policy;
+        let row = Row {
+            worker: self.me,
+            generation: feed.generation,
+            epoch: feed.position.epoch,
+            renewed,
+            lease,
+            allows_outage,
+        };
+        self.edit_applied(shared, |applied| applied.put(row, now))
+    }
+
+    /// Changes the table; `false` if there is none, or other workers write all the time.
+    fn edit_applied(&self, shared: &dyn Shared, edit: impl Fn(&mut Applied)) -> bool {
+        (0..TRIES).any(|_| {
+            let Some((mut applied, version)) = self.read_applied(shared) else {
+                return false;
+            };
+            edit(&mut applied);
+            shared.write(&self.applied_name, &applied.to_bytes(), version)
+        })
+    }
+
+    fn read_applied(&self, shared: &dyn Shared) -> Option<(Applied, Version)> {
+        let (bytes, version) = shared.read(&self.applied_name)?;
+        Some((Applied::parse(&bytes)?, version))
     }
 
     fn read(&self, shared: &dyn Shared) -> Option<(SharedFeed, Version)> {
@@ -245,6 +333,10 @@ impl Follower {
 
     /// Gives the lease up, so that another worker polls from its next tick on.
     pub(crate) fn hand_over(&self, shared: &dyn Shared) {
+        // Where it cannot be removed, it goes with its lease.
+        let _ = self.edit_applied(shared, |applied| {
+            applied.remove(self.me);
+        });
         if let Some((bytes, version)) = shared.read(&self.lease_name)
             && let Some(lease) = PollLease::parse(&bytes).filter(|lease| lease.owner == self.me)
         {

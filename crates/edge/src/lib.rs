@@ -87,6 +87,7 @@
 //! ```
 
 mod answers;
+pub mod applied;
 pub mod budget;
 pub mod cache;
 mod call;

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use hmac::{Hmac, KeyInit as _};
 use keygate_core::identity::Claims;
+use keygate_core::keys::wire::{EDGE_HEADER, EdgeReport};
 use keygate_core::keys::{KeyRingId, MasterSecret, NewAppKey, Prefix};
 use keygate_core::secret::RingEntry;
 use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256};
@@ -37,6 +38,8 @@ pub struct UnderWay {
     token: Token,
     pub cluster: String,
     pub path: String,
+    /// What a poll says of its edge.
+    pub report: Option<EdgeReport>,
     pub body: Vec<u8>,
     pub timeout: Millis,
 }
@@ -149,11 +152,13 @@ pub fn link(number: u32) -> String {
 }
 
 fn seen(token: Token, call: &Call) -> UnderWay {
-    let path = call.headers.iter().find(|(name, _)| *name == ":path");
+    let header = |wanted: &str| call.headers.iter().find(|(name, _)| *name == wanted);
+    let (path, report) = (header(":path"), header(EDGE_HEADER));
     UnderWay {
         token,
         cluster: call.cluster.clone(),
         path: path.unwrap().1.clone(),
+        report: report.map(|(_, value)| EdgeReport::parse(value).unwrap()),
         body: call.body.clone(),
         timeout: call.timeout,
     }

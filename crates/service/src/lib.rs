@@ -21,6 +21,7 @@ pub mod auth;
 pub mod caller;
 pub mod config;
 pub mod connections;
+pub mod edges;
 mod idempotency;
 mod json;
 pub mod key;

@@ -10,6 +10,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use crate::edges::Counts;
+
 /// The media type of [`Metrics::text`].
 pub const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -22,6 +24,7 @@ pub struct Metrics {
     epoch: Gauge<u64, AtomicU64>,
     held_polls: Gauge<u64, AtomicU64>,
     waiting_changes: Gauge<u64, AtomicU64>,
+    edges: Family<EdgeLabels, Gauge<u64, AtomicU64>>,
     /// Keys issued.
     pub keys_created: Counter,
     /// Keys that were made elsewhere.
@@ -40,6 +43,11 @@ struct RequestLabels {
     route: String,
     method: &'static str,
     status: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EdgeLabels {
+    state: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -75,6 +83,7 @@ impl Metrics {
         let epoch = Gauge::default();
         let held_polls = Gauge::default();
         let waiting_changes = Gauge::default();
+        let edges = Family::<EdgeLabels, Gauge<u64, AtomicU64>>::default();
         let keys_created = Counter::default();
         let keys_imported = Counter::default();
         let keys_revoked = Counter::default();
@@ -97,6 +106,7 @@ impl Metrics {
             "Changes that wait for the disk",
             waiting_changes.clone(),
         );
+        registry.register("edges", "Edges that follow the change feed", edges.clone());
         registry.register("keys_created", "Keys issued", keys_created.clone());
         registry.register("keys_imported", "Keys imported", keys_imported.clone());
         registry.register("keys_revoked", "Keys revoked", keys_revoked.clone());
@@ -109,6 +119,7 @@ impl Metrics {
             epoch,
             held_polls,
             waiting_changes,
+            edges,
             keys_created,
             keys_imported,
             keys_revoked,
@@ -149,11 +160,15 @@ impl Metrics {
         epoch: u64,
         held_polls: usize,
         waiting_changes: usize,
+        edges: &Counts,
     ) -> Result<String, std::fmt::Error> {
         let count = |number| u64::try_from(number).unwrap_or(u64::MAX);
         self.epoch.set(epoch);
         self.held_polls.set(count(held_polls));
         self.waiting_changes.set(count(waiting_changes));
+        for (&state, &count) in edges {
+            self.edges.get_or_create(&EdgeLabels { state }).set(count);
+        }
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)

@@ -38,6 +38,8 @@ pub enum Action {
     ChangeTokens,
     /// Shows the audit log.
     ReadAudit,
+    /// Shows the edges.
+    ReadEdges,
     /// Answers an edge.
     Follow,
 }
@@ -51,11 +53,11 @@ impl Role {
             Self::Operator => {
                 matches!(
                     action,
-                    ReadKeys | CreateKeys | ChangeKeys | FindAndRevokeKeys | ImportKeys
+                    ReadKeys | CreateKeys | ChangeKeys | FindAndRevokeKeys | ImportKeys | ReadEdges
                 )
             }
             Self::Creator => matches!(action, ReadKeys | CreateKeys),
-            Self::Auditor => matches!(action, ReadKeys | ReadTokens | ReadAudit),
+            Self::Auditor => matches!(action, ReadKeys | ReadTokens | ReadAudit | ReadEdges),
             Self::Edge => action == Follow,
         }
     }
@@ -72,6 +74,7 @@ impl Action {
             | Self::ReadTokens
             | Self::ChangeTokens
             | Self::ReadAudit
+            | Self::ReadEdges
             | Self::Follow => None,
         }
     }

@@ -7,6 +7,7 @@ use super::{Compiler, member, written};
 use crate::keys::failure_limit::FailureLimit;
 use crate::keys::service::CacheBounds;
 use crate::keys::service::KeyService;
+use crate::keys::wire::MAX_LEASE;
 use crate::time::Millis;
 
 impl Compiler<'_> {
@@ -40,7 +41,7 @@ impl Compiler<'_> {
         for (field, span, most) in [
             ("timeout", timeout, Millis::from_secs(10)),
             ("poll", poll, Millis::from_secs(60)),
-            ("lease", lease, Millis::from_secs(24 * 3600)),
+            ("lease", lease, MAX_LEASE),
         ] {
             self.at_most(&at(field), span, most);
         }
@@ -69,6 +70,8 @@ impl Compiler<'_> {
             lease: lease?,
             cache,
             miss_limit,
+            // Rules can change what providers say: see `Compiler::policy`.
+            allows_outage: false,
         })
     }
 

@@ -40,6 +40,7 @@ use crate::decision::problem::{Problem, Wrong};
 use crate::decision::provider::Provider;
 use crate::decision::rule::Rule;
 use crate::http::path_token::PARAMETER;
+use crate::keys::KeyService;
 use crate::keys::failure_limit::FailureLimit;
 use crate::secret::memo::Memo;
 use crate::secret::{KeyRing, Secret};
@@ -125,6 +126,8 @@ struct Compiler<'a> {
     /// What a rule allows that does not say.
     allow_encoded_slash: bool,
     allow_path_parameters: bool,
+    /// Whether a rule lets keys pass that cannot be looked up.
+    allows_outage: bool,
     problems: Vec<Problem>,
     /// Valid settings that are probably mistakes.
     warnings: Vec<Problem>,
@@ -150,6 +153,7 @@ impl<'a> Compiler<'a> {
             realm: Authenticate::default().realm,
             allow_encoded_slash: false,
             allow_path_parameters: false,
+            allows_outage: false,
             problems: Vec::new(),
             warnings: Vec::new(),
         }
@@ -242,7 +246,10 @@ impl<'a> Compiler<'a> {
                 written::Unmatched::Deny => Unmatched::Deny,
                 written::Unmatched::Allow => Unmatched::Allow,
             },
-            key_service,
+            key_service: key_service.map(|service| KeyService {
+                allows_outage: self.allows_outage,
+                ..service
+            }),
             allow_encoded_slash: written.allow_encoded_slash,
             allow_path_parameters: written.allow_path_parameters,
             identity,

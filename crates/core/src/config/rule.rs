@@ -234,6 +234,9 @@ impl Compiler<'_> {
                 let missing = format!("there is no provider \"{name}\"");
                 let provider = self.checked(path, found.ok_or(missing)).flatten();
                 let provider = provider?;
+                if let Provider::AppKey(keys) = provider.as_ref() {
+                    self.allows_outage |= outage.unwrap_or(keys.outage) == Outage::Allow;
+                }
                 return Some(Requirement::One(match (outage, provider.as_ref()) {
                     (Some(outage), Provider::AppKey(keys)) if keys.outage != outage => {
                         let keys = keys.clone();

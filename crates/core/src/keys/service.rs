@@ -27,6 +27,8 @@ pub struct KeyService {
     pub cache: CacheBounds,
     /// How many unknown keys clients may present to a worker.
     pub miss_limit: FailureLimit,
+    /// Whether a rule lets keys pass that cannot be looked up, such as revoked ones.
+    pub allows_outage: bool,
 }
 
 /// A question to the key service: which key is this?

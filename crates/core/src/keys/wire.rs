@@ -5,12 +5,14 @@
 
 mod edge;
 mod incarnation;
+mod report;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 pub use self::incarnation::Incarnation;
+pub use self::report::{EDGE_HEADER, EdgeName, EdgeReport, MAX_LEASE};
 use crate::keys::app_key::KeyHash;
 use crate::time::{Millis, UnixMillis};
 

@@ -30,3 +30,16 @@ fn a_request_waits_no_longer_than_two_calls_and_a_second_for_an_answer_that_was_
     let slow = json!({ "timeout": "300ms" });
     assert_eq!(service(slow).patience(), Millis(1600));
 }
+
+#[test]
+fn an_edge_knows_whether_a_rule_lets_keys_pass_in_an_outage() {
+    let allows = |change: &dyn Fn(&mut Value)| {
+        let mut json = demo();
+        change(&mut json);
+        policy(&json, SECRET).key_service.unwrap().allows_outage
+    };
+    assert!(!allows(&|_| {}));
+    assert!(allows(
+        &|json| json["providers"]["key"]["outage"] = json!("allow")
+    ));
+}

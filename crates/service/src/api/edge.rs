@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
+use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use keygate_core::Millis;
 use keygate_core::keys::wire::{
@@ -11,6 +12,7 @@ use keygate_core::keys::wire::{
 };
 
 use super::Service;
+use super::edges::report;
 use super::read::{JsonBody, Query};
 use crate::problem::Problem;
 
@@ -63,6 +65,7 @@ pub(super) async fn use_link(
 /// say, or after that time; at once where too many wait already.
 pub(super) async fn changes(
     State(service): State<Arc<Service>>,
+    headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<impl IntoResponse, Problem> {
     let mut query = Query::parse(query.as_deref(), &["after", "incarnation", "wait"]);
@@ -74,9 +77,13 @@ pub(super) async fn changes(
     query.end(Ok(()))?;
     let Some(after) = after else {
         let start = service.store.end_of_feed().await?;
+        service.note_edge(&headers, start.epoch, start.epoch);
         return Ok(Json(start));
     };
     let answer = service.store.changes(after, incarnation).await?;
+    // Of another history the edge has applied nothing.
+    let most = if answer.reset { 0 } else { answer.epoch };
+    service.note_edge(&headers, after, most);
     let is_other = incarnation.is_some_and(|it| it != answer.incarnation);
     let is_news = answer.reset || answer.epoch > after || is_other;
     let wait = wait.filter(|_| !is_news);
@@ -101,5 +108,16 @@ fn wait(text: &str) -> Result<Millis, String> {
     match wait <= MAX_WAIT {
         true => Ok(wait),
         false => Err(format!("must be at most {} s", MAX_WAIT.0 / 1000)),
+    }
+}
+
+impl Service {
+    /// Notes the poll of an edge. What its workers begin with, when none of them has cached
+    /// keys, contains every change up to `otherwise`.
+    fn note_edge(&self, headers: &HeaderMap, otherwise: u64, most: u64) {
+        let report = report(headers);
+        let applied = report.as_ref().and_then(|it| it.applied);
+        let epoch = applied.unwrap_or(otherwise).min(most);
+        self.edges.polled(report, epoch);
     }
 }

@@ -7,6 +7,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use keygate_core::Millis;
+use keygate_core::keys::wire::Incarnation;
 use serde::{Deserialize, Serialize};
 
 use super::Service;
@@ -151,6 +152,9 @@ struct RevokedKey {
     /// How many others this call revoked: keys that this key or its descendants had created, and
     /// keys that it replaces.
     descendants_revoked: usize,
+    /// An edge that has applied the feed up to here rejects all of them.
+    epoch: u64,
+    incarnation: Incarnation,
 }
 
 /// `POST /v1/keys/{id}/revoke`: final; again is as good as once. Descendants are revoked with it.
@@ -180,9 +184,12 @@ pub(super) async fn revoke(
             "key revoked"
         );
     }
+    let feed = service.store.end_of_feed().await?;
     Ok(Json(RevokedKey {
         object: KeyObject::new(revoked.key, now),
         descendants_revoked: revoked.descendants,
+        epoch: feed.epoch,
+        incarnation: feed.incarnation,
     }))
 }
 

@@ -4,6 +4,7 @@ mod audit;
 mod batch;
 mod body;
 mod edge;
+mod edges;
 mod import;
 mod jwks;
 mod keys;
@@ -39,6 +40,7 @@ use crate::auth::Gate;
 use crate::caller::Assertions;
 use crate::config::ServiceConfig;
 use crate::connections::{Limits, Peer};
+use crate::edges::Edges;
 use crate::idempotency::NewKeys;
 use crate::metrics::Metrics;
 use crate::problem::{PAGE_PATH, Problem};
@@ -68,6 +70,7 @@ pub struct Service {
     metrics: Metrics,
     refusals: Refusals,
     waiting: Waiting,
+    edges: Edges,
     health: probes::Health,
     new_keys: NewKeys,
 }
@@ -91,6 +94,7 @@ impl Service {
             metrics: Metrics::new(),
             refusals: Refusals::default(),
             waiting: Waiting::new(HELD_POLLS),
+            edges: Edges::new(),
             health: probes::Health::default(),
             new_keys: NewKeys::default(),
         })
@@ -178,6 +182,7 @@ fn guarded(service: &Arc<Service>) -> Routes<'_> {
         tokens::revoke,
     );
     it.get("/v1/audit", Action::ReadAudit, audit::audit);
+    it.get("/v1/edges", Action::ReadEdges, edges::list);
     it.post(LOOKUPS_PATH, Action::Follow, edge::lookups);
     it.get(CHANGES_PATH, Action::Follow, edge::changes);
     it.post(LINK_USES_PATH, Action::Follow, edge::use_link);

@@ -58,7 +58,12 @@ pub(super) async fn metrics(
     let epoch = service.store.epoch().await?;
     let text = service
         .metrics
-        .text(epoch, service.waiting.held(), service.store.waiting())
+        .text(
+            epoch,
+            service.waiting.held(),
+            service.store.waiting(),
+            &service.edges.counts(epoch),
+        )
         .map_err(|_| Problem::Internal)?;
     Ok(([(CONTENT_TYPE, METRICS_TYPE)], text))
 }

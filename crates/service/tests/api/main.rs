@@ -7,6 +7,7 @@ mod bodies;
 mod connections;
 mod database;
 mod edge;
+mod edges;
 mod errors;
 mod feed;
 mod idempotency;

@@ -26,7 +26,7 @@ const OPEN: [(&str, &str, &str); 6] = [
 ];
 
 /// All other routes, with a body that they take, and the roles that may call them.
-const ROUTES: [(&str, &str, &str, &[&str]); 16] = [
+const ROUTES: [(&str, &str, &str, &[&str]); 17] = [
     (
         "POST",
         "/v1/keys",
@@ -74,6 +74,7 @@ const ROUTES: [(&str, &str, &str, &[&str]); 16] = [
     ),
     ("GET", "/v1/tokens", "", &["owner", "auditor"]),
     ("POST", "/v1/tokens/{id}/revoke", "", &["owner"]),
+    ("GET", "/v1/edges", "", &["owner", "operator", "auditor"]),
     (
         "POST",
         "/v1/lookups",

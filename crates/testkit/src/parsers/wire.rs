@@ -3,12 +3,17 @@
 
 use keygate_core::identity::limits::{MAX_METADATA, MAX_NAME, MAX_SCOPES};
 use keygate_core::keys::KnownKey;
-use keygate_core::keys::wire::{ChangesResponse, LinkUseResponse, LookupResponse};
+use keygate_core::keys::wire::{ChangesResponse, EdgeReport, LinkUseResponse, LookupResponse};
+use keygate_edge::applied::Applied;
 use keygate_edge::feed::{CatchUp, PollLease, SharedFeed};
 
 pub fn run(data: &[u8]) {
     let _ = (ChangesResponse::read(data), LinkUseResponse::read(data));
     lookup(data);
+    report(data);
+    if let Some(applied) = Applied::parse(data) {
+        assert_eq!(applied.to_bytes(), data);
+    }
     if let Some(lease) = PollLease::parse(data) {
         assert_eq!(lease.to_bytes(), data);
     }
@@ -42,6 +47,16 @@ fn followed(feed: &mut SharedFeed) {
     }
 }
 
+/// What a poll says of its edge can be printed, and is written as it was read.
+fn report(data: &[u8]) {
+    let text = std::str::from_utf8(data).ok();
+    if let Some(report) = text.and_then(EdgeReport::parse) {
+        let written = report.to_string();
+        assert!(written.bytes().all(|byte| matches!(byte, b' '..=b'~')));
+        assert_eq!(EdgeReport::parse(&written), Some(report));
+    }
+}
+
 fn lookup(data: &[u8]) {
     let Some(answer) = LookupResponse::read(data) else {
         return;
@@ -68,7 +83,8 @@ pub fn seeds() -> Vec<Vec<u8>> {
     let changes = format!(r#"{{"epoch":7,"reset":false,"more":true,"changed":["{hash}"]}}"#);
     let begin = ChangesResponse::read(changes.replace(&format!("\"{hash}\""), "").as_bytes());
     let mut feed = SharedFeed::begin(3, &begin.unwrap(), super::NOW);
-    let mut all = super::texts(&[&record, &changes, r#"{"first":true}"#]);
+    let report = "start=00000000000000ff lease=60000 version=0.1.0 applied=7 outage=allow name=n-1";
+    let mut all = super::texts(&[&record, &changes, r#"{"first":true}"#, report]);
     all.push(feed.to_bytes());
     feed.take(
         &ChangesResponse::read(changes.as_bytes()).unwrap(),
@@ -76,5 +92,6 @@ pub fn seeds() -> Vec<Vec<u8>> {
     );
     all.push(feed.to_bytes());
     all.push(PollLease::new(1, super::NOW).to_bytes());
+    all.push(Applied::begin(1).to_bytes());
     all
 }

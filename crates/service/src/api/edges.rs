@@ -1,0 +1,47 @@
+//! `GET /v1/edges`: which edges have heard of which change.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{RawQuery, State};
+use axum::http::HeaderMap;
+use axum::response::IntoResponse;
+use keygate_core::keys::wire::{EDGE_HEADER, EdgeReport, Incarnation};
+use serde::Serialize;
+
+use super::Service;
+use super::read::Query;
+use crate::edges::EdgeObject;
+use crate::problem::Problem;
+
+#[derive(Serialize)]
+struct Listed {
+    incarnation: Incarnation,
+    /// The newest change.
+    epoch: u64,
+    /// How long the service has listened: an edge that has not polled since is not listed.
+    seconds_listening: u64,
+    edges: Vec<EdgeObject>,
+}
+
+/// Lists every edge that polls, or has polled within the last hour.
+pub(super) async fn list(
+    State(service): State<Arc<Service>>,
+    RawQuery(query): RawQuery,
+) -> Result<impl IntoResponse, Problem> {
+    Query::parse(query.as_deref(), &[]).end(Ok(()))?;
+    let feed = service.store.end_of_feed().await?;
+    Ok(Json(Listed {
+        incarnation: feed.incarnation,
+        epoch: feed.epoch,
+        seconds_listening: service.edges.uptime().as_secs(),
+        edges: service.edges.list(feed.epoch, service.now()),
+    }))
+}
+
+/// What a poll says of its edge. A report that cannot be read is none: the poll matters more.
+pub(super) fn report(headers: &HeaderMap) -> Option<EdgeReport> {
+    let mut sent = headers.get_all(EDGE_HEADER).iter();
+    let report = sent.next().filter(|_| sent.next().is_none())?;
+    EdgeReport::parse(report.to_str().ok()?)
+}

@@ -1,0 +1,295 @@
+//! The edges that poll the change feed, and how far each has followed it.
+//!
+//! In memory only: after a restart, an edge is listed from its next poll on. Times are counted
+//! from the start of the service, so that a wall clock that jumps declares no edge gone.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use keygate_core::keys::wire::EdgeReport;
+use keygate_core::{Millis, UnixMillis};
+use serde::Serialize;
+
+use crate::words::words;
+
+/// Most edges that are listed one by one.
+const MAX_EDGES: usize = 4096;
+
+/// How long an edge stays in the list after it was last able to accept a cached key.
+const KEPT: Duration = Duration::from_secs(3600);
+
+words! {
+    /// How an edge stands.
+    State {
+        /// It has applied every change.
+        Current = "current",
+        /// It has not applied every change yet.
+        Behind = "behind",
+        /// Its lease has ended since its last poll: it accepts no cached key.
+        Gone = "gone",
+        /// It does not report how far it is.
+        Unknown = "unknown",
+    }
+}
+
+/// An edge as the API shows it.
+#[derive(Debug, Serialize)]
+pub struct EdgeObject {
+    /// The name of the proxy, if it has one.
+    pub name: Option<String>,
+    /// A random number of this start of the proxy.
+    pub start: Option<String>,
+    /// How it stands.
+    pub state: State,
+    /// The oldest epoch that all its workers have applied.
+    pub epoch: Option<u64>,
+    /// How many changes it has yet to apply.
+    pub changes_behind: Option<u64>,
+    /// When it last polled.
+    pub last_poll_at: String,
+    /// How long ago that is.
+    pub seconds_since_poll: u64,
+    /// For how long it accepts cached keys after a poll.
+    pub lease_seconds: Option<u64>,
+    /// The version of its filter.
+    pub version: Option<String>,
+    /// Whether it lets keys pass that it cannot look up in an outage.
+    pub outage_allow: Option<bool>,
+}
+
+/// How many edges are in each state.
+pub type Counts = BTreeMap<&'static str, u64>;
+
+/// The edges of a service.
+#[derive(Debug)]
+pub(crate) struct Edges {
+    began: Instant,
+    table: Mutex<Table>,
+}
+
+impl Edges {
+    pub(crate) fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            table: Mutex::default(),
+        }
+    }
+
+    /// Notes a poll of an edge that has applied everything up to `epoch`.
+    pub(crate) fn polled(&self, report: Option<EdgeReport>, epoch: u64) {
+        let now = self.uptime();
+        self.table().polled(report, epoch, now);
+    }
+
+    /// All edges, by name; `newest` is the epoch of the feed.
+    pub(crate) fn list(&self, newest: u64, clock: UnixMillis) -> Vec<EdgeObject> {
+        let now = self.uptime();
+        self.table().list(newest, now, clock)
+    }
+
+    /// How many edges are in each state.
+    pub(crate) fn counts(&self, newest: u64) -> Counts {
+        let now = self.uptime();
+        self.table().counts(newest, now)
+    }
+
+    /// How long the service has been noting polls.
+    pub(crate) fn uptime(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The last poll of an edge.
+#[derive(Debug)]
+struct Seen {
+    report: EdgeReport,
+    epoch: u64,
+    at: Duration,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    /// By the number of the start.
+    edges: BTreeMap<u64, Seen>,
+    /// The last poll of all edges that do not report, or for which there is no room.
+    others: Option<Duration>,
+}
+
+impl Table {
+    fn polled(&mut self, report: Option<EdgeReport>, epoch: u64, now: Duration) {
+        let Some(report) = report else {
+            self.others = Some(now);
+            return;
+        };
+        if !self.edges.contains_key(&report.start) && self.edges.len() >= MAX_EDGES {
+            self.edges.retain(|_, edge| !edge.is_gone(now));
+        }
+        let is_known = self.edges.contains_key(&report.start);
+        if !is_known && self.edges.len() >= MAX_EDGES {
+            self.others = Some(now);
+            return;
+        }
+        let at = now;
+        let seen = Seen { report, epoch, at };
+        self.edges.insert(seen.report.start, seen);
+    }
+
+    fn forget(&mut self, now: Duration) {
+        self.edges
+            .retain(|_, edge| now < edge.end().saturating_add(KEPT));
+        self.others = self.others.filter(|at| now < at.saturating_add(KEPT));
+    }
+
+    fn list(&mut self, newest: u64, now: Duration, clock: UnixMillis) -> Vec<EdgeObject> {
+        self.forget(now);
+        let polled = |at: Duration| {
+            let ago = now.saturating_sub(at);
+            let millis = u64::try_from(ago.as_millis()).unwrap_or(u64::MAX);
+            let at = UnixMillis(clock.0.saturating_sub(millis));
+            (at.to_string(), ago.as_secs())
+        };
+        let object = |edge: &Seen| {
+            let (last_poll_at, seconds_since_poll) = polled(edge.at);
+            let report = &edge.report;
+            EdgeObject {
+                name: report.name.as_ref().map(|name| name.as_str().to_owned()),
+                start: Some(format!("{:016x}", report.start)),
+                state: edge.state(newest, now),
+                epoch: Some(edge.epoch),
+                changes_behind: Some(newest.saturating_sub(edge.epoch)),
+                last_poll_at,
+                seconds_since_poll,
+                lease_seconds: Some(report.lease.0.div_ceil(1000)),
+                version: Some(report.version.clone()),
+                outage_allow: Some(report.allows_outage),
+            }
+        };
+        let mut all: Vec<EdgeObject> = self.edges.values().map(object).collect();
+        all.sort_by(|a, b| (&a.name, &a.start).cmp(&(&b.name, &b.start)));
+        all.extend(self.others.map(|at| {
+            let (last_poll_at, seconds_since_poll) = polled(at);
+            EdgeObject {
+                name: None,
+                start: None,
+                state: State::Unknown,
+                epoch: None,
+                changes_behind: None,
+                last_poll_at,
+                seconds_since_poll,
+                lease_seconds: None,
+                version: None,
+                outage_allow: None,
+            }
+        }));
+        all
+    }
+
+    fn counts(&mut self, newest: u64, now: Duration) -> Counts {
+        self.forget(now);
+        let mut counts: Counts = State::WORDS.iter().map(|word| (*word, 0)).collect();
+        let edges = self.edges.values().map(|edge| edge.state(newest, now));
+        for state in edges.chain(self.others.map(|_| State::Unknown)) {
+            let count = counts.entry(state.word()).or_default();
+            *count = count.saturating_add(1);
+        }
+        counts
+    }
+}
+
+impl Seen {
+    fn state(&self, newest: u64, now: Duration) -> State {
+        match (self.is_gone(now), self.epoch < newest) {
+            (true, _) => State::Gone,
+            (false, true) => State::Behind,
+            (false, false) => State::Current,
+        }
+    }
+
+    /// The lease began when the poll was sent, which was before it was noted.
+    fn is_gone(&self, now: Duration) -> bool {
+        self.end() <= now
+    }
+
+    fn end(&self) -> Duration {
+        let Millis(lease) = self.report.lease;
+        self.at.saturating_add(Duration::from_millis(lease))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLOCK: UnixMillis = UnixMillis(1_795_305_600_000);
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn report(start: u64) -> Option<EdgeReport> {
+        EdgeReport::parse(&format!("start={start:016x} lease=60000 version=0.1.0"))
+    }
+
+    /// What each edge is called and how it stands.
+    fn states(table: &mut Table, newest: u64, now: Duration) -> Vec<(Option<String>, State)> {
+        let list = table.list(newest, now, CLOCK);
+        list.into_iter().map(|it| (it.start, it.state)).collect()
+    }
+
+    #[test]
+    fn an_edge_is_gone_when_its_lease_ends_and_forgotten_an_hour_later() {
+        let mut table = Table::default();
+        table.polled(report(1), 5, at(100));
+        let name = Some("0000000000000001".to_owned());
+        for (newest, seconds, state) in [
+            (5, 100, State::Current),
+            (6, 159, State::Behind),
+            (6, 160, State::Gone),
+            (5, 3759, State::Gone),
+        ] {
+            let expected = [(name.clone(), state)];
+            assert_eq!(states(&mut table, newest, at(seconds)), expected);
+        }
+        assert!(states(&mut table, 6, at(3760)).is_empty());
+    }
+
+    #[test]
+    fn edges_that_do_not_report_are_one_row() {
+        let mut table = Table::default();
+        table.polled(None, 5, at(100));
+        table.polled(None, 5, at(101));
+        table.polled(report(1), 5, at(101));
+        assert_eq!(
+            states(&mut table, 5, at(102)),
+            [
+                (Some("0000000000000001".to_owned()), State::Current),
+                (None, State::Unknown)
+            ]
+        );
+        let counts = table.counts(6, at(102));
+        assert_eq!((counts["behind"], counts["unknown"]), (1, 1));
+        assert_eq!(counts["gone"], 0);
+    }
+
+    #[test]
+    fn a_full_table_keeps_the_edges_that_count() {
+        let mut table = Table::default();
+        let full = u64::try_from(MAX_EDGES).unwrap();
+        for start in 0..full {
+            table.polled(report(start), 5, at(start / 2048));
+        }
+        table.polled(report(full), 5, at(2));
+        assert!(table.others.is_some(), "it is counted as one of the others");
+        table.polled(report(0), 6, at(3));
+        assert_eq!(table.edges[&0].epoch, 6);
+        // The first 2048 are gone, but for the one that has polled again.
+        table.polled(report(full + 1), 5, at(60));
+        assert!(table.edges.contains_key(&(full + 1)));
+        assert_eq!(table.edges.len(), 2050);
+    }
+}
