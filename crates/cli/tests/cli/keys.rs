@@ -387,6 +387,48 @@ fn a_list_follows_the_cursor_to_its_end() {
     assert_eq!(server.output(&["keys", "list"]).lines().count(), 102);
 }
 
+/// What an edge says of itself with its poll.
+fn poll(server: &Server, report: &str) {
+    let edge = format!("Bearer {}", crate::support::EDGE);
+    ureq::get(format!("{}/v1/changes", server.url))
+        .header("authorization", edge)
+        .header("x-keygate-edge", report)
+        .call()
+        .unwrap();
+}
+
+#[test]
+fn a_revocation_that_waits_names_the_edges_that_have_not_confirmed_it() {
+    let (_dir, path) = database();
+    let server = Server::start(&path);
+    let key = server.output(&["keys", "create", "--account", "alice"]);
+    let id = id(&key);
+    let report = "start=00000000000000ff lease=60000 version=0.1.0 name=edge-1 outage=allow";
+    poll(&server, report);
+    let late = server.keygate(&["keys", "revoke", &id, "--wait=100ms"]);
+    let told = stderr(&late.code(1));
+    assert!(told.contains("1 of 1 edges may still accept"), "{told}");
+    assert!(told.contains("edge-1"), "{told}");
+    poll(&server, report);
+    let told = stderr(&server.keygate(&["keys", "revoke", &id, "--wait"]).code(0));
+    assert!(told.contains("1 edge rejects the key"), "{told}");
+    assert!(told.contains("(outage: allow): edge-1"), "{told}");
+    let list = server.output(&["edges"]);
+    assert!(
+        list.lines().nth(1).unwrap().starts_with("edge-1  current"),
+        "{list}"
+    );
+
+    // An edge that does not say how far it is may be anywhere.
+    poll(&server, "of a later version");
+    let silent = server.keygate(&["keys", "revoke", &id, "--wait=100ms"]);
+    let told = stderr(&silent.code(1));
+    assert!(told.contains("edges that do not report"), "{told}");
+    server
+        .keygate(&["keys", "revoke", &id, "--wait=soon"])
+        .code(2);
+}
+
 fn stderr(done: &assert_cmd::assert::Assert) -> String {
     String::from_utf8(done.get_output().stderr.clone()).unwrap()
 }
