@@ -19,3 +19,4 @@ mod schema;
 mod secrets;
 mod serving;
 mod support;
+mod tokens;

@@ -303,7 +303,7 @@ fn bad_input_is_a_problem_that_says_where() {
         (
             "/v1/keys/revoke",
             ADMIN,
-            &[r#""filter":{"account":"nobody"}"#, r#""expect":1"#],
+            &[r#""filter":{"account":"absent"}"#, r#""expect":1"#],
             &["filter", "expect", "note"],
         ),
         ("/v1/keys/revoke-self", "", &[], &["key"]),

@@ -57,7 +57,7 @@ const ROUTES: [(&str, &str, &str, &[&str]); 17] = [
     (
         "POST",
         "/v1/keys/revoke",
-        r#"{"filter":{"account":"nobody"},"expect":1}"#,
+        r#"{"filter":{"account":"absent"},"expect":1}"#,
         &["owner", "operator"],
     ),
     (
