@@ -5,6 +5,7 @@
 //! to read, so the one option that takes a secret warns.
 
 mod assertion;
+mod attributes;
 mod audit;
 mod check;
 mod client;

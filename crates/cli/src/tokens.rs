@@ -4,14 +4,13 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
-use keygate_core::UnixMillis;
 use keygate_service::roles::Role;
 use serde::{Deserialize, Serialize};
 
+use crate::attributes::Lifetime;
 use crate::client::{KeyService, ServiceArgs};
 use crate::error::CliError;
-use crate::keys::{KeyObject, duration, path_of, rfc_3339};
-use crate::link::parse_time;
+use crate::keys::{KeyObject, path_of};
 use crate::output;
 
 /// Create, list and revoke the tokens of operators and edges.
@@ -73,20 +72,9 @@ struct Body {
     /// What the token permits
     #[arg(long, value_parser = PossibleValuesParser::new(Role::WORDS))]
     role: String,
-    /// Lifetime of the token, such as 90d
-    #[arg(
-        long,
-        value_name = "DURATION",
-        conflicts_with = "expires_at",
-        allow_hyphen_values = true,
-        value_parser = duration
-    )]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_in: Option<String>,
-    /// Time at which the token expires (RFC 3339 or Unix seconds)
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rfc_3339")]
-    expires_at: Option<UnixMillis>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    lifetime: Lifetime,
 }
 
 #[derive(Deserialize)]

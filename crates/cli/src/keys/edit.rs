@@ -4,18 +4,15 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::builder::PossibleValuesParser;
-use keygate_core::UnixMillis;
 use serde::Serialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
-use super::create::{duration, raw_json, referrer, rfc_3339, scope};
 use super::show::describe;
 use super::{KeyObject, path};
+use crate::attributes::Attributes;
 use crate::client::{KeyService, ServiceArgs};
 use crate::error::CliError;
-use crate::link::parse_time;
 use crate::output;
 
 const EXAMPLES: &str = "\
@@ -46,7 +43,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    body: Body,
+    attributes: Attributes,
 }
 
 /// What can be cleared: its name, and the field of the API.
@@ -67,49 +64,10 @@ fn nothing(field: &str) -> Value {
     }
 }
 
-/// What is sent. The service checks the values, so that there is one set of rules.
-#[derive(clap::Args, Serialize)]
-pub(super) struct Body {
-    /// Name of the key for its owner
-    #[arg(long)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    /// Scope of the key; repeatable
-    #[arg(long = "scope", value_name = "SCOPE", value_parser = scope)]
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    scopes: Vec<String>,
-    /// Metadata for the upstream, a JSON object
-    #[arg(long, value_name = "JSON", value_parser = raw_json)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    metadata: Option<Box<RawValue>>,
-    /// Lifetime of the key from now, such as 30d
-    #[arg(
-        long,
-        value_name = "DURATION",
-        conflicts_with = "expires_at",
-        allow_hyphen_values = true,
-        value_parser = duration
-    )]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_in: Option<String>,
-    /// Time at which the key expires (RFC 3339 or Unix seconds)
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rfc_3339")]
-    expires_at: Option<UnixMillis>,
-    /// IP address or range from which the key is accepted; repeatable
-    #[arg(long = "allow-ip", value_name = "CIDR")]
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    allowed_ips: Vec<String>,
-    /// Pages from which the key is accepted, such as https://*.example.com; repeatable
-    #[arg(long = "allow-referrer", value_name = "ORIGIN", value_parser = referrer)]
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    allowed_referrers: Vec<String>,
-}
-
 #[derive(Serialize)]
 struct Sent<'a> {
     #[serde(flatten)]
-    given: &'a Body,
+    given: &'a Attributes,
     #[serde(flatten)]
     cleared: BTreeMap<&'a str, Value>,
 }
@@ -118,7 +76,7 @@ struct Sent<'a> {
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let path = path(&args.id)?;
     let unwritable = |error| CliError::Usage(format!("cannot write the request: {error}"));
-    let given: BTreeMap<String, IgnoredAny> = serde_json::to_string(&args.body)
+    let given: BTreeMap<String, IgnoredAny> = serde_json::to_string(&args.attributes)
         .and_then(|text| serde_json::from_str(&text))
         .map_err(unwritable)?;
     let is_cleared = |name: &str| args.clear.iter().any(|it| it == name);
@@ -134,7 +92,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         return Err(CliError::Usage(message.to_owned()));
     }
     let body = Sent {
-        given: &args.body,
+        given: &args.attributes,
         cleared,
     };
     let service = KeyService::new::<Args>(&args.service)?;

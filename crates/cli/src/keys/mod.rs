@@ -18,8 +18,6 @@ use serde_json::value::RawValue;
 
 use crate::error::CliError;
 
-pub use self::create::{duration, rfc_3339};
-
 /// Create, change, rotate and revoke app keys.
 #[derive(clap::Args)]
 pub struct Args {

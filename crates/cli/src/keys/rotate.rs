@@ -2,14 +2,13 @@
 
 use std::process::ExitCode;
 
-use keygate_core::UnixMillis;
 use serde::Serialize;
 
-use super::create::{duration, print, rfc_3339};
+use super::create::print;
 use super::path;
+use crate::attributes::Lifetime;
 use crate::client::{KeyService, ServiceArgs};
 use crate::error::CliError;
-use crate::link::parse_time;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,9 +17,10 @@ Examples:
   keygate keys rotate 4fT0aXq29Z --grace 7d --expires-in 90d
 
 The new key has another id and the same account, name, scopes, metadata and limits.
-It lives as long as the old one was meant to, unless an option says otherwise. The old
-key is accepted until the grace or its own end is over. With --grace 0 it is revoked
-at once. Only the new key goes to standard output, and it cannot be shown again.";
+It lives as long as the old one was meant to, unless --expires-in or --expires-at says
+otherwise. The old key is accepted until the grace or its own end is over. With --grace 0
+it is revoked at once. Only the new key goes to standard output, and it cannot be shown
+again.";
 
 /// Replace a key and print the new one.
 #[derive(clap::Args)]
@@ -47,20 +47,9 @@ struct Body {
         allow_hyphen_values = true
     )]
     grace: String,
-    /// Lifetime of the new key, such as 30d
-    #[arg(
-        long,
-        value_name = "DURATION",
-        conflicts_with = "expires_at",
-        allow_hyphen_values = true,
-        value_parser = duration
-    )]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_in: Option<String>,
-    /// Time at which the new key expires (RFC 3339 or Unix seconds)
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rfc_3339")]
-    expires_at: Option<UnixMillis>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    lifetime: Lifetime,
 }
 
 /// Replaces a key.
