@@ -6,7 +6,6 @@ use std::time::Duration;
 use keygate_tests::envoy::Envoy;
 use keygate_tests::service::{ADMIN_TOKEN, keygate};
 use keygate_tests::{Stack, StackBuilder, leaks, wait};
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::support::{followed, key_of};
@@ -88,9 +87,7 @@ fn a_stopped_edge_is_named_until_its_lease_ends() {
     let config = builder("edge-2").config_for(&stack);
     let other = Envoy::start(config);
     until(&stack, "both edges to be current", &["current", "current"]);
-    let pid = i32::try_from(other.id().unwrap()).unwrap();
-    let pid = Pid::from_raw(pid).unwrap();
-    kill_process(pid, Signal::STOP).unwrap();
+    other.pause();
     let key = key_of(&stack, "alice");
     let done = run(&stack, &["keys", "revoke", &key.id, "--wait=2s"]);
     let told = String::from_utf8_lossy(&done.stderr).into_owned();
@@ -104,7 +101,7 @@ fn a_stopped_edge_is_named_until_its_lease_ends() {
     until(&stack, "the stopped edge to be gone", &["current", "gone"]);
     let done = run(&stack, &["keys", "revoke", &key.id, "--wait=10s"]);
     let told = String::from_utf8_lossy(&done.stderr).into_owned();
-    kill_process(pid, Signal::CONT).unwrap();
+    other.resume();
     assert_eq!(done.status.code(), Some(0), "{told}");
     assert!(told.contains("and 1 gone"), "{told}");
 }

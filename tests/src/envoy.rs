@@ -6,6 +6,7 @@ use std::process::ExitStatus;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -170,6 +171,23 @@ impl Envoy {
     #[must_use]
     pub fn id(&self) -> Option<u32> {
         self.container.is_none().then(|| self.process().id())
+    }
+
+    /// Stops it where it is (SIGSTOP), until [`resume`](Self::resume): it keeps its memory and its
+    /// connections, and answers nothing.
+    pub fn pause(&self) {
+        match &self.container {
+            Some(container) => container.tell("pause"),
+            None => self.process().signal(Signal::STOP),
+        }
+    }
+
+    /// Lets a [paused](Self::pause) one go on.
+    pub fn resume(&self) {
+        match &self.container {
+            Some(container) => container.tell("unpause"),
+            None => self.process().signal(Signal::CONT),
+        }
     }
 
     /// Ends it by SIGTERM, as an operator would.

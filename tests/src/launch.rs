@@ -61,6 +61,19 @@ impl Launcher {
     }
 }
 
+impl Container {
+    /// Tells docker to `pause` or `unpause` it.
+    ///
+    /// # Panics
+    /// When docker does not.
+    pub fn tell(&self, what: &str) {
+        let mut command = Command::new("docker");
+        let status = command.args([what, &self.0]).stdout(Stdio::null()).status();
+        let status = status.expect("docker can be run");
+        assert!(status.success(), "docker {what}: {status}");
+    }
+}
+
 impl Drop for Container {
     fn drop(&mut self) {
         // It is gone already when Envoy ended by itself.
