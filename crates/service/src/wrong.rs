@@ -292,11 +292,6 @@ impl Errors {
         }
     }
 
-    /// Whether this is among them.
-    pub(crate) fn contains(&self, wrong: &Wrong) -> bool {
-        self.list.contains(wrong)
-    }
-
     /// Whether something is wrong with a field, so that it need not be looked at any more.
     pub(crate) fn name(&self, field: &str) -> bool {
         self.list
