@@ -196,15 +196,9 @@ fn metadata_that_two_parsers_read_differently_is_rejected() {
         format!(r#"{{"a":{}{}}}"#, "[".repeat(lists), "]".repeat(lists))
     };
     for (metadata, detail) in [
-        (
-            r#"{"plan":"free","plan":"pro"}"#,
-            "the member \"plan\" more than once",
-        ),
-        (
-            r#"{"a":[{"b":{"c":1,"c":1}}]}"#,
-            "the member \"c\" more than once",
-        ),
-        (r#"{"a":1,"\u0061":2}"#, "the member \"a\" more than once"),
+        (r#"{"plan":"free","plan":"pro"}"#, "a member more than once"),
+        (r#"{"a":[{"b":{"c":1,"c":1}}]}"#, "a member more than once"),
+        (r#"{"a":1,"\u0061":2}"#, "a member more than once"),
         (r#"{"a":"x\u0000y"}"#, "U+0000"),
         (r#"{"a":[{"x\u0000":1}]}"#, "U+0000"),
         (r#"{"a":1e999}"#, "outside the range of f64"),
@@ -222,11 +216,7 @@ fn metadata_that_two_parsers_read_differently_is_rejected() {
             (400, "invalid_field".to_owned()),
             "{metadata}"
         );
-        assert!(
-            answer.text.replace("\\\"", "\"").contains(detail),
-            "{}",
-            answer.text
-        );
+        assert!(answer.text.contains(detail), "{}", answer.text);
     }
     for metadata in [
         "{}",

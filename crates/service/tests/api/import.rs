@@ -307,6 +307,16 @@ fn no_error_and_no_file_contains_a_key() {
             assert!(!answer.text.contains(secret), "{body}: {}", answer.text);
         }
     }
+    for members in [
+        format!(r#""key":"{KEY}","metadata":{{"{KEY}":1,"{KEY}":2}}"#),
+        format!(r#""key":"{KEY}","metadata":{{"{KEY}\u0000":1}}"#),
+        format!(r#""{KEY}":1,"{KEY}":2"#),
+    ] {
+        let body = format!(r#"{{"keys":[{{"account":"alice",{members}}}]}}"#);
+        let answer = service.post("/v1/keys/import", &body);
+        assert_eq!(answer.expect(200)["results"][0]["result"], "refused");
+        assert!(!answer.text.contains(&KEY[13..]), "{}", answer.text);
+    }
     let digest = Sha256::digest(KEY);
     let secrets = [&KEY.as_bytes()[13..], DIGEST.as_bytes(), &digest[..]];
     for suffix in ["", "-wal"] {
