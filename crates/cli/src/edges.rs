@@ -128,6 +128,15 @@ pub fn wait(service: &KeyService, goal: &Goal, span: Duration) -> Result<(), Cli
     }
 }
 
+impl Heard {
+    /// Whether an edge that has not polled since the key service started may still have a lease. It
+    /// is taken to be as long as the longest that is listed, and at least the default.
+    fn may_lack_edges(&self) -> bool {
+        let leases = self.edges.iter().filter_map(|edge| edge.lease_seconds);
+        self.seconds_listening < leases.fold(LEASE_SECONDS, u64::max)
+    }
+}
+
 impl Edge {
     /// Whether it may still accept a key that was revoked at the goal.
     fn is_late(&self, goal: &Goal) -> bool {
@@ -169,7 +178,7 @@ fn report(heard: &Heard) {
         count => format!(", and {count} gone"),
     };
     eprintln!("keygate: {edges} the key{gone}");
-    if heard.seconds_listening < LEASE_SECONDS {
+    if heard.may_lack_edges() {
         eprintln!(
             "keygate: the key service started {} s ago: an edge that has not polled since is not \
              counted, and may accept the key until its lease ends",
@@ -187,5 +196,34 @@ fn report(heard: &Heard) {
              know, revoked ones too (outage: allow): {}",
             names.join(", ")
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_edge_may_be_missing_for_the_longest_lease_after_a_start() {
+        for (seconds_listening, leases, may_lack) in [
+            (59, &[][..], true),
+            (60, &[], false),
+            (60, &[Some(30), None], false),
+            (61, &[Some(60), Some(86_400)], true),
+            (86_399, &[Some(86_400)], true),
+            (86_400, &[Some(86_400)], false),
+        ] {
+            let edge = |lease: &Option<u64>| {
+                json!({ "state": "current", "seconds_since_poll": 0, "lease_seconds": lease })
+            };
+            let edges: Vec<_> = leases.iter().map(edge).collect();
+            let heard = json!({
+                "incarnation": "a", "seconds_listening": seconds_listening, "edges": edges,
+            });
+            let heard: Heard = serde_json::from_value(heard).unwrap();
+            assert_eq!(heard.may_lack_edges(), may_lack, "{seconds_listening} {leases:?}");
+        }
     }
 }
