@@ -215,15 +215,17 @@ mod tests {
             (86_399, &[Some(86_400)], true),
             (86_400, &[Some(86_400)], false),
         ] {
-            let edge = |lease: &Option<u64>| {
-                json!({ "state": "current", "seconds_since_poll": 0, "lease_seconds": lease })
-            };
+            let edge = |lease: &Option<u64>| json!({ "state": "current", "seconds_since_poll": 0, "lease_seconds": lease });
             let edges: Vec<_> = leases.iter().map(edge).collect();
             let heard = json!({
                 "incarnation": "a", "seconds_listening": seconds_listening, "edges": edges,
             });
             let heard: Heard = serde_json::from_value(heard).unwrap();
-            assert_eq!(heard.may_lack_edges(), may_lack, "{seconds_listening} {leases:?}");
+            assert_eq!(
+                heard.may_lack_edges(),
+                may_lack,
+                "{seconds_listening} {leases:?}"
+            );
         }
     }
 }

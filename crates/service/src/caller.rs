@@ -37,7 +37,11 @@ impl Caller {
     ) -> Result<Self, Problem> {
         let mut sent = headers.get_all(ASSERTION_HEADER).iter();
         let (Some(assertions), Some(token)) = (assertions, sent.next()) else {
-            return gate.admit(created, headers, action, now).map(Self::Admin);
+            let id = gate.admit(created, headers, action, now)?;
+            return Ok(match action {
+                Action::Follow => Self::Edge(id),
+                _ => Self::Admin(id),
+            });
         };
         if headers.contains_key(AUTHORIZATION) {
             return Err(Problem::TwoCredentials);

@@ -145,6 +145,7 @@ impl From<Wrong> for Problem {
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
         match rejection {
+            Rejection::InactiveToken => Self::InvalidToken,
             Rejection::InactiveCaller => Self::InvalidAssertion,
             Rejection::Clock => Self::Clock,
             Rejection::NoSuchKey => Self::NoSuchKey,

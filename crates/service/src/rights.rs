@@ -25,12 +25,28 @@ pub(crate) enum Caller {
     Admin(Option<String>),
     /// A caller with an assertion of the edge.
     Account(Assertion),
+    /// An edge, and the id of its token if it was created by the API.
+    Edge(Option<String>),
+    /// The holder of a key, who has nothing else.
+    Holder,
+    /// Callers that were rejected.
+    Unknown,
+    /// The service itself.
+    Service,
 }
 
 /// A caller, and the key that it asks by, if it is one.
 pub(crate) struct Rights<'a> {
-    account: Option<&'a Assertion>,
+    reach: Reach<'a>,
     parent: Option<Key>,
+}
+
+/// Whose keys a caller may see and change.
+#[derive(Clone, Copy)]
+enum Reach<'a> {
+    All,
+    Own(&'a Assertion),
+    None,
 }
 
 /// A field asks for more than the caller has.
@@ -42,20 +58,31 @@ impl Caller {
     /// What the audit log calls the caller.
     pub(crate) fn name(&self) -> String {
         match self {
-            Self::Admin(None) => "environment".to_owned(),
-            Self::Admin(Some(token)) => format!("token:{token}"),
+            Self::Admin(None) | Self::Edge(None) => "environment".to_owned(),
+            Self::Admin(Some(token)) | Self::Edge(Some(token)) => format!("token:{token}"),
             Self::Account(Assertion {
                 key_id: Some(id), ..
             }) => format!("key:{id}"),
             Self::Account(assertion) => format!("account:{}", assertion.account),
+            Self::Holder => "holder".to_owned(),
+            Self::Unknown => "unknown".to_owned(),
+            Self::Service => "service".to_owned(),
+        }
+    }
+
+    /// The id of the token that it asks by, if the API created it.
+    pub(crate) fn token_id(&self) -> Option<&str> {
+        match self {
+            Self::Admin(id) | Self::Edge(id) => id.as_deref(),
+            Self::Account(_) | Self::Holder | Self::Unknown | Self::Service => None,
         }
     }
 
     /// The id of the key that the account asks by, if it is one.
     pub(crate) fn key_id(&self) -> Option<&str> {
         match self {
-            Self::Admin(_) => None,
             Self::Account(assertion) => assertion.key_id.as_deref(),
+            _ => None,
         }
     }
 
@@ -66,17 +93,19 @@ impl Caller {
             (Self::Admin(_), asked) => Some(asked),
             (Self::Account(own), Some(asked)) if asked != own.account => None,
             (Self::Account(own), _) => Some(Some(own.account.clone())),
+            (Self::Edge(_) | Self::Holder | Self::Unknown | Self::Service, _) => None,
         }
     }
 
     /// What the caller may do `now`; `asks` is the key that it asks by, if it is one. `None` if
     /// that key is not active, or not the account's.
     pub(crate) fn rights(&self, asks: Option<Key>, now: UnixMillis) -> Option<Rights<'_>> {
-        let Self::Account(assertion) = self else {
-            return Some(Rights {
-                account: None,
-                parent: None,
-            });
+        let assertion = match self {
+            Self::Account(assertion) => assertion,
+            Self::Admin(_) => return Some(Rights::of(Reach::All)),
+            Self::Edge(_) | Self::Holder | Self::Unknown | Self::Service => {
+                return Some(Rights::of(Reach::None));
+            }
         };
         let holds = |key: &Key| {
             Some(&key.id) == assertion.key_id.as_ref()
@@ -85,13 +114,20 @@ impl Caller {
         };
         let parent = asks.filter(holds);
         (parent.is_some() == assertion.key_id.is_some()).then_some(Rights {
-            account: Some(assertion),
+            reach: Reach::Own(assertion),
             parent,
         })
     }
 }
 
-impl Rights<'_> {
+impl<'a> Rights<'a> {
+    fn of(reach: Reach<'a>) -> Self {
+        Self {
+            reach,
+            parent: None,
+        }
+    }
+
     /// The id of the key that the account asks by, if it is one.
     pub(crate) fn key_id(&self) -> Option<String> {
         self.parent.as_ref().map(|it| it.id.clone())
@@ -100,9 +136,10 @@ impl Rights<'_> {
     /// Returns a key to a caller that may see it. A key of another account is treated as
     /// missing.
     pub(crate) fn own(&self, key: Option<Key>) -> Option<Key> {
-        let is_own = |key: &Key| {
-            self.account
-                .is_none_or(|it| it.account == key.attributes.account)
+        let is_own = |key: &Key| match self.reach {
+            Reach::All => true,
+            Reach::Own(assertion) => assertion.account == key.attributes.account,
+            Reach::None => false,
         };
         key.filter(is_own)
     }
@@ -113,8 +150,13 @@ impl Rights<'_> {
     ///
     /// Each field is named: one that is added does not compile until it is decided here.
     pub(crate) fn limit(&self, asked: Attributes) -> Result<Attributes, Errors> {
-        let Some(assertion) = self.account else {
-            return Ok(asked);
+        let assertion = match self.reach {
+            Reach::All => return Ok(asked),
+            Reach::Own(assertion) => assertion,
+            Reach::None => {
+                let detail = "can be set only by an admin or an account";
+                return Err(beyond("account", detail).into());
+            }
         };
         let parent = self.parent.as_ref().map(|key| &key.attributes);
         let metadata = inherited("metadata", parent.map(|it| &it.metadata), |own| {
@@ -171,9 +213,9 @@ impl Rights<'_> {
 
     /// In what role it disables a key.
     pub(crate) fn disabler(&self) -> Disabler {
-        match self.account {
-            None => Disabler::Admin,
-            Some(_) => Disabler::Account,
+        match self.reach {
+            Reach::All => Disabler::Admin,
+            Reach::Own(_) | Reach::None => Disabler::Account,
         }
     }
 }

@@ -42,6 +42,8 @@ pub enum Action {
     ReadEdges,
     /// Answers an edge.
     Follow,
+    /// Needs no token: the body has the credential, or there is nothing to protect.
+    Open,
 }
 
 impl Role {
@@ -75,7 +77,8 @@ impl Action {
             | Self::ChangeTokens
             | Self::ReadAudit
             | Self::ReadEdges
-            | Self::Follow => None,
+            | Self::Follow
+            | Self::Open => None,
         }
     }
 }

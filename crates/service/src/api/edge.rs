@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
+use axum::{Extension, Json};
 use keygate_core::Millis;
 use keygate_core::keys::wire::{
     Incarnation, LinkUseRequest, LinkUseResponse, LookupRequest, MAX_LOOKUP, MAX_WAIT,
@@ -15,6 +15,7 @@ use super::Service;
 use super::edges::report;
 use super::read::{JsonBody, Query};
 use crate::problem::Problem;
+use crate::rights::Caller;
 
 /// `POST /v1/lookups`: which keys are these? A hash that is given more than once is answered once.
 pub(super) async fn lookups(
@@ -39,6 +40,7 @@ const LINGER: Millis = Millis::from_secs(25 * 3600);
 /// `POST /v1/links/uses`: uses up a link that works once, and says whether it was unused.
 pub(super) async fn use_link(
     State(service): State<Arc<Service>>,
+    Extension(caller): Extension<Caller>,
     JsonBody(request): JsonBody<LinkUseRequest>,
 ) -> Result<impl IntoResponse, Problem> {
     let LinkUseRequest {
@@ -55,7 +57,10 @@ pub(super) async fn use_link(
     let until = expires_at.plus(LINGER);
     let first = match peek {
         true => service.store.is_unused(id).await?,
-        false => service.store.use_link(id, until, service.now()).await?,
+        false => {
+            let used = service.store.use_link(id, until, caller, service.now());
+            used.await?
+        }
     };
     Ok(Json(LinkUseResponse { first }))
 }

@@ -355,7 +355,7 @@ impl Act<'_> {
     /// Writes into the audit log what was done to no key.
     pub(super) fn note(&self, action: &str, detail: &str) -> Result<Outcome, Stop> {
         let said = Said {
-            actor: "unknown",
+            actor: &self.actor,
             action,
             target: None,
             account: None,

@@ -21,12 +21,8 @@ impl SqliteStore {
         caller: Caller,
         now: UnixMillis,
     ) -> Result<Option<Vec<Key>>, StoreError> {
-        let command = Command::Create {
-            new,
-            caller,
-            is_batch,
-        };
-        match self.write(command, now).await? {
+        let command = Command::Create { is_batch, new };
+        match self.write(command, caller, now).await? {
             Outcome::Created(keys) => Ok(keys),
             other => Err(other.unexpected()),
         }
@@ -39,7 +35,7 @@ impl SqliteStore {
         caller: Caller,
         now: UnixMillis,
     ) -> Result<Vec<Imported>, StoreError> {
-        match self.write(Command::Import { keys, caller }, now).await? {
+        match self.write(Command::Import { keys }, caller, now).await? {
             Outcome::Imported(outcomes) => Ok(outcomes),
             other => Err(other.unexpected()),
         }
@@ -58,9 +54,8 @@ impl SqliteStore {
             id,
             if_match,
             patch: Box::new(patch),
-            caller,
         };
-        match self.write(command, now).await? {
+        match self.write(command, caller, now).await? {
             Outcome::Patched(key) => Ok(key),
             other => Err(other.unexpected()),
         }
@@ -82,9 +77,8 @@ impl SqliteStore {
             if_match,
             new: Box::new(new),
             grace,
-            caller,
         };
-        match self.write(command, now).await? {
+        match self.write(command, caller, now).await? {
             Outcome::Rotated(rotated) => Ok(rotated.map(|it| *it)),
             other => Err(other.unexpected()),
         }
@@ -99,8 +93,8 @@ impl SqliteStore {
         caller: Caller,
         now: UnixMillis,
     ) -> Result<Revoked, StoreError> {
-        let command = Command::Revoke { id, revoke, caller };
-        match self.write(command, now).await? {
+        let command = Command::Revoke { id, revoke };
+        match self.write(command, caller, now).await? {
             Outcome::Revoked(revoked) => Ok(revoked),
             other => Err(other.unexpected()),
         }
@@ -114,7 +108,7 @@ impl SqliteStore {
         now: UnixMillis,
     ) -> Result<usize, StoreError> {
         let command = Command::RevokeHash { candidates, revoke };
-        match self.write(command, now).await? {
+        match self.write(command, Caller::Holder, now).await? {
             Outcome::RevokedMany(count) => Ok(count),
             other => Err(other.unexpected()),
         }
@@ -128,12 +122,8 @@ impl SqliteStore {
         caller: Caller,
         now: UnixMillis,
     ) -> Result<usize, StoreError> {
-        let command = Command::RevokeMany {
-            ids,
-            revoke,
-            caller,
-        };
-        match self.write(command, now).await? {
+        let command = Command::RevokeMany { ids, revoke };
+        match self.write(command, caller, now).await? {
             Outcome::RevokedMany(count) => Ok(count),
             other => Err(other.unexpected()),
         }
@@ -147,7 +137,7 @@ impl SqliteStore {
         now: UnixMillis,
     ) -> Result<(), StoreError> {
         let command = Command::NoteRejections { of, count };
-        match self.write(command, now).await? {
+        match self.write(command, Caller::Unknown, now).await? {
             Outcome::Done => Ok(()),
             other => Err(other.unexpected()),
         }

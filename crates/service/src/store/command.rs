@@ -11,6 +11,7 @@ use crate::idempotency::Once;
 use crate::key::{IfMatch, Key, NewKey, Reason};
 use crate::patch::Patch;
 use crate::rights::Caller;
+use crate::roles::Action;
 use crate::tokens::{NewToken, Token};
 use crate::wrong::Errors;
 
@@ -95,22 +96,16 @@ pub(super) enum Command {
         /// Whether a wrong field is one of a list of keys.
         is_batch: bool,
         new: Vec<NewKey>,
-        caller: Caller,
     },
     /// Stores a key unless an earlier request did.
-    CreateOnce {
-        new: Box<NewKey>,
-        once: Once,
-        caller: Caller,
-    },
+    CreateOnce { new: Box<NewKey>, once: Once },
     /// Stores those of some keys that are not there yet, all or none.
-    Import { keys: Vec<Import>, caller: Caller },
+    Import { keys: Vec<Import> },
     /// Changes the key with this id.
     Patch {
         id: String,
         if_match: IfMatch,
         patch: Box<Patch>,
-        caller: Caller,
     },
     /// Replaces the key with this id, which ends after `grace`.
     Rotate {
@@ -118,35 +113,40 @@ pub(super) enum Command {
         if_match: IfMatch,
         new: Box<Successor>,
         grace: Millis,
-        caller: Caller,
     },
     /// Revokes the key with this id for good.
-    Revoke {
-        id: String,
-        revoke: Revoke,
-        caller: Caller,
-    },
+    Revoke { id: String, revoke: Revoke },
     /// Revokes the key that has one of these hashes, if there is one.
     RevokeHash {
         candidates: Vec<KeyHash>,
         revoke: Revoke,
     },
     /// Revokes the keys with these ids, as far as the caller may see them.
-    RevokeMany {
-        ids: Vec<String>,
-        revoke: Revoke,
-        caller: Caller,
-    },
+    RevokeMany { ids: Vec<String>, revoke: Revoke },
     /// Stores a token.
-    CreateToken { new: Box<NewToken>, caller: Caller },
+    CreateToken { new: Box<NewToken> },
     /// Revokes the token with this id.
-    RevokeToken { id: String, caller: Caller },
+    RevokeToken { id: String },
     /// Writes into the audit log that calls were rejected.
     NoteRejections { of: String, count: u64 },
     /// Uses up a link that works once.
     UseLink { id: String, expires_at: UnixMillis },
     /// Writes that the database can be written.
     Beat,
+}
+
+/// How a [`Command`] is handled.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kind {
+    /// What a token must entitle to, still when the command is done.
+    pub(super) action: Action,
+    /// Whether it is done before others that came earlier. What ends access does not wait for
+    /// what grants it, and a request waits for the use of its link.
+    pub(super) overtakes: bool,
+    /// Whether it is done even if its caller has gone.
+    pub(super) outlives_its_caller: bool,
+    /// Whether it stores the time as the age of a key, from which its end may follow.
+    makes_keys: bool,
 }
 
 /// What a [`Command`] did.
@@ -179,6 +179,9 @@ pub(super) enum Outcome {
 /// Why a change was not made, though it could have been written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
+    /// The token by which it was asked for is no longer active.
+    #[error("the token that asks is no longer active")]
+    InactiveToken,
     /// The key by which it was asked for is no longer active.
     #[error("the key that asks is no longer active")]
     InactiveCaller,
@@ -218,60 +221,70 @@ pub enum Rejection {
 }
 
 impl Command {
-    /// Whether it is done before others that came earlier. What ends access does not wait for
-    /// what grants it, and a request waits for the use of its link.
-    pub(super) fn overtakes(&self) -> bool {
+    /// How it is handled.
+    pub(super) fn kind(&self) -> Kind {
+        let grants = |action| Kind {
+            action,
+            overtakes: false,
+            outlives_its_caller: false,
+            makes_keys: true,
+        };
+        let ends = |action| Kind {
+            action,
+            overtakes: true,
+            outlives_its_caller: true,
+            makes_keys: false,
+        };
+        let asks = |action| Kind {
+            outlives_its_caller: false,
+            ..ends(action)
+        };
         match self {
-            Self::Revoke { .. }
-            | Self::RevokeHash { .. }
-            | Self::RevokeMany { .. }
-            | Self::RevokeToken { .. }
-            | Self::UseLink { .. }
-            | Self::Beat => true,
-            Self::Patch { patch, .. } => patch.disabled == Some(true),
-            Self::Create { .. }
-            | Self::CreateOnce { .. }
-            | Self::Import { .. }
-            | Self::Rotate { .. }
-            | Self::CreateToken { .. }
-            | Self::NoteRejections { .. } => false,
-        }
-    }
-
-    /// Whether it is done even if its caller has gone.
-    pub(super) fn outlives_its_caller(&self) -> bool {
-        match self {
-            Self::Revoke { .. }
-            | Self::RevokeHash { .. }
-            | Self::RevokeMany { .. }
-            | Self::RevokeToken { .. }
-            | Self::NoteRejections { .. } => true,
-            Self::Patch { patch, .. } => patch.disabled == Some(true),
-            Self::Create { .. }
-            | Self::CreateOnce { .. }
-            | Self::Import { .. }
-            | Self::Rotate { .. }
-            | Self::CreateToken { .. }
-            | Self::UseLink { .. }
-            | Self::Beat => false,
+            Self::Create { .. } | Self::CreateOnce { .. } => grants(Action::CreateKeys),
+            Self::Import { .. } => grants(Action::ImportKeys),
+            Self::Rotate { .. } => grants(Action::ChangeKeys),
+            Self::CreateToken { .. } => grants(Action::ChangeTokens),
+            Self::Patch { patch, .. } if patch.disabled == Some(true) => ends(Action::ChangeKeys),
+            Self::Patch { .. } => Kind {
+                makes_keys: false,
+                ..grants(Action::ChangeKeys)
+            },
+            Self::Revoke { .. } => ends(Action::ChangeKeys),
+            Self::RevokeMany { .. } => ends(Action::FindAndRevokeKeys),
+            Self::RevokeHash { .. } => ends(Action::Open),
+            Self::RevokeToken { .. } => ends(Action::ChangeTokens),
+            Self::UseLink { .. } => asks(Action::Follow),
+            Self::Beat => asks(Action::Open),
+            Self::NoteRejections { .. } => Kind {
+                overtakes: false,
+                ..ends(Action::Open)
+            },
         }
     }
 
     /// Does it in this transaction. What entitles the caller is read here as well: a command
-    /// waits for those before it, and one of them may revoke or narrow the key that asks.
+    /// waits for those before it, and one of them may revoke the token that asks, or revoke or
+    /// narrow the key.
     ///
     /// # Errors
     /// A statement failed, and may have done a part.
     pub(super) fn apply(
         &self,
         transaction: &Transaction<'_>,
+        caller: &Caller,
         request_id: Option<&str>,
         now: UnixMillis,
     ) -> rusqlite::Result<Outcome> {
-        if self.makes_keys() && !feed::is_credible(transaction, now)? {
+        let kind = self.kind();
+        if kind.makes_keys && !feed::is_credible(transaction, now)? {
             return Ok(Outcome::Rejected(Rejection::Clock));
         }
-        let caller = self.caller();
+        if let Some(id) = caller.token_id() {
+            let role = tokens::role_of(transaction, id, now)?;
+            if !role.is_some_and(|role| role.may(kind.action)) {
+                return Ok(Outcome::Rejected(Rejection::InactiveToken));
+            }
+        }
         let asks = match caller.key_id() {
             Some(id) => keys::by_id(transaction, id)?,
             None => None,
@@ -279,39 +292,33 @@ impl Command {
         let Some(rights) = caller.rights(asks, now) else {
             return Ok(Outcome::Rejected(Rejection::InactiveCaller));
         };
-        let actor = match self {
-            Self::RevokeHash { .. } => "holder".to_owned(),
-            _ => caller.name(),
-        };
         let act = Act {
             transaction,
             rights,
             now,
-            actor,
+            actor: caller.name(),
             request_id,
         };
         let outcome = match self {
-            Self::Create { new, is_batch, .. } => act.create(new, *is_batch),
-            Self::CreateOnce { new, once, .. } => act.create_once(new, *once),
-            Self::Import { keys, .. } => act.import(keys),
+            Self::Create { new, is_batch } => act.create(new, *is_batch),
+            Self::CreateOnce { new, once } => act.create_once(new, *once),
+            Self::Import { keys } => act.import(keys),
             Self::Patch {
                 id,
                 if_match,
                 patch,
-                ..
             } => act.patch(id, if_match, patch),
             Self::Rotate {
                 id,
                 if_match,
                 new,
                 grace,
-                ..
             } => act.rotate(id, if_match, new, *grace),
-            Self::Revoke { id, revoke, .. } => act.revoke(id, revoke),
+            Self::Revoke { id, revoke } => act.revoke(id, revoke),
             Self::RevokeHash { candidates, revoke } => act.revoke_hash(candidates, revoke),
-            Self::RevokeMany { ids, revoke, .. } => act.revoke_many(ids, revoke),
-            Self::CreateToken { new, .. } => tokens::create(&act, new),
-            Self::RevokeToken { id, .. } => tokens::revoke(&act, id),
+            Self::RevokeMany { ids, revoke } => act.revoke_many(ids, revoke),
+            Self::CreateToken { new } => tokens::create(&act, new),
+            Self::RevokeToken { id } => tokens::revoke(&act, id),
             Self::UseLink { id, expires_at } => {
                 let is_first = links::use_up(transaction, id, *expires_at, now)?;
                 Ok(Outcome::Used(is_first))
@@ -329,45 +336,6 @@ impl Command {
             Ok(outcome) => Ok(outcome),
             Err(Stop::Rejected(rejection)) => Ok(Outcome::Rejected(rejection)),
             Err(Stop::Sql(error)) => Err(error),
-        }
-    }
-
-    /// Whether it stores the time as the age of a key, from which its end may follow.
-    fn makes_keys(&self) -> bool {
-        match self {
-            Self::Create { .. }
-            | Self::CreateOnce { .. }
-            | Self::Import { .. }
-            | Self::Rotate { .. }
-            | Self::CreateToken { .. } => true,
-            Self::Patch { .. }
-            | Self::Revoke { .. }
-            | Self::RevokeHash { .. }
-            | Self::RevokeMany { .. }
-            | Self::RevokeToken { .. }
-            | Self::NoteRejections { .. }
-            | Self::UseLink { .. }
-            | Self::Beat => false,
-        }
-    }
-
-    /// Who asks. What only an admin or an edge can ask for, and what the holder of a key can, is
-    /// decided before it becomes a command.
-    fn caller(&self) -> &Caller {
-        match self {
-            Self::Create { caller, .. }
-            | Self::CreateOnce { caller, .. }
-            | Self::Patch { caller, .. }
-            | Self::Rotate { caller, .. }
-            | Self::Revoke { caller, .. }
-            | Self::RevokeMany { caller, .. }
-            | Self::Import { caller, .. }
-            | Self::CreateToken { caller, .. }
-            | Self::RevokeToken { caller, .. } => caller,
-            Self::RevokeHash { .. }
-            | Self::NoteRejections { .. }
-            | Self::UseLink { .. }
-            | Self::Beat => &Caller::Admin(None),
         }
     }
 }

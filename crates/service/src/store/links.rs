@@ -6,6 +6,7 @@ use rusqlite::{Transaction, params};
 use super::command::{Command, Outcome};
 use super::row::signed;
 use super::{SqliteStore, StoreError};
+use crate::rights::Caller;
 
 /// How many expired entries are deleted with each use.
 const SWEPT: usize = 100;
@@ -15,14 +16,15 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`StoreError::Failed`].
-    pub async fn use_link(
+    pub(crate) async fn use_link(
         &self,
         id: String,
         expires_at: UnixMillis,
+        caller: Caller,
         now: UnixMillis,
     ) -> Result<bool, StoreError> {
         let command = Command::UseLink { id, expires_at };
-        match self.write(command, now).await? {
+        match self.write(command, caller, now).await? {
             Outcome::Used(first) => Ok(first),
             other => Err(other.unexpected()),
         }

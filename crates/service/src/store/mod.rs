@@ -37,6 +37,7 @@ use self::file::DatabaseFile;
 use self::readers::{Readers, Size};
 use self::writer::{Job, Queue};
 use crate::request_id;
+use crate::rights::Caller;
 use crate::tokens::CreatedTokens;
 pub use audit::{AuditFilter, AuditPage};
 pub use keys::{Filter, Page};
@@ -69,7 +70,8 @@ pub struct SqliteStore {
     writer: Option<JoinHandle<()>>,
     /// The number of the newest change, for those who wait for the next.
     newest: Arc<watch::Sender<u64>>,
-    tokens: CreatedTokens,
+    /// Kept by the writer.
+    tokens: Arc<CreatedTokens>,
 }
 
 /// Why the database cannot be used. Carries no key and no hash.
@@ -153,15 +155,17 @@ impl SqliteStore {
             migrations::Error::Sql(error) => named(&error),
         })?;
         let newest = feed::begin_incarnation(&mut writer).map_err(|error| named(&error))?;
-        let tokens = CreatedTokens::default();
-        tokens.set(tokens::counting(&writer).map_err(|error| named(&error))?);
+        let tokens = Arc::new(CreatedTokens::default());
+        // Those that have expired as well: the clock may be wrong for a while after a start.
+        tokens.set(tokens::counting(&writer, UnixMillis(0)).map_err(|error| named(&error))?);
         let readers = Readers::start(path, READERS).map_err(|error| named(&error))?;
         let list_readers = Readers::start(path, LIST_READERS).map_err(|error| named(&error))?;
         let newest = Arc::new(watch::Sender::new(newest));
         let queue = Arc::new(Queue::default());
         let writer = {
             let (queue, newest) = (Arc::clone(&queue), Arc::clone(&newest));
-            let work = move || writer::run(&queue, writer, &file, &newest);
+            let tokens = Arc::clone(&tokens);
+            let work = move || writer::run(&queue, writer, &file, &newest, &tokens);
             let thread = thread::Builder::new().name("keygate-writer".to_owned());
             thread.spawn(work).map_err(|error| named(&error))?
         };
@@ -198,7 +202,7 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Gone`] and [`StoreError::Failed`].
     pub async fn beat(&self, now: UnixMillis) -> Result<(), StoreError> {
-        match self.write(Command::Beat, now).await? {
+        match self.write(Command::Beat, Caller::Service, now).await? {
             Outcome::Done => Ok(()),
             other => Err(other.unexpected()),
         }
@@ -210,10 +214,16 @@ impl SqliteStore {
     }
 
     /// Has a command done. It is on disk when this returns.
-    async fn write(&self, command: Command, now: UnixMillis) -> Result<Outcome, StoreError> {
+    async fn write(
+        &self,
+        command: Command,
+        caller: Caller,
+        now: UnixMillis,
+    ) -> Result<Outcome, StoreError> {
         let (answer, outcome) = oneshot::channel();
         self.queue.push(Job {
             command,
+            caller,
             now,
             request_id: request_id::current(),
             answer,

@@ -44,8 +44,8 @@ impl SqliteStore {
         now: UnixMillis,
     ) -> Result<Option<Created>, StoreError> {
         let new = Box::new(new);
-        let command = Command::CreateOnce { new, once, caller };
-        match self.write(command, now).await? {
+        let command = Command::CreateOnce { new, once };
+        match self.write(command, caller, now).await? {
             Outcome::CreatedOnce(created) => Ok(created),
             other => Err(other.unexpected()),
         }

@@ -17,6 +17,9 @@ const MAX_TOKENS: u32 = 1000;
 
 const COLUMNS: &str = "id, name, role, created_at, expires_at, revoked_at";
 
+/// Whether a token counts at the time `?1`.
+const COUNTS: &str = "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?1)";
+
 impl SqliteStore {
     /// The tokens that count.
     pub(crate) fn tokens(&self) -> &CreatedTokens {
@@ -31,8 +34,8 @@ impl SqliteStore {
         now: UnixMillis,
     ) -> Result<Token, StoreError> {
         let new = Box::new(new);
-        let command = Command::CreateToken { new, caller };
-        self.change_token(command, now).await
+        let command = Command::CreateToken { new };
+        self.change_token(command, caller, now).await
     }
 
     /// Revokes a token, which does not count any more when this returns.
@@ -42,7 +45,7 @@ impl SqliteStore {
         caller: Caller,
         now: UnixMillis,
     ) -> Result<Token, StoreError> {
-        self.change_token(Command::RevokeToken { id, caller }, now)
+        self.change_token(Command::RevokeToken { id }, caller, now)
             .await
     }
 
@@ -57,27 +60,25 @@ impl SqliteStore {
         self.readers.read(list).await
     }
 
-    async fn change_token(&self, command: Command, now: UnixMillis) -> Result<Token, StoreError> {
-        match self.write(command, now).await? {
-            Outcome::Token(token) => {
-                let counting = self
-                    .readers
-                    .read(|transaction| counting(transaction))
-                    .await?;
-                self.tokens.set(counting);
-                Ok(token)
-            }
+    async fn change_token(
+        &self,
+        command: Command,
+        caller: Caller,
+        now: UnixMillis,
+    ) -> Result<Token, StoreError> {
+        match self.write(command, caller, now).await? {
+            Outcome::Token(token) => Ok(token),
             other => Err(other.unexpected()),
         }
     }
 }
 
-/// What counts, by its digest.
-pub(super) fn counting(connection: &Connection) -> rusqlite::Result<Entitlements> {
-    let mut statement = connection.prepare_cached(
-        "SELECT digest, id, role, expires_at FROM tokens WHERE revoked_at IS NULL",
-    )?;
-    let rows = statement.query_map([], |row| {
+/// What counts `now`, by its digest. Some of it may expire later.
+pub(super) fn counting(connection: &Connection, now: UnixMillis) -> rusqlite::Result<Entitlements> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT digest, id, role, expires_at FROM tokens WHERE {COUNTS}"
+    ))?;
+    let rows = statement.query_map([signed(now)], |row| {
         let entitled = Entitled {
             id: row.get(1)?,
             role: role(row, 2)?,
@@ -88,11 +89,24 @@ pub(super) fn counting(connection: &Connection) -> rusqlite::Result<Entitlements
     rows.collect()
 }
 
+/// The role of the token with this id, if it counts `now`.
+pub(super) fn role_of(
+    transaction: &Transaction<'_>,
+    id: &str,
+    now: UnixMillis,
+) -> rusqlite::Result<Option<Role>> {
+    transaction
+        .prepare_cached(&format!(
+            "SELECT role FROM tokens WHERE {COUNTS} AND id = ?2"
+        ))?
+        .query_row(params![signed(now), id], |row| role(row, 0))
+        .optional()
+}
+
 pub(super) fn create(act: &Act<'_>, new: &NewToken) -> Result<Outcome, Stop> {
     let (transaction, now) = (act.transaction, act.now);
     let counting: u32 = transaction.query_row(
-        "SELECT count(*) FROM tokens WHERE revoked_at IS NULL \
-         AND (expires_at IS NULL OR expires_at > ?1)",
+        &format!("SELECT count(*) FROM tokens WHERE {COUNTS}"),
         [signed(now)],
         |row| row.get(0),
     )?;

@@ -15,7 +15,10 @@ use tokio::sync::{oneshot, watch};
 
 use super::command::{Command, Outcome};
 use super::file::DatabaseFile;
-use super::{StoreError, feed};
+use super::{StoreError, feed, tokens};
+use crate::rights::Caller;
+use crate::roles::Action;
+use crate::tokens::CreatedTokens;
 
 /// Most commands in one transaction.
 const BATCH: usize = 64;
@@ -33,6 +36,8 @@ const MAX_OVERTAKING: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) command: Command,
+    /// Who asks. Its rights are read when the command is done.
+    pub(super) caller: Caller,
     /// When it was asked for.
     pub(super) now: UnixMillis,
     /// The id of the request that asked for it.
@@ -42,7 +47,7 @@ pub(super) struct Job {
 
 impl Job {
     fn is_wanted(&self) -> bool {
-        self.command.outlives_its_caller() || !self.answer.is_closed()
+        self.command.kind().outlives_its_caller || !self.answer.is_closed()
     }
 }
 
@@ -71,7 +76,7 @@ impl Queue {
             return Err(StoreError::Failed("it is closed".to_owned()));
         }
         waiting.forget();
-        let (queue, most) = match job.command.overtakes() {
+        let (queue, most) = match job.command.kind().overtakes {
             true => (&mut waiting.overtaking, MAX_OVERTAKING),
             false => (&mut waiting.others, MAX_WAITING),
         };
@@ -147,11 +152,13 @@ pub(super) fn run(
     connection: Connection,
     file: &DatabaseFile,
     newest: &watch::Sender<u64>,
+    tokens: &CreatedTokens,
 ) {
     let mut writer = Writer {
         connection,
         file,
         newest,
+        tokens,
     };
     while let Some(batch) = queue.next() {
         match writer.write(&batch) {
@@ -184,6 +191,7 @@ struct Writer<'a> {
     connection: Connection,
     file: &'a DatabaseFile,
     newest: &'a watch::Sender<u64>,
+    tokens: &'a CreatedTokens,
 }
 
 /// Why a transaction was not made.
@@ -227,7 +235,8 @@ impl Writer<'_> {
             jobs.iter()
                 .map(|job| {
                     let request_id = job.request_id.as_deref();
-                    job.command.apply(&transaction, request_id, job.now)
+                    job.command
+                        .apply(&transaction, &job.caller, request_id, job.now)
                 })
                 .collect()
         };
@@ -236,7 +245,16 @@ impl Writer<'_> {
             catch_unwind(AssertUnwindSafe(apply)).unwrap_or(Err(rusqlite::Error::InvalidQuery));
         let outcomes = outcomes?;
         let epoch = feed::epoch(&transaction)?;
+        let of_tokens = |job: &&Job| job.command.kind().action == Action::ChangeTokens;
+        let counting = match jobs.iter().rfind(of_tokens) {
+            Some(job) => Some(tokens::counting(&transaction, job.now)?),
+            None => None,
+        };
         transaction.commit()?;
+        // Before any answer, and whether or not its caller is still there.
+        if let Some(counting) = counting {
+            self.tokens.set(counting);
+        }
         // After the commit: what went into a file that is gone is not acknowledged.
         if !self.file.is_there() {
             return Err(WriteError::Gone);

@@ -18,14 +18,14 @@ const WAITING: usize = 256;
 const ACCOUNT: &str = r#"{"account":"a"}"#;
 
 /// A service whose disk does not answer: it is stuck with the first changes, and one change waits.
-struct Stuck {
+pub struct Stuck {
     lock: Connection,
     /// Clients of all of these changes, which create keys.
-    clients: Vec<TcpStream>,
+    pub clients: Vec<TcpStream>,
 }
 
 impl Stuck {
-    fn new(service: &Running) -> Self {
+    pub fn new(service: &Running) -> Self {
         let lock = Connection::open(&service.database).unwrap();
         lock.execute_batch("BEGIN IMMEDIATE").unwrap();
         let mut clients = Vec::new();
@@ -37,13 +37,13 @@ impl Stuck {
         Self { lock, clients }
     }
 
-    fn release(&self) {
+    pub fn release(&self) {
         self.lock.execute_batch("ROLLBACK").unwrap();
     }
 }
 
 /// Sends a request and leaves the answer.
-fn send(service: &Running, path: &str, body: &str) -> TcpStream {
+pub fn send(service: &Running, path: &str, body: &str) -> TcpStream {
     let mut stream = TcpStream::connect(service.address).unwrap();
     let head = format!(
         "POST {path} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {ADMIN}\r\n\
@@ -56,7 +56,7 @@ fn send(service: &Running, path: &str, body: &str) -> TcpStream {
 
 /// Waits for a condition, for at most four seconds: the service gives up a locked file after five.
 #[track_caller]
-fn until(mut holds: impl FnMut() -> bool) {
+pub fn until(mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(4);
     while !holds() {
         assert!(Instant::now() < end, "it does not come about");
@@ -64,7 +64,7 @@ fn until(mut holds: impl FnMut() -> bool) {
     }
 }
 
-fn waiting(service: &Running) -> usize {
+pub fn waiting(service: &Running) -> usize {
     let metrics = service.get("/metrics").text;
     let name = "keygate_service_waiting_changes ";
     let line = metrics.lines().find_map(|it| it.strip_prefix(name));

@@ -1,7 +1,10 @@
 //! Tokens of operators and edges that the API creates.
 
+use std::thread;
+
 use serde_json::{Value, json};
 
+use crate::load::{Stuck, send, until, waiting};
 use crate::secrecy::holds_a_part;
 use crate::support::{Running, START, text};
 
@@ -74,4 +77,67 @@ fn a_token_survives_a_restart() {
     let service = Running::on(&database);
     let status = |token: &str| service.send("GET", "/v1/keys", Some(token), "").status;
     assert_eq!((status(&kept), status(&revoked)), (200, 401));
+}
+
+fn create(service: &Running, role: &str) -> Value {
+    let body = json!({ "name": role, "role": role }).to_string();
+    service.post("/v1/tokens", &body).expect(201)
+}
+
+fn revoke_path(token: &Value) -> String {
+    format!("/v1/tokens/{}/revoke", text(token, "id"))
+}
+
+#[test]
+fn a_revoked_token_is_rejected_although_its_revoker_has_gone() {
+    let service = Running::start();
+    let token = create(&service, "auditor");
+    let status = || {
+        let token = text(&token, "token");
+        service.send("GET", "/v1/keys", Some(&token), "").status
+    };
+    let mut stuck = Stuck::new(&service);
+    let revoker = send(&service, &revoke_path(&token), "");
+    until(|| waiting(&service) == 2);
+    // The client of a key is the later one to go, and known to have gone.
+    drop((revoker, stuck.clients.pop()));
+    until(|| waiting(&service) == 1);
+    assert_eq!(status(), 200);
+    stuck.release();
+    until(|| status() == 401);
+}
+
+#[test]
+fn what_waits_for_a_token_that_is_revoked_meanwhile_is_rejected() {
+    let service = Running::start();
+    let token = create(&service, "owner");
+    let key = service.create(r#"{"account":"a"}"#);
+    let stuck = Stuck::new(&service);
+    let secret = text(&token, "token");
+    let ask = |path: &str, body: &str| {
+        let answer = service.send("POST", path, Some(&secret), body);
+        answer.problem()
+    };
+    let minted = r#"{"name":"x","role":"owner"}"#;
+    let imported = r#"{"keys":[{"key":"an-imported-key-0123456789","account":"a"}]}"#;
+    let rotated = format!("/v1/keys/{}/rotate", text(&key, "id"));
+    thread::scope(|scope| {
+        let asked = [
+            scope.spawn(|| ask("/v1/tokens", minted)),
+            scope.spawn(|| ask("/v1/keys", r#"{"account":"a"}"#)),
+            scope.spawn(|| ask("/v1/keys/import", imported)),
+            scope.spawn(|| ask(&rotated, "")),
+        ];
+        until(|| waiting(&service) == 1 + asked.len());
+        let revocation = scope.spawn(|| service.post(&revoke_path(&token), "").expect(200));
+        until(|| waiting(&service) == 2 + asked.len());
+        stuck.release();
+        revocation.join().unwrap();
+        for asked in asked {
+            let invalid = (401, "invalid_token".to_owned());
+            assert_eq!(asked.join().unwrap(), invalid);
+        }
+    });
+    let list = service.get("/v1/tokens").expect(200);
+    assert_eq!(list["tokens"].as_array().unwrap().len(), 1);
 }
