@@ -1,5 +1,6 @@
 //! `keygate keys`: app keys, by way of the key service.
 
+mod convert;
 mod create;
 mod edit;
 mod export;
@@ -28,6 +29,7 @@ pub struct Args {
 #[derive(Subcommand)]
 enum Command {
     Create(create::Args),
+    Convert(convert::Args),
     Import(import::Args),
     List(list::Args),
     Show(show::Args),
@@ -43,6 +45,7 @@ enum Command {
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
     match args.command {
         Command::Create(args) => create::run(args),
+        Command::Convert(args) => convert::run(&args),
         Command::Import(args) => import::run(&args),
         Command::List(args) => list::run(args),
         Command::Show(args) => show::run(args),

@@ -4,6 +4,7 @@ mod audit;
 mod check;
 mod configuration;
 mod configuration_page;
+mod convert;
 mod docs;
 mod exit_codes;
 mod explain;

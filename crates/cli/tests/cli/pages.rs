@@ -40,6 +40,8 @@ fn every_keygate_command_of_every_page_runs() {
     let key =
         r#"{"key":"legacy:alice:0123456789abcdef","account":"alice","scopes":["files:read"]}"#;
     write("keys.jsonl", key);
+    let consumer = "{username: bob, keyauth_credentials: [{key: kong:bob:0123456789}]}";
+    write("kong.yaml", &format!("consumers: [{consumer}]"));
     let mut count = 0;
     for (place, line) in commands() {
         // What follows is another program's.
