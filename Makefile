@@ -68,9 +68,13 @@ soak: harness ## Twenty minutes of load (KEYGATE_SOAK_SECONDS): no memory leak, 
 	$(call say,soak)
 	@envoy=$$(scripts/envoy); KEYGATE_ENVOY=$$envoy KEYGATE_WASM=target/keygate.wasm target/debug/keygate-soak
 
-stress: need-cargo ## Long forms of tests: 10,000 random calls of the key service against a model
-	$(call say,10000 random calls)
+stress: need-cargo ## Long forms of tests of the key service: 10,000 random calls, 200 revocations under load
+	$(call say,10000 random calls against a model)
 	@KEYGATE_MODEL_CALLS=10000 cargo test -p keygate-service --test api -- model::
+	$(call say,200 revocations of a key with 400 creators$(comma) on a slow disk)
+	@cc -shared -fPIC -O -o target/slow_sync.so bench/src/service/slow_sync.c -ldl
+	@test=$$(cargo test -p keygate-service --test api --no-run --message-format=short 2>&1 | sed -n 's/.*(\(.*\)).*/\1/p' | tail -n 1); \
+	LD_PRELOAD=$$PWD/target/slow_sync.so KEYGATE_REVOCATION_ROUNDS=200 $$test a_key_creates_none_after_its_revocation
 
 harness: need-cargo
 	$(call say,building the filter$(comma) the key service and the harness)
