@@ -90,9 +90,10 @@ struct VerifyArgs {
 struct Page {
     start: String,
     entries: Vec<Line>,
+    next: Option<u64>,
 }
 
-/// Calls `take` with each page, and the digest before the oldest entry that is kept.
+/// Calls `take` with each page, which may be empty, and the digest before the oldest entry that is kept.
 fn pages(
     service: &KeyService,
     mut after: u64,
@@ -107,11 +108,15 @@ fn pages(
         let start = from_hex(&page.start).ok_or_else(|| {
             CliError::Service("the key service sends a digest that is none".to_owned())
         })?;
-        let last = page.entries.last().map(|line| line.entry.seq);
         take(&start, page.entries)?;
-        match last {
-            Some(last) if last > after => after = last,
-            _ => return Ok(()),
+        match page.next {
+            None => return Ok(()),
+            Some(next) if next > after => after = next,
+            Some(_) => {
+                return Err(CliError::Service(
+                    "the audit log from the key service does not end".to_owned(),
+                ));
+            }
         }
     }
 }

@@ -48,3 +48,21 @@ fn a_log_is_whole_until_an_entry_is_altered() {
         .keygate(&["audit", "verify", "--digest", "x"])
         .code(2);
 }
+
+#[test]
+fn a_filtered_list_goes_on_after_an_empty_page() {
+    let (_dir, path) = database();
+    let server = Server::start(&path);
+    let raw = rusqlite::Connection::open(&path).unwrap();
+    raw.execute_batch(
+        "INSERT INTO audit (at, actor, action, digest) \
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000) \
+         SELECT i, iif(i = 12000, 'token:0000000000', 'environment'), 'key.create', \
+         zeroblob(32) FROM n",
+    )
+    .unwrap();
+    let list = server.output(&["audit", "list", "--actor", "token:0000000000"]);
+    let rows: Vec<&str> = list.lines().collect();
+    assert_eq!(rows.len(), 2, "{list}");
+    assert!(rows[1].starts_with("12000 "), "{list}");
+}

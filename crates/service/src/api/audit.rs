@@ -21,6 +21,8 @@ struct Entries {
     /// The digest before the oldest entry that is kept.
     start: String,
     entries: Vec<Line>,
+    /// The `after` of the next page, if there is one.
+    next: Option<u64>,
 }
 
 /// `GET /v1/audit`: oldest first.
@@ -30,11 +32,7 @@ pub(super) async fn audit(
 ) -> Result<impl IntoResponse, Problem> {
     let known = ["after", "limit", "target", "actor", "action"];
     let mut query = Query::parse(query.as_deref(), &known);
-    let limit = query.read("limit", |text| {
-        let limit = text.parse().ok();
-        let limit = limit.filter(|it| (1..=MAX_LIMIT).contains(it));
-        limit.ok_or_else(|| "must be 1 to 1000".to_owned())
-    });
+    let limit = query.limit(MAX_LIMIT);
     let after = query.number("after");
     let text = |name| query.text(name).map(str::to_owned);
     let filter = AuditFilter {
@@ -49,5 +47,6 @@ pub(super) async fn audit(
     Ok(Json(Entries {
         start: hex(&page.start),
         entries: page.lines,
+        next: page.next,
     }))
 }

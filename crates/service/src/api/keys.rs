@@ -8,14 +8,12 @@ use axum::http::header::{ETAG, HeaderName};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keygate_core::UnixMillis;
 use keygate_core::keys::{MasterSecret, NewAppKey};
 use serde::{Deserialize, Serialize};
 
 use super::Service;
-use super::read::{JsonText, KeyId, Query};
+use super::read::{JsonText, KeyId, Query, cursor};
 use crate::attributes::{CreateBody, instant};
 use crate::idempotency::{Once, SHOWN};
 use crate::json::{Draft, Names, object};
@@ -309,32 +307,12 @@ fn filter(query: Option<&str>) -> Result<Filter, Problem> {
         name_prefix: text("name_prefix"),
         expires_before: text("expires_before"),
     };
-    let before =
-        |text: &str| number(text).ok_or_else(|| "must be a next_cursor of this list".to_owned());
-    let before = query.read("cursor", before);
-    let limit = query.read("limit", limit).unwrap_or(DEFAULT_LIMIT);
+    let before = query.cursor();
+    let limit = query.limit(MAX_LIMIT).unwrap_or(DEFAULT_LIMIT);
     let filter = query.end(filter.check())?;
     Ok(Filter {
         before,
         limit,
         ..filter
     })
-}
-
-fn limit(text: &str) -> Result<u32, String> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    let limit = text.parse().ok().filter(|_| digits);
-    let limit = limit.filter(|limit| (1..=MAX_LIMIT).contains(limit));
-    limit.ok_or_else(|| format!("must be 1 to {MAX_LIMIT}"))
-}
-
-/// Opaque, so that clients do not rely on its being a row number.
-fn cursor(number: i64) -> String {
-    URL_SAFE_NO_PAD.encode(format!("before {number}"))
-}
-
-fn number(cursor: &str) -> Option<i64> {
-    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-    let text = String::from_utf8(bytes).ok()?;
-    text.strip_prefix("before ")?.parse().ok()
 }

@@ -1,6 +1,7 @@
 //! Reading requests: bodies, queries and ids, each rejection a problem that names every field.
 
 use std::collections::HashMap;
+use std::str::FromStr;
 
 use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
@@ -8,6 +9,8 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_TYPE, IF_MATCH};
 use axum::http::request::Parts;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::DeserializeOwned;
 
 use crate::json::{Draft, Names, NoObject, object};
@@ -133,13 +136,25 @@ impl Query {
         })
     }
 
-    /// A parameter of digits, nothing else: no sign, no space.
+    /// A parameter of digits, nothing else.
     pub(super) fn number(&mut self, name: &str) -> Option<u64> {
         self.read(name, |text| {
-            let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-            let number = text.parse().ok().filter(|_| digits);
-            number.ok_or_else(|| "must be a whole number".to_owned())
+            digits(text).ok_or_else(|| "must be a whole number".to_owned())
         })
+    }
+
+    /// How many a page has at most: 1 to `most`.
+    pub(super) fn limit(&mut self, most: u32) -> Option<u32> {
+        self.read("limit", |text| {
+            let limit = digits(text).filter(|limit| (1..=most).contains(limit));
+            limit.ok_or_else(|| format!("must be 1 to {most}"))
+        })
+    }
+
+    /// Where a page starts: a [`cursor`] of the one before.
+    pub(super) fn cursor(&mut self) -> Option<i64> {
+        let place = |text: &str| place(text).ok_or("must be a next_cursor of this list");
+        self.read("cursor", |text| place(text).map_err(str::to_owned))
     }
 
     /// What was made of some of them, if nothing is wrong with any.
@@ -151,6 +166,24 @@ impl Query {
         self.errors.none().map_err(Errors::of_query)?;
         made.ok_or(Problem::Internal)
     }
+}
+
+/// A number without sign or space.
+fn digits<T: FromStr>(text: &str) -> Option<T> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_number)
+}
+
+/// Where the page after this row starts. Opaque, so that clients do not rely on its being a row
+/// number.
+pub(super) fn cursor(number: i64) -> String {
+    URL_SAFE_NO_PAD.encode(format!("before {number}"))
+}
+
+fn place(cursor: &str) -> Option<i64> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+    let text = String::from_utf8(bytes).ok()?;
+    text.strip_prefix("before ")?.parse().ok()
 }
 
 /// The versions of a key that `if-match` names.

@@ -3,6 +3,7 @@
 use keygate_core::UnixMillis;
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
+use super::keys::MAX_SCANNED;
 use super::row::signed;
 use super::{SqliteStore, StoreError};
 use crate::audit::{Digest, Entry, Line, START, hex};
@@ -30,39 +31,58 @@ pub struct AuditFilter {
 pub struct AuditPage {
     /// The digest before the oldest entry that is kept.
     pub start: Digest,
-    /// The entries.
+    /// The entries; fewer than asked for, or none, does not mean that there are no more.
     pub lines: Vec<Line>,
+    /// The number after which the next page starts, if there is one.
+    pub next: Option<u64>,
 }
 
 impl SqliteStore {
     /// Reads entries.
     pub(crate) async fn audit(&self, filter: AuditFilter) -> Result<AuditPage, StoreError> {
         self.list_readers
-            .read_long(move |transaction| {
-                let mut statement = transaction.prepare_cached(
-                    "SELECT seq, at, actor, action, target, account, detail, request_id, digest \
-                     FROM audit WHERE seq > ?1 AND (?3 IS NULL OR target = ?3) \
-                     AND (?4 IS NULL OR actor = ?4) AND (?5 IS NULL OR action = ?5) \
-                     ORDER BY seq LIMIT ?2",
-                )?;
-                let after = i64::try_from(filter.after).unwrap_or(i64::MAX);
-                let rows = statement.query_map(
-                    params![
-                        after,
-                        filter.limit,
-                        filter.target,
-                        filter.actor,
-                        filter.action
-                    ],
-                    line,
-                )?;
-                Ok(AuditPage {
-                    lines: rows.collect::<Result<_, _>>()?,
-                    start: start(transaction)?,
-                })
-            })
+            .read_long(move |transaction| page(transaction, &filter))
             .await
     }
+}
+
+/// No index helps the filters, so a page looks at [`MAX_SCANNED`] entries at most.
+fn page(transaction: &Transaction<'_>, filter: &AuditFilter) -> rusqlite::Result<AuditPage> {
+    let after = i64::try_from(filter.after).unwrap_or(i64::MAX);
+    let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
+    let mut statement = transaction.prepare_cached(&format!(
+        "SELECT seq, at, actor, action, target, account, detail, request_id, digest FROM \
+         (SELECT * FROM audit WHERE seq > ?1 ORDER BY seq LIMIT {MAX_SCANNED}) \
+         WHERE (?3 IS NULL OR target = ?3) AND (?4 IS NULL OR actor = ?4) \
+         AND (?5 IS NULL OR action = ?5) ORDER BY seq LIMIT ?2"
+    ))?;
+    let rows = statement.query_map(
+        params![
+            after,
+            // One more than asked for tells whether there is a next page.
+            i64::from(filter.limit).saturating_add(1),
+            filter.target,
+            filter.actor,
+            filter.action
+        ],
+        line,
+    )?;
+    let mut lines: Vec<Line> = rows.collect::<Result<_, _>>()?;
+    let next = if lines.len() > limit {
+        lines.truncate(limit);
+        lines.last().map(|line| line.entry.seq)
+    } else {
+        // All of what was scanned. If that was as much as a page may scan, there may be more.
+        transaction
+            .prepare_cached(&format!(
+                "SELECT seq FROM audit WHERE seq > ?1 ORDER BY seq LIMIT 1 OFFSET {MAX_SCANNED} - 1"
+            ))?
+            .query_row([after], |row| row.get::<_, i64>(0))
+            .optional()?
+            .map(i64::unsigned_abs)
+    };
+    let start = start(transaction)?;
+    Ok(AuditPage { start, lines, next })
 }
 
 /// What is said of a change.

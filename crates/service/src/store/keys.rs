@@ -11,8 +11,8 @@ use super::row::{self, COLUMNS, Cell, WRITTEN, signed};
 use super::{SqliteStore, StoreError};
 use crate::key::{Key, NewKey, Standing};
 
-/// Most rows that a page looks at. A filter that fits few keys has short pages, or empty ones.
-const MAX_SCANNED: u32 = 10_000;
+/// Most rows that a page looks at. A filter that fits few of them has short pages, or empty ones.
+pub(super) const MAX_SCANNED: u32 = 10_000;
 
 /// Which keys to list.
 #[derive(Clone, Debug)]

@@ -141,7 +141,10 @@ fn entries_are_read_in_pages_and_by_what_they_are_about() {
     let page = service.get("/v1/audit?after=2&limit=2").expect(200);
     assert_eq!(page["entries"].as_array().unwrap().len(), 2);
     assert_eq!(from_hex(&text(&page, "start")), Some(START));
-    for query in ["limit=0", "limit=1001", "after=x", "of=x"] {
+    assert_eq!(page["next"], 4);
+    let page = service.get("/v1/audit?after=6").expect(200);
+    assert_eq!(page["next"], Value::Null);
+    for query in ["limit=0", "limit=+5", "limit=1001", "after=x", "of=x"] {
         service.get(&format!("/v1/audit?{query}")).expect(400);
     }
 }
@@ -159,4 +162,47 @@ fn a_flood_of_rejected_calls_has_few_entries() {
         .filter(|line| line.entry.action == "admin.rejected");
     assert_eq!(rejected.count(), 1);
     assert_eq!(lines.len(), 2);
+}
+
+/// A log of which few entries are by one actor, so that whole pages have none of them.
+fn with_many_entries() -> Running {
+    let service = Running::start();
+    let raw = rusqlite::Connection::open(&service.database).unwrap();
+    raw.execute_batch(
+        "INSERT INTO audit (at, actor, action, digest) \
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 25000) \
+         SELECT i, iif(i IN (9999, 10000, 24999), 'token:0000000000', 'environment'), \
+         'key.create', zeroblob(32) FROM n",
+    )
+    .unwrap();
+    service
+}
+
+#[test]
+fn the_pages_of_a_filtered_log_are_its_entries_however_few_they_are() {
+    let service = with_many_entries();
+    let pages = |query: &str| {
+        let mut after = 0;
+        let mut pages = Vec::new();
+        loop {
+            let path = format!("/v1/audit?after={after}&{query}");
+            let page = service.get(&path).expect(200);
+            let entries = page["entries"].as_array().unwrap().iter();
+            let numbers = entries.map(|entry| entry["seq"].as_u64().unwrap());
+            pages.push(numbers.collect::<Vec<u64>>());
+            let Some(next) = page["next"].as_u64() else {
+                return pages;
+            };
+            after = next;
+        }
+    };
+    assert_eq!(
+        pages("actor=token:0000000000"),
+        [vec![9999, 10000], vec![], vec![24999]],
+        "a page ends where it has looked at enough"
+    );
+    let few = pages("actor=token:0000000000&limit=1");
+    assert_eq!(few.concat(), [9999, 10000, 24999]);
+    assert_eq!(pages("action=key.revoke").concat(), [0; 0]);
+    assert_eq!(pages("limit=1000").concat().len(), 25_000);
 }
