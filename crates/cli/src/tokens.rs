@@ -1,11 +1,13 @@
 //! `keygate tokens`: the tokens of operators and edges, by way of the key service.
 
+use std::collections::HashSet;
 use std::process::ExitCode;
 
 use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
 use keygate_service::roles::Role;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::attributes::Lifetime;
 use crate::client::{KeyService, ServiceArgs};
@@ -108,8 +110,14 @@ struct ListArgs {
 }
 
 #[derive(Deserialize)]
+struct Page {
+    tokens: Vec<Box<RawValue>>,
+    next_cursor: Option<String>,
+}
+
+#[derive(Serialize)]
 struct Listed {
-    tokens: Vec<KeyObject>,
+    tokens: Vec<Box<RawValue>>,
 }
 
 /// The columns of the table, each with the member that it shows.
@@ -124,20 +132,45 @@ const COLUMNS: [(&str, &str); 6] = [
 
 fn list(args: ListArgs) -> Result<ExitCode, CliError> {
     let service = KeyService::new::<ListArgs>(&args.service)?;
-    let answer = service.get("/v1/tokens", &[])?;
+    let tokens = all(&service)?;
     if args.json {
-        output::line(&answer)?;
+        let text = serde_json::to_string(&Listed { tokens })
+            .map_err(|error| CliError::Usage(format!("cannot write the output: {error}")))?;
+        output::line(&text)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let listed: Listed = service.read(&answer)?;
+    let read = tokens.iter().map(|token| service.read(token.get()));
+    let tokens: Vec<KeyObject> = read.collect::<Result<_, _>>()?;
     let mut rows = vec![COLUMNS.map(|(head, _)| head.to_owned()).to_vec()];
     let row = |token: &KeyObject| {
         let cell = |member| token.text(member).unwrap_or_else(|| "-".to_owned());
         COLUMNS.map(|(_, member)| cell(member)).to_vec()
     };
-    rows.extend(listed.tokens.iter().map(row));
+    rows.extend(tokens.iter().map(row));
     output::line(&output::table(&rows))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The tokens of every page.
+fn all(service: &KeyService) -> Result<Vec<Box<RawValue>>, CliError> {
+    let mut tokens = Vec::new();
+    let mut seen = HashSet::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let query: Vec<_> = cursor.iter().map(|it| ("cursor", it.as_str())).collect();
+        let page: Page = service.read(&service.get("/v1/tokens", &query)?)?;
+        tokens.extend(page.tokens);
+        match page.next_cursor {
+            None => return Ok(tokens),
+            // A repeated cursor would be followed without an end.
+            Some(next) if !seen.insert(next.clone()) => {
+                return Err(CliError::Service(
+                    "the list from the key service does not end".to_owned(),
+                ));
+            }
+            next => cursor = next,
+        }
+    }
 }
 
 /// Revoke a token permanently.

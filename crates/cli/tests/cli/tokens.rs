@@ -39,3 +39,21 @@ fn a_token_is_created_used_listed_and_revoked() {
         "{told}"
     );
 }
+
+#[test]
+fn a_list_of_tokens_has_those_of_every_page() {
+    let (_dir, path) = database();
+    let server = Server::start(&path);
+    let raw = rusqlite::Connection::open(&path).unwrap();
+    raw.execute_batch(
+        "INSERT INTO tokens (id, digest, name, role, created_at) \
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 250) \
+         SELECT printf('%010d', i), randomblob(32), 'n', 'edge', 0 FROM n",
+    )
+    .unwrap();
+    let list = server.output(&["tokens", "list"]);
+    assert_eq!(list.lines().count(), 1 + 250, "{list}");
+    let json = server.output(&["tokens", "list", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["tokens"].as_array().unwrap().len(), 250);
+}

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::{Extension, Json};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::Service;
-use super::read::{JsonBody, KeyId};
+use super::read::{JsonBody, KeyId, Query, cursor};
 use crate::attributes::{end, instant, line};
 use crate::auth::digest;
 use crate::problem::Problem;
@@ -21,6 +21,9 @@ use crate::tokens::{NewToken, TokenObject};
 use crate::wrong::{Errors, Wrong};
 
 const MAX_NAME: usize = 128;
+
+/// Most tokens on a page, and how many it has unless asked for fewer.
+const MAX_LIMIT: u32 = 100;
 
 /// Characters of the secret part: 256 bits.
 const SECRET: usize = 43;
@@ -82,16 +85,25 @@ pub(super) async fn create(
 #[derive(Serialize)]
 struct Listed {
     tokens: Vec<TokenObject>,
+    next_cursor: Option<String>,
 }
 
-/// `GET /v1/tokens`: newest first, those that were revoked included.
+/// `GET /v1/tokens`: newest first, those that ended within 90 days included.
 pub(super) async fn list(
     State(service): State<Arc<Service>>,
+    RawQuery(query): RawQuery,
 ) -> Result<impl IntoResponse, Problem> {
     let now = service.now();
-    let tokens = service.store.list_tokens().await?.into_iter();
-    let tokens = tokens.map(|token| TokenObject::new(token, now)).collect();
-    Ok(Json(Listed { tokens }))
+    let mut query = Query::parse(query.as_deref(), &["limit", "cursor"]);
+    let limit = query.limit(MAX_LIMIT).unwrap_or(MAX_LIMIT);
+    let before = query.cursor();
+    query.end(Ok(()))?;
+    let page = service.store.page_of_tokens(before, limit).await?;
+    let tokens = page.tokens.into_iter();
+    Ok(Json(Listed {
+        tokens: tokens.map(|token| TokenObject::new(token, now)).collect(),
+        next_cursor: page.next.map(cursor),
+    }))
 }
 
 /// `POST /v1/tokens/{id}/revoke`: final; again is as good as once.

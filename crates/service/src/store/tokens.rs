@@ -1,6 +1,6 @@
 //! Tokens: create, read, revoke.
 
-use keygate_core::UnixMillis;
+use keygate_core::{Millis, UnixMillis};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
@@ -14,6 +14,12 @@ use crate::tokens::{CreatedTokens, Entitled, Entitlements, NewToken, Token};
 
 /// Most tokens that count at once.
 const MAX_TOKENS: u32 = 1000;
+
+/// How long a token that was revoked or has expired stays in the list.
+const LISTED: Millis = Millis::from_secs(90 * 24 * 3600);
+
+/// Most rows that a creation sweeps. Each adds one, so that they do not grow in number.
+const SWEPT: u32 = 100;
 
 const COLUMNS: &str = "id, name, role, created_at, expires_at, revoked_at";
 
@@ -49,15 +55,14 @@ impl SqliteStore {
             .await
     }
 
-    /// All tokens, newest first.
-    pub(crate) async fn list_tokens(&self) -> Result<Vec<Token>, StoreError> {
-        let list = |transaction: &Transaction<'_>| {
-            let all = format!("SELECT {COLUMNS} FROM tokens ORDER BY number DESC");
-            let mut statement = transaction.prepare_cached(&all)?;
-            let rows = statement.query_map([], token)?;
-            rows.collect()
-        };
-        self.readers.read(list).await
+    /// Tokens, newest first: at most `limit`, older than the one with the number `before`.
+    pub(crate) async fn page_of_tokens(
+        &self,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<TokenPage, StoreError> {
+        let page = move |transaction: &Transaction<'_>| page(transaction, before, limit);
+        self.list_readers.read_long(page).await
     }
 
     async fn change_token(
@@ -71,6 +76,41 @@ impl SqliteStore {
             other => Err(other.unexpected()),
         }
     }
+}
+
+/// Some tokens, newest first.
+#[derive(Clone, Debug)]
+pub(crate) struct TokenPage {
+    pub(crate) tokens: Vec<Token>,
+    /// Where the next page starts, if there is one.
+    pub(crate) next: Option<i64>,
+}
+
+fn page(
+    transaction: &Transaction<'_>,
+    before: Option<i64>,
+    limit: u32,
+) -> rusqlite::Result<TokenPage> {
+    let mut statement = transaction.prepare_cached(&format!(
+        "SELECT {COLUMNS}, number FROM tokens WHERE number < ?1 ORDER BY number DESC LIMIT ?2"
+    ))?;
+    // One more than asked for tells whether there is a next page.
+    let rows = statement.query_map(
+        params![
+            before.unwrap_or(i64::MAX),
+            i64::from(limit).saturating_add(1)
+        ],
+        |row| Ok((token(row)?, row.get("number")?)),
+    )?;
+    let mut rows: Vec<(Token, i64)> = rows.collect::<Result<_, _>>()?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let is_whole = rows.len() <= limit;
+    rows.truncate(limit);
+    let last = rows.last().map(|&(_, number)| number);
+    Ok(TokenPage {
+        tokens: rows.into_iter().map(|(token, _)| token).collect(),
+        next: last.filter(|_| !is_whole),
+    })
 }
 
 /// What counts `now`, by its digest. Some of it may expire later.
@@ -113,6 +153,13 @@ pub(super) fn create(act: &Act<'_>, new: &NewToken) -> Result<Outcome, Stop> {
     if counting >= MAX_TOKENS {
         return Err(Rejection::TooManyTokens.into());
     }
+    let forgotten = signed(UnixMillis(now.0.saturating_sub(LISTED.0)));
+    transaction
+        .prepare_cached(
+            "DELETE FROM tokens WHERE number IN \
+             (SELECT number FROM tokens WHERE revoked_at <= ?1 OR expires_at <= ?1 LIMIT ?2)",
+        )?
+        .execute(params![forgotten, SWEPT])?;
     transaction
         .prepare_cached(
             "INSERT INTO tokens (id, digest, name, role, created_at, expires_at) \

@@ -141,3 +141,43 @@ fn what_waits_for_a_token_that_is_revoked_meanwhile_is_rejected() {
     let list = service.get("/v1/tokens").expect(200);
     assert_eq!(list["tokens"].as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn tokens_are_listed_in_pages_and_for_ninety_days_after_their_end() {
+    const DAY: u64 = 24 * 3_600_000;
+    let service = Running::start();
+    let at = |days: u64| keygate_core::UnixMillis(START.0 + days * DAY);
+    let short = r#"{"name":"short","role":"edge","expires_in":"1d"}"#;
+    service.post("/v1/tokens", short).expect(201);
+    let revoked = create(&service, "edge");
+    service.post(&revoke_path(&revoked), "").expect(200);
+    create(&service, "auditor");
+    let page = |query: &str| service.get(&format!("/v1/tokens?{query}")).expect(200);
+    let names = || {
+        let mut names = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let page = page(&format!("limit=1{cursor}"));
+            let [token] = &page["tokens"].as_array().unwrap()[..] else {
+                panic!("{page}")
+            };
+            names.push(text(token, "name"));
+            let Some(next) = page["next_cursor"].as_str() else {
+                return names;
+            };
+            cursor = format!("&cursor={next}");
+        }
+    };
+    assert_eq!(names(), ["auditor", "edge", "short"]);
+    assert_eq!(page("")["next_cursor"], Value::Null);
+    for query in ["limit=0", "limit=+5", "limit=101", "cursor=x", "of=x"] {
+        let answer = service.get(&format!("/v1/tokens?{query}"));
+        assert_eq!(answer.status, 400, "{query}");
+    }
+    service.set_now(at(90));
+    create(&service, "creator");
+    assert_eq!(names(), ["creator", "auditor", "short"]);
+    service.set_now(at(91));
+    create(&service, "operator");
+    assert_eq!(names(), ["operator", "creator", "auditor"]);
+}
