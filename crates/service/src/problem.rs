@@ -98,8 +98,8 @@ pub enum Problem {
     /// The answer was not made in time, such as for a busy database.
     #[error("the request took too long")]
     Timeout,
-    /// Too many changes wait, and this one was not made.
-    #[error("too many changes wait: this one was not made, try again")]
+    /// Too many requests wait for the database, and this one was not done.
+    #[error("too many requests wait: this one was not done, try again")]
     Overloaded,
     /// The clock went back, or was never set.
     #[error(
@@ -233,7 +233,7 @@ codes! {
     BodyTooLarge = PAYLOAD_TOO_LARGE "body_too_large" "The body is too large",
     BodyTimeout = REQUEST_TIMEOUT "body_timeout" "The body did not arrive in time",
     Timeout = SERVICE_UNAVAILABLE "timeout" "The request took too long",
-    Overloaded = SERVICE_UNAVAILABLE "overloaded" "Too many changes wait",
+    Overloaded = SERVICE_UNAVAILABLE "overloaded" "Too many requests wait",
     Clock = SERVICE_UNAVAILABLE "clock" "The clock of the key service is wrong",
     DatabaseUnavailable = SERVICE_UNAVAILABLE "database_unavailable" "The database is unavailable",
     NoRandomness = SERVICE_UNAVAILABLE "no_randomness" "There is no randomness for a key",

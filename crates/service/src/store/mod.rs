@@ -46,6 +46,8 @@ pub use keys::{Filter, Page};
 const READERS: Size = Size {
     here: 4,
     threads: 2,
+    // More than polls are held: a change wakes all of them.
+    waiting: 4096,
     gives_way: false,
 };
 
@@ -53,6 +55,7 @@ const READERS: Size = Size {
 const LIST_READERS: Size = Size {
     here: 0,
     threads: 2,
+    waiting: 256,
     gives_way: true,
 };
 
@@ -109,8 +112,8 @@ pub enum StoreError {
     /// A change was not made, though it could have been written.
     #[error(transparent)]
     Rejected(#[from] Rejection),
-    /// Too many changes wait for the disk, and this one was not made.
-    #[error("too many changes wait for the disk")]
+    /// Too many requests wait for the database, and this one was not done.
+    #[error("too many requests wait for the database")]
     Overloaded,
     /// The file was removed or replaced while it was open: only a restart helps.
     #[error("the database file was removed or replaced; restart the service")]

@@ -41,23 +41,51 @@ pub(super) struct Size {
     pub(super) here: usize,
     /// In threads of their own.
     pub(super) threads: usize,
+    /// Most questions that wait for these threads.
+    pub(super) waiting: usize,
     /// Whether these threads run only while no other needs their processor.
     pub(super) gives_way: bool,
 }
 
-type Job = Box<dyn FnOnce(&mut Connection) + Send>;
-
 /// What waits for a thread.
-#[derive(Default)]
 struct Queue {
+    most: usize,
     waiting: Mutex<Waiting>,
     changed: Condvar,
 }
 
 #[derive(Default)]
 struct Waiting {
-    jobs: VecDeque<Job>,
+    jobs: VecDeque<Box<dyn Job>>,
     is_closed: bool,
+}
+
+/// A question that waits for a thread.
+trait Job: Send {
+    /// Whether its caller still waits for the answer.
+    fn is_wanted(&self) -> bool;
+
+    fn run(self: Box<Self>, connection: &mut Connection);
+}
+
+struct Question<T, Work> {
+    answer: oneshot::Sender<rusqlite::Result<T>>,
+    work: Work,
+}
+
+impl<T, Work> Job for Question<T, Work>
+where
+    T: Send,
+    Work: FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send,
+{
+    fn is_wanted(&self) -> bool {
+        !self.answer.is_closed()
+    }
+
+    fn run(self: Box<Self>, connection: &mut Connection) {
+        let Self { answer, work } = *self;
+        let _ = answer.send(within(connection, work));
+    }
 }
 
 impl Readers {
@@ -69,7 +97,7 @@ impl Readers {
         let open = || connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
         let mut readers = Self {
             idle: Mutex::default(),
-            queue: Arc::default(),
+            queue: Arc::new(Queue::new(size.waiting)),
             threads: Vec::new(),
         };
         for _ in 0..size.here {
@@ -96,7 +124,7 @@ impl Readers {
     /// It runs at once, unless it would have to wait for a connection or for another process.
     ///
     /// # Errors
-    /// [`StoreError::Failed`].
+    /// [`StoreError::Failed`], and [`StoreError::Overloaded`] when too many wait.
     pub(super) async fn read<T: Send + 'static>(
         &self,
         work: impl Fn(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
@@ -113,18 +141,13 @@ impl Readers {
     /// Runs `work` in a thread, in a transaction that sees one state of the database.
     ///
     /// # Errors
-    /// [`StoreError::Failed`].
+    /// [`StoreError::Failed`], and [`StoreError::Overloaded`] when too many wait.
     pub(super) async fn read_long<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (answer, result) = oneshot::channel();
-        self.queue.push(Box::new(move |connection| {
-            // Its caller may have gone while it waited.
-            if !answer.is_closed() {
-                let _ = answer.send(within(connection, work));
-            }
-        }));
+        self.queue.push(Box::new(Question { answer, work }))?;
         let result = result.await.map_err(|_| StoreError::panicked())?;
         Ok(result?)
     }
@@ -190,7 +213,7 @@ fn within<T>(
 fn run(queue: &Queue, mut connection: Connection) {
     while let Some(job) = queue.next() {
         // The transaction of a job that panics is rolled back, and its caller sees that no answer comes.
-        let _ = catch_unwind(AssertUnwindSafe(|| job(&mut connection)));
+        let _ = catch_unwind(AssertUnwindSafe(|| job.run(&mut connection)));
     }
 }
 
@@ -204,21 +227,42 @@ fn give_way() {
 }
 
 impl Queue {
-    /// Adds a job. It is dropped once the queue is closed.
-    fn push(&self, job: Job) {
-        let mut waiting = self.lock();
-        if !waiting.is_closed {
-            waiting.jobs.push_back(job);
-            self.changed.notify_one();
+    fn new(most: usize) -> Self {
+        Self {
+            most,
+            waiting: Mutex::default(),
+            changed: Condvar::new(),
         }
     }
 
-    /// Blocks until there is a job; `None` when there never will be.
-    fn next(&self) -> Option<Job> {
+    /// Adds a job. Those whose caller has gone make place for it.
+    ///
+    /// # Errors
+    /// [`StoreError::Overloaded`] when too many wait, and [`StoreError::Failed`] once it is closed.
+    fn push(&self, job: Box<dyn Job>) -> Result<(), StoreError> {
+        let mut waiting = self.lock();
+        if waiting.is_closed {
+            return Err(StoreError::Failed("it is closed".to_owned()));
+        }
+        if waiting.jobs.len() >= self.most {
+            waiting.jobs.retain(|job| job.is_wanted());
+        }
+        if waiting.jobs.len() >= self.most {
+            return Err(StoreError::Overloaded);
+        }
+        waiting.jobs.push_back(job);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// Blocks until there is a job that is wanted; `None` when there never will be.
+    fn next(&self) -> Option<Box<dyn Job>> {
         let mut waiting = self.lock();
         loop {
-            if let Some(job) = waiting.jobs.pop_front() {
-                return Some(job);
+            while let Some(job) = waiting.jobs.pop_front() {
+                if job.is_wanted() {
+                    return Some(job);
+                }
             }
             if waiting.is_closed {
                 return None;
@@ -247,89 +291,4 @@ impl fmt::Debug for Queue {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::mpsc;
-
-    use super::*;
-
-    fn readers(size: Size) -> (Readers, tempfile::TempDir) {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("keygate.db");
-        Connection::open(&path).unwrap();
-        (Readers::start(&path, size).unwrap(), dir)
-    }
-
-    const THREAD: Size = Size {
-        here: 0,
-        threads: 1,
-        gives_way: false,
-    };
-
-    fn thread_name(_: &Transaction<'_>) -> rusqlite::Result<Option<String>> {
-        Ok(thread::current().name().map(str::to_owned))
-    }
-
-    #[tokio::test]
-    async fn a_short_question_is_answered_while_every_thread_is_busy() {
-        let (readers, _dir) = readers(Size { here: 1, ..THREAD });
-        let (release, released) = mpsc::channel::<()>();
-        let busy = readers.read_long(move |_| Ok(released.recv().is_ok()));
-        let asked = async {
-            let here = readers.read(thread_name).await.unwrap();
-            release.send(()).unwrap();
-            here
-        };
-        let (busy, here) = tokio::join!(busy, asked);
-        assert!(busy.unwrap());
-        assert_eq!(here.as_deref(), thread::current().name());
-    }
-
-    #[tokio::test]
-    async fn a_short_question_without_an_idle_connection_is_answered_by_a_thread() {
-        let (readers, _dir) = readers(THREAD);
-        let name = readers.read(thread_name).await.unwrap();
-        assert_eq!(name.as_deref(), Some(NAME));
-    }
-
-    #[tokio::test]
-    async fn a_question_that_panics_fails_alone() {
-        let (readers, _dir) = readers(THREAD);
-        let answer = readers.read_long(|_| -> rusqlite::Result<()> { panic!("a bug") });
-        assert!(answer.await.is_err());
-        let name = readers.read_long(thread_name).await.unwrap();
-        assert_eq!(name.as_deref(), Some(NAME));
-    }
-
-    #[tokio::test]
-    async fn a_question_of_a_client_that_has_gone_is_not_read() {
-        let (readers, _dir) = readers(THREAD);
-        let (asked, read) = mpsc::channel();
-        let (release, released) = mpsc::channel::<()>();
-        let busy = readers.read_long(move |_| Ok(released.recv().is_ok()));
-        let gone = async {
-            let question = readers.read_long(move |_| Ok(asked.send(())));
-            let question = tokio::time::timeout(Duration::from_millis(1), question);
-            assert!(question.await.is_err(), "the thread is busy");
-            release.send(()).unwrap();
-        };
-        assert!(tokio::join!(busy, gone).0.unwrap());
-        readers.read_long(thread_name).await.unwrap();
-        assert!(read.try_recv().is_err());
-    }
-
-    #[cfg(target_os = "linux")]
-    #[tokio::test]
-    async fn only_threads_that_list_give_way() {
-        let usual = rustix::process::getpriority_process(None);
-        for (gives_way, nice) in [(false, usual), (true, Ok(NICE))] {
-            let (readers, _dir) = readers(Size {
-                gives_way,
-                ..THREAD
-            });
-            let of_thread = |_: &Transaction<'_>| Ok(rustix::process::getpriority_process(None));
-            let answer = readers.read_long(of_thread).await.unwrap();
-            assert_eq!(answer, nice);
-        }
-        assert_eq!(rustix::process::getpriority_process(None), usual);
-    }
-}
+mod tests;
