@@ -7,7 +7,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, HeaderName};
 use keygate_core::{Millis, UnixMillis};
@@ -28,7 +29,7 @@ const MAX_VALUE: usize = 255;
 pub(crate) const REMEMBERED: Millis = Millis::from_secs(24 * 3600);
 
 /// How long a new key is shown again.
-pub(crate) const SHOWN: Millis = Millis::from_secs(600);
+const SHOWN: Millis = Millis::from_secs(600);
 
 /// Most new keys in memory. The oldest is forgotten for one more.
 const MAX_KEPT: usize = 1000;
@@ -105,33 +106,68 @@ fn canonical(body: &str) -> String {
 
 /// The text of new keys, by their ids. Cleared from memory when it is forgotten.
 #[derive(Default)]
-pub(crate) struct NewKeys(Mutex<HashMap<String, (UnixMillis, Zeroizing<String>)>>);
+pub(crate) struct NewKeys(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    keys: HashMap<String, NewKey>,
+    /// Whether somewhere a loop [sweeps](NewKeys::sweep).
+    is_swept: bool,
+}
+
+/// The text of a new key.
+struct NewKey {
+    /// By the clock, which may jump.
+    since: UnixMillis,
+    /// From when on it is not in memory, even if nothing else happens.
+    end: Instant,
+    text: Zeroizing<String>,
+}
 
 impl NewKeys {
-    /// Keeps the text of a key.
-    pub(crate) fn keep(&self, id: &str, text: &Zeroizing<String>, now: UnixMillis) {
-        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.retain(|_, (since, _)| is_shown(*since, now));
-        if keys.len() >= MAX_KEPT {
-            let oldest = keys.iter().min_by_key(|(_, (since, _))| *since);
+    /// Keeps the text of a key. Returns whether the caller must begin to sweep.
+    pub(crate) fn keep(&self, id: &str, text: &Zeroizing<String>, now: UnixMillis) -> bool {
+        let mut kept = self.lock();
+        kept.keys.retain(|_, key| is_shown(key.since, now));
+        if kept.keys.len() >= MAX_KEPT {
+            let oldest = kept.keys.iter().min_by_key(|(_, key)| key.since);
             if let Some(id) = oldest.map(|(id, _)| id.clone()) {
-                keys.remove(&id);
+                kept.keys.remove(&id);
             }
         }
-        keys.insert(id.to_owned(), (now, text.clone()));
+        let key = NewKey {
+            since: now,
+            end: Instant::now() + Duration::from_millis(SHOWN.0),
+            text: text.clone(),
+        };
+        kept.keys.insert(id.to_owned(), key);
+        !std::mem::replace(&mut kept.is_swept, true)
     }
 
     /// The text of the key with this id, if it is still kept.
     pub(crate) fn text(&self, id: &str, now: UnixMillis) -> Option<Zeroizing<String>> {
-        let keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (since, text) = keys.get(id)?;
-        is_shown(*since, now).then(|| text.clone())
+        let kept = self.lock();
+        let key = kept.keys.get(id)?;
+        is_shown(key.since, now).then(|| key.text.clone())
     }
 
     /// Forgets the text of the key with this id.
     pub(crate) fn forget(&self, id: &str) {
-        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.remove(id);
+        self.lock().keys.remove(id);
+    }
+
+    /// Forgets the texts whose time is over at this instant. Returns when to sweep again; `None`
+    /// when none are kept, so that sweeping ends.
+    pub(crate) fn sweep(&self, at: Instant) -> Option<Instant> {
+        let mut kept = self.lock();
+        kept.keys.retain(|_, key| at < key.end);
+        let next = kept.keys.values().map(|key| key.end).min();
+        kept.is_swept = next.is_some();
+        next
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -163,12 +199,27 @@ mod tests {
         assert_eq!(keys.text("1", now).unwrap().as_str(), "secret-1");
         assert_eq!(keys.text("1", at(SHOWN.0 + 1)), None);
         assert_eq!(keys.text("9", at(0)), None, "the clock was set back");
-        assert_eq!(keys.0.lock().unwrap().len(), MAX_KEPT);
+        assert_eq!(keys.lock().keys.len(), MAX_KEPT);
         keys.keep("new", &Zeroizing::new("x".to_owned()), at(2 * SHOWN.0));
-        assert_eq!(keys.0.lock().unwrap().len(), 1);
+        assert_eq!(keys.lock().keys.len(), 1);
         assert_eq!(format!("{keys:?}"), "NewKeys(..)");
         keys.forget("new");
         assert_eq!(keys.text("new", at(2 * SHOWN.0)), None);
+    }
+
+    #[test]
+    fn one_sweeper_forgets_all_keys_and_ends() {
+        let keys = NewKeys::default();
+        let text = Zeroizing::new("secret".to_owned());
+        let now = UnixMillis(1_000_000);
+        assert!(keys.keep("a", &text, now), "the first key needs a sweeper");
+        assert!(!keys.keep("b", &text, now));
+        let first = keys.sweep(Instant::now()).unwrap();
+        let last = keys.sweep(first).unwrap_or(first);
+        assert_eq!(keys.text("a", now), None);
+        assert_eq!(keys.sweep(last), None);
+        assert!(keys.lock().keys.is_empty());
+        assert!(keys.keep("c", &text, now), "and so does the next one");
     }
 
     #[test]

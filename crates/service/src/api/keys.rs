@@ -1,7 +1,7 @@
 //! What an admin calls, and an account for its own keys: create, list and show.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 use axum::extract::{RawQuery, State};
 use axum::http::header::{ETAG, HeaderName};
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::Service;
 use super::read::{JsonText, KeyId, Query, cursor};
 use crate::attributes::{CreateBody, instant};
-use crate::idempotency::{Once, SHOWN};
+use crate::idempotency::Once;
 use crate::json::{Draft, Names, object};
 use crate::key::{Key, KeyObject, NewKey, Standing};
 use crate::problem::Problem;
@@ -175,12 +175,15 @@ pub(super) async fn show(
 impl Service {
     /// Keeps the text of a new key in memory, and forgets it even if nothing else happens.
     fn keep_for_a_while(self: &Arc<Self>, fresh: &NewAppKey, now: UnixMillis) {
-        self.new_keys.keep(&fresh.id, &fresh.text, now);
-        let (service, id) = (Arc::downgrade(self), fresh.id.clone());
+        if !self.new_keys.keep(&fresh.id, &fresh.text, now) {
+            return;
+        }
+        // One task for all of them. It keeps no service alive.
+        let service = Arc::downgrade(self);
+        let sweep = move || service.upgrade()?.new_keys.sweep(Instant::now());
         tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_millis(SHOWN.0)).await;
-            if let Some(service) = service.upgrade() {
-                service.new_keys.forget(&id);
+            while let Some(next) = sweep() {
+                tokio::time::sleep_until(next.into()).await;
             }
         });
     }

@@ -181,3 +181,22 @@ fn an_idempotency_key_is_one_line_of_visible_characters() {
     assert_eq!(count(&service, "keys"), 0);
     create(&service, ADMIN, &long[1..], BODY).expect(201);
 }
+
+#[test]
+fn creations_leave_no_task_each_whether_or_not_they_are_rejected() {
+    const MANY: usize = 40;
+    let service = Running::start();
+    create(&service, ADMIN, "first", BODY).expect(201);
+    let before = service.tasks();
+    for number in 0..MANY {
+        create(&service, ADMIN, &format!("a{number}"), BODY).expect(201);
+    }
+    service.set_now(UnixMillis(0));
+    for number in 0..MANY {
+        let problem = create(&service, ADMIN, &format!("b{number}"), BODY).problem();
+        assert_eq!(problem, (503, "clock".to_owned()));
+    }
+    // Tasks of connections come and go.
+    let more = service.tasks().saturating_sub(before);
+    assert!(more < MANY / 2, "{more} tasks more");
+}

@@ -104,6 +104,11 @@ impl Running {
         self.stop.take().unwrap().send(()).unwrap();
     }
 
+    /// How many tasks of the service have not ended.
+    pub fn tasks(&self) -> usize {
+        self.runtime.metrics().num_alive_tasks()
+    }
+
     /// Waits until all connections have ended, after [`Self::stop`].
     pub fn await_end(&mut self) {
         let end = self.end.take().unwrap();
