@@ -62,6 +62,9 @@ pub enum Problem {
     /// The key is not in the state that the caller takes it for.
     #[error("the key was changed in the meantime: its etag is \"{0}\" now")]
     Stale(u64),
+    /// One of several keys is not in the state in which it fitted.
+    #[error("the key {0} was changed in the meantime, and nothing was revoked: try again")]
+    OneStale(String),
     /// The key is revoked.
     #[error("the key is revoked, which is final")]
     Revoked,
@@ -151,6 +154,7 @@ impl From<Rejection> for Problem {
             Rejection::NoSuchKey => Self::NoSuchKey,
             Rejection::Beyond(errors) => Self::Beyond(errors),
             Rejection::Stale(version) => Self::Stale(version),
+            Rejection::OneStale(id) => Self::OneStale(id),
             Rejection::Revoked => Self::Revoked,
             Rejection::Inactive => Self::Inactive,
             Rejection::Replaced(by) => Self::Replaced(by),
@@ -276,7 +280,7 @@ impl Problem {
             Self::NoSuchToken => Code::NoSuchToken,
             Self::TooManyTokens => Code::TooManyTokens,
             Self::OtherBody => Code::IdempotencyMismatch,
-            Self::Stale(_) => Code::Stale,
+            Self::Stale(_) | Self::OneStale(_) => Code::Stale,
             Self::Revoked => Code::KeyRevoked,
             Self::Inactive => Code::KeyInactive,
             Self::Replaced(_) => Code::KeyReplaced,

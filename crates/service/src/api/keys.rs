@@ -277,12 +277,19 @@ impl FilterBody {
                 Wrong::invalid("status", format!("must be one of {words}"))
             })
         };
+        let name_prefix = |text: String| match text.is_empty() {
+            true => Err(Wrong::invalid(
+                "name_prefix",
+                "must have at least 1 character",
+            )),
+            false => Ok(text),
+        };
         let mut errors = Errors::default();
         let filter = Filter {
             account: self.account,
             standing: errors.of(self.status.map(standing).transpose()),
             created_by: self.created_by,
-            name_prefix: self.name_prefix,
+            name_prefix: errors.of(self.name_prefix.map(name_prefix).transpose()),
             expires_before: errors.of(instant("expires_before", self.expires_before)),
             before: None,
             limit: MAX_LIMIT,

@@ -16,7 +16,7 @@ use super::read::{JsonBody, SecretBody};
 use crate::key::Reason;
 use crate::problem::Problem;
 use crate::rights::Caller;
-use crate::store::{Filter, Revoke};
+use crate::store::{Filter, KeyState, Revoke};
 use crate::wrong::{Errors, Wrong};
 
 /// Most keys that one call revokes, apart from their descendants.
@@ -41,8 +41,8 @@ pub(super) struct RevokedKeys {
     revoked: usize,
 }
 
-/// `POST /v1/keys/revoke`: all keys that fit, if they are as many as the caller expects. Keys
-/// that are revoked already do not count.
+/// `POST /v1/keys/revoke`: all keys that fit, if they are as many as the caller expects, and if none
+/// of them is changed before it is revoked. Keys that are revoked already do not count.
 pub(super) async fn many(
     State(service): State<Arc<Service>>,
     Extension(caller): Extension<Caller>,
@@ -73,29 +73,33 @@ pub(super) async fn many(
     };
     let account = caller.account(filter.account.take());
     filter.account = account.ok_or(Problem::WrongAccount)?;
-    let ids = service.fitting(filter, now).await?;
-    if ids.len() != expected {
-        return Err(Problem::Unexpected(ids.len()));
+    let keys = service.fitting(filter, now).await?;
+    if keys.len() != expected {
+        return Err(Problem::Unexpected(keys.len()));
     }
-    let matched = ids.len();
-    let revoked = service.store.revoke_many(ids, revoke, caller, now).await?;
+    let matched = keys.len();
+    let revoked = service.store.revoke_many(keys, revoke, caller, now);
+    let revoked = revoked.await?;
     service.count_revoked(revoked);
     tracing::info!(matched, revoked, "keys revoked");
     Ok(Json(RevokedKeys { matched, revoked }))
 }
 
 impl Service {
-    /// The ids of the keys that fit and are not revoked: one more than [`MAX_REVOKED`] at most.
-    async fn fitting(&self, mut filter: Filter, now: UnixMillis) -> Result<Vec<String>, Problem> {
-        let mut ids = Vec::new();
+    /// The keys that fit and are not revoked: one more than [`MAX_REVOKED`] at most.
+    async fn fitting(&self, mut filter: Filter, now: UnixMillis) -> Result<Vec<KeyState>, Problem> {
+        let mut keys = Vec::new();
         loop {
             let page = self.store.page(filter.clone(), now).await?;
             let alive = page.keys.into_iter().filter(|it| it.revoked.is_none());
-            ids.extend(alive.map(|it| it.id));
-            ids.truncate(MAX_REVOKED.saturating_add(1));
+            keys.extend(alive.map(|it| KeyState {
+                id: it.id,
+                version: it.version,
+            }));
+            keys.truncate(MAX_REVOKED.saturating_add(1));
             match page.next {
-                Some(next) if ids.len() <= MAX_REVOKED => filter.before = Some(next),
-                _ => return Ok(ids),
+                Some(next) if keys.len() <= MAX_REVOKED => filter.before = Some(next),
+                _ => return Ok(keys),
             }
         }
     }

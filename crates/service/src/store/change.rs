@@ -6,7 +6,9 @@ use keygate_core::{Millis, UnixMillis};
 use rusqlite::{ToSql, Transaction, params};
 
 use super::audit::{self, Said};
-use super::command::{Import, Imported, Outcome, Rejection, Revoke, Revoked, Rotated, Successor};
+use super::command::{
+    Import, Imported, KeyState, Outcome, Rejection, Revoke, Revoked, Rotated, Successor,
+};
 use super::feed::append;
 use super::keys::{self, by_id, existing, hash, insert};
 use super::row::{self, signed};
@@ -230,18 +232,18 @@ impl Act<'_> {
         Ok(Outcome::RevokedMany(count))
     }
 
-    /// Revokes the keys with these ids, as far as the caller may see them.
-    pub(super) fn revoke_many(&self, ids: &[String], revoke: &Revoke) -> Result<Outcome, Stop> {
-        let mut count = 0_usize;
-        for id in ids {
-            match self.own(id) {
-                Ok(key) => {
-                    let revoked = self.revoke_family(&key.id, revoke)?;
-                    count = count.saturating_add(revoked.len());
-                }
-                Err(Stop::Rejected(_)) => {}
-                Err(error) => return Err(error),
+    /// Revokes these keys, all or none.
+    pub(super) fn revoke_many(&self, keys: &[KeyState], revoke: &Revoke) -> Result<Outcome, Stop> {
+        // All of them first: the revocation of one may change another, which it had created.
+        for KeyState { id, version } in keys {
+            if self.own(id)?.version != *version {
+                return Err(Rejection::OneStale(id.clone()).into());
             }
+        }
+        let mut count = 0_usize;
+        for KeyState { id, .. } in keys {
+            let revoked = self.revoke_family(id, revoke)?;
+            count = count.saturating_add(revoked.len());
         }
         Ok(Outcome::RevokedMany(count))
     }

@@ -6,7 +6,9 @@
 use keygate_core::keys::KeyHash;
 use keygate_core::{Millis, UnixMillis};
 
-use super::command::{Command, Import, Imported, Outcome, Revoke, Revoked, Rotated, Successor};
+use super::command::{
+    Command, Import, Imported, KeyState, Outcome, Revoke, Revoked, Rotated, Successor,
+};
 use super::{SqliteStore, StoreError};
 use crate::key::{IfMatch, Key, NewKey};
 use crate::patch::Patch;
@@ -114,15 +116,15 @@ impl SqliteStore {
         }
     }
 
-    /// Revokes the keys with these ids; how many were revoked.
+    /// Revokes these keys, unless one of them was changed in the meantime; how many were revoked.
     pub(crate) async fn revoke_many(
         &self,
-        ids: Vec<String>,
+        keys: Vec<KeyState>,
         revoke: Revoke,
         caller: Caller,
         now: UnixMillis,
     ) -> Result<usize, StoreError> {
-        let command = Command::RevokeMany { ids, revoke };
+        let command = Command::RevokeMany { keys, revoke };
         match self.write(command, caller, now).await? {
             Outcome::RevokedMany(count) => Ok(count),
             other => Err(other.unexpected()),

@@ -66,6 +66,15 @@ pub struct Revoke {
     pub keeps_descendants: bool,
 }
 
+/// A key in one of its states.
+#[derive(Clone, Debug)]
+pub struct KeyState {
+    /// Its public id.
+    pub id: String,
+    /// The version that it had.
+    pub version: u64,
+}
+
 /// What replaces a key. Its attributes are those of the key that it replaces.
 #[derive(Clone, Debug)]
 pub struct Successor {
@@ -121,8 +130,8 @@ pub(super) enum Command {
         candidates: Vec<KeyHash>,
         revoke: Revoke,
     },
-    /// Revokes the keys with these ids, as far as the caller may see them.
-    RevokeMany { ids: Vec<String>, revoke: Revoke },
+    /// Revokes these keys, all or none: none if one of them is in another state.
+    RevokeMany { keys: Vec<KeyState>, revoke: Revoke },
     /// Stores a token.
     CreateToken { new: Box<NewToken> },
     /// Revokes the token with this id.
@@ -197,6 +206,9 @@ pub enum Rejection {
     /// The key was changed in the meantime.
     #[error("the key is at version {0} now")]
     Stale(u64),
+    /// A key that was to be revoked with others was changed in the meantime.
+    #[error("the key {0} was changed in the meantime")]
+    OneStale(String),
     /// The key is revoked, which is final.
     #[error("the key is revoked")]
     Revoked,
@@ -316,7 +328,7 @@ impl Command {
             } => act.rotate(id, if_match, new, *grace),
             Self::Revoke { id, revoke } => act.revoke(id, revoke),
             Self::RevokeHash { candidates, revoke } => act.revoke_hash(candidates, revoke),
-            Self::RevokeMany { ids, revoke } => act.revoke_many(ids, revoke),
+            Self::RevokeMany { keys, revoke } => act.revoke_many(keys, revoke),
             Self::CreateToken { new } => tokens::create(&act, new),
             Self::RevokeToken { id } => tokens::revoke(&act, id),
             Self::UseLink { id, expires_at } => {

@@ -31,7 +31,7 @@ use tokio::sync::{oneshot, watch};
 
 use self::command::{Command, Outcome};
 pub use self::command::{
-    Created, Import, Imported, Rejection, Revoke, Revoked, Rotated, Successor,
+    Created, Import, Imported, KeyState, Rejection, Revoke, Revoked, Rotated, Successor,
 };
 use self::file::DatabaseFile;
 use self::readers::{Readers, Size};

@@ -1,9 +1,12 @@
 //! Calls about several keys, and about a key that is not named by its id.
 
+use std::thread;
+
 use serde_json::{Value, json};
 
 use crate::life::{record, show};
-use crate::support::{Running, text};
+use crate::load::{Stuck, until, waiting};
+use crate::support::{ADMIN, Running, text};
 
 #[test]
 fn all_that_fit_are_revoked_if_they_are_as_many_as_expected() {
@@ -41,6 +44,7 @@ fn all_that_fit_are_revoked_if_they_are_as_many_as_expected() {
     for (filter, expect, field) in [
         (json!({}), json!(1), "filter"),
         (json!({ "status": "active" }), json!(1), "filter"),
+        (json!({ "name_prefix": "" }), json!(5), "filter/name_prefix"),
         (json!({ "account": "alice" }), json!(0), "expect"),
         (json!({ "account": "alice" }), json!(1001), "expect"),
     ] {
@@ -51,6 +55,46 @@ fn all_that_fit_are_revoked_if_they_are_as_many_as_expected() {
         revoke(several, json!(0)).wrong(400),
         ["/expect", "/filter/status", "/filter/expires_before"]
     );
+}
+
+#[test]
+fn no_key_is_revoked_if_one_that_fitted_is_changed_meanwhile() {
+    let service = Running::start();
+    let create = |name: &str| {
+        let body = json!({ "account": "alice", "name": name });
+        service.create(&body.to_string())
+    };
+    let (parent, child, renamed) = (create("ci-1"), create("ci-2"), create("ci-3"));
+    let raw = rusqlite::Connection::open(&service.database).unwrap();
+    let by = "UPDATE keys SET created_by = ?1 WHERE id = ?2";
+    raw.execute(by, [text(&parent, "id"), text(&child, "id")])
+        .unwrap();
+    let revoke = |expect: u64| {
+        let filter = json!({ "account": "alice", "name_prefix": "ci-" });
+        let body = json!({ "filter": filter, "expect": expect });
+        service.post("/v1/keys/revoke", &body.to_string())
+    };
+    let stuck = Stuck::new(&service);
+    thread::scope(|scope| {
+        let rename = scope.spawn(|| {
+            let path = format!("/v1/keys/{}", text(&renamed, "id"));
+            // What disables a key is done before changes that wait.
+            let body = r#"{"name":"web","disabled":true}"#;
+            service.send("PATCH", &path, Some(ADMIN), body).expect(200)
+        });
+        until(|| waiting(&service) == 2);
+        let revocation = scope.spawn(|| revoke(3));
+        until(|| waiting(&service) == 3);
+        stuck.release();
+        rename.join().unwrap();
+        let answer = revocation.join().unwrap();
+        assert_eq!(answer.problem(), (412, "stale".to_owned()));
+        assert!(answer.text.contains(&text(&renamed, "id")));
+    });
+    let revoked = service.get("/v1/keys?status=revoked").expect(200);
+    assert_eq!(revoked["keys"], json!([]));
+    let both = json!({ "matched": 2, "revoked": 2 });
+    assert_eq!(revoke(2).expect(200), both, "one is a descendant");
 }
 
 #[test]
@@ -107,6 +151,7 @@ fn a_list_is_narrowed_by_name_creator_and_end() {
     );
     assert_eq!(names("created_by=0123456789"), [""; 0]);
     service.get("/v1/keys?expires_before=soon").expect(400);
+    service.get("/v1/keys?name_prefix=").expect(400);
 }
 
 #[test]
