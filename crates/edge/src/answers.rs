@@ -6,17 +6,18 @@ use keygate_core::UnixMillis;
 use keygate_core::keys::wire::{ChangesResponse, LinkUseResponse, LookupResponse};
 use keygate_core::keys::{KeyHash, Knowledge, KnownKey};
 
-use crate::call::{About, Call, NotSent, Response, Token};
+use crate::call::{About, Call};
 use crate::counter::Counter;
 use crate::edge::Edge;
-use crate::faults::{Fault, read_answer};
+use crate::fault::Fault;
+use crate::faults::read_answer;
 use crate::feed::Position;
+use crate::host::{NotSent, Response, Token};
 use crate::lookups::Payer;
 use crate::report::Notice;
-use crate::requests::Ground;
 use crate::shared::Shared;
 use crate::uses::Question;
-use crate::waiting::Waiter;
+use crate::waiting::{Ground, Waiter};
 use crate::{lookups, uses};
 
 impl Edge {

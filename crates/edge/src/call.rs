@@ -1,24 +1,17 @@
-//! Calls to the key service: what the host is to send, and what it hands back.
+//! Calls to the key service: what the host is to send.
 //!
 //! Knows the cluster, the headers and the body of a call, and nothing of how it travels.
 
 use std::rc::Rc;
 
+use keygate_core::Millis;
 use keygate_core::keys::wire::{
-    EDGE_HEADER, LINK_USES_PATH, LOOKUPS_PATH, LinkUseRequest, LookupRequest, MAX_ANSWER,
+    EDGE_HEADER, LINK_USES_PATH, LOOKUPS_PATH, LinkUseRequest, LookupRequest,
 };
 use keygate_core::keys::{KeyHash, KeyService};
-use keygate_core::{Header, Millis};
 
 use crate::follower::PollDue;
 use crate::uses::Question;
-
-/// Most bytes of the body of a response that a host need copy: see [`Response::body`].
-pub const MAX_BODY: usize = MAX_ANSWER;
-
-/// The host's number of a call that it has sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Token(pub u64);
 
 /// A call that the host is to send, and then to hand to [`Edge::sent`](crate::Edge::sent).
 ///
@@ -43,24 +36,6 @@ pub(crate) enum About {
     Keys(Vec<Rc<[KeyHash]>>),
     /// Whether a link was used before.
     Link(Question),
-}
-
-/// Why the host did not send a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotSent {
-    /// It has no cluster of this name.
-    NoSuchCluster,
-    /// The circuit breaker is open, no host of the cluster is healthy, or the like.
-    Refused,
-}
-
-/// What came back for a call.
-#[derive(Debug, Default)]
-pub struct Response {
-    /// All headers, `:status` among them. None if the stream was reset.
-    pub headers: Vec<Header>,
-    /// The body; `None` if it is longer than [`MAX_BODY`] or could not be read.
-    pub body: Option<Vec<u8>>,
 }
 
 impl Call {
@@ -133,14 +108,5 @@ impl Call {
             timeout,
             about,
         }
-    }
-}
-
-impl Response {
-    /// The value of a header that is given exactly once.
-    pub(crate) fn only(&self, name: &str) -> Option<&[u8]> {
-        let mut values = self.headers.iter().filter(|(it, _)| it == name.as_bytes());
-        let first = values.next().filter(|_| values.next().is_none());
-        first.map(|(_, value)| &**value)
     }
 }

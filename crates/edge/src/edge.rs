@@ -18,29 +18,16 @@ use crate::caller::sessions_of;
 use crate::failure_limiter::{FailureLimiter, MAX_NETWORKS};
 use crate::faults::Faults;
 use crate::follower::Follower;
+use crate::host::RequestId;
 use crate::links::{UnusedLinks, UsedLinks};
 use crate::lookups::Lookups;
 use crate::report::{Metric, Notice, Report};
-use crate::requests::Ground;
 use crate::shared::Shared;
 use crate::uses::Uses;
-use crate::waiting::{Room, Waiter};
+use crate::waiting::{Ground, Room, Waiter};
 
 /// How often the edge looks whether there is something to do.
 const TICK: Millis = Millis(250);
-
-/// The host's number of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RequestId(pub u64);
-
-/// What is to be done with a request that has just arrived.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Carry this out: [`Verdict::Allow`], [`Verdict::Deny`] or [`Verdict::Reply`].
-    Decided(Verdict),
-    /// Hold it until [`Edge::poll_decided`] returns it, or until its client has gone.
-    Paused,
-}
 
 /// One worker between its host and the decision. The order of calls is on the page of the
 /// [crate](crate).
@@ -160,7 +147,7 @@ impl Edge {
     }
 
     /// The next of the paused requests that are decided, and its verdict as in
-    /// [`Step::Decided`].
+    /// [`Step::Decided`](crate::Step::Decided).
     pub fn poll_decided(&mut self, now: UnixMillis) -> Option<(RequestId, Verdict)> {
         while let Some((waiter, ground)) = self.due.pop_front() {
             let id = waiter.id;

@@ -9,10 +9,11 @@ use keygate_core::{Millis, UnixMillis};
 
 use crate::applied::{Applied, Row};
 use crate::cache::{KeyCache, Seed};
-use crate::call::Token;
 use crate::counter::Counter;
-use crate::faults::{Fault, Faults};
+use crate::fault::Fault;
+use crate::faults::Faults;
 use crate::feed::{CatchUp, PollLease, Position, SharedFeed};
+use crate::host::Token;
 use crate::report::{Notice, Report};
 use crate::shared::{Shared, Version};
 

@@ -11,8 +11,7 @@ use keygate_core::{Millis, UnixMillis};
 use litemap::LiteMap;
 
 use crate::cache::name;
-use crate::call::Token;
-use crate::edge::RequestId;
+use crate::host::{RequestId, Token};
 use crate::waiting::Waiter;
 
 /// Most requests that wait for one key: half of all, so that one key leaves room for others.

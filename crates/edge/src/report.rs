@@ -12,7 +12,7 @@ use std::fmt;
 use keygate_core::{Outcome, Reason, Verdict};
 
 use crate::counter::Counter;
-use crate::faults::Fault;
+use crate::fault::Fault;
 
 /// A counter to which one is to be added: the two parts of its name, so that no request has
 /// to put them together. All of the same name are the same two `static` texts.

@@ -1,7 +1,6 @@
 //! How a request is decided, how it comes to wait, and how it is decided again.
 
 use std::cell::Cell;
-use std::rc::Rc;
 
 use keygate_core::answer::{Rejection, Scheme, Voice};
 use keygate_core::decision::Redemption;
@@ -13,30 +12,18 @@ use keygate_core::{Client, Facts, Header, Millis, Reason, UnixMillis, Verdict};
 use crate::cache::{KeyCache, LastKnown};
 use crate::caller::Caller;
 use crate::counter::Counter;
-use crate::edge::{Edge, RequestId, Step};
-use crate::feed::Position;
+use crate::edge::Edge;
+use crate::host::{RequestId, Step};
 use crate::lookups::Payer;
 use crate::report::{Metric, Notice};
 use crate::uses::Use;
-use crate::waiting::Waiter;
+use crate::waiting::{Ground, Waiter};
 
 /// Most keys that are asked about on account of one request.
 const MAX_QUESTIONS_OF_ONE: u8 = 4;
 
 /// A path that is not normalized is logged once in this time.
 const PAUSE: Millis = Millis::from_secs(60);
-
-/// On what a paused request is decided.
-pub(crate) enum Ground {
-    /// The answer of the key service about its key, and how far the feed was followed then.
-    Answer(Rc<[KeyHash]>, Knowledge, Option<Position>),
-    /// What was last known: the key service is away, and an outage policy applies.
-    LastKnown,
-    /// No answer about its key, to which no outage policy applies.
-    NoAnswer(Rc<[KeyHash]>),
-    /// A verdict that needs no other decision.
-    Verdict(Verdict),
-}
 
 /// What a worker knows, when a request may ask no more: any other key is rejected for this
 /// reason. What is known, or a link, may still let it pass. Never [`Knowledge::NotAsked`].

@@ -7,8 +7,7 @@ use keygate_core::signed_url::OnceLink;
 use keygate_core::{Millis, UnixMillis, Verdict};
 use litemap::LiteMap;
 
-use crate::call::Token;
-use crate::edge::RequestId;
+use crate::host::{RequestId, Token};
 use crate::waiting::Waiter;
 
 /// Most calls under way. Lookups of cold keys share the cluster with them.

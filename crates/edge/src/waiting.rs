@@ -1,12 +1,14 @@
-//! Paused requests, and how much room they may take.
+//! Paused requests: how much room they may take, and on what each is decided.
 
 use std::cell::Cell;
 use std::rc::Rc;
 
-use keygate_core::Header;
+use keygate_core::keys::{KeyHash, Knowledge};
+use keygate_core::{Header, Verdict};
 
 use crate::caller::Caller;
-use crate::edge::RequestId;
+use crate::feed::Position;
+use crate::host::RequestId;
 
 /// Most requests of one worker that wait at the same time. With the default timeout of a
 /// call that is room for some 3,000 cold requests a second, far more than warm up a cache.
@@ -43,6 +45,18 @@ pub(crate) struct Room {
 struct Place {
     room: Rc<Room>,
     bytes: usize,
+}
+
+/// On what a paused request is decided.
+pub(crate) enum Ground {
+    /// The answer of the key service about its key, and how far the feed was followed then.
+    Answer(Rc<[KeyHash]>, Knowledge, Option<Position>),
+    /// What was last known: the key service is away, and an outage policy applies.
+    LastKnown,
+    /// No answer about its key, to which no outage policy applies.
+    NoAnswer(Rc<[KeyHash]>),
+    /// A verdict that needs no other decision.
+    Verdict(Verdict),
 }
 
 impl Waiter {
