@@ -127,7 +127,7 @@ impl Edge {
         };
         self.report.count(Counter::LookupAnswered);
         let is_current = asked.generation == self.cache.generation();
-        let at = Position::of_lookup(&answer);
+        let at = Position::new(answer.incarnation, answer.epoch);
         for hashes in &asked.questions {
             let Ok(found) = KnownKey::among(&answer.records, hashes) else {
                 self.report.log(Notice::UnusableRecord);

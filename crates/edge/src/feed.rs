@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use keygate_core::keys::KeyHash;
-use keygate_core::keys::wire::{ChangesResponse, Incarnation, LookupResponse};
+use keygate_core::keys::wire::{ChangesResponse, Incarnation};
 use keygate_core::{Millis, UnixMillis};
 
 /// How many changes are kept for workers that have not read them yet. A worker that fell
@@ -56,20 +56,9 @@ pub enum CatchUp {
 }
 
 impl Position {
-    /// The epoch of the feed after these changes.
-    pub fn of_changes(answer: &ChangesResponse) -> Self {
-        Self {
-            incarnation: answer.incarnation,
-            epoch: answer.epoch,
-        }
-    }
-
-    /// Up to where the records contain every change.
-    pub fn of_lookup(answer: &LookupResponse) -> Self {
-        Self {
-            incarnation: answer.incarnation,
-            epoch: answer.epoch,
-        }
+    /// Up to where an answer of the key service contains every change.
+    pub(crate) fn new(incarnation: Incarnation, epoch: u64) -> Self {
+        Self { incarnation, epoch }
     }
 }
 
@@ -116,7 +105,7 @@ impl SharedFeed {
     pub fn begin(generation: u64, answer: &ChangesResponse, asked_at: UnixMillis) -> Self {
         Self {
             generation,
-            position: Position::of_changes(answer),
+            position: Position::new(answer.incarnation, answer.epoch),
             renewed: (!answer.more).then_some(asked_at),
             from: answer.epoch,
             changes: VecDeque::new(),
@@ -131,7 +120,7 @@ impl SharedFeed {
             *self = Self::begin(self.generation.wrapping_add(1), answer, asked_at);
             return;
         }
-        self.position = Position::of_changes(answer);
+        self.position = Position::new(answer.incarnation, answer.epoch);
         let new = answer.changed.iter().map(|hash| (answer.epoch, *hash));
         self.changes.extend(new);
         while self.changes.len() > KEPT {

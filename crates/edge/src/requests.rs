@@ -91,7 +91,9 @@ impl Edge {
         // A link that works once is decided already, but for the key service.
         let caller = match verdict {
             Verdict::Ask(_) => Caller::by(client, claims, &self.sessions),
-            _ => Caller::default(),
+            Verdict::Allow(_) | Verdict::Deny(_) | Verdict::Redeem(_) | Verdict::Reply(_) => {
+                Caller::default()
+            }
         };
         let waiter = Waiter::new(id, headers, caller, failed);
         match self.proceed(waiter, verdict, now) {
