@@ -13,36 +13,36 @@ use crate::feed::Reader;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Applied {
     /// A random number of this start of the proxy.
-    pub start: u64,
+    pub(crate) start: u64,
     rows: Vec<Row>,
 }
 
 /// One worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Row {
+pub(crate) struct Row {
     /// A random number of the worker.
-    pub worker: u64,
+    pub(crate) worker: u64,
     /// The generation of the feed that it has followed.
-    pub generation: u64,
+    pub(crate) generation: u64,
     /// The epoch in it up to which it has applied every change.
-    pub epoch: u64,
+    pub(crate) epoch: u64,
     /// When its lease of cached keys began.
-    pub renewed: UnixMillis,
+    pub(crate) renewed: UnixMillis,
     /// How long that lease is.
-    pub lease: Millis,
+    pub(crate) lease: Millis,
     /// Whether its policy lets keys pass that cannot be looked up.
-    pub allows_outage: bool,
+    pub(crate) allows_outage: bool,
 }
 
 /// What holds for all workers of a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Together {
+pub(crate) struct Together {
     /// The oldest epoch that each has applied. `None` while none has keys that count.
-    pub epoch: Option<u64>,
+    pub(crate) epoch: Option<u64>,
     /// The longest lease.
-    pub lease: Millis,
+    pub(crate) lease: Millis,
     /// Whether one of them lets keys pass that cannot be looked up.
-    pub allows_outage: bool,
+    pub(crate) allows_outage: bool,
 }
 
 impl Row {
@@ -61,14 +61,14 @@ impl Applied {
     }
 
     /// Replaces the row of a worker, and drops those of workers whose lease has ended.
-    pub fn put(&mut self, row: Row, now: UnixMillis) {
+    pub(crate) fn put(&mut self, row: Row, now: UnixMillis) {
         self.rows
             .retain(|other| other.worker != row.worker && other.is_live(now));
         self.rows.push(row);
     }
 
     /// Drops the row of a worker that decides no more requests; whether it had one.
-    pub fn remove(&mut self, worker: u64) -> bool {
+    pub(crate) fn remove(&mut self, worker: u64) -> bool {
         let before = self.rows.len();
         self.rows.retain(|row| row.worker != worker);
         self.rows.len() != before
@@ -76,7 +76,7 @@ impl Applied {
 
     /// What holds for all workers. `generation` is that of the feed, if there is one: a worker
     /// that has followed another has applied nothing of it.
-    pub fn together(&self, generation: Option<u64>, now: UnixMillis) -> Together {
+    pub(crate) fn together(&self, generation: Option<u64>, now: UnixMillis) -> Together {
         let live = || self.rows.iter().filter(|row| row.is_live(now));
         let epoch = |row: &Row| match generation == Some(row.generation) {
             true => row.epoch,

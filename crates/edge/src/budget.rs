@@ -9,11 +9,11 @@ use keygate_core::signed_url::Budget;
 use crate::failure_limiter::FailureLimiter;
 
 /// A limiter that a decision may change though it only borrows it.
-pub struct FailureBudget(RefCell<FailureLimiter>);
+pub(crate) struct FailureBudget(RefCell<FailureLimiter>);
 
 impl FailureBudget {
     /// The budget of one worker.
-    pub fn new(limiter: FailureLimiter) -> Self {
+    pub(crate) fn new(limiter: FailureLimiter) -> Self {
         Self(RefCell::new(limiter))
     }
 }

@@ -76,13 +76,13 @@ impl KeyCache {
     }
 
     /// How far the feed was followed; `None` before its first answer.
-    pub fn position(&self) -> Option<Position> {
+    pub(crate) fn position(&self) -> Option<Position> {
         self.state.borrow().position
     }
 
     /// Raised by each reset and with each incarnation: what was asked for in an older one
     /// says nothing in this.
-    pub fn generation(&self) -> u64 {
+    pub(crate) fn generation(&self) -> u64 {
         self.generation.get()
     }
 
@@ -176,7 +176,7 @@ impl KeyCache {
 
     /// Forgets everything: the feed cannot say what has changed. The lease goes on
     /// from `asked_at`, with nothing in the cache.
-    pub fn reset(&self, to: Position, asked_at: UnixMillis) {
+    pub(crate) fn reset(&self, to: Position, asked_at: UnixMillis) {
         self.known.borrow_mut().clear();
         self.unknown.borrow_mut().clear();
         // Epochs may restart, and no entry is left that a forgotten change concerns.
@@ -189,7 +189,7 @@ impl KeyCache {
 
     /// Looks at the clock, so that the lease ends in time even if it is set back. To be
     /// called often: between two calls the lease may be longer by their distance.
-    pub fn observe(&self, now: UnixMillis) {
+    pub(crate) fn observe(&self, now: UnixMillis) {
         let mut state = self.state.borrow_mut();
         let back = state.seen.0.saturating_sub(now.0);
         state.seen = now;
@@ -213,7 +213,7 @@ impl KeyCache {
     }
 
     /// Whether the lease runs: outside it no cached key counts.
-    pub fn is_fresh(&self, now: UnixMillis) -> bool {
+    pub(crate) fn is_fresh(&self, now: UnixMillis) -> bool {
         self.observe(now);
         let renewed = self.state.borrow().renewed;
         renewed.is_some_and(|at| now < at.plus(self.lease))
@@ -243,7 +243,7 @@ impl KeyLookup for KeyCache {
 
 /// One name for all hashes of a key: the hash itself if there is only one, else their exclusive
 /// or. Hashes are MACs under secrets, so a client cannot find others with the same name.
-pub fn name(hashes: &[KeyHash]) -> KeyHash {
+pub(crate) fn name(hashes: &[KeyHash]) -> KeyHash {
     let mut name = [0; 32];
     for KeyHash(hash) in hashes {
         for (byte, more) in name.iter_mut().zip(hash) {

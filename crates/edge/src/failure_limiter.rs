@@ -28,7 +28,7 @@ use crate::cache::Seed;
 use bucket::{Bucket, Micros, Pace};
 
 /// Most networks that a limiter remembers.
-pub const MAX_NETWORKS: usize = 10_000;
+pub(crate) const MAX_NETWORKS: usize = 10_000;
 
 /// Most tokens that the worker's bucket may owe.
 const MAX_DEBT: u64 = 256;
@@ -41,7 +41,7 @@ const SUSPICION: u64 = 60_000_000;
 /// The worker's bucket has two halves. One is for all clients. The other is the reserve: only
 /// addresses without a failure in the last minute may use it, so that a flood leaves room for
 /// them.
-pub struct FailureLimiter {
+pub(crate) struct FailureLimiter {
     address: Pace,
     prefix: Pace,
     shared_pace: Pace,
@@ -74,7 +74,7 @@ struct Record {
 
 impl FailureLimiter {
     /// Full buckets, and room for at most `max_networks` that are not full.
-    pub fn new(limit: FailureLimit, max_networks: usize, seed: Seed) -> Self {
+    pub(crate) fn new(limit: FailureLimit, max_networks: usize, seed: Seed) -> Self {
         let half = wide(limit, limit.per_second_worker).half();
         Self {
             address: Pace::new(limit.per_second.into(), limit.burst.into()),
@@ -94,7 +94,7 @@ impl FailureLimiter {
     /// The worker's bucket loses a token only by a failure. Thus many checks under way, as
     /// at a cold start, do not close it for each other.
     #[must_use]
-    pub fn admit(&mut self, client: Option<IpAddr>, now: UnixMillis) -> bool {
+    pub(crate) fn admit(&mut self, client: Option<IpAddr>, now: UnixMillis) -> bool {
         let now = Micros::from(now);
         let networks = Network::all_of(client);
         self.settle(&networks, now);
@@ -112,7 +112,7 @@ impl FailureLimiter {
     }
 
     /// Counts a failure of a check that [`Self::admit`] let begin.
-    pub fn failed(&mut self, client: Option<IpAddr>, now: UnixMillis) {
+    pub(crate) fn failed(&mut self, client: Option<IpAddr>, now: UnixMillis) {
         let now = Micros::from(now);
         let networks = Network::all_of(client);
         let from_reserve = !self.shared.has_token(self.shared_pace, now)
@@ -131,7 +131,7 @@ impl FailureLimiter {
     }
 
     /// Gives the tokens of a check back that did not fail.
-    pub fn succeeded(&mut self, client: Option<IpAddr>, now: UnixMillis) {
+    pub(crate) fn succeeded(&mut self, client: Option<IpAddr>, now: UnixMillis) {
         let now = Micros::from(now);
         for network in Network::all_of(client).iter().flatten() {
             let pace = self.pace(network);

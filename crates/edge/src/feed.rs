@@ -26,9 +26,9 @@ pub struct Position {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PollLease {
     /// A random number of the worker.
-    pub owner: u64,
+    pub(crate) owner: u64,
     /// First instant at which another may take it.
-    pub until: UnixMillis,
+    pub(crate) until: UnixMillis,
 }
 
 /// The newest part of the feed, and when it was last heard of.
@@ -64,7 +64,7 @@ impl Position {
 
 impl PollLease {
     /// How long a worker that died may keep others from polling.
-    pub const SPAN: Millis = Millis(2000);
+    const SPAN: Millis = Millis(2000);
 
     /// A lease from now on.
     pub fn new(owner: u64, now: UnixMillis) -> Self {
@@ -74,12 +74,12 @@ impl PollLease {
 
     /// Whether any worker may take the lease. One that ends later than a lease can was made
     /// before the clock was set back.
-    pub fn is_over(self, now: UnixMillis) -> bool {
+    pub(crate) fn is_over(self, now: UnixMillis) -> bool {
         self.until <= now || self.until > now.plus(Self::SPAN)
     }
 
     /// This lease, free for any worker.
-    pub fn ended(self) -> Self {
+    pub(crate) fn ended(self) -> Self {
         let until = UnixMillis(0);
         Self { until, ..self }
     }

@@ -87,20 +87,20 @@
 //! ```
 
 mod answers;
-pub mod applied;
-pub mod budget;
-pub mod cache;
+mod applied;
+mod budget;
+mod cache;
 mod call;
 mod caller;
 mod counter;
 mod edge;
-pub mod failure_limiter;
+mod failure_limiter;
 mod fault;
 mod faults;
-pub mod feed;
+mod feed;
 mod follower;
 mod host;
-pub mod links;
+mod links;
 mod lookups;
 mod report;
 mod requests;
@@ -116,3 +116,11 @@ pub use host::{MAX_BODY, NotSent, RequestId, Response, Step, Token};
 pub use report::{Level, Metric, Notice};
 pub use requests::{declare_body, host_failure};
 pub use shared::{Memory, Shared, Version};
+
+/// Parts that tests, benches and fuzz targets try without an edge. A host needs none of them.
+pub mod parts {
+    pub use crate::applied::Applied;
+    pub use crate::cache::{KeyCache, LastKnown};
+    pub use crate::feed::{CatchUp, PollLease, Position, SharedFeed};
+    pub use crate::links::{UnusedLinks, UsedLinks};
+}

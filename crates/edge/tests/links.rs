@@ -2,7 +2,7 @@
 
 use keygate_core::UnixMillis;
 use keygate_core::signed_url::OnceLink;
-use keygate_edge::links::{UnusedLinks, UsedLinks};
+use keygate_edge::parts::{UnusedLinks, UsedLinks};
 
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
 

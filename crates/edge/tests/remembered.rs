@@ -6,8 +6,7 @@ use keygate_core::keys::wire::Incarnation;
 use keygate_core::keys::{CacheBounds, KeyHash, KeyLookup as _, Knowledge, KnownKey};
 use keygate_core::{Millis, UnixMillis};
 use keygate_edge::Seed;
-use keygate_edge::cache::{KeyCache, LastKnown};
-use keygate_edge::feed::Position;
+use keygate_edge::parts::{KeyCache, LastKnown, Position};
 use serde_json::{Value, json};
 
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);

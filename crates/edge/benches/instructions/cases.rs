@@ -14,8 +14,7 @@ use keygate_core::{
     Facts, Header, Millis, NoClaims, Outcome, Policy, Reason, Secret, UnixMillis, Verdict,
 };
 use keygate_edge::Seed;
-use keygate_edge::cache::KeyCache;
-use keygate_edge::feed::Position;
+use keygate_edge::parts::{KeyCache, Position};
 use serde_json::{Value, json};
 use sha2::Sha256;
 

@@ -4,8 +4,7 @@
 use keygate_core::identity::limits::{MAX_METADATA, MAX_NAME, MAX_SCOPES};
 use keygate_core::keys::KnownKey;
 use keygate_core::keys::wire::{ChangesResponse, EdgeReport, LinkUseResponse, LookupResponse};
-use keygate_edge::applied::Applied;
-use keygate_edge::feed::{CatchUp, PollLease, SharedFeed};
+use keygate_edge::parts::{Applied, CatchUp, PollLease, SharedFeed};
 
 pub fn run(data: &[u8]) {
     let _ = (ChangesResponse::read(data), LinkUseResponse::read(data));
