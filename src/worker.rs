@@ -12,9 +12,9 @@ use keygate_edge::{Edge, Level, RequestId, Shared, Step, host_failure};
 use litemap::LiteMap;
 
 use crate::claims::VerifiedClaims;
+use crate::enforce::{Progress, conclude};
 use crate::host;
 use crate::metrics;
-use crate::stream::{Progress, conclude};
 
 /// Most paused requests that are decided in one go, of which a callback of the host has two at
 /// most. Each of them may make the host call the module again before that callback has ended,
