@@ -3,6 +3,9 @@
 //! It is derived from the types that read the configuration. It describes shapes only:
 //! `keygate check` also finds, for example, names that are used but not defined.
 
+mod one_of;
+mod provider;
+
 use std::borrow::Cow;
 
 use schemars::generate::SchemaSettings;
@@ -10,8 +13,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
 use super::read::UniqueMap;
-use super::session::JwtProvider;
 use super::written;
+pub(super) use one_of::one_of;
+pub(super) use provider::Provider;
 
 /// The schema of version 1, in JSON Schema draft 2020-12.
 pub fn schema() -> Value {
@@ -19,24 +23,6 @@ pub fn schema() -> Value {
     let mut schema = generator.into_root_schema_for::<written::Policy<'_>>();
     schema.insert("title".to_owned(), "Keygate policy".into());
     schema.to_value()
-}
-
-/// A kind of credential, chosen by its `type` and, for links, its `format`.
-// The reader chooses by these in a second step; here each of its types stands for itself.
-#[derive(JsonSchema)]
-#[schemars(untagged, transform = one_of)]
-#[expect(dead_code, reason = "only its schema is used")]
-pub(super) enum Provider {
-    SignedUrl(super::signed_url::Written),
-    AppKey(written::AppKeyProvider),
-    Jwt(JwtProvider),
-}
-
-/// Its members exclude each other, and an editor that knows it says more.
-pub(super) fn one_of(schema: &mut Schema) {
-    if let Some(members) = schema.remove("anyOf") {
-        schema.insert("oneOf".to_owned(), members);
-    }
 }
 
 impl<V: JsonSchema> JsonSchema for UniqueMap<V> {

@@ -2,8 +2,9 @@
 
 use serde::Deserialize;
 
+use super::Compiler;
 use super::read::{Elsewhere, choice, object};
-use super::{Compiler, written};
+use super::written::Carrier as WrittenCarrier;
 use crate::http::credential::Carrier;
 use crate::identity::session::Sessions;
 
@@ -69,11 +70,11 @@ enum TokenPlace {
 choice!(TokenPlace);
 
 impl TokenPlace {
-    fn carrier(&self) -> written::Carrier {
+    fn carrier(&self) -> WrittenCarrier {
         match self {
-            Self::Authorization => written::Carrier::Bearer,
-            Self::Header(name) => written::Carrier::Header(name.clone()),
-            Self::Cookie(name) => written::Carrier::Cookie(name.clone()),
+            Self::Authorization => WrittenCarrier::Bearer,
+            Self::Header(name) => WrittenCarrier::Header(name.clone()),
+            Self::Cookie(name) => WrittenCarrier::Cookie(name.clone()),
         }
     }
 }
