@@ -2,8 +2,8 @@
 //!
 //! [`vectors`] tries the known answers of signed URLs, [`links`] puts arbitrary requests to
 //! the policy of each, [`parsers`] compares every other parser with a reference model,
-//! [`targets`] names both for the fuzzer, and [`judge`] makes policies, requests and orders
-//! for tests.
+//! [`targets`] names both for the fuzzer, [`judge`] makes policies, requests and orders for
+//! tests, and [`layers`] says which file of a crate imports which.
 #![allow(
     missing_docs,
     clippy::arithmetic_side_effects,
@@ -15,6 +15,7 @@
 )]
 
 pub mod judge;
+pub mod layers;
 pub mod links;
 pub mod parsers;
 pub mod targets;
