@@ -142,6 +142,14 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Open`] and [`StoreError::Newer`], which name the file.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_with(path, BUSY_TIMEOUT)
+    }
+
+    /// Opens the file with another patience for other processes that write to it. Blocks.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`].
+    pub fn open_with(path: &Path, busy_timeout: Duration) -> Result<Self, StoreError> {
         let named = |error: &dyn std::fmt::Display| StoreError::Open {
             path: path.to_owned(),
             reason: error.to_string(),
@@ -149,6 +157,9 @@ impl SqliteStore {
         let file = DatabaseFile::take(path)?;
         let mut writer =
             connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|error| named(&error))?;
+        writer
+            .busy_timeout(busy_timeout)
+            .map_err(|error| named(&error))?;
         migrations::run(&mut writer).map_err(|error| match error {
             migrations::Error::Newer { found, known } => StoreError::Newer {
                 path: path.to_owned(),

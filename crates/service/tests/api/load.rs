@@ -54,7 +54,7 @@ pub fn send(service: &Running, path: &str, body: &str) -> TcpStream {
     stream
 }
 
-/// Waits for a condition, for at most four seconds: the service gives up a locked file after five.
+/// Waits for a condition, for at most four seconds: the service gives up a request after ten.
 #[track_caller]
 pub fn until(mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(4);

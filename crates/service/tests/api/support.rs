@@ -24,6 +24,9 @@ pub const EDGE: &str = "edge-token-0123456789";
 /// 2026-11-22T00:00:00Z
 pub const START: UnixMillis = UnixMillis(1_795_305_600_000);
 
+/// How long the service waits for a lock that a test holds.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 pub struct Running {
     pub address: SocketAddr,
     pub database: PathBuf,
@@ -75,7 +78,7 @@ impl Running {
             clock: Arc::new(move || UnixMillis(clock.load(Ordering::Relaxed))),
             randomness,
         };
-        let store = SqliteStore::open(&config.database).unwrap();
+        let store = SqliteStore::open_with(&config.database, PATIENCE).unwrap();
         let router = Service::new(config, store, ambient).router();
         let limits = config.limits;
         let runtime = tokio::runtime::Runtime::new().unwrap();
