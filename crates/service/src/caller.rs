@@ -9,7 +9,7 @@ use keygate_core::identity::assertion::{ASSERTION_HEADER, Verifier};
 
 use crate::auth::Gate;
 use crate::problem::Problem;
-use crate::refusals::Refusals;
+use crate::rejections::Rejections;
 use crate::rights::Caller;
 use crate::roles::Action;
 use crate::tokens::CreatedTokens;
@@ -32,7 +32,7 @@ impl Caller {
         assertions: Option<&Assertions>,
         headers: &HeaderMap,
         action: Action,
-        refusals: &Refusals,
+        rejections: &Rejections,
         now: UnixMillis,
     ) -> Result<Self, Problem> {
         let mut sent = headers.get_all(ASSERTION_HEADER).iter();
@@ -51,7 +51,7 @@ impl Caller {
         }
         let verified = assertions.verifier.verify(token.as_bytes(), now);
         let assertion = verified.map_err(|error| {
-            refusals.note_assertion(&error, now);
+            rejections.note_assertion(&error, now);
             Problem::InvalidAssertion
         })?;
         let scopes = action.scopes().ok_or(Problem::WrongRole)?;

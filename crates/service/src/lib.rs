@@ -30,7 +30,7 @@ mod metadata;
 pub mod metrics;
 pub mod patch;
 pub mod problem;
-mod refusals;
+mod rejections;
 mod request_id;
 pub mod rights;
 pub mod roles;

@@ -10,6 +10,9 @@ macro_rules! words {
         }
 
         impl $Enum {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$Variant),*];
+
             /// All words.
             pub const WORDS: &[&str] = &[$($word),*];
 

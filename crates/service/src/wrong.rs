@@ -4,50 +4,32 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::words::words;
+
 /// Most errors that an answer has. A body of 64 KiB could have thousands.
 const MAX_ERRORS: usize = 100;
 
 /// Errors that the sentence for people spells out.
 const SPELLED: usize = 3;
 
-/// Declares what can be wrong with a field, one row each: its variant and its code.
-macro_rules! faults {
-    ($($(#[$meta:meta])* $Variant:ident = $code:literal,)*) => {
-        /// What is wrong with a field. `docs/errors.md` describes each.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Fault {
-            $($(#[$meta])* $Variant,)*
-        }
-
-        impl Fault {
-            /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$Variant),*];
-
-            /// The stable code for programs.
-            pub const fn code(self) -> &'static str {
-                match self {
-                    $(Self::$Variant => $code,)*
-                }
-            }
-        }
-    };
-}
-
-faults! {
-    /// It is absent and must not be.
-    Required = "required",
-    /// Nothing here has this name.
-    Unknown = "unknown",
-    /// It is given more than once.
-    Duplicate = "duplicate",
-    /// It has another type of JSON.
-    WrongType = "wrong_type",
-    /// Its value has another form, or is out of range.
-    Invalid = "invalid",
-    /// It cannot be combined with another field.
-    Conflict = "conflict",
-    /// It asks for more than the caller has.
-    Beyond = "beyond_own_rights",
+words! {
+    /// What is wrong with a field. `docs/errors.md` describes each.
+    Fault {
+        /// It is absent and must not be.
+        Required = "required",
+        /// Nothing here has this name.
+        Unknown = "unknown",
+        /// It is given more than once.
+        Duplicate = "duplicate",
+        /// It has another type of JSON.
+        WrongType = "wrong_type",
+        /// Its value has another form, or is out of range.
+        Invalid = "invalid",
+        /// It cannot be combined with another field.
+        Conflict = "conflict",
+        /// It asks for more than the caller has.
+        Beyond = "beyond_own_rights",
+    }
 }
 
 /// A step into JSON.
@@ -373,7 +355,7 @@ impl<'a> Shown<'a> {
             parameter: of(Part::Query).then(|| wrong.at.to_string()),
             header: of(Part::Header).then(|| wrong.at.to_string()),
             detail: &wrong.detail,
-            code: wrong.fault.code(),
+            code: wrong.fault.word(),
         }
     }
 }

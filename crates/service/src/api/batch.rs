@@ -10,11 +10,11 @@ use keygate_core::UnixMillis;
 use serde::{Deserialize, Serialize};
 
 use super::Service;
-use super::keys::{Created, start};
+use super::keys::{Created, new_key, take_account};
 use super::read::JsonBody;
 use crate::attributes::{Attributes, CreateBody};
 use crate::json::{AnyJson, Names, NoObject, object};
-use crate::key::{KeyObject, NewKey};
+use crate::key::KeyObject;
 use crate::problem::Problem;
 use crate::rights::Caller;
 use crate::wrong::{Errors, Fault, Pointer, Wrong};
@@ -55,14 +55,7 @@ pub(super) async fn create(
     let fresh = wanted.iter().map(|_| service.generate());
     let fresh = fresh.collect::<Result<Vec<_>, _>>()?;
     let new = fresh.iter().zip(wanted);
-    let new = new.map(|(fresh, attributes)| NewKey {
-        id: fresh.id.clone(),
-        hash: fresh.hash,
-        start: start(fresh),
-        created_by: caller.key_id().map(str::to_owned),
-        replaces: None,
-        attributes,
-    });
+    let new = new.map(|(fresh, attributes)| new_key(fresh, &caller, attributes));
     let created = service
         .store
         .create(new.collect(), true, caller.clone(), now);
@@ -93,10 +86,6 @@ fn read(
             return Ok(Err(wrong.into()));
         }
     };
-    if let Some(body) = &mut draft.body {
-        let account = body.account();
-        let own = caller.account(account.take());
-        *account = own.ok_or(Problem::WrongAccount)?;
-    }
+    take_account(&mut draft, caller)?;
     Ok(CreateBody::check(draft, now))
 }

@@ -13,8 +13,8 @@ use keygate_core::keys::{MasterSecret, NewAppKey};
 use serde::{Deserialize, Serialize};
 
 use super::Service;
-use super::read::{JsonText, KeyId, Query, cursor};
-use crate::attributes::{CreateBody, instant};
+use super::read::{JsonText, Id, Query, cursor};
+use crate::attributes::{Attributes, CreateBody, instant};
 use crate::idempotency::Once;
 use crate::json::{Draft, Names, object};
 use crate::key::{Key, KeyObject, NewKey, Standing};
@@ -62,22 +62,11 @@ pub(super) async fn create(
         }
     }
     let mut draft: Draft<CreateBody> = object(&body, Names::Shown)?;
-    if let Some(body) = &mut draft.body {
-        let account = body.account();
-        let own = caller.account(account.take());
-        *account = own.ok_or(Problem::WrongAccount)?;
-    }
+    take_account(&mut draft, &caller)?;
     let attributes = CreateBody::check(draft, now)?;
     for _ in 0..TRIES {
         let fresh = service.generate()?;
-        let new = NewKey {
-            id: fresh.id.clone(),
-            hash: fresh.hash,
-            start: start(&fresh),
-            created_by: caller.key_id().map(str::to_owned),
-            replaces: None,
-            attributes: attributes.clone(),
-        };
+        let new = new_key(&fresh, &caller, attributes.clone());
         let key = match once {
             None => {
                 let created = service
@@ -164,7 +153,7 @@ pub(super) async fn list(
 pub(super) async fn show(
     State(service): State<Arc<Service>>,
     Extension(caller): Extension<Caller>,
-    KeyId(id): KeyId,
+    Id(id): Id,
 ) -> Result<impl IntoResponse, Problem> {
     let now = service.now();
     let rights = service.reads(&caller, now).await?;
@@ -247,6 +236,28 @@ fn objects(keys: Vec<Key>, now: UnixMillis) -> Vec<KeyObject> {
     keys.into_iter()
         .map(|key| KeyObject::new(key, now))
         .collect()
+}
+
+/// Whose keys a caller creates: of an account only its own.
+pub(super) fn take_account(draft: &mut Draft<CreateBody>, caller: &Caller) -> Result<(), Problem> {
+    if let Some(body) = &mut draft.body {
+        let account = body.account();
+        let own = caller.account(account.take());
+        *account = own.ok_or(Problem::WrongAccount)?;
+    }
+    Ok(())
+}
+
+/// A fresh key as it is stored.
+pub(super) fn new_key(fresh: &NewAppKey, caller: &Caller, attributes: Attributes) -> NewKey {
+    NewKey {
+        id: fresh.id.clone(),
+        hash: fresh.hash,
+        start: start(fresh),
+        created_by: caller.key_id().map(str::to_owned),
+        replaces: None,
+        attributes,
+    }
 }
 
 /// `kg_01<id>`: the text before the separator of the secret.

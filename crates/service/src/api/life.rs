@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Service;
 use super::keys::{TRIES, shown, start, with_key};
-use super::read::{JsonBody, JsonDraft, KeyId, if_match};
+use super::read::{JsonBody, JsonDraft, Id, if_match};
 use crate::attributes::{end, instant, line};
 use crate::key::{KeyObject, Reason};
 use crate::patch::PatchBody;
@@ -33,7 +33,7 @@ const MAX_GRACE: Millis = Millis::from_secs(90 * 24 * 3600);
 pub(super) async fn patch(
     State(service): State<Arc<Service>>,
     Extension(caller): Extension<Caller>,
-    KeyId(id): KeyId,
+    Id(id): Id,
     headers: HeaderMap,
     JsonDraft(draft): JsonDraft<PatchBody>,
 ) -> Result<impl IntoResponse, Problem> {
@@ -67,7 +67,7 @@ pub(super) struct RotateBody {
 pub(super) async fn rotate(
     State(service): State<Arc<Service>>,
     Extension(caller): Extension<Caller>,
-    KeyId(id): KeyId,
+    Id(id): Id,
     headers: HeaderMap,
     JsonBody(body): JsonBody<RotateBody>,
 ) -> Result<Response, Problem> {
@@ -161,7 +161,7 @@ struct RevokedKey {
 pub(super) async fn revoke(
     State(service): State<Arc<Service>>,
     Extension(caller): Extension<Caller>,
-    KeyId(id): KeyId,
+    Id(id): Id,
     JsonBody(body): JsonBody<RevokeBody>,
 ) -> Result<impl IntoResponse, Problem> {
     let now = service.now();

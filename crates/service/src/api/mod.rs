@@ -24,7 +24,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::handler::Handler;
 use axum::http::header::{CACHE_CONTROL, CONNECTION, HeaderName};
 use axum::http::{HeaderValue, Method};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, get, patch, post};
 use keygate_core::keys::wire::{CHANGES_PATH, LINK_USES_PATH, LOOKUPS_PATH, SERVICE_MARKER};
@@ -44,7 +44,7 @@ use crate::edges::Edges;
 use crate::idempotency::NewKeys;
 use crate::metrics::Metrics;
 use crate::problem::{PAGE_PATH, Problem};
-use crate::refusals::Refusals;
+use crate::rejections::{Noted, Rejections};
 use crate::request_id::{self, REQUEST_ID};
 use crate::rights::Caller;
 use crate::roles::Action;
@@ -68,7 +68,7 @@ pub struct Service {
     ambient: Ambient,
     limits: Limits,
     metrics: Metrics,
-    refusals: Refusals,
+    rejections: Rejections,
     waiting: Waiting,
     edges: Edges,
     health: probes::Health,
@@ -92,7 +92,7 @@ impl Service {
             ambient,
             limits: config.limits,
             metrics: Metrics::new(),
-            refusals: Refusals::default(),
+            rejections: Rejections::default(),
             waiting: Waiting::new(HELD_POLLS),
             edges: Edges::new(),
             health: probes::Health::default(),
@@ -107,43 +107,29 @@ impl Service {
 
     /// Writes into the audit log that calls were rejected, as seldom as into the log, and without
     /// keeping their answer waiting.
-    fn note_rejections(self: &Arc<Self>, of: &'static str, count: Option<u64>) {
-        let Some(count) = count else {
+    fn note_rejections(self: &Arc<Self>, noted: Option<Noted>) {
+        let Some(Noted { role, count }) = noted else {
             return;
         };
         let service = Arc::clone(self);
         tokio::spawn(async move {
             let now = service.now();
-            let noted = service.store.note_rejections(of.to_owned(), count, now);
+            let noted = service.store.note_rejections(role, count, now);
             if let Err(error) = noted.await {
                 tracing::warn!("no entry in the audit log: {error}");
             }
         });
     }
 
-    /// The routes that need a credential, and what each does.
+    /// All routes, and what each does.
     pub fn routes(self: Arc<Self>) -> Vec<(Method, String, Action)> {
-        guarded(&self).rows
+        routes(&self).rows
     }
 
-    /// All routes.
+    /// The routes with what is around them.
     pub fn router(self: Arc<Self>) -> Router {
-        let guarded = guarded(&self).router;
-        let by_body = Router::new()
-            .route("/v1/keys/revoke-self", post(revocations::own))
-            .route_layer(from_fn_with_state(Arc::clone(&self), unauthenticated));
-        let probes = Router::new()
-            .route("/readyz", get(probes::readyz))
-            .route("/metrics", get(probes::metrics))
-            .route_layer(from_fn(|request, next: Next| in_time(next.run(request))));
-        Router::new()
-            .merge(guarded)
-            .merge(by_body)
-            .route("/healthz", get(probes::healthz))
-            .merge(probes)
-            .route(PAGE_PATH, get(page::errors))
-            .route("/v1/jwks.json", get(jwks::jwks))
-            .route("/.well-known/jwks.json", get(jwks::jwks))
+        routes(&self)
+            .router
             .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
             .fallback(|| async { Problem::NoSuchPath })
             .layer(CatchPanicLayer::custom(|_| {
@@ -154,8 +140,8 @@ impl Service {
     }
 }
 
-/// The routes that need a credential, each with what it does.
-fn guarded(service: &Arc<Service>) -> Routes<'_> {
+/// All routes, each with what it does.
+fn routes(service: &Arc<Service>) -> Routes<'_> {
     let mut it = Routes {
         service,
         router: Router::new(),
@@ -186,6 +172,13 @@ fn guarded(service: &Arc<Service>) -> Routes<'_> {
     it.post(LOOKUPS_PATH, Action::Follow, edge::lookups);
     it.get(CHANGES_PATH, Action::Follow, edge::changes);
     it.post(LINK_USES_PATH, Action::Follow, edge::use_link);
+    it.post("/v1/keys/revoke-self", Action::Open, revocations::own);
+    it.get("/healthz", Action::Open, probes::healthz);
+    it.get("/readyz", Action::Open, probes::readyz);
+    it.get("/metrics", Action::Open, probes::metrics);
+    it.get(PAGE_PATH, Action::Open, page::errors);
+    it.get("/v1/jwks.json", Action::Open, jwks::jwks);
+    it.get("/.well-known/jwks.json", Action::Open, jwks::jwks);
     it
 }
 
@@ -209,8 +202,11 @@ impl Routes<'_> {
     }
 
     fn add(&mut self, method: Method, path: &str, action: Action, to: MethodRouter<Arc<Service>>) {
-        let access = (Arc::clone(self.service), action);
-        let to = to.route_layer(from_fn_with_state(access, admit));
+        let service = Arc::clone(self.service);
+        let to = match action {
+            Action::Open => to.route_layer(from_fn_with_state(service, unauthenticated)),
+            _ => to.route_layer(from_fn_with_state((service, action), admit)),
+        };
         self.router = std::mem::take(&mut self.router).route(path, to);
         self.rows.push((method, path.to_owned(), action));
     }
@@ -233,7 +229,7 @@ async fn admit(
             .filter(|_| action != Action::Follow),
         request.headers(),
         action,
-        &service.refusals,
+        &service.rejections,
         now,
     );
     let caller = match caller {
@@ -242,12 +238,8 @@ async fn admit(
             if action == Action::Follow
                 || matches!(problem, Problem::InvalidToken | Problem::WrongRole)
             {
-                let count = service.refusals.note(action, &problem, now);
-                let of = match action {
-                    Action::Follow => "edge",
-                    _ => "admin",
-                };
-                service.note_rejections(of, count);
+                let noted = service.rejections.note(action, &problem, now);
+                service.note_rejections(noted);
             }
             return problem.into_response();
         }
@@ -255,8 +247,8 @@ async fn admit(
     // An assertion may come from a browser's cookie. Another site can make a browser send that
     // cookie, but not with this content type: it needs a preflight, which this service does
     // not answer.
-    let changes = ![Method::GET, Method::HEAD].contains(request.method());
-    if matches!(caller, Caller::Account(_)) && changes && !is_json(request.headers()) {
+    let is_account = matches!(caller, Caller::Account(_));
+    if is_account && is_change(&request) && !is_json(request.headers()) {
         return Problem::MediaType.into_response();
     }
     request.extensions_mut().insert(caller);
@@ -267,14 +259,21 @@ async fn admit(
     with_body(&service, request, next).await
 }
 
-/// Lets every caller pass, for a route where the body is the credential. The connection can still be
-/// displaced.
+/// Lets every caller pass. The connection can still be displaced. A body is read where it may be the
+/// credential, and nowhere else.
 async fn unauthenticated(
     State(service): State<Arc<Service>>,
     request: Request,
     next: Next,
 ) -> Response {
-    with_body(&service, request, next).await
+    match is_change(&request) {
+        true => with_body(&service, request, next).await,
+        false => in_time(next.run(request)).await,
+    }
+}
+
+fn is_change(request: &Request) -> bool {
+    ![Method::GET, Method::HEAD].contains(request.method())
 }
 
 /// Reads the body. Then the time for the answer begins.

@@ -1,6 +1,7 @@
 //! Reading requests: bodies, queries and ids, each rejection a problem that names every field.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::str::FromStr;
 
 use axum::body::Bytes;
@@ -207,14 +208,14 @@ pub(super) fn if_match(headers: &HeaderMap) -> Result<IfMatch, Errors> {
     }
 }
 
-/// The id in a path. What cannot be an id is an id that no key has.
-pub(super) struct KeyId(pub(super) String);
+/// The id of a key or a token in a path. What cannot be read is an id that none of them has.
+pub(super) struct Id(pub(super) String);
 
-impl<S: Send + Sync> FromRequestParts<S> for KeyId {
-    type Rejection = Problem;
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
         let id: Result<Path<String>, PathRejection> = Path::from_request_parts(parts, state).await;
-        id.map(|Path(id)| Self(id)).map_err(|_| Problem::NoSuchKey)
+        Ok(id.map_or_else(|_| Self(String::new()), |Path(id)| Self(id)))
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::Service;
-use super::read::{JsonBody, KeyId, Query, cursor};
+use super::read::{JsonBody, Id, Query, cursor};
 use crate::attributes::{end, instant, line};
 use crate::auth::digest;
 use crate::problem::Problem;
@@ -110,7 +110,7 @@ pub(super) async fn list(
 pub(super) async fn revoke(
     State(service): State<Arc<Service>>,
     Extension(caller): Extension<Caller>,
-    KeyId(id): KeyId,
+    Id(id): Id,
 ) -> Result<impl IntoResponse, Problem> {
     let now = service.now();
     let token = service.store.revoke_token(id, caller, now).await?;

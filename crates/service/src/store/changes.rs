@@ -134,7 +134,7 @@ impl SqliteStore {
     /// Writes into the audit log that calls were rejected.
     pub(crate) async fn note_rejections(
         &self,
-        of: String,
+        of: &'static str,
         count: u64,
         now: UnixMillis,
     ) -> Result<(), StoreError> {

@@ -137,7 +137,7 @@ pub(super) enum Command {
     /// Revokes the token with this id.
     RevokeToken { id: String },
     /// Writes into the audit log that calls were rejected.
-    NoteRejections { of: String, count: u64 },
+    NoteRejections { of: &'static str, count: u64 },
     /// Uses up a link that works once.
     UseLink { id: String, expires_at: UnixMillis },
     /// Writes that the database can be written.

@@ -180,7 +180,7 @@ fn every_code_of_a_wrong_value_is_the_answer_to_a_request() {
     for fault in Fault::ALL {
         let errors = wrong(*fault);
         assert_eq!(errors.as_array().unwrap().len(), 1, "{errors}");
-        assert_eq!(errors[0]["code"], fault.code());
+        assert_eq!(errors[0]["code"], fault.word());
     }
 }
 
@@ -206,7 +206,7 @@ fn the_page_describes_every_code_and_no_other() {
         .lines()
         .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
         .collect();
-    assert_eq!(described, Fault::ALL.iter().map(|it| it.code()).collect());
+    assert_eq!(described, Fault::ALL.iter().map(|it| it.word()).collect());
 }
 
 #[test]

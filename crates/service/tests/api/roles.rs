@@ -4,6 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use keygate_service::api::Service;
+use keygate_service::problem::PAGE_PATH;
+use keygate_service::roles::Role;
 use keygate_service::{Ambient, SqliteStore};
 use serde_json::json;
 
@@ -12,8 +14,9 @@ use crate::support::{ADMIN, Answer, EDGE, Running, SECOND_ADMIN, config, text};
 const WRONG: &str = "wrong-token-0123456789";
 
 /// The routes that need no credential, or have it in their body.
-const OPEN: [(&str, &str, &str); 6] = [
+const OPEN: [(&str, &str, &str); 7] = [
     ("GET", "/healthz", ""),
+    ("GET", PAGE_PATH, ""),
     ("GET", "/readyz", ""),
     ("GET", "/metrics", ""),
     ("GET", "/v1/jwks.json", ""),
@@ -105,10 +108,7 @@ fn tokens(service: &Running) -> Vec<(&'static str, String)> {
             text(&service.post("/v1/tokens", &body).expect(201), "token"),
         )
     };
-    let mut tokens: Vec<_> = ["owner", "operator", "creator", "auditor", "edge"]
-        .iter()
-        .map(create)
-        .collect();
+    let mut tokens: Vec<_> = Role::WORDS.iter().map(create).collect();
     tokens.push(("owner", ADMIN.to_owned()));
     tokens.push(("edge", EDGE.to_owned()));
     tokens
@@ -122,10 +122,9 @@ fn every_route_has_its_row_here() {
     let routes = Service::new(&config, store, Ambient::real()).routes();
     let named = |(method, path, _)| format!("{method} {path}");
     let mut routes: Vec<String> = routes.into_iter().map(named).collect();
-    let mut rows: Vec<String> = ROUTES
-        .iter()
-        .map(|row| format!("{} {}", row.0, row.1))
-        .collect();
+    let guarded = ROUTES.iter().map(|row| format!("{} {}", row.0, row.1));
+    let open = OPEN.iter().map(|row| format!("{} {}", row.0, row.1));
+    let mut rows: Vec<String> = guarded.chain(open).collect();
     routes.sort();
     rows.sort();
     assert_eq!(routes, rows);
@@ -269,12 +268,15 @@ fn metrics_count_routes_and_results_under_fixed_labels() {
     service
         .post(&crate::keys::revoke_path(&created), "")
         .expect(200);
+    let path = format!("/v1/keys/{}", text(&created, "id"));
+    service.send("PATCH", &path, Some(ADMIN), "{}");
     service.get("/made/up");
     service.send("MADEUP", "/v1/keys", Some(ADMIN), "");
     let metrics = service.get("/metrics").text;
     for line in [
         r#"keygate_service_requests_total{route="/v1/keys",method="POST",status="2xx"} 1"#,
         r#"keygate_service_requests_total{route="/v1/keys/{id}/revoke",method="POST",status="2xx"} 2"#,
+        r#"keygate_service_requests_total{route="/v1/keys/{id}",method="PATCH",status="4xx"} 1"#,
         r#"keygate_service_requests_total{route="/v1/keys",method="other",status="4xx"} 1"#,
         r#"keygate_service_requests_total{route="none",method="GET",status="4xx"} 1"#,
         r#"keygate_service_lookup_hashes_total{result="found"} 1"#,

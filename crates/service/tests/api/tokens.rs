@@ -60,6 +60,15 @@ fn a_token_counts_until_it_is_revoked_or_expires_and_is_shown_once() {
 }
 
 #[test]
+fn an_unknown_token_is_not_found_whatever_its_id_looks_like() {
+    let service = Running::start();
+    for id in ["0123456789", "%FF", "%00", "kgt_x"] {
+        let answer = service.post(&format!("/v1/tokens/{id}/revoke"), "");
+        assert_eq!(answer.problem(), (404, "no_such_token".to_owned()), "{id}");
+    }
+}
+
+#[test]
 fn a_token_survives_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let database = dir.path().join("keygate.db");

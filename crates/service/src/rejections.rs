@@ -14,10 +14,19 @@ const PAUSE: Millis = Millis::from_secs(60);
 
 /// What was rejected of late, of each kind.
 #[derive(Debug, Default)]
-pub(crate) struct Refusals {
+pub(crate) struct Rejections {
     edge: Mutex<Recent>,
     admin: Mutex<Recent>,
     assertions: Mutex<Recent>,
+}
+
+/// Calls that were rejected.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Noted {
+    /// As what they came: `edge` or `admin`.
+    pub(crate) role: &'static str,
+    /// How many since the last note.
+    pub(crate) count: u64,
 }
 
 #[derive(Debug, Default)]
@@ -27,27 +36,28 @@ struct Recent {
     silent: u64,
 }
 
-impl Refusals {
-    /// Logs that a call for this role was rejected. The token is never part of the line. How many
-    /// were rejected since the last line, if there is one now.
-    pub(crate) fn note(&self, action: Action, problem: &Problem, now: UnixMillis) -> Option<u64> {
+impl Rejections {
+    /// Logs that a call for this role was rejected. The token is never part of the line. Returns
+    /// what the audit log notes of it, as seldom.
+    pub(crate) fn note(&self, action: Action, problem: &Problem, now: UnixMillis) -> Option<Noted> {
         let (recent, caller, role) = match action {
             Action::Follow => (&self.edge, "an edge", "edge"),
             _ => (&self.admin, "an admin", "admin"),
         };
-        let silent = refused(recent, now);
-        if let Some(silent) = silent {
-            tracing::warn!(
-                "a call of {caller} was rejected: {problem}; compare the token that it sends \
-                 with the {role} tokens of this service ({silent} more rejected since the last line)"
-            );
-        }
-        silent.map(|it| it.saturating_add(1))
+        let silent = rejected(recent, now)?;
+        tracing::warn!(
+            "a call of {caller} was rejected: {problem}; compare the token that it sends \
+             with the {role} tokens of this service ({silent} more rejected since the last line)"
+        );
+        Some(Noted {
+            role,
+            count: silent.saturating_add(1),
+        })
     }
 
     /// Logs that an assertion was rejected, and why. It is never part of the line.
     pub(crate) fn note_assertion(&self, why: &dyn fmt::Display, now: UnixMillis) {
-        if let Some(silent) = refused(&self.assertions, now) {
+        if let Some(silent) = rejected(&self.assertions, now) {
             tracing::warn!(
                 "an assertion was rejected: {why}; compare the assertion of the policy with \
                  what this service accepts ({silent} more rejected since the last line)"
@@ -57,14 +67,14 @@ impl Refusals {
 }
 
 /// Counts a rejection; how many had no line before it, if one is due.
-fn refused(recent: &Mutex<Recent>, now: UnixMillis) -> Option<u64> {
+fn rejected(recent: &Mutex<Recent>, now: UnixMillis) -> Option<u64> {
     let mut recent = recent.lock().unwrap_or_else(PoisonError::into_inner);
-    recent.refused(now)
+    recent.rejected(now)
 }
 
 impl Recent {
     /// Counts a rejection; how many had no line before it, if one is due.
-    fn refused(&mut self, now: UnixMillis) -> Option<u64> {
+    fn rejected(&mut self, now: UnixMillis) -> Option<u64> {
         // Also where the clock was set back.
         let is_due = |last: UnixMillis| last.0.abs_diff(now.0) >= PAUSE.0;
         if self.logged.is_none_or(is_due) {
@@ -113,18 +123,18 @@ mod tests {
     fn a_flood_of_rejections_has_one_line_a_minute() {
         let mut recent = Recent::default();
         let at = |seconds: u64| UnixMillis::from_secs(1_000 + seconds);
-        assert_eq!(recent.refused(at(0)), Some(0));
+        assert_eq!(recent.rejected(at(0)), Some(0));
         for second in 0..59 {
-            assert_eq!(recent.refused(at(second)), None);
+            assert_eq!(recent.rejected(at(second)), None);
         }
-        assert_eq!(recent.refused(at(60)), Some(59));
-        assert_eq!(recent.refused(at(61)), None);
-        assert_eq!(recent.refused(UnixMillis(0)), Some(1), "set back");
+        assert_eq!(recent.rejected(at(60)), Some(59));
+        assert_eq!(recent.rejected(at(61)), None);
+        assert_eq!(recent.rejected(UnixMillis(0)), Some(1), "set back");
     }
 
     #[test]
     fn a_flood_of_wrong_assertions_hides_no_rejected_token() {
-        let refusals = Refusals::default();
+        let rejections = Rejections::default();
         let now = UnixMillis::from_secs(1_000);
         let mut headers = HeaderMap::new();
         headers.insert(ASSERTION_HEADER, HeaderValue::from_static("a.b.c"));
@@ -136,15 +146,15 @@ mod tests {
                 Some(&none()),
                 &headers,
                 action,
-                &refusals,
+                &rejections,
                 now,
             );
             assert!(matches!(caller, Err(Problem::InvalidAssertion)));
         }
         let silent = |recent: &Mutex<Recent>| recent.lock().unwrap().silent;
-        assert_eq!(silent(&refusals.assertions), 2);
-        refusals.note(Action::ReadKeys, &Problem::InvalidToken, now);
-        let admin = refusals.admin.lock().unwrap();
+        assert_eq!(silent(&rejections.assertions), 2);
+        rejections.note(Action::ReadKeys, &Problem::InvalidToken, now);
+        let admin = rejections.admin.lock().unwrap();
         assert_eq!((admin.logged, admin.silent), (Some(now), 0));
     }
 }
