@@ -19,6 +19,7 @@ pub mod attributes;
 pub mod audit;
 pub mod auth;
 pub mod caller;
+pub mod code;
 pub mod config;
 pub mod connections;
 pub mod edges;

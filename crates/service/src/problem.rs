@@ -1,4 +1,4 @@
-//! Every way in which the service refuses, as problem details (RFC 9457).
+//! Every way in which the service rejects a request, as problem details (RFC 9457).
 
 use axum::Json;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::ambient::NoRandomness;
+pub use crate::code::{Code, PAGE_PATH};
 use crate::request_id;
 use crate::store::{Rejection, StoreError};
 use crate::wrong::{Errors, Pointer, Shown, Wrong};
@@ -14,10 +15,7 @@ use crate::wrong::{Errors, Pointer, Shown, Wrong};
 /// Most bytes of a request body.
 pub const MAX_BODY: usize = 64 * 1024;
 
-/// Where the service serves the page about its errors.
-pub const PAGE_PATH: &str = "/docs/errors.md";
-
-/// A refusal. Its `Display` is the `detail` that the client reads.
+/// A rejection of a request. Its `Display` is the `detail` that the client reads.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
     /// No bearer token was sent.
@@ -41,45 +39,15 @@ pub enum Problem {
     /// An account asked for another's keys.
     #[error("an account can access only its own keys")]
     WrongAccount,
-    /// A key would make one that can do more than itself: the fields that go too far.
-    #[error("{0}")]
-    Beyond(Errors),
     /// No route has this path.
     #[error("there is no resource at this path")]
     NoSuchPath,
-    /// No key has this id.
-    #[error("there is no key with this id")]
-    NoSuchKey,
-    /// No token has this id.
-    #[error("there is no token with this id")]
-    NoSuchToken,
-    /// As many tokens count as can.
-    #[error("there are 1000 tokens: revoke those that are not in use")]
-    TooManyTokens,
-    /// An earlier request with the same idempotency key had another body.
-    #[error("another request had this idempotency-key and another body: use a new one")]
-    OtherBody,
-    /// The key is not in the state that the caller takes it for.
-    #[error("the key was changed in the meantime: its etag is \"{0}\" now")]
-    Stale(u64),
-    /// One of several keys is not in the state in which it fitted.
-    #[error("the key {0} was changed in the meantime, and nothing was revoked: try again")]
-    OneStale(String),
-    /// The key is revoked.
-    #[error("the key is revoked, which is final")]
-    Revoked,
-    /// The key is not active.
-    #[error("only a key that is active can be replaced")]
-    Inactive,
-    /// The key was replaced before.
-    #[error("the key {0} replaces this one already: change that one instead")]
-    Replaced(String),
+    /// The database could be written, and still the change was not made.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
     /// Another number of keys fits than the caller expects.
     #[error("{0} keys fit, and nothing was revoked: set expect to that number if it is right")]
     Unexpected(usize),
-    /// An admin disabled it.
-    #[error("an admin disabled this key, and only an admin can enable it")]
-    DisabledByAdmin,
     /// The route has other methods, which the header `allow` names.
     #[error("this path does not support this method")]
     MethodNotAllowed,
@@ -104,11 +72,6 @@ pub enum Problem {
     /// Too many requests wait for the database, and this one was not done.
     #[error("too many requests wait: this one was not done, try again")]
     Overloaded,
-    /// The clock went back, or was never set.
-    #[error(
-        "the clock of the key service is wrong, so it makes no keys: it is before 2024, or an hour before the newest change"
-    )]
-    Clock,
     /// The database does not answer.
     #[error("the database is unavailable")]
     Store(StoreError),
@@ -126,7 +89,7 @@ pub enum Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Rejected(rejection) => rejection.into(),
+            StoreError::Rejected(rejection) => Self::Rejected(rejection),
             StoreError::Overloaded => Self::Overloaded,
             error => Self::Store(error),
         }
@@ -145,106 +108,7 @@ impl From<Wrong> for Problem {
     }
 }
 
-impl From<Rejection> for Problem {
-    fn from(rejection: Rejection) -> Self {
-        match rejection {
-            Rejection::InactiveToken => Self::InvalidToken,
-            Rejection::InactiveCaller => Self::InvalidAssertion,
-            Rejection::Clock => Self::Clock,
-            Rejection::NoSuchKey => Self::NoSuchKey,
-            Rejection::Beyond(errors) => Self::Beyond(errors),
-            Rejection::Stale(version) => Self::Stale(version),
-            Rejection::OneStale(id) => Self::OneStale(id),
-            Rejection::Revoked => Self::Revoked,
-            Rejection::Inactive => Self::Inactive,
-            Rejection::Replaced(by) => Self::Replaced(by),
-            Rejection::DisabledByAdmin => Self::DisabledByAdmin,
-            Rejection::NoSuchToken => Self::NoSuchToken,
-            Rejection::TooManyTokens => Self::TooManyTokens,
-            Rejection::OtherBody => Self::OtherBody,
-        }
-    }
-}
-
-/// Declares the codes of problems, one row each: its variant, status, code and title.
-macro_rules! codes {
-    ($($Variant:ident = $STATUS:ident $code:literal $title:literal,)*) => {
-        /// The kind of a problem. `docs/errors.md` has a section for each.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Code {
-            $(#[doc = $title]
-            $Variant,)*
-        }
-
-        impl Code {
-            /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$Variant),*];
-
-            /// The status of the answer.
-            pub const fn status(self) -> StatusCode {
-                match self {
-                    $(Self::$Variant => StatusCode::$STATUS,)*
-                }
-            }
-
-            /// The stable word for programs.
-            pub const fn code(self) -> &'static str {
-                match self {
-                    $(Self::$Variant => $code,)*
-                }
-            }
-
-            /// What all problems of this kind have in common, for people.
-            pub const fn title(self) -> &'static str {
-                match self {
-                    $(Self::$Variant => $title,)*
-                }
-            }
-
-            /// Its section of the page. The service serves the page, so that the reference leads
-            /// there from the address of the answer.
-            fn uri(self) -> String {
-                format!("{PAGE_PATH}#{}", self.code())
-            }
-        }
-    };
-}
-
-codes! {
-    MissingToken = UNAUTHORIZED "missing_token" "The request has no token",
-    InvalidToken = UNAUTHORIZED "invalid_token" "The token is invalid",
-    InvalidAssertion = UNAUTHORIZED "invalid_assertion" "The assertion is invalid",
-    TwoCredentials = BAD_REQUEST "two_credentials" "The request has two credentials",
-    WrongRole = FORBIDDEN "wrong_role" "The token has another role",
-    InsufficientScope = FORBIDDEN "insufficient_scope" "The caller lacks a scope",
-    WrongAccount = FORBIDDEN "wrong_account" "The keys belong to another account",
-    BeyondOwnRights = FORBIDDEN "beyond_own_rights" "The key would have more rights than the caller",
-    NoSuchPath = NOT_FOUND "no_such_path" "There is no such resource",
-    NoSuchKey = NOT_FOUND "no_such_key" "There is no such key",
-    NoSuchToken = NOT_FOUND "no_such_token" "There is no such token",
-    TooManyTokens = CONFLICT "too_many_tokens" "There are too many tokens",
-    KeyRevoked = CONFLICT "key_revoked" "The key is revoked",
-    KeyInactive = CONFLICT "key_inactive" "The key is not active",
-    KeyReplaced = CONFLICT "key_replaced" "Another key replaces the key",
-    UnexpectedCount = CONFLICT "unexpected_count" "Another number of keys fits",
-    DisabledByAdmin = FORBIDDEN "disabled_by_admin" "An admin disabled the key",
-    Stale = PRECONDITION_FAILED "stale" "The key was changed in the meantime",
-    IdempotencyMismatch = UNPROCESSABLE_ENTITY "idempotency_mismatch" "The idempotency key is of another request",
-    MethodNotAllowed = METHOD_NOT_ALLOWED "method_not_allowed" "The resource has other methods",
-    InvalidField = BAD_REQUEST "invalid_field" "A value of the request is wrong",
-    InvalidBody = BAD_REQUEST "invalid_body" "The body is not a JSON object",
-    UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported_media_type" "The body has another content type than JSON",
-    BodyTooLarge = PAYLOAD_TOO_LARGE "body_too_large" "The body is too large",
-    BodyTimeout = REQUEST_TIMEOUT "body_timeout" "The body did not arrive in time",
-    Timeout = SERVICE_UNAVAILABLE "timeout" "The request took too long",
-    Overloaded = SERVICE_UNAVAILABLE "overloaded" "Too many requests wait",
-    Clock = SERVICE_UNAVAILABLE "clock" "The clock of the key service is wrong",
-    DatabaseUnavailable = SERVICE_UNAVAILABLE "database_unavailable" "The database is unavailable",
-    NoRandomness = SERVICE_UNAVAILABLE "no_randomness" "There is no randomness for a key",
-    Internal = INTERNAL_SERVER_ERROR "internal" "The key service has a bug",
-}
-
-/// The body of a refusal.
+/// The body of an answer that rejects.
 #[derive(Serialize)]
 struct Details<'a> {
     r#type: String,
@@ -274,18 +138,9 @@ impl Problem {
             Self::InvalidAssertion => Code::InvalidAssertion,
             Self::MissingScope(_) => Code::InsufficientScope,
             Self::WrongAccount => Code::WrongAccount,
-            Self::Beyond(_) => Code::BeyondOwnRights,
             Self::NoSuchPath => Code::NoSuchPath,
-            Self::NoSuchKey => Code::NoSuchKey,
-            Self::NoSuchToken => Code::NoSuchToken,
-            Self::TooManyTokens => Code::TooManyTokens,
-            Self::OtherBody => Code::IdempotencyMismatch,
-            Self::Stale(_) | Self::OneStale(_) => Code::Stale,
-            Self::Revoked => Code::KeyRevoked,
-            Self::Inactive => Code::KeyInactive,
-            Self::Replaced(_) => Code::KeyReplaced,
+            Self::Rejected(rejection) => rejection.code(),
             Self::Unexpected(_) => Code::UnexpectedCount,
-            Self::DisabledByAdmin => Code::DisabledByAdmin,
             Self::MethodNotAllowed => Code::MethodNotAllowed,
             Self::Invalid(_) => Code::InvalidField,
             Self::Body(_) => Code::InvalidBody,
@@ -294,7 +149,6 @@ impl Problem {
             Self::BodyTimeout => Code::BodyTimeout,
             Self::Timeout => Code::Timeout,
             Self::Overloaded => Code::Overloaded,
-            Self::Clock => Code::Clock,
             Self::NotReady | Self::Store(_) => Code::DatabaseUnavailable,
             Self::NoRandomness(_) => Code::NoRandomness,
             Self::Internal => Code::Internal,
@@ -304,7 +158,7 @@ impl Problem {
     /// What is wrong, field by field.
     fn errors(&self) -> Option<&Errors> {
         match self {
-            Self::Invalid(errors) | Self::Beyond(errors) => Some(errors),
+            Self::Invalid(errors) | Self::Rejected(Rejection::Beyond(errors)) => Some(errors),
             _ => None,
         }
     }

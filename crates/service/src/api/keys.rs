@@ -13,14 +13,14 @@ use keygate_core::keys::{MasterSecret, NewAppKey};
 use serde::{Deserialize, Serialize};
 
 use super::Service;
-use super::read::{JsonText, Id, Query, cursor};
+use super::read::{Id, JsonText, Query, cursor};
 use crate::attributes::{Attributes, CreateBody, instant};
 use crate::idempotency::Once;
 use crate::json::{Draft, Names, object};
 use crate::key::{Key, KeyObject, NewKey, Standing};
 use crate::problem::Problem;
 use crate::rights::{Caller, Rights};
-use crate::store::{Filter, StoreError};
+use crate::store::{Filter, Rejection, StoreError};
 use crate::wrong::{Errors, Wrong};
 
 /// Two fresh keys are never the same: a second try is for a database of keys from elsewhere.
@@ -158,7 +158,7 @@ pub(super) async fn show(
     let now = service.now();
     let rights = service.reads(&caller, now).await?;
     let key = rights.own(service.store.key(id).await?);
-    Ok(shown(key.ok_or(Problem::NoSuchKey)?, now))
+    Ok(shown(key.ok_or(Rejection::NoSuchKey)?, now))
 }
 
 impl Service {

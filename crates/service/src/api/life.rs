@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Service;
 use super::keys::{TRIES, shown, start, with_key};
-use super::read::{JsonBody, JsonDraft, Id, if_match};
+use super::read::{Id, JsonBody, JsonDraft, if_match};
 use crate::attributes::{end, instant, line};
 use crate::key::{KeyObject, Reason};
 use crate::patch::PatchBody;

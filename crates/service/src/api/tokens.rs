@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::Service;
-use super::read::{JsonBody, Id, Query, cursor};
+use super::read::{Id, JsonBody, Query, cursor};
 use crate::attributes::{end, instant, line};
 use crate::auth::digest;
 use crate::problem::Problem;

@@ -6,6 +6,7 @@ use keygate_core::{Millis, UnixMillis};
 use rusqlite::Transaction;
 
 use super::change::{Act, Stop};
+use super::rejection::Rejection;
 use super::{StoreError, feed, keys, links, tokens};
 use crate::idempotency::Once;
 use crate::key::{IfMatch, Key, NewKey, Reason};
@@ -13,7 +14,6 @@ use crate::patch::Patch;
 use crate::rights::Caller;
 use crate::roles::Action;
 use crate::tokens::{NewToken, Token};
-use crate::wrong::Errors;
 
 /// A key from elsewhere.
 #[derive(Clone, Debug)]
@@ -183,53 +183,6 @@ pub(super) enum Outcome {
     Done,
     /// Nothing, for this reason.
     Rejected(Rejection),
-}
-
-/// Why a change was not made, though it could have been written.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Rejection {
-    /// The token by which it was asked for is no longer active.
-    #[error("the token that asks is no longer active")]
-    InactiveToken,
-    /// The key by which it was asked for is no longer active.
-    #[error("the key that asks is no longer active")]
-    InactiveCaller,
-    /// The clock is wrong, so that no key was stored: its age and its end would be, too.
-    #[error("the clock is wrong")]
-    Clock,
-    /// No key that the caller may see has this id.
-    #[error("there is no key with this id")]
-    NoSuchKey,
-    /// A field asks for more than the caller has.
-    #[error(transparent)]
-    Beyond(#[from] Errors),
-    /// The key was changed in the meantime.
-    #[error("the key is at version {0} now")]
-    Stale(u64),
-    /// A key that was to be revoked with others was changed in the meantime.
-    #[error("the key {0} was changed in the meantime")]
-    OneStale(String),
-    /// The key is revoked, which is final.
-    #[error("the key is revoked")]
-    Revoked,
-    /// The key is not active, so that no other can take its place.
-    #[error("the key is not active")]
-    Inactive,
-    /// Another key replaces it already: this one.
-    #[error("the key {0} replaces it already")]
-    Replaced(String),
-    /// An admin disabled the key, so that its account cannot enable it.
-    #[error("an admin disabled the key")]
-    DisabledByAdmin,
-    /// No token has this id.
-    #[error("there is no token with this id")]
-    NoSuchToken,
-    /// As many tokens count as can.
-    #[error("there are 1000 tokens")]
-    TooManyTokens,
-    /// An earlier request with the same idempotency key had another body.
-    #[error("the idempotency key is of another request")]
-    OtherBody,
 }
 
 impl Command {

@@ -16,6 +16,7 @@ mod links;
 mod migrations;
 mod once;
 mod readers;
+mod rejection;
 mod row;
 mod tokens;
 mod writer;
@@ -30,11 +31,10 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{oneshot, watch};
 
 use self::command::{Command, Outcome};
-pub use self::command::{
-    Created, Import, Imported, KeyState, Rejection, Revoke, Revoked, Rotated, Successor,
-};
+pub use self::command::{Created, Import, Imported, KeyState, Revoke, Revoked, Rotated, Successor};
 use self::file::DatabaseFile;
 use self::readers::{Readers, Size};
+pub use self::rejection::Rejection;
 use self::writer::{Job, Queue};
 use crate::request_id;
 use crate::rights::Caller;

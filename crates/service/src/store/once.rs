@@ -4,8 +4,9 @@ use keygate_core::UnixMillis;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::change::{Act, Stop};
-use super::command::{Command, Created, Outcome, Rejection};
+use super::command::{Command, Created, Outcome};
 use super::keys::by_id;
+use super::rejection::Rejection;
 use super::row::signed;
 use super::{SqliteStore, StoreError};
 use crate::idempotency::{Once, REMEMBERED};

@@ -5,7 +5,8 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use super::change::{Act, Stop};
-use super::command::{Command, Outcome, Rejection};
+use super::command::{Command, Outcome};
+use super::rejection::Rejection;
 use super::row::signed;
 use super::{SqliteStore, StoreError};
 use crate::rights::Caller;

@@ -1,0 +1,84 @@
+//! The kinds of problems: what each is called, and the status of its answer.
+
+use axum::http::StatusCode;
+
+/// Where the service serves the page about its errors.
+pub const PAGE_PATH: &str = "/docs/errors.md";
+
+/// Declares the codes of problems, one row each: its variant, status, code and title.
+macro_rules! codes {
+    ($($Variant:ident = $STATUS:ident $code:literal $title:literal,)*) => {
+        /// The kind of a problem. `docs/errors.md` has a section for each.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Code {
+            $(#[doc = $title]
+            $Variant,)*
+        }
+
+        impl Code {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$Variant),*];
+
+            /// The status of the answer.
+            pub const fn status(self) -> StatusCode {
+                match self {
+                    $(Self::$Variant => StatusCode::$STATUS,)*
+                }
+            }
+
+            /// The stable word for programs.
+            pub const fn code(self) -> &'static str {
+                match self {
+                    $(Self::$Variant => $code,)*
+                }
+            }
+
+            /// What all problems of this kind have in common, for people.
+            pub const fn title(self) -> &'static str {
+                match self {
+                    $(Self::$Variant => $title,)*
+                }
+            }
+
+            /// Its section of the page. The service serves the page, so that the reference leads
+            /// there from the address of the answer.
+            pub(crate) fn uri(self) -> String {
+                format!("{PAGE_PATH}#{}", self.code())
+            }
+        }
+    };
+}
+
+codes! {
+    MissingToken = UNAUTHORIZED "missing_token" "The request has no token",
+    InvalidToken = UNAUTHORIZED "invalid_token" "The token is invalid",
+    InvalidAssertion = UNAUTHORIZED "invalid_assertion" "The assertion is invalid",
+    TwoCredentials = BAD_REQUEST "two_credentials" "The request has two credentials",
+    WrongRole = FORBIDDEN "wrong_role" "The token has another role",
+    InsufficientScope = FORBIDDEN "insufficient_scope" "The caller lacks a scope",
+    WrongAccount = FORBIDDEN "wrong_account" "The keys belong to another account",
+    BeyondOwnRights = FORBIDDEN "beyond_own_rights" "The key would have more rights than the caller",
+    NoSuchPath = NOT_FOUND "no_such_path" "There is no such resource",
+    NoSuchKey = NOT_FOUND "no_such_key" "There is no such key",
+    NoSuchToken = NOT_FOUND "no_such_token" "There is no such token",
+    TooManyTokens = CONFLICT "too_many_tokens" "There are too many tokens",
+    KeyRevoked = CONFLICT "key_revoked" "The key is revoked",
+    KeyInactive = CONFLICT "key_inactive" "The key is not active",
+    KeyReplaced = CONFLICT "key_replaced" "Another key replaces the key",
+    UnexpectedCount = CONFLICT "unexpected_count" "Another number of keys fits",
+    DisabledByAdmin = FORBIDDEN "disabled_by_admin" "An admin disabled the key",
+    Stale = PRECONDITION_FAILED "stale" "The key was changed in the meantime",
+    IdempotencyMismatch = UNPROCESSABLE_ENTITY "idempotency_mismatch" "The idempotency key is of another request",
+    MethodNotAllowed = METHOD_NOT_ALLOWED "method_not_allowed" "The resource has other methods",
+    InvalidField = BAD_REQUEST "invalid_field" "A value of the request is wrong",
+    InvalidBody = BAD_REQUEST "invalid_body" "The body is not a JSON object",
+    UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported_media_type" "The body has another content type than JSON",
+    BodyTooLarge = PAYLOAD_TOO_LARGE "body_too_large" "The body is too large",
+    BodyTimeout = REQUEST_TIMEOUT "body_timeout" "The body did not arrive in time",
+    Timeout = SERVICE_UNAVAILABLE "timeout" "The request took too long",
+    Overloaded = SERVICE_UNAVAILABLE "overloaded" "Too many requests wait",
+    Clock = SERVICE_UNAVAILABLE "clock" "The clock of the key service is wrong",
+    DatabaseUnavailable = SERVICE_UNAVAILABLE "database_unavailable" "The database is unavailable",
+    NoRandomness = SERVICE_UNAVAILABLE "no_randomness" "There is no randomness for a key",
+    Internal = INTERNAL_SERVER_ERROR "internal" "The key service has a bug",
+}

@@ -1,0 +1,75 @@
+//! Every reason not to make a change that could be written.
+
+use crate::code::Code;
+use crate::wrong::Errors;
+
+/// Why a change was not made, though it could have been written. Its `Display` is what the client
+/// reads.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// The token by which it was asked for is no longer active.
+    #[error("the token is invalid")]
+    InactiveToken,
+    /// The key by which it was asked for is no longer active.
+    #[error("the assertion is invalid")]
+    InactiveCaller,
+    /// The clock went back, or was never set: the age and the end of a key would be wrong, too.
+    #[error(
+        "the clock of the key service is wrong, so it makes no keys: it is before 2024, or an hour before the newest change"
+    )]
+    Clock,
+    /// No key that the caller may see has this id.
+    #[error("there is no key with this id")]
+    NoSuchKey,
+    /// A field asks for more than the caller has.
+    #[error(transparent)]
+    Beyond(#[from] Errors),
+    /// The key is not in the state that the caller takes it for.
+    #[error("the key was changed in the meantime: its etag is \"{0}\" now")]
+    Stale(u64),
+    /// One of several keys is not in the state in which it fitted.
+    #[error("the key {0} was changed in the meantime, and nothing was revoked: try again")]
+    OneStale(String),
+    /// The key is revoked.
+    #[error("the key is revoked, which is final")]
+    Revoked,
+    /// The key is not active, so that no other can take its place.
+    #[error("only a key that is active can be replaced")]
+    Inactive,
+    /// Another key replaces it already: this one.
+    #[error("the key {0} replaces this one already: change that one instead")]
+    Replaced(String),
+    /// An admin disabled the key, so that its account cannot enable it.
+    #[error("an admin disabled this key, and only an admin can enable it")]
+    DisabledByAdmin,
+    /// No token has this id.
+    #[error("there is no token with this id")]
+    NoSuchToken,
+    /// As many tokens count as can.
+    #[error("there are 1000 tokens: revoke those that are not in use")]
+    TooManyTokens,
+    /// An earlier request with the same idempotency key had another body.
+    #[error("another request had this idempotency-key and another body: use a new one")]
+    OtherBody,
+}
+
+impl Rejection {
+    /// Its kind.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::InactiveToken => Code::InvalidToken,
+            Self::InactiveCaller => Code::InvalidAssertion,
+            Self::Clock => Code::Clock,
+            Self::NoSuchKey => Code::NoSuchKey,
+            Self::Beyond(_) => Code::BeyondOwnRights,
+            Self::Stale(_) | Self::OneStale(_) => Code::Stale,
+            Self::Revoked => Code::KeyRevoked,
+            Self::Inactive => Code::KeyInactive,
+            Self::Replaced(_) => Code::KeyReplaced,
+            Self::DisabledByAdmin => Code::DisabledByAdmin,
+            Self::NoSuchToken => Code::NoSuchToken,
+            Self::TooManyTokens => Code::TooManyTokens,
+            Self::OtherBody => Code::IdempotencyMismatch,
+        }
+    }
+}
