@@ -62,6 +62,8 @@ pub(super) struct Queue {
 struct Waiting {
     overtaking: VecDeque<Job>,
     others: VecDeque<Job>,
+    /// Whether the last transaction was of commands that overtake alone.
+    was_alone: bool,
     is_closed: bool,
 }
 
@@ -134,9 +136,16 @@ impl Waiting {
         self.others.retain(Job::is_wanted);
     }
 
-    /// What is done next.
+    /// What is done next. Commands that overtake are first done alone, so that they do not wait for
+    /// the work of others; if there are more of them at once, the others get their share.
     fn batch(&mut self) -> Vec<Job> {
         self.forget();
+        let is_alone = !self.overtaking.is_empty() && !self.was_alone;
+        self.was_alone = is_alone;
+        if is_alone {
+            let first = self.overtaking.len().min(BATCH);
+            return self.overtaking.drain(..first).collect();
+        }
         let kept = self.others.len().min(SHARE);
         let first = self.overtaking.len().min(BATCH.saturating_sub(kept));
         let mut batch: Vec<Job> = self.overtaking.drain(..first).collect();
