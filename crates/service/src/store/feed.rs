@@ -1,5 +1,7 @@
 //! The change feed, and the lookups that must agree with it.
 
+use std::sync::LazyLock;
+
 use keygate_core::keys::KeyHash;
 use keygate_core::keys::wire::{
     ChangesResponse, Incarnation, LookupResponse, MAX_CHANGES, Record, Status,
@@ -23,6 +25,9 @@ const MAX_BACK: Millis = Millis::from_secs(3600);
 
 /// So many keys are looked up at once: their pages may have to come from the disk.
 const FEW: usize = 8;
+
+static LOOKUP: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT {COLUMNS} FROM keys WHERE hash = ?1"));
 
 /// How many lives of the database are remembered.
 const KEPT_INCARNATIONS: i64 = 100;
@@ -119,9 +124,11 @@ impl SqliteStore {
     /// [`StoreError::Failed`].
     pub async fn lookup(&self, hashes: Vec<KeyHash>) -> Result<LookupResponse, StoreError> {
         let is_short = hashes.len() <= FEW;
-        let lookup = move |transaction: &Transaction<'_>| {
-            let mut statement = transaction
-                .prepare_cached(&format!("SELECT {COLUMNS} FROM keys WHERE hash = ?1"))?;
+        // What is read after this is at least as new: an edge that hears of a change once more asks
+        // once more. So a lookup needs no transaction.
+        let (incarnation, epoch) = (self.incarnation, *self.newest.borrow());
+        let lookup = move |connection: &Connection| {
+            let mut statement = connection.prepare_cached(&LOOKUP)?;
             let mut records = Vec::new();
             for hash in &hashes {
                 for key in statement.query_map([&hash.0[..]], key)? {
@@ -129,14 +136,14 @@ impl SqliteStore {
                 }
             }
             Ok(LookupResponse {
-                incarnation: current(transaction)?,
-                epoch: epoch(transaction)?,
+                incarnation,
+                epoch,
                 records,
             })
         };
         match is_short {
-            true => self.readers.read(lookup).await,
-            false => self.readers.read_long(lookup).await,
+            true => self.readers.read_each(lookup).await,
+            false => self.readers.read_long(move |it| lookup(it)).await,
         }
     }
 }
@@ -178,8 +185,10 @@ pub(super) fn beat(transaction: &Transaction<'_>, now: UnixMillis) -> rusqlite::
         .map(drop)
 }
 
-/// Begins another life of the database, and returns its epoch.
-pub(super) fn begin_incarnation(connection: &mut Connection) -> rusqlite::Result<u64> {
+/// Begins another life of the database, and returns it and its epoch.
+pub(super) fn begin_incarnation(
+    connection: &mut Connection,
+) -> rusqlite::Result<(Incarnation, u64)> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let epoch = epoch(&transaction)?;
     // SQLite's generator is seeded by the system: fit for a number that is never seen again.
@@ -191,8 +200,9 @@ pub(super) fn begin_incarnation(connection: &mut Connection) -> rusqlite::Result
         "DELETE FROM incarnations WHERE number <= last_insert_rowid() - ?1",
         [KEPT_INCARNATIONS],
     )?;
+    let incarnation = current(&transaction)?;
     transaction.commit()?;
-    Ok(epoch)
+    Ok((incarnation, epoch))
 }
 
 pub(super) fn epoch(transaction: &Transaction<'_>) -> rusqlite::Result<u64> {

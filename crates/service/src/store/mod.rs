@@ -27,6 +27,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use keygate_core::UnixMillis;
+use keygate_core::keys::wire::Incarnation;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{oneshot, watch};
 
@@ -71,7 +72,9 @@ pub struct SqliteStore {
     queue: Arc<Queue>,
     /// Ends when the queue is closed.
     writer: Option<JoinHandle<()>>,
-    /// The number of the newest change, for those who wait for the next.
+    /// The life of the database that began when it was opened.
+    incarnation: Incarnation,
+    /// The number of the newest change, for lookups and for those who wait for the next.
     newest: Arc<watch::Sender<u64>>,
     /// Kept by the writer.
     tokens: Arc<CreatedTokens>,
@@ -168,7 +171,8 @@ impl SqliteStore {
             },
             migrations::Error::Sql(error) => named(&error),
         })?;
-        let newest = feed::begin_incarnation(&mut writer).map_err(|error| named(&error))?;
+        let begun = feed::begin_incarnation(&mut writer);
+        let (incarnation, newest) = begun.map_err(|error| named(&error))?;
         let tokens = Arc::new(CreatedTokens::default());
         // Those that have expired as well: the clock may be wrong for a while after a start.
         tokens.set(tokens::counting(&writer, UnixMillis(0)).map_err(|error| named(&error))?);
@@ -189,6 +193,7 @@ impl SqliteStore {
             list_readers,
             queue,
             writer: Some(writer),
+            incarnation,
             newest,
             tokens,
         })

@@ -65,7 +65,7 @@ trait Job: Send {
     /// Whether its caller still waits for the answer.
     fn is_wanted(&self) -> bool;
 
-    fn run(self: Box<Self>, connection: &mut Connection);
+    fn run(self: Box<Self>, connection: &Connection);
 }
 
 struct Question<T, Work> {
@@ -76,15 +76,15 @@ struct Question<T, Work> {
 impl<T, Work> Job for Question<T, Work>
 where
     T: Send,
-    Work: FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send,
+    Work: FnOnce(&Connection) -> rusqlite::Result<T> + Send,
 {
     fn is_wanted(&self) -> bool {
         !self.answer.is_closed()
     }
 
-    fn run(self: Box<Self>, connection: &mut Connection) {
+    fn run(self: Box<Self>, connection: &Connection) {
         let Self { answer, work } = *self;
-        let _ = answer.send(within(connection, work));
+        let _ = answer.send(work(connection));
     }
 }
 
@@ -129,13 +129,25 @@ impl Readers {
         &self,
         work: impl Fn(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let here = Taken::of(&self.idle).map(|mut taken| taken.within(&work));
+        self.read_each(move |connection| within(connection, &work))
+            .await
+    }
+
+    /// Runs `work`, as [`read`](Self::read) does, but each of its statements sees the newest state.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`], and [`StoreError::Overloaded`] when too many wait.
+    pub(super) async fn read_each<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let here = Taken::of(&self.idle).map(|taken| taken.read(&work));
         match here {
             Some(Err(error)) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {}
             Some(answer) => return Ok(answer?),
             None => {}
         }
-        self.read_long(work).await
+        self.wait_for(work).await
     }
 
     /// Runs `work` in a thread, in a transaction that sees one state of the database.
@@ -145,6 +157,15 @@ impl Readers {
     pub(super) async fn read_long<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.wait_for(move |connection| within(connection, work))
+            .await
+    }
+
+    /// Runs `work` in a thread.
+    async fn wait_for<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (answer, result) = oneshot::channel();
         self.queue.push(Box::new(Question { answer, work }))?;
@@ -178,12 +199,12 @@ impl<'a> Taken<'a> {
         })
     }
 
-    fn within<T>(
-        &mut self,
-        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
-        match &mut self.connection {
-            Some(connection) => within(connection, work),
+        match &self.connection {
+            Some(connection) => work(connection),
             None => Err(rusqlite::Error::InvalidQuery),
         }
     }
@@ -200,20 +221,21 @@ fn lock(idle: &Mutex<Vec<Connection>>) -> MutexGuard<'_, Vec<Connection>> {
 }
 
 fn within<T>(
-    connection: &mut Connection,
+    connection: &Connection,
     work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
-    let transaction = connection.transaction()?;
+    // Nothing else uses the connection meanwhile.
+    let transaction = connection.unchecked_transaction()?;
     let answer = work(&transaction)?;
     transaction.commit()?;
     Ok(answer)
 }
 
 /// Reads what is asked for until the queue is closed.
-fn run(queue: &Queue, mut connection: Connection) {
+fn run(queue: &Queue, connection: Connection) {
     while let Some(job) = queue.next() {
         // The transaction of a job that panics is rolled back, and its caller sees that no answer comes.
-        let _ = catch_unwind(AssertUnwindSafe(|| job.run(&mut connection)));
+        let _ = catch_unwind(AssertUnwindSafe(|| job.run(&connection)));
     }
 }
 
