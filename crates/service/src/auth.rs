@@ -8,9 +8,9 @@ use std::fmt;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use keygate_core::UnixMillis;
-use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 
+use crate::bearer::{bearer, digest};
 use crate::problem::Problem;
 use crate::roles::{Action, Role};
 use crate::tokens::CreatedTokens;
@@ -124,23 +124,6 @@ pub fn split(text: &str) -> impl Iterator<Item = &str> {
         .filter(|token| !token.is_empty())
 }
 
-/// The token of a request.
-pub(crate) fn sent_token(headers: &HeaderMap) -> Option<&[u8]> {
-    bearer(headers.get(AUTHORIZATION)?.as_bytes())
-}
-
-/// What follows the scheme, which is case-insensitive (RFC 9110 section 11.1).
-fn bearer(header: &[u8]) -> Option<&[u8]> {
-    let (scheme, rest) = header.split_at_checked("bearer".len())?;
-    let token = rest.strip_prefix(b" ")?.trim_ascii();
-    (scheme.eq_ignore_ascii_case(b"bearer") && !token.is_empty()).then_some(token)
-}
-
-/// What is kept of a token.
-pub(crate) fn digest(token: &[u8]) -> [u8; 32] {
-    Sha256::digest(token).into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,22 +147,6 @@ mod tests {
             ("aaaaaaaaaaaaaaaä", TokensError::Unsendable),
         ] {
             assert_eq!(Tokens::parse(text).unwrap_err(), error, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn only_the_bearer_scheme_carries_a_token() {
-        assert_eq!(bearer(b"Bearer abc"), Some(&b"abc"[..]));
-        assert_eq!(bearer(b"bEARER  abc "), Some(&b"abc"[..]));
-        for other in [
-            &b"Basic abc"[..],
-            b"Bearer",
-            b"Bearer ",
-            b"Bearerabc",
-            b"",
-            b"\xff\xff",
-        ] {
-            assert_eq!(bearer(other), None, "{other:?}");
         }
     }
 

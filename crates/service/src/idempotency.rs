@@ -15,7 +15,7 @@ use keygate_core::{Millis, UnixMillis};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use crate::auth::{digest, sent_token};
+use crate::bearer::{digest, sent_token};
 use crate::rights::Caller;
 use crate::wrong::Errors;
 

@@ -18,6 +18,7 @@ pub mod api;
 pub mod attributes;
 pub mod audit;
 pub mod auth;
+mod bearer;
 pub mod caller;
 pub mod code;
 pub mod config;

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::Service;
 use super::read::{Id, JsonBody, Query, cursor};
 use crate::attributes::{end, instant, line};
-use crate::auth::digest;
+use crate::bearer::digest;
 use crate::problem::Problem;
 use crate::rights::Caller;
 use crate::roles::Role;

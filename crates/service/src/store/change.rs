@@ -6,9 +6,10 @@ use keygate_core::{Millis, UnixMillis};
 use rusqlite::{ToSql, Transaction, params};
 
 use super::audit::{self, Said};
+use super::cells::hash;
 use super::command::{Import, Imported, KeyState, Outcome, Revoke, Revoked, Rotated, Successor};
 use super::feed::append;
-use super::keys::{self, by_id, existing, hash, insert};
+use super::keys::{self, by_id, existing, insert};
 use super::rejection::Rejection;
 use super::row::{self, signed};
 use crate::attributes::Attributes;

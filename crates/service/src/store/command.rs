@@ -1,17 +1,13 @@
-//! What changes the database, as data: the [`writer`](super::writer) applies several in one
-//! transaction, and each again alone if one of them fails.
+//! What changes the database, as data, and what came of it.
 
 use keygate_core::keys::KeyHash;
 use keygate_core::{Millis, UnixMillis};
-use rusqlite::Transaction;
 
-use super::change::{Act, Stop};
+use super::StoreError;
 use super::rejection::Rejection;
-use super::{StoreError, feed, keys, links, tokens};
 use crate::idempotency::Once;
 use crate::key::{IfMatch, Key, NewKey, Reason};
 use crate::patch::Patch;
-use crate::rights::Caller;
 use crate::roles::Action;
 use crate::tokens::{NewToken, Token};
 
@@ -155,7 +151,7 @@ pub(super) struct Kind {
     /// Whether it is done even if its caller has gone.
     pub(super) outlives_its_caller: bool,
     /// Whether it stores the time as the age of a key, from which its end may follow.
-    makes_keys: bool,
+    pub(super) makes_keys: bool,
 }
 
 /// What a [`Command`] did.
@@ -224,83 +220,6 @@ impl Command {
                 overtakes: false,
                 ..ends(Action::Open)
             },
-        }
-    }
-
-    /// Does it in this transaction. What entitles the caller is read here as well: a command
-    /// waits for those before it, and one of them may revoke the token that asks, or revoke or
-    /// narrow the key.
-    ///
-    /// # Errors
-    /// A statement failed, and may have done a part.
-    pub(super) fn apply(
-        &self,
-        transaction: &Transaction<'_>,
-        caller: &Caller,
-        request_id: Option<&str>,
-        now: UnixMillis,
-    ) -> rusqlite::Result<Outcome> {
-        let kind = self.kind();
-        if kind.makes_keys && !feed::is_credible(transaction, now)? {
-            return Ok(Outcome::Rejected(Rejection::Clock));
-        }
-        if let Some(id) = caller.token_id() {
-            let role = tokens::role_of(transaction, id, now)?;
-            if !role.is_some_and(|role| role.may(kind.action)) {
-                return Ok(Outcome::Rejected(Rejection::InactiveToken));
-            }
-        }
-        let asks = match caller.key_id() {
-            Some(id) => keys::by_id(transaction, id)?,
-            None => None,
-        };
-        let Some(rights) = caller.rights(asks, now) else {
-            return Ok(Outcome::Rejected(Rejection::InactiveCaller));
-        };
-        let act = Act {
-            transaction,
-            rights,
-            now,
-            actor: caller.name(),
-            request_id,
-        };
-        let outcome = match self {
-            Self::Create { new, is_batch } => act.create(new, *is_batch),
-            Self::CreateOnce { new, once } => act.create_once(new, *once),
-            Self::Import { keys } => act.import(keys),
-            Self::Patch {
-                id,
-                if_match,
-                patch,
-            } => act.patch(id, if_match, patch),
-            Self::Rotate {
-                id,
-                if_match,
-                new,
-                grace,
-            } => act.rotate(id, if_match, new, *grace),
-            Self::Revoke { id, revoke } => act.revoke(id, revoke),
-            Self::RevokeHash { candidates, revoke } => act.revoke_hash(candidates, revoke),
-            Self::RevokeMany { keys, revoke } => act.revoke_many(keys, revoke),
-            Self::CreateToken { new } => tokens::create(&act, new),
-            Self::RevokeToken { id } => tokens::revoke(&act, id),
-            Self::UseLink { id, expires_at } => {
-                let is_first = links::use_up(transaction, id, *expires_at, now)?;
-                Ok(Outcome::Used(is_first))
-            }
-            Self::NoteRejections { of, count } => {
-                let detail = format!("{count} since the last entry");
-                act.note(&format!("{of}.rejected"), &detail)
-            }
-            Self::Beat => {
-                feed::beat(transaction, now)?;
-                Ok(Outcome::Done)
-            }
-        };
-        match outcome {
-            Ok(outcome) => Ok(outcome),
-            Err(Stop::Rejected(rejection)) => Ok(Outcome::Rejected(rejection)),
-            Err(Stop::Sql(error)) => Err(error),
         }
     }
 }

@@ -9,7 +9,7 @@ use keygate_core::keys::wire::{
 use keygate_core::{Millis, UnixMillis};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
-use super::keys::{hash, key};
+use super::cells::{hash, key};
 use super::row::{COLUMNS, signed};
 use super::{SqliteStore, StoreError};
 use crate::key::Key;

@@ -5,7 +5,9 @@
 //! the answer leaves (`synchronous=FULL`). Lists have readers of their own, so that a lookup never
 //! waits for one.
 
+mod apply;
 mod audit;
+mod cells;
 mod change;
 mod changes;
 mod command;
