@@ -154,11 +154,19 @@ impl Identity {
     /// The identity for other filters and the access log. In Envoy these are filter
     /// state under `wasm.` and the name. Scopes have a blank on either side, which none
     /// contains, so that a matcher for ` files:read ` finds that scope and no longer one.
+    ///
+    /// Each field is named: one that is added does not compile until it is decided here.
     #[inline]
     pub fn state(&self) -> Vec<(&'static str, String)> {
-        let mut state = vec![("keygate_account", self.account.clone())];
-        state.extend(self.key_id.clone().map(|id| ("keygate_key_id", id)));
-        state.push(("keygate_scopes", format!(" {} ", self.scopes)));
+        let Self {
+            account,
+            key_id,
+            scopes,
+            metadata: _, // in base64url, which no matcher can read
+        } = self;
+        let mut state = vec![("keygate_account", account.clone())];
+        state.extend(key_id.clone().map(|id| ("keygate_key_id", id)));
+        state.push(("keygate_scopes", format!(" {scopes} ")));
         state
     }
 }

@@ -84,6 +84,9 @@ impl Issuer {
     }
 
     /// Vouches for who makes this request; `None` when no secret counts at `now`.
+    ///
+    /// Each field of the identity is named: one that is added does not compile until it is decided
+    /// here.
     pub fn sign(
         &self,
         identity: &Identity,
@@ -96,13 +99,19 @@ impl Issuer {
             typ: TYPE,
             kid: &signer.id,
         };
+        let Identity {
+            account,
+            key_id,
+            scopes,
+            metadata: _, // up to 4 KiB: the token is a header, and must stay small
+        } = identity;
         let iat = now.as_secs();
         let claims = Claims {
             iss: self.issuer.as_str().into(),
             aud: self.audience.as_str().into(),
-            sub: identity.account.as_str().into(),
-            scope: identity.scopes.as_str().into(),
-            key_id: identity.key_id.as_deref().map(Cow::Borrowed),
+            sub: account.as_str().into(),
+            scope: scopes.as_str().into(),
+            key_id: key_id.as_deref().map(Cow::Borrowed),
             iat,
             nbf: iat,
             exp: now.plus(self.ttl).as_secs(),
