@@ -1,8 +1,8 @@
 //! Every way to reject, one row each: the precise reason for metrics and logs, what a client
 //! may know of it, and what an operator does about it.
 //!
-//! A new reason is a row of [`Reason`]'s table and the place that rejects. `docs/reasons.md`
-//! and the command line read the table.
+//! A new reason is a row of [`Reason`]'s table and the place that rejects; a public one is a row
+//! of its table and its words. `docs/reasons.md` and the command line read the tables.
 
 macro_rules! reasons {
     ($($(#[$doc:meta])* $name:ident = $code:literal => $public:ident {
@@ -244,70 +244,56 @@ reasons! {
     }
 }
 
-/// What a client may know: the `{reason}` of every answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PublicReason {
-    /// The request cannot be read in one way only.
-    AmbiguousRequest,
-    /// The request has no credential.
-    MissingCredential,
-    /// The credential is invalid: unknown, forged, revoked and disabled alike.
-    InvalidCredential,
-    /// The credential was valid before.
-    Expired,
-    /// The credential is valid, but not for this request.
-    InsufficientScope,
-    /// A browser could pass after a challenge.
-    ChallengeRequired,
-    /// No credential would help here.
-    NotAllowedHere,
-    /// Too many credentials of this client were invalid: try again later.
-    RateLimited,
-    /// Try again.
-    Unavailable,
+macro_rules! public_reasons {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, grpc: $grpc:literal;)*) => {
+        /// What a client may know: the `{reason}` of every answer.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum PublicReason {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl PublicReason {
+            /// All public reasons, in the order of the table.
+            pub const ALL: [Self; [$($code),*].len()] = [$(Self::$name),*];
+
+            /// The stable name in a body.
+            pub fn code(self) -> &'static str {
+                match self {
+                    $(Self::$name => $code,)*
+                }
+            }
+
+            /// The status of gRPC, where the client reads it in place of HTTP's:
+            /// INVALID_ARGUMENT (3), PERMISSION_DENIED (7), RESOURCE_EXHAUSTED (8),
+            /// UNAVAILABLE (14) or UNAUTHENTICATED (16).
+            pub fn grpc_status(self) -> u8 {
+                match self {
+                    $(Self::$name => $grpc,)*
+                }
+            }
+        }
+    };
 }
 
-impl PublicReason {
-    /// All public reasons, to find one by its name.
-    pub const ALL: [Self; 9] = [
-        Self::AmbiguousRequest,
-        Self::MissingCredential,
-        Self::InvalidCredential,
-        Self::Expired,
-        Self::InsufficientScope,
-        Self::ChallengeRequired,
-        Self::NotAllowedHere,
-        Self::RateLimited,
-        Self::Unavailable,
-    ];
-
-    /// The status of gRPC, where the client reads it in place of HTTP's:
-    /// INVALID_ARGUMENT, UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED or
-    /// UNAVAILABLE.
-    pub fn grpc_status(self) -> u8 {
-        match self {
-            Self::AmbiguousRequest => 3,
-            Self::MissingCredential | Self::InvalidCredential | Self::Expired => 16,
-            Self::InsufficientScope | Self::ChallengeRequired | Self::NotAllowedHere => 7,
-            Self::RateLimited => 8,
-            Self::Unavailable => 14,
-        }
-    }
-
-    /// The stable name in a body.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::AmbiguousRequest => "ambiguous_request",
-            Self::MissingCredential => "missing_credential",
-            Self::InvalidCredential => "invalid_credential",
-            Self::Expired => "expired",
-            Self::InsufficientScope => "insufficient_scope",
-            Self::ChallengeRequired => "challenge_required",
-            Self::NotAllowedHere => "not_allowed_here",
-            Self::RateLimited => "rate_limited",
-            Self::Unavailable => "unavailable",
-        }
-    }
+public_reasons! {
+    /// The request cannot be read in one way only.
+    AmbiguousRequest = "ambiguous_request", grpc: 3;
+    /// The request has no credential.
+    MissingCredential = "missing_credential", grpc: 16;
+    /// The credential is invalid: unknown, forged, revoked and disabled alike.
+    InvalidCredential = "invalid_credential", grpc: 16;
+    /// The credential was valid before.
+    Expired = "expired", grpc: 16;
+    /// The credential is valid, but not for this request.
+    InsufficientScope = "insufficient_scope", grpc: 7;
+    /// A browser could pass after a challenge.
+    ChallengeRequired = "challenge_required", grpc: 7;
+    /// No credential would help here.
+    NotAllowedHere = "not_allowed_here", grpc: 7;
+    /// Too many credentials of this client were invalid: try again later.
+    RateLimited = "rate_limited", grpc: 8;
+    /// Try again.
+    Unavailable = "unavailable", grpc: 14;
 }
 
 #[cfg(test)]

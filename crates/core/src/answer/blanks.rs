@@ -1,22 +1,43 @@
 //! Texts with blanks, taken apart once and filled in for each rejection.
 
 use super::words::Words;
-use crate::http::path::{is_unreserved, upper_digit};
+use crate::http::path::{is_unreserved, percent_encode};
 use crate::text::cut::cut;
 use crate::text::{html, json};
 
-/// The names that are allowed in braces.
-pub const PLACEHOLDERS: [&str; 9] = [
-    "reason",
-    "message",
-    "title",
-    "explanation",
-    "advice",
-    "status",
-    "request_id",
-    "rule",
-    "url",
-];
+/// Declares what may be left blank, a row each: its variant of `Blank`, and its name in braces.
+macro_rules! blanks {
+    ($($Blank:ident = $name:literal;)*) => {
+        /// The names that are allowed in braces.
+        pub const PLACEHOLDERS: &[&str] = &[$($name),*];
+
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        enum Blank {
+            $($Blank,)*
+        }
+
+        impl Blank {
+            fn of(name: &str) -> Option<Self> {
+                match name {
+                    $($name => Some(Self::$Blank),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+blanks! {
+    Reason = "reason";
+    Message = "message";
+    Title = "title";
+    Explanation = "explanation";
+    Advice = "advice";
+    Status = "status";
+    RequestId = "request_id";
+    Rule = "rule";
+    Url = "url";
+}
 
 /// A text with blanks.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,19 +73,6 @@ pub enum Spelling {
     Url,
     /// For a text of JSON.
     Json,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Blank {
-    Reason,
-    Message,
-    Title,
-    Explanation,
-    Advice,
-    Status,
-    RequestId,
-    Rule,
-    Url,
 }
 
 /// The values that a template may name.
@@ -179,23 +187,6 @@ impl Blanks {
     }
 }
 
-impl Blank {
-    fn of(name: &str) -> Option<Self> {
-        Some(match name {
-            "reason" => Self::Reason,
-            "message" => Self::Message,
-            "title" => Self::Title,
-            "explanation" => Self::Explanation,
-            "advice" => Self::Advice,
-            "status" => Self::Status,
-            "request_id" => Self::RequestId,
-            "rule" => Self::Rule,
-            "url" => Self::Url,
-            _ => return None,
-        })
-    }
-}
-
 impl Fields<'_> {
     fn write(&self, blank: Blank, spelling: Spelling, to: &mut String) {
         let value = match blank {
@@ -207,26 +198,13 @@ impl Fields<'_> {
             Blank::Status => return to.push_str(&self.status.to_string()),
             Blank::RequestId => self.request_id,
             Blank::Rule => self.rule,
-            Blank::Url => return percent_encode(to, (self.url)()),
+            Blank::Url => return percent_encode(to, (self.url)().as_bytes(), is_unreserved),
         };
         match (spelling, blank) {
             (Spelling::Plain, _) => to.push_str(value),
             (Spelling::Json, _) => json::escape(to, value),
             (Spelling::Html, _) => html::escape(to, value),
-            (Spelling::Url, _) => percent_encode(to, value),
-        }
-    }
-}
-
-/// All but the unreserved characters of RFC 3986 section 2.3.
-fn percent_encode(to: &mut String, text: &str) {
-    for byte in text.bytes() {
-        if is_unreserved(byte) {
-            to.push(char::from(byte));
-        } else {
-            let digits = [byte >> 4, byte & 15].map(upper_digit);
-            to.push('%');
-            to.extend(digits.map(char::from));
+            (Spelling::Url, _) => percent_encode(to, value.as_bytes(), is_unreserved),
         }
     }
 }

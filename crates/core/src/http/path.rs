@@ -10,7 +10,7 @@ pub use coding::{
     as_envoy_sends, canonical, canonical_before_envoy, canonical_pieces, decode,
     has_encoded_unreserved, readable,
 };
-pub(crate) use coding::{is_outsider, is_unreserved, triplet, upper_digit};
+pub(crate) use coding::{is_outsider, is_unreserved, percent_encode, triplet};
 pub use readings::readings;
 
 use std::borrow::Cow;

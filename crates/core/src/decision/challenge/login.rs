@@ -1,6 +1,7 @@
 //! The way to a login: a redirect that brings the client back to this site and no other.
 
 use super::{Asked, Step};
+use crate::http::path::{is_unreserved, percent_encode};
 use crate::http::query;
 use crate::reason::Reason;
 
@@ -59,7 +60,9 @@ impl Login {
     /// The address for a client that asked for this target. The target starts with one `/`,
     /// contains no `\` and is encoded as a whole: a client that decodes it stays on this site.
     pub fn location(&self, target: &str) -> String {
-        self.0.replace(PLACE, &encode(target))
+        let mut encoded = String::with_capacity(target.len());
+        percent_encode(&mut encoded, target.as_bytes(), is_unreserved);
+        self.0.replace(PLACE, &encoded)
     }
 
     pub(super) fn meet(&self, asked: &Asked<'_>) -> Step {
@@ -81,19 +84,6 @@ impl Login {
 fn is_host(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-.:[]".contains(&byte);
     text.bytes().all(fits) && text.starts_with(|first: char| first != ':' && first != '.')
-}
-
-/// Percent-encodes all but the unreserved characters (RFC 3986 section 2.3).
-fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]

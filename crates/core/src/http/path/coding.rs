@@ -152,6 +152,16 @@ fn encoded_pieces(text: &str, out: &mut impl FnMut(&[u8])) {
     }
 }
 
+/// Appends a text with a triplet for each octet but the ASCII characters to keep.
+pub(crate) fn percent_encode(to: &mut String, text: &[u8], keep: impl Fn(u8) -> bool) {
+    for &octet in text {
+        match keep(octet) {
+            true => to.push(char::from(octet)),
+            false => to.extend(encoded(octet).map(char::from)),
+        }
+    }
+}
+
 /// The triplet of an octet.
 fn encoded(octet: u8) -> [u8; 3] {
     [b'%', upper_digit(octet >> 4), upper_digit(octet & 15)]
@@ -167,7 +177,7 @@ pub(crate) fn is_unreserved(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || b"-._~".contains(&octet)
 }
 
-pub(crate) fn upper_digit(value: u8) -> u8 {
+fn upper_digit(value: u8) -> u8 {
     let digits = b"0123456789ABCDEF";
     digits.get(usize::from(value)).copied().unwrap_or(b'0')
 }
@@ -185,7 +195,7 @@ pub fn readable(path: &str) -> Cow<'_, str> {
         match triplet(&mut ahead).filter(|_| byte == b'%') {
             Some(octet @ (b'/' | b'%')) => {
                 bytes = ahead;
-                readable.extend_from_slice(format!("%{octet:02X}").as_bytes());
+                readable.extend_from_slice(&encoded(octet));
             }
             Some(octet) => {
                 bytes = ahead;

@@ -9,7 +9,7 @@ use hmac::Mac as _;
 
 use super::{Cloudflare, Signs, Stamp, Token};
 use crate::http::parameter::decode_token;
-use crate::http::path::decode;
+use crate::http::path::{decode, is_unreserved, percent_encode};
 use crate::http::query;
 use crate::http::request::Request;
 use crate::signed_url::format::Format as _;
@@ -220,17 +220,10 @@ fn near_stamps(meaning: Stamp, shown: &str) -> Vec<(&'static str, String)> {
 
 /// Percent-encodes all but unreserved characters (RFC 3986 section 2.3) and `kept`.
 fn encode(text: &str, kept: &[u8]) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            _ if byte.is_ascii_alphanumeric()
-                || b"-._~".contains(&byte)
-                || kept.contains(&byte) =>
-            {
-                char::from(byte).to_string()
-            }
-            _ => format!("%{byte:02X}"),
-        })
-        .collect()
+    let mut encoded = String::new();
+    let keep = |octet| is_unreserved(octet) || kept.contains(&octet);
+    percent_encode(&mut encoded, text.as_bytes(), keep);
+    encoded
 }
 
 fn lower_triplets(text: &str) -> String {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::fields::{Component, Input, joined};
-use crate::http::path::decode;
+use crate::http::path::{decode, percent_encode};
 use crate::http::request::Request;
 use crate::reason::Reason;
 
@@ -111,14 +111,8 @@ fn encode(text: &str) -> Result<String, Reason> {
     let plus = text.replace('+', "%20");
     let decoded = decode(&plus).map_err(|_| Reason::MalformedCredential)?;
     let mut encoded = String::with_capacity(text.len());
-    for byte in decoded.iter() {
-        match byte {
-            byte if byte.is_ascii_alphanumeric() || b"*-._".contains(byte) => {
-                encoded.push(char::from(*byte));
-            }
-            byte => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
+    let keep = |octet: u8| octet.is_ascii_alphanumeric() || b"*-._".contains(&octet);
+    percent_encode(&mut encoded, &decoded, keep);
     Ok(encoded)
 }
 

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::{PARAMETERS, SIGNATURE, UNSIGNED};
 use crate::http::authority::Authority;
-use crate::http::path::decode;
+use crate::http::path::{decode, is_unreserved, percent_encode};
 use crate::http::request::Request;
 use crate::reason::Reason;
 use crate::signed_url::carrier::only;
@@ -164,10 +164,10 @@ pub(super) fn recoded(text: &str, kept: &[u8]) -> String {
         match (byte, digits) {
             (b'%', (Some(high), Some(low))) => {
                 bytes = ahead;
-                push(&mut recoded, (high << 4) | low, b"");
+                push(&mut recoded, &[(high << 4) | low], b"");
             }
             (b'%' | b'+', _) => recoded.push(char::from(byte)),
-            _ => push(&mut recoded, byte, kept),
+            _ => push(&mut recoded, &[byte], kept),
         }
     }
     recoded
@@ -177,14 +177,12 @@ pub(super) fn recoded(text: &str, kept: &[u8]) -> String {
 #[cfg(feature = "tools")]
 pub(super) fn encode(text: &str, kept: &[u8]) -> String {
     let mut encoded = String::new();
-    text.bytes().for_each(|byte| push(&mut encoded, byte, kept));
+    push(&mut encoded, text.as_bytes(), kept);
     encoded
 }
 
-fn push(text: &mut String, byte: u8, kept: &[u8]) {
-    if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || kept.contains(&byte) {
-        text.push(char::from(byte));
-    } else {
-        let _ = write!(text, "%{byte:02X}");
-    }
+fn push(to: &mut String, text: &[u8], kept: &[u8]) {
+    percent_encode(to, text, |octet| {
+        is_unreserved(octet) || kept.contains(&octet)
+    });
 }
