@@ -73,18 +73,7 @@ pub(crate) fn unquoted(value: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::request::Header;
-
-    fn headers(list: &[(&str, &[u8])]) -> Vec<Header> {
-        let whole = [
-            (":method", &b"GET"[..]),
-            (":path", b"/"),
-            (":authority", b"h"),
-        ];
-        let all = whole.iter().chain(list);
-        all.map(|(name, value)| ((*name).into(), (*value).into()))
-            .collect()
-    }
+    use crate::http::request::tests::get_with as headers;
 
     #[test]
     fn other_cookies_survive_byte_for_byte() {

@@ -217,18 +217,7 @@ fn decode_basic(text: &[u8]) -> Option<(Vec<u8>, Zeroizing<Vec<u8>>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::request::Header;
-
-    fn headers(list: &[(&str, &[u8])]) -> Vec<Header> {
-        let whole = [
-            (":method", &b"GET"[..]),
-            (":path", b"/"),
-            (":authority", b"h"),
-        ];
-        let all = whole.iter().chain(list);
-        all.map(|(name, value)| ((*name).into(), (*value).into()))
-            .collect()
-    }
+    use crate::http::request::tests::get_with as headers;
 
     fn all_carriers() -> Vec<Carrier> {
         vec![

@@ -7,6 +7,8 @@ mod page;
 mod seal;
 pub(crate) mod work;
 
+use std::fmt;
+
 use crate::answer::{Denial, Headers, Rejection, Scheme, Voice};
 use crate::http::client::Client;
 use crate::http::request::Request;
@@ -42,7 +44,7 @@ pub enum Step {
 }
 
 /// A local answer that is no rejection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
     /// What it answers: a stable name for the metric.
     pub code: &'static str,
@@ -52,6 +54,16 @@ pub struct Reply {
     pub headers: Headers,
     /// For `%RESPONSE_CODE_DETAILS%`: the code and the rule.
     pub details: String,
+}
+
+/// Without the headers: one is the cookie of a client that passed.
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("code", &self.code)
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Challenge {
