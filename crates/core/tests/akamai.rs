@@ -2,13 +2,11 @@
 
 mod tools;
 
-use std::net::IpAddr;
-
 use hmac::{Hmac, KeyInit, Mac};
 use keygate_core::keys::NothingKnown;
-use keygate_core::signed_url::{Covers, Order, Scope, Signed, SignedUrl};
-use keygate_core::{Header, Policy, Provider, Reason, Request, UnixMillis, Verdict};
-use keygate_testkit::judge::{after, facts, get};
+use keygate_core::signed_url::{Covers, Order, Scope, Signed};
+use keygate_core::{Policy, Reason, Request, UnixMillis, Verdict};
+use keygate_testkit::judge::{self, after, facts, format_of, get, judge_from};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -62,30 +60,8 @@ fn token(fields: &str, hidden: &str) -> String {
     format!("{fields}~hmac={hex}")
 }
 
-fn judge_from(
-    policy: &Policy,
-    headers: &[Header],
-    client: Option<&str>,
-    now: u64,
-) -> Result<String, Reason> {
-    let client = client.map(|it| it.parse::<IpAddr>().unwrap());
-    let facts = facts(&NothingKnown, client, UnixMillis::from_secs(now));
-    match policy.decide(headers, &facts) {
-        Verdict::Allow(grant) => Ok(after(headers, &grant.edits, ":path").unwrap()),
-        Verdict::Deny(denial) => Err(denial.reason),
-        other => panic!("{other:?}"),
-    }
-}
-
 fn judge(policy: &Policy, target: &str, now: u64) -> Result<String, Reason> {
-    judge_from(policy, &get(target, &[]), None, now)
-}
-
-fn links(policy: &Policy) -> &SignedUrl {
-    match policy.rules.all()[0].require.providers()[0] {
-        Provider::SignedUrl(links) => links,
-        other => panic!("{other:?}"),
-    }
+    judge::judge(policy, &get(target, &[]), now)
 }
 
 #[test]
@@ -179,8 +155,7 @@ fn a_list_of_one_directory_covers_a_prefix_and_nothing_else_does() {
         let headers = get(&format!("{target}?__token__={token}"), &[]);
         let request = Request::read(&headers).unwrap();
         let facts = facts(&NothingKnown, None, UnixMillis::from_secs(NOW));
-        let link = links(&policy)
-            .format
+        let link = format_of(&policy, 0)
             .verify(&request, &facts.of_link())
             .unwrap();
         assert_eq!(link.covers, covers, "{acl}");
@@ -251,11 +226,12 @@ fn a_token_is_for_its_address_and_from_its_start_on() {
         ),
     ] {
         let target = format!("/a?__token__={}", token(&fields(ip), ""));
-        let judged = judge_from(&policy, &get(&target, &[]), client, now).map(drop);
+        let judged =
+            judge_from(&policy, &get(&target, &[]), client.unwrap_or_default(), now).map(drop);
         assert_eq!(judged, expected, "{ip} {client:?} {now}");
         // Problems other than the signature are reported for genuine tokens only.
         let forged = target.replace("acl=/*", "acl=/?");
-        let rejected = judge_from(&policy, &get(&forged, &[]), client, now);
+        let rejected = judge_from(&policy, &get(&forged, &[]), client.unwrap_or_default(), now);
         assert_eq!(rejected, Err(Reason::WrongSignature));
     }
 }
@@ -292,7 +268,7 @@ fn every_carrier_is_found_stripped_and_alone() {
         ("/a", vec![edge, edge]),
         (&format!("/a?hdnts={token}&hdnts={token}"), vec![]),
     ] {
-        let rejected = judge_from(&policy, &get(target, &more), None, NOW);
+        let rejected = judge_from(&policy, &get(target, &more), "", NOW);
         assert_eq!(rejected, Err(Reason::DuplicateCredential), "{target}");
     }
     assert_eq!(judge(&policy, "/a", NOW), Err(Reason::MissingCredential));
@@ -329,7 +305,7 @@ fn a_changed_or_missing_byte_of_a_token_is_rejected() {
                 continue;
             }
             let target = format!("/a/b?__token__={forged}");
-            let judged = judge_from(&policy, &get(&target, &[]), Some("192.0.2.1"), NOW);
+            let judged = judge_from(&policy, &get(&target, &[]), "192.0.2.1", NOW);
             assert!(judged.is_err(), "{forged}");
         }
     }

@@ -2,12 +2,10 @@
 
 mod tools;
 
-use std::net::IpAddr;
-
 use keygate_core::keys::NoAnswer;
 use keygate_core::signed_url::{Covers, Order, Scope, SignError};
-use keygate_core::{Header, Policy, Provider, Reason, Request, UnixMillis, Verdict};
-use keygate_testkit::judge::get;
+use keygate_core::{Header, Policy, Reason, Request, UnixMillis};
+use keygate_testkit::judge::{format_of, get, judge_from, policy_in, sign};
 use serde_json::{Value, json};
 
 const KEY: &str =
@@ -30,18 +28,11 @@ fn policy_with(ring: &Value, more: &Value) -> Result<Policy, String> {
     });
     let members = provider.as_object_mut().unwrap();
     members.extend(more.as_object().unwrap().clone());
-    let text = json!({
-        "version": 1,
-        "secrets": { "ring": ring },
-        "providers": { "it": provider },
-        "rules": [{ "name": "all", "match": { "path": "/**" }, "require": "it" }],
-        "unmatched": "deny"
-    });
     let environment = |name: &str| match name {
         "KEY" => Some(KEY.into()),
         _ => Some(b"AAAA".to_vec()),
     };
-    Policy::parse(text.to_string().as_bytes(), &environment).map_err(|it| it[0].to_string())
+    policy_in(&provider, ring, &environment)
 }
 
 fn policy(more: &Value) -> Policy {
@@ -53,28 +44,8 @@ fn request(target: &str) -> Vec<Header> {
     get(target, &[(":scheme", "https")])
 }
 
-fn judge(policy: &Policy, headers: &[Header], client: &str, now: u64) -> Result<String, Reason> {
-    let unknown = NoAnswer(Reason::KeyServiceUnavailable);
-    let client: Option<IpAddr> = client.parse().ok();
-    let facts = keygate_testkit::judge::facts(&unknown, client, UnixMillis::from_secs(now));
-    match policy.decide(headers, &facts) {
-        Verdict::Allow(grant) => {
-            Ok(keygate_testkit::judge::after(headers, &grant.edits, ":path").unwrap())
-        }
-        Verdict::Deny(denial) => Err(denial.reason),
-        other => panic!("{other:?}"),
-    }
-}
-
 fn judged(target: &str, now: u64) -> Result<String, Reason> {
-    judge(&policy(&json!({})), &request(target), "168.1.5.65", now)
-}
-
-fn with_links<T>(policy: &Policy, f: impl FnOnce(&dyn keygate_core::signed_url::Format) -> T) -> T {
-    let Provider::SignedUrl(links) = policy.rules.all()[0].require.providers()[0] else {
-        panic!("a signed URL");
-    };
-    f(links.format.as_ref())
+    judge_from(&policy(&json!({})), &request(target), "168.1.5.65", now)
 }
 
 fn signed(target: &str, change: impl FnOnce(&mut Order<'_>)) -> Result<String, SignError> {
@@ -83,7 +54,7 @@ fn signed(target: &str, change: impl FnOnce(&mut Order<'_>)) -> Result<String, S
         ..keygate_testkit::judge::order(target, UnixMillis::from_secs(NOW))
     };
     change(&mut order);
-    with_links(&policy(&json!({})), |it| it.sign(&order)).map(|it| it.url)
+    sign(&policy(&json!({})), 0, &order).map(|it| it.url)
 }
 
 #[test]
@@ -110,7 +81,7 @@ fn the_address_must_be_in_the_range_and_known() {
         ("::1", false),
         ("", false),
     ] {
-        let judged = judge(&policy, &request(LINK), client, NOW).map(drop);
+        let judged = judge_from(&policy, &request(LINK), client, NOW).map(drop);
         let expected = if fits {
             Ok(())
         } else {
@@ -123,7 +94,7 @@ fn the_address_must_be_in_the_range_and_known() {
 #[test]
 fn a_link_for_https_and_to_read_is_for_nothing_else() {
     let scoped = Err(Reason::InsufficientScope);
-    let tried = |headers: &[Header]| judge(&policy(&json!({})), headers, "168.1.5.65", NOW);
+    let tried = |headers: &[Header]| judge_from(&policy(&json!({})), headers, "168.1.5.65", NOW);
     assert_eq!(tried(&get(LINK, &[(":scheme", "http")])), scoped);
     assert_eq!(tried(&get(LINK, &[])), scoped);
     for (method, expected) in [("HEAD", true), ("PUT", false), ("DELETE", false)] {
@@ -163,10 +134,10 @@ fn every_field_is_signed() {
         );
     }
     let elsewhere = policy(&json!({ "account": "other" }));
-    let rejected = judge(&elsewhere, &request(LINK), "168.1.5.65", NOW);
+    let rejected = judge_from(&elsewhere, &request(LINK), "168.1.5.65", NOW);
     assert_eq!(rejected, Err(Reason::WrongSignature));
     let other = policy(&json!({ "container": "others" }));
-    let rejected = judge(&other, &request(LINK), "168.1.5.65", NOW);
+    let rejected = judge_from(&other, &request(LINK), "168.1.5.65", NOW);
     assert_eq!(rejected, Err(Reason::WrongSignature));
 }
 
@@ -241,11 +212,10 @@ fn a_link_of_a_container_opens_its_blobs_and_no_other_container() {
     let request = Request::read(&headers).unwrap();
     let unknown = NoAnswer(Reason::KeyServiceUnavailable);
     let facts = keygate_testkit::judge::facts(&unknown, None, UnixMillis::from_secs(NOW));
-    with_links(&policy, |it| {
-        let link = it.verify(&request, &facts.of_link()).unwrap();
-        assert_eq!(link.covers, Covers::Prefix("/pictures/"));
-        assert_eq!(link.expires, Some(UnixMillis::from_secs(END)));
-    });
+    let link = format_of(&policy, 0).verify(&request, &facts.of_link());
+    let link = link.unwrap();
+    assert_eq!(link.covers, Covers::Prefix("/pictures/"));
+    assert_eq!(link.expires, Some(UnixMillis::from_secs(END)));
 }
 
 #[test]
@@ -254,7 +224,7 @@ fn a_network_is_signed_as_its_range() {
     assert!(link.contains("&sip=168.1.5.64-168.1.5.67&"), "{link}");
     let policy = policy(&json!({}));
     for (client, fits) in [("168.1.5.67", true), ("168.1.5.68", false)] {
-        let judged = judge(&policy, &request(&link), client, NOW);
+        let judged = judge_from(&policy, &request(&link), client, NOW);
         assert_eq!(judged.is_ok(), fits, "{client}");
     }
 }
@@ -284,7 +254,7 @@ fn both_keys_of_an_account_verify_in_their_time() {
         ("2029-12-31T23:00:00Z", false),
     ] {
         let policy = policy_with(&ring(not_after), &json!({})).unwrap();
-        let judged = judge(&policy, &request(LINK), "168.1.5.65", NOW);
+        let judged = judge_from(&policy, &request(LINK), "168.1.5.65", NOW);
         assert_eq!(judged.is_ok(), expected, "{not_after}");
     }
 }

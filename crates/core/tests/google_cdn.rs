@@ -6,9 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 use hmac::{Hmac, KeyInit, Mac};
 use keygate_core::keys::NothingKnown;
-use keygate_core::signed_url::{Covers, Order, Scope, SignedUrl};
-use keygate_core::{Header, Policy, Provider, Reason, Request, UnixMillis, Verdict};
-use keygate_testkit::judge::{after, facts, get};
+use keygate_core::signed_url::{Covers, Order, Scope};
+use keygate_core::{Policy, Reason, Request, UnixMillis, Verdict};
+use keygate_testkit::judge::{self, after, facts, format_of, get};
 use serde_json::{Value, json};
 
 const KEY: &str = "nZtRohdNF9m3cKM24IcK4w==";
@@ -66,24 +66,8 @@ fn prefix(url: &str, separator: char) -> String {
     format!("{fields}{separator}Signature={signature}")
 }
 
-fn judge_headers(policy: &Policy, headers: &[Header], now: u64) -> Result<String, Reason> {
-    let facts = facts(&NothingKnown, None, UnixMillis::from_secs(now));
-    match policy.decide(headers, &facts) {
-        Verdict::Allow(grant) => Ok(after(headers, &grant.edits, ":path").unwrap()),
-        Verdict::Deny(denial) => Err(denial.reason),
-        other => panic!("{other:?}"),
-    }
-}
-
 fn judge(policy: &Policy, target: &str, now: u64) -> Result<String, Reason> {
-    judge_headers(policy, &get(target, &[]), now)
-}
-
-fn links(policy: &Policy) -> &SignedUrl {
-    match policy.rules.all()[0].require.providers()[0] {
-        Provider::SignedUrl(links) => links,
-        other => panic!("{other:?}"),
-    }
+    judge::judge(policy, &get(target, &[]), now)
 }
 
 #[test]
@@ -96,16 +80,16 @@ fn a_published_url_passes_until_its_second_and_is_forwarded_without_its_fields()
     let mut headers = get(&target, &[]);
     headers[2].1 = b"www.example.com".into();
     let allowed = Ok("/some/path?some=query&another=param".to_owned());
-    assert_eq!(judge_headers(&policy, &headers, END - 1), allowed);
+    assert_eq!(judge::judge(&policy, &headers, END - 1), allowed);
     let expired = Err(Reason::Expired);
-    assert_eq!(judge_headers(&policy, &headers, END), expired);
-    let early = judge_headers(&policy, &headers, END - 3600 - 31);
+    assert_eq!(judge::judge(&policy, &headers, END), expired);
+    let early = judge::judge(&policy, &headers, END - 3600 - 31);
     assert_eq!(early, Err(Reason::LifetimeTooLong));
     // A host has no case.
     headers[2].1 = b"WWW.Example.com".into();
-    assert_eq!(judge_headers(&policy, &headers, NOW), allowed);
+    assert_eq!(judge::judge(&policy, &headers, NOW), allowed);
     headers[2].1 = b"other.example.com".into();
-    let rejected = judge_headers(&policy, &headers, NOW);
+    let rejected = judge::judge(&policy, &headers, NOW);
     assert_eq!(rejected, Err(Reason::WrongSignature));
 }
 
@@ -116,11 +100,11 @@ fn the_scheme_is_that_of_the_policy_or_of_the_request() {
     let wrong = Err(Reason::WrongSignature);
     let allowed = Ok("/a".to_owned());
     let by_policy = policy_with(json!({}));
-    assert_eq!(judge_headers(&by_policy, &with("http"), NOW), allowed);
+    assert_eq!(judge::judge(&by_policy, &with("http"), NOW), allowed);
     let by_request = policy_with(json!({ "scheme": "request" }));
-    assert_eq!(judge_headers(&by_request, &with("https"), NOW), allowed);
-    assert_eq!(judge_headers(&by_request, &with("http"), NOW), wrong);
-    assert_eq!(judge_headers(&by_request, &with("ftp"), NOW), wrong);
+    assert_eq!(judge::judge(&by_request, &with("https"), NOW), allowed);
+    assert_eq!(judge::judge(&by_request, &with("http"), NOW), wrong);
+    assert_eq!(judge::judge(&by_request, &with("ftp"), NOW), wrong);
     assert_eq!(judge(&by_request, &target, NOW), wrong);
 }
 
@@ -262,7 +246,7 @@ fn a_prefix_opens_whole_segments_by_query_and_by_cookie() {
         ] {
             let request = Request::read(&headers).unwrap();
             let facts = facts(&NothingKnown, None, UnixMillis::from_secs(NOW));
-            let link = links(&policy).format.verify(&request, &facts.of_link());
+            let link = format_of(&policy, 0).verify(&request, &facts.of_link());
             let expected = covers.ok_or(Reason::WrongSignature);
             assert_eq!(link.map(|it| it.covers), expected, "{url} {path}");
         }
@@ -311,11 +295,11 @@ fn a_cookie_is_strict_stripped_and_alone() {
         ),
     ] {
         let jar = format!("Cloud-CDN-Cookie={cookie}");
-        let rejected = judge_headers(&policy, &get("/a/b", &[("cookie", &jar)]), NOW);
+        let rejected = judge::judge(&policy, &get("/a/b", &[("cookie", &jar)]), NOW);
         assert_eq!(rejected, Err(reason), "{cookie}");
     }
     let both = get(&exact("/a/b", "my-key"), &[("cookie", &jar)]);
-    let rejected = judge_headers(&policy, &both, NOW);
+    let rejected = judge::judge(&policy, &both, NOW);
     assert_eq!(rejected, Err(Reason::DuplicateCredential));
 }
 
@@ -331,7 +315,7 @@ fn a_link_is_for_reading() {
     ] {
         let mut headers = get(&exact("/a", "my-key"), &[]);
         headers[0].1 = method.into();
-        let judged = judge_headers(&policy, &headers, NOW).map(drop);
+        let judged = judge::judge(&policy, &headers, NOW).map(drop);
         assert_eq!(judged, expected, "{method}");
     }
 }
@@ -345,9 +329,9 @@ proptest::proptest! {
         let jar = [b"Cloud-CDN-Cookie=".as_slice(), &cookie].concat();
         let mut headers = get(&target, &[]);
         headers.push((b":scheme".into(), scheme.into()));
-        let _ = judge_headers(&policy, &headers, NOW);
+        let _ = judge::judge(&policy, &headers, NOW);
         headers.push((b"cookie".into(), jar.into()));
-        let _ = judge_headers(&policy, &headers, NOW);
+        let _ = judge::judge(&policy, &headers, NOW);
     }
 }
 
@@ -364,7 +348,7 @@ fn the_default_port_of_the_scheme_is_no_part_of_the_host() {
         for link in [&links, &prefixed] {
             let mut headers = get(link, &[]);
             headers[2].1 = host.into();
-            let found = judge_headers(&policy_with(json!({})), &headers, NOW);
+            let found = judge::judge(&policy_with(json!({})), &headers, NOW);
             assert_eq!(found.is_ok(), holds, "{host} {link}");
         }
     }

@@ -4,8 +4,8 @@ mod tools;
 
 use hmac::Mac as _;
 use keygate_core::signed_url::{Order, SignError, Signed};
-use keygate_core::{Header, Policy, Provider, Reason, Request, UnixMillis};
-use keygate_testkit::judge::{get, judge};
+use keygate_core::{Header, Policy, Reason, Request, UnixMillis};
+use keygate_testkit::judge::{format_of, get, judge, policy_in, sign};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -22,18 +22,11 @@ fn policy_with(ring: &Value, more: &Value) -> Result<Policy, String> {
         json!({ "type": "signed_url", "format": "s3", "secrets": "ring", "region": "us-east-1" });
     let members = provider.as_object_mut().unwrap();
     members.extend(more.as_object().unwrap().clone());
-    let text = json!({
-        "version": 1,
-        "secrets": { "ring": ring },
-        "providers": { "it": provider },
-        "rules": [{ "name": "all", "match": { "path": "/**" }, "require": "it" }],
-        "unmatched": "deny"
-    });
     let environment = |name: &str| match name {
         "SECRET" => Some(SECRET.into()),
         _ => Some(b"another secret access key".to_vec()),
     };
-    Policy::parse(text.to_string().as_bytes(), &environment).map_err(|it| it[0].to_string())
+    policy_in(&provider, ring, &environment)
 }
 
 fn policy(more: &Value) -> Policy {
@@ -60,10 +53,7 @@ fn signed(url: &str, change: impl FnOnce(&mut Order<'_>)) -> Result<Signed, Sign
     };
     change(&mut order);
     let policy = policy(&json!({ "methods": ["GET", "HEAD", "PUT"] }));
-    let Provider::SignedUrl(links) = policy.rules.all()[0].require.providers()[0] else {
-        panic!("a signed URL");
-    };
-    links.format.sign(&order)
+    sign(&policy, 0, &order)
 }
 
 fn target_of(signed: &Signed) -> &str {

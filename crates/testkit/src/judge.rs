@@ -57,17 +57,7 @@ pub fn facts(keys: &dyn KeyLookup, client: Option<IpAddr>, now: UnixMillis) -> F
 
 /// `Ok(:path for the upstream)` or why it was rejected, without any known key.
 pub fn judge(policy: &Policy, headers: &[Header], now_secs: u64) -> Result<String, Reason> {
-    let unknown = NoAnswer(Reason::KeyServiceUnavailable);
-    match policy.decide(
-        headers,
-        &facts(&unknown, None, UnixMillis::from_secs(now_secs)),
-    ) {
-        Verdict::Allow(grant) => Ok(after(headers, &grant.edits, ":path").unwrap_or_default()),
-        Verdict::Deny(denial) => Err(denial.reason),
-        other @ (Verdict::Ask(_) | Verdict::Redeem(_) | Verdict::Reply(_)) => {
-            panic!("not without a key: {other:?}")
-        }
-    }
+    judge_from(policy, headers, "", now_secs)
 }
 
 /// What a header is after the edits, several joined by a comma.
@@ -139,6 +129,16 @@ pub fn policy_with_ring(format: &serde_json::Value, ring: &serde_json::Value) ->
     let mut provider = format.clone();
     provider["type"] = "signed_url".into();
     provider["secrets"] = "ring".into();
+    let environment = |name: &str| Some(format!("the secret of {name}").into_bytes());
+    policy_in(&provider, ring, &environment).unwrap()
+}
+
+/// A policy of a provider whose ring, `ring`, has these entries, or its first problem.
+pub fn policy_in(
+    provider: &serde_json::Value,
+    ring: &serde_json::Value,
+    environment: &dyn Fn(&str) -> Option<Vec<u8>>,
+) -> Result<Policy, String> {
     let policy = serde_json::json!({
         "version": 1,
         "secrets": { "ring": ring },
@@ -146,8 +146,7 @@ pub fn policy_with_ring(format: &serde_json::Value, ring: &serde_json::Value) ->
         "rules": [{ "name": "all", "match": { "path": "/**" }, "require": "it" }],
         "unmatched": "deny"
     });
-    let environment = |name: &str| Some(format!("the secret of {name}").into_bytes());
-    Policy::parse(policy.to_string().as_bytes(), &environment).unwrap()
+    Policy::parse(policy.to_string().as_bytes(), environment).map_err(|it| it[0].to_string())
 }
 
 /// What the one provider of a rule makes of an order.
@@ -163,7 +162,8 @@ pub fn format_of(policy: &Policy, rule: usize) -> &dyn Format {
     links.format.as_ref()
 }
 
-/// `Ok(:path for the upstream)` or why it was rejected, for a client with an address.
+/// `Ok(:path for the upstream)` or why it was rejected, for a client with an address; without
+/// one, the address is unknown. A link that works once meets a key service that does not answer.
 pub fn judge_from(
     policy: &Policy,
     headers: &[Header],
@@ -179,9 +179,8 @@ pub fn judge_from(
     match policy.decide(headers, &facts) {
         Verdict::Allow(grant) => Ok(after(headers, &grant.edits, ":path").unwrap_or_default()),
         Verdict::Deny(denial) => Err(denial.reason),
-        other @ (Verdict::Ask(_) | Verdict::Redeem(_) | Verdict::Reply(_)) => {
-            panic!("not without a key: {other:?}")
-        }
+        Verdict::Redeem(redemption) => Err(redemption.unavailable.reason),
+        other @ (Verdict::Ask(_) | Verdict::Reply(_)) => panic!("not without a key: {other:?}"),
     }
 }
 

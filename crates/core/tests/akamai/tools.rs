@@ -62,9 +62,9 @@ fn our_signed_links_verify() {
             ..order("/a/1.ts?v=1")
         },
     ] {
-        let Signed { url, .. } = links(&policy).format.sign(&order).unwrap();
+        let Signed { url, .. } = format_of(&policy, 0).sign(&order).unwrap();
         let target = url.strip_prefix("https://example.com").unwrap();
-        let judged = judge_from(&policy, &get(target, &[]), Some("192.0.2.1"), NOW);
+        let judged = judge_from(&policy, &get(target, &[]), "192.0.2.1", NOW);
         assert_eq!(judged.as_deref(), Ok(order.target.whole), "{url}");
     }
     for wrong in [
@@ -86,7 +86,7 @@ fn our_signed_links_verify() {
         },
         order("/a~exp=9"),
     ] {
-        assert!(links(&policy).format.sign(&wrong).is_err(), "{wrong:?}");
+        assert!(format_of(&policy, 0).sign(&wrong).is_err(), "{wrong:?}");
     }
 }
 
@@ -112,8 +112,7 @@ fn differences_are_named_without_secrets() {
         let headers = get(&format!("{target}{separator}__token__={token}"), &[]);
         let request = Request::read(&headers).unwrap();
         let facts = facts(&NothingKnown, None, UnixMillis::from_secs(NOW));
-        let told = links(&salted)
-            .format
+        let told = format_of(&salted, 0)
             .explain(&request, &facts.of_link())
             .join("\n");
         assert!(told.contains(expected), "{hidden}: {told}");

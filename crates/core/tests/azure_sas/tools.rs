@@ -41,9 +41,8 @@ fn explain_names_what_differs_and_no_secret() {
         let request = Request::read(&headers).unwrap();
         let unknown = NoAnswer(Reason::KeyServiceUnavailable);
         let facts = keygate_testkit::judge::facts(&unknown, None, UnixMillis::from_secs(NOW));
-        with_links(&policy, |it| {
-            it.explain(&request, &facts.of_link()).join("\n")
-        })
+        let lines = format_of(&policy, 0).explain(&request, &facts.of_link());
+        lines.join("\n")
     };
     for (from, to, told) in [
         ("/profile.jpg", "/profile.jpg/", "a slash at the end"),

@@ -46,13 +46,13 @@ fn our_signed_links_verify() {
         ..order("/a/b?c=1")
     };
     for order in [order("/a%20b/~?c=%2f"), prefix] {
-        let signed = links(&policy).format.sign(&order).unwrap();
+        let signed = format_of(&policy, 0).sign(&order).unwrap();
         let target = signed.url.strip_prefix("https://example.com").unwrap();
         assert!(judge(&policy, target, NOW).is_ok(), "{target}");
     }
-    let signed = links(&cookies).format.sign(&prefix).unwrap();
+    let signed = format_of(&cookies, 0).sign(&prefix).unwrap();
     let jar = format!("{}={}", signed.cookies[0].0, signed.cookies[0].1);
-    let judged = judge_headers(&policy, &get("/a/z", &[("cookie", &jar)]), NOW);
+    let judged = judge::judge(&policy, &get("/a/z", &[("cookie", &jar)]), NOW);
     assert_eq!(judged.as_deref(), Ok("/a/z"));
     for wrong in [
         Order {
@@ -72,9 +72,9 @@ fn our_signed_links_verify() {
             ..order("/a")
         },
     ] {
-        assert!(links(&policy).format.sign(&wrong).is_err(), "{wrong:?}");
+        assert!(format_of(&policy, 0).sign(&wrong).is_err(), "{wrong:?}");
     }
-    assert!(links(&cookies).format.sign(&order("/a")).is_err());
+    assert!(format_of(&cookies, 0).sign(&order("/a")).is_err());
 }
 
 #[test]
@@ -113,8 +113,7 @@ fn differences_are_named_without_secrets() {
         let headers = get(&target, &[]);
         let request = Request::read(&headers).unwrap();
         let facts = facts(&NothingKnown, None, UnixMillis::from_secs(NOW));
-        let told = links(&policy)
-            .format
+        let told = format_of(&policy, 0)
             .explain(&request, &facts.of_link())
             .join("\n");
         assert!(told.contains(expected), "{target}: {told}");

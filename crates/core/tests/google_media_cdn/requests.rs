@@ -37,14 +37,13 @@ fn a_signed_request_is_taken_in_each_of_its_forms() {
             ),
         ] {
             let headers = get(target, &more);
-            let judge = |now| judge_from(&policy, &headers, None, now);
+            let judge = |now| judge_from(&policy, &headers, "", now);
             assert_eq!(judge(END - 1).as_deref(), Ok("/v/a?x=1"), "{target}");
             assert_eq!(judge(END), Err(Reason::Expired), "{target}");
             if !target.contains("edge-cache-token") {
                 let request = Request::read(&headers).unwrap();
                 let facts = facts(&NothingKnown, None, UnixMillis::from_secs(NOW));
-                let link = links(&policy)
-                    .format
+                let link = format_of(&policy, 0)
                     .verify(&request, &facts.of_link())
                     .unwrap();
                 assert_eq!(link.covers, covers);
@@ -55,7 +54,7 @@ fn a_signed_request_is_taken_in_each_of_its_forms() {
                 .map(|(k, v)| (*k, v.replace("my-key", "new")))
                 .collect();
             let more: Vec<_> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
-            let rejected = judge_from(&policy, &get(&other, &more), None, NOW);
+            let rejected = judge_from(&policy, &get(&other, &more), "", NOW);
             assert_eq!(rejected, Err(Reason::WrongSignature), "{target}");
         }
         // Below another directory the segment means something else.
@@ -89,11 +88,11 @@ fn a_token_and_a_signed_request_are_not_each_other() {
     let token = format!("{fields}~Signature={}", signature(&fields)[1]);
     let jar = format!("Edge-Cache-Cookie={token}");
     let headers = get("/v/a", &[("cookie", jar.as_str())]);
-    assert!(judge_from(&tokens, &headers, None, NOW).is_ok());
-    let rejected = judge_from(&requests(), &headers, None, NOW);
+    assert!(judge_from(&tokens, &headers, "", NOW).is_ok());
+    let rejected = judge_from(&requests(), &headers, "", NOW);
     assert_eq!(rejected, Err(Reason::MalformedCredential));
     let padded = jar.replace(&signature(&fields)[1], &signature(&fields)[0]);
-    let rejected = judge_from(&tokens, &get("/v/a", &[("cookie", &padded)]), None, NOW);
+    let rejected = judge_from(&tokens, &get("/v/a", &[("cookie", &padded)]), "", NOW);
     assert_eq!(rejected, Err(Reason::MalformedCredential));
 }
 
@@ -119,7 +118,7 @@ fn our_signed_requests_verify() {
             private_key: Some(&private),
             ..order("/a/b?x=1")
         };
-        let signed = links(&policy).format.sign(&order).unwrap();
+        let signed = format_of(&policy, 0).sign(&order).unwrap();
         let target = signed.url.strip_prefix("https://example.com").unwrap();
         let jar: Vec<String> = signed
             .cookies
@@ -128,14 +127,14 @@ fn our_signed_requests_verify() {
             .collect();
         let jar = jar.join("; ");
         let headers = get(target, &[("cookie", &jar)]);
-        let judged = judge_from(&policy, &headers, None, NOW);
+        let judged = judge_from(&policy, &headers, "", NOW);
         assert_eq!(judged.as_deref(), Ok("/a/b?x=1"), "{target}");
         for private_key in [None, Some(&stranger)] {
             let order = Order {
                 private_key,
                 ..order
             };
-            assert!(links(&policy).format.sign(&order).is_err());
+            assert!(format_of(&policy, 0).sign(&order).is_err());
         }
     }
 }

@@ -1,15 +1,11 @@
 //! Makes links and policies for these tests.
 
-use std::net::IpAddr;
-
-use keygate_core::keys::NoAnswer;
 use keygate_core::secret::RingEntry;
-use keygate_core::signed_url::Checks;
 use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256};
-use keygate_core::{Client, Facts, Header, NoClaims, Policy, Reason, UnixMillis, Verdict};
+use keygate_core::{Header, Policy, Reason};
 use serde_json::{Value, json};
 
-pub use keygate_testkit::judge::{after, get, policy_of};
+pub use keygate_testkit::judge::{after, get, judge_from, policy_of};
 
 pub const SECRET: &str = "a secret of thirty-two bytes ...";
 pub const NOW: u64 = 1_767_225_600;
@@ -96,29 +92,7 @@ pub fn forged(fields: &str) -> String {
 }
 
 pub fn judge(policy: &Policy, headers: &[Header]) -> Result<String, Reason> {
-    judge_from(policy, headers, None, NOW)
-}
-
-pub fn judge_from(
-    policy: &Policy,
-    headers: &[Header],
-    client: Option<&str>,
-    now: u64,
-) -> Result<String, Reason> {
-    let facts = Facts {
-        checks: Checks::default(),
-        client: Client::Known(client.map(|it| it.parse::<IpAddr>().unwrap())),
-        keys: &NoAnswer(Reason::KeyServiceUnavailable),
-        claims: &NoClaims,
-        now: UnixMillis::from_secs(now),
-    };
-    match policy.decide(headers, &facts) {
-        Verdict::Allow(grant) => Ok(after(headers, &grant.edits, ":path").unwrap()),
-        Verdict::Deny(denial) => Err(denial.reason),
-        // A link that works once: with a key service that does not answer.
-        Verdict::Redeem(redemption) => Err(redemption.unavailable.reason),
-        other => panic!("a link is allowed or denied: {other:?}"),
-    }
+    judge_from(policy, headers, "", NOW)
 }
 
 /// A request with another method or host.

@@ -41,10 +41,8 @@ fn explain_names_what_differs_and_no_secret() {
         let request = Request::read(headers).unwrap();
         let unknown = keygate_core::keys::NoAnswer(Reason::KeyServiceUnavailable);
         let facts = keygate_testkit::judge::facts(&unknown, None, UnixMillis::from_secs(NOW));
-        let Provider::SignedUrl(links) = policy.rules.all()[0].require.providers()[0] else {
-            panic!("a signed URL");
-        };
-        links.format.explain(&request, &facts.of_link()).join("\n")
+        let lines = format_of(policy, 0).explain(&request, &facts.of_link());
+        lines.join("\n")
     };
     let mut head = request(LINK, &[]);
     head[0].1 = b"HEAD".into();

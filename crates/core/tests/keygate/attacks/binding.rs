@@ -63,7 +63,7 @@ fn a27_the_address_is_the_proxys_and_no_headers() {
         ..terms()
     };
     let headers = get(&link(&terms, "/a"), &[("x-forwarded-for", "192.0.2.1")]);
-    let found = judge_from(&policy(), &headers, Some("203.0.113.1"), NOW);
+    let found = judge_from(&policy(), &headers, "203.0.113.1", NOW);
     assert_eq!(found, Err(Reason::AddressNotAllowed));
 }
 
