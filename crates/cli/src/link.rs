@@ -184,7 +184,7 @@ pub fn check(
     let mut checked = Vec::new();
     for provider in &links.providers {
         let policy = whole.map_or(&provider.policy, |it| &it.policy);
-        let format = provider.format()?;
+        let format = provider.signed_url()?.format.as_ref();
         let (told, steps) = match policy.read(headers, &mut kept) {
             Err(reason) => (Err(reason), Vec::new()),
             Ok(request) => (

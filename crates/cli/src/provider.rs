@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use keygate_core::config::{FORMATS, has_key_id};
 use keygate_core::secret::Encoding;
-use keygate_core::signed_url::{Format, PrivateKey};
+use keygate_core::signed_url::{PrivateKey, SignedUrl};
 use keygate_core::{Policy, Provider};
 use serde_json::{Map, Value, json};
 
@@ -136,22 +136,22 @@ pub struct Alone {
 }
 
 impl Links {
-    /// The format of the first provider, configured.
-    pub fn format(&self) -> Result<&dyn Format, CliError> {
+    /// The first provider, configured.
+    pub fn signed_url(&self) -> Result<&SignedUrl, CliError> {
         match self.providers.first() {
-            Some(provider) => provider.format(),
+            Some(provider) => provider.signed_url(),
             None => Err(CliError::Usage("there is no provider".to_owned())),
         }
     }
 }
 
 impl Alone {
-    /// The format of the provider, configured.
-    pub fn format(&self) -> Result<&dyn Format, CliError> {
+    /// The provider, configured.
+    pub fn signed_url(&self) -> Result<&SignedUrl, CliError> {
         let rule = self.policy.rules.all().first();
         let providers = rule.map(|it| it.require.providers()).unwrap_or_default();
         match providers.first() {
-            Some(Provider::SignedUrl(links)) => Ok(links.format.as_ref()),
+            Some(Provider::SignedUrl(links)) => Ok(links),
             _ => Err(CliError::Usage(
                 "the provider does not have the type signed_url".to_owned(),
             )),

@@ -140,8 +140,8 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
         private_key: links.private_key.as_ref(),
         options: &borrowed(&args.option),
     };
-    let signed = links.format()?.sign(&order);
-    let signed = signed.map_err(|error| CliError::Usage(error.0))?;
+    let signed = links.signed_url()?.sign(&order);
+    let signed = signed.map_err(|error| CliError::Usage(error.to_string()))?;
     output::line(&signed.url)?;
     for (name, value) in beside(&signed) {
         if args.headers {
@@ -160,7 +160,7 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
 
 /// A link with two tokens is rejected everywhere.
 fn reject_token(links: &Links, target: &Target<'_>) -> Result<(), CliError> {
-    let format = links.format()?;
+    let format = &links.signed_url()?.format;
     let parameters = format.parameters();
     let mut found = parameters.iter().map(|it| find_parameter(target, it));
     let segment = keygate_core::http::PathToken::find(

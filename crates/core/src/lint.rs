@@ -1,7 +1,8 @@
 //! Remarks on a valid policy: probable mistakes, for an operator who can change it.
 //!
 //! Nothing here decides a request, and the filter asks for none of it. What concerns
-//! single fields is read from the text, so that every format of link is covered.
+//! single fields is read from the text, so that every format of link is covered; what only a
+//! format knows, it remarks itself.
 
 mod edges;
 
@@ -78,12 +79,9 @@ pub fn lint(
     unused(&written, &mut remarks);
     short_secrets(&written, environment, &mut remarks);
     long_times(&written, &mut remarks);
-    weak_links(&written, &mut remarks);
+    let of_links = policy.link_remarks.iter();
+    remarks.extend(of_links.map(|(path, message)| warning(path, message)));
     forwarded_sessions(&written, &mut remarks);
-    for (name, why) in &policy.endless_links {
-        let message = format!("such links never expire: {why}");
-        remarks.push(warning(&format!("providers.{name}.format"), &message));
-    }
     outages(&written, &mut remarks);
     remarks.extend(shared_polls(&written));
     remarks
@@ -297,27 +295,6 @@ fn outages(written: &Value, remarks: &mut Vec<Remark>) {
                        revoked one that is not cached. An attacker who can block calls to the \
                        key service can cause this";
         remarks.push(warning(&format!("{path}.outage"), message));
-    }
-}
-
-/// Links without a MAC, and links whose MAC leaves out the query.
-fn weak_links(written: &Value, remarks: &mut Vec<Remark>) {
-    for (name, provider) in members(field(written, "providers")) {
-        let path = format!("providers.{name}");
-        if field(provider, "allow_weak") == true {
-            let message = match field(provider, "format").as_str() {
-                Some("cloudfront") => {
-                    "SHA-1 is weak: let the signer use SHA-256, then remove hash and allow_weak"
-                }
-                _ => "this format is weak: use another one as soon as the signer supports it",
-            };
-            remarks.push(warning(&format!("{path}.allow_weak"), message));
-        }
-        if *field(provider, "message") == "path" {
-            let message = "the query is not signed: clients can add, change and remove \
-                           parameters, and all but the token reach the upstream";
-            remarks.push(warning(&format!("{path}.message"), message));
-        }
     }
 }
 

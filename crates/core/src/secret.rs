@@ -38,19 +38,6 @@ names! {
 }
 
 impl Encoding {
-    /// Every encoding.
-    pub const ALL: [Self; 4] = [Self::Utf8, Self::Hex, Self::Base64, Self::Base64Url];
-
-    /// Its name in a policy and on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Utf8 => "utf8",
-            Self::Hex => "hex",
-            Self::Base64 => "base64",
-            Self::Base64Url => "base64url",
-        }
-    }
-
     /// Finds an encoding by its name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use keygate_core::config::FORMATS;
+use keygate_core::config::{FORMATS, GROUPS};
 use keygate_testkit::vectors;
 
 fn root() -> PathBuf {
@@ -53,6 +53,27 @@ fn every_format_has_a_page_that_the_table_of_formats_links() {
             "{format}: {link} is not there"
         );
     }
+}
+
+#[test]
+fn the_table_of_groups_has_every_format_in_its_group() {
+    let page = fs::read_to_string(root().join("docs/signed-urls.md")).unwrap();
+    let table = page
+        .split_once("| group | formats |\n| --- | --- |\n")
+        .unwrap()
+        .1;
+    let rows = table
+        .lines()
+        .map_while(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+    let documented: BTreeSet<(&str, &str)> = rows
+        .filter_map(|row| row.split_once(" | "))
+        .flat_map(|(group, formats)| {
+            let formats = formats.split(", ");
+            formats.map(move |format| (group.trim_matches('`'), format))
+        })
+        .collect();
+    let built: BTreeSet<(&str, &str)> = GROUPS.iter().copied().collect();
+    assert_eq!(documented, built);
 }
 
 #[test]

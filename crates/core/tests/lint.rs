@@ -283,6 +283,19 @@ fn links_that_are_weak_or_never_end_are_remarked() {
         ),
         (json!({ "format": "fastly", "max_lifetime": "1d" }), vec![]),
         (
+            json!({ "format": "akamai", "algorithm": "sha1", "allow_weak": true, "max_lifetime": "1d" }),
+            vec![weak],
+        ),
+        // What is allowed and not used is not weak.
+        (
+            json!({ "format": "akamai", "allow_weak": true, "max_lifetime": "1d" }),
+            vec![],
+        ),
+        (
+            json!({ "format": "cloudflare", "ttl": "1d", "message": "path" }),
+            vec!["providers.link.message: the query is not signed"],
+        ),
+        (
             json!({ "format": "keycdn", "allow_weak": true, "max_lifetime": "1d" }),
             vec![weak],
         ),

@@ -19,6 +19,8 @@ mod session;
 mod signed_url;
 mod written;
 
+#[cfg(feature = "tools")]
+use std::borrow::Cow;
 use std::fmt;
 use std::rc::Rc;
 
@@ -26,7 +28,7 @@ use std::rc::Rc;
 pub use schema::schema;
 pub use signed_url::FORMATS;
 #[cfg(feature = "tools")]
-pub use signed_url::has_key_id;
+pub use signed_url::{GROUPS, has_key_id};
 
 use litemap::LiteMap;
 
@@ -255,7 +257,7 @@ impl<'a> Compiler<'a> {
             identity,
             assertion,
             #[cfg(feature = "tools")]
-            endless_links: self.endless_links(),
+            link_remarks: self.link_remarks(),
             warnings: std::mem::take(&mut self.warnings),
             signature_limit,
         })
@@ -271,13 +273,16 @@ impl<'a> Compiler<'a> {
     }
 
     #[cfg(feature = "tools")]
-    fn endless_links(&self) -> Vec<(String, &'static str)> {
-        let endless =
-            |(name, provider): (&String, &Option<Rc<Provider>>)| match provider.as_deref()? {
-                Provider::SignedUrl(links) => Some((name.clone(), links.format.never_ends()?)),
-                Provider::AppKey(_) | Provider::Session(_) => None,
-            };
-        self.providers.iter().filter_map(endless).collect()
+    fn link_remarks(&self) -> Vec<(String, Cow<'static, str>)> {
+        let mut remarks = Vec::new();
+        for (name, provider) in &self.providers {
+            if let Some(Provider::SignedUrl(links)) = provider.as_deref() {
+                let of_fields = links.format.remarks().into_iter();
+                remarks
+                    .extend(of_fields.map(|(field, it)| (format!("providers.{name}.{field}"), it)));
+            }
+        }
+        remarks
     }
 
     fn find_path_tokens(&self) -> Rc<[String]> {

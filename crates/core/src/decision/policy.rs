@@ -1,5 +1,7 @@
 //! The policy and its one verb: decide.
 
+#[cfg(feature = "tools")]
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use crate::answer::{Page, Rejection, Scheme, Voice};
@@ -49,9 +51,9 @@ pub struct Policy {
     /// What the configuration says and hardly means, to be logged once. No message holds a
     /// secret.
     pub warnings: Vec<Problem>,
-    /// Providers whose links never expire, and why.
+    /// What the formats of links remark on their configuration: the path of the field, and what.
     #[cfg(feature = "tools")]
-    pub endless_links: Vec<(String, &'static str)>,
+    pub link_remarks: Vec<(String, Cow<'static, str>)>,
     /// How many public-key signatures may turn out wrong at a worker.
     pub signature_limit: FailureLimit,
 }

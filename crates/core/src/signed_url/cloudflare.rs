@@ -30,9 +30,13 @@ use crate::reason::Reason;
 use crate::secret::KeyRing;
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::facts::LinkFacts;
+#[cfg(feature = "tools")]
+use crate::signed_url::format::FieldRemark;
 use crate::signed_url::format::{Covers, Format, Link, Strips};
 use crate::signed_url::parts::mac_key::MacKey;
 use crate::signed_url::parts::spelling;
+#[cfg(feature = "tools")]
+use crate::signed_url::parts::{signing, told};
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 use crate::time::{Millis, UnixMillis};
@@ -145,8 +149,13 @@ impl Format for Cloudflare {
     }
 
     #[cfg(feature = "tools")]
-    fn never_ends(&self) -> Option<&'static str> {
-        None
+    fn remarks(&self) -> Vec<FieldRemark> {
+        let message = "the query is not signed: clients can add, change and remove parameters, \
+                       and all but the token reach the upstream";
+        match self.signs {
+            Signs::Uri => Vec::new(),
+            Signs::Path => vec![("message", message.into())],
+        }
     }
 
     #[cfg(feature = "tools")]
@@ -155,7 +164,7 @@ impl Format for Cloudflare {
             Some(_) => &["expires", "prefix"],
             None => &["expires"],
         };
-        order.only("cloudflare", known)?;
+        order.only(known)?;
         let stamp = match (self.stamp, order.expires) {
             (Stamp::Issued { .. }, None) => order.now,
             (Stamp::Expires { .. }, Some(expires)) => expires,
@@ -165,11 +174,7 @@ impl Format for Cloudflare {
                      requires \"stamp\": \"expires\"",
                 ));
             }
-            (Stamp::Expires { .. }, None) => {
-                return Err(SignError::new(
-                    "the link needs an expiry, such as --expires-in 3h",
-                ));
-            }
+            (Stamp::Expires { .. }, None) => return Err(told::no_end()),
         };
         if !(1_000_000_000..=9_999_999_999).contains(&stamp.as_secs()) {
             let message = "the time does not fit in the ten digits of this format";
@@ -182,9 +187,8 @@ impl Format for Cloudflare {
         };
         let target = order.target.whole;
         let message = self.message(order)?;
-        let signed = self
-            .append(target, &message, parameter, stamp.as_secs(), order.now)
-            .ok_or_else(|| SignError::new("no secret of the ring is valid now"))?;
+        let key = &signing::first(&self.ring, order.now)?.key;
+        let signed = self.append(key, target, &message, parameter, stamp.as_secs());
         Ok(Signed {
             url: format!("{}{signed}", order.origin),
             ..Signed::default()
@@ -223,18 +227,18 @@ impl Cloudflare {
         Ok(format!("{}{query}", canonical(prefix)))
     }
 
-    /// Appends a token to a target that has none yet. `None` when no secret counts at `now`.
+    /// Appends a token to a target that has none yet.
     #[cfg(feature = "tools")]
     fn append(
         &self,
+        key: &MacKey,
         target: &str,
         message: &str,
         parameter: &str,
         stamp_secs: u64,
-        now: UnixMillis,
-    ) -> Option<String> {
+    ) -> String {
         let stamp = format!("{stamp_secs:010}");
-        let mut mac = self.ring.current(now).next()?.key.mac();
+        let mut mac = key.mac();
         mac.update(message.as_bytes());
         mac.update(stamp.as_bytes());
         let mac = mac.finalize().into_bytes();
@@ -247,7 +251,7 @@ impl Cloudflare {
                 .replace('=', "%3D"),
         };
         let separator = if target.contains('?') { '&' } else { '?' };
-        Some(format!("{target}{separator}{parameter}={stamp}-{text}"))
+        format!("{target}{separator}{parameter}={stamp}-{text}")
     }
 
     #[inline]

@@ -1,5 +1,8 @@
 //! What every format of signed URLs does.
 
+#[cfg(feature = "tools")]
+use std::borrow::Cow;
+
 use arrayvec::ArrayVec;
 
 use super::carrier::Carrier;
@@ -70,9 +73,10 @@ pub trait Format {
         false
     }
 
-    /// Why its links never expire, as configured; `None` when each has an end.
+    /// What an operator should think about, as configured: links that never expire, a weak hash,
+    /// a query that is not signed.
     #[cfg(feature = "tools")]
-    fn never_ends(&self) -> Option<&'static str>;
+    fn remarks(&self) -> Vec<FieldRemark>;
 
     /// Signs a URL that has no token yet, with the first secret that counts.
     ///
@@ -86,6 +90,10 @@ pub trait Format {
     #[cfg(feature = "tools")]
     fn explain(&self, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String>;
 }
+
+/// A field of a provider, and what is remarkable about it.
+#[cfg(feature = "tools")]
+pub type FieldRemark = (&'static str, Cow<'static, str>);
 
 /// A link that holds.
 #[derive(Clone, Debug, PartialEq, Eq)]

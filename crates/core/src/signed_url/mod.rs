@@ -36,6 +36,8 @@ pub use crypto::private_key::{PrivateKey, PrivateKeyError};
 pub use crypto::public_key::{KeyKind, PublicKey, PublicKeyError, Scheme, Seen};
 pub use exchange::{Exchange, SameSite};
 pub use facts::LinkFacts;
+#[cfg(feature = "tools")]
+pub use format::FieldRemark;
 pub use format::{Covers, Format, Link, Strips};
 pub use once_link::OnceLink;
 pub use parts::mac_key::MacKey;
@@ -48,12 +50,31 @@ use crate::secret::KeyRing;
 
 /// A provider of signed URLs, configured.
 pub struct SignedUrl {
+    /// The name of the format.
+    pub name: &'static str,
     /// How its links are made.
     pub format: Box<dyn Format>,
     /// When the secrets of its ring count.
     pub ring: KeyRing<()>,
     /// Whether a link is exchanged for a cookie, and for which.
     pub exchange: Option<exchange::Exchange>,
+}
+
+#[cfg(feature = "tools")]
+impl SignedUrl {
+    /// Signs a URL as [`Format::sign`] does.
+    ///
+    /// # Errors
+    /// As there; an option that the format does not support is reported with its name.
+    pub fn sign(&self, order: &Order<'_>) -> Result<Signed, SignError> {
+        self.format.sign(order).map_err(|error| match error {
+            SignError::Unsupported(option) => SignError::new(format!(
+                "links of the format {} do not support {option}",
+                self.name
+            )),
+            SignError::Sentence(_) => error,
+        })
+    }
 }
 
 /// Without the format: what it holds says nothing that an operator looks for.

@@ -68,13 +68,20 @@ pub struct Signed {
 
 /// Why nothing was signed. Never carries a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct SignError(pub String);
+pub enum SignError {
+    /// An option that links of the format do not have, as it is given on the command line. A
+    /// format does not know its name: see [`SignedUrl::sign`](super::SignedUrl::sign).
+    #[error("links of this format do not support {0}")]
+    Unsupported(String),
+    /// Anything else, as a sentence.
+    #[error("{0}")]
+    Sentence(String),
+}
 
 impl SignError {
     /// From a sentence.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self::Sentence(text.into())
     }
 }
 
@@ -84,8 +91,9 @@ impl<'a> Order<'a> {
     /// `cookies`, `account`, `once`, and the names of options.
     ///
     /// # Errors
-    /// Names the option of the first field that was given and is not in `known`.
-    pub fn only(&self, format: &str, known: &[&str]) -> Result<(), SignError> {
+    /// [`SignError::Unsupported`] with the option of the first field that was given and is not in
+    /// `known`.
+    pub fn only(&self, known: &[&str]) -> Result<(), SignError> {
         let is_prefix = matches!(self.scope, Scope::Prefix(_));
         let is_glob = matches!(self.scope, Scope::Globs(_));
         let given = [
@@ -108,9 +116,7 @@ impl<'a> Order<'a> {
             (None, Some((name, _))) => format!("--option {name}"),
             (None, None) => return Ok(()),
         };
-        Err(SignError::new(format!(
-            "links of the format {format} do not support {told}"
-        )))
+        Err(SignError::Unsupported(told))
     }
 
     /// The value of an option.

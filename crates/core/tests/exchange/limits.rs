@@ -4,7 +4,7 @@ mod query;
 
 use keygate_core::signed_url::keygate::sign::Terms;
 use keygate_core::signed_url::{
-    Covers, Format, Link, LinkFacts, Order, Scope, SignError, Signed, SignedUrl,
+    Covers, FieldRemark, Format, Link, LinkFacts, Order, Scope, SignError, Signed, SignedUrl,
 };
 use keygate_core::{Reason, Request, UnixMillis};
 use serde_json::json;
@@ -265,8 +265,8 @@ impl Format for Endless {
         Vec::new()
     }
 
-    fn never_ends(&self) -> Option<&'static str> {
-        Some("a test asks for it")
+    fn remarks(&self) -> Vec<FieldRemark> {
+        Vec::new()
     }
 
     fn sign(&self, _: &Order<'_>) -> Result<Signed, SignError> {
@@ -296,6 +296,7 @@ fn the_cookie_of_a_link_without_an_end_has_one() {
     };
     let max_session = Millis::from_secs(600);
     let links = SignedUrl {
+        name: "endless",
         format: Box::new(Endless),
         ring: KeyRing(Vec::new()),
         exchange: Some(Exchange {

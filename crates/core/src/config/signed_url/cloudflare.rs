@@ -12,43 +12,43 @@ use crate::text::names::names;
 
 written! {
     /// A link in Cloudflare's format.
-    "cloudflare";
-
-    /// The ring that signs the links.
-    secrets: String,
-    /// Query parameter with the token. It must be the last one, unless `message` is `path`.
-    /// Default: verify.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._~-]+$")))]
-    parameter: Option<String>,
-    /// Header with the token.
-    header: Option<String>,
-    /// Two headers, one for each part of the token.
-    headers: Option<LinkHeaders>,
-    /// Base64 variant of the MAC. Default: standard.
-    #[serde(default)]
-    base64: Base64,
-    /// Meaning of the time in the link. Default: issued.
-    #[serde(default)]
-    stamp: StampMeaning,
-    /// With `stamp: issued`: how long a link is valid, such as 3h. At most 367d.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    ttl: Option<String>,
-    /// With `stamp: expires`: how far in the future a link may expire, such as 7d. At most
-    /// 367d.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    max_lifetime: Option<String>,
-    /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    skew: Option<String>,
-    /// Length in bytes of the directory that a link covers, with its last slash; at least 2.
-    #[cfg_attr(feature = "schema", schemars(range(min = 2)))]
-    directory_length: Option<usize>,
-    /// Whether links cover a directory of any length, with its last slash. Default: false.
-    #[serde(default)]
-    directory: bool,
-    /// What the MAC covers. With `path`, a link is valid with every query. Default: uri.
-    #[serde(default)]
-    message: Message,
+    struct {
+        /// The ring that signs the links.
+        secrets: String,
+        /// Query parameter with the token. It must be the last one, unless `message` is `path`.
+        /// Default: verify.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._~-]+$")))]
+        parameter: Option<String>,
+        /// Header with the token.
+        header: Option<String>,
+        /// Two headers, one for each part of the token.
+        headers: Option<LinkHeaders>,
+        /// Base64 variant of the MAC. Default: standard.
+        #[serde(default)]
+        base64: Base64,
+        /// Meaning of the time in the link. Default: issued.
+        #[serde(default)]
+        stamp: StampMeaning,
+        /// With `stamp: issued`: how long a link is valid, such as 3h. At most 367d.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+        ttl: Option<String>,
+        /// With `stamp: expires`: how far in the future a link may expire, such as 7d. At most
+        /// 367d.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+        max_lifetime: Option<String>,
+        /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+        skew: Option<String>,
+        /// Length in bytes of the directory that a link covers, with its last slash; at least 2.
+        #[cfg_attr(feature = "schema", schemars(range(min = 2)))]
+        directory_length: Option<usize>,
+        /// Whether links cover a directory of any length, with its last slash. Default: false.
+        #[serde(default)]
+        directory: bool,
+        /// What the MAC covers. With `path`, a link is valid with every query. Default: uri.
+        #[serde(default)]
+        message: Message,
+    }
 }
 
 names! {

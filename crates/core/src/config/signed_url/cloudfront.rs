@@ -11,32 +11,32 @@ use crate::time::Millis;
 
 written! {
     /// A signed URL or signed cookies of Amazon CloudFront.
-    "cloudfront";
-
-    /// The ring of public keys, RSA or P-256. The id of an entry is its Key-Pair-Id.
-    secrets: String,
-    /// Hash under the signature. Default: sha256.
-    #[serde(default)]
-    hash: WrittenHash,
-    /// Must be true with `hash: sha1`, the default of CloudFront's own tools. Default: false.
-    #[serde(default)]
-    allow_weak: bool,
-    /// Carriers in which a token is accepted. Default: query and cookies.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
-    from: Option<Vec<WrittenCarrier>>,
-    /// Scheme of the signed URLs. Default: https.
-    #[serde(default)]
-    scheme: UrlScheme,
-    /// How far in the future a link may expire, such as 7d. At most 367d.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    max_lifetime: String,
-    /// How far the signer's clock may be ahead, at most 10m. Default: 0s.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    skew: Option<String>,
-    /// Whether a policy without Resource is accepted. It is valid for everything that the rule
-    /// matches. Default: false.
-    #[serde(default)]
-    allow_any_resource: bool,
+    struct {
+        /// The ring of public keys, RSA or P-256. The id of an entry is its Key-Pair-Id.
+        secrets: String,
+        /// Hash under the signature. Default: sha256.
+        #[serde(default)]
+        hash: WrittenHash,
+        /// Must be true with `hash: sha1`, the default of CloudFront's own tools. Default: false.
+        #[serde(default)]
+        allow_weak: bool,
+        /// Carriers in which a token is accepted. Default: query and cookies.
+        #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+        from: Option<Vec<WrittenCarrier>>,
+        /// Scheme of the signed URLs. Default: https.
+        #[serde(default)]
+        scheme: UrlScheme,
+        /// How far in the future a link may expire, such as 7d. At most 367d.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+        max_lifetime: String,
+        /// How far the signer's clock may be ahead, at most 10m. Default: 0s.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+        skew: Option<String>,
+        /// Whether a policy without Resource is accepted. It is valid for everything that the rule
+        /// matches. Default: false.
+        #[serde(default)]
+        allow_any_resource: bool,
+    }
 }
 
 names! {

@@ -11,30 +11,30 @@ use crate::text::names::names;
 
 written! {
     /// A link in Keygate's own format.
-    "keygate";
-
-    /// The ring that signs the links: secrets of at least 16 bytes with HS256, public keys
-    /// with EdDSA.
-    secrets: String,
-    /// Signature algorithm. Default: HS256.
-    #[serde(default)]
-    algorithm: Algorithm,
-    /// Carriers in which a token is accepted. Default: the query parameter kg.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
-    from: Option<Vec<Place>>,
-    /// How far in the future a link may expire, such as 7d. At most 367d.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    max_lifetime: String,
-    /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    skew: Option<String>,
-    /// Query parameters that may be added to a link without a signature: names, or prefixes
-    /// with *, such as utm_*.
-    #[serde(default)]
-    query_ignore: Vec<String>,
-    /// The only query parameters that are allowed, apart from the token and query_ignore.
-    /// Default: any.
-    query_allow: Option<Vec<String>>,
+    struct {
+        /// The ring that signs the links: secrets of at least 16 bytes with HS256, public keys
+        /// with EdDSA.
+        secrets: String,
+        /// Signature algorithm. Default: HS256.
+        #[serde(default)]
+        algorithm: Algorithm,
+        /// Carriers in which a token is accepted. Default: the query parameter kg.
+        #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+        from: Option<Vec<Place>>,
+        /// How far in the future a link may expire, such as 7d. At most 367d.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+        max_lifetime: String,
+        /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+        skew: Option<String>,
+        /// Query parameters that may be added to a link without a signature: names, or prefixes
+        /// with *, such as utm_*.
+        #[serde(default)]
+        query_ignore: Vec<String>,
+        /// The only query parameters that are allowed, apart from the token and query_ignore.
+        /// Default: any.
+        query_allow: Option<Vec<String>>,
+    }
 }
 
 names! {

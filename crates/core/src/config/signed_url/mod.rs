@@ -47,6 +47,23 @@ const MIN_SECRET: usize = 16;
 /// A year and a day: what is to live for longer needs no link that expires.
 const MAX_LIFETIME: Millis = Millis::from_secs(367 * 24 * 3600);
 
+/// The name of the format that a written form is of.
+#[cfg(feature = "schema")]
+trait Named {
+    const NAME: &'static str;
+}
+
+/// The group of a format, for [`GROUPS`].
+#[cfg(feature = "tools")]
+macro_rules! group {
+    () => {
+        "always"
+    };
+    ($family:literal) => {
+        $family
+    };
+}
+
 /// For each format its name, the feature of its family, the function that reads it, its written
 /// form, and whether its links contain the id of the key that signed them.
 macro_rules! formats {
@@ -56,6 +73,12 @@ macro_rules! formats {
     )*) => {
         /// The name of every format of this build.
         pub const FORMATS: &[&str] = &[$($(#[cfg(feature = $family)])? $name),*];
+
+        /// For each format of this build the feature that adds it, or `always`, and its name.
+        #[cfg(feature = "tools")]
+        pub const GROUPS: &[(&str, &str)] = &[$(
+            $(#[cfg(feature = $family)])? (group!($($family)?), $name),
+        )*];
 
         /// Whether links of this format contain the id of the key that signed them: then a signer
         /// has to know it.
@@ -75,6 +98,14 @@ macro_rules! formats {
         pub(super) enum Written {
             $($(#[cfg(feature = $family)])? $Variant($written),)*
         }
+
+        $(
+            #[cfg(feature = "schema")]
+            $(#[cfg(feature = $family)])?
+            impl Named for $written {
+                const NAME: &'static str = $name;
+            }
+        )*
 
         impl Compiler<'_> {
             pub(super) fn signed_url(
@@ -96,7 +127,7 @@ macro_rules! formats {
                 };
                 let ring: Option<String> =
                     head.secrets.and_then(|it| serde_json::from_str(it.get()).ok());
-                let format = match format {
+                let (name, format) = match format {
                     $($(#[cfg(feature = $family)])? $name => {
                         // Apart, since V8 holds memory for the largest function that it
                         // compiles: with all formats in one, 6 MB more.
@@ -109,16 +140,17 @@ macro_rules! formats {
                             let written = compiler.part(path, text)?;
                             Some(Box::new(compiler.$read(path, &written)?))
                         }
-                        read(self, path, text)
+                        ($name, read(self, path, text)?)
                     })*
                     _ => {
                         let message = format!("must be one of {}", FORMATS.join(", "));
                         self.wrong_in(path, "format", message);
-                        None
+                        return None;
                     }
                 };
                 Some(SignedUrl {
-                    format: format?,
+                    name,
+                    format,
                     ring: ring.and_then(|name| self.secrets.get(&name))?.spans(),
                     // A wrong one is a problem already, and leaves none.
                     exchange: exchange.flatten(),

@@ -8,10 +8,10 @@ use crate::signed_url::parts::hmac_key::{HmacHash, HmacKey};
 use crate::signed_url::parts::lifetime::Lifetime;
 use crate::text::names::names;
 
-/// Declares `Written`, the written form of a format: its documentation, its name, and its members
-/// apart from those that all formats have and none reads.
+/// Declares `Written`, the written form of a format: its documentation, and its members apart from
+/// those that all formats have and none reads. Its name is in its row of `formats!`.
 macro_rules! written {
-    ($(#[$attribute:meta])* $name:literal; $($members:tt)*) => {
+    ($(#[$attribute:meta])* struct { $($members:tt)* }) => {
         $(#[$attribute])*
         #[derive(Debug, serde::Deserialize)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -21,7 +21,13 @@ macro_rules! written {
             #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = "signed_url")))]
             _kind: $crate::config::read::Elsewhere,
             #[serde(rename = "format")]
-            #[cfg_attr(feature = "schema", schemars(with = "String", extend("const" = $name)))]
+            #[cfg_attr(
+                feature = "schema",
+                schemars(
+                    with = "String",
+                    extend("const" = <Written as $crate::config::signed_url::Named>::NAME)
+                )
+            )]
             _format: $crate::config::read::Elsewhere,
             /// Cookie to set for a valid link. Default: none.
             #[serde(default, rename = "exchange")]
@@ -48,16 +54,6 @@ names! {
         Https = "https",
         /// Without TLS.
         Http = "http",
-    }
-}
-
-impl UrlScheme {
-    /// As it is written in a URL.
-    pub(super) fn name(self) -> String {
-        match self {
-            Self::Https => "https".to_owned(),
-            Self::Http => "http".to_owned(),
-        }
     }
 }
 

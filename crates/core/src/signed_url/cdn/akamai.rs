@@ -19,10 +19,14 @@ use crate::reason::Reason;
 use crate::secret::{KeyRing, RingEntry, Secret};
 use crate::signed_url::carrier::{self, Carried, Carrier};
 use crate::signed_url::facts::LinkFacts;
+#[cfg(feature = "tools")]
+use crate::signed_url::format::FieldRemark;
 use crate::signed_url::format::{Covers, Format, Link};
 use crate::signed_url::parts::hmac_key::{HmacHash, HmacKey};
 use crate::signed_url::parts::lifetime::Lifetime;
 use crate::signed_url::parts::readings::readings;
+#[cfg(feature = "tools")]
+use crate::signed_url::parts::told;
 use crate::signed_url::parts::wildcard;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
@@ -76,8 +80,11 @@ impl Format for Akamai {
     }
 
     #[cfg(feature = "tools")]
-    fn never_ends(&self) -> Option<&'static str> {
-        None
+    fn remarks(&self) -> Vec<FieldRemark> {
+        match self.hash {
+            HmacHash::Sha256 => Vec::new(),
+            HmacHash::Sha1 | HmacHash::Md5 => vec![told::weak()],
+        }
     }
 
     #[cfg(feature = "tools")]

@@ -24,6 +24,8 @@ use crate::reason::Reason;
 use crate::secret::KeyRing;
 use crate::signed_url::carrier::only;
 use crate::signed_url::facts::LinkFacts;
+#[cfg(feature = "tools")]
+use crate::signed_url::format::FieldRemark;
 use crate::signed_url::format::{Covers, Format, Link};
 use crate::signed_url::parts::hmac_key::HmacKey;
 use crate::signed_url::parts::lifetime::Lifetime;
@@ -112,8 +114,8 @@ impl Format for Bunny {
     }
 
     #[cfg(feature = "tools")]
-    fn never_ends(&self) -> Option<&'static str> {
-        None
+    fn remarks(&self) -> Vec<FieldRemark> {
+        Vec::new()
     }
 
     #[cfg(feature = "tools")]

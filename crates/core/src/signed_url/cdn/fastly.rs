@@ -14,13 +14,15 @@ use crate::reason::Reason;
 use crate::secret::KeyRing;
 use crate::signed_url::carrier::{self, Carrier};
 use crate::signed_url::facts::LinkFacts;
+#[cfg(feature = "tools")]
+use crate::signed_url::format::FieldRemark;
 use crate::signed_url::format::{Format, Link};
 #[cfg(feature = "tools")]
 use crate::signed_url::parts::deliver::deliver;
 use crate::signed_url::parts::hmac_key::{HmacHash, HmacKey};
 use crate::signed_url::parts::lifetime::Lifetime;
 #[cfg(feature = "tools")]
-use crate::signed_url::parts::{near, told};
+use crate::signed_url::parts::{near, rings, signing, told};
 use crate::signed_url::parts::{spelling, ten_digits};
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
@@ -84,17 +86,16 @@ impl Format for Fastly {
     }
 
     #[cfg(feature = "tools")]
-    fn never_ends(&self) -> Option<&'static str> {
-        None
+    fn remarks(&self) -> Vec<FieldRemark> {
+        Vec::new()
     }
 
     #[cfg(feature = "tools")]
     fn sign(&self, order: &Order<'_>) -> Result<Signed, SignError> {
-        order.only("fastly", &["expires"])?;
+        order.only(&["expires"])?;
         let end = order.expires.ok_or_else(told::no_end)?;
         let digits = ten_digits::write(end)?;
-        let key = self.ring.current(order.now).next();
-        let key = &key.ok_or_else(told::no_key)?.key;
+        let key = &signing::first(&self.ring, order.now)?.key;
         let target = canonical(order.target.whole);
         let mac = hex::encode(&key.sign(format!("{target}{digits}").as_bytes()));
         deliver(&self.carriers, order, format!("{digits}_{mac}"))
@@ -109,7 +110,7 @@ impl Format for Fastly {
                 .iter()
                 .map(|it| format!("it says: valid until {}", it.end)),
         );
-        steps.push(crate::signed_url::parts::rings::ring(&self.ring, facts.now));
+        steps.push(rings::ring(&self.ring, facts.now));
         let verified = self.verify(request, facts);
         if let (Ok(token), true) = (token, told::is_unsigned(&verified)) {
             let target = self.unsigned(request);

@@ -17,11 +17,13 @@ use crate::http::request::Request;
 use crate::reason::Reason;
 use crate::secret::{KeyRing, Secret};
 use crate::signed_url::facts::LinkFacts;
+#[cfg(feature = "tools")]
+use crate::signed_url::format::FieldRemark;
 use crate::signed_url::format::{Format, Link};
 use crate::signed_url::parts::lifetime::Lifetime;
 use crate::signed_url::parts::md5_sum::{is_equal, md5};
 #[cfg(feature = "tools")]
-use crate::signed_url::parts::{near, told};
+use crate::signed_url::parts::{near, rings, signing, told};
 use crate::signed_url::parts::{spelling, ten_digits};
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
@@ -86,31 +88,30 @@ impl Format for Keycdn {
     }
 
     #[cfg(feature = "tools")]
-    fn never_ends(&self) -> Option<&'static str> {
+    fn remarks(&self) -> Vec<FieldRemark> {
         match self.kind {
-            Kind::Access { .. } => None,
-            Kind::Image => Some("they last until the secret changes"),
+            Kind::Access { .. } => vec![told::weak()],
+            Kind::Image => vec![told::weak(), told::endless(told::NO_TIME)],
         }
     }
 
     #[cfg(feature = "tools")]
     fn sign(&self, order: &Order<'_>) -> Result<Signed, SignError> {
         let target = canonical(order.target.whole);
-        let key = self.ring.current(order.now).next();
-        let key = &key.ok_or_else(told::no_key)?.key;
+        let key = &signing::first(&self.ring, order.now)?.key;
         if !self.is_whole(&target) {
             let message = "this kind of link cannot sign such a query";
             return Err(SignError::new(message));
         }
         let more = match self.kind {
             Kind::Access { .. } => {
-                order.only("keycdn", &["expires"])?;
+                order.only(&["expires"])?;
                 let digits = ten_digits::write(order.expires.ok_or_else(told::no_end)?)?;
                 let sum = URL_SAFE_NO_PAD.encode(self.sum(key, &target, &digits));
                 format!("token={sum}&expire={digits}")
             }
             Kind::Image => {
-                order.only("keycdn", &[])?;
+                order.only(&[])?;
                 let sum = URL_SAFE_NO_PAD.encode(self.sum(key, &target, ""));
                 format!("token={sum}")
             }
@@ -130,7 +131,7 @@ impl Format for Keycdn {
         }];
         let end = token.as_ref().ok().and_then(|it| it.end);
         steps.extend(end.map(|(_, end)| format!("it says: valid until {end}")));
-        steps.push(crate::signed_url::parts::rings::ring(&self.ring, facts.now));
+        steps.push(rings::ring(&self.ring, facts.now));
         let verified = self.verify(request, facts);
         if let (Ok(token), true) = (token, told::is_unsigned(&verified)) {
             let digits = end.map(|(digits, _)| digits).unwrap_or_default();

@@ -23,14 +23,16 @@ use crate::http::request::Request;
 use crate::reason::Reason;
 use crate::secret::{KeyRing, Secret};
 use crate::signed_url::facts::LinkFacts;
+#[cfg(feature = "tools")]
+use crate::signed_url::format::FieldRemark;
 use crate::signed_url::format::{Format, Link};
 use crate::signed_url::parts::lifetime::Lifetime;
 use crate::signed_url::parts::md5_sum::{is_equal, md5};
 #[cfg(feature = "tools")]
 use crate::signed_url::parts::ten_digits::write;
-#[cfg(feature = "tools")]
-use crate::signed_url::parts::told;
 use crate::signed_url::parts::{first_segment, ten_digits};
+#[cfg(feature = "tools")]
+use crate::signed_url::parts::{signing, told};
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
 use crate::text::hex;
@@ -112,20 +114,21 @@ impl Format for Nginx {
     }
 
     #[cfg(feature = "tools")]
-    fn never_ends(&self) -> Option<&'static str> {
-        match &self.mode {
+    fn remarks(&self) -> Vec<FieldRemark> {
+        let endless = match &self.mode {
             Mode::SecureLink { expires: None, .. } => {
                 Some("the template has no $secure_link_expires")
             }
             Mode::SecureLink { .. } => None,
-            Mode::Secret { .. } => Some("they last until the secret changes"),
-        }
+            Mode::Secret { .. } => Some(told::NO_TIME),
+        };
+        let endless = endless.map(told::endless);
+        std::iter::once(told::weak()).chain(endless).collect()
     }
 
     #[cfg(feature = "tools")]
     fn sign(&self, order: &Order<'_>) -> Result<Signed, SignError> {
-        let key = self.ring.current(order.now).next();
-        let key = &key.ok_or_else(told::no_key)?.key;
+        let key = &signing::first(&self.ring, order.now)?.key;
         if order.target.has_encoded_slash {
             return Err(SignError::new("this format cannot sign %2F"));
         }
@@ -140,7 +143,7 @@ impl Format for Nginx {
                     Some(_) => &["expires", "addresses", "headers", "cookies"],
                     None => &["addresses", "headers", "cookies"],
                 };
-                order.only("nginx", known)?;
+                order.only(known)?;
                 let digits = match (expires, order.expires) {
                     (Some(_), Some(end)) => write(end)?,
                     (Some(_), None) => return Err(told::no_end()),
@@ -152,14 +155,8 @@ impl Format for Nginx {
                 order.with_query(&format!("{md5}={sum}{}", end.collect::<String>()))
             }
             Mode::Secret { prefix } => {
-                order.only("nginx", &[])?;
-                let rest = order.target.whole.strip_prefix(prefix.as_str());
-                let rest = rest.filter(|it| !it.is_empty() && !it.contains('?'));
-                let Some(rest) = rest else {
-                    return Err(SignError::new(format!(
-                        "the path must be below {prefix}, without a query"
-                    )));
-                };
+                order.only(&[])?;
+                let rest = first_segment::unsigned(order, prefix)?;
                 let text = decode(rest).map(|it| vec![Some(it.into_owned()), None]);
                 let text = text.unwrap_or_default();
                 format!(

@@ -71,7 +71,7 @@ fn said(
         Says::Canned { expires } => {
             steps.extend(token.says.expires().map(until));
             let mut urls = vec![("this URL".to_owned(), url.clone())];
-            let other = match links.scheme.as_str() {
+            let other = match links.scheme {
                 "http" => "https",
                 _ => "http",
             };

@@ -28,6 +28,8 @@ use crate::secret::RingEntry;
 use crate::signed_url::carrier as places;
 use crate::signed_url::crypto::public_key::{KeyKind, PublicKey, Scheme};
 use crate::signed_url::facts::LinkFacts;
+#[cfg(feature = "tools")]
+use crate::signed_url::format::FieldRemark;
 use crate::signed_url::format::{Covers, Format, Link, Strips};
 use crate::signed_url::parts::spelling;
 #[cfg(feature = "tools")]
@@ -62,7 +64,7 @@ pub(crate) struct CloudFront {
     /// The carriers of a token; at least one.
     pub carriers: Vec<Carrier>,
     /// Of the URLs that are signed: `https` or `http`.
-    pub scheme: String,
+    pub scheme: &'static str,
     /// How far ahead a link may end.
     pub max_lifetime: Millis,
     /// How far the signer's clock may be ahead.
@@ -155,8 +157,12 @@ impl Format for CloudFront {
     }
 
     #[cfg(feature = "tools")]
-    fn never_ends(&self) -> Option<&'static str> {
-        None
+    fn remarks(&self) -> Vec<FieldRemark> {
+        let message = "SHA-1 is weak: let the signer use SHA-256, then remove hash and allow_weak";
+        match self.hash {
+            Hash::Sha256 => Vec::new(),
+            Hash::Sha1 => vec![("allow_weak", message.into())],
+        }
     }
 
     #[cfg(feature = "tools")]
@@ -256,7 +262,7 @@ impl CloudFront {
     /// Scheme and host in lower case, without the port that goes without saying (RFC 3986
     /// sections 6.2.2.1 and 6.2.3).
     fn origin(&self, authority: Authority<'_>) -> String {
-        let host = authority.without_default_port(&self.scheme);
+        let host = authority.without_default_port(self.scheme);
         format!("{}://{}", self.scheme, host.to_ascii_lowercase())
     }
 

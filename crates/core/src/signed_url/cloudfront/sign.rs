@@ -6,8 +6,7 @@ use super::policy::canned;
 use super::token::encode;
 use super::{COOKIES, Carrier, CloudFront, PARAMETERS};
 use crate::http::path::canonical;
-use crate::signed_url::crypto::public_key::PublicKey;
-use crate::signed_url::parts::told::NO_PRIVATE_KEY;
+use crate::signed_url::parts::{signing, told};
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 
 /// Signs with the private key of the order; its public one must be in the ring. With the
@@ -22,19 +21,12 @@ pub(super) fn sign(links: &CloudFront, order: &Order<'_>) -> Result<Signed, Sign
         "addresses",
         "carrier",
     ];
-    order.only("cloudfront", &known)?;
-    let error = SignError::new;
+    order.only(&known)?;
+    let error = |text: &str| SignError::new(text);
     let carrier = carrier(links, order)?;
-    let expires = order
-        .expires
-        .ok_or_else(|| error("the link needs an expiry, such as --expires-in 3h"))?;
+    let expires = order.expires.ok_or_else(told::no_end)?;
     let expires = expires.as_secs().to_string();
-    let private = order.private_key.ok_or_else(|| error(NO_PRIVATE_KEY))?;
-    let public = PublicKey::parse(&private.public_key(), &Default::default())
-        .map_err(|it| SignError::new(format!("the private key {it}")))?;
-    let entry = links.ring.current(order.now).find(|it| it.key.is(&public));
-    let entry =
-        entry.ok_or_else(|| error("the private key matches no valid public key of the ring"))?;
+    let (entry, private) = signing::of_private(&links.ring, order)?;
 
     let origin = format!("{}://", links.scheme);
     if !order.origin.starts_with(&origin) || order.authority().is_empty() {

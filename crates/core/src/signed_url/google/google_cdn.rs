@@ -10,12 +10,16 @@ use crate::reason::Reason;
 use crate::secret::KeyRing;
 use crate::signed_url::carrier::{self, Carrier};
 use crate::signed_url::facts::LinkFacts;
+#[cfg(feature = "tools")]
+use crate::signed_url::format::FieldRemark;
 use crate::signed_url::format::{Format, Link};
 use crate::signed_url::google::Scheme;
 use crate::signed_url::google::base64url::Padding;
 use crate::signed_url::google::request::{Form, SignedRequest};
 use crate::signed_url::parts::hmac_key::HmacKey;
 use crate::signed_url::parts::lifetime::Lifetime;
+#[cfg(feature = "tools")]
+use crate::signed_url::parts::signing;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
 
@@ -77,20 +81,18 @@ impl Format for GoogleCdn {
     }
 
     #[cfg(feature = "tools")]
-    fn never_ends(&self) -> Option<&'static str> {
-        None
+    fn remarks(&self) -> Vec<FieldRemark> {
+        Vec::new()
     }
 
     #[cfg(feature = "tools")]
     fn sign(&self, order: &Order<'_>) -> Result<Signed, SignError> {
         let signer = |message: &dyn Fn(&str) -> String| {
-            let entry = self.ring.current(order.now).next();
-            let entry =
-                entry.ok_or_else(|| SignError::new("no secret of the ring is valid now"))?;
+            let entry = signing::first(&self.ring, order.now)?;
             let signature = entry.key.sign(message(&entry.id).as_bytes());
             Ok((entry.id.clone(), signature))
         };
-        crate::signed_url::google::sign::sign("google-cdn", &self.carriers, order, &signer)
+        crate::signed_url::google::sign::sign(&self.carriers, order, &signer)
     }
 
     #[cfg(feature = "tools")]

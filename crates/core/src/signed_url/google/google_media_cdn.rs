@@ -19,6 +19,8 @@ use crate::secret::KeyRing;
 use crate::signed_url::carrier::{self, Carrier};
 use crate::signed_url::crypto::public_key::{self, Claim, PublicKey, first_true};
 use crate::signed_url::facts::LinkFacts;
+#[cfg(feature = "tools")]
+use crate::signed_url::format::FieldRemark;
 use crate::signed_url::format::{Covers, Format, Link};
 use crate::signed_url::google::Scheme;
 use crate::signed_url::google::base64url::Padding;
@@ -26,6 +28,8 @@ use crate::signed_url::google::request::{Form, SignedRequest};
 use crate::signed_url::parts::hmac_key::{HmacHash, HmacKey};
 use crate::signed_url::parts::lifetime::Lifetime;
 use crate::signed_url::parts::readings::readings;
+#[cfg(feature = "tools")]
+use crate::signed_url::parts::told;
 use crate::signed_url::parts::wildcard;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
@@ -102,8 +106,11 @@ impl Format for GoogleMediaCdn {
     }
 
     #[cfg(feature = "tools")]
-    fn never_ends(&self) -> Option<&'static str> {
-        None
+    fn remarks(&self) -> Vec<FieldRemark> {
+        match self.keys {
+            Keys::Hmac(HmacHash::Sha1 | HmacHash::Md5, _) => vec![told::weak()],
+            Keys::Hmac(HmacHash::Sha256, _) | Keys::Ed25519(_) => Vec::new(),
+        }
     }
 
     #[cfg(feature = "tools")]

@@ -5,6 +5,7 @@ use super::request::SIGNATURE;
 use crate::http::path::canonical;
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::parts::lifetime::seconds;
+use crate::signed_url::parts::told;
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 
 /// What signs: the key's id, and its signature of a message that may name it.
@@ -13,15 +14,12 @@ pub(crate) type Signer<'s> =
 
 /// Signs an order for the first of the carriers that fits its scope.
 pub(crate) fn sign(
-    format: &str,
     carriers: &[Carrier],
     order: &Order<'_>,
     signer: Signer<'_>,
 ) -> Result<Signed, SignError> {
-    order.only(format, &["expires", "prefix"])?;
-    let expires = order
-        .expires
-        .ok_or_else(|| SignError::new("the link needs an expiry, such as --expires-in 3h"))?;
+    order.only(&["expires", "prefix"])?;
+    let expires = order.expires.ok_or_else(told::no_end)?;
     let expires = seconds("expires", expires)?;
     if !order.origin.contains("://") {
         return Err(SignError::new(

@@ -4,11 +4,12 @@
 //! over path and query in front of the signature, in base64url with padding. Such a link
 //! never ends.
 
+#[cfg(feature = "tools")]
 use base64::Engine as _;
+#[cfg(feature = "tools")]
 use base64::engine::general_purpose::URL_SAFE;
 
 use crate::http::edit::Strip;
-use crate::http::parameter::decode_token;
 use crate::http::parameter::{TokenParameter, find_token};
 #[cfg(feature = "tools")]
 use crate::http::path::canonical;
@@ -16,11 +17,13 @@ use crate::http::request::Request;
 use crate::reason::Reason;
 use crate::secret::KeyRing;
 use crate::signed_url::facts::LinkFacts;
+#[cfg(feature = "tools")]
+use crate::signed_url::format::FieldRemark;
 use crate::signed_url::format::{Format, Link};
-use crate::signed_url::parts::hmac_key::HmacKey;
+use crate::signed_url::parts::hmac_key::{HmacHash, HmacKey};
 use crate::signed_url::parts::spelling;
 #[cfg(feature = "tools")]
-use crate::signed_url::parts::{near, told};
+use crate::signed_url::parts::{near, rings, signing, told};
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
 
@@ -56,15 +59,14 @@ impl Format for GoogleMaps {
     }
 
     #[cfg(feature = "tools")]
-    fn never_ends(&self) -> Option<&'static str> {
-        Some("they last until the secret changes")
+    fn remarks(&self) -> Vec<FieldRemark> {
+        vec![told::endless(told::NO_TIME)]
     }
 
     #[cfg(feature = "tools")]
     fn sign(&self, order: &Order<'_>) -> Result<Signed, SignError> {
-        order.only("google-maps", &[])?;
-        let key = self.ring.current(order.now).next();
-        let key = &key.ok_or_else(told::no_key)?.key;
+        order.only(&[])?;
+        let key = &signing::first(&self.ring, order.now)?.key;
         let mac = key.sign(canonical(order.target.whole).as_bytes());
         Ok(Signed {
             url: order.with_query(&format!("{SIGNATURE}={}", URL_SAFE.encode(mac))),
@@ -79,7 +81,7 @@ impl Format for GoogleMaps {
             Ok(_) => "parameter \"signature\": a signature".to_owned(),
             Err(reason) => format!("parameter \"signature\": {}", reason.code()),
         }];
-        steps.push(crate::signed_url::parts::rings::ring(&self.ring, facts.now));
+        steps.push(rings::ring(&self.ring, facts.now));
         let verified = self.verify(request, facts);
         if let (Ok((found, mac)), true) = (found, told::is_unsigned(&verified)) {
             let right = [
@@ -107,8 +109,7 @@ impl Format for GoogleMaps {
 fn find<'a>(request: &Request<'a>) -> Result<(TokenParameter<'a>, Vec<u8>), Reason> {
     let found = find_token(&request.target, SIGNATURE)?;
     let found = found.ok_or(Reason::MissingCredential)?;
-    let mac = URL_SAFE.decode(decode_token(found.value)?).ok();
-    let mac = mac.filter(|it| it.len() == 20);
+    let mac = HmacHash::Sha1.decode_base64url(found.value);
     // What follows it is not signed.
     match mac.filter(|_| found.is_last) {
         Some(mac) => Ok((found, mac)),

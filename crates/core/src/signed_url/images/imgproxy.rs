@@ -14,11 +14,13 @@ use crate::http::request::Request;
 use crate::reason::Reason;
 use crate::secret::KeyRing;
 use crate::signed_url::facts::LinkFacts;
+#[cfg(feature = "tools")]
+use crate::signed_url::format::FieldRemark;
 use crate::signed_url::format::{Format, Link, Strips};
 use crate::signed_url::parts::first_segment::{self, FirstSegment};
 use crate::signed_url::parts::lifetime::Lifetime;
 #[cfg(feature = "tools")]
-use crate::signed_url::parts::{near, told};
+use crate::signed_url::parts::{near, rings, signing, told};
 use crate::signed_url::parts::{spelling, ten_digits};
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
@@ -94,21 +96,18 @@ impl Format for Imgproxy {
     }
 
     #[cfg(feature = "tools")]
-    fn never_ends(&self) -> Option<&'static str> {
+    fn remarks(&self) -> Vec<FieldRemark> {
         let why = "only those with the option exp do. Set max_lifetime to require exp";
-        self.lifetime.is_none().then_some(why)
+        match self.lifetime {
+            None => vec![told::endless(why)],
+            Some(_) => Vec::new(),
+        }
     }
 
     #[cfg(feature = "tools")]
     fn sign(&self, order: &Order<'_>) -> Result<Signed, SignError> {
-        order.only("imgproxy", &["expires"])?;
-        let rest = order.target.whole.strip_prefix(self.prefix.as_str());
-        let rest = rest.filter(|it| !it.is_empty() && !it.contains('?'));
-        let rest = rest.ok_or_else(|| {
-            let message = format!("the path must be below {}, without a query", self.prefix);
-            SignError::new(message)
-        })?;
-        let rest = canonical(rest);
+        order.only(&["expires"])?;
+        let rest = canonical(first_segment::unsigned(order, &self.prefix)?);
         let has_end = !matches!(expires(&format!("/{rest}")), Ok(None));
         let path = match order.expires {
             Some(_) if has_end => {
@@ -118,8 +117,7 @@ impl Format for Imgproxy {
             None if self.lifetime.is_some() && !has_end => return Err(told::no_end()),
             None => format!("/{rest}"),
         };
-        let key = self.ring.current(order.now).next();
-        let mut mac = key.ok_or_else(told::no_key)?.key.clone();
+        let mut mac = signing::first(&self.ring, order.now)?.key.clone();
         mac.update(path.as_bytes());
         let mac = URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes());
         Ok(Signed {
@@ -130,17 +128,14 @@ impl Format for Imgproxy {
 
     #[cfg(feature = "tools")]
     fn explain(&self, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
-        let found = first_segment::find(&request.target, &self.prefix);
-        let mac = found.and_then(|it| Ok((it, decode(it.segment)?)));
-        let mut steps = vec![match &mac {
-            Ok(_) => format!("the segment after {}: a signature", self.prefix),
-            Err(reason) => format!("the segment after {}: {}", self.prefix, reason.code()),
-        }];
-        let end = found.ok().and_then(|it| expires(it.rest).ok().flatten());
+        let (found, told) = first_segment::explain(&request.target, &self.prefix, decode);
+        let mut steps = vec![told];
+        let segment = first_segment::find(&request.target, &self.prefix).ok();
+        let end = segment.and_then(|it| expires(it.rest).ok().flatten());
         steps.extend(end.map(|it| format!("it says: valid until {it}")));
-        steps.push(crate::signed_url::parts::rings::ring(&self.ring, facts.now));
+        steps.push(rings::ring(&self.ring, facts.now));
         let verified = self.verify(request, facts);
-        if let (Ok((found, mac)), true) = (mac, told::is_unsigned(&verified)) {
+        if let (Ok((found, mac)), true) = (found, told::is_unsigned(&verified)) {
             if request.target.query.is_some() {
                 steps.push("what differs: there is a query, which is not signed".to_owned());
             }

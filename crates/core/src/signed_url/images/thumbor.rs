@@ -3,21 +3,24 @@
 //! Source: thumbor's documents on security, and libthumbor. The MAC is HMAC-SHA1 over the
 //! path behind it without the first `/`, in base64url with padding. Such a link never ends.
 
+#[cfg(feature = "tools")]
 use base64::Engine as _;
+#[cfg(feature = "tools")]
 use base64::engine::general_purpose::URL_SAFE;
 
-use crate::http::parameter::decode_token;
 use crate::http::path::{canonical, readable};
 use crate::http::request::Request;
 use crate::reason::Reason;
 use crate::secret::KeyRing;
 use crate::signed_url::facts::LinkFacts;
+#[cfg(feature = "tools")]
+use crate::signed_url::format::FieldRemark;
 use crate::signed_url::format::{Format, Link};
 use crate::signed_url::images::imgproxy::Forward;
 use crate::signed_url::parts::first_segment;
-use crate::signed_url::parts::hmac_key::HmacKey;
+use crate::signed_url::parts::hmac_key::{HmacHash, HmacKey};
 #[cfg(feature = "tools")]
-use crate::signed_url::parts::{near, told};
+use crate::signed_url::parts::{near, rings, signing, told};
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
 
@@ -60,23 +63,16 @@ impl Format for Thumbor {
     }
 
     #[cfg(feature = "tools")]
-    fn never_ends(&self) -> Option<&'static str> {
-        Some("they last until the secret changes")
+    fn remarks(&self) -> Vec<FieldRemark> {
+        vec![told::endless(told::NO_TIME)]
     }
 
     #[cfg(feature = "tools")]
     fn sign(&self, order: &Order<'_>) -> Result<Signed, SignError> {
-        order.only("thumbor", &[])?;
-        let rest = order.target.whole.strip_prefix(self.prefix.as_str());
-        let rest = rest.filter(|it| !it.is_empty() && !it.contains('?'));
-        let rest = rest.ok_or_else(|| {
-            let message = format!("the path must be below {}, without a query", self.prefix);
-            SignError::new(message)
-        })?;
-        let rest = canonical(rest);
-        let key = self.ring.current(order.now).next();
-        let mac = key.ok_or_else(told::no_key)?.key.sign(rest.as_bytes());
-        let mac = URL_SAFE.encode(mac);
+        order.only(&[])?;
+        let rest = canonical(first_segment::unsigned(order, &self.prefix)?);
+        let key = &signing::first(&self.ring, order.now)?.key;
+        let mac = URL_SAFE.encode(key.sign(rest.as_bytes()));
         Ok(Signed {
             url: format!("{}{}{mac}/{rest}", order.origin, self.prefix),
             ..Signed::default()
@@ -85,15 +81,11 @@ impl Format for Thumbor {
 
     #[cfg(feature = "tools")]
     fn explain(&self, request: &Request<'_>, facts: &LinkFacts<'_>) -> Vec<String> {
-        let found = first_segment::find(&request.target, &self.prefix);
-        let mac = found.and_then(|it| Ok((it, decode(it.segment)?)));
-        let mut steps = vec![match &mac {
-            Ok(_) => format!("the segment after {}: a signature", self.prefix),
-            Err(reason) => format!("the segment after {}: {}", self.prefix, reason.code()),
-        }];
-        steps.push(crate::signed_url::parts::rings::ring(&self.ring, facts.now));
+        let (found, told) = first_segment::explain(&request.target, &self.prefix, decode);
+        let mut steps = vec![told];
+        steps.push(rings::ring(&self.ring, facts.now));
         let verified = self.verify(request, facts);
-        if let (Ok((found, mac)), true) = (mac, told::is_unsigned(&verified)) {
+        if let (Ok((found, mac)), true) = (found, told::is_unsigned(&verified)) {
             if request.target.query.is_some() {
                 steps.push("what differs: there is a query, which is not signed".to_owned());
             }
@@ -114,9 +106,8 @@ impl Format for Thumbor {
 
 /// All of the 20 bytes, padded. `unsafe` is none.
 fn decode(segment: &str) -> Result<Vec<u8>, Reason> {
-    let mac = URL_SAFE.decode(decode_token(segment)?).ok();
-    mac.filter(|it| it.len() == 20)
-        .ok_or(Reason::MalformedCredential)
+    let mac = HmacHash::Sha1.decode_base64url(segment);
+    mac.ok_or(Reason::MalformedCredential)
 }
 
 /// The path without its first slash as it arrived, in its canonical spelling and decoded:

@@ -24,6 +24,8 @@ use crate::secret::KeyRing;
 use crate::signed_url::carrier::{self, Carrier};
 use crate::signed_url::crypto::public_key::PublicKey;
 use crate::signed_url::facts::LinkFacts;
+#[cfg(feature = "tools")]
+use crate::signed_url::format::FieldRemark;
 use crate::signed_url::format::{Format, Link};
 use crate::signed_url::parts::mac_key::MacKey;
 #[cfg(feature = "tools")]
@@ -137,8 +139,8 @@ impl Format for Keygate {
     }
 
     #[cfg(feature = "tools")]
-    fn never_ends(&self) -> Option<&'static str> {
-        None
+    fn remarks(&self) -> Vec<FieldRemark> {
+        Vec::new()
     }
 
     #[cfg(feature = "tools")]

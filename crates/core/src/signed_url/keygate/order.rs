@@ -9,7 +9,7 @@ use crate::http::path::canonical;
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::crypto::private_key::PrivateKey;
 use crate::signed_url::parts::deliver::deliver;
-use crate::signed_url::parts::told::NO_PRIVATE_KEY;
+use crate::signed_url::parts::{signing, told};
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 
 const KNOWN: &[&str] = &[
@@ -30,10 +30,8 @@ const KNOWN: &[&str] = &[
 
 /// Signs with the first secret that counts, or with the private key of the order.
 pub(super) fn sign(links: &Keygate, order: &Order<'_>) -> Result<Signed, SignError> {
-    order.only("keygate", KNOWN)?;
-    let expires = order
-        .expires
-        .ok_or_else(|| SignError::new("the link needs an expiry, such as --expires-in 3h"))?;
+    order.only(KNOWN)?;
+    let expires = order.expires.ok_or_else(told::no_end)?;
     let ignored: Vec<&str> = order
         .options
         .iter()
@@ -104,7 +102,7 @@ fn token(
     terms: &Terms<'_>,
     place: &Place<'_>,
 ) -> Result<String, SignError> {
-    let told = |error: Unsignable| match error {
+    let unsigned = |error: Unsignable| match error {
         Unsignable::NoHost => SignError::new(
             "the link is for one host: use the whole URL, or --option host=* for every host",
         ),
@@ -113,26 +111,17 @@ fn token(
     };
     match (&links.keys, order.private_key) {
         (Keys::Hs256(ring), None) => {
-            let entry = ring.current(order.now).next();
-            let entry =
-                entry.ok_or_else(|| SignError::new("no secret of the ring is valid now"))?;
-            hs256(terms, place, &entry.with(entry.key.mac())).map_err(told)
+            let entry = signing::first(ring, order.now)?;
+            hs256(terms, place, &entry.with(entry.key.mac())).map_err(unsigned)
         }
-        (Keys::EdDsa(ring), Some(private)) => {
-            let probe: &[u8] = b"keygate-link-key-probe";
-            let proof = private.sign(probe);
-            let mut entries = ring.current(order.now);
-            let entry = entries.find(|it| it.key.verify(&[probe], &proof));
-            let entry = entry.ok_or_else(|| {
-                SignError::new("the private key matches no valid public key of the ring")
-            })?;
+        (Keys::EdDsa(ring), _) => {
+            let (entry, private) = signing::of_private(ring, order)?;
             let sign = |text: &[u8]| PrivateKey::sign(private, text);
-            with(terms, place, Algorithm::EdDsa, &entry.id, sign).map_err(told)
+            with(terms, place, Algorithm::EdDsa, &entry.id, sign).map_err(unsigned)
         }
         (Keys::Hs256(_), Some(_)) => Err(SignError::new(
             "the provider verifies with secrets: do not give a private key",
         )),
-        (Keys::EdDsa(_), None) => Err(SignError::new(NO_PRIVATE_KEY)),
     }
 }
 

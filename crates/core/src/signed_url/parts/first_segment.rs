@@ -2,6 +2,8 @@
 
 use crate::http::path::Target;
 use crate::reason::Reason;
+#[cfg(feature = "tools")]
+use crate::signed_url::sign::{Order, SignError};
 
 /// The segment, and the text around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +36,35 @@ pub(crate) fn find<'a>(target: &Target<'a>, prefix: &str) -> Result<FirstSegment
         })
     };
     split().ok_or(Reason::MissingCredential)
+}
+
+/// What a signer signs: the path behind `prefix`, without a slash at its start.
+///
+/// # Errors
+/// For a path that is not below the prefix, and for a query: these formats sign none.
+#[cfg(feature = "tools")]
+pub(crate) fn unsigned<'o>(order: &Order<'o>, prefix: &str) -> Result<&'o str, SignError> {
+    let rest = order.target.whole.strip_prefix(prefix);
+    let rest = rest.filter(|it| !it.is_empty() && !it.contains('?'));
+    rest.ok_or_else(|| {
+        let message = format!("the path must be below {prefix}, without a query");
+        SignError::new(message)
+    })
+}
+
+/// The segment of a target and the signature in it, for `explain`, and what was found.
+#[cfg(feature = "tools")]
+pub(crate) fn explain<'a>(
+    target: &Target<'a>,
+    prefix: &str,
+    decode: impl Fn(&str) -> Result<Vec<u8>, Reason>,
+) -> (Result<(FirstSegment<'a>, Vec<u8>), Reason>, String) {
+    let found = find(target, prefix).and_then(|it| Ok((it, decode(it.segment)?)));
+    let told = match &found {
+        Ok(_) => format!("the segment after {prefix}: a signature"),
+        Err(reason) => format!("the segment after {prefix}: {}", reason.code()),
+    };
+    (found, told)
 }
 
 #[cfg(test)]

@@ -2,11 +2,17 @@
 
 use std::fmt;
 
+#[cfg(feature = "formats-images")]
+use base64::Engine as _;
+#[cfg(feature = "formats-images")]
+use base64::engine::general_purpose::URL_SAFE;
 use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
 use sha1::Sha1;
 use sha2::Sha256;
 
+#[cfg(feature = "formats-images")]
+use crate::http::parameter::decode_token;
 use crate::text::hex;
 
 /// A hash under HMAC (RFC 2104). The configuration names it, never a token.
@@ -74,6 +80,13 @@ impl HmacHash {
     /// Reads a whole MAC in lower-case hexadecimal digits, the one spelling that counts.
     pub(crate) fn decode_hex(self, text: &str) -> Option<Vec<u8>> {
         hex::decode_lower(text).filter(|it| it.len() == self.length())
+    }
+
+    /// Reads a whole MAC in base64url with padding, which may be percent-encoded.
+    #[cfg(feature = "formats-images")]
+    pub(crate) fn decode_base64url(self, text: &str) -> Option<Vec<u8>> {
+        let mac = URL_SAFE.decode(decode_token(text).ok()?).ok();
+        mac.filter(|it| it.len() == self.length())
     }
 }
 

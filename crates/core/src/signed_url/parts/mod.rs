@@ -11,6 +11,8 @@ pub(crate) mod md5_sum;
 pub(crate) mod near;
 pub(crate) mod readings;
 pub(crate) mod rings;
+#[cfg(feature = "tools")]
+pub(crate) mod signing;
 pub(crate) mod spelling;
 pub(crate) mod ten_digits;
 #[cfg(feature = "tools")]

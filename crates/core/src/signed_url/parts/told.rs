@@ -4,6 +4,7 @@ use crate::http::request::Request;
 use crate::reason::Reason;
 use crate::secret::KeyRing;
 use crate::signed_url::carrier::Carrier;
+use crate::signed_url::format::FieldRemark;
 use crate::signed_url::sign::SignError;
 use crate::time::UnixMillis;
 
@@ -83,9 +84,25 @@ pub(crate) fn times(shown: UnixMillis) -> impl Iterator<Item = (String, String)>
     })
 }
 
-/// What a signer says that has only a public key.
-pub(crate) const NO_PRIVATE_KEY: &str =
-    "a private key is required: give it with --private-key-file";
+/// The remark on links that never expire.
+pub(crate) fn endless(why: &str) -> FieldRemark {
+    let message = format!("such links never expire: {why}");
+    ("format", message.into())
+}
+
+/// Why links never expire that say no time at all.
+pub(crate) const NO_TIME: &str = "they last until the secret changes";
+
+/// The remark on a hash that is weak, or no MAC.
+pub(crate) fn weak() -> FieldRemark {
+    let message = "this format is weak: use another one as soon as the signer supports it";
+    ("allow_weak", message.into())
+}
+
+/// The error of a signer that has only a public key.
+pub(crate) fn no_private_key() -> SignError {
+    SignError::new("a private key is required: give it with --private-key-file")
+}
 
 /// The error of a signer when no secret is valid.
 pub(crate) fn no_key() -> SignError {

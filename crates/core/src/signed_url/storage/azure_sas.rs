@@ -24,6 +24,8 @@ use crate::http::request::Request;
 use crate::reason::Reason;
 use crate::secret::KeyRing;
 use crate::signed_url::facts::LinkFacts;
+#[cfg(feature = "tools")]
+use crate::signed_url::format::FieldRemark;
 use crate::signed_url::format::{Covers, Format, Link, Strips};
 use crate::time::{Millis, UnixMillis};
 use value::{in_range, parse_range, parse_time, text};
@@ -133,8 +135,8 @@ impl Format for AzureSas {
     }
 
     #[cfg(feature = "tools")]
-    fn never_ends(&self) -> Option<&'static str> {
-        None
+    fn remarks(&self) -> Vec<FieldRemark> {
+        Vec::new()
     }
 
     #[cfg(feature = "tools")]

@@ -23,9 +23,11 @@ use crate::secret::mac::mac;
 use crate::secret::{KeyRing, Secret};
 use crate::signed_url::carrier;
 use crate::signed_url::facts::LinkFacts;
+#[cfg(feature = "tools")]
+use crate::signed_url::format::FieldRemark;
 use crate::signed_url::format::{Format, Link, Strips};
 #[cfg(feature = "tools")]
-use crate::signed_url::parts::told;
+use crate::signed_url::parts::signing;
 #[cfg(feature = "tools")]
 use crate::signed_url::sign::{Order, SignError, Signed};
 use crate::text::hex;
@@ -140,13 +142,13 @@ impl Format for S3 {
     }
 
     #[cfg(feature = "tools")]
-    fn never_ends(&self) -> Option<&'static str> {
-        None
+    fn remarks(&self) -> Vec<FieldRemark> {
+        Vec::new()
     }
 
     #[cfg(feature = "tools")]
     fn sign(&self, order: &Order<'_>) -> Result<Signed, SignError> {
-        order.only("s3", &["expires", "headers", "security_token"])?;
+        order.only(&["expires", "headers", "security_token"])?;
         if order.authority().is_empty() {
             return Err(SignError::new(
                 "the link signs its host: give a URL, not a path",
@@ -173,8 +175,7 @@ impl Format for S3 {
                     self.max_lifetime.0 / 1000
                 ))
             })?;
-        let entry = self.ring.current(order.now).next();
-        let entry = entry.ok_or_else(told::no_key)?;
+        let entry = signing::first(&self.ring, order.now)?;
         let date = basic_date(order.now);
         let scope = self.scope(&date);
         let own = order.headers.iter();
@@ -356,13 +357,8 @@ fn parse_date(text: &str) -> Result<UnixMillis, Reason> {
 #[cfg(feature = "tools")]
 fn basic_date(at: UnixMillis) -> String {
     let at = UnixMillis::from_secs(at.as_secs()).to_string();
-    let kept: String = at
-        .split('.')
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .filter(|it| !"-:".contains(*it))
-        .collect();
+    let seconds = at.split('.').next().unwrap_or_default();
+    let kept: String = seconds.chars().filter(|it| !"-:".contains(*it)).collect();
     format!("{kept}Z")
 }
 

@@ -10,31 +10,31 @@ use crate::text::names::names;
 
 written! {
     /// A token of Akamai's EdgeAuth 2.0.
-    "akamai";
-
-    /// The ring that signs the tokens. Akamai's keys are hexadecimal: set "encoding": "hex" in
-    /// the ring.
-    secrets: String,
-    /// Carriers in which a token is accepted. Default: the parameter __token__.
-    from: Option<Vec<Place>>,
-    /// Hash of the HMAC. Default: sha256.
-    #[serde(default)]
-    algorithm: Algorithm,
-    /// Must be true with sha1 and md5. Default: false.
-    #[serde(default)]
-    allow_weak: bool,
-    /// Environment variable of Envoy that contains the salt, if tokens have one.
-    salt_env: Option<String>,
-    /// Whether the query is left unsigned, as with "Ignore query string" of Akamai. Default:
-    /// false.
-    #[serde(default)]
-    ignore_query_string: bool,
-    /// How far in the future a token may expire, such as 7d. At most 367d.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    max_lifetime: String,
-    /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    skew: Option<String>,
+    struct {
+        /// The ring that signs the tokens. Akamai's keys are hexadecimal: set "encoding": "hex" in
+        /// the ring.
+        secrets: String,
+        /// Carriers in which a token is accepted. Default: the parameter __token__.
+        from: Option<Vec<Place>>,
+        /// Hash of the HMAC. Default: sha256.
+        #[serde(default)]
+        algorithm: Algorithm,
+        /// Must be true with sha1 and md5. Default: false.
+        #[serde(default)]
+        allow_weak: bool,
+        /// Environment variable of Envoy that contains the salt, if tokens have one.
+        salt_env: Option<String>,
+        /// Whether the query is left unsigned, as with "Ignore query string" of Akamai. Default:
+        /// false.
+        #[serde(default)]
+        ignore_query_string: bool,
+        /// How far in the future a token may expire, such as 7d. At most 367d.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+        max_lifetime: String,
+        /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+        skew: Option<String>,
+    }
 }
 
 names! {

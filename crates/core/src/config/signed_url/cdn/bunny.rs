@@ -7,22 +7,22 @@ use crate::signed_url::parts::hmac_key::HmacHash;
 
 written! {
     /// A link of Bunny's token authentication, version 2.
-    "bunny";
-
-    /// The ring that signs the links.
-    secrets: String,
-    /// Whether every link is bound to the client's address. Default: false.
-    #[serde(default)]
-    bind_address: bool,
-    /// Header in which the proxy passes the country of the client, two letters. Without it,
-    /// links that name countries are rejected.
-    country_header: Option<String>,
-    /// How far in the future a link may expire, such as 7d. At most 367d.
-    #[cfg_attr(feature = "schema", schemars(required, extend("pattern" = "^\\s*[0-9]")))]
-    max_lifetime: Option<String>,
-    /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    skew: Option<String>,
+    struct {
+        /// The ring that signs the links.
+        secrets: String,
+        /// Whether every link is bound to the client's address. Default: false.
+        #[serde(default)]
+        bind_address: bool,
+        /// Header in which the proxy passes the country of the client, two letters. Without it,
+        /// links that name countries are rejected.
+        country_header: Option<String>,
+        /// How far in the future a link may expire, such as 7d. At most 367d.
+        #[cfg_attr(feature = "schema", schemars(required, extend("pattern" = "^\\s*[0-9]")))]
+        max_lifetime: Option<String>,
+        /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+        skew: Option<String>,
+    }
 }
 
 impl Compiler<'_> {

@@ -10,22 +10,22 @@ use crate::text::names::names;
 
 written! {
     /// A link of Fastly's token authentication.
-    "fastly";
-
-    /// The ring that signs the links. Fastly's keys are base64: set "encoding": "base64" in
-    /// the ring.
-    secrets: String,
-    /// Carriers in which a token is accepted. Default: the query parameter token.
-    from: Option<Vec<Place>>,
-    /// Hash of the HMAC. Default: sha1.
-    #[serde(default)]
-    hash: Hash,
-    /// How far in the future a link may expire, such as 7d. At most 367d.
-    #[cfg_attr(feature = "schema", schemars(required, extend("pattern" = "^\\s*[0-9]")))]
-    max_lifetime: Option<String>,
-    /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    skew: Option<String>,
+    struct {
+        /// The ring that signs the links. Fastly's keys are base64: set "encoding": "base64" in
+        /// the ring.
+        secrets: String,
+        /// Carriers in which a token is accepted. Default: the query parameter token.
+        from: Option<Vec<Place>>,
+        /// Hash of the HMAC. Default: sha1.
+        #[serde(default)]
+        hash: Hash,
+        /// How far in the future a link may expire, such as 7d. At most 367d.
+        #[cfg_attr(feature = "schema", schemars(required, extend("pattern" = "^\\s*[0-9]")))]
+        max_lifetime: Option<String>,
+        /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+        skew: Option<String>,
+    }
 }
 
 names! {

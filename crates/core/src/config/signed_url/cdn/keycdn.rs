@@ -7,26 +7,26 @@ use crate::text::names::names;
 
 written! {
     /// A link of KeyCDN's secure token: a plain MD5.
-    "keycdn";
-
-    /// The ring that signs the links.
-    secrets: String,
-    /// Must be true, because the format is weak: a plain MD5 of link and secret.
-    #[serde(default)]
-    allow_weak: bool,
-    /// What kind of link it is. Default: access.
-    #[serde(default)]
-    mode: Mode,
-    /// With `mode: access`: how far in the future a link may expire, such as 7d. At most 367d.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    max_lifetime: Option<String>,
-    /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    skew: Option<String>,
-    /// With `mode: access`: whether other query parameters are allowed. They are not signed.
-    /// Default: false.
-    #[serde(default)]
-    allow_unsigned_query: bool,
+    struct {
+        /// The ring that signs the links.
+        secrets: String,
+        /// Must be true, because the format is weak: a plain MD5 of link and secret.
+        #[serde(default)]
+        allow_weak: bool,
+        /// What kind of link it is. Default: access.
+        #[serde(default)]
+        mode: Mode,
+        /// With `mode: access`: how far in the future a link may expire, such as 7d. At most 367d.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+        max_lifetime: Option<String>,
+        /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+        skew: Option<String>,
+        /// With `mode: access`: whether other query parameters are allowed. They are not signed.
+        /// Default: false.
+        #[serde(default)]
+        allow_unsigned_query: bool,
+    }
 }
 
 names! {

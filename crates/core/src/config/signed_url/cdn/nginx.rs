@@ -7,40 +7,40 @@ use crate::text::names::names;
 
 written! {
     /// A link of nginx's secure_link module: a plain MD5.
-    "nginx";
-
-    /// The ring that signs the links.
-    secrets: String,
-    /// Must be true, because the format is weak: a plain MD5 of link and secret.
-    #[serde(default)]
-    allow_weak: bool,
-    /// Directive of nginx that the links are made for. Default: secure_link.
-    #[serde(default)]
-    mode: Directive,
-    /// With `mode: secure_link`: the value of secure_link_md5, with $secret in place of the
-    /// secret itself, such as "$secure_link_expires$uri $remote_addr $secret".
-    template: Option<String>,
-    /// With `mode: secure_link`: query parameter with the MD5. Default: md5.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._~-]+$")))]
-    md5: Option<String>,
-    /// With $secure_link_expires: query parameter with the expiry. Default: expires.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._~-]+$")))]
-    expires: Option<String>,
-    /// With $secure_link_expires: how far in the future a link may expire, such as 7d. At most
-    /// 367d.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    max_lifetime: Option<String>,
-    /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    skew: Option<String>,
-    /// With `mode: secure_link`: whether query parameters are allowed that the template does
-    /// not sign. Default: false.
-    #[serde(default)]
-    allow_unsigned_query: bool,
-    /// With `mode: secure_link_secret`: the path in front of the segment with the MD5, such as
-    /// "/p/".
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^/")))]
-    prefix: Option<String>,
+    struct {
+        /// The ring that signs the links.
+        secrets: String,
+        /// Must be true, because the format is weak: a plain MD5 of link and secret.
+        #[serde(default)]
+        allow_weak: bool,
+        /// Directive of nginx that the links are made for. Default: secure_link.
+        #[serde(default)]
+        mode: Directive,
+        /// With `mode: secure_link`: the value of secure_link_md5, with $secret in place of the
+        /// secret itself, such as "$secure_link_expires$uri $remote_addr $secret".
+        template: Option<String>,
+        /// With `mode: secure_link`: query parameter with the MD5. Default: md5.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._~-]+$")))]
+        md5: Option<String>,
+        /// With $secure_link_expires: query parameter with the expiry. Default: expires.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._~-]+$")))]
+        expires: Option<String>,
+        /// With $secure_link_expires: how far in the future a link may expire, such as 7d. At most
+        /// 367d.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+        max_lifetime: Option<String>,
+        /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+        skew: Option<String>,
+        /// With `mode: secure_link`: whether query parameters are allowed that the template does
+        /// not sign. Default: false.
+        #[serde(default)]
+        allow_unsigned_query: bool,
+        /// With `mode: secure_link_secret`: the path in front of the segment with the MD5, such as
+        /// "/p/".
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^/")))]
+        prefix: Option<String>,
+    }
 }
 
 names! {

@@ -12,23 +12,23 @@ use crate::text::names::names;
 
 written! {
     /// A signed URL, prefix or cookie of Google's Cloud CDN.
-    "google-cdn";
-
-    /// The ring that signs. The id of an entry is its KeyName. Google's keys are base64url:
-    /// set "encoding": "base64url" in the ring.
-    secrets: String,
-    /// Carriers in which a signature is accepted. Default: the query parameter Signature and
-    /// the cookie Cloud-CDN-Cookie.
-    from: Option<Vec<Place>>,
-    /// Scheme of the signed URLs. Default: https.
-    #[serde(default)]
-    scheme: WrittenScheme,
-    /// How far in the future a signature may expire, such as 7d. At most 367d.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    max_lifetime: String,
-    /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    skew: Option<String>,
+    struct {
+        /// The ring that signs. The id of an entry is its KeyName. Google's keys are base64url:
+        /// set "encoding": "base64url" in the ring.
+        secrets: String,
+        /// Carriers in which a signature is accepted. Default: the query parameter Signature and
+        /// the cookie Cloud-CDN-Cookie.
+        from: Option<Vec<Place>>,
+        /// Scheme of the signed URLs. Default: https.
+        #[serde(default)]
+        scheme: WrittenScheme,
+        /// How far in the future a signature may expire, such as 7d. At most 367d.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+        max_lifetime: String,
+        /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+        skew: Option<String>,
+    }
 }
 
 names! {

@@ -12,32 +12,32 @@ use crate::text::names::names;
 
 written! {
     /// A token, or a signed request, of Google's Media CDN.
-    "google-media-cdn";
-
-    /// The ring that signs: public keys with ed25519, secrets with HMAC.
-    secrets: String,
-    /// Kind of credential that a request must have. Default: tokens.
-    #[serde(default)]
-    mode: WrittenMode,
-    /// Signature algorithm. Default: ed25519.
-    #[serde(default)]
-    algorithm: Algorithm,
-    /// Must be true with hmac-sha1. Default: false.
-    #[serde(default)]
-    allow_weak: bool,
-    /// Carriers in which a token or signature is accepted. Default: the query parameter
-    /// edge-cache-token for tokens; for signatures the query parameter Signature, the cookie
-    /// Edge-Cache-Cookie and the path segment edge-cache-token.
-    from: Option<Vec<Place>>,
-    /// Scheme of the signed URLs. Default: https.
-    #[serde(default)]
-    scheme: WrittenScheme,
-    /// How far in the future a token may expire, such as 1d. At most 367d.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    max_lifetime: String,
-    /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    skew: Option<String>,
+    struct {
+        /// The ring that signs: public keys with ed25519, secrets with HMAC.
+        secrets: String,
+        /// Kind of credential that a request must have. Default: tokens.
+        #[serde(default)]
+        mode: WrittenMode,
+        /// Signature algorithm. Default: ed25519.
+        #[serde(default)]
+        algorithm: Algorithm,
+        /// Must be true with hmac-sha1. Default: false.
+        #[serde(default)]
+        allow_weak: bool,
+        /// Carriers in which a token or signature is accepted. Default: the query parameter
+        /// edge-cache-token for tokens; for signatures the query parameter Signature, the cookie
+        /// Edge-Cache-Cookie and the path segment edge-cache-token.
+        from: Option<Vec<Place>>,
+        /// Scheme of the signed URLs. Default: https.
+        #[serde(default)]
+        scheme: WrittenScheme,
+        /// How far in the future a token may expire, such as 1d. At most 367d.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+        max_lifetime: String,
+        /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+        skew: Option<String>,
+    }
 }
 
 names! {

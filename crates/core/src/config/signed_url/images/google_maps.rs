@@ -7,11 +7,11 @@ use crate::signed_url::parts::hmac_key::HmacHash;
 
 written! {
     /// A signed URL of the Google Maps Platform. It never expires.
-    "google-maps";
-
-    /// The ring of signing secrets. Google's are base64url: set "encoding": "base64url" in the
-    /// ring.
-    secrets: String,
+    struct {
+        /// The ring of signing secrets. Google's are base64url: set "encoding": "base64url" in the
+        /// ring.
+        secrets: String,
+    }
 }
 
 impl Compiler<'_> {

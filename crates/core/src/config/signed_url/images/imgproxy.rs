@@ -9,25 +9,25 @@ use hmac::Mac as _;
 
 written! {
     /// A signed path of imgproxy.
-    "imgproxy";
-
-    /// The ring of keys. imgproxy's are hexadecimal: set "encoding": "hex" in the ring.
-    secrets: String,
-    /// The ring of salts. Each key uses the salt with the same id.
-    salts: String,
-    /// Path in front of the signature, as IMGPROXY_PATH_PREFIX. Default: /.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^/")))]
-    prefix: Option<String>,
-    /// What imgproxy receives in place of the signature. Default: keep.
-    #[serde(default)]
-    forward: WrittenForward,
-    /// How far in the future a link may expire, such as 7d. At most 367d. If given, every link
-    /// must have the option exp. Otherwise, a link without exp never expires.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    max_lifetime: Option<String>,
-    /// With max_lifetime: how far the signer's clock may be ahead, at most 10m. Default: 30s.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    skew: Option<String>,
+    struct {
+        /// The ring of keys. imgproxy's are hexadecimal: set "encoding": "hex" in the ring.
+        secrets: String,
+        /// The ring of salts. Each key uses the salt with the same id.
+        salts: String,
+        /// Path in front of the signature, as IMGPROXY_PATH_PREFIX. Default: /.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^/")))]
+        prefix: Option<String>,
+        /// What imgproxy receives in place of the signature. Default: keep.
+        #[serde(default)]
+        forward: WrittenForward,
+        /// How far in the future a link may expire, such as 7d. At most 367d. If given, every link
+        /// must have the option exp. Otherwise, a link without exp never expires.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+        max_lifetime: Option<String>,
+        /// With max_lifetime: how far the signer's clock may be ahead, at most 10m. Default: 30s.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+        skew: Option<String>,
+    }
 }
 
 names! {

@@ -8,16 +8,16 @@ use crate::signed_url::parts::hmac_key::HmacHash;
 
 written! {
     /// A signed path of thumbor. It never expires.
-    "thumbor";
-
-    /// The ring of SECURITY_KEYs.
-    secrets: String,
-    /// Path in front of the signature. Default: /.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^/")))]
-    prefix: Option<String>,
-    /// What thumbor receives in place of the signature. Default: keep.
-    #[serde(default)]
-    forward: WrittenForward,
+    struct {
+        /// The ring of SECURITY_KEYs.
+        secrets: String,
+        /// Path in front of the signature. Default: /.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^/")))]
+        prefix: Option<String>,
+        /// What thumbor receives in place of the signature. Default: keep.
+        #[serde(default)]
+        forward: WrittenForward,
+    }
 }
 
 impl Compiler<'_> {

@@ -14,33 +14,33 @@ const MAX_AGE: Millis = Millis::from_secs(24 * 3600);
 
 written! {
     /// A request that the client signs by RFC 9421.
-    "http-signature";
-
-    /// The ring that signs: secrets with hmac-sha256, public keys with ed25519. The id of an
-    /// entry is its `keyid`.
-    secrets: String,
-    /// Signature algorithm.
-    algorithm: Algorithm,
-    /// Label of the signature to verify. Default: the only one.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[a-z*][a-z0-9_.*-]*$")))]
-    label: Option<String>,
-    /// Components that must be signed, 1 to 32. Default: @method and @target-uri. Signing
-    /// @authority, @path and @query also covers @target-uri.
-    components: Option<Vec<String>>,
-    /// Whether content-digest must be signed if the request may have a body. Default: true.
-    #[serde(default = "yes")]
-    content_digest: bool,
-    /// The `tag` that a signature must have. Default: none.
-    tag: Option<String>,
-    /// Scheme of the signed requests. Default: https.
-    #[serde(default)]
-    scheme: UrlScheme,
-    /// How long a signature is valid after `created`, such as 5m. At most 24h.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    max_age: String,
-    /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    skew: Option<String>,
+    struct {
+        /// The ring that signs: secrets with hmac-sha256, public keys with ed25519. The id of an
+        /// entry is its `keyid`.
+        secrets: String,
+        /// Signature algorithm.
+        algorithm: Algorithm,
+        /// Label of the signature to verify. Default: the only one.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[a-z*][a-z0-9_.*-]*$")))]
+        label: Option<String>,
+        /// Components that must be signed, 1 to 32. Default: @method and @target-uri. Signing
+        /// @authority, @path and @query also covers @target-uri.
+        components: Option<Vec<String>>,
+        /// Whether content-digest must be signed if the request may have a body. Default: true.
+        #[serde(default = "yes")]
+        content_digest: bool,
+        /// The `tag` that a signature must have. Default: none.
+        tag: Option<String>,
+        /// Scheme of the signed requests. Default: https.
+        #[serde(default)]
+        scheme: UrlScheme,
+        /// How long a signature is valid after `created`, such as 5m. At most 24h.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+        max_age: String,
+        /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+        skew: Option<String>,
+    }
 }
 
 fn yes() -> bool {

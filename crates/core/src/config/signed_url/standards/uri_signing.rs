@@ -10,50 +10,50 @@ use crate::text::names::names;
 
 written! {
     /// A link that contains a signed JWT by RFC 9246.
-    "uri-signing";
-
-    /// The ring that signs: secrets with HS256, public keys otherwise. The id of an entry is
-    /// its `kid`.
-    secrets: String,
-    /// Signature algorithm.
-    algorithm: Algorithm,
-    /// Carriers in which a token is accepted. Default: query.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
-    from: Option<Vec<WrittenCarrier>>,
-    /// Name of the token in its carrier. Default: URISigningPackage.
-    #[serde(default = "package")]
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._~-]+$")))]
-    name: String,
-    /// Scheme of the signed URIs. Default: https.
-    #[serde(default)]
-    scheme: UrlScheme,
-    /// Accepted issuers (iss). Default: only tokens without an issuer.
-    #[serde(default)]
-    issuers: Vec<String>,
-    /// Accepted audiences (aud). Default: only tokens without an audience.
-    #[serde(default)]
-    audience: Vec<String>,
-    /// How far in the future a token may expire, such as 7d. At most 367d.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    max_lifetime: String,
-    /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    skew: Option<String>,
-    /// Whether a token without cdniuc is accepted. It is valid for everything that the rule
-    /// matches. Default: false.
-    #[serde(default)]
-    allow_any_uri: bool,
-    /// Whether a single-use token (jti) is accepted, without a limit on its use. Default:
-    /// false.
-    #[serde(default)]
-    ignore_jti: bool,
-    /// Whether a token that asks for renewal (cdnistt, cdniets, cdnistd) is accepted, without
-    /// renewing it. Default: false.
-    #[serde(default)]
-    ignore_renewal: bool,
-    /// Names of other claims to ignore.
-    #[serde(default)]
-    ignore_claims: Vec<String>,
+    struct {
+        /// The ring that signs: secrets with HS256, public keys otherwise. The id of an entry is
+        /// its `kid`.
+        secrets: String,
+        /// Signature algorithm.
+        algorithm: Algorithm,
+        /// Carriers in which a token is accepted. Default: query.
+        #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+        from: Option<Vec<WrittenCarrier>>,
+        /// Name of the token in its carrier. Default: URISigningPackage.
+        #[serde(default = "package")]
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._~-]+$")))]
+        name: String,
+        /// Scheme of the signed URIs. Default: https.
+        #[serde(default)]
+        scheme: UrlScheme,
+        /// Accepted issuers (iss). Default: only tokens without an issuer.
+        #[serde(default)]
+        issuers: Vec<String>,
+        /// Accepted audiences (aud). Default: only tokens without an audience.
+        #[serde(default)]
+        audience: Vec<String>,
+        /// How far in the future a token may expire, such as 7d. At most 367d.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+        max_lifetime: String,
+        /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+        skew: Option<String>,
+        /// Whether a token without cdniuc is accepted. It is valid for everything that the rule
+        /// matches. Default: false.
+        #[serde(default)]
+        allow_any_uri: bool,
+        /// Whether a single-use token (jti) is accepted, without a limit on its use. Default:
+        /// false.
+        #[serde(default)]
+        ignore_jti: bool,
+        /// Whether a token that asks for renewal (cdnistt, cdniets, cdnistd) is accepted, without
+        /// renewing it. Default: false.
+        #[serde(default)]
+        ignore_renewal: bool,
+        /// Names of other claims to ignore.
+        #[serde(default)]
+        ignore_claims: Vec<String>,
+    }
 }
 
 fn package() -> String {

@@ -6,20 +6,20 @@ use crate::signed_url::storage::azure_sas::AzureSas;
 
 written! {
     /// A service SAS of Azure Blob Storage that allows reading.
-    "azure-sas";
-
-    /// The ring of account keys. Azure's are base64: set "encoding": "base64" in the ring.
-    secrets: String,
-    /// Name of the storage account: lower-case letters and digits.
-    account: String,
-    /// The only container for which links are accepted. Default: any.
-    container: Option<String>,
-    /// How far in the future a link may expire, such as 7d. At most 367d.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    max_lifetime: String,
-    /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    skew: Option<String>,
+    struct {
+        /// The ring of account keys. Azure's are base64: set "encoding": "base64" in the ring.
+        secrets: String,
+        /// Name of the storage account: lower-case letters and digits.
+        account: String,
+        /// The only container for which links are accepted. Default: any.
+        container: Option<String>,
+        /// How far in the future a link may expire, such as 7d. At most 367d.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+        max_lifetime: String,
+        /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+        skew: Option<String>,
+    }
 }
 
 impl Compiler<'_> {

@@ -7,22 +7,22 @@ use crate::signed_url::storage::s3::{MAX_EXPIRES, S3};
 
 written! {
     /// A presigned URL of S3: AWS Signature Version 4 in the query.
-    "s3";
-
-    /// The ring of secret access keys. The id of an entry is its access key id.
-    secrets: String,
-    /// Region of the credentials, such as us-east-1.
-    region: String,
-    /// Service of the credentials. Default: s3.
-    service: Option<String>,
-    /// Methods for which links are accepted. Default: GET and HEAD.
-    methods: Option<Vec<String>>,
-    /// Maximum lifetime of a link, at most 7d. Default: 7d.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    max_lifetime: Option<String>,
-    /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
-    skew: Option<String>,
+    struct {
+        /// The ring of secret access keys. The id of an entry is its access key id.
+        secrets: String,
+        /// Region of the credentials, such as us-east-1.
+        region: String,
+        /// Service of the credentials. Default: s3.
+        service: Option<String>,
+        /// Methods for which links are accepted. Default: GET and HEAD.
+        methods: Option<Vec<String>>,
+        /// Maximum lifetime of a link, at most 7d. Default: 7d.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+        max_lifetime: Option<String>,
+        /// How far the signer's clock may be ahead, at most 10m. Default: 30s.
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^\\s*[0-9]")))]
+        skew: Option<String>,
+    }
 }
 
 /// Methods of S3 that a link can be for.

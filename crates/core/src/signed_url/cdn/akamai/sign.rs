@@ -4,6 +4,7 @@ use super::{Akamai, token, url};
 use crate::http::path::canonical;
 use crate::signed_url::parts::deliver::deliver;
 use crate::signed_url::parts::lifetime::seconds;
+use crate::signed_url::parts::{signing, told};
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 use crate::text::hex;
 
@@ -22,11 +23,9 @@ pub(super) fn sign(links: &Akamai, order: &Order<'_>) -> Result<Signed, SignErro
         "data",
         "escape",
     ];
-    order.only("akamai", &known)?;
+    order.only(&known)?;
     let escape = escaping(order)?;
-    let expires = order
-        .expires
-        .ok_or_else(|| SignError::new("the link needs an expiry, such as --expires-in 3h"))?;
+    let expires = order.expires.ok_or_else(told::no_end)?;
     let mut fields = Vec::new();
     if let Some(ip) = ip(order)? {
         fields.push(format!("ip={}", escape(&ip)));
@@ -54,8 +53,7 @@ pub(super) fn sign(links: &Akamai, order: &Order<'_>) -> Result<Signed, SignErro
             "the path contains text that reads as a field of a token",
         ));
     }
-    let entry = links.ring.current(order.now).next();
-    let entry = entry.ok_or_else(|| SignError::new("no secret of the ring is valid now"))?;
+    let entry = signing::first(&links.ring, order.now)?;
     let mut message = text.clone().into_bytes();
     if acl.is_none() {
         message.extend_from_slice(format!("~url={}", escape(&signed_url)).as_bytes());

@@ -6,8 +6,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::parameters::Parameters;
 use super::{Bunny, OWN, SEGMENT, Token};
 use crate::http::client::Client;
-use crate::http::path::canonical;
-use crate::signed_url::parts::{ten_digits, told};
+use crate::http::path::{canonical, is_unreserved, percent_encode};
+use crate::signed_url::parts::{signing, ten_digits, told};
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 
 /// Signs a URL; with the option `directory` the token is in a path segment.
@@ -22,7 +22,7 @@ pub(super) fn sign(links: &Bunny, order: &Order<'_>) -> Result<Signed, SignError
         "limit",
         "directory",
     ];
-    order.only("bunny", &known)?;
+    order.only(&known)?;
     let wrong = |text: &str| SignError::new(text);
     let digits = ten_digits::write(order.expires.ok_or_else(told::no_end)?)?;
     let path = canonical(order.target.path);
@@ -86,8 +86,7 @@ pub(super) fn sign(links: &Bunny, order: &Order<'_>) -> Result<Signed, SignError
         mac: Vec::new(),
         parameters,
     };
-    let key = links.ring.current(order.now).next();
-    let key = &key.ok_or_else(told::no_key)?.key;
+    let key = &signing::first(&links.ring, order.now)?.key;
     let mac = key.sign(&token.message(token_path.unwrap_or(&path), &address));
     let flag = if links.bind_address { "1-" } else { "" };
     let mac = format!("HS256-{flag}{}", URL_SAFE_NO_PAD.encode(mac));
@@ -104,14 +103,8 @@ pub(super) fn sign(links: &Bunny, order: &Order<'_>) -> Result<Signed, SignError
     })
 }
 
-/// Percent-encodes all but unreserved characters (RFC 3986 section 2.3).
 fn encode(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            _ if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
-                char::from(byte).to_string()
-            }
-            _ => format!("%{byte:02X}"),
-        })
-        .collect()
+    let mut encoded = String::new();
+    percent_encode(&mut encoded, text.as_bytes(), is_unreserved);
+    encoded
 }

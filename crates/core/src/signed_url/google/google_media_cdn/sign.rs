@@ -7,7 +7,7 @@ use crate::signed_url::google::base64url::{Padding, encode};
 use crate::signed_url::google::sign::sign as sign_request;
 use crate::signed_url::parts::deliver::deliver;
 use crate::signed_url::parts::lifetime::seconds;
-use crate::signed_url::parts::told::NO_PRIVATE_KEY;
+use crate::signed_url::parts::{signing, told};
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 use crate::text::hex;
 
@@ -15,7 +15,7 @@ use crate::text::hex;
 pub(super) fn sign(links: &GoogleMediaCdn, order: &Order<'_>) -> Result<Signed, SignError> {
     if links.mode == Mode::Signatures {
         let signer = |message: &dyn Fn(&str) -> String| named(&links.keys, order, message);
-        return sign_request("google-media-cdn", &links.carriers, order, &signer);
+        return sign_request(&links.carriers, order, &signer);
     }
     let fields = fields(order)?.join("~");
     let path = canonical(order.target.path);
@@ -44,9 +44,7 @@ pub(super) fn sign(links: &GoogleMediaCdn, order: &Order<'_>) -> Result<Signed, 
             format!("Signature={}", encode(&signature, Padding::Never))
         }
         Keys::Hmac(_, ring) => {
-            let entry = ring.current(order.now).next();
-            let entry =
-                entry.ok_or_else(|| SignError::new("no secret of the ring is valid now"))?;
+            let entry = signing::first(ring, order.now)?;
             format!("hmac={}", hex::encode(&entry.key.sign(message.as_bytes())))
         }
     };
@@ -59,18 +57,12 @@ fn named(
     order: &Order<'_>,
     message: &dyn Fn(&str) -> String,
 ) -> Result<(String, Vec<u8>), SignError> {
-    let private = order.private_key;
-    let private = private.ok_or_else(|| SignError::new(NO_PRIVATE_KEY))?;
     let Keys::Ed25519(ring) = keys else {
         return Err(SignError::new("this provider has no public keys"));
     };
-    let found = ring.current(order.now).find_map(|entry| {
-        let message = message(&entry.id);
-        let signature = private.sign(message.as_bytes());
-        let is_its = entry.key.verify(&[message.as_bytes()], &signature);
-        is_its.then(|| (entry.id.clone(), signature))
-    });
-    found.ok_or_else(|| SignError::new("the private key matches no valid public key of the ring"))
+    let (entry, private) = signing::of_private(ring, order)?;
+    let signature = private.sign(message(&entry.id).as_bytes());
+    Ok((entry.id.clone(), signature))
 }
 
 fn fields(order: &Order<'_>) -> Result<Vec<String>, SignError> {
@@ -84,10 +76,8 @@ fn fields(order: &Order<'_>) -> Result<Vec<String>, SignError> {
         "SessionID",
         "Data",
     ];
-    order.only("google-media-cdn", &known)?;
-    let expires = order
-        .expires
-        .ok_or_else(|| SignError::new("the link needs an expiry, such as --expires-in 3h"))?;
+    order.only(&known)?;
+    let expires = order.expires.ok_or_else(told::no_end)?;
     let mut fields = vec![scope(order)?];
     if let Some(time) = order.not_before {
         fields.push(format!("Starts={}", seconds("not_before", time)?));

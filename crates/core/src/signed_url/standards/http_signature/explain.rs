@@ -114,11 +114,11 @@ fn said(
     if matches!(&links.keys, Keys::Ed25519(all) if all.0.len() > 1) && input.key_id.is_none() {
         steps.push("what differs: it names no key (keyid), but the ring has several".to_owned());
     }
-    if let Some(id) = signed(request, &links.scheme, input.key_id) {
+    if let Some(id) = signed(request, links.scheme, input.key_id) {
         steps.push(format!("it was signed with \"{id}\""));
         return Some(steps);
     }
-    if let Some(id) = signed(request, &links.scheme, None) {
+    if let Some(id) = signed(request, links.scheme, None) {
         steps.push(format!(
             "what differs: \"{id}\" signed it, but it names another key"
         ));
@@ -136,7 +136,7 @@ fn said(
         return Some(steps);
     }
     for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
-        if signed(&Request { method, ..*request }, &links.scheme, None).is_some() {
+        if signed(&Request { method, ..*request }, links.scheme, None).is_some() {
             steps.push(format!(
                 "what differs: it was signed for the method {method}"
             ));

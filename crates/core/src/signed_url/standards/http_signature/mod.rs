@@ -23,6 +23,8 @@ use crate::secret::KeyRing;
 use crate::signed_url::carrier::{Carrier, MAX_TOKEN};
 use crate::signed_url::crypto::public_key::{PublicKey, Scheme};
 use crate::signed_url::facts::LinkFacts;
+#[cfg(feature = "tools")]
+use crate::signed_url::format::FieldRemark;
 use crate::signed_url::format::{Format, Link};
 use crate::signed_url::parts::rings::signer;
 use crate::signed_url::parts::spelling;
@@ -48,7 +50,7 @@ pub(crate) struct HttpSignature {
     /// `tag`, as a signature must have it.
     pub tag: Option<String>,
     /// `@scheme`: `https` or `http`.
-    pub scheme: String,
+    pub scheme: &'static str,
     /// How long after `created` a signature counts.
     pub max_age: Millis,
     /// How far the signer's clock may be ahead.
@@ -166,8 +168,8 @@ impl Format for HttpSignature {
     }
 
     #[cfg(feature = "tools")]
-    fn never_ends(&self) -> Option<&'static str> {
-        None
+    fn remarks(&self) -> Vec<FieldRemark> {
+        Vec::new()
     }
 
     #[cfg(feature = "tools")]
@@ -212,7 +214,7 @@ impl HttpSignature {
     ) -> Result<String, Reason> {
         let seen = Seen {
             request,
-            scheme: &self.scheme,
+            scheme: self.scheme,
             target,
         };
         base(input, &seen)

@@ -9,14 +9,14 @@ use super::fields::Input;
 use super::{HttpSignature, Keys};
 use crate::http::path::canonical;
 use crate::http::request::{Header, Request};
-use crate::signed_url::crypto::public_key::{PublicKey, Scheme};
-use crate::signed_url::parts::told::NO_PRIVATE_KEY;
+use crate::signed_url::crypto::public_key::Scheme;
+use crate::signed_url::parts::signing;
 use crate::signed_url::sign::{Order, SignError, Signed};
 
 /// Signs what must be covered and the headers of the order, with the first secret that
 /// counts or with the private key of the order.
 pub(super) fn sign(links: &HttpSignature, order: &Order<'_>) -> Result<Signed, SignError> {
-    order.only("http-signature", &["expires", "headers"])?;
+    order.only(&["expires", "headers"])?;
     if order.authority().is_empty() {
         return Err(SignError::new("the URL must be whole: its host is signed"));
     }
@@ -61,7 +61,7 @@ pub(super) fn sign(links: &HttpSignature, order: &Order<'_>) -> Result<Signed, S
     let target = canonical(order.target.whole);
     let seen = Seen {
         request: &request,
-        scheme: &links.scheme,
+        scheme: links.scheme,
         target: &target,
     };
     let signature = key(base(&input, &seen).map_err(unsaid)?.as_bytes());
@@ -88,9 +88,7 @@ fn signer<'a>(
 ) -> Result<(&'a str, Sign<'a>), SignError> {
     match &links.keys {
         Keys::HmacSha256(ring) => {
-            let entry = ring.current(order.now).next();
-            let entry =
-                entry.ok_or_else(|| SignError::new("no secret of the ring is valid now"))?;
+            let entry = signing::first(ring, order.now)?;
             let sign: Sign<'a> = Box::new(|text| {
                 let mut mac = entry.key.clone();
                 mac.update(text);
@@ -99,14 +97,7 @@ fn signer<'a>(
             Ok((entry.id.as_str(), sign))
         }
         Keys::Ed25519(ring) => {
-            let private = order.private_key;
-            let private = private.ok_or_else(|| SignError::new(NO_PRIVATE_KEY))?;
-            let public = PublicKey::parse(&private.public_key(), &Default::default())
-                .map_err(|it| SignError::new(format!("the private key {it}")))?;
-            let mut all = ring.current(order.now);
-            let entry = all.find(|it| it.key.is(&public)).ok_or_else(|| {
-                SignError::new("the private key matches no valid public key of the ring")
-            })?;
+            let (entry, private) = signing::of_private(ring, order)?;
             let sign: Sign<'a> = Box::new(move |text| private.sign_as(Scheme::Ed25519, text));
             Ok((entry.id.as_str(), sign))
         }

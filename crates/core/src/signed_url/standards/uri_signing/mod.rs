@@ -26,6 +26,8 @@ use crate::secret::KeyRing;
 use crate::signed_url::carrier::{self, Carrier};
 use crate::signed_url::crypto::public_key::{PublicKey, Scheme};
 use crate::signed_url::facts::LinkFacts;
+#[cfg(feature = "tools")]
+use crate::signed_url::format::FieldRemark;
 use crate::signed_url::format::{Format, Link};
 use crate::signed_url::parts::rings::signer;
 #[cfg(feature = "tools")]
@@ -40,7 +42,7 @@ pub(crate) struct UriSigning {
     /// The carriers of a token; at least one.
     pub carriers: Vec<Carrier>,
     /// Of the URIs that are signed: `https` or `http`.
-    pub scheme: String,
+    pub scheme: &'static str,
     /// Accepted issuers. Empty: only tokens without an issuer.
     pub issuers: Vec<String>,
     /// Accepted audiences. Empty: only tokens without an audience.
@@ -181,8 +183,8 @@ impl Format for UriSigning {
     }
 
     #[cfg(feature = "tools")]
-    fn never_ends(&self) -> Option<&'static str> {
-        None
+    fn remarks(&self) -> Vec<FieldRemark> {
+        Vec::new()
     }
 
     #[cfg(feature = "tools")]
@@ -205,7 +207,7 @@ impl UriSigning {
     }
 
     fn origin(&self, authority: Authority<'_>) -> String {
-        let host = authority.without_default_port(&self.scheme);
+        let host = authority.without_default_port(self.scheme);
         format!("{}://{}", self.scheme, host.to_ascii_lowercase())
     }
 }

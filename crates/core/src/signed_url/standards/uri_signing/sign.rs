@@ -12,7 +12,7 @@ use crate::secret::KeyRing;
 use crate::signed_url::carrier::Carrier;
 use crate::signed_url::crypto::public_key::{PublicKey, Scheme};
 use crate::signed_url::parts::deliver::deliver;
-use crate::signed_url::parts::told::NO_PRIVATE_KEY;
+use crate::signed_url::parts::{signing, told};
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 
 /// Signs with the first secret that counts, or with the private key of the order. The
@@ -20,7 +20,7 @@ use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 /// for a prefix an expression.
 pub(super) fn sign(links: &UriSigning, order: &Order<'_>) -> Result<Signed, SignError> {
     let known = ["not_before", "expires", "prefix", "addresses", "account"];
-    order.only("uri-signing", &known)?;
+    order.only(&known)?;
     let error = |text: &str| SignError::new(text);
     let begin = format!("{}://", links.scheme);
     if !order.origin.starts_with(&begin) || order.authority().is_empty() {
@@ -46,23 +46,13 @@ fn signer<'a>(
     order: &'a Order<'_>,
 ) -> Result<(&'a str, Sign<'a>), SignError> {
     let public = |ring: &'a KeyRing<PublicKey>, scheme: Scheme| {
-        let private = order
-            .private_key
-            .ok_or_else(|| SignError::new(NO_PRIVATE_KEY))?;
-        let public = PublicKey::parse(&private.public_key(), &Default::default())
-            .map_err(|it| SignError::new(format!("the private key {it}")))?;
-        let mut all = ring.current(order.now);
-        let entry = all.find(|it| it.key.is(&public)).ok_or_else(|| {
-            SignError::new("the private key matches no valid public key of the ring")
-        })?;
+        let (entry, private) = signing::of_private(ring, order)?;
         let sign: Sign<'a> = Box::new(move |text| private.sign_as(scheme, text));
         Ok((entry.id.as_str(), sign))
     };
     match &links.keys {
         Keys::Hs256(ring) => {
-            let entry = ring.current(order.now).next();
-            let entry =
-                entry.ok_or_else(|| SignError::new("no secret of the ring is valid now"))?;
+            let entry = signing::first(ring, order.now)?;
             let sign: Sign<'a> = Box::new(|text| {
                 let mut mac = entry.key.clone();
                 mac.update(text);
@@ -76,9 +66,7 @@ fn signer<'a>(
 }
 
 fn claims(links: &UriSigning, order: &Order<'_>) -> Result<Value, SignError> {
-    let expires = order
-        .expires
-        .ok_or_else(|| SignError::new("the link needs an expiry, such as --expires-in 3h"))?;
+    let expires = order.expires.ok_or_else(told::no_end)?;
     let origin = links.origin(order.parsed_authority()?);
     let container = match order.scope {
         Scope::Path => {

@@ -5,8 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::Mac as _;
 
 use super::{AzureSas, FORWARDED, Resource, Token, VERSIONS, split};
-use crate::http::path::Target;
+use crate::http::path::{Target, is_unreserved, percent_encode};
 use crate::signed_url::format::Strips;
+use crate::signed_url::parts::signing;
 use crate::signed_url::sign::{Order, Scope, SignError, Signed};
 use crate::time::{Millis, UnixMillis};
 
@@ -15,7 +16,7 @@ use crate::time::{Millis, UnixMillis};
 /// parameters, `rscd` and so on.
 pub(super) fn signed(links: &AzureSas, order: &Order<'_>) -> Result<Signed, SignError> {
     let known = ["not_before", "expires", "prefix", "addresses", "protocol"];
-    order.only("azure-sas", &[&known[..], &FORWARDED].concat())?;
+    order.only(&[&known[..], &FORWARDED].concat())?;
     if order.target.query.is_some() {
         return Err(SignError::new(
             "the URL has a query, which this format does not sign: give fields such as rscd as \
@@ -81,8 +82,7 @@ pub(super) fn signed(links: &AzureSas, order: &Order<'_>) -> Result<Signed, Sign
             "protocol must be \"https\" or \"https,http\"",
         ));
     }
-    let current = links.ring.current(order.now).next();
-    let entry = current.ok_or_else(|| SignError::new("no secret of the ring is valid now"))?;
+    let entry = signing::first(&links.ring, order.now)?;
     let signed = token.string_to_sign(&links.resource(resource, &container, &path));
     let mut mac = entry.key.clone();
     mac.update(signed.as_bytes());
@@ -128,13 +128,6 @@ fn seconds(at: UnixMillis) -> String {
 
 fn encode(text: &str) -> String {
     let mut encoded = String::new();
-    for byte in text.bytes() {
-        match byte {
-            _ if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
-                encoded.push(char::from(byte));
-            }
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
+    percent_encode(&mut encoded, text.as_bytes(), is_unreserved);
     encoded
 }
