@@ -10,13 +10,8 @@ use keygate_core::identity::assertion::Assertion;
 
 use crate::attributes::Attributes;
 use crate::key::{Disabler, Key, Standing};
+use crate::roles::Action;
 use crate::wrong::{Errors, Fault, Pointer, Wrong};
-
-/// The scope with which an app key may list and show the keys of its account.
-pub const READ_KEYS: &str = "keys:read";
-
-/// The scope with which an app key may create and revoke keys of its account.
-pub const WRITE_KEYS: &str = "keys:write";
 
 /// Who asks.
 #[derive(Clone, Debug)]
@@ -97,9 +92,14 @@ impl Caller {
         }
     }
 
-    /// What the caller may do `now`; `asks` is the key that it asks by, if it is one. `None` if
-    /// that key is not active, or not the account's.
-    pub(crate) fn rights(&self, asks: Option<Key>, now: UnixMillis) -> Option<Rights<'_>> {
+    /// What the caller may do `now`, for this action; `asks` is the key that it asks by, if it is
+    /// one. `None` if that key is not active, has not got the scopes, or is not the account's.
+    pub(crate) fn rights(
+        &self,
+        asks: Option<Key>,
+        action: Action,
+        now: UnixMillis,
+    ) -> Option<Rights<'_>> {
         let assertion = match self {
             Self::Account(assertion) => assertion,
             Self::Admin(_) => return Some(Rights::of(Reach::All)),
@@ -111,6 +111,7 @@ impl Caller {
             Some(&key.id) == assertion.key_id.as_ref()
                 && key.attributes.account == assertion.account
                 && key.standing(now) == Standing::Active
+                && action.is_in(&key.attributes.scopes)
         };
         let parent = asks.filter(holds);
         (parent.is_some() == assertion.key_id.is_some()).then_some(Rights {

@@ -1,7 +1,12 @@
 //! What a token entitles to, and what a route does.
 
-use crate::rights::{READ_KEYS, WRITE_KEYS};
 use crate::words::words;
+
+/// The scope with which an app key may list and show the keys of its account.
+pub const READ_KEYS: &str = "keys:read";
+
+/// The scope with which an app key may create and revoke keys of its account.
+pub const WRITE_KEYS: &str = "keys:write";
 
 words! {
     /// What a token entitles to.
@@ -66,6 +71,12 @@ impl Role {
 }
 
 impl Action {
+    /// Whether a key with these scopes may do it.
+    pub(crate) fn is_in(self, scopes: &[String]) -> bool {
+        let mut needed = self.scopes().into_iter().flatten();
+        self.scopes().is_some() && needed.all(|scope| scopes.iter().any(|it| it == scope))
+    }
+
     /// The scopes that an app key needs for it; `None` if no account may do it.
     pub(crate) fn scopes(self) -> Option<&'static [&'static str]> {
         match self {

@@ -20,6 +20,7 @@ use crate::json::{Draft, Names, object};
 use crate::key::{Key, KeyObject, NewKey, Standing};
 use crate::problem::Problem;
 use crate::rights::{Caller, Rights};
+use crate::roles::Action;
 use crate::store::{Filter, Rejection, StoreError};
 use crate::wrong::{Errors, Wrong};
 
@@ -56,7 +57,7 @@ pub(super) async fn create(
     let now = service.now();
     let once = Once::of(&headers, &caller, &body)?;
     if let Some(once) = once {
-        service.reads(&caller, now).await?;
+        service.rights(&caller, Action::CreateKeys, now).await?;
         if let Some(key) = service.store.earlier(once, now).await? {
             return Ok(service.replayed(key, now));
         }
@@ -138,7 +139,7 @@ pub(super) async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<impl IntoResponse, Problem> {
     let now = service.now();
-    service.reads(&caller, now).await?;
+    service.rights(&caller, Action::ReadKeys, now).await?;
     let mut filter = filter(query.as_deref())?;
     let account = caller.account(filter.account.take());
     filter.account = account.ok_or(Problem::WrongAccount)?;
@@ -156,7 +157,7 @@ pub(super) async fn show(
     Id(id): Id,
 ) -> Result<impl IntoResponse, Problem> {
     let now = service.now();
-    let rights = service.reads(&caller, now).await?;
+    let rights = service.rights(&caller, Action::ReadKeys, now).await?;
     let key = rights.own(service.store.key(id).await?);
     Ok(shown(key.ok_or(Rejection::NoSuchKey)?, now))
 }
@@ -193,13 +194,20 @@ impl Service {
         (self.ambient.clock)()
     }
 
-    /// What a caller may read. The key that an account asks by must be active.
-    async fn reads<'a>(&self, caller: &'a Caller, now: UnixMillis) -> Result<Rights<'a>, Problem> {
+    /// What a caller may do. The key that an account asks by must be active.
+    async fn rights<'a>(
+        &self,
+        caller: &'a Caller,
+        action: Action,
+        now: UnixMillis,
+    ) -> Result<Rights<'a>, Problem> {
         let asks = match caller.key_id() {
             Some(id) => self.store.key(id.to_owned()).await?,
             None => None,
         };
-        caller.rights(asks, now).ok_or(Problem::InvalidAssertion)
+        caller
+            .rights(asks, action, now)
+            .ok_or(Problem::InvalidAssertion)
     }
 
     /// Makes a key.

@@ -38,7 +38,7 @@ impl Command {
             Some(id) => keys::by_id(transaction, id)?,
             None => None,
         };
-        let Some(rights) = caller.rights(asks, now) else {
+        let Some(rights) = caller.rights(asks, kind.action, now) else {
             return Ok(Outcome::Rejected(Rejection::InactiveCaller));
         };
         let act = Act {

@@ -123,3 +123,45 @@ fn a_key_that_was_narrowed_gives_no_more_than_it_has_now() {
     service.send("PATCH", &path, Some(ADMIN), body).expect(200);
     assert_eq!(create().problem(), (401, "invalid_assertion".to_owned()));
 }
+
+#[test]
+fn a_key_that_has_lost_a_scope_makes_no_call_that_needs_it() {
+    let service = start();
+    let parent = service.create(r#"{"account":"alice","scopes":["keys:read","keys:write","a"]}"#);
+    let other = service.create(r#"{"account":"alice","name":"ci"}"#);
+    // As the edge had read the key.
+    let token = by_key(&parent, "keys:read keys:write a");
+    let (parent, other) = (text(&parent, "id"), text(&other, "id"));
+    let path = format!("/v1/keys/{other}");
+    let of_path = |of: &str| format!("{path}{of}");
+    let narrow = |scopes: Value| {
+        let body = json!({ "scopes": scopes }).to_string();
+        let path = format!("/v1/keys/{parent}");
+        service.send("PATCH", &path, Some(ADMIN), &body).expect(200);
+    };
+    let rejected = |calls: &[(&str, &str, &str)]| {
+        for (method, path, body) in calls {
+            let answer = send(&service, method, path, &token, body);
+            let invalid = (401, "invalid_assertion".to_owned());
+            assert_eq!(answer.problem(), invalid, "{method} {path}");
+        }
+    };
+    let reads = [("GET", "/v1/keys", ""), ("GET", path.as_str(), "")];
+    let many = r#"{"filter":{"name_prefix":"ci"},"expect":1}"#;
+    let (rotate, revoke) = (of_path("/rotate"), of_path("/revoke"));
+    let changes = [
+        ("POST", "/v1/keys", "{}"),
+        ("PATCH", path.as_str(), r#"{"name":"x"}"#),
+        ("POST", rotate.as_str(), "{}"),
+        ("POST", revoke.as_str(), "{}"),
+        ("POST", "/v1/keys/revoke", many),
+    ];
+    narrow(json!(["keys:read", "a"]));
+    rejected(&changes);
+    send(&service, "GET", &path, &token, "").expect(200);
+    narrow(json!(["keys:write"]));
+    rejected(&reads);
+    rejected(&changes[4..]);
+    send(&service, "POST", "/v1/keys", &token, "{}").expect(201);
+    assert_eq!(service.get(&path).expect(200)["status"], "active");
+}
