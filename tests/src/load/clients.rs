@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::credentials::{Credential, Key};
 use super::oracle::Revocation;
-use super::stage::{COLD, Scene, lock};
+use super::scene::{COLD, Scene, lock};
 use crate::client::Connection;
 use crate::service::EDGE_TOKEN;
 
