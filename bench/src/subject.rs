@@ -5,8 +5,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use keygate_tests::envoy::{Envoy, EnvoyConfig};
+use keygate_tests::port::Port;
 use keygate_tests::process::Process;
-use keygate_tests::service::{APP_KEYS, EDGE_TOKEN, MEDIA, free_port};
+use keygate_tests::service::{APP_KEYS, EDGE_TOKEN, MEDIA};
 use keygate_tests::{client, repository, wait};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -29,7 +30,7 @@ pub struct Subject {
 )]
 enum Kept {
     Envoy(Envoy),
-    Nginx(Process, TempDir),
+    Nginx(Process, TempDir, Port),
 }
 
 impl Subject {
@@ -50,7 +51,8 @@ impl Subject {
     /// An nginx with one worker; `location` is what it does with a request.
     pub fn nginx(location: &str, core: usize) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let port = free_port();
+        let claim = Port::claim();
+        let port = claim.number();
         let file = directory.path().join("nginx.conf");
         std::fs::write(&file, nginx_file(directory.path(), port, location))
             .expect("a temporary directory can be written to");
@@ -68,7 +70,7 @@ impl Subject {
         Self {
             port,
             processes,
-            _kept: Kept::Nginx(process, directory),
+            _kept: Kept::Nginx(process, directory, claim),
         }
     }
 

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use keygate_tests::fake_service::{Answer, FakeService};
-use keygate_tests::service::{ADMIN_TOKEN, Service, free_port};
+use keygate_tests::port::Port;
+use keygate_tests::service::{ADMIN_TOKEN, Service};
 use keygate_tests::{Stack, client, wait};
 use serde_json::json;
 
@@ -26,7 +27,8 @@ fn faults(stack: &Stack) -> Vec<&'static str> {
 
 #[test]
 fn an_unreachable_key_service_is_named_in_the_log() {
-    let stack = Stack::builder().key_service_at(free_port()).start();
+    let nowhere = Port::claim();
+    let stack = Stack::builder().key_service_at(nowhere.number()).start();
     assert_eq!(call(&stack, "/api/x", &genuine_key(1)).status, 503);
     stack
         .envoy

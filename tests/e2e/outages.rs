@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use keygate_tests::fake_service::{Answer, FakeService, http, json as answer};
-use keygate_tests::service::free_port;
+use keygate_tests::port::Port;
 use keygate_tests::{Stack, StackBuilder, wait};
 use serde_json::{Value, json};
 
@@ -159,7 +159,8 @@ fn an_unusable_record_is_not_an_outage_and_lets_no_request_pass() {
 
 #[test]
 fn a_key_service_that_is_not_running_is_an_outage() {
-    let stack = builder().key_service_at(free_port()).start();
+    let nowhere = Port::claim();
+    let stack = builder().key_service_at(nowhere.number()).start();
     assert_away(&stack, "refused connections");
     assert_never_trapped(&stack);
 }

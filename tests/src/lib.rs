@@ -16,6 +16,7 @@ mod launch;
 pub mod leaks;
 pub mod load;
 pub mod namespace;
+pub mod port;
 pub mod process;
 pub mod relay;
 pub mod service;

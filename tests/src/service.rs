@@ -3,7 +3,6 @@
 mod limits;
 
 use std::io;
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,6 +15,7 @@ use self::limits::limited;
 use crate::client::{self, PATIENCE, Response};
 use crate::leaks::{self, Source};
 use crate::namespace::Namespace;
+use crate::port::Port;
 use crate::process::Process;
 use crate::{repository, wait};
 
@@ -32,7 +32,7 @@ pub const EDGE_TOKEN: &str = "edge-token-for-the-tests-0123456789abcdef";
 pub struct Service {
     process: Mutex<Process>,
     directory: TempDir,
-    port: u16,
+    port: Port,
     options: Options,
 }
 
@@ -81,8 +81,8 @@ impl Service {
     #[must_use]
     pub fn start_with(options: Options) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let port = free_port();
-        let process = launch(port, &directory, &options);
+        let port = Port::claim();
+        let process = launch(port.number(), &directory, &options);
         Self {
             options,
             process: Mutex::new(process),
@@ -94,7 +94,7 @@ impl Service {
     /// Where it listens on 127.0.0.1; stays the same over a restart.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// The number of its process.
@@ -137,7 +137,7 @@ impl Service {
     pub fn restart(&self) {
         let mut process = self.process();
         process.stop();
-        *process = launch(self.port, &self.directory, &self.options);
+        *process = launch(self.port(), &self.directory, &self.options);
     }
 
     /// Creates a key as an administrator.
@@ -238,7 +238,7 @@ impl Service {
         body: Option<&Value>,
         patience: Duration,
     ) -> io::Result<Response> {
-        let mut request = client::request(method, self.port, path)
+        let mut request = client::request(method, self.port(), path)
             .header("authorization", format!("Bearer {token}"))
             .patience(patience);
         if let Some(body) = body {
@@ -350,14 +350,4 @@ fn launch(port: u16, directory: &TempDir, options: &Options) -> Process {
         (answer.status == 200).then_some(())
     });
     process
-}
-
-/// A port that was free a moment ago.
-#[must_use]
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("the loopback interface has free ports");
-    listener
-        .local_addr()
-        .expect("a bound socket has an address")
-        .port()
 }
