@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::document::unreadable;
-use crate::link::parse_time;
+use crate::values::parse_time;
 
 /// The attributes of a key; one that no option sets is not sent.
 #[derive(clap::Args, Serialize)]

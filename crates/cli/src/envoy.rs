@@ -11,9 +11,9 @@ use std::path::PathBuf;
 use keygate_core::http::path::as_envoy_sends;
 use keygate_core::lint::Level;
 
-use crate::check::read;
 use crate::error::CliError;
-use crate::link::split_url;
+use crate::file::read;
+use crate::url::split_url;
 
 const FIELD: &str = "path_with_escaped_slashes_action";
 

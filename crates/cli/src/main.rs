@@ -16,6 +16,7 @@ mod environment;
 mod envoy;
 mod error;
 mod explain;
+mod file;
 mod keys;
 mod link;
 mod output;
@@ -26,6 +27,8 @@ mod secret;
 mod serve;
 mod sign;
 mod tokens;
+mod url;
+mod values;
 mod verify;
 
 use std::process::ExitCode;

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use keygate_core::Policy;
 use serde_json::Value;
 
-use crate::check::{misread, read};
 use crate::environment::StandIns;
 use crate::error::CliError;
+use crate::file::{misread, read};
 
 /// A policy that `keygate check` accepts.
 pub struct PolicyFile {

@@ -16,10 +16,10 @@ use keygate_core::signed_url::{PrivateKey, SignedUrl};
 use keygate_core::{Policy, Provider};
 use serde_json::{Map, Value, json};
 
-use crate::check::{misread, read};
 use crate::document::unreadable;
 use crate::environment::StandIns;
 use crate::error::CliError;
+use crate::file::{misread, read};
 use crate::policy_file::PolicyFile;
 use crate::secret::Source;
 use encoding::OtherEncoding;

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use keygate_core::Secret;
 use keygate_core::signed_url::PrivateKey;
 
-use crate::check::read;
 use crate::environment::{required, value_of};
 use crate::error::CliError;
+use crate::file::read;
 
 /// The variable that is read when nothing else is said.
 const DEFAULT_VARIABLE: &str = "KEYGATE_MEDIA";

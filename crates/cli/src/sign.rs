@@ -10,9 +10,11 @@ use keygate_core::signed_url::{Order, Scope, Signed};
 use keygate_core::{Header, Millis, PublicReason, Reason, Target, UnixMillis};
 
 use crate::error::CliError;
-use crate::link::{check, check_origin, headers, parse_time, split_url, time_or_now, unencoded};
+use crate::link::check;
 use crate::output;
 use crate::provider::{self, Links};
+use crate::url::{check_origin, headers, split_url, unencoded};
+use crate::values::{parse_time, time_or_now};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -10,11 +10,11 @@ use crate::envoy::{self, Envoy};
 use crate::error::CliError;
 use crate::explain::request::add;
 use crate::explain::unset::Unset;
-use crate::link::{
-    Checked, CheckedLink, Holds, check, headers, parse_address, parse_time, time_or_now, unencoded,
-};
+use crate::link::{Checked, CheckedLink, Holds, check};
 use crate::output;
 use crate::provider::{self, Links};
+use crate::url::{headers, unencoded};
+use crate::values::{parse_address, parse_time, time_or_now};
 
 const EXAMPLES: &str = "\
 Examples:

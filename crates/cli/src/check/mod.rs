@@ -6,8 +6,7 @@ mod structure;
 
 pub use structure::unknown_fields;
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use keygate_core::Policy;
@@ -18,8 +17,9 @@ use crate::document::{Node, line_and_column};
 use crate::environment::StandIns;
 use crate::envoy;
 use crate::error::CliError;
-use crate::link::time_or_now;
+use crate::file::{damaged, misread, read, wrapper};
 use crate::output;
+use crate::values::time_or_now;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -30,10 +30,6 @@ Examples:
 The file contains only the JSON configuration of the filter, not that of Envoy around it
 (for that: envoy --mode validate). If a variable is not set here, its value is not checked.
 Exit code 0 when the configuration is valid, 1 when it is not.";
-
-/// The longest policy, secret, list of headers or key record that is read: far more than Envoy
-/// takes, and little enough to be read at once.
-const MAX_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Check a policy, and print every error with its line and column.
 #[derive(clap::Args)]
@@ -151,70 +147,6 @@ fn unplaced(problem: &Problem, text: &str) -> String {
     match path.as_str() {
         "" => format!("{line}:{column}: {wrong}"),
         path => format!("{line}:{column}: {path}: {wrong}"),
-    }
-}
-
-/// What to take out of a file that holds the policy and more.
-fn wrapper(text: &str) -> Option<&'static str> {
-    if text.contains("google.protobuf.StringValue") {
-        Some(
-            "this is Envoy's configuration: use only its \"value:\", next to \"@type\": \
-             type.googleapis.com/google.protobuf.StringValue",
-        )
-    } else if text.contains("pluginConfig") {
-        Some("this is a WasmPlugin: use only its spec.pluginConfig, as JSON")
-    } else {
-        None
-    }
-}
-
-/// What a text is that cannot be read as a policy, and what to give instead.
-pub fn misread(text: &[u8]) -> Option<&'static str> {
-    damaged(text).or_else(|| wrapper(&String::from_utf8_lossy(text)))
-}
-
-/// Why no policy can be in these bytes.
-fn damaged(text: &[u8]) -> Option<&'static str> {
-    let start = text.trim_ascii_start();
-    match text {
-        [0xef, 0xbb, 0xbf, ..] => Some(
-            "the file begins with a byte order mark (BOM), which JSON does not allow: save it as \
-             UTF-8 without one",
-        ),
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
-            Some("the file is UTF-16, and JSON is UTF-8: save it as UTF-8 without a BOM")
-        }
-        _ if text.trim_ascii().is_empty() => Some(
-            "the file is empty: a policy is a JSON object with \"version\", \"rules\" and \
-             \"unmatched\" (docs/configuration.md lists every field)",
-        ),
-        _ if start.starts_with(b"//") || start.starts_with(b"/*") => {
-            Some("the file begins with a comment, which JSON does not allow: remove every comment")
-        }
-        _ if std::str::from_utf8(text).is_err() => {
-            Some("the file is not UTF-8: save it as UTF-8 without a BOM")
-        }
-        _ => None,
-    }
-}
-
-/// The bytes of a file, or of standard input for "-"; at most [`MAX_BYTES`].
-pub fn read(file: &Path) -> Result<Vec<u8>, CliError> {
-    let mut bytes = Vec::new();
-    let mut read = |from: &mut dyn Read| from.take(MAX_BYTES + 1).read_to_end(&mut bytes);
-    let done = match file == Path::new("-") {
-        true => read(&mut std::io::stdin()),
-        false => std::fs::File::open(file).and_then(|mut file| read(&mut file)),
-    };
-    let cannot = |why: &dyn std::fmt::Display| {
-        CliError::Usage(format!("cannot read {}: {why}", file.display()))
-    };
-    match done {
-        Ok(length) if length as u64 > MAX_BYTES => {
-            Err(cannot(&format!("it has more than {MAX_BYTES} bytes")))
-        }
-        Ok(_) => Ok(bytes),
-        Err(error) => Err(cannot(&error)),
     }
 }
 

@@ -6,29 +6,18 @@ use keygate_core::decision::{Mode, Unmatched};
 use keygate_core::http::path::readable;
 use keygate_core::{Facts, Header, Policy, Reason, Request};
 
+use super::page::Page;
 use super::unset::{Unset, is_open};
 use super::{outcome, rules, steps};
 use crate::edge::{rejected, takes_encoded_slash};
 use crate::environment::unset_here;
 use crate::envoy::{Envoy, resolved};
-use crate::link::unencoded;
+use crate::url::unencoded;
 
 /// What is printed, and how the command ends.
 pub struct Explained {
     pub text: String,
     pub exit_code: ExitCode,
-}
-
-/// Lines under headings.
-#[derive(Default)]
-pub struct Page(String);
-
-impl Page {
-    /// A line under this heading; an empty heading continues the last.
-    pub fn line(&mut self, heading: &str, depth: usize, text: &str) {
-        let indent = "  ".repeat(depth);
-        self.0.push_str(&format!("{heading:9} {indent}{text}\n"));
-    }
 }
 
 /// Explains what the policy does with a request. `unset` has the text of the policy.
@@ -77,7 +66,7 @@ pub fn explain(
         false => outcome::print(&mut page, &verdict),
     };
     Explained {
-        text: page.0.trim_end().to_owned(),
+        text: page.text(),
         exit_code,
     }
 }

@@ -9,9 +9,9 @@ use keygate_core::keys::{KeyHash, KeyLookup, Knowledge, KnownKey};
 use keygate_core::text::json::without_place;
 use serde_json::Value;
 
-use crate::check::read;
 use crate::document::unreadable;
 use crate::error::CliError;
+use crate::file::read;
 
 /// The one answer that was given, if one was.
 pub struct Given {

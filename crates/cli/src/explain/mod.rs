@@ -7,6 +7,7 @@ mod answer;
 mod key;
 mod lookup;
 mod outcome;
+mod page;
 pub mod request;
 mod rules;
 mod session;
@@ -23,9 +24,9 @@ use keygate_core::{Client, Facts, NoClaims, UnixMillis};
 
 use crate::envoy;
 use crate::error::CliError;
-use crate::link::{parse_address, parse_time, time_or_now};
 use crate::output;
 use crate::policy_file::PolicyFile;
+use crate::values::{parse_address, parse_time, time_or_now};
 use session::Session;
 use unset::Unset;
 

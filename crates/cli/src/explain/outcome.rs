@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use keygate_core::{Edit, Outcome, Verdict};
 
-use super::answer::Page;
+use super::page::Page;
 
 /// Prints the verdict, and gives the exit code for it.
 pub fn print(page: &mut Page, verdict: &Verdict) -> ExitCode {

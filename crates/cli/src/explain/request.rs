@@ -4,9 +4,9 @@ use std::path::Path;
 
 use keygate_core::Header;
 
-use crate::check::read;
 use crate::error::CliError;
-use crate::link;
+use crate::file::read;
+use crate::url;
 
 /// All headers of a request: its pseudo-headers, and those that were given; and its URL.
 pub fn headers<'r>(
@@ -26,7 +26,7 @@ pub fn headers<'r>(
             ));
         }
     };
-    let mut headers = link::headers(method, url, host)?;
+    let mut headers = url::headers(method, url, host)?;
     add(&mut headers, url, given)?;
     Ok((headers, url))
 }
@@ -49,7 +49,7 @@ pub fn add(headers: &mut Vec<Header>, url: &str, given: &[String]) -> Result<(),
     }
     let is_host = |(name, _): &mut Header| name == "host";
     let hosts: Vec<Header> = more.extract_if(.., is_host).collect();
-    let (origin, _) = link::split_url(url)?;
+    let (origin, _) = url::split_url(url)?;
     if origin.is_empty() && !hosts.is_empty() {
         headers.retain(|(name, _)| name != ":authority");
         // Two of them are two authorities, which the filter rejects.

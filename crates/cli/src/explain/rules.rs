@@ -6,7 +6,7 @@ use keygate_core::http::path::readings;
 use keygate_core::{Policy, Reason, Request};
 use serde_json::Value;
 
-use super::answer::Page;
+use super::page::Page;
 
 /// Says why the spelling of the path is rejected; where readings meet different rules, which.
 pub fn spelling(page: &mut Page, policy: &Policy, request: &Request<'_>, reason: Reason) {

@@ -5,8 +5,8 @@ use keygate_core::identity::Sessions;
 use keygate_core::{Facts, Provider, Request};
 use serde_json::Value;
 
-use super::answer::Page;
 use super::key;
+use super::page::Page;
 use super::unset::Unset;
 use crate::environment::unset_here;
 use crate::provider::encoding::{self, OtherEncoding};

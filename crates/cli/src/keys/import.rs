@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use crate::check::read;
 use crate::client::{KeyService, ServiceArgs, WrongValue};
 use crate::error::CliError;
+use crate::file::read;
 use crate::output;
 
 fn examples() -> String {

@@ -12,8 +12,8 @@ use serde_json::value::RawValue;
 use super::KeyObject;
 use crate::client::{KeyService, ServiceArgs};
 use crate::error::CliError;
-use crate::link::parse_time;
 use crate::output;
+use crate::values::parse_time;
 
 const EXAMPLES: &str = "\
 Examples:

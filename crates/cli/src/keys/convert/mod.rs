@@ -21,8 +21,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use self::dump::Object;
-use crate::check::read;
 use crate::error::CliError;
+use crate::file::read;
 use crate::output;
 
 const EXAMPLES: &str = "\
