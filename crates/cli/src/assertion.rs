@@ -1,16 +1,12 @@
 //! `keygate serve --assertion-…`: how accounts prove themselves to the key service.
 
-use std::os::unix::ffi::OsStrExt as _;
-use std::str::FromStr;
-
+use keygate_core::Millis;
 use keygate_core::identity::assertion::{Algorithm, SigningKey, Verifier, VerifyingKey};
 use keygate_core::secret::{Encoding, KeyRing, RingEntry};
-use keygate_core::{Millis, Secret};
 use keygate_service::Assertions;
 
-use crate::environment::{required, value_of, warn_of_padding};
 use crate::error::CliError;
-use crate::secret::ENCODINGS;
+use crate::secret::EnvSecret;
 
 /// How far the clocks of edge and service may be apart.
 const SKEW: Millis = Millis::from_secs(5);
@@ -24,17 +20,19 @@ pub struct AssertionArgs {
     #[arg(
         long,
         value_name = "ID=VARIABLE[:ENCODING]",
-        requires = "assertion_audience"
+        requires = "assertion_audience",
+        value_parser = source
     )]
-    assertion_secret: Vec<RingSource>,
+    assertion_secret: Vec<EnvSecret<String>>,
     /// Ed25519 public key instead of a secret, so that this service cannot sign (base64 if the
     /// encoding is omitted); repeatable
     #[arg(
         long,
         value_name = "ID=VARIABLE[:ENCODING]",
-        requires = "assertion_audience"
+        requires = "assertion_audience",
+        value_parser = source
     )]
-    assertion_public_key: Vec<RingSource>,
+    assertion_public_key: Vec<EnvSecret<String>>,
     /// Algorithm of all assertions: HS256 or EdDSA
     #[arg(long, value_name = "ALGORITHM", default_value = "HS256", value_parser = algorithm)]
     assertion_algorithm: Algorithm,
@@ -54,7 +52,7 @@ impl AssertionArgs {
     pub fn read(&self) -> Result<Option<Assertions>, CliError> {
         let algorithm = self.assertion_algorithm;
         let mut ring: Vec<RingEntry<VerifyingKey>> = Vec::new();
-        let mut add = |source: &RingSource, key| {
+        let mut add = |source: &EnvSecret<String>, key| {
             if ring.iter().any(|entry| entry.id == source.id) {
                 let text = format!(
                     "the id {} is given more than once among the assertion keys",
@@ -71,7 +69,10 @@ impl AssertionArgs {
             Ok(())
         };
         for source in &self.assertion_secret {
-            let key = SigningKey::new(&source.read(Encoding::Utf8)?, algorithm);
+            let key = SigningKey::new(
+                &source.read(Encoding::Utf8, "--assertion-secret")?,
+                algorithm,
+            );
             let key = key.map_err(|error| source.wrong(&error))?;
             add(source, key.verifying())?;
         }
@@ -80,7 +81,11 @@ impl AssertionArgs {
                 let text = "--assertion-public-key requires --assertion-algorithm EdDSA";
                 return Err(CliError::Usage(text.to_owned()));
             }
-            let key = VerifyingKey::public(source.read(Encoding::Base64)?.expose());
+            let key = VerifyingKey::public(
+                source
+                    .read(Encoding::Base64, "--assertion-public-key")?
+                    .expose(),
+            );
             add(source, key.map_err(|error| source.wrong(&error))?)?;
         }
         let Some(audience) = &self.assertion_audience else {
@@ -106,56 +111,17 @@ fn algorithm(text: &str) -> Result<Algorithm, &'static str> {
     Algorithm::parse(text).ok_or("must be HS256 or EdDSA")
 }
 
-/// Where a key is: never the key itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct RingSource {
-    id: String,
-    variable: String,
-    encoding: Option<Encoding>,
-}
-
-impl RingSource {
-    fn read(&self, default: Encoding) -> Result<Secret, CliError> {
-        let text = required(&self.variable)?;
-        let encoding = self.encoding.unwrap_or(default);
-        if encoding == Encoding::Utf8 {
-            warn_of_padding(&self.variable, text.as_bytes());
+/// Parses where a key is.
+fn source(text: &str) -> Result<EnvSecret<String>, String> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    EnvSecret::parse(text, |id| {
+        match (1..=64).contains(&id.len()) && id.bytes().all(fits) {
+            true => Ok(id.to_owned()),
+            false => {
+                Err("the id must be 1 to 64 letters, digits, \".\", \"_\" or \"-\"".to_owned())
+            }
         }
-        Secret::decode(text.as_bytes(), encoding).map_err(|error| self.wrong(&error))
-    }
-
-    fn wrong(&self, error: &dyn std::fmt::Display) -> CliError {
-        CliError::Usage(format!("{} {error}", value_of(&self.variable)))
-    }
-}
-
-impl FromStr for RingSource {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        let (id, rest) = text
-            .split_once('=')
-            .ok_or("must be ID=VARIABLE[:ENCODING]")?;
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        if !(1..=64).contains(&id.len()) || !id.bytes().all(fits) {
-            return Err("the id must be 1 to 64 letters, digits, \".\", \"_\" or \"-\"");
-        }
-        let (variable, encoding) = match rest.split_once(':') {
-            None => (rest, None),
-            Some((variable, encoding)) => match Encoding::parse(encoding) {
-                Some(encoding) => (variable, Some(encoding)),
-                None => return Err(ENCODINGS),
-            },
-        };
-        if variable.is_empty() {
-            return Err("the variable is missing");
-        }
-        Ok(Self {
-            id: id.to_owned(),
-            variable: variable.to_owned(),
-            encoding,
-        })
-    }
+    })
 }
 
 #[cfg(test)]
@@ -163,32 +129,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_source_has_an_id_a_variable_and_perhaps_an_encoding() {
-        for (text, encoding) in [
-            ("2026-11=VOUCH", None),
-            ("2026-11=VOUCH:utf8", Some(Encoding::Utf8)),
-            ("2026-11=VOUCH:hex", Some(Encoding::Hex)),
-            ("2026-11=VOUCH:base64", Some(Encoding::Base64)),
-            ("2026-11=VOUCH:base64url", Some(Encoding::Base64Url)),
-        ] {
-            let source: RingSource = text.parse().unwrap();
-            let parts = (
-                source.id.as_str(),
-                source.variable.as_str(),
-                source.encoding,
-            );
-            assert_eq!(parts, ("2026-11", "VOUCH", encoding));
-        }
-        for wrong in [
-            "VOUCH",
-            "=VOUCH",
-            "a b=VOUCH",
-            "a=",
-            "a=:hex",
-            "a=V:",
-            "a=V:rot13",
-        ] {
-            assert!(wrong.parse::<RingSource>().is_err(), "{wrong}");
+    fn the_id_of_an_assertion_key_is_at_most_64_characters_of_a_kid() {
+        let longest = "2026-11_a.b".repeat(5) + "123456789";
+        assert_eq!(source(&format!("{longest}=V")).unwrap().id, longest);
+        for wrong in [&format!("{longest}0=V"), "=V", "a b=V", "a/b=V"] {
+            let told = source(wrong).unwrap_err();
+            assert!(told.starts_with("the id must be "), "{wrong}: {told}");
         }
     }
 }

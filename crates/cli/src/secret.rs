@@ -1,20 +1,20 @@
 //! The secret or key of a command, from wherever it is: never printed, and never from an
 //! argument without a warning.
 
+use std::fmt::Display;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use keygate_core::Secret;
+use keygate_core::secret::Encoding;
 use keygate_core::signed_url::PrivateKey;
 
-use crate::environment::{required, value_of};
+use crate::environment::{or_another, required, value_of, warn_of_padding};
 use crate::error::CliError;
 use crate::file::read;
 
 /// The variable that is read when nothing else is said.
 const DEFAULT_VARIABLE: &str = "KEYGATE_MEDIA";
-
-/// What is wrong with the encoding of an `ID=VARIABLE:ENCODING`.
-pub const ENCODINGS: &str = "the encoding must be utf8, hex, base64 or base64url";
 
 /// Where the secret is; one of these.
 #[derive(clap::Args)]
@@ -133,4 +133,100 @@ fn text(bytes: Vec<u8>, file: &Path) -> Result<String, CliError> {
 
 fn private(pem: &str, place: &str) -> Result<PrivateKey, CliError> {
     PrivateKey::parse(pem).map_err(|error| CliError::Usage(format!("{place} {error}")))
+}
+
+/// Where a secret of `keygate serve` is, as `ID=VARIABLE[:ENCODING]`: never the secret itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvSecret<Id> {
+    /// Names it among the others.
+    pub id: Id,
+    variable: String,
+    encoding: Option<Encoding>,
+}
+
+impl<Id> EnvSecret<Id> {
+    /// Parses it; `id` checks the id.
+    pub fn parse(text: &str, id: impl FnOnce(&str) -> Result<Id, String>) -> Result<Self, String> {
+        let (name, rest) = text
+            .split_once('=')
+            .ok_or("must be ID=VARIABLE[:ENCODING]")?;
+        let id = id(name)?;
+        let (variable, encoding) = match rest.split_once(':') {
+            None => (rest, None),
+            Some((variable, encoding)) => {
+                let encoding = Encoding::parse(encoding)
+                    .ok_or("the encoding must be utf8, hex, base64 or base64url")?;
+                (variable, Some(encoding))
+            }
+        };
+        if variable.is_empty() {
+            return Err("the variable is missing".to_owned());
+        }
+        Ok(Self {
+            id,
+            variable: variable.to_owned(),
+            encoding,
+        })
+    }
+
+    /// Reads the secret, in this encoding unless it names another; `option` names the source.
+    pub fn read(&self, default: Encoding, option: &str) -> Result<Secret, CliError> {
+        let text = required(&self.variable).map_err(|error| or_another(&error, option))?;
+        let encoding = self.encoding.unwrap_or(default);
+        if encoding == Encoding::Utf8 {
+            warn_of_padding(&self.variable, text.as_bytes());
+        }
+        Secret::decode(text.as_bytes(), encoding).map_err(|error| self.wrong(&error))
+    }
+
+    /// Says what is wrong with the secret.
+    pub fn wrong(&self, error: &dyn Display) -> CliError {
+        CliError::Usage(format!("{} {error}", value_of(&self.variable)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<EnvSecret<String>, String> {
+        EnvSecret::parse(text, |id| match id {
+            "wrong" => Err("the id is wrong".to_owned()),
+            id => Ok(id.to_owned()),
+        })
+    }
+
+    #[test]
+    fn a_source_has_an_id_a_variable_and_perhaps_an_encoding() {
+        for (text, encoding) in [
+            ("01=KEYS", None),
+            ("01=KEYS:utf8", Some(Encoding::Utf8)),
+            ("01=KEYS:hex", Some(Encoding::Hex)),
+            ("01=KEYS:base64", Some(Encoding::Base64)),
+            ("01=KEYS:base64url", Some(Encoding::Base64Url)),
+        ] {
+            let expected = EnvSecret {
+                id: "01".to_owned(),
+                variable: "KEYS".to_owned(),
+                encoding,
+            };
+            assert_eq!(parsed(text), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn the_message_for_a_wrong_source_names_the_wrong_part() {
+        let shape = "must be ID=VARIABLE[:ENCODING]";
+        let encoding = "the encoding must be utf8, hex, base64 or base64url";
+        for (text, told) in [
+            ("KEYS", shape),
+            ("wrong=KEYS", "the id is wrong"),
+            ("01=", "the variable is missing"),
+            ("01=:hex", "the variable is missing"),
+            ("01=KEYS:", encoding),
+            ("01=KEYS:rot13", encoding),
+        ] {
+            assert_eq!(parsed(text).err().as_deref(), Some(told), "{text}");
+        }
+    }
 }

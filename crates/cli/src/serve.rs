@@ -1,20 +1,17 @@
 //! `keygate serve`: the key service in the foreground.
 
 use std::net::SocketAddr;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::str::FromStr;
 
-use keygate_core::Secret;
 use keygate_core::keys::{KeyRingId, MasterSecret, Prefix};
 use keygate_core::secret::Encoding;
 use keygate_service::{Limits, ServeError, ServiceConfig, StoreError, Tokens, serve};
 
 use crate::assertion::AssertionArgs;
-use crate::environment::{or_another, required, required_text, value_of, warn_of_padding};
+use crate::environment::{or_another, required_text, value_of, warn_of_padding};
 use crate::error::CliError;
-use crate::secret::ENCODINGS;
+use crate::secret::EnvSecret;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,12 +45,17 @@ pub struct Args {
     #[arg(
         long,
         value_name = "ID=VARIABLE[:ENCODING]",
-        default_value = "01=KEYGATE_APP_KEYS"
+        default_value = "01=KEYGATE_APP_KEYS",
+        value_parser = source
     )]
-    secret: SecretSource,
+    secret: EnvSecret<KeyRingId>,
     /// Earlier master secret, under which imported keys may be stored; repeatable
-    #[arg(long = "retired-secret", value_name = "ID=VARIABLE[:ENCODING]")]
-    retired: Vec<SecretSource>,
+    #[arg(
+        long = "retired-secret",
+        value_name = "ID=VARIABLE[:ENCODING]",
+        value_parser = source
+    )]
+    retired: Vec<EnvSecret<KeyRingId>>,
     /// Environment variable with the admin tokens
     #[arg(long, value_name = "VARIABLE", default_value = "KEYGATE_ADMIN_TOKEN")]
     admin_token_env: String,
@@ -75,12 +77,12 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         listen: args.listen,
         database: args.database,
         prefix: args.prefix,
-        kid: args.secret.kid,
-        master: args.secret.read("--secret")?,
+        kid: args.secret.id,
+        master: master(&args.secret, "--secret")?,
         retired: args
             .retired
             .iter()
-            .map(|source| source.read("--retired-secret"))
+            .map(|source| master(source, "--retired-secret"))
             .collect::<Result<_, _>>()?,
         admin_tokens: tokens(&args.admin_token_env, "--admin-token-env")?,
         edge_tokens: tokens(&args.edge_token_env, "--edge-token-env")?,
@@ -117,52 +119,16 @@ fn tokens(variable: &str, option: &str) -> Result<Tokens, CliError> {
     Tokens::parse(&text).map_err(|error| CliError::Usage(format!("{} {error}", value_of(variable))))
 }
 
-/// Where a master secret is: never the secret itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct SecretSource {
-    kid: KeyRingId,
-    variable: String,
-    encoding: Encoding,
+/// Parses where a master secret is.
+fn source(text: &str) -> Result<EnvSecret<KeyRingId>, String> {
+    EnvSecret::parse(text, |id| {
+        KeyRingId::parse(id).map_err(|error| format!("the id {error}"))
+    })
 }
 
-impl SecretSource {
-    fn read(&self, option: &str) -> Result<MasterSecret, CliError> {
-        let name = &self.variable;
-        let wrong =
-            |error: &dyn std::fmt::Display| CliError::Usage(format!("{} {error}", value_of(name)));
-        let text = required(name).map_err(|error| or_another(&error, option))?;
-        if self.encoding == Encoding::Utf8 {
-            warn_of_padding(name, text.as_bytes());
-        }
-        let secret =
-            Secret::decode(text.as_bytes(), self.encoding).map_err(|error| wrong(&error))?;
-        MasterSecret::derive(&secret).map_err(|error| wrong(&error))
-    }
-}
-
-impl FromStr for SecretSource {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (kid, rest) = text
-            .split_once('=')
-            .ok_or("must be ID=VARIABLE[:ENCODING]")?;
-        let (variable, encoding) = match rest.split_once(':') {
-            None => (rest, Encoding::Utf8),
-            Some((variable, encoding)) => match Encoding::parse(encoding) {
-                Some(encoding) => (variable, encoding),
-                None => return Err(ENCODINGS.to_owned()),
-            },
-        };
-        if variable.is_empty() {
-            return Err("the variable is missing".to_owned());
-        }
-        Ok(Self {
-            kid: KeyRingId::parse(kid).map_err(|error| format!("the id {error}"))?,
-            variable: variable.to_owned(),
-            encoding,
-        })
-    }
+fn master(source: &EnvSecret<KeyRingId>, option: &str) -> Result<MasterSecret, CliError> {
+    let secret = source.read(Encoding::Utf8, option)?;
+    MasterSecret::derive(&secret).map_err(|error| source.wrong(&error))
 }
 
 #[cfg(test)]
@@ -170,30 +136,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_source_has_an_id_a_variable_and_perhaps_an_encoding() {
-        let parsed = |text: &str| {
-            let source: SecretSource = text.parse().unwrap();
-            (source.kid.to_string(), source.variable, source.encoding)
-        };
-        for (text, encoding) in [
-            ("01=KEYS", Encoding::Utf8),
-            ("01=KEYS:utf8", Encoding::Utf8),
-            ("01=KEYS:hex", Encoding::Hex),
-            ("01=KEYS:base64", Encoding::Base64),
-            ("01=KEYS:base64url", Encoding::Base64Url),
-        ] {
-            assert_eq!(parsed(text), ("01".to_owned(), "KEYS".to_owned(), encoding));
-        }
-        for wrong in [
-            "KEYS",
-            "1=KEYS",
-            "0_=KEYS",
-            "01=",
-            "01=:hex",
-            "01=KEYS:",
-            "01=KEYS:rot13",
-        ] {
-            assert!(wrong.parse::<SecretSource>().is_err(), "{wrong}");
+    fn the_id_of_a_master_secret_is_two_letters_or_digits() {
+        assert_eq!(source("01=KEYS").unwrap().id.to_string(), "01");
+        for wrong in ["1=KEYS", "0_=KEYS", "012=KEYS", "=KEYS"] {
+            let told = source(wrong).unwrap_err();
+            assert!(told.starts_with("the id "), "{wrong}: {told}");
         }
     }
 }
