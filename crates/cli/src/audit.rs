@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use keygate_service::audit::{Digest, Line, START, from_hex, hex};
+use keygate_core::text::hex;
+use keygate_service::audit::{Digest, Line, START, parse_digest};
 use serde::Deserialize;
 
 use crate::client::{KeyService, ServiceArgs};
@@ -105,7 +106,7 @@ fn pages(
         let mut query = vec![("limit", "1000"), ("after", number.as_str())];
         query.extend(filter);
         let page: Page = service.read(&service.get("/v1/audit", &query)?)?;
-        let start = from_hex(&page.start).ok_or_else(|| {
+        let start = parse_digest(&page.start).ok_or_else(|| {
             CliError::Service("the key service sends a digest that is none".to_owned())
         })?;
         take(&start, page.entries)?;
@@ -185,7 +186,7 @@ impl Chain {
     fn new(before: Digest, wanted: Option<&String>) -> Self {
         let wanted = wanted.map(|it| it.to_ascii_lowercase());
         Self {
-            is_found: wanted.as_ref().is_none_or(|it| *it == hex(&before)),
+            is_found: wanted.as_ref().is_none_or(|it| *it == hex::encode(&before)),
             before,
             count: 0,
             wanted,
@@ -194,7 +195,7 @@ impl Chain {
 
     fn follow(&mut self, line: &Line) -> Result<(), CliError> {
         self.before = line.entry.digest(&self.before);
-        let digest = hex(&self.before);
+        let digest = hex::encode(&self.before);
         if digest != line.digest {
             return Err(CliError::No(format!(
                 "the audit log is broken at entry {}: this entry or one before it was altered, \
@@ -210,7 +211,7 @@ impl Chain {
 
 fn verify(args: VerifyArgs) -> Result<ExitCode, CliError> {
     let wanted = args.digest.as_ref();
-    if wanted.is_some_and(|it| from_hex(it).is_none()) {
+    if wanted.is_some_and(|it| parse_digest(it).is_none()) {
         let message = "--digest must be 64 hexadecimal digits";
         return Err(CliError::Usage(message.to_owned()));
     }
@@ -242,7 +243,7 @@ fn verify(args: VerifyArgs) -> Result<ExitCode, CliError> {
         let message = "the audit log is whole, but does not contain the digest of --digest";
         return Err(CliError::No(message.to_owned()));
     }
-    let (count, digest) = (chain.count, hex(&chain.before));
+    let (count, digest) = (chain.count, hex::encode(&chain.before));
     output::line(&format!(
         "{count} entries are whole; the newest digest is {digest}"
     ))?;

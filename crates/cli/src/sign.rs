@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use keygate_core::http::address::range;
 use keygate_core::http::find_parameter;
 use keygate_core::signed_url::{Order, Scope, Signed};
+use keygate_core::text::hex;
 use keygate_core::{Header, Millis, PublicReason, Reason, Target, UnixMillis};
 
 use crate::error::CliError;
@@ -243,7 +244,7 @@ fn once(given: String) -> Result<String, CliError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)
         .map_err(|error| CliError::Usage(format!("no random numbers: {error}")))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(&bytes))
 }
 
 fn borrowed(pairs: &[(String, String)]) -> Vec<(&str, &str)> {

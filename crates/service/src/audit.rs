@@ -1,8 +1,7 @@
 //! The audit log: what was done, by whom. Each entry has a digest over the one before, so that an
 //! entry that is altered, removed or put in later is found.
 
-use std::fmt::Write as _;
-
+use keygate_core::text::hex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -55,23 +54,7 @@ impl Entry {
     }
 }
 
-/// A digest as 64 hexadecimal digits.
-pub fn hex(digest: &Digest) -> String {
-    digest.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// Reads 64 hexadecimal digits.
-pub fn from_hex(text: &str) -> Option<Digest> {
-    let digits = text.as_bytes();
-    let mut digest = START;
-    if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
-        return None;
-    }
-    for (byte, pair) in digest.iter_mut().zip(digits.chunks(2)) {
-        *byte = u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(digest)
+/// Parses the 64 hexadecimal digits of a digest.
+pub fn parse_digest(text: &str) -> Option<Digest> {
+    hex::decode(text.as_bytes())?.try_into().ok()
 }

@@ -8,7 +8,7 @@ pub(crate) fn digit(digit: u8) -> Option<u8> {
 }
 
 /// Decodes digits of either case; `None` for an odd number of them or another character.
-pub(crate) fn decode(text: &[u8]) -> Option<Vec<u8>> {
+pub fn decode(text: &[u8]) -> Option<Vec<u8>> {
     let (pairs, rest) = text.as_chunks::<2>();
     if !rest.is_empty() {
         return None;
@@ -26,8 +26,8 @@ pub(crate) fn decode_lower(text: &str) -> Option<Vec<u8>> {
     decode(text.as_bytes())
 }
 
-/// Lower-case digits, two for each byte.
-pub(crate) fn encode(bytes: &[u8]) -> String {
+/// Encodes bytes as lower-case digits, two for each.
+pub fn encode(bytes: &[u8]) -> String {
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
     digits
         .map(|it| char::from_digit(it.into(), 16).unwrap_or('0'))

@@ -2,7 +2,7 @@
 
 pub mod base62;
 pub(crate) mod cut;
-pub(crate) mod hex;
+pub mod hex;
 pub(crate) mod html;
 pub mod json;
 pub(crate) mod names;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
+use keygate_core::text::hex;
 use serde::Serialize;
 
 use super::Service;
 use super::read::Query;
-use crate::audit::{Line, hex};
+use crate::audit::Line;
 use crate::problem::Problem;
 use crate::store::AuditFilter;
 
@@ -45,7 +46,7 @@ pub(super) async fn audit(
     let filter = query.end(Ok(filter))?;
     let page = service.store.audit(filter).await?;
     Ok(Json(Entries {
-        start: hex(&page.start),
+        start: hex::encode(&page.start),
         entries: page.lines,
         next: page.next,
     }))

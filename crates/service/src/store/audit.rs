@@ -1,12 +1,13 @@
 //! The audit log as a table: written with each change, read in order.
 
 use keygate_core::UnixMillis;
+use keygate_core::text::hex;
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
 use super::keys::MAX_SCANNED;
 use super::row::signed;
 use super::{SqliteStore, StoreError};
-use crate::audit::{Digest, Entry, Line, START, hex};
+use crate::audit::{Digest, Entry, Line, START};
 
 /// How many entries are kept.
 const KEPT: i64 = 1_000_000;
@@ -189,6 +190,6 @@ fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
             detail: row.get(6)?,
             request_id: row.get(7)?,
         },
-        digest: hex(&row.get(8)?),
+        digest: hex::encode(&row.get::<_, Digest>(8)?),
     })
 }

@@ -1,6 +1,7 @@
 //! The audit log: each change has its entry, and the chain of digests tells what was altered.
 
-use keygate_service::audit::{Line, START, from_hex, hex};
+use keygate_core::text::hex;
+use keygate_service::audit::{Line, START, parse_digest};
 use serde_json::{Value, json};
 
 use crate::support::{ADMIN, Running, text};
@@ -17,7 +18,7 @@ fn broken(lines: &[Line]) -> Option<u64> {
     let mut before = START;
     for line in lines {
         before = line.entry.digest(&before);
-        if hex(&before) != line.digest {
+        if hex::encode(&before) != line.digest {
             return Some(line.entry.seq);
         }
     }
@@ -140,7 +141,7 @@ fn entries_are_read_in_pages_and_by_what_they_are_about() {
     assert_eq!(numbers("&actor=account:a"), [0; 0]);
     let page = service.get("/v1/audit?after=2&limit=2").expect(200);
     assert_eq!(page["entries"].as_array().unwrap().len(), 2);
-    assert_eq!(from_hex(&text(&page, "start")), Some(START));
+    assert_eq!(parse_digest(&text(&page, "start")), Some(START));
     assert_eq!(page["next"], 4);
     let page = service.get("/v1/audit?after=6").expect(200);
     assert_eq!(page["next"], Value::Null);
