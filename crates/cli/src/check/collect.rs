@@ -114,7 +114,7 @@ impl Copy {
             return;
         };
         let (at, path) = match &wrong.fault {
-            Fault::Unknown(name) => {
+            Fault::Unknown(name, _) => {
                 let member = node.member(name);
                 (member.map_or(node.at, |it| it.at), below(&path, name))
             }
@@ -145,7 +145,7 @@ impl Copy {
             mut steps, fault, ..
         } = wrong;
         match fault {
-            Fault::Unknown(name) => {
+            Fault::Unknown(name, _) => {
                 if let Some(Value::Object(members)) =
                     follow(&mut self.root, &steps).map(|it| &mut it.value)
                 {

@@ -33,8 +33,8 @@ pub struct Wrong {
 
 #[derive(Debug, PartialEq)]
 pub enum Fault {
-    /// The object has a member of this name and should not.
-    Unknown(String),
+    /// The object has a member of this name and should not; these it may have.
+    Unknown(String, Vec<&'static str>),
     /// The object has no member of this name and should.
     Missing(String),
     /// Something like this should be there.
@@ -56,11 +56,27 @@ pub fn faults(policy: &Value) -> Vec<Wrong> {
     errors.flat_map(|error| of_error(&error, policy)).collect()
 }
 
-/// What is said of each field of this policy that is unknown.
-pub fn unknown_fields(policy: &Value) -> Vec<String> {
-    let unknown = |it: &Wrong| matches!(it.fault, Fault::Unknown(_));
-    let faults = faults(policy).into_iter().filter(unknown);
-    faults.map(|it| it.message).collect()
+/// What is said of each field of this policy that is unknown. `others` are not offered instead of
+/// a field that is so many steps from the root.
+pub fn unknown_fields(policy: &Value, depth: usize, others: &[&str]) -> Vec<String> {
+    let told = |wrong: Wrong| match wrong.fault {
+        Fault::Unknown(name, mut known) => {
+            known.retain(|it| wrong.steps.len() != depth || !others.contains(it));
+            Some(unknown(&name, &known))
+        }
+        _ => None,
+    };
+    faults(policy).into_iter().filter_map(told).collect()
+}
+
+fn unknown(name: &str, known: &[&str]) -> String {
+    match did_you_mean(name, known.iter().copied()) {
+        meant if meant.is_empty() => {
+            let all: Vec<String> = known.iter().map(|it| format!("`{it}`")).collect();
+            format!("unknown field `{name}`, expected {}", one_of(&all))
+        }
+        meant => format!("unknown field `{name}`{meant}"),
+    }
 }
 
 fn of_error(error: &ValidationError<'_>, policy: &Value) -> Vec<Wrong> {
@@ -105,14 +121,10 @@ fn of_error(error: &ValidationError<'_>, policy: &Value) -> Vec<Wrong> {
         }
         Kind::AdditionalProperties { unexpected } => {
             let known = known_fields(error.schema_path());
-            let all = one_of(&known.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>());
             let of_name = |name: &String| Wrong {
                 steps: steps(at),
-                fault: Fault::Unknown(name.clone()),
-                message: match did_you_mean(name, known.iter().copied()) {
-                    meant if meant.is_empty() => format!("unknown field `{name}`, expected {all}"),
-                    meant => format!("unknown field `{name}`{meant}"),
-                },
+                fault: Fault::Unknown(name.clone(), known.clone()),
+                message: unknown(name, &known),
             };
             unexpected.iter().map(of_name).collect()
         }

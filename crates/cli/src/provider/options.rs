@@ -5,7 +5,7 @@ use keygate_core::decision::Problem;
 use serde_json::{Map, Value, json};
 
 use super::encoding::OtherEncoding;
-use super::problem::{ALLOW_WEAK, Given, PROVIDER};
+use super::problem::{ALLOW_WEAK, Given, NOT_SET, PROVIDER};
 use super::{Alone, Args, Links, alone, environment};
 use crate::environment::{required, value_of};
 use crate::error::CliError;
@@ -40,6 +40,12 @@ impl Args {
             let (name, value) = field.split_once('=').ok_or_else(|| {
                 CliError::Usage("--set must be a field, a \"=\" and a value".to_owned())
             })?;
+            if NOT_SET.contains(&name) {
+                return Err(CliError::Usage(format!(
+                    "--set does not set {name}: --format names the format, and the options under \
+                     \"Secret\" name the secrets"
+                )));
+            }
             let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
             options.retain(|it| *it != name);
             fields.insert(name.to_owned(), value);
@@ -74,9 +80,8 @@ impl Args {
             places.push((name, value_of(variable)));
             rings[name] = json!([{ "id": id, "env": variable, "encoding": encoding }]);
         }
-        fields.insert("type".to_owned(), "signed_url".into());
-        fields.insert("format".to_owned(), format.into());
-        fields.insert("secrets".to_owned(), RING.into());
+        let values = ["signed_url", format, RING].map(Value::from);
+        fields.extend(NOT_SET.map(str::to_owned).into_iter().zip(values));
         let environment = |name: &str| match name {
             GIVEN => Some(secret.clone()),
             _ => environment(name),

@@ -9,6 +9,9 @@ use crate::environment::unset_here;
 /// The path of the provider in a policy of one.
 pub const PROVIDER: &str = "providers.it";
 
+/// The fields of the provider that options other than `--set` set.
+pub const NOT_SET: [&str; 3] = ["type", "format", "secrets"];
+
 /// The field without which no weak format is taken.
 pub const ALLOW_WEAK: &str = "allow_weak";
 
@@ -33,7 +36,8 @@ impl Given<'_> {
             let told = self.of_ring(it).or_else(|| self.of_option(it));
             told.unwrap_or_else(|| without_place(it))
         };
-        let unknown = unknown_fields(self.policy);
+        let depth = PROVIDER.split('.').count();
+        let unknown = unknown_fields(self.policy, depth, &NOT_SET);
         let all: Vec<String> = match unknown.is_empty() {
             true => problems.iter().map(tell).collect(),
             false => unknown,

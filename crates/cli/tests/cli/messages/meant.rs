@@ -21,6 +21,31 @@ fn an_option_that_is_almost_a_field_is_suggested() {
         let set = ["--set", field, "--secret-env", "SECRET"];
         let told = printed(dir.path(), &[&sign[..], &set].concat(), 2);
         assert!(told.starts_with(expected), "{told}");
+        for other in ["`type`", "`format`", "`secrets`"] {
+            assert!(!told.contains(other), "--set cannot set {other}: {told}");
+        }
+    }
+    // A field in a field may have the name of one that another option sets.
+    let set = [
+        "--set",
+        r#"exchange={"secret":1}"#,
+        "--secret-env",
+        "SECRET",
+    ];
+    let told = printed(dir.path(), &[&sign[..], &set].concat(), 2);
+    assert!(told.contains("did you mean `secrets`?"), "{told}");
+}
+
+#[test]
+fn a_field_that_another_option_sets_cannot_be_set() {
+    let dir = tempfile::tempdir().unwrap();
+    let sign = ["sign", "/a", "--key-id", "k", "--expires-in", "1h"];
+    for field in ["type", "format", "secrets"] {
+        let value = format!("{field}=akamai");
+        let set = ["--set", &value, "--secret-env", "SECRET"];
+        let told = printed(dir.path(), &[&sign[..], &set].concat(), 2);
+        let expected = format!("keygate: --set does not set {field}: --format names the format");
+        assert!(told.starts_with(&expected), "{told}");
     }
 }
 
