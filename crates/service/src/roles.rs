@@ -11,15 +11,15 @@ pub const WRITE_KEYS: &str = "keys:write";
 words! {
     /// What a token entitles to.
     Role {
-        /// Everything that is done with keys, and tokens.
+        /// Manages keys and tokens, and reads the audit log and the list of edges.
         Owner = "owner",
-        /// Everything that is done with keys.
+        /// Manages keys, and reads the list of edges.
         Operator = "operator",
-        /// Create keys, and look at them.
+        /// Creates and reads keys.
         Creator = "creator",
-        /// Look at keys, tokens and the audit log.
+        /// Reads keys, tokens, the audit log and the list of edges.
         Auditor = "auditor",
-        /// Look hashes up, use links up and follow the change feed.
+        /// Envoy's calls: looks up keys and links, and follows the change feed.
         Edge = "edge",
     }
 }
@@ -90,6 +90,27 @@ impl Action {
             | Self::ReadEdges
             | Self::Follow
             | Self::Open => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_meaning_of_a_role_names_what_it_may_see() {
+        for (word, meaning) in Role::MEANINGS {
+            let role = Role::parse(word).unwrap();
+            for (named, action) in [
+                (" tokens", Action::ReadTokens),
+                (" audit log", Action::ReadAudit),
+                (" edges", Action::ReadEdges),
+                (" change feed", Action::Follow),
+            ] {
+                let is_named = meaning.contains(named);
+                assert_eq!(is_named, role.may(action), "{word}: {meaning} ({action:?})");
+            }
         }
     }
 }

@@ -1,12 +1,15 @@
 //! Enums that have words.
 
-/// Declares an enum whose variants have a word in the API and in the store.
+/// Declares an enum whose variants have a word in the API and in the store. Their
+/// documentation tells users what they mean.
 macro_rules! words {
-    ($(#[$about:meta])* $Enum:ident { $($(#[$meta:meta])* $Variant:ident = $word:literal,)* }) => {
-        $(#[$about])*
+    ($(#[$meta:meta])* $Enum:ident {
+        $($(#[doc = $line:literal])+ $Variant:ident = $word:literal,)*
+    }) => {
+        $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum $Enum {
-            $($(#[$meta])* $Variant,)*
+            $($(#[doc = $line])+ $Variant,)*
         }
 
         impl $Enum {
@@ -15,6 +18,10 @@ macro_rules! words {
 
             /// All words.
             pub const WORDS: &[&str] = &[$($word),*];
+
+            /// Each word, and what it means in a sentence.
+            pub const MEANINGS: &[(&str, &str)] =
+                &[$(($word, concat!($($line),+).trim_ascii())),*];
 
             /// The word of it.
             pub fn word(self) -> &'static str {
