@@ -9,8 +9,7 @@ use serde::Deserialize;
 
 use crate::client::{KeyService, ServiceArgs};
 use crate::error::CliError;
-use crate::keys::KeyObject;
-use crate::output;
+use crate::output::{self, Object};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,10 +38,10 @@ const PATH: &str = "/v1/edges";
 
 #[derive(Deserialize)]
 struct Listed {
-    edges: Vec<KeyObject>,
+    edges: Vec<Object>,
 }
 
-/// The columns of the table, each with the member that it shows.
+/// The columns of the table.
 const COLUMNS: [(&str, &str); 9] = [
     ("NAME", "name"),
     ("STATE", "state"),
@@ -64,13 +63,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         return Ok(ExitCode::SUCCESS);
     }
     let listed: Listed = service.read(&answer)?;
-    let mut rows = vec![COLUMNS.map(|(head, _)| head.to_owned()).to_vec()];
-    let row = |edge: &KeyObject| {
-        let cell = |member| edge.text(member).unwrap_or_else(|| "-".to_owned());
-        COLUMNS.map(|(_, member)| cell(member)).to_vec()
-    };
-    rows.extend(listed.edges.iter().map(row));
-    output::line(&output::table(&rows))?;
+    output::line(&output::objects(&COLUMNS, &listed.edges))?;
     Ok(ExitCode::SUCCESS)
 }
 

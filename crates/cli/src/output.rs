@@ -1,8 +1,11 @@
-//! Standard output, where a write may fail.
+//! Standard output: lines, of which a write may fail, and tables.
 
+use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write as _};
 
 use keygate_service::shown::escaped;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::error::CliError;
@@ -23,6 +26,43 @@ pub fn write(text: &str) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "{text}")?;
     stdout.flush()
+}
+
+/// A key, a token or an edge as the service shows it: its members by name, still unread.
+#[derive(Deserialize)]
+pub struct Object(BTreeMap<String, Box<RawValue>>);
+
+impl Object {
+    /// A member as text, and a list with spaces between; `None` if it is absent or `null`.
+    pub fn text(&self, name: &str) -> Option<String> {
+        let json = self.0.get(name)?.get();
+        match serde_json::from_str(json) {
+            Ok(Member::Text(text)) => Some(text),
+            Ok(Member::List(texts)) => Some(texts.join(" ")),
+            Ok(Member::Null) => None,
+            Err(_) => Some(json.to_owned()),
+        }
+    }
+}
+
+/// What can be shown otherwise than as JSON.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Member {
+    Null,
+    Text(String),
+    List(Vec<String>),
+}
+
+/// A table of objects. A column has a head and the member that it shows.
+pub fn objects<const N: usize>(columns: &[(&str, &str); N], objects: &[Object]) -> String {
+    let cell = |object: &Object, member| object.text(member).unwrap_or_else(|| "-".to_owned());
+    let row = |object| columns.map(|(_, member)| cell(object, member)).to_vec();
+    let head = columns.map(|(head, _)| head.to_owned()).to_vec();
+    let rows: Vec<_> = std::iter::once(head)
+        .chain(objects.iter().map(row))
+        .collect();
+    table(&rows)
 }
 
 /// Columns as wide as their longest cell; the last is not padded. What a terminal would obey

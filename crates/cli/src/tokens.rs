@@ -12,8 +12,8 @@ use serde_json::value::RawValue;
 use crate::attributes::Lifetime;
 use crate::client::{KeyService, ServiceArgs};
 use crate::error::CliError;
-use crate::keys::{KeyObject, path_of};
-use crate::output;
+use crate::keys::path_of;
+use crate::output::{self, Object};
 
 /// Create, list and revoke the tokens of operators and edges.
 #[derive(clap::Args)]
@@ -120,7 +120,7 @@ struct Listed {
     tokens: Vec<Box<RawValue>>,
 }
 
-/// The columns of the table, each with the member that it shows.
+/// The columns of the table.
 const COLUMNS: [(&str, &str); 6] = [
     ("ID", "id"),
     ("ROLE", "role"),
@@ -140,14 +140,8 @@ fn list(args: ListArgs) -> Result<ExitCode, CliError> {
         return Ok(ExitCode::SUCCESS);
     }
     let read = tokens.iter().map(|token| service.read(token.get()));
-    let tokens: Vec<KeyObject> = read.collect::<Result<_, _>>()?;
-    let mut rows = vec![COLUMNS.map(|(head, _)| head.to_owned()).to_vec()];
-    let row = |token: &KeyObject| {
-        let cell = |member| token.text(member).unwrap_or_else(|| "-".to_owned());
-        COLUMNS.map(|(_, member)| cell(member)).to_vec()
-    };
-    rows.extend(tokens.iter().map(row));
-    output::line(&output::table(&rows))?;
+    let tokens: Vec<Object> = read.collect::<Result<_, _>>()?;
+    output::line(&output::objects(&COLUMNS, &tokens))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -9,11 +9,11 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::show::describe;
-use super::{KeyObject, path};
+use super::path;
 use crate::attributes::Attributes;
 use crate::client::{KeyService, ServiceArgs};
 use crate::error::CliError;
-use crate::output;
+use crate::output::{self, Object};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -157,7 +157,7 @@ struct Switch {
 
 fn switch(service: &KeyService, id: &str, disabled: bool) -> Result<ExitCode, CliError> {
     let answer = service.patch(&path(id)?, None, &Switch { disabled })?;
-    let key: KeyObject = service.read(&answer)?;
+    let key: Object = service.read(&answer)?;
     let status = key.text("status").unwrap_or_default();
     output::line(&format!("{id} is {status} now"))?;
     Ok(ExitCode::SUCCESS)

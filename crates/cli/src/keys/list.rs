@@ -9,10 +9,9 @@ use keygate_service::key::Standing;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::KeyObject;
 use crate::client::{KeyService, ServiceArgs};
 use crate::error::CliError;
-use crate::output;
+use crate::output::{self, Object};
 use crate::values::parse_time;
 
 const EXAMPLES: &str = "\
@@ -96,9 +95,9 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         serde_json::to_string(&Listed { keys })
             .map_err(|error| CliError::Usage(format!("cannot write the output: {error}")))?
     } else {
-        let read = keys.iter().map(|key| service.read::<KeyObject>(key.get()));
-        let keys: Vec<KeyObject> = read.collect::<Result<_, _>>()?;
-        table(&keys)
+        let read = keys.iter().map(|key| service.read::<Object>(key.get()));
+        let keys: Vec<Object> = read.collect::<Result<_, _>>()?;
+        output::objects(&COLUMNS, &keys)
     };
     output::line(&text)?;
     Ok(ExitCode::SUCCESS)
@@ -136,7 +135,7 @@ pub(super) fn pages(
     }
 }
 
-/// The columns of the table, each with the member that it shows. `--json` has every member.
+/// The columns of the table. `--json` has every member.
 const COLUMNS: [(&str, &str); 7] = [
     ("ID", "id"),
     ("ACCOUNT", "account"),
@@ -146,11 +145,3 @@ const COLUMNS: [(&str, &str); 7] = [
     ("NAME", "name"),
     ("SCOPES", "scopes"),
 ];
-
-fn table(keys: &[KeyObject]) -> String {
-    let cell = |key: &KeyObject, member| key.text(member).unwrap_or_else(|| "-".to_owned());
-    let row = |key| COLUMNS.map(|(_, member)| cell(key, member)).to_vec();
-    let mut rows = vec![COLUMNS.map(|(head, _)| head.to_owned()).to_vec()];
-    rows.extend(keys.iter().map(row));
-    output::table(&rows)
-}

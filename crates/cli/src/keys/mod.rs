@@ -10,12 +10,9 @@ mod revoke;
 mod rotate;
 mod show;
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use crate::error::CliError;
 
@@ -58,32 +55,6 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     }
 }
 
-/// A key or a token as the service shows it: its members by name, still unread.
-#[derive(Deserialize)]
-pub struct KeyObject(BTreeMap<String, Box<RawValue>>);
-
-impl KeyObject {
-    /// A member as text, and a list with spaces between; `None` if it is absent or `null`.
-    pub fn text(&self, name: &str) -> Option<String> {
-        let json = self.0.get(name)?.get();
-        match serde_json::from_str(json) {
-            Ok(Member::Text(text)) => Some(text),
-            Ok(Member::List(texts)) => Some(texts.join(" ")),
-            Ok(Member::Null) => None,
-            Err(_) => Some(json.to_owned()),
-        }
-    }
-}
-
-/// What can be shown otherwise than as JSON.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Member {
-    Null,
-    Text(String),
-    List(Vec<String>),
-}
-
 /// The path of a key.
 fn path(id: &str) -> Result<String, CliError> {
     path_of("keys", id)
@@ -108,8 +79,9 @@ mod tests {
     use keygate_service::attributes::CREATE_FIELDS;
     use serde_json::json;
 
-    use super::{KeyObject, create, edit, show};
+    use super::*;
     use crate::client::Options;
+    use crate::output::Object;
 
     #[test]
     fn create_has_an_option_for_every_attribute_of_a_key() {
@@ -139,7 +111,7 @@ mod tests {
                 _ => json!({ "of": format!("a-{name}") }),
             };
         }
-        let key: KeyObject = serde_json::from_value(key).unwrap();
+        let key: Object = serde_json::from_value(key).unwrap();
         let shown = show::describe(&key);
         for name in Attributes::NAMES {
             let value = format!("a-{name}");

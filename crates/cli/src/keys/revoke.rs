@@ -8,11 +8,11 @@ use keygate_core::Millis;
 use keygate_service::key::Reason;
 use serde::Serialize;
 
-use super::{KeyObject, path};
+use super::path;
 use crate::client::{KeyService, ServiceArgs};
 use crate::edges::wait;
 use crate::error::CliError;
-use crate::output;
+use crate::output::{self, Object};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -86,7 +86,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         keep_descendants: args.keep_descendants,
     };
     let answer = service.post(&path, &body)?;
-    let key: KeyObject = service.read(&answer)?;
+    let key: Object = service.read(&answer)?;
     let descendants = match key.text("descendants_revoked").as_deref() {
         None | Some("0") => String::new(),
         Some("1") => ", and 1 descendant".to_owned(),

@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use keygate_service::Attributes;
 
-use super::{KeyObject, path};
+use super::path;
 use crate::client::{KeyService, ServiceArgs};
 use crate::error::CliError;
-use crate::output;
+use crate::output::{self, Object};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -64,7 +64,7 @@ const FIRST: [(&str, &str); 18] = [
     ("revoked_note", "note"),
 ];
 
-pub(super) fn describe(key: &KeyObject) -> String {
+pub(super) fn describe(key: &Object) -> String {
     let is_other = |name: &&&str| !FIRST.iter().any(|(first, _)| first == *name);
     let others = Attributes::NAMES.iter().filter(is_other);
     let rows = FIRST.into_iter().chain(others.map(|name| (*name, *name)));
