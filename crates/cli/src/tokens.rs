@@ -44,18 +44,22 @@ Examples:
   export KEYGATE_EDGE_TOKEN=$(keygate tokens create --name envoy-1 --role edge)
 
 Roles:
-  owner     everything that is done with keys and tokens
-  operator  everything that is done with keys
-  creator   create and read keys
-  auditor   read keys and tokens
-  edge      what Envoy calls
+{roles}
 
 Only the token goes to standard output, and it cannot be shown again. The tokens in the
 environment of `keygate serve` stay valid as owner and edge.";
 
+fn create_examples() -> String {
+    let roles = Role::MEANINGS.iter();
+    let roles: Vec<String> = roles
+        .map(|(role, meaning)| format!("  {role:8}  {meaning}"))
+        .collect();
+    CREATE_EXAMPLES.replace("{roles}", &roles.join("\n"))
+}
+
 /// Create a token and print it.
 #[derive(clap::Args)]
-#[command(after_help = CREATE_EXAMPLES)]
+#[command(after_help = create_examples())]
 struct CreateArgs {
     #[command(flatten)]
     service: ServiceArgs,
