@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use clap::{Args, Command};
+use clap::{ArgAction, Args, Command};
 use keygate_core::keys::wire::SERVICE_MARKER;
 use keygate_service::shown::escaped;
 use serde::de::DeserializeOwned;
@@ -240,6 +240,13 @@ impl Options {
         let mut all = self.0.get_arguments();
         let argument = all.find(|argument| argument.get_id() == field)?;
         argument.get_long().map(|long| format!("--{long}"))
+    }
+
+    /// Whether the option that sets a field is repeatable: its value is a list.
+    pub fn is_list(&self, field: &str) -> bool {
+        let mut all = self.0.get_arguments();
+        let argument = all.find(|argument| argument.get_id() == field);
+        argument.is_some_and(|it| matches!(it.get_action(), ArgAction::Append))
     }
 
     /// The wrong option, or else the field, and what its value must be. Of a list, the value is

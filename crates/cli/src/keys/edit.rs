@@ -9,9 +9,9 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::show::describe;
-use super::path;
+use super::{changeable, path};
 use crate::attributes::Attributes;
-use crate::client::{KeyService, ServiceArgs};
+use crate::client::{KeyService, Options, ServiceArgs};
 use crate::error::CliError;
 use crate::output::{self, Object};
 
@@ -37,7 +37,7 @@ pub struct Args {
     #[arg(long, value_name = "ETAG")]
     if_match: Option<String>,
     /// Set a field to nothing; repeatable
-    #[arg(long, value_name = "FIELD", value_parser = PossibleValuesParser::new(CLEARABLE.map(|it| it.0)))]
+    #[arg(long, value_name = "FIELD", value_parser = clearable())]
     clear: Vec<String>,
     /// Print JSON
     #[arg(long)]
@@ -46,21 +46,16 @@ pub struct Args {
     attributes: Attributes,
 }
 
-/// What can be cleared: its name, and the field of the API.
-const CLEARABLE: [(&str, &str); 6] = [
-    ("name", "name"),
-    ("scopes", "scopes"),
-    ("metadata", "metadata"),
-    ("expires-at", "expires_at"),
-    ("allowed-ips", "allowed_ips"),
-    ("allowed-referrers", "allowed_referrers"),
-];
+/// Each field that can change, as options are spelled.
+fn clearable() -> PossibleValuesParser {
+    PossibleValuesParser::new(changeable().map(|field| field.replace('_', "-")))
+}
 
 /// What a field of the API is if there is nothing in it.
 fn nothing(field: &str) -> Value {
-    match field {
-        "scopes" | "allowed_ips" | "allowed_referrers" => Value::Array(Vec::new()),
-        _ => Value::Null,
+    match Options::of::<Attributes>().is_list(field) {
+        true => Value::Array(Vec::new()),
+        false => Value::Null,
     }
 }
 
@@ -79,10 +74,9 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let given: BTreeMap<String, IgnoredAny> = serde_json::to_string(&args.attributes)
         .and_then(|text| serde_json::from_str(&text))
         .map_err(unwritable)?;
-    let is_cleared = |name: &str| args.clear.iter().any(|it| it == name);
-    let cleared = CLEARABLE.into_iter().filter(|it| is_cleared(it.0));
-    let cleared: BTreeMap<&str, Value> =
-        cleared.map(|(_, field)| (field, nothing(field))).collect();
+    let is_cleared = |field: &&str| args.clear.iter().any(|it| it.replace('-', "_") == **field);
+    let cleared = changeable().filter(is_cleared);
+    let cleared: BTreeMap<&str, Value> = cleared.map(|field| (field, nothing(field))).collect();
     if let Some(field) = cleared.keys().find(|it| given.contains_key(**it)) {
         let message = format!("--clear contradicts the option that sets {field}");
         return Err(CliError::Usage(message));

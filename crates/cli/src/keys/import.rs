@@ -6,24 +6,19 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use keygate_core::keys::{KeyDigest, OpaqueKey, looks_like_digest};
-use keygate_service::Attributes;
 use keygate_service::shown::escaped;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
+use super::changeable;
 use crate::client::{KeyService, ServiceArgs, WrongValue};
 use crate::error::CliError;
 use crate::file::read;
 use crate::output;
 
 fn examples() -> String {
-    let is_optional = |name: &&&str| **name != "account";
-    let optional: Vec<&str> = Attributes::NAMES
-        .iter()
-        .filter(is_optional)
-        .copied()
-        .collect();
+    let optional: Vec<&str> = changeable().collect();
     EXAMPLES.replace("{optional}", &optional.join(", "))
 }
 

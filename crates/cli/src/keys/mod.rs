@@ -13,6 +13,7 @@ mod show;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use keygate_service::Attributes;
 
 use crate::error::CliError;
 
@@ -55,6 +56,12 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     }
 }
 
+/// The attributes of a key that can be left out and changed.
+fn changeable() -> impl Iterator<Item = &'static str> {
+    let all = Attributes::NAMES.iter().copied();
+    all.filter(|name| *name != "account")
+}
+
 /// The path of a key.
 fn path(id: &str) -> Result<String, CliError> {
     path_of("keys", id)
@@ -75,7 +82,6 @@ pub fn path_of(what: &str, id: &str) -> Result<String, CliError> {
 
 #[cfg(test)]
 mod tests {
-    use keygate_service::Attributes;
     use keygate_service::attributes::CREATE_FIELDS;
     use serde_json::json;
 
@@ -95,7 +101,7 @@ mod tests {
     #[test]
     fn edit_has_an_option_for_every_attribute_that_can_change() {
         let options = Options::of::<edit::Args>();
-        for field in CREATE_FIELDS.iter().filter(|it| **it != "account") {
+        for field in changeable() {
             let option = options.option(field);
             assert!(option.is_some(), "`keys edit` cannot set {field}");
         }

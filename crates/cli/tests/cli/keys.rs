@@ -1,8 +1,49 @@
 //! `keygate keys`: a life of a key.
 
+use keygate_service::Attributes;
 use serde_json::{Value, json};
 
 use crate::support::{Server, database, id, keygate};
+
+#[test]
+fn every_field_of_a_key_that_can_change_can_be_cleared() {
+    let (_dir, path) = database();
+    let server = Server::start(&path);
+    let key = server.output(&[
+        "keys",
+        "create",
+        "--account",
+        "alice",
+        "--name",
+        "CI",
+        "--scope",
+        "read",
+        "--metadata",
+        r#"{"tier":1}"#,
+        "--expires-in",
+        "1d",
+        "--allow-ip",
+        "10.0.0.0/8",
+        "--allow-referrer",
+        "https://a.example",
+    ]);
+    let id = id(&key);
+    let shown = || -> Value {
+        serde_json::from_str(&server.output(&["keys", "show", &id, "--json"])).unwrap()
+    };
+    for field in Attributes::NAMES.iter().filter(|it| **it != "account") {
+        let before = shown()[field].clone();
+        let nothing = match before {
+            Value::Array(_) => json!([]),
+            Value::Object(_) => json!({}),
+            _ => Value::Null,
+        };
+        assert_ne!(before, nothing, "{field} is not set");
+        let clear = field.replace('_', "-");
+        server.output(&["keys", "edit", &id, "--clear", &clear]);
+        assert_eq!(shown()[field], nothing, "{field}");
+    }
+}
 
 #[test]
 fn a_key_is_edited_disabled_enabled_and_rotated() {
