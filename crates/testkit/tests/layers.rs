@@ -5,9 +5,6 @@ use std::path::{Path, PathBuf};
 
 use keygate_testkit::layers::Crate;
 
-/// Crates with circles that are still to be opened.
-const LATER: [&str; 2] = ["crates/cli", "tests"];
-
 #[test]
 fn no_files_of_a_crate_import_each_other_in_a_circle() {
     let mut files = 0;
@@ -20,7 +17,7 @@ fn no_files_of_a_crate_import_each_other_in_a_circle() {
         let line = |(module, target)| format!("{name}: {module} imports {target}");
         circles.extend(of_crate.map(line));
     }
-    assert!(files > 300, "only {files} files");
+    assert!(files > 450, "only {files} files");
     assert!(
         circles.is_empty(),
         "these are in a circle or between two: {circles:#?}"
@@ -38,7 +35,6 @@ fn roots() -> Vec<PathBuf> {
     let (_, members) = manifest.split_once("members = [").unwrap();
     let (members, _) = members.split_once(']').unwrap();
     let members = members.split('"').skip(1).step_by(2);
-    let members = members.filter(|member| !LATER.contains(member));
     // The filter is the package of the workspace itself.
     let sources = members
         .chain([""])

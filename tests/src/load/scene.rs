@@ -12,7 +12,8 @@ use super::oracle::{Answer, Bounds, Finding, Oracle, Spell, Trouble};
 use super::tally::Tally;
 use crate::client::{Connection, Request};
 use crate::service::Service;
-use crate::{Stack, wait};
+use crate::stack::Stack;
+use crate::wait;
 
 /// Which request it is, for the upstream.
 const NUMBER: &str = "x-load-number";

@@ -10,11 +10,11 @@ use super::clients::Clients;
 use super::oracle::Bounds;
 use super::scene::Scene;
 use super::tally::Tally;
-use crate::Stack;
 use crate::envoy::EnvoyConfig;
 use crate::namespace::Namespace;
 use crate::relay::Relay;
 use crate::service::{Options, Service};
+use crate::stack::Stack;
 
 /// What lies between Envoy and the key service.
 pub enum Network {
