@@ -12,3 +12,4 @@ mod manifests;
 mod markdown;
 mod phrases;
 mod reference;
+mod snippets;

@@ -12,6 +12,15 @@ pub struct Page {
     text: String,
 }
 
+/// A fenced block.
+pub struct Fence {
+    /// The line of its mark.
+    pub line: usize,
+    /// The first word behind the mark.
+    pub language: String,
+    pub text: String,
+}
+
 /// A line with its number, as editors count.
 pub type Line<'a> = (usize, &'a str);
 
@@ -82,6 +91,32 @@ impl Page {
     pub fn code(&self) -> impl Iterator<Item = Line<'_>> {
         let code = self.lines().filter(|(_, is_code)| *is_code);
         code.map(|((number, line), _)| (number, line.trim_start()))
+    }
+
+    /// The fenced blocks.
+    pub fn fences(&self) -> Vec<Fence> {
+        let mut fences: Vec<Fence> = Vec::new();
+        let mut is_open = false;
+        for (index, line) in self.text.lines().enumerate() {
+            match line.trim_start().strip_prefix("```") {
+                Some(info) => {
+                    is_open = !is_open;
+                    if is_open {
+                        fences.push(Fence {
+                            line: index + 1,
+                            language: info.split(' ').next().unwrap_or_default().to_owned(),
+                            text: String::new(),
+                        });
+                    }
+                }
+                None => {
+                    if let Some(open) = fences.last_mut().filter(|_| is_open) {
+                        open.text += &format!("{line}\n");
+                    }
+                }
+            }
+        }
+        fences
     }
 
     /// The anchors of the headings, as GitHub makes them.

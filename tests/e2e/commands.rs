@@ -65,20 +65,3 @@ fn the_question_for_rejections_lists_them() {
         assert!(printed.contains(expected), "{place}: {printed}");
     }
 }
-
-#[test]
-fn the_commands_for_a_pair_of_keys_print_both_halves() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut all = commands("docs/sessions.md", "openssl ");
-    all.extend(commands("docs/sessions.md", "tail "));
-    // The key is made first.
-    all.sort();
-    assert_eq!(all.len(), 3);
-    let script: Vec<String> = all.into_iter().map(|(_, command)| command).collect();
-    let script = format!("cd {}\n{}", dir.path().display(), script.join("\n"));
-    let output = shell(&script, "");
-    let printed = String::from_utf8(output.stdout).unwrap();
-    let halves: Vec<usize> = printed.lines().map(str::len).collect();
-    // 32 bytes in base64.
-    assert_eq!(halves, [44, 44], "{printed}");
-}

@@ -38,5 +38,6 @@ mod referrers;
 mod rules;
 mod sessions;
 mod signers;
+mod snippets;
 mod support;
 mod updates;

@@ -8,6 +8,7 @@
 mod browser;
 mod known_answers;
 mod page;
+mod readme;
 mod rejections;
 
 use std::fs;
