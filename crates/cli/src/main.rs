@@ -26,6 +26,7 @@ mod schema;
 mod secret;
 mod serve;
 mod sign;
+mod similar;
 mod tokens;
 mod url;
 mod values;

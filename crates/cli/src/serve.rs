@@ -1,17 +1,30 @@
 //! `keygate serve`: the key service in the foreground.
 
-use std::net::SocketAddr;
+mod file;
+mod table;
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use keygate_core::keys::{KeyRingId, MasterSecret, Prefix};
 use keygate_core::secret::Encoding;
-use keygate_service::{Limits, ServeError, ServiceConfig, StoreError, Tokens, serve};
+use keygate_service::{ServeError, ServiceConfig, StoreError, Tokens, serve};
 
+use self::file::{Settings, listen};
 use crate::assertion::AssertionArgs;
 use crate::environment::{or_another, required_text, value_of, warn_of_padding};
 use crate::error::CliError;
 use crate::secret::EnvSecret;
+
+/// The address without an option, a variable or a file.
+const LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8801));
+
+/// The same for the database.
+const DATABASE: &str = "keygate.db";
+
+/// The same for the prefix.
+const PREFIX: &str = "kg";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,20 +39,19 @@ SIGTERM and SIGINT stop the service after pending requests, within 10 s.";
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Address to listen on; port 0 selects a free port
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        default_value = "127.0.0.1:8801",
-        value_parser = parse_listen
-    )]
-    listen: SocketAddr,
-    /// SQLite file; created if it does not exist
-    #[arg(long, value_name = "FILE", default_value = "keygate.db")]
-    database: PathBuf,
-    /// Prefix of every key
-    #[arg(long, default_value = "kg", value_parser = Prefix::parse)]
-    prefix: Prefix,
+    /// File with settings (TOML, docs/operations.md); an option, and then its variable, comes before
+    /// the file
+    #[arg(long, value_name = "FILE", env = "KEYGATE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Address to listen on, 127.0.0.1:8801 by default; port 0 selects a free port
+    #[arg(long, value_name = "ADDRESS", env = "KEYGATE_LISTEN", value_parser = listen)]
+    listen: Option<SocketAddr>,
+    /// SQLite file, keygate.db by default; created if it does not exist
+    #[arg(long, value_name = "FILE", env = "KEYGATE_DATABASE")]
+    database: Option<PathBuf>,
+    /// Prefix of every key, kg by default
+    #[arg(long, env = "KEYGATE_PREFIX", value_parser = Prefix::parse)]
+    prefix: Option<Prefix>,
     /// Master secret of new keys: its id, its environment variable and its encoding (utf8, the
     /// default, hex, base64 or base64url), all as in the policy
     #[arg(
@@ -66,17 +78,21 @@ pub struct Args {
     assertions: AssertionArgs,
 }
 
-fn parse_listen(text: &str) -> Result<SocketAddr, String> {
-    let address = text.parse();
-    address.map_err(|_| "must be an IP address and a port, such as 127.0.0.1:8801".to_owned())
-}
-
 /// Serves until a signal.
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
+    let file = args.config.as_deref().map(Settings::read).transpose()?;
+    let file = file.unwrap_or_default();
+    let prefix = match args.prefix.or(file.prefix) {
+        Some(prefix) => prefix,
+        None => Prefix::parse(PREFIX).map_err(|error| CliError::Usage(error.to_string()))?,
+    };
     let config = ServiceConfig {
-        listen: args.listen,
-        database: args.database,
-        prefix: args.prefix,
+        listen: args.listen.or(file.listen).unwrap_or(LISTEN),
+        database: args
+            .database
+            .or(file.database)
+            .unwrap_or_else(|| PathBuf::from(DATABASE)),
+        prefix,
         kid: args.secret.id,
         master: master(&args.secret, "--secret")?,
         retired: args
@@ -87,7 +103,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         admin_tokens: tokens(&args.admin_token_env, "--admin-token-env")?,
         edge_tokens: tokens(&args.edge_token_env, "--edge-token-env")?,
         assertions: args.assertions.read()?,
-        limits: Limits::default(),
+        limits: file.connections,
     };
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)

@@ -11,9 +11,9 @@ use keygate_core::Policy;
 use keygate_core::config::{Environment, FORMATS};
 use keygate_core::decision::Problem;
 
-use super::similar::did_you_mean;
 use super::structure::{Fault, Step, Wrong, faults};
 use crate::document::{Member, Node, Value};
+use crate::similar::did_you_mean;
 
 /// So many rounds of mending are enough: each goes one level deeper, or leaves a field.
 const MOST: usize = 100;

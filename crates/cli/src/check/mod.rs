@@ -1,7 +1,6 @@
 //! `keygate check`: what Envoy would say of a filter configuration, all of it and where.
 
 mod collect;
-mod similar;
 mod structure;
 
 pub use structure::unknown_fields;

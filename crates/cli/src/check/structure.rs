@@ -12,7 +12,7 @@ use jsonschema::paths::{Location, LocationSegment};
 use jsonschema::{JsonType, ValidationError, Validator};
 use serde_json::Value;
 
-use super::similar::did_you_mean;
+use crate::similar::did_you_mean;
 
 /// A step from a value to one in it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -18,6 +18,7 @@ mod one_truth;
 mod pages;
 mod schema;
 mod secrets;
+mod serve_file;
 mod serving;
 mod support;
 mod tokens;

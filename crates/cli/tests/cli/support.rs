@@ -28,7 +28,12 @@ pub struct Server {
 impl Server {
     /// Starts on a free port and waits until it listens.
     pub fn start(database: &Path) -> Self {
-        let mut child = serve(database, "127.0.0.1:0")
+        Self::run(&mut serve(database, "127.0.0.1:0"))
+    }
+
+    /// The same, by a command of the test's own.
+    pub fn run(command: &mut Command) -> Self {
+        let mut child = command
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -114,14 +119,22 @@ pub fn keygate(args: &[&str]) -> assert_cmd::Command {
 
 /// `keygate serve` with all of its environment.
 pub fn serve(database: &Path, listen: &str) -> Command {
+    let mut command = serve_bare();
+    command
+        .args(["--listen", listen, "--database"])
+        .arg(database);
+    command
+}
+
+/// The same without an option.
+pub fn serve_bare() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_keygate"));
     command
         .env_clear()
         .env("KEYGATE_APP_KEYS", MASTER)
         .env("KEYGATE_ADMIN_TOKEN", ADMIN)
         .env("KEYGATE_EDGE_TOKEN", EDGE)
-        .args(["serve", "--listen", listen, "--database"])
-        .arg(database);
+        .arg("serve");
     command
 }
 

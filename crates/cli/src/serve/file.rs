@@ -1,0 +1,108 @@
+//! `keygate serve --config`: what the file says.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use keygate_core::Millis;
+use keygate_core::keys::Prefix;
+use keygate_service::Limits;
+
+use super::table::{Table, parse};
+use crate::error::CliError;
+use crate::file::read as read_file;
+
+/// Most connections that the file can ask for.
+const MAX_CONNECTIONS: u32 = 1_000_000;
+
+/// What a file says. An option and its variable come before it.
+#[derive(Default)]
+pub struct Settings {
+    pub listen: Option<SocketAddr>,
+    pub database: Option<PathBuf>,
+    pub prefix: Option<Prefix>,
+    pub connections: Limits,
+}
+
+impl Settings {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// It cannot be read, or something in it is wrong: the message has a line for each error.
+    pub fn read(file: &Path) -> Result<Self, CliError> {
+        let text = String::from_utf8(read_file(file)?);
+        let name = file.display();
+        let text =
+            text.map_err(|_| CliError::Usage(format!("cannot read {name}: it is not UTF-8")))?;
+        parse(&text, Self::of).map_err(|wrong| {
+            let lines = wrong.iter().map(|line| format!("\n  {name}:{line}"));
+            let lines: String = lines.collect();
+            CliError::Usage(format!("the configuration is wrong:{lines}"))
+        })
+    }
+
+    fn of(file: &mut Table<'_>) -> Self {
+        Self {
+            listen: file.text("listen", listen),
+            database: file.text("database", |text| Ok(PathBuf::from(text))),
+            prefix: file.text("prefix", |text| {
+                Prefix::parse(text).map_err(|error| error.to_string())
+            }),
+            connections: file.table("connections", connections),
+        }
+    }
+}
+
+fn connections(table: &mut Table<'_>) -> Limits {
+    let default = Limits::default();
+    let max = table.number("max", 1..=MAX_CONNECTIONS);
+    let mut time = |name| {
+        let span = table.text(name, span);
+        span.map(|Millis(millis)| Duration::from_millis(millis))
+    };
+    Limits {
+        head: time("header_timeout").unwrap_or(default.head),
+        idle: time("idle_timeout").unwrap_or(default.idle),
+        body: time("body_timeout").unwrap_or(default.body),
+        connections: max
+            .and_then(|max| usize::try_from(max).ok())
+            .unwrap_or(default.connections),
+    }
+}
+
+fn span(text: &str) -> Result<Millis, String> {
+    Millis::parse(text).map_err(|error| error.to_string())
+}
+
+/// Parses an address to listen on.
+pub fn listen(text: &str) -> Result<SocketAddr, String> {
+    let address = text.parse();
+    address.map_err(|_| "must be an IP address and a port, such as 127.0.0.1:8801".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_of_the_page_says_what_the_page_says() {
+        let page = include_str!("../../../../docs/operations.md");
+        let (_, example) = page.split_once("```toml\n").unwrap();
+        let (example, _) = example.split_once("```").unwrap();
+        let settings = parse(example, Settings::of).unwrap();
+        assert_eq!(settings.listen, Some(([127, 0, 0, 1], 8801).into()));
+        let database = Path::new("/var/lib/keygate/keygate.db");
+        assert_eq!(settings.database.as_deref(), Some(database));
+        assert_eq!(settings.prefix, Prefix::parse("kg").ok());
+        let (given, default) = (settings.connections, Limits::default());
+        assert_eq!(given.connections, default.connections);
+        let times = |it: Limits| [it.head, it.idle, it.body];
+        assert_eq!(times(given), times(default), "the page names the defaults");
+
+        let other = "[connections]\nmax = 7\nheader_timeout = '1s'\nidle_timeout = '2s'\n\
+                     body_timeout = '3s'";
+        let given = parse(other, Settings::of).unwrap().connections;
+        assert_eq!(given.connections, 7);
+        assert_eq!(times(given), [1, 2, 3].map(Duration::from_secs));
+    }
+}

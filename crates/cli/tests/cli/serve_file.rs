@@ -1,0 +1,137 @@
+//! `keygate serve --config`: what comes before what, and what is wrong with a file.
+
+use std::fs;
+use std::io::Read as _;
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::support::{Server, serve_bare};
+
+/// A directory with this file.
+fn file(text: &str) -> (TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("keygate.toml");
+    fs::write(&path, text).unwrap();
+    (dir, path)
+}
+
+/// A new key of the service that this command starts.
+fn new_key(command: &mut Command) -> String {
+    Server::run(command).output(&["keys", "create", "--account", "alice"])
+}
+
+#[test]
+fn an_option_comes_before_its_variable_and_that_before_the_file() {
+    let (dir, path) = file("listen = \"127.0.0.1:0\"\nprefix = \"file\"\n");
+    let serve = || {
+        let mut command = serve_bare();
+        command.current_dir(dir.path()).arg("--config").arg(&path);
+        command
+    };
+    let starts = |command: &mut Command, prefix: &str| {
+        let key = new_key(command);
+        assert!(key.starts_with(&format!("{prefix}_01")), "{key}");
+    };
+    starts(&mut serve(), "file");
+    starts(serve().env("KEYGATE_PREFIX", "env"), "env");
+    let both = ["--prefix", "option"];
+    starts(serve().env("KEYGATE_PREFIX", "env").args(both), "option");
+    assert!(dir.path().join("keygate.db").exists(), "the default");
+
+    let other = dir.path().join("other.db");
+    fs::write(&path, format!("database = {other:?}\n")).unwrap();
+    let mut by_variable = serve_bare();
+    let by_variable = by_variable.env("KEYGATE_CONFIG", &path);
+    starts(by_variable.env("KEYGATE_LISTEN", "127.0.0.1:0"), "kg");
+    assert!(other.exists());
+}
+
+#[test]
+fn the_connections_of_a_file_are_the_limit() {
+    let text = "listen = \"127.0.0.1:0\"\n[connections]\nmax = 1\nheader_timeout = \"1h\"\n";
+    let (dir, path) = file(text);
+    let mut command = serve_bare();
+    let server = Server::run(command.current_dir(dir.path()).arg("--config").arg(path));
+    let address = server.url.strip_prefix("http://").unwrap();
+    let connect = || TcpStream::connect(address).unwrap();
+    let mut first = connect();
+    first
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    let _second = connect();
+    let read = first.read(&mut [0; 64]);
+    assert!(matches!(read, Ok(0) | Err(_)), "the first one is displaced");
+    let is_late = |error: &std::io::Error| error.kind() == std::io::ErrorKind::WouldBlock;
+    assert!(!read.as_ref().is_err_and(is_late), "{read:?}");
+}
+
+#[test]
+fn every_error_of_a_file_is_named_with_line_and_column() {
+    for (text, told) in [
+        (
+            "lisen = \"\"\n",
+            "1:1: lisen: is unknown: did you mean `listen`?",
+        ),
+        (
+            "\nlisten = 8801\n",
+            "2:10: listen: must be a text in quotes",
+        ),
+        (
+            "listen = \"localhost\"\n",
+            "1:10: listen: must be an IP address and a port",
+        ),
+        ("prefix = \"K_\"\n", "1:10: prefix: "),
+        ("connections = 7\n", "1:15: connections: must be a table"),
+        (
+            "[connections]\nmax = 0\n",
+            "2:7: connections.max: must be a whole number from 1 to 1000000",
+        ),
+        (
+            "[connections]\nidle_timeout = \"soon\"\n",
+            "2:16: connections.idle_timeout: must be a duration",
+        ),
+        (
+            "[connections]\nbody = \"1s\"\n",
+            "2:1: connections.body: is unknown",
+        ),
+        (
+            "[connection]\n",
+            "1:2: connection: is unknown: did you mean `connections`?",
+        ),
+        (
+            "prefix = \"a\"\nprefix = \"b\"\n",
+            "2:1: this name is given more than once",
+        ),
+        ("listen 1\n", ": this is not TOML: write `name = value`"),
+        ("listen = 'a\n", ": this is not TOML: write `name = value`"),
+    ] {
+        let message = rejection(text);
+        assert!(
+            message.contains(&format!("keygate.toml:{told}"))
+                || (told.starts_with(':') && message.contains(told)),
+            "{text}: {message}"
+        );
+    }
+    let message = rejection("a = 1\nmax = 2\n[connections]\nmax = -1\nb.c = 3\n");
+    let lines = message
+        .lines()
+        .filter(|line| line.contains("keygate.toml:"));
+    assert_eq!(lines.count(), 4, "{message}");
+    let missing = serve_bare().args(["--config", "/missing.toml"]).output();
+    let message = String::from_utf8(missing.unwrap().stderr).unwrap();
+    assert!(message.contains("cannot read /missing.toml"), "{message}");
+}
+
+/// What is said of a file that is wrong.
+#[track_caller]
+fn rejection(text: &str) -> String {
+    let (_dir, path) = file(text);
+    let done = serve_bare().arg("--config").arg(path).output().unwrap();
+    let message = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.code(), Some(2), "{message}");
+    message
+}
