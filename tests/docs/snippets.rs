@@ -14,7 +14,7 @@ const OUTPUT: [&str; 1] = ["text"];
 
 /// A page or a folder, a language, how many blocks its test runs (all, if it does not choose
 /// them), and the tests.
-const RUN: [(&str, &str, Option<usize>, &[&str]); 18] = [
+const RUN: [(&str, &str, Option<usize>, &[&str]); 19] = [
     (
         "README.md",
         "sh",
@@ -66,6 +66,12 @@ const RUN: [(&str, &str, Option<usize>, &[&str]); 18] = [
             "the_backup_of_a_running_service_has_every_key",
             "the_command_for_a_backup_copies_the_keys",
         ],
+    ),
+    (
+        "docs/operations.md",
+        "toml",
+        Some(1),
+        &["the_file_of_the_page_says_what_the_page_says"],
     ),
     (
         "docs/policy.md",
