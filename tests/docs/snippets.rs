@@ -210,7 +210,12 @@ fn a_block_without_a_test_is_named_with_file_and_line() {
 #[test]
 fn every_test_that_runs_blocks_exists_and_each_row_has_a_block() {
     let mut sources = String::new();
-    for place in ["tests", "crates/core/tests", "crates/service/tests"] {
+    for place in [
+        "tests",
+        "crates/core/tests",
+        "crates/service/tests",
+        "crates/cli/src",
+    ] {
         read_sources(&repository().join(place), &mut sources);
     }
     let pages = Page::all();
