@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use crate::cpu::{self, Cores};
 use crate::load::{self, Request, Script};
 use crate::measure::Plan;
+use crate::report::round;
 use crate::{credentials, subject};
 
 /// Keys in the database.
@@ -238,15 +239,15 @@ pub fn table(json: &Value) -> String {
     }
     let mix = &json["zipf_mix"];
     out += &format!(
-        "\nOf {} keys {} are in use, the key of rank r as 1/r to the power of {}: one worker, whose \
-         cache has 50,000 places, answers {:.2} % of {:.0} requests per second by itself, and asks \
-         the key service {:.0} times a second.\n",
-        mix["keys"],
-        mix["keys_in_use"],
+        "\n{} of {} keys are in use, with a Zipf distribution (exponent {}). One worker with a cache \
+         of 50,000 entries serves {:.2} % of {} requests per second from its cache, and makes {} \
+         callouts per second.\n",
+        round(number(&mix["keys_in_use"])),
+        round(number(&mix["keys"])),
         mix["exponent"],
         number(&mix["hit_rate"]) * 100.0,
-        number(&mix["requests_per_second"]),
-        number(&mix["callouts_per_second"]),
+        round(number(&mix["requests_per_second"])),
+        round(number(&mix["callouts_per_second"])),
     );
     out += "\n";
     out += &workers::table(&json["workers"]);

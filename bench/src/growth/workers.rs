@@ -123,7 +123,7 @@ pub fn table(json: &Value) -> String {
         "One worker and two, {} cached API keys in turn; median and quartiles of {} \
          rounds:\n\n\
          | workers | CPU per request: plain Envoy | Keygate | relative to plain Envoy | requests/s: \
-         plain Envoy | Keygate | times each key was asked for, once | in so many callouts, once |\n\
+         plain Envoy | Keygate | lookups per key, whole run | callouts per key, whole run |\n\
          | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
         json["keys"], json["rounds"],
     );
