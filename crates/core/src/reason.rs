@@ -73,7 +73,7 @@ reasons! {
             encoding, not UTF-8 when decoded, or readings that meet different rules; or it contains \
             characters that must be percent-encoded",
         remedy: "percent-encode each segment of the path once, and send it without dot segments and \
-            \"//\"; or give both readings the same rule",
+            \"//\"; or make one rule match both readings",
     }
     /// `%2F` in the path of a rule that does not allow it.
     EncodedSlash = "encoded_slash" => AmbiguousRequest {

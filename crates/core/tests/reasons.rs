@@ -13,10 +13,10 @@ const HEAD: &str = "\
 
 Every rejection has a precise reason. You find it in `%RESPONSE_CODE_DETAILS%` of Envoy's access
 log, in the counters `keygate_decision_deny_*` and `keygate_decision_would_deny_*`, and in the
-output of `keygate explain` and `keygate verify`. The client reads less: the public reason in
-the second column, so that unknown, forged, revoked and disabled credentials look the same.
+output of `keygate explain` and `keygate verify`. The client sees only the public reason, in the
+second column, so that unknown, forged, revoked and disabled credentials look the same.
 
-`make test` keeps this page: it is written from the table in `crates/core/src/reason.rs`.
+This page is generated from `crates/core/src/reason.rs`; `make test` fails if it is out of date.
 
 | reason | the client sees | cause | what to do |
 | --- | --- | --- | --- |
