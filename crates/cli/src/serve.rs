@@ -104,6 +104,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         edge_tokens: tokens(&args.edge_token_env, "--edge-token-env")?,
         assertions: args.assertions.read()?,
         limits: file.connections,
+        key_limits: file.limits,
     };
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)

@@ -250,7 +250,7 @@ fn each<T>(
 pub(crate) fn scopes(field: &str, scopes: Vec<String>) -> Result<Vec<String>, Errors> {
     let mut seen = HashSet::new();
     each(field, scopes, MAX_SCOPES, |at, scope| {
-        if !(1..=MAX_NAME).contains(&scope.len()) || !scope.bytes().all(is_scope_byte) {
+        if !is_scope(&scope) {
             let detail = "must be one scope (RFC 6750 section 3): 1 to 128 ASCII characters, no \
                           spaces or quotes";
             return Err(Wrong::invalid(at, detail));
@@ -260,6 +260,11 @@ pub(crate) fn scopes(field: &str, scopes: Vec<String>) -> Result<Vec<String>, Er
             false => Err(Wrong::duplicate(at)),
         }
     })
+}
+
+/// Whether a text is one scope that a key can have.
+pub fn is_scope(text: &str) -> bool {
+    (1..=MAX_NAME).contains(&text.len()) && text.bytes().all(is_scope_byte)
 }
 
 /// RFC 6749 section 3.3: `scope-token = 1*( %x21 / %x23-5B / %x5D-7E )`.

@@ -8,6 +8,7 @@ use keygate_core::keys::{KeyRingId, MasterSecret, Prefix};
 use crate::auth::Tokens;
 use crate::caller::Assertions;
 use crate::connections::Limits;
+use crate::limits::KeyLimits;
 
 /// Everything [`serve()`](crate::serve()) needs.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct ServiceConfig {
     pub assertions: Option<Assertions>,
     /// How long a connection may take, and how many there may be.
     pub limits: Limits,
+    /// What is allowed of keys.
+    pub key_limits: KeyLimits,
 }
 
 /// Why a configuration contradicts itself.
@@ -40,6 +43,9 @@ pub enum ConfigError {
     /// A stolen edge token would then issue keys.
     #[error("one token is both an admin and an edge token: each role needs its own")]
     SharedToken,
+    /// Every key without an end would be rejected.
+    #[error("the default life of a key is longer than the longest one")]
+    DefaultLifetime,
 }
 
 impl ServiceConfig {
@@ -50,6 +56,11 @@ impl ServiceConfig {
     pub fn check(&self) -> Result<(), ConfigError> {
         if self.admin_tokens.shares_one_with(&self.edge_tokens) {
             return Err(ConfigError::SharedToken);
+        }
+        let limits = &self.key_limits;
+        let (default, longest) = (limits.default_lifetime, limits.max_lifetime);
+        if longest.is_some_and(|longest| default > Some(longest)) {
+            return Err(ConfigError::DefaultLifetime);
         }
         Ok(())
     }

@@ -10,6 +10,7 @@
 //! - [`serve()`]: the listener, the signals, the end; [`connections`]: the sockets and their limits
 //! - [`api`]: the routes; [`problem`]: every way to reject, [`wrong`]: what is wrong with a value
 //! - [`key`]: a stored key, [`attributes`]: what is said of it, [`patch`]: what changes
+//! - [`limits`]: what the operator allows of keys
 //! - [`audit`]: what was done, by whom
 //! - [`store`]: keys and the change feed in SQLite
 
@@ -27,6 +28,7 @@ pub mod edges;
 mod idempotency;
 mod json;
 pub mod key;
+pub mod limits;
 mod members;
 mod metadata;
 pub mod metrics;
@@ -50,6 +52,7 @@ pub use caller::Assertions;
 pub use config::{ConfigError, ServiceConfig};
 pub use connections::Limits;
 pub use key::Key;
+pub use limits::KeyLimits;
 pub use metadata::Metadata;
 pub use serve::{ServeError, serve};
 pub use store::{SqliteStore, StoreError};

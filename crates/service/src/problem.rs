@@ -158,8 +158,19 @@ impl Problem {
     /// What is wrong, field by field.
     fn errors(&self) -> Option<&Errors> {
         match self {
-            Self::Invalid(errors) | Self::Rejected(Rejection::Beyond(errors)) => Some(errors),
+            Self::Invalid(errors)
+            | Self::Rejected(Rejection::Beyond(errors) | Rejection::BeyondLimits(errors)) => {
+                Some(errors)
+            }
             _ => None,
+        }
+    }
+
+    /// After how many seconds the request may be sent again.
+    fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Rejected(Rejection::TooManyCreations { seconds, .. }) => Some(*seconds),
+            _ => (self.code().status() == StatusCode::SERVICE_UNAVAILABLE).then_some(1),
         }
     }
 }
@@ -187,8 +198,8 @@ impl IntoResponse for Problem {
             CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = self.retry_after() {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge(code)));

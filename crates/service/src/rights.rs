@@ -212,11 +212,16 @@ impl<'a> Rights<'a> {
         [own, then].into_iter().flatten().min()
     }
 
+    /// Whether an admin asks.
+    pub(crate) fn is_admin(&self) -> bool {
+        matches!(self.reach, Reach::All)
+    }
+
     /// In what role it disables a key.
     pub(crate) fn disabler(&self) -> Disabler {
-        match self.reach {
-            Reach::All => Disabler::Admin,
-            Reach::Own(_) | Reach::None => Disabler::Account,
+        match self.is_admin() {
+            true => Disabler::Admin,
+            false => Disabler::Account,
         }
     }
 }

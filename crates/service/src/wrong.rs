@@ -29,6 +29,8 @@ words! {
         Conflict = "conflict",
         /// It asks for more than the caller has.
         Beyond = "beyond_own_rights",
+        /// It asks for more than the service allows.
+        Limit = "beyond_limits",
     }
 }
 

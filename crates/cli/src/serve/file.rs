@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use keygate_core::Millis;
 use keygate_core::keys::Prefix;
-use keygate_service::Limits;
+use keygate_service::attributes::is_scope;
+use keygate_service::{KeyLimits, Limits};
 
 use super::table::{Table, parse};
 use crate::error::CliError;
@@ -15,6 +16,12 @@ use crate::file::read as read_file;
 /// Most connections that the file can ask for.
 const MAX_CONNECTIONS: u32 = 1_000_000;
 
+/// Most keys that it can speak of.
+const MAX_COUNT: u32 = 1_000_000;
+
+/// Longest life that it can allow: a hundred years.
+const MAX_LIFE: Millis = Millis::from_secs(36_500 * 24 * 3600);
+
 /// What a file says. An option and its variable come before it.
 #[derive(Default)]
 pub struct Settings {
@@ -22,6 +29,7 @@ pub struct Settings {
     pub database: Option<PathBuf>,
     pub prefix: Option<Prefix>,
     pub connections: Limits,
+    pub limits: KeyLimits,
 }
 
 impl Settings {
@@ -49,6 +57,7 @@ impl Settings {
                 Prefix::parse(text).map_err(|error| error.to_string())
             }),
             connections: file.table("connections", connections),
+            limits: file.table("limits", limits),
         }
     }
 }
@@ -67,6 +76,27 @@ fn connections(table: &mut Table<'_>) -> Limits {
         connections: max
             .and_then(|max| usize::try_from(max).ok())
             .unwrap_or(default.connections),
+    }
+}
+
+fn limits(table: &mut Table<'_>) -> KeyLimits {
+    KeyLimits {
+        max_lifetime: table.text("max_lifetime", life),
+        default_lifetime: table.text("default_lifetime", life),
+        active_keys_per_account: table.number("active_keys_per_account", 1..=MAX_COUNT),
+        creations_per_account: table.number("creations_per_account", 1..=MAX_COUNT),
+        creations_per_token: table.number("creations_per_token", 1..=MAX_COUNT),
+        allowed_scopes: table.texts("allowed_scopes", |text| match is_scope(text) {
+            true => Ok(()),
+            false => Err("must be scopes of 1 to 128 ASCII characters, no spaces or quotes"),
+        }),
+    }
+}
+
+fn life(text: &str) -> Result<Millis, String> {
+    match span(text)? {
+        life if life <= MAX_LIFE => Ok(life),
+        _ => Err("must be at most 36500d".to_owned()),
     }
 }
 
@@ -98,6 +128,18 @@ mod tests {
         assert_eq!(given.connections, default.connections);
         let times = |it: Limits| [it.head, it.idle, it.body];
         assert_eq!(times(given), times(default), "the page names the defaults");
+
+        let days = |days: u64| Some(Millis::from_secs(days * 24 * 3600));
+        let scopes = ["files:read", "files:write", "keys:read"].map(str::to_owned);
+        let limits = KeyLimits {
+            max_lifetime: days(365),
+            default_lifetime: days(90),
+            active_keys_per_account: Some(100),
+            creations_per_account: Some(10),
+            creations_per_token: Some(600),
+            allowed_scopes: Some(scopes.into()),
+        };
+        assert_eq!(settings.limits, limits);
 
         let other = "[connections]\nmax = 7\nheader_timeout = '1s'\nidle_timeout = '2s'\n\
                      body_timeout = '3s'";

@@ -101,6 +101,22 @@ impl<'t> Table<'t> {
         })
     }
 
+    /// A list of texts that are all as `check` says.
+    pub fn texts(
+        &mut self,
+        name: &'static str,
+        check: impl Fn(&str) -> Result<(), &'static str>,
+    ) -> Option<Vec<String>> {
+        self.read(name, |value| {
+            let items = value.as_array().ok_or("must be a list of texts")?;
+            let text = |item: &Spanned<DeValue<'_>>| {
+                let text = item.get_ref().as_str().ok_or("must be a list of texts")?;
+                check(text).map(|()| text.to_owned()).map_err(str::to_owned)
+            };
+            items.iter().map(text).collect()
+        })
+    }
+
     /// A table in this one; where it is not there, one without entries.
     pub fn table<T>(&mut self, name: &'static str, read: impl FnOnce(&mut Table<'_>) -> T) -> T {
         let absent = DeTable::new();

@@ -70,6 +70,27 @@ fn the_connections_of_a_file_are_the_limit() {
 }
 
 #[test]
+fn the_limits_of_a_file_hold_for_an_admin() {
+    let limits = "[limits]\nallowed_scopes = [\"read\"]\nmax_lifetime = \"30d\"\n";
+    let (dir, path) = file(&format!("listen = \"127.0.0.1:0\"\n{limits}"));
+    let mut command = serve_bare();
+    let server = Server::run(command.current_dir(dir.path()).arg("--config").arg(&path));
+    let create = ["keys", "create", "--account", "alice", "--scope"];
+    server.output(&[&create[..], &["read"]].concat());
+    let done = server.keygate(&[&create[..], &["admin"]].concat()).code(2);
+    let told = String::from_utf8_lossy(&done.get_output().stderr).into_owned();
+    assert!(
+        told.contains("among the scopes that this service allows"),
+        "{told}"
+    );
+    drop(server);
+
+    let text = format!("{limits}default_lifetime = \"31d\"\n");
+    let message = rejection(&text);
+    assert!(message.contains("default life of a key"), "{message}");
+}
+
+#[test]
 fn every_error_of_a_file_is_named_with_line_and_column() {
     for (text, told) in [
         (
@@ -97,6 +118,14 @@ fn every_error_of_a_file_is_named_with_line_and_column() {
         (
             "[connections]\nbody = \"1s\"\n",
             "2:1: connections.body: is unknown",
+        ),
+        (
+            "[limits]\nmax_lifetime = \"40000d\"\n",
+            "2:16: limits.max_lifetime: must be at most 36500d",
+        ),
+        (
+            "[limits]\nallowed_scopes = [\"a\", \"a b\"]\n",
+            "2:18: limits.allowed_scopes: must be scopes of",
         ),
         (
             "[connection]\n",

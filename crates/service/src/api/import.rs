@@ -17,10 +17,11 @@ use super::read::{JsonText, Query};
 use crate::attributes::{Attributes, ImportItem};
 use crate::json::{AnyJson, Draft, Names, NoObject, object};
 use crate::key::{Key, NewKey};
+use crate::limits::KeyLimits;
 use crate::problem::Problem;
 use crate::rights::Caller;
 use crate::store::{Import, Imported};
-use crate::wrong::{Fault, Pointer, Wrong};
+use crate::wrong::{Errors, Fault, Pointer, Wrong};
 
 const MAX_KEYS: usize = 100;
 
@@ -69,11 +70,7 @@ pub(super) async fn import(
                 refused.push(None);
                 accepted.push(import);
             }
-            Err(Problem::Invalid(errors)) => {
-                let errors = serde_json::to_value(errors.shown());
-                let errors = errors.map_err(|_| Problem::Internal)?;
-                refused.push(Some(Outcome::Refused { errors }));
-            }
+            Err(Problem::Invalid(errors)) => refused.push(Some(Outcome::refused(&errors)?)),
             Err(problem) => return Err(problem),
         }
     }
@@ -86,11 +83,14 @@ pub(super) async fn import(
         false => service.store.import(accepted, caller, now).await?,
     };
     let mut stored = found.into_iter().zip(wanted);
-    let outcome = |refused: Option<Outcome>| {
-        refused.or_else(|| stored.next().map(|(found, wanted)| outcome(found, &wanted)))
+    let outcome = |refused: Option<Outcome>| match refused {
+        Some(refused) => Ok(refused),
+        None => {
+            let (found, wanted) = stored.next().ok_or(Problem::Internal)?;
+            Outcome::of(found, &wanted, &service.key_limits)
+        }
     };
-    let results: Option<Vec<Outcome>> = refused.into_iter().map(outcome).collect();
-    let results = results.ok_or(Problem::Internal)?;
+    let results: Vec<Outcome> = refused.into_iter().map(outcome).collect::<Result<_, _>>()?;
     let imported = results.iter();
     let imported = imported.filter(|it| matches!(it, Outcome::Imported { .. }));
     let imported = imported.count();
@@ -164,6 +164,9 @@ impl Service {
             (false, item) => errors.keep(self.candidates(item)),
         };
         let attributes = item.check(&mut errors, self.now());
+        if !errors.name("scopes") && !errors.name("expires_at") {
+            errors.keep(self.key_limits.check(&attributes, self.now()));
+        }
         errors.none()?;
         let candidates: Vec<KeyHash> = candidates.unwrap_or_default();
         let new = NewKey {
@@ -228,14 +231,23 @@ impl Service {
     }
 }
 
-fn outcome(found: Imported, wanted: &Attributes) -> Outcome {
-    match found {
-        Imported::New(id) => Outcome::Imported { id },
-        Imported::Absent => Outcome::WouldImport,
-        Imported::Exists(key) => match differences(&key, wanted) {
-            None => Outcome::Unchanged { id: key.id },
-            Some(detail) => Outcome::Conflict { id: key.id, detail },
-        },
+impl Outcome {
+    fn refused(errors: &Errors) -> Result<Self, Problem> {
+        let errors = serde_json::to_value(errors.shown());
+        let errors = errors.map_err(|_| Problem::Internal)?;
+        Ok(Self::Refused { errors })
+    }
+
+    fn of(found: Imported, wanted: &Attributes, limits: &KeyLimits) -> Result<Self, Problem> {
+        Ok(match found {
+            Imported::New(id) => Self::Imported { id },
+            Imported::Absent => Self::WouldImport,
+            Imported::Full => return Self::refused(&limits.full()),
+            Imported::Exists(key) => match differences(&key, wanted) {
+                None => Self::Unchanged { id: key.id },
+                Some(detail) => Self::Conflict { id: key.id, detail },
+            },
+        })
     }
 }
 

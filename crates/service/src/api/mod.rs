@@ -42,6 +42,7 @@ use crate::config::ServiceConfig;
 use crate::connections::{Limits, Peer};
 use crate::edges::Edges;
 use crate::idempotency::NewKeys;
+use crate::limits::KeyLimits;
 use crate::metrics::Metrics;
 use crate::problem::{PAGE_PATH, Problem};
 use crate::rejections::{Noted, Rejections};
@@ -67,6 +68,7 @@ pub struct Service {
     assertions: Option<Assertions>,
     ambient: Ambient,
     limits: Limits,
+    key_limits: KeyLimits,
     metrics: Metrics,
     rejections: Rejections,
     waiting: Waiting,
@@ -79,7 +81,7 @@ impl Service {
     /// Puts a service together; it touches no network.
     pub fn new(config: &ServiceConfig, store: SqliteStore, ambient: Ambient) -> Arc<Self> {
         Arc::new(Self {
-            store,
+            store: store.limited(config.key_limits.clone()),
             prefix: config.prefix.clone(),
             kid: config.kid,
             master: config.master.clone(),
@@ -91,6 +93,7 @@ impl Service {
             assertions: config.assertions.clone(),
             ambient,
             limits: config.limits,
+            key_limits: config.key_limits.clone(),
             metrics: Metrics::new(),
             rejections: Rejections::default(),
             waiting: Waiting::new(HELD_POLLS),

@@ -6,6 +6,7 @@ use rusqlite::Transaction;
 
 use super::change::{Act, Stop};
 use super::command::{Command, Outcome};
+use super::limits::Limiter;
 use super::rejection::Rejection;
 use super::{feed, keys, links, tokens};
 use crate::rights::Caller;
@@ -21,6 +22,7 @@ impl Command {
         &self,
         transaction: &Transaction<'_>,
         caller: &Caller,
+        limiter: &Limiter,
         request_id: Option<&str>,
         now: UnixMillis,
     ) -> rusqlite::Result<Outcome> {
@@ -44,6 +46,7 @@ impl Command {
         let act = Act {
             transaction,
             rights,
+            limiter,
             now,
             actor: caller.name(),
             request_id,

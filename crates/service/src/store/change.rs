@@ -10,6 +10,7 @@ use super::cells::hash;
 use super::command::{Import, Imported, KeyState, Outcome, Revoke, Revoked, Rotated, Successor};
 use super::feed::append;
 use super::keys::{self, by_id, existing, insert};
+use super::limits::Limiter;
 use super::rejection::Rejection;
 use super::row::{self, signed};
 use crate::attributes::Attributes;
@@ -22,6 +23,7 @@ use crate::wrong::Errors;
 pub(super) struct Act<'a> {
     pub(super) transaction: &'a Transaction<'a>,
     pub(super) rights: Rights<'a>,
+    pub(super) limiter: &'a Limiter,
     pub(super) now: UnixMillis,
     /// What the audit log calls the caller.
     pub(super) actor: String,
@@ -57,18 +59,14 @@ impl Act<'_> {
     /// Stores keys, all or none.
     pub(super) fn create(&self, new: &[NewKey], is_batch: bool) -> Result<Outcome, Stop> {
         let limited = |(place, new): (usize, &NewKey)| {
-            let attributes = self.rights.limit(new.attributes.clone());
-            let attributes = attributes.map_err(|errors| match is_batch {
+            self.limited(new, |errors| match is_batch {
                 true => errors.inside_item("keys", place),
                 false => errors,
-            })?;
-            Ok(NewKey {
-                attributes,
-                ..new.clone()
             })
         };
         let new = new.iter().enumerate().map(limited);
-        let new: Vec<NewKey> = new.collect::<Result<_, Errors>>()?;
+        let new: Vec<NewKey> = new.collect::<Result<_, Stop>>()?;
+        self.admit(&new)?;
         let mut keys = Vec::new();
         for new in new {
             match (insert(self.transaction, &new, self.now)?, keys.is_empty()) {
@@ -86,7 +84,7 @@ impl Act<'_> {
 
     /// Stores those of some keys that are not there yet.
     pub(super) fn import(&self, keys: &[Import]) -> Result<Outcome, Stop> {
-        let outcomes = keys::import(self.transaction, keys, self.now)?;
+        let outcomes = keys::import(self.transaction, keys, &self.limiter.limits, self.now)?;
         for (import, outcome) in keys.iter().zip(&outcomes) {
             if let Imported::New(id) = outcome {
                 let account = &import.new.attributes.account;
@@ -122,6 +120,7 @@ impl Act<'_> {
             return Err(Rejection::Replaced(by.clone()).into());
         }
         let attributes = self.rights.change(&key.attributes, becomes, enables)?;
+        self.admit_change(&key, &attributes)?;
         let mut changed = attributes.differences(&key.attributes);
         if disabled_by != key.disabled_by {
             changed.push(match disabled_by {
@@ -166,13 +165,17 @@ impl Act<'_> {
         };
         let expires_at = match new.expires_at {
             Some(asked) => asked,
-            None => self.rights.end_of_successor(as_long()),
+            None => {
+                let end = self.limiter.limits.cap(as_long(), self.now);
+                self.rights.end_of_successor(end)
+            }
         };
         let becomes = Attributes {
             expires_at,
             ..old.attributes.clone()
         };
         let attributes = self.rights.pass_on(&old.attributes, becomes)?;
+        self.admit_successor(&old, &attributes)?;
         let stored = NewKey {
             id: new.id.clone(),
             hash: new.hash,

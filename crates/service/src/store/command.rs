@@ -27,6 +27,8 @@ pub enum Imported {
     New(String),
     /// It is not there, and was not to be stored.
     Absent,
+    /// It was not stored: its account has as many keys as it may.
+    Full,
     /// It was there.
     Exists(Box<Key>),
 }

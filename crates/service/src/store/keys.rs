@@ -7,9 +7,11 @@ use rusqlite::{OptionalExtension as _, ToSql, Transaction, named_params};
 use super::cells::key;
 use super::command::{Import, Imported};
 use super::feed::append;
+use super::limits::has_room;
 use super::row::{self, COLUMNS, WRITTEN, signed};
 use super::{SqliteStore, StoreError};
 use crate::key::{Key, NewKey, Standing};
+use crate::limits::KeyLimits;
 
 /// Most rows that a page looks at. A filter that fits few of them has short pages, or empty ones.
 pub(super) const MAX_SCANNED: u32 = 10_000;
@@ -99,11 +101,18 @@ impl SqliteStore {
 pub(super) fn import(
     transaction: &Transaction<'_>,
     keys: &[Import],
+    limits: &KeyLimits,
     now: UnixMillis,
 ) -> rusqlite::Result<Vec<Imported>> {
     let import = |import: &Import| {
         if let Some(key) = existing(transaction, &import.candidates)? {
             return Ok(Imported::Exists(Box::new(key)));
+        }
+        let account = &import.new.attributes.account;
+        if let Some(most) = limits.active_keys_per_account
+            && !has_room(transaction, account, 1, most, now)?
+        {
+            return Ok(Imported::Full);
         }
         match insert(transaction, &import.new, now)? {
             true => Ok(Imported::New(import.new.id.clone())),

@@ -14,6 +14,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/0008_tokens.sql"),
     include_str!("../../migrations/0009_audit.sql"),
     include_str!("../../migrations/0010_idempotency.sql"),
+    include_str!("../../migrations/0011_alive.sql"),
 ];
 
 #[derive(Debug)]

@@ -14,6 +14,7 @@ mod command;
 mod feed;
 mod file;
 mod keys;
+mod limits;
 mod links;
 mod migrations;
 mod once;
@@ -36,9 +37,11 @@ use tokio::sync::{oneshot, watch};
 use self::command::{Command, Outcome};
 pub use self::command::{Created, Import, Imported, KeyState, Revoke, Revoked, Rotated, Successor};
 use self::file::DatabaseFile;
+use self::limits::Limiter;
 use self::readers::{Readers, Size};
 pub use self::rejection::Rejection;
 use self::writer::{Job, Queue};
+use crate::limits::KeyLimits;
 use crate::request_id;
 use crate::rights::Caller;
 use crate::tokens::CreatedTokens;
@@ -80,6 +83,7 @@ pub struct SqliteStore {
     newest: Arc<watch::Sender<u64>>,
     /// Kept by the writer.
     tokens: Arc<CreatedTokens>,
+    limiter: Arc<Limiter>,
 }
 
 /// Why the database cannot be used. Carries no key and no hash.
@@ -198,7 +202,15 @@ impl SqliteStore {
             incarnation,
             newest,
             tokens,
+            limiter: Arc::default(),
         })
+    }
+
+    /// The same with limits for keys; without this there are none.
+    #[must_use]
+    pub(crate) fn limited(mut self, limits: KeyLimits) -> Self {
+        self.limiter = Arc::new(Limiter::new(limits));
+        self
     }
 
     /// Moves the write-ahead log into the main file, so that a copy of that file is whole.
@@ -245,6 +257,7 @@ impl SqliteStore {
         self.queue.push(Job {
             command,
             caller,
+            limiter: Arc::clone(&self.limiter),
             now,
             request_id: request_id::current(),
             answer,

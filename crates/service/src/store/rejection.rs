@@ -1,6 +1,7 @@
 //! Every reason not to make a change that could be written.
 
 use crate::code::Code;
+use crate::limits::Whose;
 use crate::wrong::Errors;
 
 /// Why a change was not made, though it could have been written. Its `Display` is what the client
@@ -24,6 +25,22 @@ pub enum Rejection {
     /// A field asks for more than the caller has.
     #[error(transparent)]
     Beyond(#[from] Errors),
+    /// A field asks for more than the service allows.
+    #[error("{0}")]
+    BeyondLimits(Errors),
+    /// The account has as many keys as it may.
+    #[error("the account has as many active keys as it may, which is {0}: revoke one first")]
+    TooManyKeys(u32),
+    /// Too many keys were made of late.
+    #[error("at most {most} keys a minute can be created {whose}: wait {seconds} s")]
+    TooManyCreations {
+        /// For what they are counted.
+        whose: Whose,
+        /// How many may be made in a minute.
+        most: u32,
+        /// After how many seconds the request may be sent again.
+        seconds: u64,
+    },
     /// The key is not in the state that the caller takes it for.
     #[error("the key was changed in the meantime: its etag is \"{0}\" now")]
     Stale(u64),
@@ -62,6 +79,9 @@ impl Rejection {
             Self::Clock => Code::Clock,
             Self::NoSuchKey => Code::NoSuchKey,
             Self::Beyond(_) => Code::BeyondOwnRights,
+            Self::BeyondLimits(_) => Code::BeyondLimits,
+            Self::TooManyKeys(_) => Code::TooManyKeys,
+            Self::TooManyCreations { .. } => Code::TooManyCreations,
             Self::Stale(_) | Self::OneStale(_) => Code::Stale,
             Self::Revoked => Code::KeyRevoked,
             Self::Inactive => Code::KeyInactive,

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use keygate_core::UnixMillis;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
@@ -15,6 +15,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::command::{Command, Outcome};
 use super::file::DatabaseFile;
+use super::limits::Limiter;
 use super::{StoreError, feed, tokens};
 use crate::rights::Caller;
 use crate::roles::Action;
@@ -38,6 +39,8 @@ pub(super) struct Job {
     pub(super) command: Command,
     /// Who asks. Its rights are read when the command is done.
     pub(super) caller: Caller,
+    /// What is allowed of keys.
+    pub(super) limiter: Arc<Limiter>,
     /// When it was asked for.
     pub(super) now: UnixMillis,
     /// The id of the request that asked for it.
@@ -244,8 +247,9 @@ impl Writer<'_> {
             jobs.iter()
                 .map(|job| {
                     let request_id = job.request_id.as_deref();
+                    let (caller, limiter) = (&job.caller, &job.limiter);
                     job.command
-                        .apply(&transaction, &job.caller, request_id, job.now)
+                        .apply(&transaction, caller, limiter, request_id, job.now)
                 })
                 .collect()
         };

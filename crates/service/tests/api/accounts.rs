@@ -9,7 +9,7 @@ use keygate_core::identity::assertion::{
 };
 use keygate_core::secret::{KeyRing, RingEntry};
 use keygate_core::{Header, Millis, Request, Secret, UnixMillis};
-use keygate_service::{Ambient, Assertions};
+use keygate_service::{Ambient, Assertions, ServiceConfig};
 use serde_json::{Value, json};
 
 use crate::keys::revoke_path;
@@ -29,7 +29,21 @@ fn signer(algorithm: Algorithm, fill: u8) -> SigningKey {
 }
 
 fn running(key: VerifyingKey, sessions_need_scopes: bool) -> Running {
+    with_key(key, sessions_need_scopes, |_| {})
+}
+
+/// With another configuration.
+pub fn configured(change: impl FnOnce(&mut ServiceConfig)) -> Running {
+    with_key(signer(Algorithm::Hs256, 9).verifying(), false, change)
+}
+
+fn with_key(
+    key: VerifyingKey,
+    sessions_need_scopes: bool,
+    change: impl FnOnce(&mut ServiceConfig),
+) -> Running {
     Running::configured(Ambient::real().randomness, |config| {
+        change(config);
         config.assertions = Some(Assertions {
             verifier: Verifier {
                 ring: ring(key),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use keygate_core::UnixMillis;
 use keygate_core::identity::assertion::ASSERTION_HEADER;
+use keygate_service::KeyLimits;
 use keygate_service::ambient::NoRandomness;
 use keygate_service::problem::Code;
 use keygate_service::wrong::Fault;
@@ -12,6 +13,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::accounts::{by_key, send, session, start as with_accounts};
+use crate::limits::limited;
 use crate::support::{ADMIN, Answer, EDGE, Running, text};
 use crate::{connections, load};
 
@@ -53,6 +55,22 @@ fn answer(code: Code) -> Answer {
                 &session("alice"),
                 "",
             )
+        }
+        Code::BeyondLimits | Code::TooManyKeys | Code::TooManyCreations => {
+            let service = limited(KeyLimits {
+                allowed_scopes: (code == Code::BeyondLimits).then(Vec::new),
+                active_keys_per_account: (code == Code::TooManyKeys).then_some(1),
+                creations_per_account: (code == Code::TooManyCreations).then_some(1),
+                ..KeyLimits::default()
+            });
+            service.create(KEY);
+            let body = r#"{"account":"a","scopes":["admin"]}"#;
+            let body = if code == Code::BeyondLimits {
+                body
+            } else {
+                KEY
+            };
+            service.post("/v1/keys", body)
         }
         Code::NoSuchPath => service.get("/v2/keys"),
         Code::NoSuchKey => service.get("/v1/keys/0123456789"),
@@ -170,6 +188,7 @@ fn wrong(fault: Fault) -> Value {
         Fault::Conflict => {
             r#"{"account":"a","expires_in":"1d","expires_at":"2999-01-01T00:00:00Z"}"#
         }
+        Fault::Limit => return answer(Code::BeyondLimits).expect(403)["errors"].clone(),
         Fault::Beyond => return answer(Code::BeyondOwnRights).expect(403)["errors"].clone(),
     };
     Running::start().post("/v1/keys", body).expect(400)["errors"].clone()

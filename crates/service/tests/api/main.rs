@@ -14,6 +14,7 @@ mod idempotency;
 mod import;
 mod keys;
 mod life;
+mod limits;
 mod links;
 mod load;
 mod many;

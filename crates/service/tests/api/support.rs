@@ -11,7 +11,9 @@ use keygate_core::secret::{KeyRing, RingEntry};
 use keygate_core::{Secret, UnixMillis};
 use keygate_service::ambient::Randomness;
 use keygate_service::api::Service;
-use keygate_service::{Ambient, Limits, ServiceConfig, SqliteStore, Tokens, connections};
+use keygate_service::{
+    Ambient, KeyLimits, Limits, ServiceConfig, SqliteStore, Tokens, connections,
+};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -68,7 +70,14 @@ impl Running {
 
     /// Serves a file that belongs to the test.
     pub fn on(database: &Path) -> Self {
-        Self::over(&config(database), Ambient::real().randomness)
+        Self::on_with(database, |_| {})
+    }
+
+    /// The same with another configuration than [`config`].
+    pub fn on_with(database: &Path, change: impl FnOnce(&mut ServiceConfig)) -> Self {
+        let mut config = config(database);
+        change(&mut config);
+        Self::over(&config, Ambient::real().randomness)
     }
 
     fn over(config: &ServiceConfig, randomness: Randomness) -> Self {
@@ -275,6 +284,7 @@ pub fn config(database: &Path) -> ServiceConfig {
         edge_tokens: Tokens::parse(EDGE).unwrap(),
         assertions: None,
         limits: Limits::default(),
+        key_limits: KeyLimits::default(),
     }
 }
 
