@@ -147,6 +147,13 @@ pub(crate) struct Asked {
     pub(crate) count: u32,
 }
 
+/// The limits, and what counts against them in memory.
+#[derive(Debug, Default)]
+pub(crate) struct Limiter {
+    pub(crate) limits: KeyLimits,
+    pub(crate) creations: Creations,
+}
+
 impl Creations {
     /// Counts all of them, or none: the first that asks for too many, and in how many seconds it
     /// may ask again.

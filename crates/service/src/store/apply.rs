@@ -6,9 +6,9 @@ use rusqlite::Transaction;
 
 use super::change::{Act, Stop};
 use super::command::{Command, Outcome};
-use super::limits::Limiter;
 use super::rejection::Rejection;
 use super::{feed, keys, links, tokens};
+use crate::limits::Limiter;
 use crate::rights::Caller;
 
 impl Command {

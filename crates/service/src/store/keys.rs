@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension as _, ToSql, Transaction, named_params};
 use super::cells::key;
 use super::command::{Import, Imported};
 use super::feed::append;
-use super::limits::has_room;
+use super::room::has_room;
 use super::row::{self, COLUMNS, WRITTEN, signed};
 use super::{SqliteStore, StoreError};
 use crate::key::{Key, NewKey, Standing};

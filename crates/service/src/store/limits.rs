@@ -3,32 +3,15 @@
 use std::collections::BTreeMap;
 
 use keygate_core::UnixMillis;
-use rusqlite::{Transaction, params};
 
 use super::change::{Act, Stop};
 use super::keys::by_id;
 use super::rejection::Rejection;
-use super::row::signed;
+use super::room::has_room;
 use crate::attributes::Attributes;
 use crate::key::{Key, NewKey, Standing};
-use crate::limits::{Asked, Creations, KeyLimits, Whose};
+use crate::limits::{Asked, Whose};
 use crate::wrong::Errors;
-
-/// The limits, and what counts against them in memory.
-#[derive(Debug, Default)]
-pub(super) struct Limiter {
-    pub(super) limits: KeyLimits,
-    creations: Creations,
-}
-
-impl Limiter {
-    pub(super) fn new(limits: KeyLimits) -> Self {
-        Self {
-            limits,
-            creations: Creations::default(),
-        }
-    }
-}
 
 impl Act<'_> {
     /// A new key within the rights of the caller and the limits; without an end of its own it gets
@@ -134,26 +117,4 @@ impl Act<'_> {
 
 fn is_there(key: &Key, now: UnixMillis) -> bool {
     matches!(key.standing(now), Standing::Active | Standing::Disabled)
-}
-
-/// Whether an account may have so many more keys. A key that was replaced does not count for as
-/// long as the key in its place does: so an account has at most twice as many.
-pub(super) fn has_room(
-    transaction: &Transaction<'_>,
-    account: &str,
-    more: u32,
-    most: u32,
-    now: UnixMillis,
-) -> rusqlite::Result<bool> {
-    let counted: u32 = transaction
-        .prepare_cached(
-            "SELECT count(*) FROM (SELECT 1 FROM keys AS own \
-             LEFT JOIN keys AS next ON next.id = own.replaced_by \
-             WHERE own.account = ?1 AND own.revoked_at IS NULL \
-             AND coalesce(own.expires_at, 9223372036854775807) > ?2 \
-             AND (next.id IS NULL OR next.replaced_by IS NOT NULL \
-             OR next.revoked_at IS NOT NULL OR next.expires_at <= ?2) LIMIT ?3)",
-        )?
-        .query_row(params![account, signed(now), most], |row| row.get(0))?;
-    Ok(counted.saturating_add(more) <= most)
 }

@@ -20,6 +20,7 @@ mod migrations;
 mod once;
 mod readers;
 mod rejection;
+mod room;
 mod row;
 mod tokens;
 mod writer;
@@ -37,11 +38,10 @@ use tokio::sync::{oneshot, watch};
 use self::command::{Command, Outcome};
 pub use self::command::{Created, Import, Imported, KeyState, Revoke, Revoked, Rotated, Successor};
 use self::file::DatabaseFile;
-use self::limits::Limiter;
 use self::readers::{Readers, Size};
 pub use self::rejection::Rejection;
 use self::writer::{Job, Queue};
-use crate::limits::KeyLimits;
+use crate::limits::{KeyLimits, Limiter};
 use crate::request_id;
 use crate::rights::Caller;
 use crate::tokens::CreatedTokens;
@@ -209,7 +209,10 @@ impl SqliteStore {
     /// The same with limits for keys; without this there are none.
     #[must_use]
     pub(crate) fn limited(mut self, limits: KeyLimits) -> Self {
-        self.limiter = Arc::new(Limiter::new(limits));
+        self.limiter = Arc::new(Limiter {
+            limits,
+            ..Limiter::default()
+        });
         self
     }
 

@@ -15,8 +15,8 @@ use tokio::sync::{oneshot, watch};
 
 use super::command::{Command, Outcome};
 use super::file::DatabaseFile;
-use super::limits::Limiter;
 use super::{StoreError, feed, tokens};
+use crate::limits::Limiter;
 use crate::rights::Caller;
 use crate::roles::Action;
 use crate::tokens::CreatedTokens;
