@@ -24,6 +24,10 @@ pub struct Attributes {
     #[arg(long, value_name = "JSON", value_parser = raw_json)]
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata: Option<Box<RawValue>>,
+    /// Label of the key, for people and for filters; repeatable
+    #[arg(long = "label", value_name = "NAME=VALUE")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    labels: Vec<String>,
     #[command(flatten)]
     #[serde(flatten)]
     lifetime: Lifetime,

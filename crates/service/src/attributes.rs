@@ -16,6 +16,12 @@ use crate::metadata::{Metadata, metadata};
 use crate::shown::is_shown;
 use crate::wrong::{Errors, Fault, Pointer, Wrong};
 
+/// Most labels of a key.
+const MAX_LABELS: usize = 16;
+
+/// Most characters of the name of a label.
+const MAX_LABEL_NAME: usize = 64;
+
 /// Calls a macro with every attribute of a key, one row each: its name in the API and in the store,
 /// its type, the check that makes it of what a body has, and the type of that. Rows of one kind
 /// can share a check: it gets the name.
@@ -40,6 +46,8 @@ macro_rules! attributes {
             /// From which pages it may be used: up to 16 patterns that the edge can read; empty
             /// means from any, and from none.
             allowed_referrers: Vec<String> = referrers(Vec<String>);
+            /// What people file it under: up to 16 of the form `name=value`, each name once.
+            labels: Vec<String> = labels(Vec<String>);
             /// First instant at which it may not be used. RFC 3339 in the API.
             #[serde(serialize_with = "rfc_3339")]
             expires_at: Option<UnixMillis> = instant(Option<String>);
@@ -300,6 +308,42 @@ pub(crate) fn referrers(field: &str, texts: Vec<String>) -> Result<Vec<String>, 
         pattern.map_err(|error| Wrong::invalid(at, error.to_string()))?;
         Ok(text)
     })
+}
+
+/// For people alone, and never sent to the edge.
+pub(crate) fn labels(field: &str, texts: Vec<String>) -> Result<Vec<String>, Errors> {
+    let mut seen = HashSet::new();
+    each(field, texts, MAX_LABELS, |at, text| {
+        let text = label(at.clone(), text)?;
+        let name = text.split('=').next().unwrap_or_default();
+        match seen.insert(name.to_owned()) {
+            true => Ok(text),
+            false => Err(Wrong::duplicate(at)),
+        }
+    })
+}
+
+/// One label: no quotes, so that a list of them can be searched as JSON.
+pub(crate) fn label(at: impl Into<Pointer>, text: String) -> Result<String, Wrong> {
+    let is_name =
+        |name: &str| (1..=MAX_LABEL_NAME).contains(&name.len()) && name.bytes().all(is_label_byte);
+    let is_value = |value: &str| {
+        let mut characters = value.chars();
+        let fits = |it: char| is_shown(it) && it != '"' && it != '\\';
+        value.chars().count() <= MAX_NAME && characters.all(fits)
+    };
+    match text.split_once('=') {
+        Some((name, value)) if is_name(name) && is_value(value) => Ok(text),
+        _ => {
+            let detail = "must be name=value: the name 1 to 64 letters, digits or ._-/, the value \
+                          at most 128 visible characters without quotes and backslashes";
+            Err(Wrong::invalid(at, detail))
+        }
+    }
+}
+
+fn is_label_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"._-/".contains(&byte)
 }
 
 /// An address, or a range without host bits: `10.0.0.7/8` is more likely a slip than a wish.

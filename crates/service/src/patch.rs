@@ -5,7 +5,7 @@ use keygate_core::UnixMillis;
 use serde::{Deserialize, Deserializer};
 
 use crate::attributes::{
-    Attributes, account, attributes, end, instant, ranges, referrers, scopes, title,
+    Attributes, account, attributes, end, instant, labels, ranges, referrers, scopes, title,
 };
 use crate::json::{AnyJson, Draft};
 use crate::metadata::{Metadata, metadata};

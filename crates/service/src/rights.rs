@@ -167,6 +167,7 @@ impl<'a> Rights<'a> {
         let limited = Attributes {
             account: asked.account, // decided by `Caller::account`
             name: asked.name,       // for people alone, and never sent to an upstream
+            labels: asked.labels,   // the same
             scopes: errors.of(scopes(asked.scopes, &assertion.scopes, parent)),
             metadata: errors.of(metadata),
             allowed_referrers: errors.of(referrers(asked.allowed_referrers, parent)),
@@ -231,6 +232,7 @@ pub(crate) fn narrows(is: &Attributes, becomes: &Attributes) -> bool {
     let Attributes {
         account,
         name: _,
+        labels: _,
         scopes: wanted,
         metadata,
         allowed_ips,

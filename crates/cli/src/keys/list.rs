@@ -49,6 +49,9 @@ pub(super) struct Selection {
     /// Only keys whose name begins so
     #[arg(long, value_name = "TEXT")]
     name_prefix: Option<String>,
+    /// Only keys with this label
+    #[arg(long, value_name = "NAME=VALUE")]
+    label: Option<String>,
     /// Only keys that expire before this time (RFC 3339 or Unix seconds)
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     expires_before: Option<UnixMillis>,
@@ -63,6 +66,7 @@ impl Selection {
             ("status", self.status.clone()),
             ("created_by", self.created_by.clone()),
             ("name_prefix", self.name_prefix.clone()),
+            ("label", self.label.clone()),
             ("expires_before", before),
         ];
         let given = parameters.into_iter();

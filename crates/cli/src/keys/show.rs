@@ -43,10 +43,11 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
 }
 
 /// Members that come first, in this order, and what they are called. All other attributes follow.
-const FIRST: [(&str, &str); 18] = [
+const FIRST: [(&str, &str); 19] = [
     ("id", "id"),
     ("account", "account"),
     ("name", "name"),
+    ("labels", "labels"),
     ("status", "status"),
     ("scopes", "scopes"),
     ("allowed_ips", "allowed ips"),

@@ -26,6 +26,8 @@ fn every_field_of_a_key_that_can_change_can_be_cleared() {
         "10.0.0.0/8",
         "--allow-referrer",
         "https://a.example",
+        "--label",
+        "team=core",
     ]);
     let id = id(&key);
     let shown = || -> Value {

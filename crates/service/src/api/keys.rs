@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Service;
 use super::read::{Id, JsonText, Query, cursor};
-use crate::attributes::{Attributes, CreateBody, instant};
+use crate::attributes::{Attributes, CreateBody, instant, label};
 use crate::idempotency::Once;
 use crate::json::{Draft, Names, object};
 use crate::key::{Key, KeyObject, NewKey, Standing};
@@ -284,6 +284,7 @@ pub(super) struct FilterBody {
     status: Option<String>,
     created_by: Option<String>,
     name_prefix: Option<String>,
+    label: Option<String>,
     expires_before: Option<String>,
 }
 
@@ -304,11 +305,13 @@ impl FilterBody {
             false => Ok(text),
         };
         let mut errors = Errors::default();
+        let label = self.label.map(|text| label("label", text)).transpose();
         let filter = Filter {
             account: self.account,
             standing: errors.of(self.status.map(standing).transpose()),
             created_by: self.created_by,
             name_prefix: errors.of(self.name_prefix.map(name_prefix).transpose()),
+            label: errors.of(label),
             expires_before: errors.of(instant("expires_before", self.expires_before)),
             before: None,
             limit: MAX_LIMIT,
@@ -323,6 +326,7 @@ fn filter(query: Option<&str>) -> Result<Filter, Problem> {
         "status",
         "created_by",
         "name_prefix",
+        "label",
         "expires_before",
         "cursor",
         "limit",
@@ -334,6 +338,7 @@ fn filter(query: Option<&str>) -> Result<Filter, Problem> {
         status: text("status"),
         created_by: text("created_by"),
         name_prefix: text("name_prefix"),
+        label: text("label"),
         expires_before: text("expires_before"),
     };
     let before = query.cursor();

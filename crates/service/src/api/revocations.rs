@@ -64,7 +64,7 @@ pub(super) async fn many(
     let filter = errors.keep(filter);
     let revoke = errors.keep(revoke.check());
     if filter.as_ref().is_some_and(Filter::is_open) {
-        let detail = "must name account, created_by or name_prefix";
+        let detail = "must name account, created_by, name_prefix or label";
         errors.push(Wrong::invalid("filter", detail));
     }
     errors.none()?;

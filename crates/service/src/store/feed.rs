@@ -245,7 +245,7 @@ fn is_history(
         )
 }
 
-/// All attributes but the name, which is for people alone. Expiry is for the edge to see, on every
+/// All attributes but the name and the labels, which are for people alone. Expiry is for the edge to see, on every
 /// request: the status says only what no clock can.
 fn record(hash: KeyHash, key: Key) -> Record {
     let attributes = key.attributes;

@@ -27,6 +27,8 @@ pub struct Filter {
     pub created_by: Option<String>,
     /// Only those whose name begins so.
     pub name_prefix: Option<String>,
+    /// Only those with this label.
+    pub label: Option<String>,
     /// Only those that end before this.
     pub expires_before: Option<UnixMillis>,
     /// Only those older than the key with this number: [`Page::next`] of the page before.
@@ -36,9 +38,12 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Whether it lets keys of every account, creator and name pass.
+    /// Whether it lets keys of every account, creator, name and label pass.
     pub(crate) fn is_open(&self) -> bool {
-        self.account.is_none() && self.created_by.is_none() && self.name_prefix.is_none()
+        self.account.is_none()
+            && self.created_by.is_none()
+            && self.name_prefix.is_none()
+            && self.label.is_none()
     }
 }
 
@@ -196,6 +201,11 @@ fn page(transaction: &Transaction<'_>, filter: &Filter, now: UnixMillis) -> rusq
         Some(_) => "substr(name, 1, length(:name_prefix)) = :name_prefix",
         None => ":name_prefix IS NULL",
     };
+    // A label has no quotes, so that in the JSON of a list only a whole one is in quotes.
+    let label = match filter.label {
+        Some(_) => "instr(labels, '\"' || :label || '\"') > 0",
+        None => ":label IS NULL",
+    };
     let end = match filter.expires_before {
         Some(_) => "expires_at < :expires_before",
         None => ":expires_before IS NULL",
@@ -204,7 +214,7 @@ fn page(transaction: &Transaction<'_>, filter: &Filter, now: UnixMillis) -> rusq
         "SELECT {COLUMNS}, number FROM \
          (SELECT * FROM keys WHERE number < :before AND {account} \
           ORDER BY number DESC LIMIT {MAX_SCANNED}) \
-         WHERE {standing} AND {created_by} AND {name} AND {end} \
+         WHERE {standing} AND {created_by} AND {name} AND {label} AND {end} \
          ORDER BY number DESC LIMIT :limit"
     ))?;
     let before = filter.before.unwrap_or(i64::MAX);
@@ -216,6 +226,7 @@ fn page(transaction: &Transaction<'_>, filter: &Filter, now: UnixMillis) -> rusq
             ":now": signed(now),
             ":created_by": filter.created_by,
             ":name_prefix": filter.name_prefix,
+            ":label": filter.label,
             ":expires_before": filter.expires_before.map(signed),
             // One more than asked for tells whether there is a next page.
             ":limit": i64::from(filter.limit).saturating_add(1),

@@ -15,6 +15,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/0009_audit.sql"),
     include_str!("../../migrations/0010_idempotency.sql"),
     include_str!("../../migrations/0011_alive.sql"),
+    include_str!("../../migrations/0012_labels.sql"),
 ];
 
 #[derive(Debug)]

@@ -19,6 +19,7 @@ pub fn samples() -> Value {
         "metadata": { "plan": "pro" },
         "allowed_ips": ["10.0.0.0/8"],
         "allowed_referrers": ["https://a.example"],
+        "labels": ["team=core", "plan="],
         "expires_at": "2999-01-01T00:00:00.000Z",
     });
     for name in Attributes::NAMES {
@@ -41,16 +42,20 @@ fn every_attribute_is_stored_and_shown() {
 }
 
 #[test]
-fn every_attribute_but_the_name_reaches_the_edge() {
+fn every_attribute_but_the_name_and_the_labels_reaches_the_edge() {
     let service = Running::start();
     let created = service.create(&samples().to_string());
     let answer = service.lookup(&[hash(&created)]);
     let record = answer["records"][0].as_object().unwrap();
     // For people alone.
-    for name in Attributes::NAMES.iter().filter(|name| **name != "name") {
+    let for_people = ["name", "labels"];
+    let others = Attributes::NAMES.iter();
+    for name in others.filter(|name| !for_people.contains(name)) {
         assert!(record.contains_key(*name), "a record has no {name}");
     }
-    assert!(!record.contains_key("name"));
+    for name in for_people {
+        assert!(!record.contains_key(name), "{name}");
+    }
 }
 
 #[test]

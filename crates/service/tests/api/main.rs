@@ -13,6 +13,7 @@ mod feed;
 mod idempotency;
 mod import;
 mod keys;
+mod labels;
 mod life;
 mod limits;
 mod links;

@@ -7,12 +7,13 @@ use crate::attributes::samples;
 use crate::support::hash;
 
 /// What an account chooses for its keys: for people alone, or what a key may do and where.
-const CHOSEN: [&str; 6] = [
+const CHOSEN: [&str; 7] = [
     "account",
     "name",
     "scopes",
     "allowed_ips",
     "allowed_referrers",
+    "labels",
     "expires_at",
 ];
 
