@@ -300,6 +300,7 @@ fn bad_input_is_a_problem_that_says_where() {
         "metadata",
         "allowed_ips",
         "allowed_referrers",
+        "labels",
         "expires_at",
         "expires_in",
     ];
