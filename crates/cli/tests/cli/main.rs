@@ -6,6 +6,7 @@ mod configuration;
 mod configuration_page;
 mod convert;
 mod docs;
+mod edit;
 mod exit_codes;
 mod explain;
 mod formats;
