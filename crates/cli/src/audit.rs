@@ -1,13 +1,13 @@
-//! `keygate audit`: what was done at the key service, by whom, and whether the log is whole.
+//! `keygate audit`: what was done at the key service, by whom, and whether the log is intact.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
 use keygate_core::text::hex;
 use keygate_service::audit::{Digest, Line, START, parse_digest};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::client::{KeyService, ServiceArgs};
 use crate::document::unreadable;
@@ -53,8 +53,18 @@ struct ListArgs {
     action: Option<String>,
 }
 
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  keygate audit export > audit.jsonl
+  keygate audit export --after 1200 >> audit.jsonl
+
+The key service keeps the newest 1,000,000 entries. If it has dropped older ones, the first
+line is {\"start\": …}, the digest before the oldest entry that is kept. With --after, there
+is no such line, so that the output continues an earlier export.";
+
 /// Print the audit log as JSON lines.
 #[derive(clap::Args)]
+#[command(after_help = EXPORT_EXAMPLES)]
 struct ExportArgs {
     #[command(flatten)]
     service: ServiceArgs,
@@ -68,23 +78,31 @@ Examples:
   keygate audit verify
   keygate audit export > audit.jsonl && keygate audit verify --file audit.jsonl
 
-Each entry has a digest over the one before. An entry that was altered, removed or added
-later breaks the chain: the command names the first such entry and exits with 1. An
-attacker who can write to the database can compute a new chain. So keep exports, or the
-newest digest, elsewhere: --digest checks that the log still has it.";
+Each entry has a digest over the entry before. An entry that is altered, inserted or
+removed breaks the chain there or at the next entry, and the command exits with 1.
+Removing the newest entries does not: only --digest detects that. An attacker who can
+write to the database can compute a new chain. So keep exports, or the newest digest,
+elsewhere: --digest checks that the log still has it.";
 
-/// Verify that no entry was altered, removed or added later.
+/// Verify the chain of digests of the audit log.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 struct VerifyArgs {
     #[command(flatten)]
     service: ServiceArgs,
-    /// Verify this export, which starts at the first entry, instead of the key service
+    /// Verify this export, made without --after, instead of the log of the key service
     #[arg(long)]
     file: Option<PathBuf>,
     /// A digest that an earlier verification printed, which the log must contain
     #[arg(long, value_name = "DIGEST")]
     digest: Option<String>,
+}
+
+/// The first line of an export, unless the first entry of the log comes next.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Start {
+    start: String,
 }
 
 #[derive(Deserialize)]
@@ -107,7 +125,7 @@ fn pages(
         query.extend(filter);
         let page: Page = service.read(&service.get("/v1/audit", &query)?)?;
         let start = parse_digest(&page.start).ok_or_else(|| {
-            CliError::Service("the key service sends a digest that is none".to_owned())
+            CliError::Service("the key service sent an invalid digest".to_owned())
         })?;
         take(&start, page.entries)?;
         match page.next {
@@ -161,10 +179,16 @@ fn list(args: ListArgs) -> Result<ExitCode, CliError> {
 
 fn export(args: ExportArgs) -> Result<ExitCode, CliError> {
     let service = KeyService::new::<ExportArgs>(&args.service)?;
-    pages(&service, args.after, &[], |_, lines| {
+    let unwritable =
+        |error: serde_json::Error| CliError::Usage(format!("cannot write the output: {error}"));
+    let mut needs_start = args.after == 0;
+    pages(&service, args.after, &[], |start, lines| {
+        if std::mem::take(&mut needs_start) && *start != START {
+            let start = hex::encode(start);
+            output::line(&serde_json::to_string(&Start { start }).map_err(unwritable)?)?;
+        }
         let lines: Result<Vec<String>, _> = lines.iter().map(serde_json::to_string).collect();
-        let lines =
-            lines.map_err(|error| CliError::Usage(format!("cannot write the output: {error}")))?;
+        let lines = lines.map_err(unwritable)?;
         match lines.is_empty() {
             true => Ok(()),
             false => output::line(&lines.join("\n")),
@@ -177,6 +201,8 @@ fn export(args: ExportArgs) -> Result<ExitCode, CliError> {
 struct Chain {
     before: Digest,
     count: u64,
+    /// The number of the first entry.
+    oldest: Option<u64>,
     /// The digest that must be in it, and whether it was.
     wanted: Option<String>,
     is_found: bool,
@@ -189,6 +215,7 @@ impl Chain {
             is_found: wanted.as_ref().is_none_or(|it| *it == hex::encode(&before)),
             before,
             count: 0,
+            oldest: None,
             wanted,
         }
     }
@@ -199,11 +226,12 @@ impl Chain {
         if digest != line.digest {
             return Err(CliError::No(format!(
                 "the audit log is broken at entry {}: this entry or one before it was altered, \
-                 removed or added later",
+                 inserted or removed",
                 line.entry.seq
             )));
         }
         self.count = self.count.saturating_add(1);
+        self.oldest.get_or_insert(line.entry.seq);
         self.is_found |= self.wanted.as_ref() == Some(&digest);
         Ok(())
     }
@@ -216,19 +244,7 @@ fn verify(args: VerifyArgs) -> Result<ExitCode, CliError> {
         return Err(CliError::Usage(message.to_owned()));
     }
     let chain = match &args.file {
-        Some(file) => {
-            let named = |error: &dyn std::fmt::Display| {
-                CliError::Usage(format!("{}: {error}", file.display()))
-            };
-            let opened = std::fs::File::open(file).map_err(|error| named(&error))?;
-            let mut chain = Chain::new(START, wanted);
-            for line in BufReader::new(opened).lines() {
-                let line = line.map_err(|error| named(&error))?;
-                let line = serde_json::from_str(&line);
-                chain.follow(&line.map_err(|error| named(&unreadable(&error)))?)?;
-            }
-            chain
-        }
+        Some(file) => follow_export(file, wanted)?,
         None => {
             let service = KeyService::new::<VerifyArgs>(&args.service)?;
             let mut chain = None;
@@ -240,12 +256,41 @@ fn verify(args: VerifyArgs) -> Result<ExitCode, CliError> {
         }
     };
     if !chain.is_found {
-        let message = "the audit log is whole, but does not contain the digest of --digest";
+        let message = "the chain is intact, but does not contain the digest given with --digest: \
+                       entries may have been removed";
         return Err(CliError::No(message.to_owned()));
     }
-    let (count, digest) = (chain.count, hex::encode(&chain.before));
+    let entries = match chain.count {
+        1 => "1 entry".to_owned(),
+        count => format!("{count} entries"),
+    };
+    let from = chain.oldest.filter(|oldest| *oldest > 1);
+    let from = from.map_or_else(String::new, |oldest| format!(", from entry {oldest}"));
+    let digest = hex::encode(&chain.before);
     output::line(&format!(
-        "{count} entries are whole; the newest digest is {digest}"
+        "verified {entries}{from}; newest digest: {digest}"
     ))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Follows the chain of an export from the digest before its first entry.
+fn follow_export(file: &Path, wanted: Option<&String>) -> Result<Chain, CliError> {
+    let named =
+        |error: &dyn std::fmt::Display| CliError::Usage(format!("{}: {error}", file.display()));
+    let opened = std::fs::File::open(file).map_err(|error| named(&error))?;
+    let mut chain = Chain::new(START, wanted);
+    for (place, line) in BufReader::new(opened).lines().enumerate() {
+        let line = line.map_err(|error| named(&error))?;
+        if place == 0
+            && let Ok(Start { start }) = serde_json::from_str(&line)
+        {
+            let start = parse_digest(&start);
+            let start = start.ok_or_else(|| named(&"start must be 64 hexadecimal digits"))?;
+            chain = Chain::new(start, wanted);
+            continue;
+        }
+        let line = serde_json::from_str(&line);
+        chain.follow(&line.map_err(|error| named(&unreadable(&error)))?)?;
+    }
+    Ok(chain)
 }

@@ -19,7 +19,7 @@ fn a_log_is_whole_until_an_entry_is_altered() {
     );
     let told = server.output(&["audit", "verify"]);
     assert!(
-        told.starts_with("3 entries are whole; the newest digest is "),
+        told.starts_with("verified 3 entries; newest digest: "),
         "{told}"
     );
     let digest = told.trim().rsplit(' ').next().unwrap().to_owned();
@@ -41,12 +41,60 @@ fn a_log_is_whole_until_an_entry_is_altered() {
     let told = String::from_utf8(done.get_output().stderr.clone()).unwrap();
     assert!(told.contains("is broken at entry 2"), "{told}");
     let other = "0".repeat(63) + "1";
-    server
-        .keygate(&["audit", "verify", "--digest", &other])
-        .code(1);
+    let done = server.keygate(&["audit", "verify", "--digest", &other]);
+    let done = done.code(1);
+    let told = String::from_utf8(done.get_output().stderr.clone()).unwrap();
+    assert!(told.contains("entries may have been removed"), "{told}");
     server
         .keygate(&["audit", "verify", "--digest", "x"])
         .code(2);
+}
+
+#[test]
+fn an_export_is_verified_after_the_oldest_entries_were_dropped() {
+    let (dir, path) = database();
+    let server = Server::start(&path);
+    for account in ["alice", "bob", "carol"] {
+        server.output(&["keys", "create", "--account", account]);
+    }
+    // What the key service does with entries beyond the newest million.
+    let raw = rusqlite::Connection::open(&path).unwrap();
+    raw.execute_batch(
+        "INSERT INTO audit_start (number, digest) SELECT 1, digest FROM audit WHERE seq = 1; \
+         DELETE FROM audit WHERE seq = 1",
+    )
+    .unwrap();
+    let told = server.output(&["audit", "verify"]);
+    assert!(
+        told.starts_with("verified 2 entries, from entry 2; newest digest: "),
+        "{told}"
+    );
+    let file = dir.path().join("audit.jsonl");
+    let verify = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        server.keygate(&["audit", "verify", "--file", file.to_str().unwrap()])
+    };
+    let export = server.output(&["audit", "export"]);
+    assert_eq!(
+        verify(&export).success().get_output().stdout,
+        told.as_bytes()
+    );
+
+    // With --after, the output continues an earlier export.
+    server.output(&["keys", "create", "--account", "dave"]);
+    let rest = server.output(&["audit", "export", "--after", "3"]);
+    let whole = format!("{export}{rest}");
+    assert_eq!(whole, server.output(&["audit", "export"]));
+    verify(&whole).success();
+
+    let (start, entries) = export.split_once('\n').unwrap();
+    assert!(start.starts_with(r#"{"start":""#), "{start}");
+    verify(entries).code(1);
+    let other = start.replace(|it: char| it.is_ascii_digit(), "a");
+    verify(&format!("{other}\n{entries}")).code(1);
+    let (_, without_oldest) = entries.split_once('\n').unwrap();
+    verify(&format!("{start}\n{without_oldest}")).code(1);
+    verify(&format!("{{\"start\":\"a\"}}\n{entries}")).code(2);
 }
 
 #[test]
