@@ -45,9 +45,20 @@ pub enum Problem {
     /// The database could be written, and still the change was not made.
     #[error(transparent)]
     Rejected(#[from] Rejection),
-    /// Another number of keys fits than the caller expects.
-    #[error("{0} keys fit, and nothing was revoked: set expect to that number if it is right")]
-    Unexpected(usize),
+    /// The number of matching keys differs from the number that the caller expects.
+    #[error(
+        "{found} {}, but expect is {expected}: nothing was revoked. Check the list, then correct expect",
+        if *found == 1 { "key matches" } else { "keys match" }
+    )]
+    Unexpected {
+        /// The number of keys that match.
+        found: usize,
+        /// The number that the request names.
+        expected: usize,
+    },
+    /// More keys match than one call revokes, which is this many.
+    #[error("more than {0} keys match, and nothing was revoked: narrow the filter")]
+    TooManyMatch(usize),
     /// The route has other methods, which the header `allow` names.
     #[error("this path does not support this method")]
     MethodNotAllowed,
@@ -70,7 +81,7 @@ pub enum Problem {
     #[error("the request took too long")]
     Timeout,
     /// Too many requests wait for the database, and this one was not done.
-    #[error("too many requests wait: this one was not done, try again")]
+    #[error("too many requests are waiting, and nothing was changed: try again in a moment")]
     Overloaded,
     /// The database does not answer.
     #[error("the database is unavailable")]
@@ -140,7 +151,7 @@ impl Problem {
             Self::WrongAccount => Code::WrongAccount,
             Self::NoSuchPath => Code::NoSuchPath,
             Self::Rejected(rejection) => rejection.code(),
-            Self::Unexpected(_) => Code::UnexpectedCount,
+            Self::Unexpected { .. } | Self::TooManyMatch(_) => Code::UnexpectedCount,
             Self::MethodNotAllowed => Code::MethodNotAllowed,
             Self::Invalid(_) => Code::InvalidField,
             Self::Body(_) => Code::InvalidBody,

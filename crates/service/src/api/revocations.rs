@@ -74,10 +74,17 @@ pub(super) async fn many(
     let account = caller.account(filter.account.take());
     filter.account = account.ok_or(Problem::WrongAccount)?;
     let keys = service.fitting(filter, now).await?;
-    if keys.len() != expected {
-        return Err(Problem::Unexpected(keys.len()));
-    }
     let matched = keys.len();
+    // The count stops there.
+    if matched > MAX_REVOKED {
+        return Err(Problem::TooManyMatch(MAX_REVOKED));
+    }
+    if matched != expected {
+        return Err(Problem::Unexpected {
+            found: matched,
+            expected,
+        });
+    }
     let revoked = service.store.revoke_many(keys, revoke, caller, now);
     let revoked = revoked.await?;
     service.count_revoked(revoked);

@@ -28,7 +28,13 @@ fn all_that_fit_are_revoked_if_they_are_as_many_as_expected() {
     let ci = json!({ "account": "alice", "name_prefix": "ci-" });
     let wrong = revoke(ci.clone(), json!(2));
     assert_eq!(wrong.problem(), (409, "unexpected_count".to_owned()));
-    assert!(wrong.text.contains("3 keys fit"), "{}", wrong.text);
+    assert!(
+        wrong
+            .text
+            .contains("3 keys match, but expect is 2: nothing was revoked"),
+        "{}",
+        wrong.text
+    );
     assert_eq!(active(), 5, "nothing was revoked");
     assert_eq!(
         revoke(ci.clone(), json!(3)).expect(200),
@@ -55,6 +61,33 @@ fn all_that_fit_are_revoked_if_they_are_as_many_as_expected() {
         revoke(several, json!(0)).wrong(400),
         ["/expect", "/filter/status", "/filter/expires_before"]
     );
+}
+
+#[test]
+fn more_matching_keys_than_one_call_revokes_are_not_counted() {
+    let service = Running::start();
+    let one = json!({ "account": "alice" });
+    let batch = json!({ "keys": vec![one.clone(); 100] }).to_string();
+    for _ in 0..10 {
+        service.post("/v1/keys/batch", &batch).expect(201);
+    }
+    let revoke = |expect: u64| {
+        let body = json!({ "filter": one, "expect": expect });
+        service.post("/v1/keys/revoke", &body.to_string())
+    };
+    let detail = |expect| {
+        let answer = revoke(expect);
+        assert_eq!(answer.problem(), (409, "unexpected_count".to_owned()));
+        let problem: Value = serde_json::from_str(&answer.text).unwrap();
+        problem["detail"].as_str().unwrap().to_owned()
+    };
+    let exact = "1000 keys match, but expect is 7: nothing was revoked. Check the list, then \
+                 correct expect";
+    assert_eq!(detail(7), exact);
+    service.create(&one.to_string());
+    service.create(&one.to_string());
+    let many = "more than 1000 keys match, and nothing was revoked: narrow the filter";
+    assert_eq!(detail(1000), many);
 }
 
 #[test]
