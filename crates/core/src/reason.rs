@@ -215,7 +215,8 @@ reasons! {
     /// Too many requests already wait for the key service.
     Overloaded = "overloaded" => Unavailable {
         cause: "too many requests already wait for the key service",
-        remedy: "find out why the key service is slow; a worker lets 1,024 requests wait",
+        remedy: "check whether the key service is slow, or many clients use one new key at once; a \
+            worker lets 1,024 requests wait, 512 of them for one key",
     }
     /// Too many keys from this address, its network or all clients were unknown to the key
     /// service: this one was not looked up.
