@@ -16,7 +16,7 @@ pub type Randomness = Arc<dyn Fn(&mut [u8]) -> Result<(), NoRandomness> + Send +
 
 /// The source of randomness gave nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the operating system gave no random bytes")]
+#[error("the operating system provided no random bytes: nothing was created, try again")]
 pub struct NoRandomness;
 
 /// Clock and randomness.

@@ -209,8 +209,8 @@ pub(crate) fn line(field: &str, text: String, max: usize) -> Result<String, Wron
     let characters = text.chars().count();
     if !(1..=max).contains(&characters) || !text.chars().all(is_shown) {
         let detail = format!(
-            "must be 1 to {max} visible characters: no line breaks, and none that change the \
-             direction of text"
+            "must be 1 to {max} visible characters: no line breaks or bidirectional control \
+             characters"
         );
         return Err(Wrong::invalid(field, detail));
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 use serde_json::value::RawValue;
 
 use crate::members::Members;
-use crate::wrong::{Fault, Pointer, Wrong};
+use crate::wrong::{Fault, Pointer, Wrong, expected};
 pub(crate) use object::{Draft, Names, NoObject, object};
 
 /// Why a value is not of the type that was asked for.
@@ -38,8 +38,7 @@ impl Unfit {
         match self {
             Self::Missing(field) => Wrong::required(field),
             Self::Unknown(known) => {
-                let known = known.join(", ");
-                let detail = format!("has an unknown field; known are {known}");
+                let detail = format!("has an unknown field; {}", expected(known));
                 Wrong::new(Pointer::default(), Fault::Unknown, detail)
             }
             Self::Wrong(wrong) => wrong,

@@ -21,9 +21,9 @@ words! {
         Unknown = "unknown",
         /// It is given more than once.
         Duplicate = "duplicate",
-        /// It has another type of JSON.
+        /// It has the wrong JSON type.
         WrongType = "wrong_type",
-        /// Its value has another form, or is out of range.
+        /// Its value is malformed or out of range.
         Invalid = "invalid",
         /// It cannot be combined with another field.
         Conflict = "conflict",
@@ -148,7 +148,7 @@ impl Wrong {
     pub fn unknown(at: impl Into<Pointer>, known: &[&str]) -> Self {
         let detail = match known {
             [] => "is unknown: this resource takes no parameters".to_owned(),
-            known => format!("is unknown here; known are {}", known.join(", ")),
+            known => format!("is unknown; {}", expected(known)),
         };
         Self::new(at, Fault::Unknown, detail)
     }
@@ -167,6 +167,14 @@ impl Wrong {
             at: into(self.at),
             ..self
         }
+    }
+}
+
+/// Lists the names that are known, at least one.
+pub(crate) fn expected(known: &[&str]) -> String {
+    match known {
+        [only] => format!("expected {only}"),
+        several => format!("expected one of: {}", several.join(", ")),
     }
 }
 

@@ -284,7 +284,11 @@ mod tests {
                 "/key",
                 "is given more than once",
             ),
-            (r#"{"7001":1}"#, "", "has an unknown field; known are "),
+            (
+                r#"{"7001":1}"#,
+                "",
+                "has an unknown field; expected one of: ",
+            ),
             (r#"["7001"]"#, "", "must be a JSON object"),
         ] {
             let errors = super::item(&AnyJson(serde_json::from_str(text).unwrap())).errors;

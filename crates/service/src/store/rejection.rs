@@ -16,7 +16,7 @@ pub enum Rejection {
     InactiveCaller,
     /// The clock went back, or was never set: the age and the end of a key would be wrong, too.
     #[error(
-        "the clock of the key service is wrong, so it makes no keys: it is before 2024, or an hour before the newest change"
+        "the clock of the key service is wrong (before 2024, or more than an hour before the newest change), so nothing was created: set the clock"
     )]
     Clock,
     /// No key that the caller may see has this id.
@@ -51,7 +51,7 @@ pub enum Rejection {
     #[error("the key is revoked, which is final")]
     Revoked,
     /// The key is not active, so that no other can take its place.
-    #[error("only a key that is active can be replaced")]
+    #[error("only an active key can be rotated")]
     Inactive,
     /// Another key replaces it already: this one.
     #[error("the key {0} replaces this one already: change that one instead")]
@@ -63,10 +63,10 @@ pub enum Rejection {
     #[error("there is no token with this id")]
     NoSuchToken,
     /// As many tokens count as can.
-    #[error("there are 1000 tokens: revoke those that are not in use")]
+    #[error("there are 1000 active tokens: revoke the ones that are not in use")]
     TooManyTokens,
     /// An earlier request with the same idempotency key had another body.
-    #[error("another request had this idempotency-key and another body: use a new one")]
+    #[error("this Idempotency-Key was already used with a different body: use a new one")]
     OtherBody,
 }
 
