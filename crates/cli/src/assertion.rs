@@ -16,7 +16,7 @@ const SKEW: Millis = Millis::from_secs(5);
 #[command(next_help_heading = "Assertions: accounts that manage their own keys")]
 pub struct AssertionArgs {
     /// Secret of the edge's assertions: its id, its environment variable and its encoding
-    /// (utf8, the default, hex, base64 or base64url); repeatable
+    /// (hex, base64, base64url or utf8; default utf8); repeatable
     #[arg(
         long,
         value_name = "ID=VARIABLE[:ENCODING]",

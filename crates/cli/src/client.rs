@@ -221,8 +221,9 @@ impl KeyService {
                  admin token, or to one whose role does (`keygate tokens create --help`)"
             ),
             "invalid_token" => format!(
-                "the key service rejected the token in {variable}: {detail}. It must be one of \
-                 the tokens in KEYGATE_ADMIN_TOKEN of `keygate serve`"
+                "the key service rejected the token in {variable}: {detail}. Use a token \
+                 from KEYGATE_ADMIN_TOKEN of `keygate serve`, or an active one from `keygate \
+                 tokens create`"
             ),
             _ => format!("the key service rejected the token in {variable}: {detail}"),
         }

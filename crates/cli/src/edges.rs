@@ -23,7 +23,7 @@ States:
            listed for an hour
   unknown  edges that do not report how far they are, all in one row";
 
-/// List the edges that ask the key service.
+/// List the edges that poll the key service.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -153,8 +153,8 @@ fn still_accepted(late: &[&Edge], all: usize) -> String {
     let names: String = late.iter().map(name).collect();
     let count = late.len();
     format!(
-        "the key is revoked, but {count} of {all} edges may still accept it, at most until the \
-         lease after their last poll ends:{names}"
+        "the key is revoked, but {count} of {all} edges may still accept it, at most until their \
+         lease ends:{names}"
     )
 }
 
@@ -168,7 +168,8 @@ fn report(heard: &Heard) {
     };
     let gone = match gone.len() {
         0 => String::new(),
-        count => format!(", and {count} gone"),
+        1 => "; 1 is gone and accepts no cached key".to_owned(),
+        count => format!("; {count} are gone and accept no cached key"),
     };
     eprintln!("keygate: {edges} the key{gone}");
     if heard.may_lack_edges() {
@@ -185,8 +186,8 @@ fn report(heard: &Heard) {
     let names: Vec<String> = allow.map(Edge::name).collect();
     if !names.is_empty() {
         eprintln!(
-            "keygate: while the key service is away, these accept genuine keys that they do not \
-             know, revoked ones too (outage: allow): {}",
+            "warning: while the key service is unavailable, these edges accept genuine keys \
+             without a lookup, even revoked ones (outage: allow): {}",
             names.join(", ")
         );
     }

@@ -99,7 +99,7 @@ pub fn resolved(url: &str) -> Option<&'static str> {
     let is_resolved = path.contains("//") || path.contains('\\') || path.split('/').any(is_dots);
     is_resolved.then_some(
         "note: with normalize_path and merge_slashes, Envoy resolves dot segments, // and \\ \
-         before the filter sees the path. Ask about the resolved path",
+         before the filter sees the path. Run the command again with the resolved path",
     )
 }
 

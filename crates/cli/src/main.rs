@@ -41,12 +41,14 @@ use crate::error::CliError;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  negative result: no such key, an invalid or rejected link, an invalid policy
-  2  wrong usage, configuration or token, or the output cannot be written
+  1  negative result: no such key, a rejected link or policy, a broken audit log, keys left
+     out, edges not confirmed
+  2  wrong usage, configuration or token, a request that the key service rejected, or
+     output that cannot be written
   3  the key service cannot be reached, failed, or is not a Keygate key service;
      for explain: the result depends on the answer of the key service";
 
-/// Checks API keys and signed URLs in Envoy: the key service and its tools.
+/// Run the Keygate key service, manage API keys, sign links, and test policies.
 #[derive(Parser)]
 #[command(name = "keygate", version, after_help = EXIT_CODES, arg_required_else_help = true)]
 struct Cli {

@@ -63,8 +63,8 @@ pub struct Args {
     /// Use a provider of this policy, with its secrets from the environment
     #[arg(long, value_name = "FILE", help_heading = "Provider")]
     policy: Option<PathBuf>,
-    /// Name of the provider, if the policy has several of signed URLs. Default of verify: those
-    /// of the rule that matches
+    /// Provider to use, if the policy has several for signed URLs. By default, verify uses those
+    /// of the matching rule
     #[arg(
         long,
         value_name = "NAME",

@@ -52,8 +52,8 @@ pub struct Args {
     /// Prefix of every key, kg by default
     #[arg(long, env = "KEYGATE_PREFIX", value_parser = Prefix::parse)]
     prefix: Option<Prefix>,
-    /// Master secret of new keys: its id, its environment variable and its encoding (utf8, the
-    /// default, hex, base64 or base64url), all as in the policy
+    /// Master secret of new keys: its id, its environment variable and its encoding (hex,
+    /// base64, base64url or utf8; default utf8), all as in the policy
     #[arg(
         long,
         value_name = "ID=VARIABLE[:ENCODING]",

@@ -22,7 +22,7 @@ Examples:
   export KEYGATE_MEDIA=$(openssl rand -hex 32)
   keygate sign https://media.example.com/video/cat.mp4 --key-id 2026-11 --expires-in 3h
   keygate sign /video/cat.mp4 --key-id 2026-11 --expires-in 3h --option host='*'
-                                                     a path gives a path, valid for every host
+                                         a path yields a signed path, valid for every host
   keygate sign https://media.example.com/video/1/index.m3u8 --policy policy.json \\
     --provider media --prefix /video/1/ --expires-in 3h
   keygate sign '/video/cat.mp4?quality=hd' --format cloudflare --base64 url
@@ -150,7 +150,7 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
         if args.headers {
             output::line(&format!("{name}: {value}"))?;
         } else {
-            eprintln!("note: send with it: {name}: {value}");
+            eprintln!("note: send this header with the link: {name}: {value}");
         }
     }
     if let Some(end) = expires.filter(|end| *end <= now) {
@@ -213,7 +213,7 @@ fn warn(links: &Links, args: &Args, signed: &Signed, now: UnixMillis) -> Result<
     if let Some(reason) = checked.invalid() {
         let told = reason.explanation();
         eprintln!(
-            "warning: this provider would reject it: {}: {told}",
+            "warning: this provider would reject the link: {}: {told}",
             reason.code()
         );
         return Ok(());
@@ -231,7 +231,7 @@ fn warn(links: &Links, args: &Args, signed: &Signed, now: UnixMillis) -> Result<
         rejected.filter(|(it, _)| is_of_path(*it) || *it == Reason::NoRule)
     {
         let why = reason.explanation();
-        eprintln!("warning: the policy would reject it: {told}: {why}");
+        eprintln!("warning: the policy would reject the link: {told}: {why}");
     }
     Ok(())
 }

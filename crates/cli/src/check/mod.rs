@@ -28,7 +28,8 @@ Examples:
 
 The file contains only the JSON configuration of the filter, not that of Envoy around it
 (for that: envoy --mode validate). If a variable is not set here, its value is not checked.
-Exit code 0 when the configuration is valid, 1 when it is not.";
+Exit code 0 if the configuration is valid, 1 if it is not (or has warnings, with
+--deny-warnings), 2 if the file cannot be read.";
 
 /// Check a policy, and print every error with its line and column.
 #[derive(clap::Args)]

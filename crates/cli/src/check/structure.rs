@@ -186,7 +186,7 @@ fn of_alternatives(
         // Not plain, and an object of one member: its name is the wrong one.
         Some(members) if has_plain && !fitting.is_empty() => {
             let name = members.keys().next().cloned().unwrap_or_default();
-            let message = format!("unknown variant `{name}`, {expected}");
+            let message = format!("unknown value `{name}`, {expected}");
             steps.push(Step::Member(name));
             vec![Wrong {
                 steps,

@@ -21,8 +21,8 @@ Examples:
   keygate keys edit 4fT0aXq29Z --expires-in 30d --clear name
   keygate keys edit 4fT0aXq29Z --scope files:read --if-match '\"3\"'
 
-What no option names stays as it is. An option that is repeatable replaces the whole
-list. With --if-match, the key is changed only if it still has that etag. Every edge that
+Fields without an option stay unchanged. A repeatable option replaces the whole list.
+With --if-match, the key is changed only if it still has that etag. Every edge that
 reaches the key service applies the change within 2 s.";
 
 /// Change a key.
@@ -36,7 +36,7 @@ pub struct Args {
     /// Change the key only if it has this etag
     #[arg(long, value_name = "ETAG")]
     if_match: Option<String>,
-    /// Set a field to nothing; repeatable
+    /// Clear a field; repeatable
     #[arg(long, value_name = "FIELD", value_parser = clearable())]
     clear: Vec<String>,
     /// Print JSON
@@ -78,7 +78,8 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let cleared = changeable().filter(is_cleared);
     let cleared: BTreeMap<&str, Value> = cleared.map(|field| (field, nothing(field))).collect();
     if let Some(field) = cleared.keys().find(|it| given.contains_key(**it)) {
-        let message = format!("--clear contradicts the option that sets {field}");
+        let field = field.replace('_', "-");
+        let message = format!("--clear {field} cannot be combined with the option that sets it");
         return Err(CliError::Usage(message));
     }
     if given.is_empty() && cleared.is_empty() {

@@ -12,7 +12,7 @@ Examples:
   keygate keys export > keys.jsonl
   keygate keys export --account alice | jq -r .id
 
-Each line is what `keygate keys show --json` prints of a key, the newest key first. No
+Each line is the output of `keygate keys show --json` for one key, the newest key first. No
 line contains a key or its hash, so an export is no backup: see docs/operations.md.";
 
 /// Print all keys as JSON lines.

@@ -46,7 +46,7 @@ pub(super) struct Selection {
     /// Only keys that the key with this id created
     #[arg(long, value_name = "ID")]
     created_by: Option<String>,
-    /// Only keys whose name begins so
+    /// Only keys whose name starts with this text
     #[arg(long, value_name = "TEXT")]
     name_prefix: Option<String>,
     /// Only keys with this label

@@ -35,7 +35,7 @@ pub struct Args {
     id: String,
     #[command(flatten)]
     why: Why,
-    /// Leave the keys active that this key created
+    /// Do not revoke the keys that this key created
     #[arg(long)]
     keep_descendants: bool,
     /// Wait until every edge rejects the key, for at most this time (5s without a value)
@@ -62,7 +62,7 @@ pub(super) struct Why {
     #[arg(long, value_name = "REASON", value_parser = PossibleValuesParser::new(Reason::WORDS))]
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-    /// More about it, in your own words
+    /// Note about the revocation, free text
     #[arg(long, value_name = "TEXT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,

@@ -17,10 +17,10 @@ Examples:
   keygate keys rotate 4fT0aXq29Z --grace 7d --expires-in 90d
 
 The new key has another id and the same account, name, scopes, metadata and limits.
-It lives as long as the old one was meant to, unless --expires-in or --expires-at says
-otherwise. The old key is accepted until the grace or its own end is over. With --grace 0
-it is revoked at once. Only the new key goes to standard output, and it cannot be shown
-again.";
+It gets the lifetime that the old key had when it was created, unless --expires-in or
+--expires-at says otherwise. The old key is accepted until the grace period ends or it
+expires, whichever is first. With --grace 0 it is revoked at once. Only the new key goes
+to standard output, and it cannot be shown again.";
 
 /// Replace a key and print the new one.
 #[derive(clap::Args)]
@@ -61,7 +61,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let (old, grace) = (&args.id, &args.body.grace);
     let ends = match grace.as_str() {
         "0" | "0s" => "is revoked".to_owned(),
-        grace => format!("is accepted for {grace} more, or until its own end"),
+        grace => format!("is accepted for another {grace}, or until it expires"),
     };
     eprintln!("keygate: created key {end}. The old key {old} {ends}");
     Ok(ExitCode::SUCCESS)

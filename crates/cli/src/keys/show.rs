@@ -14,7 +14,7 @@ Examples:
   keygate keys show 4fT0aXq29Z
   keygate keys show 4fT0aXq29Z --json | jq .status
 
-The id is the 10 characters of a key after its prefix and the two characters of its secret's id.";
+The id is part of the key: in kg_01AbCdEfGhIj_…, it is AbCdEfGhIj.";
 
 /// Show one key.
 #[derive(clap::Args)]

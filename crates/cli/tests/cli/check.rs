@@ -80,7 +80,7 @@ fn all_problems_are_reported_once_with_line_column_and_field() {
         "13:5: rules[2]: missing field `name`",
         "13:5: rules[2]: missing field `match`",
         "13:7: rules[2].nam: unknown field `nam`",
-        "13:32: rules[2].require.one: unknown variant `one`",
+        "13:32: rules[2].require.one: unknown value `one`",
         "14:5: rules[3]: expected an object",
         "16:16: unmatched: expected `deny` or `allow`",
         "17:26: responses.page: must contain \"json\"",

@@ -63,7 +63,7 @@ keygate: 1 of 3 keys are left out
             told: "\
 keygate: /spec/defaultConfig: in_header is not carried over
 keygate: /spec/defaultConfig: keys is not carried over
-keygate: /spec/defaultConfig/consumers/2: left out: its consumer has no name that fits
+keygate: /spec/defaultConfig/consumers/2: left out: its consumer has no name that can be an account
 keygate: 1 of 4 keys are left out
 ",
         },

@@ -85,7 +85,10 @@ fn a_key_is_edited_disabled_enabled_and_rotated() {
         "as it was written: {json}"
     );
     for (args, told) in [
-        (&["--clear", "scopes", "--scope", "a"][..], "contradicts"),
+        (
+            &["--clear", "scopes", "--scope", "a"][..],
+            "--clear scopes cannot be combined with",
+        ),
         (&[], "nothing to change"),
         (&["--scope", "a b"], "repeat --scope"),
         (
@@ -117,7 +120,7 @@ fn a_key_is_edited_disabled_enabled_and_rotated() {
     let done = server
         .keygate(&["keys", "rotate", &id, "--grace", "2h"])
         .success();
-    let told = format!("The old key {id} is accepted for 2h more");
+    let told = format!("The old key {id} is accepted for another 2h, or until it expires");
     assert!(stderr(&done).contains(&told), "{}", stderr(&done));
     let new = String::from_utf8(done.get_output().stdout.clone()).unwrap();
     assert_eq!(new.trim().len(), 62);

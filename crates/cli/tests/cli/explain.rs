@@ -278,13 +278,13 @@ fn wrong_usage_of_explain_exits_with_2() {
         &case.explain("GET /a/../b", &AT, 1),
         &[
             "cannot be read: ambiguous_path",
-            "Ask about the resolved path",
+            "Run the command again with the resolved path",
             "deny: 400",
         ],
     );
     for path in ["/a//b", "/a\\b", "/a/%2e%2e/b", "/a/..;x/b"] {
         let told = case.explain(&format!("GET {path}"), &AT, 1);
-        says(&told, &["Ask about the resolved path"]);
+        says(&told, &["Run the command again with the resolved path"]);
     }
     let told = case.explain("GET /a%252e", &AT, 1);
     assert!(!told.contains("resolved"), "{told}");

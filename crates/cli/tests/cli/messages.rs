@@ -173,7 +173,7 @@ fn a_rejection_by_the_key_service_says_what_to_set() {
     let expected = "does not permit this: set KEYGATE_ADMIN_TOKEN to an admin token";
     assert!(told.contains(expected), "{told}");
     let told = unserved(url, "another-token-0123456789", 2);
-    let expected = "must be one of the tokens in KEYGATE_ADMIN_TOKEN of `keygate serve`";
+    let expected = "an active one from `keygate tokens create`";
     assert!(told.contains(expected), "{told}");
     let told = unserved(&format!("{url}/v1"), admin, 2);
     let expected = "give only scheme, host and port";

@@ -267,7 +267,10 @@ fn headers_of_a_link_are_printed_as_a_note_or_a_line() {
     ];
     let (out, err) = run(&sign, 0);
     assert_eq!(out.lines().count(), 1, "{out}");
-    assert_eq!(err, "note: send with it: x-amz-acl: private\n");
+    assert_eq!(
+        err,
+        "note: send this header with the link: x-amz-acl: private\n"
+    );
     let (out, err) = run(&[&sign[..], &["--headers"]].concat(), 0);
     assert_eq!(out.lines().nth(1), Some("x-amz-acl: private"), "{out}");
     assert_eq!(err, "");

@@ -45,7 +45,9 @@ pub(super) fn convert(document: &Value, converted: &mut Converted) -> Result<(),
         let account = owner.or_else(|| value.account(&["username"]));
         match (plugin.text("key"), account) {
             (None, _) => converted.leave_out(&plugin, "it has no key"),
-            (_, None) => converted.leave_out(&plugin, "its consumer has no name that fits"),
+            (_, None) => {
+                converted.leave_out(&plugin, "its consumer has no name that can be an account")
+            }
             (Some(text), _) if text.starts_with('$') => {
                 converted.leave_out(&plugin, "its key is a reference to a secret elsewhere");
             }

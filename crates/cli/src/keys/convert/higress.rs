@@ -23,7 +23,8 @@ pub(super) fn convert(document: &Value, converted: &mut Converted) -> Result<(),
         }
         for key in one.into_iter().chain(many) {
             match &account {
-                None => converted.leave_out(&consumer, "its consumer has no name that fits"),
+                None => converted
+                    .leave_out(&consumer, "its consumer has no name that can be an account"),
                 Some(account) => {
                     let credential = Credential::Key(key);
                     converted.lines.push(Line::new(credential, account.clone()));

@@ -27,7 +27,9 @@ pub(super) fn convert(document: &Value, converted: &mut Converted) -> Result<(),
         for key in keys {
             match (key.text("key"), &account) {
                 (None, _) => converted.leave_out(&key, "it has no key"),
-                (_, None) => converted.leave_out(&key, "its consumer has no name that fits"),
+                (_, None) => {
+                    converted.leave_out(&key, "its consumer has no name that can be an account")
+                }
                 // A dump has what is left of it, and does not say when it was taken.
                 _ if key.get::<u64>("ttl").is_some() => {
                     converted.leave_out(&key, "it expires, and the dump does not say when");

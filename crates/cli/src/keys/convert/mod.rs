@@ -30,7 +30,7 @@ Examples:
   keygate keys convert --from kong kong.yaml | keygate keys import - --dry-run
   keygate keys convert --from aws api-keys.json > keys.jsonl
 
-Dumps that are read:
+Supported dumps:
   apisix   GET /apisix/admin/consumers, and the credentials of each consumer
   aws      aws apigateway get-api-keys --include-values
   higress  the configuration of key-auth, or the WasmPlugin with it
@@ -39,7 +39,8 @@ Dumps that are read:
   unkey    rows of the table keys, or apis.listKeys with decrypt
 
 The lines go to standard output and contain the keys. Standard error names every field
-that is not carried over, and every key that is left out: exit code 1.
+that is not carried over, and every key that is left out. If a key is left out, the exit
+code is 1.
 Tyk's own keys look like digests: import them with --digests-are-keys.";
 
 /// Convert the dump of another system for import.

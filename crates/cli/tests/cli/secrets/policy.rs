@@ -59,7 +59,7 @@ fn the_provider_of_a_policy_signs_and_verifies_as_the_edge_does() {
         0,
     );
     assert!(
-        err.contains("warning: this provider would reject it: lifetime_too_long"),
+        err.contains("warning: this provider would reject the link: lifetime_too_long"),
         "{err}"
     );
     let store = [
