@@ -74,7 +74,8 @@ keygate: 1 of 4 keys are left out
             lines: vec![
                 json!({"key": "awsawsawsawsawsawsawsaws-partner-a", "account": "partner-a",
                        "name": "Partner A", "scopes": ["a1b2c3d4e5/prod"]}),
-                json!({"key": "awsawsawsawsawsawsawsaws-nightly", "account": "nightly"}),
+                json!({"key": "awsawsawsawsawsawsawsaws-nightly", "account": "9cmll9cm2l",
+                       "name": "nightly"}),
             ],
             told: "\
 keygate: /items/0: description is not carried over
@@ -143,6 +144,112 @@ fn the_keys_of_each_dump_are_converted_and_the_rest_is_named() {
         assert_eq!(told, case.told, "{}", case.system);
         assert_eq!(done.status.code(), Some(case.code), "{}", case.system);
     }
+}
+
+#[test]
+fn a_key_whose_state_or_owner_is_unclear_is_left_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("dump");
+    let hash = "K7gNU3sdo+OL0wNhqoVWhr3g6s1xYv72ol/pe/Unols=";
+    let unkey = |more: &str| format!(r#"[{{"id":"key_1","hash":"{hash}",{more}}}]"#);
+    let tyk = |more: &str| format!(r#"{{"apikey-0123456789-abcdef":{{"org_id":"a",{more}}}}}"#);
+    let aws =
+        |more: &str| format!(r#"{{"items":[{{"id":"a","value":"0123456789abcdef",{more}}}]}}"#);
+    let unclear = "it is unclear whether it is valid, or until when";
+    for (system, dump, why) in [
+        ("unkey", unkey(r#""enabled":"0""#), "it is disabled"),
+        ("unkey", unkey(r#""enabled":"no""#), unclear),
+        ("unkey", unkey(r#""expires":"soon""#), unclear),
+        (
+            "unkey",
+            unkey(r#""deleted_at":"2023-05-01 00:00:00""#),
+            "it is deleted",
+        ),
+        (
+            "unkey",
+            unkey(r#""remaining_requests":0"#),
+            "it has no uses left",
+        ),
+        (
+            "unkey",
+            unkey(r#""credits":{"remaining":0}"#),
+            "it has no uses left",
+        ),
+        (
+            "unkey",
+            unkey(r#""externalId":"Jane Doe""#),
+            "its external id cannot be an account",
+        ),
+        (
+            "unkey",
+            r#"[{"id":"a"},"x"]"#.to_owned(),
+            "it is not an object",
+        ),
+        ("tyk", tyk(r#""is_inactive":"true""#), "it is inactive"),
+        ("tyk", tyk(r#""is_inactive":2"#), unclear),
+        ("tyk", tyk(r#""expires":"soon""#), unclear),
+        (
+            "tyk",
+            r#"{"apikey-0123456789":"{}","a":{"org_id":"a"}}"#.to_owned(),
+            "it is not an object",
+        ),
+        ("aws", aws(r#""enabled":"false""#), "it is disabled"),
+        (
+            "aws",
+            aws(r#""customerId":"Jane Doe""#),
+            "its customerId cannot be an account",
+        ),
+        (
+            "kong",
+            r#"{"consumers":[{"username":"bob"},{"username":"Jane Doe","custom_id":"bob",
+                "keyauth_credentials":[{"key":"0123456789abcdef"}]}]}"#
+                .to_owned(),
+            "neither username nor custom_id of its consumer can be its account",
+        ),
+        (
+            "kong",
+            r#"{"consumers":[{"username":"a","keyauth_credentials":[{"key":"k","ttl":"86400"}]}]}"#
+                .to_owned(),
+            "it expires, and the dump does not say when",
+        ),
+    ] {
+        std::fs::write(&file, &dump).unwrap();
+        let mut command = keygate(&["keys", "convert", "--from", system]);
+        let done = command.arg(&file).output().unwrap();
+        let told = String::from_utf8(done.stderr).unwrap();
+        assert!(
+            told.contains(&format!("left out: {why}\n")),
+            "{dump}: {told}"
+        );
+        assert_eq!(done.status.code(), Some(1), "{dump}: {told}");
+    }
+    // The end in the ways that exporters write it.
+    for (system, dump) in [
+        ("unkey", unkey(r#""expires":1798761600000.0"#)),
+        ("unkey", unkey(r#""expires":"2027-01-01 00:00:00.000""#)),
+        ("tyk", tyk(r#""expires":"1798761600""#)),
+    ] {
+        std::fs::write(&file, &dump).unwrap();
+        let mut command = keygate(&["keys", "convert", "--from", system]);
+        let done = command.arg(&file).output().unwrap();
+        let line: Value = serde_json::from_slice(&done.stdout).unwrap();
+        assert_eq!(line["expires_at"], "2027-01-01T00:00:00.000Z", "{dump}");
+    }
+}
+
+#[test]
+fn no_name_of_a_field_is_repeated_that_may_be_a_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("dump");
+    std::fs::write(&file, r#"[{"id":"a","apikey-7001":{"org_id":"x"}}]"#).unwrap();
+    let mut command = keygate(&["keys", "convert", "--from", "unkey"]);
+    let done = command.arg(&file).output().unwrap();
+    let told = String::from_utf8(done.stderr).unwrap();
+    assert!(
+        told.contains("an unknown field is not carried over"),
+        "{told}"
+    );
+    assert!(!told.contains("7001"), "{told}");
 }
 
 #[test]

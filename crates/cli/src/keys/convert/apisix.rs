@@ -4,16 +4,17 @@
 use serde_json::Value;
 
 use super::dump::Object;
-use super::{Converted, Credential, Line};
+use super::{Converted, Credential, Line, NO_ACCOUNT};
 
 const PLUGIN: &str = "key-auth";
 
 pub(super) fn convert(document: &Value, converted: &mut Converted) -> Result<(), &'static str> {
     let answers = match document {
-        Value::Array(_) => Object::each(document, ""),
+        Value::Array(_) => Object::each(document, "", converted),
         _ => Object::root(document).into_iter().collect(),
     };
-    let entries: Vec<_> = answers.iter().flat_map(|it| it.list("list")).collect();
+    let lists = answers.iter().map(|it| it.list("list", converted));
+    let entries: Vec<_> = lists.collect::<Vec<_>>().into_iter().flatten().collect();
     if entries.is_empty() {
         return Err("it has no list of consumers");
     }
@@ -42,19 +43,17 @@ pub(super) fn convert(document: &Value, converted: &mut Converted) -> Result<(),
         let name = owner
             .as_ref()
             .and_then(|_| value.text("name").or(value.text("id")));
-        let account = owner.or_else(|| value.account(&["username"]));
+        let account = owner.or_else(|| value.account("username"));
         match (plugin.text("key"), account) {
             (None, _) => converted.leave_out(&plugin, "it has no key"),
-            (_, None) => {
-                converted.leave_out(&plugin, "its consumer has no name that can be an account")
-            }
+            (_, None) => converted.leave_out(&plugin, NO_ACCOUNT),
             (Some(text), _) if text.starts_with('$') => {
                 converted.leave_out(&plugin, "its key is a reference to a secret elsewhere");
             }
             (Some(text), Some(account)) => {
                 let mut line = Line::new(Credential::Key(text), account);
                 line.name = name;
-                converted.lines.push(line);
+                converted.push(&plugin, line);
             }
         }
         converted.lose_others(&plugin, &["key"]);

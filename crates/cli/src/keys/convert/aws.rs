@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::dump::Object;
-use super::{Converted, Credential, Line};
+use super::dump::{Object, Unreadable};
+use super::{Converted, Credential, Line, UNREADABLE};
 
 pub(super) fn convert(document: &Value, converted: &mut Converted) -> Result<(), &'static str> {
     let root = Object::root(document).ok_or("it is not an object")?;
-    let keys = root.list("items").into_iter().chain(root.list("item"));
-    let keys: Vec<_> = keys.collect();
+    let mut keys = root.list("items", converted);
+    keys.extend(root.list("item", converted));
     if keys.is_empty() {
         return Err("it has no items");
     }
@@ -16,16 +16,19 @@ pub(super) fn convert(document: &Value, converted: &mut Converted) -> Result<(),
         return Err("no key has a value: run get-api-keys with --include-values");
     }
     for key in keys {
-        let account = key.account(&["customerId", "name", "id"]);
-        match (key.text("value"), account) {
-            (None, _) => converted.leave_out(&key, "it has no value"),
-            (_, None) => converted.leave_out(&key, "it has no customerId, name or id that fits"),
-            _ if key.get("enabled") == Some(false) => converted.leave_out(&key, "it is disabled"),
-            (Some(text), Some(account)) => {
+        // Names need not be unique, so the id is the account of a key without a customer.
+        let has_customer = key.value("customerId").is_some();
+        let account = key.account(if has_customer { "customerId" } else { "id" });
+        match (key.text("value"), account, key.flag("enabled")) {
+            (None, ..) => converted.leave_out(&key, "it has no value"),
+            (_, None, _) => converted.leave_out(&key, "its customerId cannot be an account"),
+            (.., Ok(Some(false))) => converted.leave_out(&key, "it is disabled"),
+            (.., Err(Unreadable)) => converted.leave_out(&key, UNREADABLE),
+            (Some(text), Some(account), Ok(_)) => {
                 let mut line = Line::new(Credential::Key(text), account);
-                line.name = key.text("name").filter(|it| *it != line.account);
+                line.name = key.text("name");
                 line.scopes = key.get("stageKeys").unwrap_or_default();
-                converted.lines.push(line);
+                converted.push(&key, line);
             }
         }
         let known = ["id", "value", "name", "customerId", "enabled", "stageKeys"];

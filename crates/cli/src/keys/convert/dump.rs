@@ -4,6 +4,8 @@ use keygate_core::UnixMillis;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::Converted;
+
 /// A dump: JSON, several JSON values (as lines, for instance) as a list, or YAML.
 ///
 /// # Errors
@@ -23,6 +25,12 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Value, String> {
     }
 }
 
+const NO_OBJECT: &str = "it is not an object";
+
+/// A member decides whether a key is valid, and it cannot be read.
+#[derive(Debug)]
+pub(super) struct Unreadable;
+
 /// An object of a dump, and where it is.
 pub(super) struct Object<'a> {
     members: &'a Map<String, Value>,
@@ -37,22 +45,25 @@ impl<'a> Object<'a> {
         Some(Self { members, place })
     }
 
-    /// The objects of a list.
-    pub(super) fn each(list: &'a Value, place: &str) -> Vec<Self> {
+    /// The objects of a list. What else is in it is left out.
+    pub(super) fn each(list: &'a Value, place: &str, converted: &mut Converted) -> Vec<Self> {
         let list = list.as_array().map(Vec::as_slice).unwrap_or_default();
-        let objects = list.iter().enumerate().filter_map(|(at, value)| {
-            let members = value.as_object()?;
+        let mut objects = Vec::new();
+        for (at, value) in list.iter().enumerate() {
             let place = format!("{place}/{at}");
-            Some(Self { members, place })
-        });
-        objects.collect()
+            match value.as_object() {
+                Some(members) => objects.push(Self { members, place }),
+                None => converted.leave_out_at(place, NO_OBJECT),
+            }
+        }
+        objects
     }
 
     /// The objects of a member that is a list; none if there is no such member.
-    pub(super) fn list(&self, name: &str) -> Vec<Self> {
+    pub(super) fn list(&self, name: &str, converted: &mut Converted) -> Vec<Self> {
         let place = format!("{}/{name}", self.place);
         let list = self.members.get(name);
-        list.map_or_else(Vec::new, |list| Self::each(list, &place))
+        list.map_or_else(Vec::new, |list| Self::each(list, &place, converted))
     }
 
     /// A member that is an object.
@@ -63,14 +74,22 @@ impl<'a> Object<'a> {
     }
 
     /// The members that are objects, each with its name. The name may be a key, so the place is
-    /// the number in the order of names.
-    pub(super) fn objects(&self) -> impl Iterator<Item = (&'a str, Self)> {
-        let members = self.members.iter().enumerate();
-        members.filter_map(|(at, (name, value))| {
-            let members = value.as_object()?;
+    /// the number in the order of names. What is no object is left out.
+    pub(super) fn objects(&self, converted: &mut Converted) -> Vec<(&'a str, Self)> {
+        let mut objects = Vec::new();
+        for (at, (name, value)) in self.members.iter().enumerate() {
             let place = format!("object {} by name", at + 1);
-            Some((name.as_str(), Self { members, place }))
-        })
+            match value.as_object() {
+                Some(members) => objects.push((name.as_str(), Self { members, place })),
+                None => converted.leave_out_at(place, NO_OBJECT),
+            }
+        }
+        objects
+    }
+
+    /// The names of the members.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.members.keys().map(String::as_str)
     }
 
     /// Where it is: a JSON pointer.
@@ -95,21 +114,47 @@ impl<'a> Object<'a> {
         self.get(name)
     }
 
-    /// A time as RFC 3339; `unit` is the number of milliseconds in one of the member.
-    pub(super) fn time(&self, name: &str, unit: u64) -> Option<String> {
-        let number: u64 = self.get(name)?;
-        let at = UnixMillis(number.checked_mul(unit)?);
-        (number > 0).then(|| at.to_string())
+    /// A member that is true or false, in any of the ways that exporters write it; `None` if it is
+    /// absent.
+    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, Unreadable> {
+        let Some(value) = self.value(name) else {
+            return Ok(None);
+        };
+        match plain(value).as_deref() {
+            Some("true" | "1") => Ok(Some(true)),
+            Some("false" | "0") => Ok(Some(false)),
+            _ => Err(Unreadable),
+        }
     }
 
-    /// The first of the members that can be the account of a key: 1 to 128 visible ASCII
-    /// characters without commas.
-    pub(super) fn account(&self, names: &[&str]) -> Option<String> {
-        let texts = names.iter().filter_map(|name| self.text(name));
+    /// The end of a key as RFC 3339: a number since 1970, of which each is `unit` milliseconds, or
+    /// a text with the time in UTC. `None` if it is absent, 0 or -1: the key does not expire.
+    pub(super) fn end(&self, name: &str, unit: u64) -> Result<Option<String>, Unreadable> {
+        let Some(text) = self.value(name).map(|it| plain(it).ok_or(Unreadable)) else {
+            return Ok(None);
+        };
+        let text = text?;
+        if matches!(text.as_str(), "0" | "-1") {
+            return Ok(None);
+        }
+        let number = text.parse().ok().and_then(|it: u64| it.checked_mul(unit));
+        let read = || {
+            UnixMillis::parse(&format!(
+                "{}Z",
+                text.trim_end_matches('Z').replace(' ', "T")
+            ))
+            .ok()
+        };
+        let at = number.map(UnixMillis).or_else(read).ok_or(Unreadable)?;
+        Ok(Some(at.to_string()))
+    }
+
+    /// A member that can be the account of a key: 1 to 128 visible ASCII characters without commas.
+    pub(super) fn account(&self, name: &str) -> Option<String> {
         let fits = |text: &String| {
             text.len() <= 128 && text.bytes().all(|it| it.is_ascii_graphic() && it != b',')
         };
-        texts.into_iter().find(fits)
+        self.text(name).filter(fits)
     }
 
     /// The names of the other members that say something.
@@ -121,6 +166,19 @@ impl<'a> Object<'a> {
             !is_known && !is_empty(value) && !is_nothing
         });
         others.map(|(name, _)| name.as_str()).collect()
+    }
+}
+
+/// A number, text or truth value as text; a number without a fraction of zero.
+fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(it) => Some(it.to_string()),
+        Value::Number(it) => {
+            let text = it.to_string();
+            Some(text.strip_suffix(".0").map_or(text.clone(), str::to_owned))
+        }
+        _ => None,
     }
 }
 

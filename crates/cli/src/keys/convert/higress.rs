@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::dump::Object;
-use super::{Converted, Credential, Line};
+use super::{Converted, Credential, Line, NO_ACCOUNT};
 
 pub(super) fn convert(document: &Value, converted: &mut Converted) -> Result<(), &'static str> {
     let root = Object::root(document).ok_or("it is not an object")?;
@@ -14,20 +14,19 @@ pub(super) fn convert(document: &Value, converted: &mut Converted) -> Result<(),
     if config.value("consumers").is_none() {
         return Err("it has no consumers");
     }
-    for consumer in config.list("consumers") {
+    for consumer in config.list("consumers", converted) {
         let one = consumer.text("credential");
         let many: Vec<String> = consumer.get("credentials").unwrap_or_default();
-        let account = consumer.account(&["name"]);
+        let account = consumer.account("name");
         if one.is_none() && many.is_empty() {
             converted.leave_out(&consumer, "it has no credential");
         }
         for key in one.into_iter().chain(many) {
             match &account {
-                None => converted
-                    .leave_out(&consumer, "its consumer has no name that can be an account"),
+                None => converted.leave_out(&consumer, NO_ACCOUNT),
                 Some(account) => {
                     let credential = Credential::Key(key);
-                    converted.lines.push(Line::new(credential, account.clone()));
+                    converted.push(&consumer, Line::new(credential, account.clone()));
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! Kong: the file that `deck gateway dump` writes.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::dump::Object;
@@ -9,8 +11,13 @@ pub(super) fn convert(document: &Value, converted: &mut Converted) -> Result<(),
     let root = Object::root(document);
     let root = root.filter(|it| it.value("consumers").is_some());
     let root = root.ok_or("it has no consumers")?;
-    for consumer in root.list("consumers") {
-        let keys = consumer.list("keyauth_credentials");
+    let consumers = root.list("consumers", converted);
+    let names: HashSet<String> = consumers
+        .iter()
+        .filter_map(|it| it.text("username"))
+        .collect();
+    for consumer in consumers {
+        let keys = consumer.list("keyauth_credentials", converted);
         if keys.is_empty() {
             converted.lose(
                 &consumer,
@@ -18,27 +25,32 @@ pub(super) fn convert(document: &Value, converted: &mut Converted) -> Result<(),
             );
             continue;
         }
-        let account = consumer.account(&["username", "custom_id", "id"]);
+        // Another consumer may have this custom_id as its username.
+        let other = consumer
+            .account("custom_id")
+            .filter(|it| !names.contains(it));
+        let account = consumer.account("username").or(other);
         let name = consumer
             .text("username")
             .filter(|it| Some(it) != account.as_ref());
-        let groups = consumer.list("acls").into_iter();
+        let groups = consumer.list("acls", converted).into_iter();
         let scopes: Vec<String> = groups.filter_map(|it| it.text("group")).collect();
         for key in keys {
             match (key.text("key"), &account) {
                 (None, _) => converted.leave_out(&key, "it has no key"),
                 (_, None) => {
-                    converted.leave_out(&key, "its consumer has no name that can be an account")
+                    let why = "neither username nor custom_id of its consumer can be its account";
+                    converted.leave_out(&key, why);
                 }
                 // A dump has what is left of it, and does not say when it was taken.
-                _ if key.get::<u64>("ttl").is_some() => {
+                _ if key.value("ttl").is_some() => {
                     converted.leave_out(&key, "it expires, and the dump does not say when");
                 }
                 (Some(text), Some(account)) => {
                     let mut line = Line::new(Credential::Key(text), account.clone());
                     line.name.clone_from(&name);
                     line.scopes.clone_from(&scopes);
-                    converted.lines.push(line);
+                    converted.push(&key, line);
                 }
             }
             converted.lose_others(&key, &["key", "ttl", "id", "created_at", "consumer"]);

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::builder::PossibleValuesParser;
+use keygate_service::roles::{READ_KEYS, WRITE_KEYS};
 use keygate_service::shown::escaped;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -65,6 +66,53 @@ const SYSTEMS: [(&str, Convert); 6] = [
     ("tyk", tyk::convert),
     ("unkey", unkey::convert),
 ];
+
+/// The fields that are named if they are not carried over. A dump may have keys as names.
+const NAMED: &[&str] = &[
+    "allowance",
+    "apply_policies",
+    "apply_policy_id",
+    "basicauth_credentials",
+    "credits",
+    "desc",
+    "description",
+    "global_auth",
+    "group_id",
+    "groups",
+    "hmac-auth",
+    "hmacauth_credentials",
+    "in_header",
+    "in_query",
+    "jwt-auth",
+    "jwt_secrets",
+    "keys",
+    "labels",
+    "limit-count",
+    "limit-req",
+    "monitor",
+    "mtls_auth_credentials",
+    "oauth2_credentials",
+    "oauth_client_id",
+    "per",
+    "plugins",
+    "quota_max",
+    "quota_renewal_rate",
+    "rate",
+    "ratelimits",
+    "realm",
+    "remaining",
+    "remaining_requests",
+    "roles",
+    "tags",
+    "throttle_interval",
+    "throttle_retry_limit",
+];
+
+/// Why a key is left out if its consumer cannot be an account.
+const NO_ACCOUNT: &str = "its consumer has no name that can be an account";
+
+/// Why a key is left out if its state is unclear.
+const UNREADABLE: &str = "it is unclear whether it is valid, or until when";
 
 /// What a dump says, as far as Keygate can say it.
 #[derive(Default)]
@@ -116,8 +164,25 @@ impl Converted {
     /// Names the fields of an object that say something and are not among those that are `known`.
     fn lose_others(&mut self, object: &Object<'_>, known: &[&str]) {
         for field in object.others(known) {
-            self.lose(object, format!("{field} is not carried over"));
+            match NAMED.iter().find(|it| **it == field) {
+                Some(field) => self.lose(object, format!("{field} is not carried over")),
+                // Its name may be a key in a wrong place.
+                None => self.lose(object, "an unknown field is not carried over".to_owned()),
+            }
         }
+    }
+
+    /// Adds a key.
+    fn push(&mut self, object: &Object<'_>, line: Line) {
+        for scope in [READ_KEYS, WRITE_KEYS] {
+            if line.scopes.iter().any(|it| it == scope) {
+                self.lose(
+                    object,
+                    format!("with the scope {scope}, the key manages keys"),
+                );
+            }
+        }
+        self.lines.push(line);
     }
 
     /// Names something that is not carried over.
@@ -128,8 +193,12 @@ impl Converted {
 
     /// Leaves out a key, and says why.
     fn leave_out(&mut self, object: &Object<'_>, why: &str) {
+        self.leave_out_at(object.place(), why);
+    }
+
+    fn leave_out_at(&mut self, place: String, why: &str) {
         let entry = self.left_out.entry(why.to_owned());
-        let (count, _) = entry.or_insert((0, object.place()));
+        let (count, _) = entry.or_insert((0, place));
         *count += 1;
     }
 }

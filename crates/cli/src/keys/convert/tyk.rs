@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::dump::Object;
-use super::{Converted, Credential, Line};
+use super::{Converted, Credential, Line, UNREADABLE};
 
 /// In front of the name of a key.
 const PREFIX: &str = "apikey-";
@@ -20,7 +20,7 @@ const MURMUR: [usize; 3] = [8, 16, 32];
 pub(super) fn convert(document: &Value, converted: &mut Converted) -> Result<(), &'static str> {
     let root = Object::root(document).ok_or("it is not an object of sessions")?;
     let mut found = false;
-    for (name, session) in root.objects() {
+    for (name, session) in root.objects(converted) {
         if session.value("access_rights").is_none() && session.value("org_id").is_none() {
             return Err("a value is not the session of a key");
         }
@@ -47,26 +47,38 @@ fn convert_session(name: &str, session: &Object<'_>, converted: &mut Converted) 
         .object("basic_auth_data")
         .and_then(|it| it.text("password"));
     let secret = session.object("jwt_data").and_then(|it| it.text("secret"));
-    let is_other = password.or(secret).is_some() || session.get("hmac_enabled") == Some(true);
-    match session.account(&["alias", "org_id"]) {
+    let is_other = password.or(secret).is_some()
+        || !matches!(session.flag("hmac_enabled"), Ok(None | Some(false)));
+    let is_inactive = session.flag("is_inactive");
+    let expires_at = session.end("expires", 1000);
+    let account = session
+        .account("alias")
+        .or_else(|| session.account("org_id"));
+    match account {
         _ if is_hex && MURMUR.contains(&name.len()) => {
             let why = "it is hashed by MurmurHash, which cannot be carried over: issue a new key";
             converted.leave_out(session, why);
         }
         _ if is_other => converted.leave_out(session, "it is not an API key"),
-        _ if session.get("is_inactive") == Some(true) => {
+        _ if is_inactive.as_ref().is_ok_and(|it| *it == Some(true)) => {
             converted.leave_out(session, "it is inactive");
         }
-        None => converted.leave_out(session, "it has no alias and no org_id that fits"),
+        _ if is_inactive.is_err() || expires_at.is_err() => {
+            converted.leave_out(session, UNREADABLE);
+        }
+        None => converted.leave_out(session, "neither alias nor org_id can be its account"),
         Some(account) => {
             let mut line = Line::new(credential, account);
             line.name = session.text("alias").filter(|it| *it != line.account);
             let apis = session.object("access_rights");
-            let apis = apis.iter().flat_map(Object::objects).map(|(api, _)| api);
-            line.scopes = apis.map(str::to_owned).collect();
+            line.scopes = apis
+                .iter()
+                .flat_map(Object::names)
+                .map(str::to_owned)
+                .collect();
             line.metadata = session.get("meta_data");
-            line.expires_at = session.time("expires", 1000);
-            converted.lines.push(line);
+            line.expires_at = expires_at.unwrap_or_default();
+            converted.push(session, line);
         }
     }
     const KNOWN: &[&str] = &[
