@@ -109,6 +109,8 @@ struct Start {
 struct Page {
     start: String,
     entries: Vec<Line>,
+    /// Required, so that a service without it is not taken for the end of the log.
+    #[serde(deserialize_with = "Option::deserialize")]
     next: Option<u64>,
 }
 
