@@ -26,8 +26,13 @@ const MAX_BACK: Millis = Millis::from_secs(3600);
 /// So many keys are looked up at once: their pages may have to come from the disk.
 const FEW: usize = 8;
 
-static LOOKUP: LazyLock<String> =
-    LazyLock::new(|| format!("SELECT {COLUMNS} FROM keys WHERE hash = ?1"));
+static ONE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {COLUMNS}, number IS NOT NULL AS is_known, \
+         (SELECT coalesce(max(seq), 0) FROM changes) AS epoch \
+         FROM (SELECT 1) LEFT JOIN keys ON hash = ?1"
+    )
+});
 
 /// How many lives of the database are remembered.
 const KEPT_INCARNATIONS: i64 = 100;
@@ -123,29 +128,54 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Failed`].
     pub async fn lookup(&self, hashes: Vec<KeyHash>) -> Result<LookupResponse, StoreError> {
-        let is_short = hashes.len() <= FEW;
-        // What is read after this is at least as new: an edge that hears of a change once more asks
-        // once more. So a lookup needs no transaction.
-        let (incarnation, epoch) = (self.incarnation, *self.newest.borrow());
-        let lookup = move |connection: &Connection| {
-            let mut statement = connection.prepare_cached(&LOOKUP)?;
-            let mut records = Vec::new();
-            for hash in &hashes {
-                for key in statement.query_map([&hash.0[..]], key)? {
-                    records.push(record(*hash, key?));
-                }
-            }
-            Ok(LookupResponse {
-                incarnation,
-                epoch,
-                records,
-            })
+        let incarnation = self.incarnation;
+        let answer = move |(epoch, records)| LookupResponse {
+            incarnation,
+            epoch,
+            records,
         };
-        match is_short {
-            true => self.readers.read_each(lookup).await,
-            false => self.readers.read_long(move |it| lookup(it)).await,
-        }
+        let found = match hashes[..] {
+            [hash] => {
+                self.readers
+                    .read_each(move |connection| one(connection, hash))
+                    .await
+            }
+            _ if hashes.len() <= FEW => {
+                self.readers
+                    .read(move |transaction| all(transaction, &hashes))
+                    .await
+            }
+            _ => {
+                self.readers
+                    .read_long(move |transaction| all(transaction, &hashes))
+                    .await
+            }
+        };
+        found.map(answer)
     }
+}
+
+/// The record of a hash, if it is known, and the epoch that both belong to: a single statement sees
+/// one state of the database, and costs less than a transaction.
+fn one(connection: &Connection, hash: KeyHash) -> rusqlite::Result<(u64, Vec<Record>)> {
+    connection
+        .prepare_cached(&ONE)?
+        .query_row([&hash.0[..]], |row| {
+            let epoch: i64 = row.get("epoch")?;
+            let is_known: bool = row.get("is_known")?;
+            let key = is_known.then(|| key(row)).transpose()?;
+            let record = key.map(|key| record(hash, key));
+            Ok((epoch.unsigned_abs(), record.into_iter().collect()))
+        })
+}
+
+/// The records of those hashes that are known, and the epoch of the transaction.
+fn all(transaction: &Transaction<'_>, hashes: &[KeyHash]) -> rusqlite::Result<(u64, Vec<Record>)> {
+    let mut records = Vec::new();
+    for &hash in hashes {
+        records.extend(one(transaction, hash)?.1);
+    }
+    Ok((epoch(transaction)?, records))
 }
 
 /// Says in the feed that a key changed. Belongs into the transaction of the change.

@@ -79,7 +79,7 @@ pub struct SqliteStore {
     writer: Option<JoinHandle<()>>,
     /// The life of the database that began when it was opened.
     incarnation: Incarnation,
-    /// The number of the newest change, for lookups and for those who wait for the next.
+    /// The number of the newest change, for those who wait for the next.
     newest: Arc<watch::Sender<u64>>,
     /// Kept by the writer.
     tokens: Arc<CreatedTokens>,
@@ -180,8 +180,7 @@ impl SqliteStore {
         let begun = feed::begin_incarnation(&mut writer);
         let (incarnation, newest) = begun.map_err(|error| named(&error))?;
         let tokens = Arc::new(CreatedTokens::default());
-        // Those that have expired as well: the clock may be wrong for a while after a start.
-        tokens.set(tokens::counting(&writer, UnixMillis(0)).map_err(|error| named(&error))?);
+        tokens.set(tokens::not_revoked(&writer).map_err(|error| named(&error))?);
         let readers = Readers::start(path, READERS).map_err(|error| named(&error))?;
         let list_readers = Readers::start(path, LIST_READERS).map_err(|error| named(&error))?;
         let newest = Arc::new(watch::Sender::new(newest));

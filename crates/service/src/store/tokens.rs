@@ -114,12 +114,13 @@ fn page(
     })
 }
 
-/// What counts `now`, by its digest. Some of it may expire later.
-pub(super) fn counting(connection: &Connection, now: UnixMillis) -> rusqlite::Result<Entitlements> {
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT digest, id, role, expires_at FROM tokens WHERE {COUNTS}"
-    ))?;
-    let rows = statement.query_map([signed(now)], |row| {
+/// All tokens that are not revoked, by their digests. Who asks for one looks at its end: the clock
+/// may be wrong for a while, and a token must not be forgotten for that.
+pub(super) fn not_revoked(connection: &Connection) -> rusqlite::Result<Entitlements> {
+    let mut statement = connection.prepare_cached(
+        "SELECT digest, id, role, expires_at FROM tokens WHERE revoked_at IS NULL",
+    )?;
+    let rows = statement.query_map([], |row| {
         let entitled = Entitled {
             id: row.get(1)?,
             role: role(row, 2)?,

@@ -258,22 +258,22 @@ impl Writer<'_> {
             catch_unwind(AssertUnwindSafe(apply)).unwrap_or(Err(rusqlite::Error::InvalidQuery));
         let outcomes = outcomes?;
         let epoch = feed::epoch(&transaction)?;
-        let of_tokens = |job: &&Job| job.command.kind().action == Action::ChangeTokens;
-        let counting = match jobs.iter().rfind(of_tokens) {
-            Some(job) => Some(tokens::counting(&transaction, job.now)?),
-            None => None,
+        let of_tokens = |job: &Job| job.command.kind().action == Action::ChangeTokens;
+        let counting = match jobs.iter().any(of_tokens) {
+            true => Some(tokens::not_revoked(&transaction)?),
+            false => None,
         };
         transaction.commit()?;
         // Before any answer, and whether or not its caller is still there.
         if let Some(counting) = counting {
             self.tokens.set(counting);
         }
-        // After the commit: what went into a file that is gone is not acknowledged.
-        if !self.file.is_there() {
-            return Err(WriteError::Gone);
-        }
         self.newest
             .send_if_modified(|it| std::mem::replace(it, epoch) != epoch);
-        Ok(outcomes)
+        // After the commit: what went into a file that is gone is not acknowledged.
+        match self.file.is_there() {
+            true => Ok(outcomes),
+            false => Err(WriteError::Gone),
+        }
     }
 }

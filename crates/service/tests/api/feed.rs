@@ -83,6 +83,25 @@ fn a_restart_begins_another_life_in_which_the_feed_goes_on() {
     assert_eq!(looked_up["incarnation"], after["incarnation"]);
 }
 
+/// An edge that forgets what is ahead of a restored backup goes by these numbers.
+#[test]
+fn a_lookup_has_the_epoch_of_the_state_that_it_read() {
+    let service = Running::start();
+    let known = hash(&service.create(r#"{"account":"a"}"#));
+    service.create(r#"{"account":"b"}"#);
+    let other = |first: usize| format!("{first}{}", &known[1..]);
+    // Not by way of the service, which so knows nothing of it.
+    let raw = rusqlite::Connection::open(&service.database).unwrap();
+    raw.execute_batch("INSERT INTO changes (hash, at) SELECT hash, at FROM changes LIMIT 1")
+        .unwrap();
+    let many: Vec<String> = (0..9).map(other).collect();
+    let few = vec![known.clone(), other(0)];
+    for hashes in [vec![known.clone()], vec![other(0)], few, many] {
+        let answer = service.lookup(&hashes);
+        assert_eq!(answer["epoch"], 3, "{hashes:?}: {answer}");
+    }
+}
+
 #[test]
 fn a_backup_that_has_overtaken_the_edge_makes_it_forget_everything() {
     let file = File::new();
