@@ -195,7 +195,7 @@ impl Service {
     }
 
     /// What a caller may do. The key that an account asks by must be active.
-    async fn rights<'a>(
+    pub(super) async fn rights<'a>(
         &self,
         caller: &'a Caller,
         action: Action,

@@ -16,6 +16,7 @@ use super::read::{JsonBody, SecretBody};
 use crate::key::Reason;
 use crate::problem::Problem;
 use crate::rights::Caller;
+use crate::roles::Action;
 use crate::store::{Filter, KeyState, Revoke};
 use crate::wrong::{Errors, Wrong};
 
@@ -73,6 +74,10 @@ pub(super) async fn many(
     };
     let account = caller.account(filter.account.take());
     filter.account = account.ok_or(Problem::WrongAccount)?;
+    // The number of keys is for callers that may still list them.
+    service
+        .rights(&caller, Action::FindAndRevokeKeys, now)
+        .await?;
     let keys = service.fitting(filter, now).await?;
     let matched = keys.len();
     // The count stops there.

@@ -148,6 +148,8 @@ fn a_key_that_has_lost_a_scope_makes_no_call_that_needs_it() {
     };
     let reads = [("GET", "/v1/keys", ""), ("GET", path.as_str(), "")];
     let many = r#"{"filter":{"name_prefix":"ci"},"expect":1}"#;
+    // It is not even told how many there are.
+    let others = r#"{"filter":{"name_prefix":"ci"},"expect":7}"#;
     let (rotate, revoke) = (of_path("/rotate"), of_path("/revoke"));
     let changes = [
         ("POST", "/v1/keys", "{}"),
@@ -155,6 +157,7 @@ fn a_key_that_has_lost_a_scope_makes_no_call_that_needs_it() {
         ("POST", rotate.as_str(), "{}"),
         ("POST", revoke.as_str(), "{}"),
         ("POST", "/v1/keys/revoke", many),
+        ("POST", "/v1/keys/revoke", others),
     ];
     narrow(json!(["keys:read", "a"]));
     rejected(&changes);
