@@ -11,6 +11,7 @@ mod words;
 
 use std::borrow::Cow;
 use std::cell::LazyCell;
+use std::fmt;
 
 use crate::http::edit::Edit;
 use crate::http::path::Target;
@@ -53,7 +54,7 @@ pub struct Rejection {
 pub type Headers = Vec<(Cow<'static, str>, Cow<'static, str>)>;
 
 /// A local reply in place of the upstream's.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Denial {
     /// The precise reason, for the metric.
     pub reason: Reason,
@@ -69,6 +70,16 @@ pub struct Denial {
     pub edits: Vec<Edit>,
     /// For `%RESPONSE_CODE_DETAILS%`: the precise reason and the rule.
     pub details: String,
+}
+
+/// Its headers may hold the address of the request.
+impl fmt::Debug for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Denial")
+            .field("reason", &self.reason)
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
 }
 
 /// On whose behalf a request is rejected, and in whose words.

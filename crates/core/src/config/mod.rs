@@ -1,7 +1,8 @@
 //! From the text of a configuration to a [`Policy`]: everything that can be wrong is
 //! found here, and named by the path of its field.
 //!
-//! Its maps are those of `litemap`: with `BTreeMap` of std the module has 13 kB more.
+//! Its maps are those of `litemap`: with `BTreeMap` of std in its place everywhere, the module has
+//! 68 kB more (5 %), and an Envoy starts that much later.
 
 mod assertion;
 mod brand;

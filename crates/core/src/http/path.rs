@@ -14,13 +14,14 @@ pub(crate) use coding::{is_outsider, is_unreserved, percent_encode, triplet};
 pub use readings::readings;
 
 use std::borrow::Cow;
+use std::fmt;
 
 use coding::is_triplet;
 
 use crate::text::cut::cut;
 
 /// A request target split at the first `?`. The path means one thing only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Target<'a> {
     /// The whole target, as in `:path`.
     pub whole: &'a str,
@@ -32,6 +33,13 @@ pub struct Target<'a> {
     pub has_encoded_slash: bool,
     /// The path holds `;` or `%3B`: fine only where a rule says so.
     pub has_parameters: bool,
+}
+
+/// Its query may hold a credential.
+impl fmt::Debug for Target<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Target({})", self.whole.len())
+    }
 }
 
 /// The target could be read in more than one way.

@@ -308,7 +308,8 @@ pub(crate) mod tests {
             Edit::Add("set-cookie".into(), b"hunter2"[..].into()),
             Edit::Remove("authorization".into()),
         ];
-        let printed = format!("{sent:?} {request:?} {edits:?}");
+        let target = request.target;
+        let printed = format!("{sent:?} {request:?} {target:?} {edits:?}");
         assert!(!printed.contains("hunter2"), "{printed}");
         for name in ["x-keygate-assertion", "set-cookie", "authorization"] {
             assert!(printed.contains(name), "{printed}");
