@@ -10,6 +10,7 @@ use keygate_core::{Millis, UnixMillis};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::cells::{hash, key};
+use super::readers::within;
 use super::row::{COLUMNS, signed};
 use super::{SqliteStore, StoreError};
 use crate::key::Key;
@@ -27,11 +28,8 @@ const MAX_BACK: Millis = Millis::from_secs(3600);
 const FEW: usize = 8;
 
 static ONE: LazyLock<String> = LazyLock::new(|| {
-    format!(
-        "SELECT {COLUMNS}, number IS NOT NULL AS is_known, \
-         (SELECT coalesce(max(seq), 0) FROM changes) AS epoch \
-         FROM (SELECT 1) LEFT JOIN keys ON hash = ?1"
-    )
+    let epoch = "(SELECT coalesce(max(seq), 0) FROM changes) AS epoch";
+    format!("SELECT {COLUMNS}, {epoch} FROM keys WHERE hash = ?1")
 });
 
 /// How many lives of the database are remembered.
@@ -134,46 +132,39 @@ impl SqliteStore {
             epoch,
             records,
         };
-        let found = match hashes[..] {
-            [hash] => {
-                self.readers
-                    .read_each(move |connection| one(connection, hash))
-                    .await
-            }
-            _ if hashes.len() <= FEW => {
-                self.readers
-                    .read(move |transaction| all(transaction, &hashes))
-                    .await
-            }
-            _ => {
-                self.readers
-                    .read_long(move |transaction| all(transaction, &hashes))
-                    .await
-            }
+        let found = match hashes.len() <= FEW {
+            true => self.readers.read_each(move |it| few(it, &hashes)).await,
+            false => self.readers.read_long(move |it| all(it, &hashes)).await,
         };
         found.map(answer)
     }
 }
 
-/// The record of a hash, if it is known, and the epoch that both belong to: a single statement sees
-/// one state of the database, and costs less than a transaction.
-fn one(connection: &Connection, hash: KeyHash) -> rusqlite::Result<(u64, Vec<Record>)> {
-    connection
-        .prepare_cached(&ONE)?
-        .query_row([&hash.0[..]], |row| {
+/// What a lookup found, and the epoch of the state in which it did.
+type Found = (u64, Vec<Record>);
+
+/// A single key that is known is read by a single statement, which costs less than a transaction.
+fn few(connection: &Connection, hashes: &[KeyHash]) -> rusqlite::Result<Found> {
+    if let &[hash] = hashes {
+        let mut statement = connection.prepare_cached(&ONE)?;
+        let found = statement.query_row([&hash.0[..]], |row| {
             let epoch: i64 = row.get("epoch")?;
-            let is_known: bool = row.get("is_known")?;
-            let key = is_known.then(|| key(row)).transpose()?;
-            let record = key.map(|key| record(hash, key));
-            Ok((epoch.unsigned_abs(), record.into_iter().collect()))
-        })
+            Ok((epoch.unsigned_abs(), vec![record(hash, key(row)?)]))
+        });
+        if let Some(found) = found.optional()? {
+            return Ok(found);
+        }
+    }
+    within(connection, |transaction| all(transaction, hashes))
 }
 
-/// The records of those hashes that are known, and the epoch of the transaction.
-fn all(transaction: &Transaction<'_>, hashes: &[KeyHash]) -> rusqlite::Result<(u64, Vec<Record>)> {
+fn all(transaction: &Transaction<'_>, hashes: &[KeyHash]) -> rusqlite::Result<Found> {
+    let mut statement = transaction.prepare_cached(&ONE)?;
     let mut records = Vec::new();
     for &hash in hashes {
-        records.extend(one(transaction, hash)?.1);
+        for key in statement.query_map([&hash.0[..]], key)? {
+            records.push(record(hash, key?));
+        }
     }
     Ok((epoch(transaction)?, records))
 }
