@@ -178,7 +178,7 @@ impl Envoy {
     pub fn pause(&self) {
         match &self.container {
             Some(container) => container.tell("pause"),
-            None => self.process().signal(Signal::STOP),
+            None => self.process().freeze(),
         }
     }
 

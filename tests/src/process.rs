@@ -9,7 +9,7 @@ use std::sync::{LazyLock, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 /// Time between the polite signal and the other one.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -86,6 +86,20 @@ impl Process {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         let pid = pid.expect("a running process has a number");
         kill_process(pid, signal).expect("our own child takes signals");
+    }
+
+    /// Stops it by SIGSTOP, and waits until none of its threads runs: until then it may still answer.
+    ///
+    /// # Panics
+    /// When it has ended already.
+    pub fn freeze(&mut self) {
+        self.signal(Signal::STOP);
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        let pid = pid.expect("a running process has a number");
+        // Its end is left for others to see.
+        let options = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        waitid(WaitId::Pid(pid), options).expect("our own child can be waited for");
+        self.assert_running();
     }
 
     /// SIGTERM; SIGKILL if that is not enough. Says how it ended.

@@ -108,7 +108,7 @@ impl Service {
     /// # Panics
     /// When it does not run.
     pub fn freeze(&self) {
-        self.process().signal(Signal::STOP);
+        self.process().freeze();
     }
 
     /// Lets it go on.
