@@ -200,6 +200,18 @@ fn a_key_whose_state_or_owner_is_unclear_is_left_out() {
             "its customerId cannot be an account",
         ),
         (
+            "unkey",
+            unkey(r#""remaining_requests":"0""#),
+            "it has no uses left",
+        ),
+        (
+            "apisix",
+            r#"{"list":[{"value":{"username":"a","plugins":{"key-auth":{"key":"0123456789abcdef",
+                "_meta":{"disable":true}}}}}]}"#
+                .to_owned(),
+            "its plugin is disabled",
+        ),
+        (
             "kong",
             r#"{"consumers":[{"username":"bob"},{"username":"Jane Doe","custom_id":"bob",
                 "keyauth_credentials":[{"key":"0123456789abcdef"}]}]}"#

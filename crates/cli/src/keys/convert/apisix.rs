@@ -44,7 +44,11 @@ pub(super) fn convert(document: &Value, converted: &mut Converted) -> Result<(),
             .as_ref()
             .and_then(|_| value.text("name").or(value.text("id")));
         let account = owner.or_else(|| value.account("username"));
+        let meta = plugin.object("_meta");
+        let is_disabled =
+            meta.is_some_and(|it| !matches!(it.flag("disable"), Ok(None | Some(false))));
         match (plugin.text("key"), account) {
+            _ if is_disabled => converted.leave_out(&plugin, "its plugin is disabled"),
             (None, _) => converted.leave_out(&plugin, "it has no key"),
             (_, None) => converted.leave_out(&plugin, NO_ACCOUNT),
             (Some(text), _) if text.starts_with('$') => {
@@ -56,7 +60,7 @@ pub(super) fn convert(document: &Value, converted: &mut Converted) -> Result<(),
                 converted.push(&plugin, line);
             }
         }
-        converted.lose_others(&plugin, &["key"]);
+        converted.lose_others(&plugin, &["key", "_meta"]);
         let known = [
             "username",
             "id",

@@ -127,6 +127,15 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// A number, also if an exporter wrote it as a text; `None` if it is absent.
+    pub(super) fn number(&self, name: &str) -> Result<Option<f64>, Unreadable> {
+        let Some(value) = self.value(name) else {
+            return Ok(None);
+        };
+        let number = plain(value).and_then(|text| text.parse().ok());
+        number.map(Some).ok_or(Unreadable)
+    }
+
     /// The end of a key as RFC 3339: a number since 1970, of which each is `unit` milliseconds, or
     /// a text with the time in UTC. `None` if it is absent, 0 or -1: the key does not expire.
     pub(super) fn end(&self, name: &str, unit: u64) -> Result<Option<String>, Unreadable> {

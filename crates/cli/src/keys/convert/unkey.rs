@@ -115,10 +115,13 @@ fn account(key: &Object<'_>) -> Option<String> {
     }
 }
 
-/// Whether it could be used a number of times, and was.
+/// Whether it could be used a number of times, and was, or may have been.
 fn is_used_up(key: &Object<'_>) -> bool {
     let credits = key.object("credits");
-    let left = |it: &Object<'_>, name| it.get::<f64>(name).is_some_and(|left| left <= 0.0);
+    let left = |it: &Object<'_>, name| {
+        let left = it.number(name);
+        left.map_or(true, |left| left.is_some_and(|left| left <= 0.0))
+    };
     left(key, "remaining")
         || left(key, "remaining_requests")
         || credits.is_some_and(|it| left(&it, "remaining"))
