@@ -1,11 +1,153 @@
 //! The commands that pages show exist. Those of `keygate` are run by the tests of the command
-//! line, those of the README with a real Envoy by `tests/e2e/readme.rs`.
+//! line, those of the README with a real Envoy by `tests/e2e/readme.rs`, and the others by the
+//! test that is named here.
 
 use std::fs;
 
 use keygate_tests::repository;
 
 use crate::markdown::Page;
+use crate::snippets::read_sources;
+
+/// A page, the first word of its lines in indented blocks, and the test that runs them.
+const RUN: [(&str, &str, &str); 10] = [
+    (
+        "CONTRIBUTING.md",
+        "cargo",
+        "the_commands_that_renew_a_page_name_its_test",
+    ),
+    (
+        "docs/configuration.md",
+        "cargo",
+        "the_commands_that_renew_a_page_name_its_test",
+    ),
+    (
+        "docs/envoy.md",
+        "install",
+        "the_image_of_the_page_has_the_module_where_istio_looks_for_it",
+    ),
+    (
+        "docs/envoy.md",
+        "printf",
+        "the_image_of_the_page_has_the_module_where_istio_looks_for_it",
+    ),
+    (
+        "docs/http-api.md",
+        "curl",
+        "the_call_of_the_page_about_the_api_creates_a_key",
+    ),
+    (
+        "docs/sessions.md",
+        "openssl",
+        "the_pair_of_keys_that_the_page_makes_is_accepted",
+    ),
+    (
+        "docs/sessions.md",
+        "tail",
+        "the_pair_of_keys_that_the_page_makes_is_accepted",
+    ),
+    (
+        "docs/sessions.md",
+        "curl",
+        "the_calls_of_a_user_with_a_session_do_what_the_page_says",
+    ),
+    (
+        "docs/troubleshooting.md",
+        "curl",
+        "the_question_for_rejections_lists_them",
+    ),
+    (
+        "signers/README.md",
+        "echo",
+        "the_command_of_the_readme_makes_a_link_that_verifies",
+    ),
+];
+
+/// The lines of indented blocks that look like a command and have neither a row nor a test of
+/// their own, one line each.
+fn untested(pages: &[Page]) -> Vec<String> {
+    let mut found = Vec::new();
+    for page in pages {
+        for (number, line) in page.indented() {
+            let mut words = line.split_whitespace().skip_while(|it| is_assignment(it));
+            let word = words.next().unwrap_or_default();
+            let is_there = |place: &str, it: &str| page.path.ends_with(place) && it == word;
+            let is_known = ["keygate", "make"].contains(&word)
+                || word.starts_with("scripts/")
+                || RUN.iter().any(|row| is_there(row.0, row.1));
+            if is_name(word) && !is_known {
+                found.push(format!("{}:{number}: {line}", page.path.display()));
+            }
+        }
+    }
+    found
+}
+
+/// Whether a word may be the name of a program.
+fn is_name(word: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || b"0123456789._-".contains(&byte);
+    word.starts_with(|first: char| first.is_ascii_lowercase()) && word.bytes().all(fits)
+}
+
+#[test]
+fn every_command_of_an_indented_block_is_run_by_a_test() {
+    let untested = untested(&Page::all());
+    assert!(
+        untested.is_empty(),
+        "write a test that runs these, and name it in tests/docs/commands.rs:\n{}",
+        untested.join("\n")
+    );
+    let mut sources = String::new();
+    read_sources(&repository().join("tests"), &mut sources);
+    read_sources(&repository().join("signers"), &mut sources);
+    for (page, word, test) in RUN {
+        let is_there = sources.contains(&format!("fn {test}()"));
+        assert!(is_there, "{page}: {word}: there is no test {test}");
+    }
+}
+
+/// Not run: they write into the repository. Each names a test and what writes the page.
+#[test]
+fn the_commands_that_renew_a_page_name_its_test() {
+    let mut count = 0;
+    for page in Page::all() {
+        for (number, line) in page.indented() {
+            let words: Vec<&str> = line
+                .split_whitespace()
+                .skip_while(|it| is_assignment(it))
+                .collect();
+            let is_there = match words[..] {
+                ["cargo", "test", "-p", package, "--test", binary, filter] => {
+                    let crate_ = package.strip_prefix("keygate-").unwrap();
+                    let module = filter.trim_end_matches("::");
+                    let tests = repository().join("crates").join(crate_).join("tests");
+                    [tests.join(binary), tests.clone()]
+                        .iter()
+                        .any(|folder| folder.join(format!("{module}.rs")).is_file())
+                }
+                ["cargo", "run", "-p", "keygate-cli", "--", "schema", ">", to] => {
+                    repository().join(to).is_file()
+                }
+                ["cargo", ..] => false,
+                _ => continue,
+            };
+            assert!(is_there, "{}:{number}: {line}", page.path.display());
+            count += 1;
+        }
+    }
+    assert!(count > 3, "only {count} commands were found");
+}
+
+#[test]
+fn a_command_without_a_test_is_named_with_file_and_line() {
+    let text = "# A\n\n    KEY=1 curl x\n      -d y\n    {\"json\":1}\n    keygate check x\n\n    kubectl get x\n";
+    let page = Page::new("docs/new.md", text);
+    let expected = [
+        "docs/new.md:3: KEY=1 curl x",
+        "docs/new.md:8: kubectl get x",
+    ];
+    assert_eq!(untested(&[page]), expected);
+}
 
 #[test]
 fn every_make_target_and_script_that_a_page_shows_exists() {

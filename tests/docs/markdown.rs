@@ -21,6 +21,15 @@ pub struct Fence {
     pub text: String,
 }
 
+/// What a line is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Prose,
+    Fenced,
+    /// Indented behind an empty line.
+    Indented,
+}
+
 /// A line with its number, as editors count.
 pub type Line<'a> = (usize, &'a str);
 
@@ -60,8 +69,8 @@ impl Page {
         paths.into_iter().map(read).collect()
     }
 
-    /// Each line, and whether it is code: in a fence, or indented behind an empty line.
-    fn lines(&self) -> impl Iterator<Item = (Line<'_>, bool)> {
+    /// Each line, and what it is.
+    fn lines(&self) -> impl Iterator<Item = (Line<'_>, Kind)> {
         let mut fence = None;
         let mut is_code = false;
         let mut is_after_blank = true;
@@ -76,20 +85,30 @@ impl Page {
             let is_indented = line.starts_with("    ") && !start.starts_with(['-', '|']);
             is_code = is_indented && (is_code || is_after_blank);
             is_after_blank = line.trim().is_empty();
-            ((index + 1, line), was_fenced || fence.is_some() || is_code)
+            let kind = match was_fenced || fence.is_some() {
+                true => Kind::Fenced,
+                false if is_code => Kind::Indented,
+                false => Kind::Prose,
+            };
+            ((index + 1, line), kind)
         })
     }
 
     /// The lines that are prose.
     pub fn prose(&self) -> impl Iterator<Item = Line<'_>> {
-        self.lines()
-            .filter(|(_, is_code)| !is_code)
-            .map(|(line, _)| line)
+        let prose = self.lines().filter(|(_, kind)| *kind == Kind::Prose);
+        prose.map(|(line, _)| line)
     }
 
     /// The lines that are code, without their indentation.
     pub fn code(&self) -> impl Iterator<Item = Line<'_>> {
-        let code = self.lines().filter(|(_, is_code)| *is_code);
+        let code = self.lines().filter(|(_, kind)| *kind != Kind::Prose);
+        code.map(|((number, line), _)| (number, line.trim_start()))
+    }
+
+    /// The lines of indented blocks, without their indentation.
+    pub fn indented(&self) -> impl Iterator<Item = Line<'_>> {
+        let code = self.lines().filter(|(_, kind)| *kind == Kind::Indented);
         code.map(|((number, line), _)| (number, line.trim_start()))
     }
 

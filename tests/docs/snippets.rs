@@ -234,7 +234,7 @@ fn every_test_that_runs_blocks_exists_and_each_row_has_a_block() {
     }
 }
 
-fn read_sources(folder: &Path, sources: &mut String) {
+pub fn read_sources(folder: &Path, sources: &mut String) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {

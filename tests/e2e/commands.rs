@@ -65,3 +65,41 @@ fn the_question_for_rejections_lists_them() {
         assert!(printed.contains(expected), "{place}: {printed}");
     }
 }
+
+/// Where docker runs Envoy, an engine is there; elsewhere there may be none.
+#[test]
+fn the_image_of_the_page_has_the_module_where_istio_looks_for_it() {
+    let lines: Vec<String> = ["install ", "printf "]
+        .iter()
+        .flat_map(|program| commands("docs/envoy.md", program))
+        .map(|(_, line)| line)
+        .collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    let is_there = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).output();
+        output.is_ok_and(|output| output.status.success())
+    };
+    if !is_there("docker", &["version"]) {
+        let docker = std::env::var("KEYGATE_ENVOY").is_ok_and(|it| it.starts_with("docker:"));
+        assert!(!docker, "no docker engine answers");
+        eprintln!("!!! SKIPPED: no docker engine answers, so no image is built.");
+        return;
+    }
+    let image = format!("keygate-test:{}", std::process::id());
+    let folder = tempfile::tempdir().unwrap();
+    let module = std::env::var_os("KEYGATE_WASM").unwrap_or("target/keygate.wasm".into());
+    let script = format!(
+        "cd {}; mkdir target; cp {} target/keygate.wasm; {}; {}\n\
+         docker create --name $TOKEN {image} none; docker cp $TOKEN:/ out; docker rm -f $TOKEN; \
+         docker rmi {image}; find out -type f -printf '%P\n' >files",
+        folder.path().display(),
+        repository().join(module).display(),
+        lines[0],
+        lines[1].replace("registry.example.com/keygate:0.1", &image),
+    );
+    let output = shell(&script, &image.replace(':', "-"));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{script}: {told}");
+    let files = fs::read_to_string(folder.path().join("files")).unwrap();
+    assert!(files.lines().any(|file| file == "plugin.wasm"), "{files}");
+}

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::UNIX_EPOCH;
 
 use keygate_tests::{repository, service};
 
@@ -63,6 +64,25 @@ fn every_example_of_the_readme_makes_links_that_verify() {
             assert!(told.starts_with("valid"), "{fence}: {link}: {told}");
         }
     }
+}
+
+#[test]
+fn the_command_of_the_readme_makes_a_link_that_verifies() {
+    let folder = repository().join("signers");
+    let page = fs::read_to_string(folder.join("README.md")).unwrap();
+    let (_, rest) = page.split_once("    echo '").unwrap();
+    let command = rest.split("\n\n").next().unwrap();
+    let command = format!("echo '{command}").replace('…', SECRET);
+    // The link of the page has expired.
+    let soon = UNIX_EPOCH.elapsed().unwrap().as_secs() + 600;
+    let command = command.replace("1767225600", &soon.to_string());
+    let link = run(&["bash", "-euo", "pipefail", "-c", &command], &folder);
+    let keygate = service::keygate().display().to_string();
+    let told = run(
+        &[&keygate, "verify", link.trim(), "--key-id", "k1"],
+        &folder,
+    );
+    assert!(told.starts_with("valid"), "{link}: {told}");
 }
 
 /// The lines for Rust are in the example, which the tests of the core run.
