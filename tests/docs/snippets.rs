@@ -14,7 +14,7 @@ const OUTPUT: [&str; 1] = ["text"];
 
 /// A page or a folder, a language, how many blocks its test runs (all, if it does not choose
 /// them), and the tests.
-const RUN: [(&str, &str, Option<usize>, &[&str]); 19] = [
+const RUN: [(&str, &str, Option<usize>, &[&str]); 21] = [
     (
         "README.md",
         "sh",
@@ -134,6 +134,18 @@ const RUN: [(&str, &str, Option<usize>, &[&str]); 19] = [
         &["every_block_of_the_page_is_run"],
     ),
     (
+        "docs/webhooks.md",
+        "json",
+        Some(1),
+        &["the_event_of_the_page_has_the_members_that_the_service_sends"],
+    ),
+    (
+        "docs/webhooks.md",
+        "python",
+        Some(1),
+        &["the_lines_of_the_page_verify_an_event"],
+    ),
+    (
         "signers/README.md",
         "php python js go sh rust",
         Some(1),
@@ -215,6 +227,7 @@ fn every_test_that_runs_blocks_exists_and_each_row_has_a_block() {
         "crates/core/tests",
         "crates/service/tests",
         "crates/cli/src",
+        "crates/cli/tests",
     ] {
         read_sources(&repository().join(place), &mut sources);
     }

@@ -1,5 +1,6 @@
 //! `keygate serve`: the key service in the foreground.
 
+mod events;
 mod file;
 mod table;
 
@@ -11,6 +12,7 @@ use keygate_core::keys::{KeyRingId, MasterSecret, Prefix};
 use keygate_core::secret::Encoding;
 use keygate_service::{ServeError, ServiceConfig, StoreError, Tokens, serve};
 
+use self::events::EventSettings;
 use self::file::{Settings, listen};
 use crate::assertion::AssertionArgs;
 use crate::environment::{or_another, required_text, value_of, warn_of_padding};
@@ -105,6 +107,11 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         assertions: args.assertions.read()?,
         limits: file.connections,
         key_limits: file.limits,
+        events: file
+            .events
+            .into_iter()
+            .map(EventSettings::target)
+            .collect::<Result<_, _>>()?,
     };
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)

@@ -8,7 +8,9 @@ use keygate_core::keys::{KeyRingId, MasterSecret, Prefix};
 use crate::auth::Tokens;
 use crate::caller::Assertions;
 use crate::connections::Limits;
+use crate::events::EventTarget;
 use crate::limits::KeyLimits;
+use crate::outbound::Endpoint;
 
 /// Everything [`serve()`](crate::serve()) needs.
 #[derive(Clone, Debug)]
@@ -35,6 +37,8 @@ pub struct ServiceConfig {
     pub limits: Limits,
     /// What is allowed of keys.
     pub key_limits: KeyLimits,
+    /// Where events are sent, each URL once.
+    pub events: Vec<EventTarget>,
 }
 
 /// Why a configuration contradicts itself.
@@ -46,6 +50,9 @@ pub enum ConfigError {
     /// Every key without an end would be rejected.
     #[error("the default life of a key is longer than the longest one")]
     DefaultLifetime,
+    /// Each event would be delivered there as often.
+    #[error("two entries of events have the same URL, of {0}: give each URL once")]
+    SameTarget(Endpoint),
 }
 
 impl ServiceConfig {
@@ -61,6 +68,12 @@ impl ServiceConfig {
         let (default, longest) = (limits.default_lifetime, limits.max_lifetime);
         if longest.is_some_and(|longest| default > Some(longest)) {
             return Err(ConfigError::DefaultLifetime);
+        }
+        let mut endpoints = self.events.iter().map(|it| &it.endpoint);
+        while let Some(endpoint) = endpoints.next() {
+            if endpoints.clone().any(|it| it == endpoint) {
+                return Err(ConfigError::SameTarget(endpoint.clone()));
+            }
         }
         Ok(())
     }

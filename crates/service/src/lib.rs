@@ -12,7 +12,8 @@
 //! - [`key`]: a stored key, [`attributes`]: what is said of it, [`patch`]: what changes
 //! - [`limits`]: what the operator allows of keys
 //! - [`audit`]: what was done, by whom
-//! - [`store`]: keys and the change feed in SQLite
+//! - [`events`]: what other services receive, signed ([`webhook`]), by calls of our own ([`outbound`])
+//! - [`store`]: keys, the change feed and events on their way, in SQLite
 
 pub mod ambient;
 pub mod api;
@@ -24,7 +25,9 @@ pub mod caller;
 pub mod code;
 pub mod config;
 pub mod connections;
+mod courier;
 pub mod edges;
+pub mod events;
 mod idempotency;
 mod json;
 pub mod key;
@@ -32,6 +35,7 @@ pub mod limits;
 mod members;
 mod metadata;
 pub mod metrics;
+pub mod outbound;
 pub mod patch;
 pub mod problem;
 mod rejections;
@@ -42,6 +46,7 @@ pub mod serve;
 pub mod shown;
 pub mod store;
 pub mod tokens;
+pub mod webhook;
 mod words;
 pub mod wrong;
 
@@ -51,8 +56,11 @@ pub use auth::{Tokens, TokensError};
 pub use caller::Assertions;
 pub use config::{ConfigError, ServiceConfig};
 pub use connections::Limits;
+pub use events::{EventTarget, EventType};
 pub use key::Key;
 pub use limits::KeyLimits;
 pub use metadata::Metadata;
+pub use outbound::Endpoint;
 pub use serve::{ServeError, serve};
 pub use store::{SqliteStore, StoreError};
+pub use webhook::WebhookSecrets;

@@ -11,6 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::edges::Counts;
+use crate::words::words;
 
 /// The media type of [`Metrics::text`].
 pub const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -25,6 +26,10 @@ pub struct Metrics {
     held_polls: Gauge<u64, AtomicU64>,
     waiting_changes: Gauge<u64, AtomicU64>,
     edges: Family<EdgeLabels, Gauge<u64, AtomicU64>>,
+    deliveries: Family<DeliveryLabels, Counter>,
+    waiting_deliveries: Gauge<u64, AtomicU64>,
+    /// Events that were given up since too many others came after them.
+    pub events_dropped: Counter,
     /// Keys issued.
     pub keys_created: Counter,
     /// Keys that were made elsewhere.
@@ -48,6 +53,25 @@ struct RequestLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct EdgeLabels {
     state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DeliveryLabels {
+    /// The place of the URL in the configuration, from 1.
+    url: usize,
+    result: &'static str,
+}
+
+words! {
+    /// What came of an event and one of its URLs.
+    DeliveryResult {
+        /// The receiver accepted it.
+        Delivered = "delivered",
+        /// An attempt failed, and another one follows unless the event is given up.
+        Failed = "failed",
+        /// No other attempt is made.
+        GivenUp = "given_up",
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -84,6 +108,9 @@ impl Metrics {
         let held_polls = Gauge::default();
         let waiting_changes = Gauge::default();
         let edges = Family::<EdgeLabels, Gauge<u64, AtomicU64>>::default();
+        let deliveries = Family::<DeliveryLabels, Counter>::default();
+        let waiting_deliveries = Gauge::default();
+        let events_dropped = Counter::default();
         let keys_created = Counter::default();
         let keys_imported = Counter::default();
         let keys_revoked = Counter::default();
@@ -107,6 +134,21 @@ impl Metrics {
             waiting_changes.clone(),
         );
         registry.register("edges", "Edges that follow the change feed", edges.clone());
+        registry.register(
+            "event_deliveries",
+            "Attempts to deliver an event",
+            deliveries.clone(),
+        );
+        registry.register(
+            "event_deliveries_waiting",
+            "Deliveries of events that are not done",
+            waiting_deliveries.clone(),
+        );
+        registry.register(
+            "events_dropped",
+            "Events given up since there were too many",
+            events_dropped.clone(),
+        );
         registry.register("keys_created", "Keys issued", keys_created.clone());
         registry.register("keys_imported", "Keys imported", keys_imported.clone());
         registry.register("keys_revoked", "Keys revoked", keys_revoked.clone());
@@ -120,6 +162,9 @@ impl Metrics {
             held_polls,
             waiting_changes,
             edges,
+            deliveries,
+            waiting_deliveries,
+            events_dropped,
             keys_created,
             keys_imported,
             keys_revoked,
@@ -151,6 +196,13 @@ impl Metrics {
         }
     }
 
+    /// Counts what came of a delivery to the URL with this number.
+    pub fn delivery(&self, url: usize, result: DeliveryResult) {
+        let result = result.word();
+        let labels = DeliveryLabels { url, result };
+        self.deliveries.get_or_create(&labels).inc();
+    }
+
     /// All of it in the OpenMetrics text format.
     ///
     /// # Errors
@@ -160,12 +212,14 @@ impl Metrics {
         epoch: u64,
         held_polls: usize,
         waiting_changes: usize,
+        waiting_deliveries: u64,
         edges: &Counts,
     ) -> Result<String, std::fmt::Error> {
         let count = |number| u64::try_from(number).unwrap_or(u64::MAX);
         self.epoch.set(epoch);
         self.held_polls.set(count(held_polls));
         self.waiting_changes.set(count(waiting_changes));
+        self.waiting_deliveries.set(waiting_deliveries);
         for (&state, &count) in edges {
             self.edges.get_or_create(&EdgeLabels { state }).set(count);
         }

@@ -87,10 +87,14 @@ async fn run(
         let _ = stopped.await;
         tokio::time::sleep(GRACE).await;
     };
+    let background = tokio::spawn(Arc::clone(service).background());
     tokio::select! {
         () = connections::serve(listener, Arc::clone(service).router(), limits, stop) => {}
         () = out_of_time => tracing::warn!("some requests did not finish in time"),
     }
+    // An event that is under way is delivered again after the next start.
+    background.abort();
+    let _ = background.await;
 }
 
 /// Ready before anyone knows that the service listens, so that no signal is lost.

@@ -7,8 +7,10 @@ use std::time::Duration;
 use keygate_core::Millis;
 use keygate_core::keys::Prefix;
 use keygate_service::attributes::is_scope;
+use keygate_service::events::MAX_TARGETS;
 use keygate_service::{KeyLimits, Limits};
 
+use super::events::EventSettings;
 use super::table::{Table, parse};
 use crate::error::CliError;
 use crate::file::read as read_file;
@@ -30,6 +32,7 @@ pub struct Settings {
     pub prefix: Option<Prefix>,
     pub connections: Limits,
     pub limits: KeyLimits,
+    pub events: Vec<EventSettings>,
 }
 
 impl Settings {
@@ -58,6 +61,7 @@ impl Settings {
             }),
             connections: file.table("connections", connections),
             limits: file.table("limits", limits),
+            events: file.tables("events", MAX_TARGETS, EventSettings::of),
         }
     }
 }
@@ -112,6 +116,8 @@ pub fn listen(text: &str) -> Result<SocketAddr, String> {
 
 #[cfg(test)]
 mod tests {
+    use keygate_service::{Endpoint, EventType};
+
     use super::*;
 
     #[test]
@@ -140,6 +146,13 @@ mod tests {
             allowed_scopes: Some(scopes.into()),
         };
         assert_eq!(settings.limits, limits);
+        let url = Endpoint::parse("https://hooks.example.com/keygate").unwrap();
+        let events = EventSettings {
+            url: url.clone(),
+            secret_env: "KEYGATE_EVENTS_SECRET".to_owned(),
+            types: vec![EventType::Revoked, EventType::Expiring],
+        };
+        assert_eq!(settings.events, [events]);
 
         let other = "[connections]\nmax = 7\nheader_timeout = '1s'\nidle_timeout = '2s'\n\
                      body_timeout = '3s'";

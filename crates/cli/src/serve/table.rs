@@ -21,6 +21,8 @@ pub struct Table<'t> {
     /// Its name, such as `limits.`; empty for the file itself.
     path: String,
     entries: &'t DeTable<'t>,
+    /// Where it begins.
+    at: usize,
     /// What was asked for.
     known: Vec<&'static str>,
     wrong: &'t RefCell<Vec<Wrong>>,
@@ -48,6 +50,7 @@ pub fn parse<T>(text: &str, read: impl FnOnce(&mut Table<'_>) -> T) -> Result<T,
     let mut root = Table {
         path: String::new(),
         entries: parsed.get_ref(),
+        at: 0,
         known: Vec::new(),
         wrong: &wrong,
     };
@@ -117,22 +120,92 @@ impl<'t> Table<'t> {
         })
     }
 
+    /// A list of words, each of which `parse` knows; not an empty one.
+    pub fn words<T>(
+        &mut self,
+        name: &'static str,
+        words: &[&str],
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        self.read(name, |value| {
+            let told = || format!("must be a list of some of {}", words.join(", "));
+            let items = value.as_array().filter(|items| !items.is_empty());
+            let word = |item: &Spanned<DeValue<'_>>| item.get_ref().as_str().and_then(&parse);
+            let parsed: Option<Vec<T>> = items.ok_or_else(told)?.iter().map(word).collect();
+            parsed.ok_or_else(told)
+        })
+    }
+
+    /// A text that must be there.
+    pub fn required<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        if self.value(name).is_none() {
+            self.push(self.at, name, "is missing");
+        }
+        self.text(name, read)
+    }
+
     /// A table in this one; where it is not there, one without entries.
     pub fn table<T>(&mut self, name: &'static str, read: impl FnOnce(&mut Table<'_>) -> T) -> T {
         let absent = DeTable::new();
-        let entries = match self.value(name) {
-            None => &absent,
+        let (entries, at) = match self.value(name) {
+            None => (&absent, self.at),
             Some(value) => match value.get_ref() {
-                DeValue::Table(entries) => entries,
+                DeValue::Table(entries) => (entries, value.span().start),
                 _ => {
                     self.push(value.span().start, name, "must be a table");
-                    &absent
+                    (&absent, self.at)
                 }
             },
         };
+        self.inner(name, entries, at, read)
+    }
+
+    /// A list of at most so many tables; where it is not there, an empty one. None for a table with
+    /// an error.
+    pub fn tables<T>(
+        &mut self,
+        name: &'static str,
+        most: usize,
+        mut read: impl FnMut(&mut Table<'_>) -> Option<T>,
+    ) -> Vec<T> {
+        let Some(value) = self.value(name) else {
+            return Vec::new();
+        };
+        let Some(items) = value.get_ref().as_array() else {
+            let told = format!("must be a list of tables: write [[{name}]]");
+            self.push(value.span().start, name, &told);
+            return Vec::new();
+        };
+        if items.len() > most {
+            let told = format!("must be at most {most} tables");
+            self.push(value.span().start, name, &told);
+        }
+        let mut tables = Vec::new();
+        for (place, item) in items.iter().enumerate() {
+            let (name, at) = (format!("{name}[{place}]"), item.span().start);
+            match item.get_ref() {
+                DeValue::Table(entries) => tables.extend(self.inner(&name, entries, at, &mut read)),
+                _ => self.push(at, &name, "must be a table"),
+            }
+        }
+        tables
+    }
+
+    fn inner<T>(
+        &self,
+        name: &str,
+        entries: &DeTable<'_>,
+        at: usize,
+        read: impl FnOnce(&mut Table<'_>) -> T,
+    ) -> T {
         let mut table = Table {
             path: format!("{}{name}.", self.path),
             entries,
+            at,
             known: Vec::new(),
             wrong: self.wrong,
         };

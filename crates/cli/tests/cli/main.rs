@@ -7,6 +7,7 @@ mod configuration_page;
 mod convert;
 mod docs;
 mod edit;
+mod events;
 mod exit_codes;
 mod explain;
 mod formats;

@@ -1,6 +1,7 @@
 //! The HTTP API: which path goes where, who may call it, and what every answer carries.
 
 mod audit;
+mod background;
 mod batch;
 mod body;
 mod edge;
@@ -41,6 +42,7 @@ use crate::caller::Assertions;
 use crate::config::ServiceConfig;
 use crate::connections::{Limits, Peer};
 use crate::edges::Edges;
+use crate::events::{EventTarget, Outbox};
 use crate::idempotency::NewKeys;
 use crate::limits::KeyLimits;
 use crate::metrics::Metrics;
@@ -75,13 +77,16 @@ pub struct Service {
     edges: Edges,
     health: probes::Health,
     new_keys: NewKeys,
+    events: Vec<EventTarget>,
 }
 
 impl Service {
     /// Puts a service together; it touches no network.
     pub fn new(config: &ServiceConfig, store: SqliteStore, ambient: Ambient) -> Arc<Self> {
+        let metrics = Metrics::new();
+        let outbox = Outbox::new(&config.events, metrics.events_dropped.clone());
         Arc::new(Self {
-            store: store.limited(config.key_limits.clone()),
+            store: store.limited(config.key_limits.clone()).publishing(outbox),
             prefix: config.prefix.clone(),
             kid: config.kid,
             master: config.master.clone(),
@@ -94,12 +99,13 @@ impl Service {
             ambient,
             limits: config.limits,
             key_limits: config.key_limits.clone(),
-            metrics: Metrics::new(),
+            metrics,
             rejections: Rejections::default(),
             waiting: Waiting::new(HELD_POLLS),
             edges: Edges::new(),
             health: probes::Health::default(),
             new_keys: NewKeys::default(),
+            events: config.events.clone(),
         })
     }
 

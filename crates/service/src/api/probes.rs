@@ -56,12 +56,14 @@ pub(super) async fn metrics(
     State(service): State<Arc<Service>>,
 ) -> Result<impl IntoResponse, Problem> {
     let epoch = service.store.epoch().await?;
+    let waiting_deliveries = service.store.waiting_deliveries().await?;
     let text = service
         .metrics
         .text(
             epoch,
             service.waiting.held(),
             service.store.waiting(),
+            waiting_deliveries,
             &service.edges.counts(epoch),
         )
         .map_err(|_| Problem::Internal)?;

@@ -8,6 +8,7 @@ use super::change::{Act, Stop};
 use super::command::{Command, Outcome};
 use super::rejection::Rejection;
 use super::{feed, keys, links, tokens};
+use crate::events::Outbox;
 use crate::limits::Limiter;
 use crate::rights::Caller;
 
@@ -23,6 +24,7 @@ impl Command {
         transaction: &Transaction<'_>,
         caller: &Caller,
         limiter: &Limiter,
+        outbox: &Outbox,
         request_id: Option<&str>,
         now: UnixMillis,
     ) -> rusqlite::Result<Outcome> {
@@ -47,6 +49,7 @@ impl Command {
             transaction,
             rights,
             limiter,
+            outbox,
             now,
             actor: caller.name(),
             request_id,
@@ -79,6 +82,9 @@ impl Command {
                 let detail = format!("{count} since the last entry");
                 act.note(&format!("{of}.rejected"), &detail)
             }
+            Self::Attempted(attempt) => act.attempted(attempt),
+            Self::KeepDeliveries(targets) => act.keep_deliveries(targets),
+            Self::Announce => act.announce(),
             Self::Beat => {
                 feed::beat(transaction, now)?;
                 Ok(Outcome::Done)

@@ -4,6 +4,8 @@ use keygate_core::UnixMillis;
 use keygate_core::text::hex;
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
+use super::change::{Act, Stop};
+use super::command::Outcome;
 use super::keys::MAX_SCANNED;
 use super::row::signed;
 use super::{SqliteStore, StoreError};
@@ -86,22 +88,53 @@ fn page(transaction: &Transaction<'_>, filter: &AuditFilter) -> rusqlite::Result
     Ok(AuditPage { start, lines, next })
 }
 
+impl Act<'_> {
+    /// Writes into the audit log what was done to a key or a token.
+    pub(super) fn say(
+        &self,
+        action: &str,
+        target: &str,
+        account: Option<&str>,
+        detail: Option<&str>,
+    ) -> rusqlite::Result<()> {
+        let said = Said {
+            actor: &self.actor,
+            action,
+            target: Some(target),
+            account,
+            detail,
+            request_id: self.request_id,
+        };
+        append(self.transaction, &said, self.now)
+    }
+
+    /// Writes into the audit log what was done to no key.
+    pub(super) fn note(&self, action: &str, detail: &str) -> Result<Outcome, Stop> {
+        let said = Said {
+            actor: &self.actor,
+            action,
+            target: None,
+            account: None,
+            detail: Some(detail),
+            request_id: self.request_id,
+        };
+        append(self.transaction, &said, self.now)?;
+        Ok(Outcome::Done)
+    }
+}
+
 /// What is said of a change.
-pub(super) struct Said<'a> {
-    pub(super) actor: &'a str,
-    pub(super) action: &'a str,
-    pub(super) target: Option<&'a str>,
-    pub(super) account: Option<&'a str>,
-    pub(super) detail: Option<&'a str>,
-    pub(super) request_id: Option<&'a str>,
+struct Said<'a> {
+    actor: &'a str,
+    action: &'a str,
+    target: Option<&'a str>,
+    account: Option<&'a str>,
+    detail: Option<&'a str>,
+    request_id: Option<&'a str>,
 }
 
 /// Writes an entry, in the transaction of what it is about.
-pub(super) fn append(
-    transaction: &Transaction<'_>,
-    said: &Said<'_>,
-    now: UnixMillis,
-) -> rusqlite::Result<()> {
+fn append(transaction: &Transaction<'_>, said: &Said<'_>, now: UnixMillis) -> rusqlite::Result<()> {
     let newest = transaction
         .prepare_cached("SELECT seq, digest FROM audit ORDER BY seq DESC LIMIT 1")?
         .query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))

@@ -5,7 +5,6 @@ use keygate_core::keys::KeyHash;
 use keygate_core::{Millis, UnixMillis};
 use rusqlite::{ToSql, Transaction, params};
 
-use super::audit::{self, Said};
 use super::cells::hash;
 use super::command::{Import, Imported, KeyState, Outcome, Revoke, Revoked, Rotated, Successor};
 use super::feed::append;
@@ -13,7 +12,8 @@ use super::keys::{self, by_id, existing, insert};
 use super::rejection::Rejection;
 use super::row::{self, signed};
 use crate::attributes::Attributes;
-use crate::key::{Disabler, IfMatch, Key, NewKey, Reason, Standing};
+use crate::events::{EventType, More, Outbox};
+use crate::key::{Disabler, IfMatch, Key, KeyObject, NewKey, Reason, Standing};
 use crate::limits::Limiter;
 use crate::patch::Patch;
 use crate::rights::{Rights, narrows};
@@ -24,6 +24,7 @@ pub(super) struct Act<'a> {
     pub(super) transaction: &'a Transaction<'a>,
     pub(super) rights: Rights<'a>,
     pub(super) limiter: &'a Limiter,
+    pub(super) outbox: &'a Outbox,
     pub(super) now: UnixMillis,
     /// What the audit log calls the caller.
     pub(super) actor: String,
@@ -72,6 +73,7 @@ impl Act<'_> {
             match (insert(self.transaction, &new, self.now)?, keys.is_empty()) {
                 (true, _) => {
                     self.say("key.create", &new.id, Some(&new.attributes.account), None)?;
+                    self.publish_by_id(EventType::Created, &new.id)?;
                     keys.extend(by_id(self.transaction, &new.id)?);
                 }
                 // Nothing is written yet.
@@ -89,6 +91,7 @@ impl Act<'_> {
             if let Imported::New(id) = outcome {
                 let account = &import.new.attributes.account;
                 self.say("key.import", id, Some(account), None)?;
+                self.publish_by_id(EventType::Created, id)?;
             }
         }
         Ok(Outcome::Imported(outcomes))
@@ -133,12 +136,13 @@ impl Act<'_> {
         }
         let account = Some(&*key.attributes.account);
         self.say("key.change", id, account, Some(&changed.join(", ")))?;
-        self.update(&Key {
+        let key = self.update(&Key {
             attributes,
             disabled_by,
             ..key
-        })
-        .map(Outcome::Patched)
+        })?;
+        self.publish(EventType::Changed, &key, Some(More::Changed(&changed)))?;
+        Ok(Outcome::Patched(key))
     }
 
     /// Replaces a key by one with the same attributes.
@@ -204,10 +208,10 @@ impl Act<'_> {
             0 => self.revoke_alone(&old)?,
             _ => old,
         };
-        let new = by_id(self.transaction, &new.id)?;
-        Ok(Outcome::Rotated(
-            new.map(|new| Box::new(Rotated { new, old })),
-        ))
+        let new = self.own(&new.id)?;
+        let replaced = Box::new(KeyObject::new(old.clone(), self.now));
+        self.publish(EventType::Rotated, &new, Some(More::Replaced(replaced)))?;
+        Ok(Outcome::Rotated(Some(Box::new(Rotated { new, old }))))
     }
 
     /// Revokes a key for good, with its descendants unless they are kept.
@@ -301,6 +305,7 @@ impl Act<'_> {
             account,
             Some(Reason::Superseded.word()),
         )?;
+        self.publish_by_id(EventType::Revoked, &key.id)?;
         self.own(&key.id)
     }
 
@@ -334,40 +339,8 @@ impl Act<'_> {
             append(self.transaction, *hash, self.now)?;
             let reason = revoke.reason.map(Reason::word);
             self.say("key.revoke", id, Some(account), reason)?;
+            self.publish_by_id(EventType::Revoked, id)?;
         }
         Ok(revoked.into_iter().map(|(id, _, _)| id).collect())
-    }
-
-    /// Writes into the audit log what was done to a key or a token.
-    pub(super) fn say(
-        &self,
-        action: &str,
-        target: &str,
-        account: Option<&str>,
-        detail: Option<&str>,
-    ) -> rusqlite::Result<()> {
-        let said = Said {
-            actor: &self.actor,
-            action,
-            target: Some(target),
-            account,
-            detail,
-            request_id: self.request_id,
-        };
-        audit::append(self.transaction, &said, self.now)
-    }
-
-    /// Writes into the audit log what was done to no key.
-    pub(super) fn note(&self, action: &str, detail: &str) -> Result<Outcome, Stop> {
-        let said = Said {
-            actor: &self.actor,
-            action,
-            target: None,
-            account: None,
-            detail: Some(detail),
-            request_id: self.request_id,
-        };
-        audit::append(self.transaction, &said, self.now)?;
-        Ok(Outcome::Done)
     }
 }

@@ -5,6 +5,7 @@ use keygate_core::{Millis, UnixMillis};
 
 use super::StoreError;
 use super::rejection::Rejection;
+use crate::events::{Attempt, TargetId};
 use crate::idempotency::Once;
 use crate::key::{IfMatch, Key, NewKey, Reason};
 use crate::patch::Patch;
@@ -140,6 +141,12 @@ pub(super) enum Command {
     UseLink { id: String, expires_at: UnixMillis },
     /// Writes that the database can be written.
     Beat,
+    /// Writes what came of an attempt to deliver an event.
+    Attempted(Attempt),
+    /// Gives up events on their way to other targets than these.
+    KeepDeliveries(Vec<TargetId>),
+    /// Writes events about keys that come closer to their end.
+    Announce,
 }
 
 /// How a [`Command`] is handled.
@@ -177,6 +184,8 @@ pub(super) enum Outcome {
     Token(Token),
     /// Whether this was the first use.
     Used(bool),
+    /// There may be more keys to announce.
+    Announced { more: bool },
     /// It was done, and there is nothing to say.
     Done,
     /// Nothing, for this reason.
@@ -218,7 +227,9 @@ impl Command {
             Self::RevokeToken { .. } => ends(Action::ChangeTokens),
             Self::UseLink { .. } => asks(Action::Follow),
             Self::Beat => asks(Action::Open),
-            Self::NoteRejections { .. } => Kind {
+            // An event that is delivered and not written so is delivered again.
+            Self::Attempted(_) => ends(Action::Open),
+            Self::NoteRejections { .. } | Self::KeepDeliveries(_) | Self::Announce => Kind {
                 overtakes: false,
                 ..ends(Action::Open)
             },

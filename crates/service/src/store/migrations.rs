@@ -16,6 +16,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/0010_idempotency.sql"),
     include_str!("../../migrations/0011_alive.sql"),
     include_str!("../../migrations/0012_labels.sql"),
+    include_str!("../../migrations/0013_events.sql"),
 ];
 
 #[derive(Debug)]

@@ -18,6 +18,7 @@ mod limits;
 mod links;
 mod migrations;
 mod once;
+mod outbox;
 mod readers;
 mod rejection;
 mod room;
@@ -41,6 +42,7 @@ use self::file::DatabaseFile;
 use self::readers::{Readers, Size};
 pub use self::rejection::Rejection;
 use self::writer::{Job, Queue};
+use crate::events::Outbox;
 use crate::limits::{KeyLimits, Limiter};
 use crate::request_id;
 use crate::rights::Caller;
@@ -84,6 +86,7 @@ pub struct SqliteStore {
     /// Kept by the writer.
     tokens: Arc<CreatedTokens>,
     limiter: Arc<Limiter>,
+    outbox: Arc<Outbox>,
 }
 
 /// Why the database cannot be used. Carries no key and no hash.
@@ -202,6 +205,7 @@ impl SqliteStore {
             newest,
             tokens,
             limiter: Arc::default(),
+            outbox: Arc::default(),
         })
     }
 
@@ -212,6 +216,13 @@ impl SqliteStore {
             limits,
             ..Limiter::default()
         });
+        self
+    }
+
+    /// Writes events for the targets of this outbox; without it there are none.
+    #[must_use]
+    pub(crate) fn publishing(mut self, outbox: Outbox) -> Self {
+        self.outbox = Arc::new(outbox);
         self
     }
 
@@ -260,6 +271,7 @@ impl SqliteStore {
             command,
             caller,
             limiter: Arc::clone(&self.limiter),
+            outbox: Arc::clone(&self.outbox),
             now,
             request_id: request_id::current(),
             answer,

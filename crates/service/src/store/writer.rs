@@ -16,6 +16,7 @@ use tokio::sync::{oneshot, watch};
 use super::command::{Command, Outcome};
 use super::file::DatabaseFile;
 use super::{StoreError, feed, tokens};
+use crate::events::Outbox;
 use crate::limits::Limiter;
 use crate::rights::Caller;
 use crate::roles::Action;
@@ -41,6 +42,8 @@ pub(super) struct Job {
     pub(super) caller: Caller,
     /// What is allowed of keys.
     pub(super) limiter: Arc<Limiter>,
+    /// Where events are written.
+    pub(super) outbox: Arc<Outbox>,
     /// When it was asked for.
     pub(super) now: UnixMillis,
     /// The id of the request that asked for it.
@@ -247,9 +250,9 @@ impl Writer<'_> {
             jobs.iter()
                 .map(|job| {
                     let request_id = job.request_id.as_deref();
-                    let (caller, limiter) = (&job.caller, &job.limiter);
+                    let (caller, limiter, outbox) = (&job.caller, &job.limiter, &job.outbox);
                     job.command
-                        .apply(&transaction, caller, limiter, request_id, job.now)
+                        .apply(&transaction, caller, limiter, outbox, request_id, job.now)
                 })
                 .collect()
         };
@@ -270,6 +273,10 @@ impl Writer<'_> {
         }
         self.newest
             .send_if_modified(|it| std::mem::replace(it, epoch) != epoch);
+        // All jobs have the same.
+        if let Some(job) = jobs.first() {
+            job.outbox.committed();
+        }
         // After the commit: what went into a file that is gone is not acknowledged.
         match self.file.is_there() {
             true => Ok(outcomes),

@@ -88,7 +88,8 @@ impl Running {
             randomness,
         };
         let store = SqliteStore::open_with(&config.database, PATIENCE).unwrap();
-        let router = Service::new(config, store, ambient).router();
+        let service = Service::new(config, store, ambient);
+        let router = Arc::clone(&service).router();
         let limits = config.limits;
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let bind = tokio::net::TcpListener::bind("127.0.0.1:0");
@@ -99,6 +100,7 @@ impl Running {
             let _ = stopped.await;
         };
         let end = runtime.spawn(connections::serve(listener, router, limits, stopped));
+        runtime.spawn(service.background());
         Self {
             address,
             database: config.database.clone(),
@@ -285,6 +287,7 @@ pub fn config(database: &Path) -> ServiceConfig {
         assertions: None,
         limits: Limits::default(),
         key_limits: KeyLimits::default(),
+        events: Vec::new(),
     }
 }
 

@@ -1,0 +1,74 @@
+//! What the service does besides answering requests.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use futures_util::future::{join, join_all};
+use keygate_core::{Millis, UnixMillis};
+
+use super::Service;
+use crate::courier::Courier;
+use crate::events::{EventTarget, EventType};
+use crate::outbound::Client;
+use crate::store::StoreError;
+
+/// How often keys are announced that come closer to their end.
+const ANNOUNCED: Millis = Millis::from_secs(60);
+
+/// How often the clock is looked at.
+const TICK: Duration = Duration::from_secs(1);
+
+impl Service {
+    /// Delivers events, for as long as it is polled. Without targets it ends at once.
+    pub async fn background(self: Arc<Self>) {
+        if let Err(error) = self.forget_targets().await {
+            tracing::warn!("events for URLs that are not configured any more stay: {error}");
+        }
+        if self.events.is_empty() {
+            return;
+        }
+        let client = Client::new();
+        let couriers = self.events.iter().enumerate();
+        let couriers: Vec<Courier<'_>> = couriers
+            .map(|(place, target)| Courier {
+                store: &self.store,
+                ambient: &self.ambient,
+                metrics: &self.metrics,
+                client: client.clone(),
+                target,
+                number: place.saturating_add(1),
+                is_failing: AtomicBool::new(false),
+            })
+            .collect();
+        join(join_all(couriers.iter().map(Courier::run)), self.announce()).await;
+    }
+
+    /// Gives up what is on its way to targets of an earlier configuration.
+    async fn forget_targets(&self) -> Result<(), StoreError> {
+        if self.store.waiting_deliveries().await? == 0 {
+            return Ok(());
+        }
+        let targets = self.events.iter().map(EventTarget::id).collect();
+        self.store.keep_deliveries(targets, self.now()).await
+    }
+
+    /// Announces the end of keys.
+    async fn announce(&self) {
+        if !self.store.outbox().wants(EventType::Expiring) {
+            return;
+        }
+        let mut last: Option<UnixMillis> = None;
+        loop {
+            let now = self.now();
+            if last.is_none_or(|last| last.0.abs_diff(now.0) >= ANNOUNCED.0) {
+                match self.store.announce(now).await {
+                    Ok(true) => continue,
+                    Ok(false) => last = Some(now),
+                    Err(error) => tracing::warn!("cannot announce the end of keys: {error}"),
+                }
+            }
+            tokio::time::sleep(TICK).await;
+        }
+    }
+}
