@@ -17,10 +17,10 @@ use crate::shown::is_shown;
 use crate::wrong::{Errors, Fault, Pointer, Wrong};
 
 /// Most labels of a key.
-const MAX_LABELS: usize = 16;
+pub(crate) const MAX_LABELS: usize = 16;
 
 /// Most characters of the name of a label.
-const MAX_LABEL_NAME: usize = 64;
+pub(crate) const MAX_LABEL_NAME: usize = 64;
 
 /// Calls a macro with every attribute of a key, one row each: its name in the API and in the store,
 /// its type, the check that makes it of what a body has, and the type of that. Rows of one kind
@@ -32,23 +32,25 @@ macro_rules! attributes {
     ($with:ident! $($more:tt)*) => {
         $with! {
             { $($more)* }
-            /// Whose it is: 1 to 128 visible ASCII characters without comma.
+            /// Whose it is: 1 to 128 visible ASCII characters without comma. An admin must name it;
+            /// an account has its own.
             account: String = account(Option<String>);
-            /// What its owner calls it: 1 to 128 characters.
+            /// What its owner calls it: 1 to 128 characters, none of which is invisible.
             name: Option<String> = title(Option<String>);
             /// What it may do: up to 64 scope tokens, each once.
             scopes: Vec<String> = scopes(Vec<String>);
-            /// A JSON object of up to 4096 bytes, as it was sent. A key that is asked for without
-            /// it gets that of the key that asks for it, or none.
+            /// A JSON object of up to 4096 bytes for the upstream, as it was sent. A key that is
+            /// created without it gets that of the key that creates it, or none.
             metadata: Metadata = metadata(Option<AnyJson>);
-            /// From where it may be used: up to 64 ranges; empty means from anywhere.
+            /// From where it may be used: up to 64 addresses or CIDR ranges; empty means from
+            /// anywhere.
             allowed_ips: Vec<IpNet> = ranges(Vec<String>);
             /// From which pages it may be used: up to 16 patterns that the edge can read; empty
             /// means from any, and from none.
             allowed_referrers: Vec<String> = referrers(Vec<String>);
             /// What people file it under: up to 16 of the form `name=value`, each name once.
             labels: Vec<String> = labels(Vec<String>);
-            /// First instant at which it may not be used. RFC 3339 in the API.
+            /// First instant at which it may not be used: in the future, before the year 10000.
             #[serde(serialize_with = "rfc_3339")]
             expires_at: Option<UnixMillis> = instant(Option<String>);
         }

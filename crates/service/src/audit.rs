@@ -2,11 +2,12 @@
 //! entry that is altered, removed or put in later is found.
 
 use keygate_core::text::hex;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 /// What happened. The order of the fields is that of the text which the digest covers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Entry {
     /// Its number: one more than that of the entry before.
     pub seq: u64,
@@ -28,7 +29,8 @@ pub struct Entry {
 }
 
 /// An entry with its digest: a line of an export.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "AuditEntry")]
 pub struct Line {
     /// What happened.
     #[serde(flatten)]

@@ -46,6 +46,16 @@ macro_rules! codes {
                 format!("{PAGE_PATH}#{}", self.code())
             }
         }
+
+        impl schemars::JsonSchema for Code {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                "Code".into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "enum": [$($code),*] })
+            }
+        }
     };
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use keygate_core::keys::wire::EdgeReport;
 use keygate_core::{Millis, UnixMillis};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::words::words;
@@ -34,7 +35,8 @@ words! {
 }
 
 /// An edge as the API shows it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Edge")]
 pub struct EdgeObject {
     /// The name of the proxy, if it has one.
     pub name: Option<String>,

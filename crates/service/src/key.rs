@@ -2,9 +2,11 @@
 
 use keygate_core::UnixMillis;
 use keygate_core::keys::KeyHash;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::attributes::Attributes;
+use crate::shapes;
 use crate::words::words;
 
 /// A key as the store knows it. Its hash and its secret are no part of it.
@@ -139,22 +141,43 @@ impl Key {
 }
 
 /// The key object of the API. Times are RFC 3339, absent values are `null`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Key")]
 pub struct KeyObject {
+    /// The public id: 10 letters or digits, also in the key itself.
+    #[schemars(with = "shapes::Id")]
     id: String,
+    /// The public part of the key; empty for an imported key.
     start: String,
     #[serde(flatten)]
     attributes: Attributes,
+    /// Whether it may be used now.
     status: Standing,
+    /// Whether it is disabled.
     disabled: bool,
+    /// Who disabled it.
     disabled_by: Option<Disabler>,
+    /// When it was created.
+    #[schemars(with = "shapes::Instant")]
     created_at: String,
+    /// The id of the key that created it.
+    #[schemars(with = "Option<shapes::Id>")]
     created_by: Option<String>,
+    /// When it was last changed.
+    #[schemars(with = "Option<shapes::Instant>")]
     updated_at: Option<String>,
+    /// The id of the key that it replaces.
+    #[schemars(with = "Option<shapes::Id>")]
     replaces: Option<String>,
+    /// The id of the key that replaces it.
+    #[schemars(with = "Option<shapes::Id>")]
     replaced_by: Option<String>,
+    /// When it was revoked.
+    #[schemars(with = "Option<shapes::Instant>")]
     revoked_at: Option<String>,
+    /// Why it was revoked.
     revoked_reason: Option<Reason>,
+    /// More about that.
     revoked_note: Option<String>,
 }
 

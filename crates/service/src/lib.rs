@@ -9,6 +9,7 @@
 //!   [`caller`]: an admin, or an account that the edge vouches for, [`rights`]: what each may do
 //! - [`serve()`]: the listener, the signals, the end; [`connections`]: the sockets and their limits
 //! - [`api`]: the routes; [`problem`]: every way to reject, [`wrong`]: what is wrong with a value
+//! - [`openapi`]: the description of the routes, `shapes`: what values look like in it
 //! - [`key`]: a stored key, [`attributes`]: what is said of it, [`patch`]: what changes
 //! - [`limits`]: what the operator allows of keys
 //! - [`audit`]: what was done, by whom
@@ -35,6 +36,7 @@ pub mod limits;
 mod members;
 mod metadata;
 pub mod metrics;
+pub mod openapi;
 pub mod outbound;
 pub mod patch;
 pub mod problem;
@@ -43,6 +45,7 @@ mod request_id;
 pub mod rights;
 pub mod roles;
 pub mod serve;
+mod shapes;
 pub mod shown;
 pub mod store;
 pub mod tokens;

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::ambient::NoRandomness;
@@ -119,17 +120,28 @@ impl From<Wrong> for Problem {
     }
 }
 
-/// The body of an answer that rejects.
-#[derive(Serialize)]
-struct Details<'a> {
+/// Why a request was rejected (RFC 9457).
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(crate) struct Details<'a> {
+    /// Where the service describes this kind of problem.
     r#type: String,
+    /// What all problems of this kind have in common.
     title: &'static str,
+    /// The status of the answer.
     status: u16,
+    /// What is wrong with this request, for people.
     detail: String,
+    /// The kind of problem, for programs.
+    #[schemars(with = "Code")]
     code: &'static str,
+    /// Every value that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<Shown<'_>>")]
     errors: Option<Vec<Shown<'a>>>,
+    /// The id of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     request_id: Option<String>,
 }
 

@@ -77,6 +77,11 @@ impl Action {
         self.scopes().is_some() && needed.all(|scope| scopes.iter().any(|it| it == scope))
     }
 
+    /// Whether the service looks for an assertion. None makes an edge.
+    pub(crate) fn takes_assertions(self) -> bool {
+        !matches!(self, Self::Follow | Self::Open)
+    }
+
     /// The scopes that an app key needs for it; `None` if no account may do it.
     pub(crate) fn scopes(self) -> Option<&'static [&'static str]> {
         match self {

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
 use keygate_core::UnixMillis;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::roles::Role;
+use crate::shapes;
 
 /// A token as the store knows it. The token itself is no part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,14 +43,26 @@ pub struct NewToken {
 }
 
 /// The token object of the API.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Token")]
 pub struct TokenObject {
+    /// The public id.
+    #[schemars(with = "shapes::Id")]
     id: String,
+    /// Whose it is, or for what.
     name: String,
+    /// What it entitles to.
     role: Role,
+    /// `active`, `expired` or `revoked`.
     status: &'static str,
+    /// When it was created.
+    #[schemars(with = "shapes::Instant")]
     created_at: String,
+    /// When it expires.
+    #[schemars(with = "Option<shapes::Instant>")]
     expires_at: Option<String>,
+    /// When it was revoked.
+    #[schemars(with = "Option<shapes::Instant>")]
     revoked_at: Option<String>,
 }
 

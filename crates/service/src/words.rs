@@ -39,6 +39,18 @@ macro_rules! words {
             }
         }
 
+        impl schemars::JsonSchema for $Enum {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($Enum).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                let lines: &[&str] = &[$(concat!("- `", $word, "`:", $($line),+)),*];
+                let about = lines.join("\n");
+                schemars::json_schema!({ "type": "string", "enum": Self::WORDS, "description": about })
+            }
+        }
+
         impl serde::Serialize for $Enum {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(self.word())

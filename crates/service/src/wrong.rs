@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::words::words;
@@ -344,16 +345,26 @@ impl fmt::Display for Errors {
     }
 }
 
-/// An error in an answer. Of its places it has the one of its part.
-#[derive(Debug, Serialize)]
+/// A value that is wrong. It has one of `pointer`, `parameter` and `header`.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "WrongValue")]
 pub(crate) struct Shown<'a> {
+    /// Where it is in the body (RFC 6901).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pointer: Option<String>,
+    /// Which parameter of the query it is.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     parameter: Option<String>,
+    /// Which header it is.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     header: Option<String>,
+    /// What it must be, for people.
     detail: &'a str,
+    /// What is wrong with it, for programs.
+    #[schemars(with = "Fault")]
     code: &'static str,
 }
 

@@ -6,6 +6,8 @@
 mod edge;
 mod incarnation;
 mod report;
+#[cfg(feature = "schema")]
+mod schema;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -42,14 +44,17 @@ pub const MAX_ANSWER: usize = 2 * 1024 * 1024;
 
 /// `POST /v1/lookups`: which keys are these?
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LookupRequest {
     /// 1 to 100 hashes.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_LOOKUP)))]
     pub hashes: Vec<KeyHash>,
 }
 
 /// The answer to a lookup.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LookupResponse {
     /// Of which life of the database that epoch is; one value where a service says nothing.
     #[serde(default)]
@@ -62,6 +67,8 @@ pub struct LookupResponse {
 
 /// What the edge must know of one key.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "KeyRecord"))]
 pub struct Record {
     /// Which key.
     pub hash: KeyHash,
@@ -79,16 +86,23 @@ pub struct Record {
     pub scopes: Vec<String>,
     /// From where it may be used; empty means from anywhere.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))]
     pub allowed_ips: Vec<IpNet>,
     /// From which pages it may be used; empty means from any, and from none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allowed_referrers: Vec<String>,
     /// A JSON object for the upstream.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "serde_json::Map<String, serde_json::Value>")
+    )]
     pub metadata: Box<RawValue>,
 }
 
 /// Whether a key may be used, apart from its expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "KeyStatus"))]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// The key may be used.
@@ -102,9 +116,14 @@ pub enum Status {
 
 /// `POST /v1/links/uses`: was this link used before? If not, it is now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LinkUseRequest {
     /// 1 to 160 visible ASCII characters.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(length(min = 1, max = 160), regex(pattern = r"^[!-~]+$"))
+    )]
     pub id: String,
     /// Until when it must be remembered.
     pub expires_at: UnixMillis,
@@ -115,6 +134,7 @@ pub struct LinkUseRequest {
 
 /// The answer to that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LinkUseResponse {
     /// It was not used before.
     pub first: bool,
@@ -123,6 +143,7 @@ pub struct LinkUseResponse {
 /// `GET /v1/changes?after=N&incarnation=I&wait=1250ms`: what has changed since epoch N of that
 /// incarnation. While nothing has, the answer waits so long, [`MAX_WAIT`] at most.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChangesResponse {
     /// Of which life of the database the epoch is; one value where a service says nothing.
     #[serde(default)]

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
 use keygate_core::text::hex;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Service;
@@ -17,10 +18,13 @@ use crate::store::AuditFilter;
 const DEFAULT_LIMIT: u32 = 100;
 const MAX_LIMIT: u32 = 1000;
 
-#[derive(Serialize)]
-struct Entries {
+/// A page of the audit log.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AuditLog")]
+pub(super) struct Entries {
     /// The digest before the oldest entry that is kept.
     start: String,
+    /// Oldest first.
     entries: Vec<Line>,
     /// The `after` of the next page, if there is one.
     next: Option<u64>,

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::{Extension, Json};
 use keygate_core::UnixMillis;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Service;
@@ -22,15 +23,21 @@ use crate::wrong::{Errors, Fault, Pointer, Wrong};
 /// Most keys that one call creates.
 const MAX_KEYS: usize = 100;
 
-#[derive(Deserialize)]
+/// Several keys to create.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "CreateKeys")]
 pub(super) struct BatchBody {
-    /// Each as in a call that creates one key, still unread.
+    /// Each as in a call that creates one key.
+    #[schemars(with = "Vec<CreateBody>", length(min = 1, max = MAX_KEYS))]
     keys: Vec<AnyJson>,
 }
 
-#[derive(Serialize)]
-struct Batch<'a> {
+/// Several new keys.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CreatedKeys")]
+pub(super) struct Batch<'a> {
+    /// In the order of the request.
     keys: Vec<Created<'a>>,
 }
 

@@ -7,6 +7,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use keygate_core::keys::wire::{EDGE_HEADER, EdgeReport, Incarnation};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Service;
@@ -14,13 +15,17 @@ use super::read::Query;
 use crate::edges::EdgeObject;
 use crate::problem::Problem;
 
-#[derive(Serialize)]
-struct Listed {
+/// The edges.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "EdgeList")]
+pub(super) struct Listed {
+    /// Of which life of the database the epochs are.
     incarnation: Incarnation,
     /// The newest change.
     epoch: u64,
     /// How long the service has listened: an edge that has not polled since is not listed.
     seconds_listening: u64,
+    /// By name.
     edges: Vec<EdgeObject>,
 }
 

@@ -9,6 +9,7 @@ use axum::response::IntoResponse;
 use axum::{Extension, Json};
 use keygate_core::keys::{KeyDigest, KeyHash, OpaqueKey, looks_like_digest};
 use keygate_core::text::base62;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -21,19 +22,23 @@ use crate::limits::KeyLimits;
 use crate::problem::Problem;
 use crate::rights::Caller;
 use crate::store::{Import, Imported};
-use crate::wrong::{Errors, Fault, Pointer, Wrong};
+use crate::wrong::{Errors, Fault, Pointer, Shown, Wrong};
 
 const MAX_KEYS: usize = 100;
 
-#[derive(Serialize)]
-struct Results {
+/// What became of the keys.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ImportResults")]
+pub(super) struct Results {
+    /// In the order of the request.
     results: Vec<Outcome>,
 }
 
 /// What became of one key.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(tag = "result", rename_all = "snake_case")]
-enum Outcome {
+#[schemars(rename = "ImportResult")]
+pub(super) enum Outcome {
     /// It is a key of this service now.
     Imported { id: String },
     /// It would be, but for `dry_run`.
@@ -43,7 +48,10 @@ enum Outcome {
     /// It was already, with others; those stay.
     Conflict { id: String, detail: String },
     /// It cannot be. The pointers are of the item.
-    Refused { errors: Value },
+    Refused {
+        #[schemars(with = "Vec<Shown<'_>>")]
+        errors: Value,
+    },
 }
 
 /// `POST /v1/keys/import`: 1 to 100 keys, all that are in order in one transaction.
@@ -102,11 +110,13 @@ pub(super) async fn import(
     Ok(Json(Results { results }))
 }
 
-/// The body of a request.
-#[derive(Deserialize)]
+/// Keys to import.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Request {
-    /// The items, still unread.
+#[schemars(rename = "ImportKeys")]
+pub(super) struct Request {
+    /// Each is imported or refused on its own.
+    #[schemars(with = "Vec<ImportItem>", length(min = 1, max = MAX_KEYS))]
     keys: Vec<AnyJson>,
     /// Check everything and store nothing.
     #[serde(default)]

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use keygate_core::UnixMillis;
 use keygate_core::keys::{MasterSecret, NewAppKey};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Service;
@@ -21,6 +22,7 @@ use crate::key::{Key, KeyObject, NewKey, Standing};
 use crate::problem::Problem;
 use crate::rights::{Caller, Rights};
 use crate::roles::Action;
+use crate::shapes;
 use crate::store::{Filter, Rejection, StoreError};
 use crate::wrong::{Errors, Wrong};
 
@@ -30,18 +32,25 @@ pub(super) const TRIES: usize = 4;
 const DEFAULT_LIMIT: u32 = 50;
 const MAX_LIMIT: u32 = 100;
 
-#[derive(Serialize)]
+/// A new key.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CreatedKey")]
 pub(super) struct Created<'a> {
+    /// The key itself. The service does not keep it.
     pub(super) key: &'a str,
     #[serde(flatten)]
     pub(super) object: KeyObject,
 }
 
 /// The answer to a creation that was sent again.
-#[derive(Serialize)]
-struct Replayed<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "RepeatedKey")]
+pub(super) struct Replayed<'a> {
+    /// The key itself, for 10 minutes.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     key: Option<&'a str>,
+    /// Always true.
     replayed: bool,
     #[serde(flatten)]
     object: KeyObject,
@@ -126,9 +135,13 @@ fn tag(key: &Key) -> [(HeaderName, String); 1] {
     [(ETAG, format!("\"{}\"", key.version))]
 }
 
-#[derive(Serialize)]
-struct Listed {
+/// A page of keys.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "KeyList")]
+pub(super) struct Listed {
+    /// Newest first.
     keys: Vec<KeyObject>,
+    /// The `cursor` of the next page, if there is one.
     next_cursor: Option<String>,
 }
 
@@ -277,14 +290,25 @@ pub(super) fn start(fresh: &NewAppKey) -> String {
 }
 
 /// Which keys, as written.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "KeyFilter")]
 pub(super) struct FilterBody {
+    /// Only keys of this account.
     account: Option<String>,
+    /// Only keys with this status.
+    #[schemars(with = "Option<Standing>")]
     status: Option<String>,
+    /// Only keys that the key with this id created.
     created_by: Option<String>,
+    /// Only keys whose name begins so.
+    #[schemars(length(min = 1))]
     name_prefix: Option<String>,
+    /// Only keys with this label, such as `team=core`.
+    #[schemars(with = "Option<shapes::Label>")]
     label: Option<String>,
+    /// Only keys that expire before this.
+    #[schemars(with = "Option<shapes::Instant>")]
     expires_before: Option<String>,
 }
 

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use keygate_core::Millis;
 use keygate_core::keys::wire::Incarnation;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Service;
@@ -18,10 +19,11 @@ use crate::key::{KeyObject, Reason};
 use crate::patch::PatchBody;
 use crate::problem::Problem;
 use crate::rights::Caller;
+use crate::shapes;
 use crate::store::{Revoke, Successor};
 use crate::wrong::{Errors, Wrong};
 
-const MAX_NOTE: usize = 256;
+pub(super) const MAX_NOTE: usize = 256;
 
 /// How long a key that was replaced goes on, if nothing else is asked for.
 const GRACE: Millis = Millis::from_secs(24 * 3600);
@@ -54,11 +56,19 @@ pub(super) async fn patch(
     Ok(shown(key, now))
 }
 
-#[derive(Deserialize)]
+/// How a key is replaced.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "RotateKey")]
 pub(super) struct RotateBody {
+    /// How long the old key is still accepted: 24 h by default, up to 90 days.
+    #[schemars(with = "Option<shapes::Span>")]
     grace: Option<String>,
+    /// When the new key expires.
+    #[schemars(with = "Option<shapes::Instant>")]
     expires_at: Option<String>,
+    /// When it expires, as a duration from now, in place of `expires_at`.
+    #[schemars(with = "Option<shapes::Span>")]
     expires_in: Option<String>,
 }
 
@@ -116,11 +126,18 @@ fn grace(text: Option<&str>) -> Result<Millis, Wrong> {
     Ok(grace)
 }
 
-#[derive(Deserialize)]
+/// How a key is revoked.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "RevokeKey")]
 pub(super) struct RevokeBody {
+    /// Why.
+    #[schemars(with = "Option<Reason>")]
     pub(super) reason: Option<String>,
+    /// More about it.
+    #[schemars(with = "Option<shapes::Line<MAX_NOTE>>")]
     pub(super) note: Option<String>,
+    /// Whether the keys that it created stay.
     #[serde(default)]
     pub(super) keep_descendants: bool,
 }
@@ -145,15 +162,18 @@ impl RevokeBody {
     }
 }
 
-#[derive(Serialize)]
-struct RevokedKey {
+/// A key that is revoked.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct RevokedKey {
     #[serde(flatten)]
     object: KeyObject,
     /// How many others this call revoked: keys that this key or its descendants had created, and
     /// keys that it replaces.
+    #[schemars(with = "u64")]
     descendants_revoked: usize,
     /// An edge that has applied the feed up to here rejects all of them.
     epoch: u64,
+    /// Of which life of the database that epoch is.
     incarnation: Incarnation,
 }
 

@@ -14,6 +14,7 @@ mod page;
 mod probes;
 mod read;
 mod revocations;
+mod routes;
 mod tokens;
 mod waiting;
 
@@ -22,13 +23,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::handler::Handler;
 use axum::http::header::{CACHE_CONTROL, CONNECTION, HeaderName};
 use axum::http::{HeaderValue, Method};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{MethodRouter, get, patch, post};
-use keygate_core::keys::wire::{CHANGES_PATH, LINK_USES_PATH, LOOKUPS_PATH, SERVICE_MARKER};
+use axum::routing::MethodRouter;
+use keygate_core::keys::wire::SERVICE_MARKER;
 use keygate_core::keys::{KeyRingId, MasterSecret, Prefix};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
@@ -46,7 +46,7 @@ use crate::events::{EventTarget, Outbox};
 use crate::idempotency::NewKeys;
 use crate::limits::KeyLimits;
 use crate::metrics::Metrics;
-use crate::problem::{PAGE_PATH, Problem};
+use crate::problem::Problem;
 use crate::rejections::{Noted, Rejections};
 use crate::request_id::{self, REQUEST_ID};
 use crate::rights::Caller;
@@ -130,15 +130,13 @@ impl Service {
         });
     }
 
-    /// All routes, and what each does.
-    pub fn routes(self: Arc<Self>) -> Vec<(Method, String, Action)> {
-        routes(&self).rows
-    }
-
     /// The routes with what is around them.
     pub fn router(self: Arc<Self>) -> Router {
-        routes(&self)
-            .router
+        let mut router = Router::new();
+        for route in routes::all() {
+            router = router.route(route.path, self.guarded(route.action, route.to));
+        }
+        router
             .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
             .fallback(|| async { Problem::NoSuchPath })
             .layer(CatchPanicLayer::custom(|_| {
@@ -147,78 +145,30 @@ impl Service {
             .layer(from_fn_with_state(Arc::clone(&self), frame))
             .with_state(self)
     }
-}
 
-/// All routes, each with what it does.
-fn routes(service: &Arc<Service>) -> Routes<'_> {
-    let mut it = Routes {
-        service,
-        router: Router::new(),
-        rows: Vec::new(),
-    };
-    it.post("/v1/keys", Action::CreateKeys, keys::create);
-    it.get("/v1/keys", Action::ReadKeys, keys::list);
-    it.post("/v1/keys/batch", Action::CreateKeys, batch::create);
-    it.post("/v1/keys/import", Action::ImportKeys, import::import);
-    it.post(
-        "/v1/keys/revoke",
-        Action::FindAndRevokeKeys,
-        revocations::many,
-    );
-    it.get("/v1/keys/{id}", Action::ReadKeys, keys::show);
-    it.patch("/v1/keys/{id}", Action::ChangeKeys, life::patch);
-    it.post("/v1/keys/{id}/rotate", Action::ChangeKeys, life::rotate);
-    it.post("/v1/keys/{id}/revoke", Action::ChangeKeys, life::revoke);
-    it.post("/v1/tokens", Action::ChangeTokens, tokens::create);
-    it.get("/v1/tokens", Action::ReadTokens, tokens::list);
-    it.post(
-        "/v1/tokens/{id}/revoke",
-        Action::ChangeTokens,
-        tokens::revoke,
-    );
-    it.get("/v1/audit", Action::ReadAudit, audit::audit);
-    it.get("/v1/edges", Action::ReadEdges, edges::list);
-    it.post(LOOKUPS_PATH, Action::Follow, edge::lookups);
-    it.get(CHANGES_PATH, Action::Follow, edge::changes);
-    it.post(LINK_USES_PATH, Action::Follow, edge::use_link);
-    it.post("/v1/keys/revoke-self", Action::Open, revocations::own);
-    it.get("/healthz", Action::Open, probes::healthz);
-    it.get("/readyz", Action::Open, probes::readyz);
-    it.get("/metrics", Action::Open, probes::metrics);
-    it.get(PAGE_PATH, Action::Open, page::errors);
-    it.get("/v1/jwks.json", Action::Open, jwks::jwks);
-    it.get("/.well-known/jwks.json", Action::Open, jwks::jwks);
-    it
-}
-
-struct Routes<'a> {
-    service: &'a Arc<Service>,
-    router: Router<Arc<Service>>,
-    rows: Vec<(Method, String, Action)>,
-}
-
-impl Routes<'_> {
-    fn get<T: 'static>(&mut self, path: &str, action: Action, to: impl Handler<T, Arc<Service>>) {
-        self.add(Method::GET, path, action, get(to));
-    }
-
-    fn post<T: 'static>(&mut self, path: &str, action: Action, to: impl Handler<T, Arc<Service>>) {
-        self.add(Method::POST, path, action, post(to));
-    }
-
-    fn patch<T: 'static>(&mut self, path: &str, action: Action, to: impl Handler<T, Arc<Service>>) {
-        self.add(Method::PATCH, path, action, patch(to));
-    }
-
-    fn add(&mut self, method: Method, path: &str, action: Action, to: MethodRouter<Arc<Service>>) {
-        let service = Arc::clone(self.service);
-        let to = match action {
+    /// A route with what decides whether its caller gets there.
+    fn guarded(
+        self: &Arc<Self>,
+        action: Action,
+        to: MethodRouter<Arc<Self>>,
+    ) -> MethodRouter<Arc<Self>> {
+        let service = Arc::clone(self);
+        match action {
             Action::Open => to.route_layer(from_fn_with_state(service, unauthenticated)),
             _ => to.route_layer(from_fn_with_state((service, action), admit)),
-        };
-        self.router = std::mem::take(&mut self.router).route(path, to);
-        self.rows.push((method, path.to_owned(), action));
+        }
     }
+}
+
+/// All routes, and what each does.
+pub fn routes() -> Vec<(Method, &'static str, Action)> {
+    let routes = routes::all().into_iter();
+    routes.map(|it| (it.method, it.path, it.action)).collect()
+}
+
+/// The OpenAPI document of these routes.
+pub fn document() -> &'static str {
+    &routes::DOCUMENT
 }
 
 /// Before the body is read: an unauthenticated client gets its rejection at once.
@@ -231,11 +181,10 @@ async fn admit(
     let caller = Caller::identify(
         &service.gate,
         service.store.tokens(),
-        // No assertion makes an edge.
         service
             .assertions
             .as_ref()
-            .filter(|_| action != Action::Follow),
+            .filter(|_| action.takes_assertions()),
         request.headers(),
         action,
         &service.rejections,

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use keygate_core::{Millis, UnixMillis};
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::Mutex;
 
@@ -14,8 +15,11 @@ use super::Service;
 use crate::metrics::METRICS_TYPE;
 use crate::problem::Problem;
 
-#[derive(Serialize)]
-struct Fine {
+/// Nothing is wrong.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Health")]
+pub(super) struct Fine {
+    /// Always `ok`.
     status: &'static str,
 }
 

@@ -6,39 +6,54 @@ use axum::extract::State;
 use axum::{Extension, Json};
 use keygate_core::UnixMillis;
 use keygate_core::keys::OpaqueKey;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::Service;
 use super::keys::FilterBody;
-use super::life::RevokeBody;
+use super::life::{MAX_NOTE, RevokeBody};
 use super::read::{JsonBody, SecretBody};
 use crate::key::Reason;
 use crate::problem::Problem;
 use crate::rights::Caller;
 use crate::roles::Action;
+use crate::shapes;
 use crate::store::{Filter, KeyState, Revoke};
 use crate::wrong::{Errors, Wrong};
 
 /// Most keys that one call revokes, apart from their descendants.
 const MAX_REVOKED: usize = 1000;
 
-#[derive(Deserialize)]
+/// Which keys are revoked, and how.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "RevokeKeys")]
 pub(super) struct ManyBody {
+    /// Must have `account`, `created_by`, `name_prefix` or `label`.
     filter: FilterBody,
+    /// How many keys match. If others do, nothing is revoked.
+    #[schemars(range(min = 1, max = MAX_REVOKED))]
     expect: u64,
+    /// Why.
+    #[schemars(with = "Option<Reason>")]
     reason: Option<String>,
+    /// More about it.
+    #[schemars(with = "Option<shapes::Line<MAX_NOTE>>")]
     note: Option<String>,
+    /// Whether the keys that they created stay.
     #[serde(default)]
     keep_descendants: bool,
 }
 
-#[derive(Serialize)]
+/// The result of a revocation of many keys.
+#[derive(Serialize, JsonSchema)]
 pub(super) struct RevokedKeys {
     /// How many keys fitted.
+    #[schemars(with = "u64")]
     matched: usize,
     /// How many this call revoked, descendants included.
+    #[schemars(with = "u64")]
     revoked: usize,
 }
 
@@ -117,16 +132,23 @@ impl Service {
     }
 }
 
-#[derive(Deserialize)]
+/// A key that its holder revokes.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "RevokeSelf")]
 pub(super) struct SelfBody {
+    /// The key itself.
+    #[schemars(with = "String")]
     key: Zeroizing<String>,
+    /// More about it.
+    #[schemars(with = "Option<shapes::Line<MAX_NOTE>>")]
     note: Option<String>,
 }
 
-#[derive(Serialize)]
+/// The request was handled.
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Heard {
-    /// Whatever the key was.
+    /// Always `heard`.
     status: &'static str,
 }
 

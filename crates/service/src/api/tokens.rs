@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::{Extension, Json};
 use keygate_core::text::base62;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -17,6 +18,7 @@ use crate::bearer::digest;
 use crate::problem::Problem;
 use crate::rights::Caller;
 use crate::roles::Role;
+use crate::shapes;
 use crate::tokens::{NewToken, TokenObject};
 use crate::wrong::{Errors, Wrong};
 
@@ -28,17 +30,30 @@ const MAX_LIMIT: u32 = 100;
 /// Characters of the secret part: 256 bits.
 const SECRET: usize = 43;
 
-#[derive(Deserialize)]
+/// A token to create.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "CreateToken")]
 pub(super) struct CreateBody {
+    /// Whose it is, or for what.
+    #[schemars(with = "shapes::Line<MAX_NAME>")]
     name: String,
+    /// What it entitles to.
+    #[schemars(with = "Role")]
     role: String,
+    /// When it expires.
+    #[schemars(with = "Option<shapes::Instant>")]
     expires_at: Option<String>,
+    /// When it expires, as a duration from now, in place of `expires_at`.
+    #[schemars(with = "Option<shapes::Span>")]
     expires_in: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Created<'a> {
+/// A new token.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CreatedToken")]
+pub(super) struct Created<'a> {
+    /// The token itself. The service does not keep it.
     token: &'a str,
     #[serde(flatten)]
     object: TokenObject,
@@ -82,9 +97,13 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, Json(created)).into_response())
 }
 
-#[derive(Serialize)]
-struct Listed {
+/// A page of tokens.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TokenList")]
+pub(super) struct Listed {
+    /// Newest first.
     tokens: Vec<TokenObject>,
+    /// The `cursor` of the next page, if there is one.
     next_cursor: Option<String>,
 }
 

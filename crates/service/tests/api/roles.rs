@@ -3,19 +3,20 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
-use keygate_service::api::Service;
+use keygate_service::api;
+use keygate_service::openapi;
 use keygate_service::problem::PAGE_PATH;
 use keygate_service::roles::Role;
-use keygate_service::{Ambient, SqliteStore};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::{ADMIN, Answer, EDGE, Running, SECOND_ADMIN, config, text};
+use crate::support::{ADMIN, Answer, EDGE, Running, SECOND_ADMIN, text};
 
 const WRONG: &str = "wrong-token-0123456789";
 
 /// The routes that need no credential, or have it in their body.
-const OPEN: [(&str, &str, &str); 7] = [
+const OPEN: [(&str, &str, &str); 8] = [
     ("GET", "/healthz", ""),
+    ("GET", openapi::PATH, ""),
     ("GET", PAGE_PATH, ""),
     ("GET", "/readyz", ""),
     ("GET", "/metrics", ""),
@@ -116,18 +117,36 @@ fn tokens(service: &Running) -> Vec<(&'static str, String)> {
 
 #[test]
 fn every_route_has_its_row_here() {
-    let dir = tempfile::tempdir().unwrap();
-    let config = config(&dir.path().join("keygate.db"));
-    let store = SqliteStore::open(&config.database).unwrap();
-    let routes = Service::new(&config, store, Ambient::real()).routes();
     let named = |(method, path, _)| format!("{method} {path}");
-    let mut routes: Vec<String> = routes.into_iter().map(named).collect();
+    let mut routes: Vec<String> = api::routes().into_iter().map(named).collect();
     let guarded = ROUTES.iter().map(|row| format!("{} {}", row.0, row.1));
     let open = OPEN.iter().map(|row| format!("{} {}", row.0, row.1));
     let mut rows: Vec<String> = guarded.chain(open).collect();
     routes.sort();
     rows.sort();
     assert_eq!(routes, rows);
+}
+
+#[test]
+fn the_document_says_who_may_call_each_route() {
+    let document: Value = serde_json::from_str(api::document()).unwrap();
+    let security = |method: &str, path: &str| {
+        let operation = &document["paths"][path][method.to_lowercase()];
+        let callers = operation["security"].as_array().unwrap().iter();
+        callers.map(Value::to_string).collect::<Vec<_>>()
+    };
+    for (method, path, _, roles) in ROUTES {
+        let mut callers = security(method, path);
+        // An account may do what a scope entitles to.
+        callers.retain(|it| !it.starts_with(r#"{"assertion":["keys:"#));
+        let tokens = roles
+            .iter()
+            .map(|role| json!({ "token": [role] }).to_string());
+        assert_eq!(callers, tokens.collect::<Vec<_>>(), "{method} {path}");
+    }
+    for (method, path, _) in OPEN {
+        assert_eq!(security(method, path), [""; 0], "{method} {path}");
+    }
 }
 
 #[test]

@@ -19,6 +19,8 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::conformance;
+
 pub const ADMIN: &str = "admin-token-0123456789";
 pub const SECOND_ADMIN: &str = "second-admin-token-0123456789";
 pub const EDGE: &str = "edge-token-0123456789";
@@ -164,7 +166,7 @@ impl Running {
         self.send_bytes(method, path, headers, body.as_bytes())
     }
 
-    /// The same with a body of any bytes.
+    /// The same with a body of any bytes. The answer must be one that the OpenAPI document allows.
     pub fn send_bytes(
         &self,
         method: &str,
@@ -179,11 +181,13 @@ impl Running {
             request = request.header(*name, *value);
         }
         let mut response = self.agent.run(request.body(body).unwrap()).unwrap();
-        Answer {
+        let answer = Answer {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
             text: response.body_mut().read_to_string().unwrap(),
-        }
+        };
+        conformance::check(method, path, &answer);
+        answer
     }
 
     pub fn post(&self, path: &str, body: &str) -> Answer {

@@ -1,0 +1,144 @@
+//! The routes of keys.
+
+use axum::http::StatusCode;
+
+use super::Routes;
+use crate::api::keys::{Created, FilterBody, Listed, Replayed};
+use crate::api::life::{RevokeBody, RevokedKey, RotateBody};
+use crate::api::revocations::{Heard, ManyBody, RevokedKeys, SelfBody};
+use crate::api::{batch, import, keys, life, revocations};
+use crate::attributes::CreateBody;
+use crate::code::Code::{self, *};
+use crate::key::KeyObject;
+use crate::openapi::{Group, Operation};
+use crate::patch::PatchBody;
+use crate::roles::Action;
+use crate::shapes::{Cursor, IdempotencyKey, IfMatch, PageOf};
+
+/// Of a request that makes a key.
+const MAKES_KEYS: [Code; 6] = [
+    BeyondOwnRights,
+    BeyondLimits,
+    TooManyKeys,
+    TooManyCreations,
+    Clock,
+    NoRandomness,
+];
+
+/// Of a request that changes a key.
+const CHANGES_A_KEY: [Code; 4] = [NoSuchKey, Stale, KeyRevoked, KeyReplaced];
+
+const IF_MATCH: &str = "Changes the key only if it still has this `etag`.";
+
+fn operation(id: &'static str, summary: &'static str) -> Operation {
+    Operation::new(Group::Keys, id, summary).stored()
+}
+
+pub(super) fn add(it: &mut Routes) {
+    it.post(
+        "/v1/keys",
+        Action::CreateKeys,
+        keys::create,
+        operation("create_key", "Create a key")
+            .header::<IdempotencyKey>(
+                "idempotency-key",
+                "The same value within 24 hours creates nothing again, and repeats the answer.",
+            )
+            .body::<CreateBody>()
+            .answer::<Created<'_>>(StatusCode::CREATED, "The key, in `key`, this once.")
+            .answer::<Replayed<'_>>(StatusCode::OK, "An earlier request has created it.")
+            .etag()
+            .codes(&MAKES_KEYS)
+            .codes(&[WrongAccount, IdempotencyMismatch]),
+    );
+    it.get(
+        "/v1/keys",
+        Action::ReadKeys,
+        keys::list,
+        operation("list_keys", "List keys, newest first")
+            .query_of::<FilterBody>()
+            .query::<PageOf<100>>("limit", "Most keys on the page, 50 by default.")
+            .query::<Cursor>("cursor", "The `next_cursor` of the page before.")
+            .answer::<Listed>(StatusCode::OK, "A page.")
+            .codes(&[WrongAccount]),
+    );
+    it.post(
+        "/v1/keys/batch",
+        Action::CreateKeys,
+        batch::create,
+        operation("create_keys", "Create several keys, all or none")
+            .body::<batch::BatchBody>()
+            .answer::<batch::Batch<'_>>(StatusCode::CREATED, "The keys, in the same order.")
+            .codes(&MAKES_KEYS)
+            .codes(&[WrongAccount]),
+    );
+    it.post(
+        "/v1/keys/import",
+        Action::ImportKeys,
+        import::import,
+        operation("import_keys", "Import keys that were made elsewhere")
+            .body::<import::Request>()
+            .answer::<import::Results>(StatusCode::OK, "One result for each key, in order.")
+            .codes(&[Clock, NoRandomness]),
+    );
+    it.post(
+        "/v1/keys/revoke",
+        Action::FindAndRevokeKeys,
+        revocations::many,
+        operation("revoke_keys", "Revoke all keys that match a filter")
+            .body::<ManyBody>()
+            .answer::<RevokedKeys>(StatusCode::OK, "How many were revoked.")
+            .codes(&[WrongAccount, UnexpectedCount, Stale, NoSuchKey]),
+    );
+    it.get(
+        "/v1/keys/{id}",
+        Action::ReadKeys,
+        keys::show,
+        operation("show_key", "Show a key")
+            .answer::<KeyObject>(StatusCode::OK, "The key.")
+            .etag()
+            .codes(&[NoSuchKey]),
+    );
+    it.patch(
+        "/v1/keys/{id}",
+        Action::ChangeKeys,
+        life::patch,
+        operation("change_key", "Change a key")
+            .header::<IfMatch>("if-match", IF_MATCH)
+            .body::<PatchBody>()
+            .answer::<KeyObject>(StatusCode::OK, "The key as it is now.")
+            .etag()
+            .codes(&CHANGES_A_KEY)
+            .codes(&[BeyondOwnRights, BeyondLimits, TooManyKeys, DisabledByAdmin]),
+    );
+    it.post(
+        "/v1/keys/{id}/rotate",
+        Action::ChangeKeys,
+        life::rotate,
+        operation("rotate_key", "Replace a key")
+            .header::<IfMatch>("if-match", IF_MATCH)
+            .body::<RotateBody>()
+            .answer::<Created<'_>>(StatusCode::CREATED, "The new key, in `key`, this once.")
+            .etag()
+            .codes(&CHANGES_A_KEY)
+            .codes(&MAKES_KEYS)
+            .codes(&[KeyInactive]),
+    );
+    it.post(
+        "/v1/keys/{id}/revoke",
+        Action::ChangeKeys,
+        life::revoke,
+        operation("revoke_key", "Revoke a key")
+            .body::<RevokeBody>()
+            .answer::<RevokedKey>(StatusCode::OK, "The key as it is now.")
+            .codes(&[NoSuchKey]),
+    );
+    it.post(
+        "/v1/keys/revoke-self",
+        Action::Open,
+        revocations::own,
+        operation("revoke_self", "Revoke the key in the body")
+            .body::<SelfBody>()
+            .answer::<Heard>(StatusCode::OK, "The same, whether the key exists or not."),
+    );
+}

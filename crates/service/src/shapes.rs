@@ -1,0 +1,166 @@
+//! What values of the API look like, as JSON schemas. Each is as strict as the parser of the
+//! value, where a schema can be: a test asks both.
+//!
+//! A `format` that is not of JSON Schema names a rule that no pattern can express.
+
+use std::borrow::Cow;
+
+use keygate_core::identity::limits::{
+    MAX_ALLOWED_IPS, MAX_ALLOWED_REFERRERS, MAX_NAME, MAX_SCOPES,
+};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::attributes::{MAX_LABEL_NAME, MAX_LABELS};
+
+/// Characters that no text for people has: control characters, line separators, changes of
+/// direction. [`is_shown`](crate::shown::is_shown) rejects more; a pattern of all of them would need
+/// `\p{C}`, which Python and others do not read. The format `line` stands for the rest.
+const HIDDEN: &str = r"\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069";
+
+/// Declares functions that make schemas.
+macro_rules! shapes {
+    ($($(#[$about:meta])* $shape:ident = $json:tt;)*) => {
+        $(
+            $(#[$about])*
+            pub(crate) fn $shape() -> Schema {
+                json_schema!($json)
+            }
+        )*
+    };
+}
+
+// The shapes of attributes have the names of their checks (`attributes.rs`).
+shapes! {
+    /// Becomes the value of a header, where a comma would separate two values.
+    account = {
+        "type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": r"^[!-+\--~]+$",
+    };
+    /// The name of a key.
+    title = {
+        "type": "string", "format": "line", "minLength": 1, "maxLength": MAX_NAME,
+        "pattern": format!("^[^{HIDDEN}]+$"),
+    };
+    /// RFC 6749 section 3.3.
+    scopes = {
+        "type": "array", "maxItems": MAX_SCOPES, "uniqueItems": true,
+        "items": {
+            "type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": r"^[!#-\[\]-~]+$",
+        },
+    };
+    /// JSON of the caller.
+    metadata = { "type": "object", "additionalProperties": true };
+    /// Addresses and ranges.
+    ranges = {
+        "type": "array", "maxItems": MAX_ALLOWED_IPS,
+        "items": { "type": "string", "format": "ip-range", "pattern": "^[0-9A-Fa-f.:]+(/[0-9]+)?$" },
+    };
+    /// Patterns of pages.
+    referrers = {
+        "type": "array", "maxItems": MAX_ALLOWED_REFERRERS,
+        "items": { "type": "string", "format": "referrer-pattern" },
+    };
+    /// A label.
+    label = {
+        "type": "string", "format": "label",
+        "pattern": format!(
+            r#"^[A-Za-z0-9._/-]{{1,{MAX_LABEL_NAME}}}=[^"\\{HIDDEN}]{{0,{MAX_NAME}}}$"#
+        ),
+    };
+    /// Labels.
+    labels = { "type": "array", "maxItems": MAX_LABELS, "items": label() };
+    /// RFC 3339.
+    instant = { "type": "string", "format": "date-time" };
+    /// A duration with its unit. Not `duration`, which is that of ISO 8601.
+    span = { "type": "string", "format": "span", "pattern": r"^\s*[0-9]", "examples": ["30d"] };
+    /// The id of a key or a token.
+    id = { "type": "string", "pattern": "^[0-9A-Za-z]{10}$" };
+    /// A key that was made elsewhere.
+    imported = {
+        "type": "string", "format": "imported-key", "minLength": 16, "maxLength": 512,
+        "pattern": "^[!-~]+$",
+    };
+    /// SHA-256 in hexadecimal digits or base64.
+    sha256 = { "type": "string", "format": "sha-256", "pattern": "^(sha256:)?[0-9A-Za-z+/_-]{43,64}=?$" };
+    /// Where a page starts.
+    cursor = { "type": "string", "format": "cursor" };
+    /// A string of RFC 9651, or the same without its quotes.
+    idempotency_key = {
+        "type": "string", "pattern": r#"^("[!#-~]{1,255}"|[!#-~]{1,255})$"#,
+    };
+    /// Entity tags of a key.
+    if_match = {
+        "type": "string", "pattern": r#"^(\*|"[0-9]{1,19}"(, ?"[0-9]{1,19}")*)$"#,
+    };
+}
+
+/// Declares types that stand for such a value in a struct.
+macro_rules! types {
+    ($($Type:ident = $shape:ident;)*) => {
+        $(
+            #[doc = concat!("See [`", stringify!($shape), "`].")]
+            pub(crate) struct $Type;
+
+            impl JsonSchema for $Type {
+                fn inline_schema() -> bool {
+                    true
+                }
+
+                fn schema_name() -> Cow<'static, str> {
+                    stringify!($Type).into()
+                }
+
+                fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                    $shape()
+                }
+            }
+        )*
+    };
+}
+
+types! {
+    Cursor = cursor;
+    Id = id;
+    IdempotencyKey = idempotency_key;
+    IfMatch = if_match;
+    Instant = instant;
+    Label = label;
+    Metadata = metadata;
+    Span = span;
+}
+
+/// A line for people, such as a note: 1 to so many characters.
+pub(crate) struct Line<const MAX: usize>;
+
+impl<const MAX: usize> JsonSchema for Line<MAX> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("Line{MAX}").into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string", "format": "line", "minLength": 1, "maxLength": MAX,
+            "pattern": format!("^[^{HIDDEN}]+$"),
+        })
+    }
+}
+
+/// How many a page has at most.
+pub(crate) struct PageOf<const MAX: u32>;
+
+impl<const MAX: u32> JsonSchema for PageOf<MAX> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("PageOf{MAX}").into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "integer", "minimum": 1, "maximum": MAX })
+    }
+}
