@@ -23,6 +23,7 @@ mod hls;
 mod hostile;
 mod identity;
 mod key_service;
+mod leak_reports;
 mod life;
 mod links;
 mod login;

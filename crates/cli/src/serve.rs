@@ -112,6 +112,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
             .into_iter()
             .map(EventSettings::target)
             .collect::<Result<_, _>>()?,
+        leaks: file.leaks,
     };
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)

@@ -9,6 +9,7 @@ use crate::auth::Tokens;
 use crate::caller::Assertions;
 use crate::connections::Limits;
 use crate::events::EventTarget;
+use crate::leaks::KeySource;
 use crate::limits::KeyLimits;
 use crate::outbound::Endpoint;
 
@@ -39,6 +40,8 @@ pub struct ServiceConfig {
     pub key_limits: KeyLimits,
     /// Where events are sent, each URL once.
     pub events: Vec<EventTarget>,
+    /// Whose reports of leaked keys are accepted; without it, none are.
+    pub leaks: Option<KeySource>,
 }
 
 /// Why a configuration contradicts itself.

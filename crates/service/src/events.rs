@@ -28,6 +28,8 @@ words! {
         Rotated = "key.rotated",
         /// A key was revoked.
         Revoked = "key.revoked",
+        /// A key was reported as leaked, and revoked.
+        Leaked = "key.leaked",
         /// A key expires in 14 days, 3 days or 1 day.
         Expiring = "key.expiring",
     }
@@ -166,4 +168,17 @@ pub(crate) enum More<'a> {
     Replaced(Box<KeyObject>),
     /// Full days until the end.
     DaysLeft(u32),
+    /// Where the key was found.
+    Leak(&'a Leak),
+}
+
+/// Where a leaked key was found, in the words of the reporter.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Leak {
+    /// The address; it may be empty.
+    pub(crate) url: String,
+    /// The kind of place.
+    pub(crate) source: String,
+    /// What the reporter calls this kind of key.
+    pub(crate) r#type: String,
 }

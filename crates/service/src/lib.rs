@@ -14,6 +14,7 @@
 //! - [`limits`]: what the operator allows of keys
 //! - [`audit`]: what was done, by whom
 //! - [`events`]: what other services receive, signed ([`webhook`]), by calls of our own ([`outbound`])
+//! - [`leaks`]: reports of leaked keys
 //! - [`store`]: keys, the change feed and events on their way, in SQLite
 
 pub mod ambient;
@@ -32,6 +33,7 @@ pub mod events;
 mod idempotency;
 mod json;
 pub mod key;
+pub mod leaks;
 pub mod limits;
 mod members;
 mod metadata;
@@ -61,6 +63,7 @@ pub use config::{ConfigError, ServiceConfig};
 pub use connections::Limits;
 pub use events::{EventTarget, EventType};
 pub use key::Key;
+pub use leaks::KeySource;
 pub use limits::KeyLimits;
 pub use metadata::Metadata;
 pub use outbound::Endpoint;

@@ -11,6 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::edges::Counts;
+use crate::leaks::Label;
 use crate::words::words;
 
 /// The media type of [`Metrics::text`].
@@ -28,6 +29,7 @@ pub struct Metrics {
     edges: Family<EdgeLabels, Gauge<u64, AtomicU64>>,
     deliveries: Family<DeliveryLabels, Counter>,
     waiting_deliveries: Gauge<u64, AtomicU64>,
+    reported: Family<ReportLabels, Counter>,
     /// Events that were given up since too many others came after them.
     pub events_dropped: Counter,
     /// Keys issued.
@@ -60,6 +62,11 @@ struct DeliveryLabels {
     /// The place of the URL in the configuration, from 1.
     url: usize,
     result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReportLabels {
+    label: &'static str,
 }
 
 words! {
@@ -110,6 +117,7 @@ impl Metrics {
         let edges = Family::<EdgeLabels, Gauge<u64, AtomicU64>>::default();
         let deliveries = Family::<DeliveryLabels, Counter>::default();
         let waiting_deliveries = Gauge::default();
+        let reported = Family::<ReportLabels, Counter>::default();
         let events_dropped = Counter::default();
         let keys_created = Counter::default();
         let keys_imported = Counter::default();
@@ -145,6 +153,11 @@ impl Metrics {
             waiting_deliveries.clone(),
         );
         registry.register(
+            "reported_keys",
+            "Texts reported as leaked keys",
+            reported.clone(),
+        );
+        registry.register(
             "events_dropped",
             "Events given up since there were too many",
             events_dropped.clone(),
@@ -164,6 +177,7 @@ impl Metrics {
             edges,
             deliveries,
             waiting_deliveries,
+            reported,
             events_dropped,
             keys_created,
             keys_imported,
@@ -201,6 +215,12 @@ impl Metrics {
         let result = result.word();
         let labels = DeliveryLabels { url, result };
         self.deliveries.get_or_create(&labels).inc();
+    }
+
+    /// Counts a text that was reported as a leaked key.
+    pub(crate) fn reported(&self, label: Label) {
+        let label = label.word();
+        self.reported.get_or_create(&ReportLabels { label }).inc();
     }
 
     /// All of it in the OpenMetrics text format.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::http::{Request, StatusCode, Uri};
+use axum::http::{HeaderValue, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -141,6 +141,34 @@ impl Client {
             .pool_idle_timeout(IDLE)
             .build(connector);
         Self(client)
+    }
+
+    /// The status and the body of a page.
+    pub(crate) async fn get(
+        &self,
+        endpoint: &Endpoint,
+        bounds: Bounds,
+    ) -> Result<(StatusCode, Bytes), CallError> {
+        let mut request = Request::new(Full::default());
+        *request.uri_mut() = endpoint.uri().clone();
+        let headers = request.headers_mut();
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        self.answer(request, bounds).await
+    }
+
+    /// The status and the body of the answer to a request.
+    pub(crate) async fn answer(
+        &self,
+        request: Request<Full<Bytes>>,
+        bounds: Bounds,
+    ) -> Result<(StatusCode, Bytes), CallError> {
+        let answer = async {
+            let answer = self.0.request(request).await;
+            let (head, body) = answer.map_err(|error| CallError::of(&error))?.into_parts();
+            Ok((head.status, whole(body, bounds.body).await?))
+        };
+        let answer = tokio::time::timeout(bounds.time, answer).await;
+        answer.map_err(|_| CallError::Timeout(bounds.time))?
     }
 
     /// The status of the answer to a request; its body is of no interest.

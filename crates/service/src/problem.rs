@@ -40,6 +40,14 @@ pub enum Problem {
     /// An account asked for another's keys.
     #[error("an account can access only its own keys")]
     WrongAccount,
+    /// A report is not signed by a key of the reporter.
+    #[error("sign the report with a key that the reporter publishes")]
+    Unsigned,
+    /// The keys of the reporter could not be read.
+    #[error(
+        "the report cannot be verified, because the keys of the reporter are unavailable: send it again later"
+    )]
+    NoReportKeys,
     /// No route has this path.
     #[error("there is no resource at this path")]
     NoSuchPath,
@@ -161,6 +169,8 @@ impl Problem {
             Self::InvalidAssertion => Code::InvalidAssertion,
             Self::MissingScope(_) => Code::InsufficientScope,
             Self::WrongAccount => Code::WrongAccount,
+            Self::Unsigned => Code::InvalidSignature,
+            Self::NoReportKeys => Code::ReportKeysUnavailable,
             Self::NoSuchPath => Code::NoSuchPath,
             Self::Rejected(rejection) => rejection.code(),
             Self::Unexpected { .. } | Self::TooManyMatch(_) => Code::UnexpectedCount,
@@ -235,6 +245,7 @@ impl IntoResponse for Problem {
 fn challenge(code: Code) -> &'static str {
     match code {
         Code::MissingToken => r#"Bearer realm="keygate-service""#,
+        Code::InvalidSignature => r#"Signature realm="keygate-service""#,
         _ => r#"Bearer realm="keygate-service", error="invalid_token""#,
     }
 }

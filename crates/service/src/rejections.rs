@@ -18,6 +18,7 @@ pub(crate) struct Rejections {
     edge: Mutex<Recent>,
     admin: Mutex<Recent>,
     assertions: Mutex<Recent>,
+    reports: Mutex<Recent>,
 }
 
 /// Calls that were rejected.
@@ -61,6 +62,18 @@ impl Rejections {
             tracing::warn!(
                 "an assertion was rejected: {why}; compare the assertion of the policy with \
                  what this service accepts ({silent} more rejected since the last line)"
+            );
+        }
+    }
+}
+
+impl Rejections {
+    /// Logs that a report of leaked keys was rejected, and why.
+    pub(crate) fn note_report(&self, why: &dyn fmt::Display, now: UnixMillis) {
+        if let Some(silent) = rejected(&self.reports, now) {
+            tracing::warn!(
+                "a report of leaked keys was rejected: {why} ({silent} more rejected since the last \
+                 line)"
             );
         }
     }

@@ -24,6 +24,8 @@ pub(crate) enum Caller {
     Edge(Option<String>),
     /// The holder of a key, who has nothing else.
     Holder,
+    /// A service that reports leaked keys.
+    Reporter,
     /// Callers that were rejected.
     Unknown,
     /// The service itself.
@@ -60,6 +62,7 @@ impl Caller {
             }) => format!("key:{id}"),
             Self::Account(assertion) => format!("account:{}", assertion.account),
             Self::Holder => "holder".to_owned(),
+            Self::Reporter => "reporter".to_owned(),
             Self::Unknown => "unknown".to_owned(),
             Self::Service => "service".to_owned(),
         }
@@ -69,7 +72,9 @@ impl Caller {
     pub(crate) fn token_id(&self) -> Option<&str> {
         match self {
             Self::Admin(id) | Self::Edge(id) => id.as_deref(),
-            Self::Account(_) | Self::Holder | Self::Unknown | Self::Service => None,
+            Self::Account(_) | Self::Holder | Self::Reporter | Self::Unknown | Self::Service => {
+                None
+            }
         }
     }
 
@@ -88,7 +93,9 @@ impl Caller {
             (Self::Admin(_), asked) => Some(asked),
             (Self::Account(own), Some(asked)) if asked != own.account => None,
             (Self::Account(own), _) => Some(Some(own.account.clone())),
-            (Self::Edge(_) | Self::Holder | Self::Unknown | Self::Service, _) => None,
+            (Self::Edge(_) | Self::Holder | Self::Reporter | Self::Unknown | Self::Service, _) => {
+                None
+            }
         }
     }
 
@@ -103,7 +110,7 @@ impl Caller {
         let assertion = match self {
             Self::Account(assertion) => assertion,
             Self::Admin(_) => return Some(Rights::of(Reach::All)),
-            Self::Edge(_) | Self::Holder | Self::Unknown | Self::Service => {
+            Self::Edge(_) | Self::Holder | Self::Reporter | Self::Unknown | Self::Service => {
                 return Some(Rights::of(Reach::None));
             }
         };

@@ -8,9 +8,10 @@ use keygate_core::Millis;
 use keygate_core::keys::Prefix;
 use keygate_service::attributes::is_scope;
 use keygate_service::events::MAX_TARGETS;
-use keygate_service::{KeyLimits, Limits};
+use keygate_service::leaks::GITHUB_KEYS;
+use keygate_service::{Endpoint, KeyLimits, KeySource, Limits};
 
-use super::events::EventSettings;
+use super::events::{EventSettings, endpoint};
 use super::table::{Table, parse};
 use crate::error::CliError;
 use crate::file::read as read_file;
@@ -33,6 +34,7 @@ pub struct Settings {
     pub connections: Limits,
     pub limits: KeyLimits,
     pub events: Vec<EventSettings>,
+    pub leaks: Option<KeySource>,
 }
 
 impl Settings {
@@ -62,6 +64,7 @@ impl Settings {
             connections: file.table("connections", connections),
             limits: file.table("limits", limits),
             events: file.tables("events", MAX_TARGETS, EventSettings::of),
+            leaks: file.optional("leaks", leaks),
         }
     }
 }
@@ -97,6 +100,21 @@ fn limits(table: &mut Table<'_>) -> KeyLimits {
     }
 }
 
+/// Where the keys of the reporter are: GitHub's, unless the table says otherwise.
+fn leaks(table: &mut Table<'_>) -> Option<KeySource> {
+    let url = table.text("keys_url", endpoint);
+    let file = table.text("keys_file", |text| Ok(PathBuf::from(text)));
+    match (url, file) {
+        (Some(_), Some(_)) => {
+            table.wrong("keys_file", "cannot be combined with keys_url");
+            None
+        }
+        (_, Some(file)) => Some(KeySource::File(file)),
+        (Some(url), None) => Some(KeySource::Url(url)),
+        (None, None) => Endpoint::parse(GITHUB_KEYS).ok().map(KeySource::Url),
+    }
+}
+
 fn life(text: &str) -> Result<Millis, String> {
     match span(text)? {
         life if life <= MAX_LIFE => Ok(life),
@@ -116,7 +134,7 @@ pub fn listen(text: &str) -> Result<SocketAddr, String> {
 
 #[cfg(test)]
 mod tests {
-    use keygate_service::{Endpoint, EventType};
+    use keygate_service::EventType;
 
     use super::*;
 
@@ -153,6 +171,17 @@ mod tests {
             types: vec![EventType::Revoked, EventType::Expiring],
         };
         assert_eq!(settings.events, [events]);
+        let github = KeySource::Url(Endpoint::parse(GITHUB_KEYS).unwrap());
+        assert_eq!(
+            settings.leaks,
+            Some(github.clone()),
+            "the page names the default"
+        );
+        let given = |text| parse(text, Settings::of).map(|it| it.leaks);
+        assert_eq!(given("[leaks]"), Ok(Some(github)));
+        assert_eq!(given(""), Ok(None));
+        let file = KeySource::File(PathBuf::from("/keys.json"));
+        assert_eq!(given("[leaks]\nkeys_file = '/keys.json'"), Ok(Some(file)));
 
         let other = "[connections]\nmax = 7\nheader_timeout = '1s'\nidle_timeout = '2s'\n\
                      body_timeout = '3s'";

@@ -164,6 +164,16 @@ impl<'t> Table<'t> {
         self.inner(name, entries, at, read)
     }
 
+    /// A table in this one, if it is there.
+    pub fn optional<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&mut Table<'_>) -> Option<T>,
+    ) -> Option<T> {
+        let is_there = self.value(name).is_some();
+        self.table(name, read).filter(|_| is_there)
+    }
+
     /// A list of at most so many tables; where it is not there, an empty one. None for a table with
     /// an error.
     pub fn tables<T>(
@@ -193,6 +203,14 @@ impl<'t> Table<'t> {
             }
         }
         tables
+    }
+
+    /// An entry is wrong, though it could be read.
+    pub fn wrong(&self, name: &str, told: &str) {
+        let mut entries = self.entries.iter();
+        let entry = entries.find(|(found, _)| found.get_ref() == name);
+        let at = entry.map_or(self.at, |(_, value)| value.span().start);
+        self.push(at, name, told);
     }
 
     fn inner<T>(

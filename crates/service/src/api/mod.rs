@@ -9,6 +9,7 @@ mod edges;
 mod import;
 mod jwks;
 mod keys;
+mod leaks;
 mod life;
 mod page;
 mod probes;
@@ -44,6 +45,7 @@ use crate::connections::{Limits, Peer};
 use crate::edges::Edges;
 use crate::events::{EventTarget, Outbox};
 use crate::idempotency::NewKeys;
+use crate::leaks::Leaks;
 use crate::limits::KeyLimits;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
@@ -78,6 +80,7 @@ pub struct Service {
     health: probes::Health,
     new_keys: NewKeys,
     events: Vec<EventTarget>,
+    leaks: Option<Leaks>,
 }
 
 impl Service {
@@ -106,6 +109,7 @@ impl Service {
             health: probes::Health::default(),
             new_keys: NewKeys::default(),
             events: config.events.clone(),
+            leaks: config.leaks.clone().map(Leaks::new),
         })
     }
 

@@ -169,7 +169,8 @@ pub(super) async fn own(
         Ok(key) => service.hashes_of(&key),
         Err(_) => Vec::new(),
     };
-    if service.store.is_revocable(candidates.clone()).await? {
+    let key = service.store.key_of(candidates.clone()).await?;
+    if key.is_some_and(|it| it.revoked.is_none()) {
         let revoked = service.store.revoke_hash(candidates, revoke, now).await?;
         service.count_revoked(revoked);
         tracing::info!(revoked, "a key was revoked by its holder");

@@ -71,6 +71,7 @@ impl Command {
             } => act.rotate(id, if_match, new, *grace),
             Self::Revoke { id, revoke } => act.revoke(id, revoke),
             Self::RevokeHash { candidates, revoke } => act.revoke_hash(candidates, revoke),
+            Self::RevokeLeaked { id, revoke, leak } => act.revoke_leaked(id, revoke, leak),
             Self::RevokeMany { keys, revoke } => act.revoke_many(keys, revoke),
             Self::CreateToken { new } => tokens::create(&act, new),
             Self::RevokeToken { id } => tokens::revoke(&act, id),

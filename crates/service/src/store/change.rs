@@ -12,7 +12,7 @@ use super::keys::{self, by_id, existing, insert};
 use super::rejection::Rejection;
 use super::row::{self, signed};
 use crate::attributes::Attributes;
-use crate::events::{EventType, More, Outbox};
+use crate::events::{EventType, Leak, More, Outbox};
 use crate::key::{Disabler, IfMatch, Key, KeyObject, NewKey, Reason, Standing};
 use crate::limits::Limiter;
 use crate::patch::Patch;
@@ -237,6 +237,24 @@ impl Act<'_> {
             None => 0,
         };
         Ok(Outcome::RevokedMany(count))
+    }
+
+    /// Revokes a key that was found in a public place. One that was revoked meanwhile is no news.
+    pub(super) fn revoke_leaked(
+        &self,
+        id: &str,
+        revoke: &Revoke,
+        leak: &Leak,
+    ) -> Result<Outcome, Stop> {
+        let revoked = self.revoke_family(id, revoke)?;
+        if revoked.iter().any(|it| it == id)
+            && let Some(key) = by_id(self.transaction, id)?
+        {
+            let account = Some(&*key.attributes.account);
+            self.say("key.leak", id, account, revoke.note.as_deref())?;
+            self.publish(EventType::Leaked, &key, Some(More::Leak(leak)))?;
+        }
+        Ok(Outcome::RevokedMany(revoked.len()))
     }
 
     /// Revokes these keys, all or none.

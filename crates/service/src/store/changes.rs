@@ -10,6 +10,7 @@ use super::command::{
     Command, Import, Imported, KeyState, Outcome, Revoke, Revoked, Rotated, Successor,
 };
 use super::{SqliteStore, StoreError};
+use crate::events::Leak;
 use crate::key::{IfMatch, Key, NewKey};
 use crate::patch::Patch;
 use crate::rights::Caller;
@@ -111,6 +112,22 @@ impl SqliteStore {
     ) -> Result<usize, StoreError> {
         let command = Command::RevokeHash { candidates, revoke };
         match self.write(command, Caller::Holder, now).await? {
+            Outcome::RevokedMany(count) => Ok(count),
+            other => Err(other.unexpected()),
+        }
+    }
+
+    /// Revokes a key that was reported as leaked; how many were revoked.
+    pub(crate) async fn revoke_leaked(
+        &self,
+        id: String,
+        revoke: Revoke,
+        leak: Leak,
+        now: UnixMillis,
+    ) -> Result<usize, StoreError> {
+        let leak = Box::new(leak);
+        let command = Command::RevokeLeaked { id, revoke, leak };
+        match self.write(command, Caller::Reporter, now).await? {
             Outcome::RevokedMany(count) => Ok(count),
             other => Err(other.unexpected()),
         }

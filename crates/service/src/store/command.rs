@@ -5,7 +5,7 @@ use keygate_core::{Millis, UnixMillis};
 
 use super::StoreError;
 use super::rejection::Rejection;
-use crate::events::{Attempt, TargetId};
+use crate::events::{Attempt, Leak, TargetId};
 use crate::idempotency::Once;
 use crate::key::{IfMatch, Key, NewKey, Reason};
 use crate::patch::Patch;
@@ -129,6 +129,12 @@ pub(super) enum Command {
         candidates: Vec<KeyHash>,
         revoke: Revoke,
     },
+    /// Revokes the key with this id, which was found in a public place.
+    RevokeLeaked {
+        id: String,
+        revoke: Revoke,
+        leak: Box<Leak>,
+    },
     /// Revokes these keys, all or none: none if one of them is in another state.
     RevokeMany { keys: Vec<KeyState>, revoke: Revoke },
     /// Stores a token.
@@ -223,7 +229,7 @@ impl Command {
             },
             Self::Revoke { .. } => ends(Action::ChangeKeys),
             Self::RevokeMany { .. } => ends(Action::FindAndRevokeKeys),
-            Self::RevokeHash { .. } => ends(Action::Open),
+            Self::RevokeHash { .. } | Self::RevokeLeaked { .. } => ends(Action::Open),
             Self::RevokeToken { .. } => ends(Action::ChangeTokens),
             Self::UseLink { .. } => asks(Action::Follow),
             Self::Beat => asks(Action::Open),

@@ -73,12 +73,11 @@ impl SqliteStore {
         self.readers.read_long(found).await
     }
 
-    /// Whether one of these hashes is of a key that is not revoked.
-    pub(crate) async fn is_revocable(&self, candidates: Vec<KeyHash>) -> Result<bool, StoreError> {
-        let key = self
-            .readers
-            .read(move |transaction| existing(transaction, &candidates));
-        Ok(key.await?.is_some_and(|it| it.revoked.is_none()))
+    /// The key that is stored under one of these hashes.
+    pub(crate) async fn key_of(&self, candidates: Vec<KeyHash>) -> Result<Option<Key>, StoreError> {
+        self.readers
+            .read(move |transaction| existing(transaction, &candidates))
+            .await
     }
 
     /// The key with this id.

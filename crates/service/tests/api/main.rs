@@ -16,6 +16,7 @@ mod idempotency;
 mod import;
 mod keys;
 mod labels;
+mod leaks;
 mod life;
 mod limits;
 mod links;

@@ -39,7 +39,8 @@ fn the_document_has_every_field_and_every_parameter_and_no_other() {
         let is_for_edges = operation["security"][0]["token"][0] == "edge";
         let token = if is_for_edges { EDGE } else { ADMIN };
         let body = &operation["requestBody"]["content"]["application/json"]["schema"];
-        if !body.is_null() {
+        // The list of a leak report has the form of the scanner, and may have unknown members.
+        if body["$ref"].is_string() {
             let unknown = format!(r#"{{"{}":1}}"#, "x".repeat(65));
             let answer = service.send(method.as_str(), &url, Some(token), &unknown);
             let mut expected = names(body);

@@ -60,6 +60,7 @@ impl Got {
 /// What it does with a request.
 pub enum Reply {
     Status(u16),
+    Body(String),
     To(String),
     Never,
 }
@@ -137,6 +138,7 @@ impl Receiver {
 async fn respond(reply: Reply) -> Response {
     match reply {
         Reply::Status(status) => StatusCode::from_u16(status).unwrap().into_response(),
+        Reply::Body(body) => body.into_response(),
         Reply::To(location) => {
             (StatusCode::TEMPORARY_REDIRECT, [("location", location)]).into_response()
         }

@@ -29,6 +29,9 @@ const OPEN: [(&str, &str, &str); 8] = [
     ),
 ];
 
+/// The route whose request is signed. It is off without a configuration.
+const SIGNED: (&str, &str) = ("POST", "/v1/leaks");
+
 /// All other routes, with a body that they take, and the roles that may call them.
 const ROUTES: [(&str, &str, &str, &[&str]); 17] = [
     (
@@ -121,7 +124,8 @@ fn every_route_has_its_row_here() {
     let mut routes: Vec<String> = api::routes().into_iter().map(named).collect();
     let guarded = ROUTES.iter().map(|row| format!("{} {}", row.0, row.1));
     let open = OPEN.iter().map(|row| format!("{} {}", row.0, row.1));
-    let mut rows: Vec<String> = guarded.chain(open).collect();
+    let signed = format!("{} {}", SIGNED.0, SIGNED.1);
+    let mut rows: Vec<String> = guarded.chain(open).chain([signed]).collect();
     routes.sort();
     rows.sort();
     assert_eq!(routes, rows);
@@ -192,6 +196,11 @@ fn each_route_is_open_to_its_roles_alone() {
             let answer = service.send(method, path, token, body);
             assert_eq!(answer.status, 200, "{method} {path} with {token:?}");
         }
+    }
+    let (method, path) = SIGNED;
+    for token in [None, Some(WRONG), Some(EDGE), Some(ADMIN)] {
+        let answer = service.send(method, path, token, "[]");
+        assert_eq!(answer.problem(), (404, "no_such_path".to_owned()));
     }
 }
 

@@ -292,6 +292,7 @@ pub fn config(database: &Path) -> ServiceConfig {
         limits: Limits::default(),
         key_limits: KeyLimits::default(),
         events: Vec::new(),
+        leaks: None,
     }
 }
 

@@ -6,10 +6,11 @@ use super::Routes;
 use crate::api::keys::{Created, FilterBody, Listed, Replayed};
 use crate::api::life::{RevokeBody, RevokedKey, RotateBody};
 use crate::api::revocations::{Heard, ManyBody, RevokedKeys, SelfBody};
-use crate::api::{batch, import, keys, life, revocations};
+use crate::api::{batch, import, keys, leaks, life, revocations};
 use crate::attributes::CreateBody;
 use crate::code::Code::{self, *};
 use crate::key::KeyObject;
+use crate::leaks::{Report, Verdict};
 use crate::openapi::{Group, Operation};
 use crate::patch::PatchBody;
 use crate::roles::Action;
@@ -140,5 +141,25 @@ pub(super) fn add(it: &mut Routes) {
         operation("revoke_self", "Revoke the key in the body")
             .body::<SelfBody>()
             .answer::<Heard>(StatusCode::OK, "The same, whether the key exists or not."),
+    );
+    it.post(
+        "/v1/leaks",
+        Action::Open,
+        leaks::report,
+        operation(
+            "report_leaks",
+            "Report leaked keys, with the signature of a scanner",
+        )
+        .header::<String>(
+            "github-public-key-identifier",
+            "Names the public key of the scanner. Required.",
+        )
+        .header::<String>(
+            "github-public-key-signature",
+            "The signature of the body: ECDSA with P-256 and SHA-256, DER in base64. Required.",
+        )
+        .body::<Vec<Report>>()
+        .answer::<Vec<Verdict>>(StatusCode::OK, "What each of them is.")
+        .codes(&[InvalidSignature, ReportKeysUnavailable, NoSuchPath]),
     );
 }
