@@ -34,6 +34,7 @@ mod once;
 mod opaque;
 mod outages;
 mod pages;
+mod rates;
 mod readme;
 mod referrers;
 mod rules;

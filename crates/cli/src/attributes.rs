@@ -2,6 +2,7 @@
 //! request. The service checks the values, so that there is one set of rules.
 
 use keygate_core::http::{ReferrerError, ReferrerPattern};
+use keygate_core::identity::{MalformedRateLimit, RateLimit};
 use keygate_core::{Millis, TimeError, UnixMillis};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -28,6 +29,10 @@ pub struct Attributes {
     #[arg(long = "label", value_name = "NAME=VALUE")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     labels: Vec<String>,
+    /// Most requests at each worker of Envoy, such as 100/1m
+    #[arg(long, value_name = "N/DURATION", value_parser = rate_limit)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate_limit: Option<RateLimit>,
     #[command(flatten)]
     #[serde(flatten)]
     lifetime: Lifetime,
@@ -79,6 +84,10 @@ fn scope(text: &str) -> Result<String, &'static str> {
 /// The service parses it again, by the same rules.
 fn referrer(text: &str) -> Result<String, ReferrerError> {
     ReferrerPattern::parse(text).map(|_| text.to_owned())
+}
+
+fn rate_limit(text: &str) -> Result<RateLimit, MalformedRateLimit> {
+    RateLimit::parse(text)
 }
 
 /// The service parses it again, by the same rules.

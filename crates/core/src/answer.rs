@@ -99,6 +99,8 @@ pub struct Voice<'a> {
     pub secret_parameters: &'a [String],
     /// Names of the path segments that carry tokens: neither does it repeat those.
     pub path_tokens: &'a [String],
+    /// After how many seconds the client may try again, where that is known; otherwise after one.
+    pub retry_after: Option<u64>,
 }
 
 impl Rejection {
@@ -181,7 +183,8 @@ impl Rejection {
             answer.push(("www-authenticate".into(), value.into()));
         }
         if status == 503 || (status == 429 && public == PublicReason::RateLimited) {
-            answer.push(("retry-after".into(), "1".into()));
+            let seconds = voice.retry_after.map(|it| Cow::Owned(it.to_string()));
+            answer.push(("retry-after".into(), seconds.unwrap_or("1".into())));
         }
         for (name, value) in reply.iter().flat_map(|it| &it.headers) {
             answer.retain(|(taken, _)| taken != name);

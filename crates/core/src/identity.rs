@@ -2,10 +2,12 @@
 
 pub mod assertion;
 pub mod limits;
+pub(crate) mod rate_limit;
 pub(crate) mod scopes;
 pub(crate) mod session;
 pub(crate) mod token;
 
+pub use rate_limit::{MalformedRateLimit, RateLimit};
 pub use scopes::{Place, Scopes, ScopesError};
 pub use session::{Claims, NoClaims, Sessions};
 
@@ -47,6 +49,8 @@ macro_rules! declare {
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         pub struct Identity {
             $($(#[$doc])* pub $field: $Type,)*
+            /// How many requests the holder may send. Only an app key has a limit.
+            pub rate_limit: Option<RateLimit>,
         }
 
         impl Identity {
@@ -162,7 +166,8 @@ impl Identity {
             account,
             key_id,
             scopes,
-            metadata: _, // in base64url, which no matcher can read
+            metadata: _,   // in base64url, which no matcher can read
+            rate_limit: _, // not for other filters, which would count once more
         } = self;
         let mut state = vec![("keygate_account", account.clone())];
         state.extend(key_id.clone().map(|id| ("keygate_key_id", id)));

@@ -233,6 +233,17 @@ reasons! {
         remedy: "see signature_limit; if all clients seem to have one address, set \
             xff_num_trusted_hops in Envoy",
     }
+    /// The key has sent as many requests as it may.
+    KeyRateLimited = "key_rate_limited" => RateLimited {
+        cause: "the API key has sent as many requests as its rate_limit allows",
+        remedy: "wait for as long as retry-after says, or raise the limit: keygate keys edit \
+            --rate-limit",
+    }
+    /// The account has sent as many requests as it may.
+    AccountRateLimited = "account_rate_limited" => RateLimited {
+        cause: "the account has sent as many requests as account_rate_limit allows",
+        remedy: "wait for as long as retry-after says, or raise the limit in the policy",
+    }
     /// The assertion cannot be signed: no secret of the ring is valid now.
     NoSigningKey = "no_signing_key" => Unavailable {
         cause: "no secret for the assertion is valid at this time",
@@ -242,6 +253,13 @@ reasons! {
     HostFailure = "host_failure" => Unavailable {
         cause: "a call from the filter to Envoy failed",
         remedy: "see Envoy's log, and report this as a bug with the version of Envoy",
+    }
+}
+
+impl Reason {
+    /// Whether too many requests were sent with a credential that is valid.
+    pub fn is_of_rate(self) -> bool {
+        matches!(self, Self::KeyRateLimited | Self::AccountRateLimited)
     }
 }
 
@@ -291,7 +309,7 @@ public_reasons! {
     ChallengeRequired = "challenge_required", grpc: 7;
     /// No credential would help here.
     NotAllowedHere = "not_allowed_here", grpc: 7;
-    /// Too many credentials of this client were invalid: try again later.
+    /// Too many requests, or too many invalid credentials: try again later.
     RateLimited = "rate_limited", grpc: 8;
     /// Try again.
     Unavailable = "unavailable", grpc: 14;

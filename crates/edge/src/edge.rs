@@ -21,6 +21,7 @@ use crate::follower::Follower;
 use crate::host::RequestId;
 use crate::links::{UnusedLinks, UsedLinks};
 use crate::lookups::Lookups;
+use crate::rates::{MAX_COUNTED, Rates};
 use crate::report::{Metric, Notice, Report};
 use crate::shared::Shared;
 use crate::uses::Uses;
@@ -41,6 +42,8 @@ pub struct Edge {
     pub(crate) signatures: FailureBudget,
     /// How many unknown keys clients may present.
     pub(crate) misses: FailureLimiter,
+    /// How many requests keys and accounts have sent.
+    pub(crate) rates: Rates,
     /// The requests that wait for a key.
     pub(crate) lookups: Lookups,
     /// The requests that wait with a link.
@@ -72,6 +75,7 @@ impl Edge {
         let misses = service.map_or(FailureLimit::MISSES, |service| service.miss_limit);
         let of_limits = seed.derive();
         let of_follower = of_limits.derive().derive();
+        let of_rates = of_follower.derive();
         let limiter = |limit| FailureLimiter::new(limit, MAX_NETWORKS, of_limits);
         Self {
             follower: service.map(|service| Follower::new(service, of_follower)),
@@ -79,6 +83,7 @@ impl Edge {
             cache: KeyCache::new(bounds, seed, lease),
             signatures: FailureBudget::new(limiter(policy.signature_limit)),
             misses: limiter(misses),
+            rates: Rates::new(MAX_COUNTED, of_rates),
             policy,
             lookups: Lookups::default(),
             uses: Uses::default(),

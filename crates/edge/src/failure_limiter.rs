@@ -8,7 +8,6 @@
 //! The crate `governor` was considered: its limiters by key grow until the caller shrinks
 //! them, and read a clock, while here `now` is an argument. The crate adds 353 kB to a module.
 
-mod bucket;
 #[cfg(test)]
 #[allow(
     clippy::arithmetic_side_effects,
@@ -24,8 +23,8 @@ use std::net::IpAddr;
 use keygate_core::UnixMillis;
 use keygate_core::keys::FailureLimit;
 
+use crate::bucket::{Bucket, Micros, Pace};
 use crate::cache::Seed;
-use bucket::{Bucket, Micros, Pace};
 
 /// Most networks that a limiter remembers.
 pub(crate) const MAX_NETWORKS: usize = 10_000;

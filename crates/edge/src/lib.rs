@@ -88,6 +88,7 @@
 
 mod answers;
 mod applied;
+mod bucket;
 mod budget;
 mod cache;
 mod call;
@@ -102,6 +103,7 @@ mod follower;
 mod host;
 mod links;
 mod lookups;
+mod rates;
 mod report;
 mod requests;
 mod shared;

@@ -84,7 +84,7 @@ impl Edge {
             checks: Checks::new(&failed, &self.signatures),
             now,
         };
-        let verdict = self.policy.decide(&headers, &facts);
+        let verdict = self.verdict(&headers, &facts);
         if !matches!(verdict, Verdict::Ask(_) | Verdict::Redeem(_)) {
             return Step::Decided(self.decided(verdict, &headers, now));
         }
@@ -165,7 +165,32 @@ impl Edge {
             checks: Checks::new(&waiter.failed_checks, &self.signatures),
             now,
         };
-        self.policy.decide(&waiter.headers, &facts)
+        self.verdict(&waiter.headers, &facts)
+    }
+
+    /// Decides a request. One that may pass counts for the limits of its key and its account.
+    fn verdict(&self, headers: &[Header], facts: &Facts<'_>) -> Verdict {
+        let mut verdict = self.policy.decide(headers, facts);
+        let grant = match &mut verdict {
+            Verdict::Allow(grant) => grant,
+            Verdict::Redeem(redemption) => &mut redemption.grant,
+            Verdict::Ask(_) | Verdict::Deny(_) | Verdict::Reply(_) => return verdict,
+        };
+        let of_account = self.policy.account_rate_limit;
+        let Some(counted) = self.rates.count(grant, of_account, facts.now) else {
+            return verdict;
+        };
+        let Some(exceeded) = counted.exceeded else {
+            grant.response_edits.extend(counted.edits());
+            return verdict;
+        };
+        let mut verdict = self.policy.decide_beyond(headers, facts, exceeded);
+        if let Verdict::Deny(denial) = &mut verdict {
+            let told = counted.headers.into_iter();
+            let told = told.map(|(name, value)| (name.into(), value.into()));
+            denial.headers.extend(told);
+        }
+        verdict
     }
 
     /// The verdict as the host gets it, counted.

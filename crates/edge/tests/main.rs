@@ -16,6 +16,7 @@ mod links;
 mod lookups;
 mod misses;
 mod once;
+mod rates;
 mod remembered;
 mod worker;
 mod workers;

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use ipnet::IpNet;
 use keygate_core::http::{ReferrerPattern, address};
+use keygate_core::identity::RateLimit;
 use keygate_core::identity::limits::{
     MAX_ALLOWED_IPS, MAX_ALLOWED_REFERRERS, MAX_NAME, MAX_SCOPES,
 };
@@ -50,6 +51,9 @@ macro_rules! attributes {
             allowed_referrers: Vec<String> = referrers(Vec<String>);
             /// What people file it under: up to 16 of the form `name=value`, each name once.
             labels: Vec<String> = labels(Vec<String>);
+            /// How many requests it may make at each worker of Envoy, such as `100/1m`; none means any
+            /// number. A key that is created without it gets that of the key that creates it, or none.
+            rate_limit: Option<RateLimit> = rate_limit(Option<String>);
             /// First instant at which it may not be used: in the future, before the year 10000.
             #[serde(serialize_with = "rfc_3339")]
             expires_at: Option<UnixMillis> = instant(Option<String>);
@@ -285,6 +289,11 @@ fn is_scope_byte(byte: u8) -> bool {
 pub(crate) fn instant(field: &str, text: Option<String>) -> Result<Option<UnixMillis>, Wrong> {
     let instant = text.map(|text| UnixMillis::parse(&text)).transpose();
     instant.map_err(|error| Wrong::invalid(field, error.to_string()))
+}
+
+pub(crate) fn rate_limit(field: &str, text: Option<String>) -> Result<Option<RateLimit>, Wrong> {
+    let limit = text.map(|text| RateLimit::parse(&text)).transpose();
+    limit.map_err(|error| Wrong::invalid(field, error.to_string()))
 }
 
 /// Rejects an end, which this field says, that is over or cannot be written.

@@ -2,10 +2,12 @@
 
 use ipnet::IpNet;
 use keygate_core::UnixMillis;
+use keygate_core::identity::RateLimit;
 use serde::{Deserialize, Deserializer};
 
 use crate::attributes::{
-    Attributes, account, attributes, end, instant, labels, ranges, referrers, scopes, title,
+    Attributes, account, attributes, end, instant, labels, ranges, rate_limit, referrers, scopes,
+    title,
 };
 use crate::json::{AnyJson, Draft};
 use crate::metadata::{Metadata, metadata};

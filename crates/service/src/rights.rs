@@ -6,6 +6,7 @@
 
 use ipnet::IpNet;
 use keygate_core::UnixMillis;
+use keygate_core::identity::RateLimit;
 use keygate_core::identity::assertion::Assertion;
 
 use crate::attributes::Attributes;
@@ -179,6 +180,7 @@ impl<'a> Rights<'a> {
             metadata: errors.of(metadata),
             allowed_referrers: errors.of(referrers(asked.allowed_referrers, parent)),
             allowed_ips: errors.of(ips(asked.allowed_ips, parent)),
+            rate_limit: errors.of(rate_limit(asked.rate_limit, parent)),
             expires_at: errors.of(end(asked.expires_at, parent)),
         };
         errors.none().map(|()| limited)
@@ -244,6 +246,7 @@ pub(crate) fn narrows(is: &Attributes, becomes: &Attributes) -> bool {
         metadata,
         allowed_ips,
         allowed_referrers,
+        rate_limit: wanted_rate,
         expires_at,
     } = becomes.clone();
     account == is.account
@@ -251,6 +254,8 @@ pub(crate) fn narrows(is: &Attributes, becomes: &Attributes) -> bool {
         && scopes(wanted, &is.scopes, Some(is)).is_ok()
         && referrers(allowed_referrers, Some(is)).is_ok()
         && ips(allowed_ips, Some(is)).is_ok()
+        && wanted_rate.is_some() >= is.rate_limit.is_some()
+        && rate_limit(wanted_rate, Some(is)).is_ok()
         && end(expires_at, Some(is)).is_ok()
 }
 
@@ -304,6 +309,21 @@ fn ips(asked: Vec<IpNet>, parent: Option<&Attributes>) -> Result<Vec<IpNet>, Wro
         return Err(beyond("allowed_ips", detail));
     }
     Ok(asked)
+}
+
+/// A key passes on its own limit.
+fn rate_limit(
+    asked: Option<RateLimit>,
+    parent: Option<&Attributes>,
+) -> Result<Option<RateLimit>, Wrong> {
+    let own = parent.and_then(|it| it.rate_limit);
+    match (asked.or(own), own) {
+        (Some(limit), Some(own)) if !limit.is_within(own) => {
+            let detail = format!("must be within that of the calling key: {own}");
+            Err(beyond("rate_limit", detail))
+        }
+        (limit, _) => Ok(limit),
+    }
 }
 
 fn end(

@@ -43,7 +43,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
 }
 
 /// Members that come first, in this order, and what they are called. All other attributes follow.
-const FIRST: [(&str, &str); 19] = [
+const FIRST: [(&str, &str); 20] = [
     ("id", "id"),
     ("account", "account"),
     ("name", "name"),
@@ -52,6 +52,7 @@ const FIRST: [(&str, &str); 19] = [
     ("scopes", "scopes"),
     ("allowed_ips", "allowed ips"),
     ("allowed_referrers", "allowed referrers"),
+    ("rate_limit", "rate limit"),
     ("metadata", "metadata"),
     ("created_at", "created"),
     ("created_by", "created by"),

@@ -89,6 +89,11 @@ impl Words {
                 "This address, your network or the page that you came from is not allowed.",
                 "Check the address. If you should have access, ask the owner of this site."
             ),
+            (PublicReason::RateLimited, _) if rejection.reason.is_of_rate() => words!(
+                "You have sent too many requests",
+                "Please wait a moment before you send more.",
+                "If you need more requests, ask the owner of this site."
+            ),
             (PublicReason::RateLimited, _) => words!(
                 "Too many attempts failed",
                 "Please try again in a moment.",

@@ -43,6 +43,7 @@ use crate::decision::problem::{Problem, Wrong};
 use crate::decision::provider::Provider;
 use crate::decision::rule::Rule;
 use crate::http::path_token::PARAMETER;
+use crate::identity::RateLimit;
 use crate::keys::KeyService;
 use crate::keys::failure_limit::FailureLimit;
 use crate::secret::memo::Memo;
@@ -210,6 +211,9 @@ impl<'a> Compiler<'a> {
             &written.signature_limit,
             FailureLimit::CHECKS,
         );
+        let account_rate_limit = written.account_rate_limit.as_deref();
+        let account_rate_limit = account_rate_limit.map(RateLimit::parse).transpose();
+        let account_rate_limit = self.checked("account_rate_limit", account_rate_limit);
         for (name, provider) in &written.providers.0 {
             self.provider(name, provider, written.key_service.is_some());
         }
@@ -261,6 +265,7 @@ impl<'a> Compiler<'a> {
             link_remarks: self.link_remarks(),
             warnings: std::mem::take(&mut self.warnings),
             signature_limit,
+            account_rate_limit: account_rate_limit.flatten(),
         })
         .filter(|_| self.problems.is_empty())
     }

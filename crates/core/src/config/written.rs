@@ -64,6 +64,10 @@ pub(super) struct Policy<'a> {
     /// false.
     #[serde(default)]
     pub allow_path_parameters: bool,
+    /// Most requests of an account in a span of time, at each worker of Envoy: over all its API
+    /// keys, links and sessions, such as `1000/1m`. Default: no limit.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[1-9][0-9]{0,6}/.+$")))]
+    pub account_rate_limit: Option<String>,
     /// Limit on invalid public-key signatures of links and requests.
     #[serde(default)]
     pub signature_limit: FailureLimit,

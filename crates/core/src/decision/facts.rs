@@ -3,6 +3,7 @@
 use crate::http::client::Client;
 use crate::identity::session::Claims;
 use crate::keys::record::KeyLookup;
+use crate::reason::Reason;
 use crate::signed_url::checks::Checks;
 use crate::signed_url::facts::LinkFacts;
 use crate::time::UnixMillis;
@@ -20,6 +21,15 @@ pub struct Facts<'a> {
     pub checks: Checks<'a>,
     /// The time.
     pub now: UnixMillis,
+}
+
+/// More requests have come from a caller than it may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exceeded {
+    /// Which limit is exceeded: a reason [of rate](Reason::is_of_rate).
+    pub reason: Reason,
+    /// After how many seconds there is room for another one.
+    pub retry_after: u64,
 }
 
 impl<'a> Facts<'a> {

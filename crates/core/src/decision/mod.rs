@@ -17,7 +17,7 @@ pub(crate) mod rule;
 pub(crate) mod verdict;
 
 pub use carriers::Carriers;
-pub use facts::Facts;
+pub use facts::{Exceeded, Facts};
 pub use grant::{Grant, Outcome};
 pub use index::Rules;
 pub use policy::{Policy, Unmatched};

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use crate::answer::{Page, Rejection, Scheme, Voice};
 use crate::decision::carriers::Carriers;
-use crate::decision::facts::Facts;
+use crate::decision::facts::{Exceeded, Facts};
 use crate::decision::grant::{Grant, Outcome};
 use crate::decision::index::Rules;
 use crate::decision::problem::Problem;
@@ -18,7 +18,7 @@ use crate::http::path::{Target, readable, readings};
 use crate::http::path_token::PathToken;
 use crate::http::request::{Header, Request};
 use crate::identity::assertion::Issuer;
-use crate::identity::{Field, IdentityHeaders};
+use crate::identity::{Field, IdentityHeaders, RateLimit};
 use crate::keys::failure_limit::FailureLimit;
 use crate::keys::service::KeyService;
 use crate::reason::Reason;
@@ -48,6 +48,8 @@ pub struct Policy {
     pub page: Rc<Page>,
     /// Who vouches for it, towards an upstream that must not trust headers.
     pub assertion: Option<Issuer>,
+    /// How many requests an account may send, whichever credentials it uses.
+    pub account_rate_limit: Option<RateLimit>,
     /// What the configuration says and hardly means, to be logged once. No message holds a
     /// secret.
     pub warnings: Vec<Problem>,
@@ -72,6 +74,20 @@ impl Policy {
     ///
     /// `headers` are all of the request, pseudo-headers among them.
     pub fn decide(&self, headers: &[Header], facts: &Facts<'_>) -> Verdict {
+        self.decide_within(headers, facts, None)
+    }
+
+    /// Decides a request whose caller has exceeded a limit: a credential that holds is rejected.
+    pub fn decide_beyond(&self, headers: &[Header], facts: &Facts<'_>, by: Exceeded) -> Verdict {
+        self.decide_within(headers, facts, Some(by))
+    }
+
+    fn decide_within(
+        &self,
+        headers: &[Header],
+        facts: &Facts<'_>,
+        exceeded: Option<Exceeded>,
+    ) -> Verdict {
         let reject = |reason| {
             let scheme = Scheme::None;
             let voice = Voice {
@@ -93,7 +109,8 @@ impl Policy {
         };
         match (rule, self.unmatched) {
             (Some(rule), _) => {
-                let verdict = rule.decide(&request, &self.identity, &self.carriers, facts);
+                let verdict =
+                    rule.decide(&request, &self.identity, &self.carriers, facts, exceeded);
                 match &self.assertion {
                     Some(issuer) => self.vouch(issuer, verdict, &request, rule, facts.now),
                     None => verdict,

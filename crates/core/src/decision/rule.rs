@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::answer::{Authenticate, Page, Rejection, Scheme, Template, Voice};
 use crate::decision::carriers::Carriers;
 use crate::decision::challenge::{Challenge, Step};
-use crate::decision::facts::Facts;
+use crate::decision::facts::{Exceeded, Facts};
 use crate::decision::grant::{Grant, Outcome};
 use crate::decision::provider::{Conclusion, Finding, Provider};
 use crate::decision::requirement::Requirement;
@@ -146,9 +146,14 @@ impl Rule {
         headers: &IdentityHeaders,
         carriers: &'a Carriers,
         facts: &Facts<'_>,
+        exceeded: Option<Exceeded>,
     ) -> Verdict {
         let deny = |rejection: Rejection| {
-            Verdict::Deny(rejection.answer(request.headers, &self.voice(request.method)))
+            let voice = Voice {
+                retry_after: exceeded.map(|it| it.retry_after),
+                ..self.voice(request.method)
+            };
+            Verdict::Deny(rejection.answer(request.headers, &voice))
         };
         if let Some(reason) = self.rejects_spelling(&request.target) {
             let scheme = Scheme::None;
@@ -184,7 +189,7 @@ impl Rule {
             strips,
             once,
             response_edits,
-        } = self.judge(request, facts);
+        } = self.judge(request, facts, exceeded);
         match conclusion {
             Conclusion::Met(_) | Conclusion::Unchecked => {
                 let (outcome, identity) = match (&self.require, conclusion) {
@@ -203,9 +208,10 @@ impl Rule {
                 }
             }
             Conclusion::Ask(lookup) => Verdict::Ask(lookup),
-            // No challenge gives a scope; the answer says which are needed.
+            // No challenge gives a scope; the answer says which are needed. Nor does one give room.
             Conclusion::Rejected(rejection)
-                if rejection.reason == Reason::InsufficientScope
+                if (rejection.reason == Reason::InsufficientScope
+                    || rejection.reason.is_of_rate())
                     && !matches!(self.mode, Mode::Simulate) =>
             {
                 deny(rejection)
@@ -290,11 +296,17 @@ impl Rule {
             needed_scopes: self.needed_scopes(method),
             secret_parameters: &self.secret_parameters,
             path_tokens: &self.path_tokens,
+            retry_after: None,
         }
     }
 
     /// Whether the request brings what the rule requires.
-    fn judge<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Finding<'a> {
+    fn judge<'a>(
+        &'a self,
+        request: &Request<'a>,
+        facts: &Facts<'_>,
+        exceeded: Option<Exceeded>,
+    ) -> Finding<'a> {
         let mut finding = self.require.check(request, facts);
         let rejected = |reason, scheme| Conclusion::Rejected(Rejection { reason, scheme });
         if !self.allowed_referrers.is_empty()
@@ -308,6 +320,8 @@ impl Rule {
             && self.lacks_scopes(request.method, identity.as_deref())
         {
             finding.conclusion = rejected(Reason::InsufficientScope, Scheme::AppKey);
+        } else if let (Conclusion::Met(Some(_)), Some(by)) = (&finding.conclusion, exceeded) {
+            finding.conclusion = rejected(by.reason, Scheme::AppKey);
         }
         finding
     }

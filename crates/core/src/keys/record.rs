@@ -53,6 +53,7 @@ impl TryFrom<&Record> for KnownKey {
             scopes,
             allowed_ips,
             allowed_referrers,
+            rate_limit,
             metadata,
         } = record;
         let are_tokens = scopes.len() <= MAX_SCOPES && scopes.iter().all(|it| is_token(it));
@@ -69,6 +70,7 @@ impl TryFrom<&Record> for KnownKey {
                 key_id: Some(checked("id", id, is_token(id))?.clone()),
                 scopes: checked("scopes", scopes, are_tokens)?.join(" "),
                 metadata: Some(URL_SAFE_NO_PAD.encode(checked("metadata", json, is_object)?)),
+                rate_limit: *rate_limit,
             }),
             status: *status,
             expires_at: *expires_at,

@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 
 pub use self::incarnation::Incarnation;
 pub use self::report::{EDGE_HEADER, EdgeName, EdgeReport, MAX_LEASE};
+use crate::identity::RateLimit;
 use crate::keys::app_key::KeyHash;
 use crate::time::{Millis, UnixMillis};
 
@@ -91,6 +92,9 @@ pub struct Record {
     /// From which pages it may be used; empty means from any, and from none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allowed_referrers: Vec<String>,
+    /// How many requests its holder may send; without one, any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimit>,
     /// A JSON object for the upstream.
     #[cfg_attr(
         feature = "schema",

@@ -9,6 +9,7 @@ mod keys;
 mod opaque;
 mod outage;
 mod pace;
+mod rates;
 mod readings;
 mod rules;
 

@@ -283,6 +283,7 @@ fn record(hash: KeyHash, key: Key) -> Record {
         scopes: attributes.scopes,
         allowed_ips: attributes.allowed_ips,
         allowed_referrers: attributes.allowed_referrers,
+        rate_limit: attributes.rate_limit,
         metadata: attributes.metadata.into_json(),
     }
 }

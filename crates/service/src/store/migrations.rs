@@ -17,6 +17,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/0011_alive.sql"),
     include_str!("../../migrations/0012_labels.sql"),
     include_str!("../../migrations/0013_events.sql"),
+    include_str!("../../migrations/0014_rate_limit.sql"),
 ];
 
 #[derive(Debug)]

@@ -7,6 +7,7 @@ use std::vec::IntoIter;
 use ipnet::IpNet;
 use keygate_core::UnixMillis;
 use keygate_core::http::address;
+use keygate_core::identity::RateLimit;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -162,6 +163,16 @@ impl Column for u64 {
             Cell::Number(number) => Self::try_from(number).ok(),
             Cell::Null | Cell::Text(_) => None,
         }
+    }
+}
+
+impl Column for RateLimit {
+    fn write(&self) -> Cell {
+        Cell::Text(self.to_string())
+    }
+
+    fn read(cell: Cell) -> Option<Self> {
+        Self::parse(&String::read(cell)?).ok()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Accounts that manage their own keys by an assertion of the edge.
 
 mod changes;
+mod rates;
 mod rights;
 
 use keygate_core::identity::Identity;

@@ -20,6 +20,7 @@ pub fn samples() -> Value {
         "allowed_ips": ["10.0.0.0/8"],
         "allowed_referrers": ["https://a.example"],
         "labels": ["team=core", "plan="],
+        "rate_limit": "100/1m",
         "expires_at": "2999-01-01T00:00:00.000Z",
     });
     for name in Attributes::NAMES {

@@ -103,7 +103,8 @@ impl Issuer {
             account,
             key_id,
             scopes,
-            metadata: _, // up to 4 KiB: the token is a header, and must stay small
+            metadata: _,   // up to 4 KiB: the token is a header, and must stay small
+            rate_limit: _, // is the edge's business
         } = identity;
         let iat = now.as_secs();
         let claims = Claims {

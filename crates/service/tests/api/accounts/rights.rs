@@ -7,13 +7,14 @@ use crate::attributes::samples;
 use crate::support::hash;
 
 /// What an account chooses for its keys: for people alone, or what a key may do and where.
-const CHOSEN: [&str; 7] = [
+const CHOSEN: [&str; 8] = [
     "account",
     "name",
     "scopes",
     "allowed_ips",
     "allowed_referrers",
     "labels",
+    "rate_limit",
     "expires_at",
 ];
 
