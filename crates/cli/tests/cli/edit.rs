@@ -29,6 +29,8 @@ fn every_field_of_a_key_that_can_change_can_be_cleared() {
         "https://a.example",
         "--label",
         "team=core",
+        "--rate-limit",
+        "100/1m",
     ]);
     let id = id(&key);
     let shown = || -> Value {
