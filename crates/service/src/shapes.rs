@@ -68,6 +68,11 @@ shapes! {
     };
     /// Labels.
     labels = { "type": "array", "maxItems": MAX_LABELS, "items": label() };
+    /// Requests in a span of time.
+    rate_limit = {
+        "type": "string", "format": "rate-limit", "pattern": r"^[0-9]+/\s*[0-9]",
+        "examples": ["100/1m"],
+    };
     /// RFC 3339.
     instant = { "type": "string", "format": "date-time" };
     /// A duration with its unit. Not `duration`, which is that of ISO 8601.

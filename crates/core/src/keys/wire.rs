@@ -94,6 +94,7 @@ pub struct Record {
     pub allowed_referrers: Vec<String>,
     /// How many requests its holder may send; without one, any number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub rate_limit: Option<RateLimit>,
     /// A JSON object for the upstream.
     #[cfg_attr(

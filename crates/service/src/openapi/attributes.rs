@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use ipnet::IpNet;
 use keygate_core::UnixMillis;
+use keygate_core::identity::RateLimit;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
