@@ -218,7 +218,7 @@ fn a_changed_key_keeps_its_count_and_gets_its_new_limit() {
 }
 
 #[test]
-fn a_clock_that_is_set_back_locks_nobody_out() {
+fn a_clock_that_is_set_back_locks_no_client_out() {
     let limited = key(1);
     let records = [(&limited, record(&limited, "alice", Some("2/1m")))];
     let mut worker = knowing(&policy(), &records);
