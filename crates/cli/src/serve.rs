@@ -107,6 +107,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         assertions: args.assertions.read()?,
         limits: file.connections,
         key_limits: file.limits,
+        retention: file.retention,
         events: file
             .events
             .into_iter()

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use keygate_core::Millis;
 use keygate_core::keys::{KeyRingId, MasterSecret, Prefix};
 
 use crate::auth::Tokens;
@@ -38,6 +39,8 @@ pub struct ServiceConfig {
     pub limits: Limits,
     /// What is allowed of keys.
     pub key_limits: KeyLimits,
+    /// For how long a key is kept after its end; without it, for ever.
+    pub retention: Option<Millis>,
     /// Where events are sent, each URL once.
     pub events: Vec<EventTarget>,
     /// Whose reports of leaked keys are accepted; without it, none are.

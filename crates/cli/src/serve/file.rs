@@ -25,6 +25,9 @@ const MAX_COUNT: u32 = 1_000_000;
 /// Longest life that it can allow: a hundred years.
 const MAX_LIFE: Millis = Millis::from_secs(36_500 * 24 * 3600);
 
+/// Shortest time for which an ended key is kept.
+const MIN_RETENTION: Millis = Millis::from_secs(2 * 24 * 3600);
+
 /// What a file says. An option and its variable come before it.
 #[derive(Default)]
 pub struct Settings {
@@ -33,6 +36,7 @@ pub struct Settings {
     pub prefix: Option<Prefix>,
     pub connections: Limits,
     pub limits: KeyLimits,
+    pub retention: Option<Millis>,
     pub events: Vec<EventSettings>,
     pub leaks: Option<KeySource>,
 }
@@ -63,6 +67,7 @@ impl Settings {
             }),
             connections: file.table("connections", connections),
             limits: file.table("limits", limits),
+            retention: file.table("retention", |table| table.text("ended_keys", retention)),
             events: file.tables("events", MAX_TARGETS, EventSettings::of),
             leaks: file.optional("leaks", leaks),
         }
@@ -122,6 +127,14 @@ fn life(text: &str) -> Result<Millis, String> {
     }
 }
 
+/// A request to create a key can be repeated for a day, and then finds it.
+fn retention(text: &str) -> Result<Millis, String> {
+    match life(text)? {
+        kept if kept >= MIN_RETENTION => Ok(kept),
+        _ => Err("must be at least 2d".to_owned()),
+    }
+}
+
 fn span(text: &str) -> Result<Millis, String> {
     Millis::parse(text).map_err(|error| error.to_string())
 }
@@ -164,6 +177,7 @@ mod tests {
             allowed_scopes: Some(scopes.into()),
         };
         assert_eq!(settings.limits, limits);
+        assert_eq!(settings.retention, days(400));
         let url = Endpoint::parse("https://hooks.example.com/keygate").unwrap();
         let events = EventSettings {
             url: url.clone(),

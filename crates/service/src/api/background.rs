@@ -16,12 +16,39 @@ use crate::store::StoreError;
 /// How often keys are announced that come closer to their end.
 const ANNOUNCED: Millis = Millis::from_secs(60);
 
+/// How often keys are deleted that have ended.
+const RETIRED: Millis = Millis::from_secs(3600);
+
 /// How often the clock is looked at.
 const TICK: Duration = Duration::from_secs(1);
 
 impl Service {
-    /// Delivers events, for as long as it is polled. Without targets it ends at once.
+    /// Delivers events and deletes ended keys, for as long as it is polled.
     pub async fn background(self: Arc<Self>) {
+        join(self.deliver(), self.retire()).await;
+    }
+
+    /// Deletes the keys that ended longer ago than they are to be kept.
+    async fn retire(&self) {
+        let Some(kept) = self.retention else {
+            return;
+        };
+        let mut last: Option<UnixMillis> = None;
+        loop {
+            let now = self.now();
+            if last.is_none_or(|last| last.0.abs_diff(now.0) >= RETIRED.0) {
+                match self.store.delete_ended(kept, now).await {
+                    Ok(true) => continue,
+                    Ok(false) => last = Some(now),
+                    Err(error) => tracing::warn!("cannot delete keys that have ended: {error}"),
+                }
+            }
+            tokio::time::sleep(TICK).await;
+        }
+    }
+
+    /// Delivers events. Without targets it ends at once.
+    async fn deliver(&self) {
         if let Err(error) = self.forget_targets().await {
             tracing::warn!("events for URLs that are not configured any more stay: {error}");
         }

@@ -30,6 +30,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::MethodRouter;
 use keygate_core::keys::wire::SERVICE_MARKER;
+use keygate_core::Millis;
 use keygate_core::keys::{KeyRingId, MasterSecret, Prefix};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
@@ -73,6 +74,7 @@ pub struct Service {
     ambient: Ambient,
     limits: Limits,
     key_limits: KeyLimits,
+    retention: Option<Millis>,
     metrics: Metrics,
     rejections: Rejections,
     waiting: Waiting,
@@ -102,6 +104,7 @@ impl Service {
             ambient,
             limits: config.limits,
             key_limits: config.key_limits.clone(),
+            retention: config.retention,
             metrics,
             rejections: Rejections::default(),
             waiting: Waiting::new(HELD_POLLS),

@@ -86,6 +86,7 @@ impl Command {
             Self::Attempted(attempt) => act.attempted(attempt),
             Self::KeepDeliveries(targets) => act.keep_deliveries(targets),
             Self::Announce => act.announce(),
+            Self::DeleteEnded { kept } => act.delete_ended(*kept),
             Self::Beat => {
                 feed::beat(transaction, now)?;
                 Ok(Outcome::Done)

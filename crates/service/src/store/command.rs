@@ -153,6 +153,8 @@ pub(super) enum Command {
     KeepDeliveries(Vec<TargetId>),
     /// Writes events about keys that come closer to their end.
     Announce,
+    /// Deletes keys that ended more than so long ago.
+    DeleteEnded { kept: Millis },
 }
 
 /// How a [`Command`] is handled.
@@ -192,6 +194,8 @@ pub(super) enum Outcome {
     Used(bool),
     /// There may be more keys to announce.
     Announced { more: bool },
+    /// There may be more keys to delete.
+    Deleted { more: bool },
     /// It was done, and there is nothing to say.
     Done,
     /// Nothing, for this reason.
@@ -235,7 +239,10 @@ impl Command {
             Self::Beat => asks(Action::Open),
             // An event that is delivered and not written so is delivered again.
             Self::Attempted(_) => ends(Action::Open),
-            Self::NoteRejections { .. } | Self::KeepDeliveries(_) | Self::Announce => Kind {
+            Self::NoteRejections { .. }
+            | Self::KeepDeliveries(_)
+            | Self::Announce
+            | Self::DeleteEnded { .. } => Kind {
                 overtakes: false,
                 ..ends(Action::Open)
             },

@@ -21,6 +21,7 @@ mod once;
 mod outbox;
 mod readers;
 mod rejection;
+mod retention;
 mod room;
 mod row;
 mod tokens;

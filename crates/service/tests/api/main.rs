@@ -25,6 +25,7 @@ mod many;
 mod model;
 mod openapi;
 mod receiver;
+mod retention;
 mod roles;
 mod secrecy;
 mod support;

@@ -291,6 +291,7 @@ pub fn config(database: &Path) -> ServiceConfig {
         assertions: None,
         limits: Limits::default(),
         key_limits: KeyLimits::default(),
+        retention: None,
         events: Vec::new(),
         leaks: None,
     }
