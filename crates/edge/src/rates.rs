@@ -18,7 +18,7 @@ use crate::bucket::{Bucket, Micros, Pace};
 use crate::cache::Seed;
 
 /// Most keys and accounts that a worker counts. What has not sent a request for longest is
-/// forgotten first, and may begin anew.
+/// forgotten first, and may begin again.
 pub(crate) const MAX_COUNTED: usize = 50_000;
 
 /// The buckets of one worker.
@@ -159,7 +159,7 @@ impl Rates {
 }
 
 impl Counted {
-    /// What the client of a request that passes is told.
+    /// What the client of a request that passes learns.
     pub(crate) fn edits(self) -> impl Iterator<Item = Edit> {
         // Beside those of an upstream that has limits of its own.
         let edit = |(name, value): (&'static str, String)| {

@@ -1,4 +1,4 @@
-//! Rate limits of keys and accounts: what passes, what is rejected, and what the client is told.
+//! Rate limits of keys and accounts: what passes, what is rejected, and what the client learns.
 
 use keygate_core::keys::NewAppKey;
 use keygate_core::{Edit, Outcome, Reason, Verdict};
@@ -85,7 +85,7 @@ fn a_key_passes_as_often_as_its_limit_says() {
 }
 
 #[test]
-fn a_client_is_told_what_is_left_and_when_to_come_back() {
+fn a_client_learns_what_is_left_and_when_to_come_back() {
     let limited = key(1);
     let records = [(&limited, record(&limited, "alice", Some("3/1m")))];
     let mut worker = knowing(&policy(), &records);

@@ -39,7 +39,7 @@ pub struct ServiceConfig {
     pub limits: Limits,
     /// What is allowed of keys.
     pub key_limits: KeyLimits,
-    /// For how long a key is kept after its end; without it, for ever.
+    /// For how long a key is kept after its end; without it, it is never deleted.
     pub retention: Option<Millis>,
     /// Where events are sent, each URL once.
     pub events: Vec<EventTarget>,

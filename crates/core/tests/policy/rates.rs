@@ -26,7 +26,7 @@ fn denial(verdict: Verdict) -> Denial {
 }
 
 #[test]
-fn a_caller_beyond_its_limit_is_told_when_to_come_back() {
+fn a_caller_beyond_its_limit_learns_when_to_come_back() {
     let headers = [("authorization", &*bearer())];
     let denial = denial(beyond(&demo(), "/either/x", &headers));
     assert_eq!(
@@ -67,7 +67,7 @@ fn a_challenge_gives_no_room_beyond_the_limit() {
 }
 
 #[test]
-fn whoever_has_no_valid_credential_is_rejected_for_that() {
+fn a_caller_without_a_valid_credential_is_rejected_for_that() {
     let without = denial(beyond(&demo(), "/api/x", &[]));
     assert_eq!(without.reason, Reason::MissingCredential);
     assert!(matches!(
