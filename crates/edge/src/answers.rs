@@ -44,13 +44,16 @@ impl Edge {
                 self.lookups.sent(token, asked);
             }
             About::Link(question) => self.uses.sent(token, question, now),
+            About::Uses => self.key_uses.sent(token, now),
         }
     }
 
     fn not_sent(&mut self, call: Call, error: NotSent, now: UnixMillis) {
-        let fault = Fault::NotSent(error);
-        self.faults
-            .note(fault, &call.cluster, now, &mut self.report);
+        if !matches!(call.about, About::Uses) {
+            let fault = Fault::NotSent(error);
+            self.faults
+                .note(fault, &call.cluster, now, &mut self.report);
+        }
         match call.about {
             About::Poll(_) => {
                 if let Some(follower) = &mut self.follower {
@@ -65,6 +68,7 @@ impl Edge {
                 self.report.count(Counter::LinkUseUnavailable);
                 self.settle_link(&question, None);
             }
+            About::Uses => self.report.count(Counter::KeyUseUnavailable),
         }
     }
 
@@ -90,6 +94,13 @@ impl Edge {
         } else if let Some(asked) = self.lookups.answered(token) {
             let answer = self.read(response, LookupResponse::read, false, now);
             self.read_lookup(&asked, answer, now);
+        } else if self.key_uses.answered(token) {
+            // Why a report fails is said by the polls: an older key service takes none.
+            self.report
+                .count(match read_answer(response, |_| Some(())) {
+                    Ok(()) => Counter::KeyUseAnswered,
+                    Err(_) => Counter::KeyUseUnavailable,
+                });
         }
         self.follow(shared, now);
     }
@@ -183,6 +194,9 @@ impl Edge {
             let report = &mut self.report;
             self.faults
                 .note(Fault::TimedOut, &service.cluster, now, report);
+        }
+        if self.key_uses.is_overdue(patience, now) {
+            self.report.count(Counter::KeyUseUnavailable);
         }
         self.give_up(&keys);
         for (waiter, verdict) in links.waiters {

@@ -2,13 +2,14 @@
 
 mod bounded;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::rc::Rc;
 
 use bounded::Bounded;
 pub use bounded::Seed;
 
 use crate::feed::Position;
+use crate::key_uses::{Presented, Use};
 use keygate_core::keys::{CacheBounds, Found, KeyHash, KeyLookup, Knowledge, KnownKey};
 use keygate_core::{Millis, Reason, UnixMillis};
 
@@ -30,6 +31,8 @@ pub struct KeyCache {
     lease: Millis,
     state: RefCell<Feed>,
     generation: Cell<u64>,
+    /// The keys of the request that is decided now.
+    presented: RefCell<Presented>,
 }
 
 /// Sequence number of the newest change that an answer of the key service contains.
@@ -72,12 +75,29 @@ impl KeyCache {
             lease,
             state: RefCell::default(),
             generation: Cell::new(0),
+            presented: RefCell::default(),
         }
     }
 
     /// How far the feed was followed; `None` before its first answer.
     pub(crate) fn position(&self) -> Option<Position> {
         self.state.borrow().position
+    }
+
+    /// The keys that were presented in the last decision.
+    pub(crate) fn last_presented(&self) -> Ref<'_, Presented> {
+        self.presented.borrow()
+    }
+
+    /// Another decision begins.
+    pub(crate) fn forget_presented(&self) {
+        self.presented.borrow_mut().clear();
+    }
+
+    /// A decision that was made earlier, with these keys, is carried out.
+    pub(crate) fn present_again(&self, presented: Option<&Presented>) {
+        let presented = presented.cloned().unwrap_or_default();
+        self.presented.replace(presented);
     }
 
     /// Raised by each reset and with each incarnation: what was asked for in an older one
@@ -239,6 +259,11 @@ impl KeyLookup for KeyCache {
             Some(_) | None => Knowledge::NotAsked,
         }
     }
+
+    fn presented(&self, key: &Rc<KnownKey>, usable: Result<(), Reason>) {
+        let how = usable.map_or(Use::Rejected, |()| Use::Allowed);
+        self.presented.borrow_mut().add(key, how);
+    }
 }
 
 /// One name for all hashes of a key: the hash itself if there is only one, else their exclusive
@@ -272,6 +297,10 @@ impl KeyLookup for LastKnown<'_> {
         let known = cache.known.borrow();
         let last = hashes.iter().find_map(|hash| known.peek(hash));
         Knowledge::Outdated(last.map(|(key, _)| Rc::clone(key)))
+    }
+
+    fn presented(&self, key: &Rc<KnownKey>, usable: Result<(), Reason>) {
+        self.0.presented(key, usable);
     }
 }
 

@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use keygate_core::Millis;
 use keygate_core::keys::wire::{
-    EDGE_HEADER, LINK_USES_PATH, LOOKUPS_PATH, LinkUseRequest, LookupRequest,
+    EDGE_HEADER, KeyUse, LINK_USES_PATH, LOOKUPS_PATH, LinkUseRequest, LookupRequest, USES_PATH,
+    UsesRequest,
 };
 use keygate_core::keys::{KeyHash, KeyService};
 
@@ -36,6 +37,8 @@ pub(crate) enum About {
     Keys(Vec<Rc<[KeyHash]>>),
     /// Whether a link was used before.
     Link(Question),
+    /// Nothing: it reports how often keys were used.
+    Uses,
 }
 
 impl Call {
@@ -70,6 +73,12 @@ impl Call {
         };
         let about = About::Link(question);
         Self::post(service, LINK_USES_PATH, request.write(), about)
+    }
+
+    /// Reports how often keys were used.
+    pub(crate) fn uses(service: &KeyService, uses: Vec<KeyUse>) -> Self {
+        let request = UsesRequest { uses };
+        Self::post(service, USES_PATH, request.write(), About::Uses)
     }
 
     fn post(service: &KeyService, path: &str, body: String, about: About) -> Self {

@@ -4,6 +4,7 @@
 //! [`answers`](super::answers), how a request comes to wait in [`requests`](super::requests).
 
 use std::collections::VecDeque;
+use std::hash::BuildHasher as _;
 use std::rc::Rc;
 
 use keygate_core::identity::Sessions;
@@ -19,6 +20,7 @@ use crate::failure_limiter::{FailureLimiter, MAX_NETWORKS};
 use crate::faults::Faults;
 use crate::follower::Follower;
 use crate::host::RequestId;
+use crate::key_uses::KeyUses;
 use crate::links::{UnusedLinks, UsedLinks};
 use crate::lookups::Lookups;
 use crate::rates::{MAX_COUNTED, Rates};
@@ -48,6 +50,8 @@ pub struct Edge {
     pub(crate) lookups: Lookups,
     /// The requests that wait with a link.
     pub(crate) uses: Uses,
+    /// How often keys were used.
+    pub(crate) key_uses: KeyUses,
     /// Links that need not be asked about any more.
     pub(crate) used_links: UsedLinks,
     /// Links about which a request that uses nothing up need not ask.
@@ -87,6 +91,7 @@ impl Edge {
             policy,
             lookups: Lookups::default(),
             uses: Uses::default(),
+            key_uses: KeyUses::new(of_limits.derive().hash_one(0_u64)),
             used_links: UsedLinks::default(),
             unused_links: UnusedLinks::default(),
             faults: Faults::default(),
@@ -115,10 +120,12 @@ impl Edge {
         Some(TICK.min(service.poll))
     }
 
-    /// Time has passed. Follows the change feed, and gives up answers that were lost.
+    /// Time has passed. Follows the change feed, gives up answers that were lost, and looks whether
+    /// uses are to be reported.
     pub fn tick(&mut self, shared: &dyn Shared, now: UnixMillis) {
         self.follow(shared, now);
         self.give_up_overdue(now);
+        self.key_uses.tick(now);
     }
 
     /// A paused request has ended. Others that wait for the same key or link stay.
@@ -129,7 +136,7 @@ impl Edge {
     }
 
     /// The worker gets no more requests: another configuration has taken over. The next tick
-    /// of another worker polls the feed.
+    /// of another worker polls the feed. Uses that were not reported yet are lost.
     pub fn end(&self, shared: &dyn Shared) {
         if let Some(follower) = &self.follower {
             follower.hand_over(shared);
@@ -137,7 +144,7 @@ impl Edge {
     }
 
     /// The next call to send: a poll of the feed, every key that a request waits for, up to a
-    /// hundred in one call, and links, each in a call of its own, a few at a time.
+    /// hundred in one call, links, each in a call of its own, a few at a time, and a report of uses.
     pub fn poll_call(&mut self) -> Option<Call> {
         let service = self.policy.key_service.as_ref()?;
         if let Some(due) = self.follower.as_mut().and_then(Follower::next_poll) {
@@ -147,8 +154,11 @@ impl Edge {
         if !questions.is_empty() {
             return Some(Call::keys(service, questions));
         }
-        let question = self.uses.next()?;
-        Some(Call::link(service, question))
+        if let Some(question) = self.uses.next() {
+            return Some(Call::link(service, question));
+        }
+        let uses = self.key_uses.next()?;
+        Some(Call::uses(service, uses))
     }
 
     /// The next of the paused requests that are decided, and its verdict as in

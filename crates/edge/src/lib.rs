@@ -101,6 +101,7 @@ mod faults;
 mod feed;
 mod follower;
 mod host;
+mod key_uses;
 mod links;
 mod lookups;
 mod rates;

@@ -1,11 +1,12 @@
 //! How a request is decided, how it comes to wait, and how it is decided again.
 
 use std::cell::Cell;
+use std::rc::Rc;
 
 use keygate_core::answer::{Rejection, Scheme, Voice};
 use keygate_core::decision::Redemption;
 use keygate_core::identity::Claims;
-use keygate_core::keys::{Answer, KeyHash, KeyLookup, Knowledge, Lookup};
+use keygate_core::keys::{Answer, KeyHash, KeyLookup, Knowledge, KnownKey, Lookup};
 use keygate_core::signed_url::Checks;
 use keygate_core::{Client, Facts, Header, Millis, Reason, UnixMillis, Verdict};
 
@@ -38,6 +39,10 @@ impl KeyLookup for AsksNoMore<'_> {
             Knowledge::NotAsked => Knowledge::Unavailable(self.reason),
             found => found,
         }
+    }
+
+    fn presented(&self, key: &Rc<KnownKey>, usable: Result<(), Reason>) {
+        self.cache.presented(key, usable);
     }
 }
 
@@ -77,6 +82,7 @@ impl Edge {
         now: UnixMillis,
     ) -> Step {
         let failed = Cell::new(0);
+        self.cache.forget_presented();
         let facts = Facts {
             client,
             keys: &self.cache,
@@ -132,6 +138,7 @@ impl Edge {
                 self.judge(&waiter, &answer, now)
             }
             Ground::Verdict(verdict) => {
+                cache.present_again(waiter.presented.as_deref());
                 return Some(self.decided(verdict, &waiter.headers, now));
             }
         };
@@ -151,13 +158,18 @@ impl Edge {
         };
         // Also where a key is left that cannot be asked about.
         let (waiter, verdict) = match verdict {
-            Verdict::Redeem(redemption) => self.redeem(waiter, redemption, now)?,
+            Verdict::Redeem(redemption) => {
+                let mut waiter = waiter;
+                waiter.presented = self.cache.last_presented().kept();
+                self.redeem(waiter, redemption, now)?
+            }
             verdict => (waiter, verdict),
         };
         Some(self.decided(verdict, &waiter.headers, now))
     }
 
     fn judge(&self, waiter: &Waiter, keys: &dyn KeyLookup, now: UnixMillis) -> Verdict {
+        self.cache.forget_presented();
         let facts = Facts {
             client: Client::Known(waiter.caller.address),
             keys,
@@ -203,6 +215,11 @@ impl Edge {
         if let Some(metric) = Metric::of(&verdict) {
             self.report.add(metric);
         }
+        let presented = self.cache.last_presented();
+        for _ in 0..self.key_uses.count(&presented, &verdict, now) {
+            self.report.count(Counter::KeyUseDropped);
+        }
+        drop(presented);
         if let Verdict::Deny(denial) = &verdict
             && denial.reason == Reason::NotNormalized
         {

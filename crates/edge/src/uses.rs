@@ -21,7 +21,7 @@ const MAX_WAITERS_OF_ONE: usize = 256;
 
 /// A paused request whose link works once.
 pub(crate) struct Use {
-    waiter: Waiter,
+    waiter: Box<Waiter>,
     redemption: Box<Redemption>,
     since: UnixMillis,
 }
@@ -178,7 +178,7 @@ impl Use {
     /// A request whose link is to be asked about.
     pub(crate) fn new(waiter: Waiter, redemption: Box<Redemption>, now: UnixMillis) -> Self {
         Self {
-            waiter,
+            waiter: Box::new(waiter),
             redemption,
             since: now,
         }
@@ -208,6 +208,6 @@ impl Use {
             Some(false) => Verdict::Deny(used),
             None => Verdict::Deny(unavailable),
         };
-        (self.waiter, verdict)
+        (*self.waiter, verdict)
     }
 }

@@ -9,6 +9,7 @@ use keygate_core::{Header, Verdict};
 use crate::caller::Caller;
 use crate::feed::Position;
 use crate::host::RequestId;
+use crate::key_uses::Presented;
 
 /// Most requests of one worker that wait at the same time. With the default timeout of a
 /// call that is room for some 3,000 cold requests a second, far more than warm up a cache.
@@ -32,6 +33,8 @@ pub(crate) struct Waiter {
     pub(crate) questions: u8,
     /// How many public-key checks failed on its account.
     pub(crate) failed_checks: Cell<u8>,
+    /// The keys that it presents, once its verdict depends on a link alone.
+    pub(crate) presented: Option<Box<Presented>>,
 }
 
 /// How many requests of a worker wait, and how much memory they use.
@@ -74,6 +77,7 @@ impl Waiter {
             place: None,
             questions: 0,
             failed_checks: failed,
+            presented: None,
         }
     }
 }

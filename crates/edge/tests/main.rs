@@ -12,6 +12,7 @@ mod caller;
 mod faults;
 mod feed;
 mod floods;
+mod key_uses;
 mod links;
 mod lookups;
 mod misses;

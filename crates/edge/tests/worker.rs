@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 pub const LOOKUPS: &str = "/v1/lookups";
 pub const USES: &str = "/v1/links/uses";
+pub const KEY_USES: &str = "/v1/uses";
 pub const CHANGES: &str = "/v1/changes";
 
 /// What the key service says with every answer.

@@ -235,9 +235,11 @@ impl AppKeys {
         if is_tied && let Err(reason) = referrer::check(&self.query_referrers, request) {
             return Ok(concluded(rejected(reason)));
         }
-        let usable = |known: &KnownKey| {
+        let usable = |known: &Rc<KnownKey>| {
             let usable = known.check(found.user.as_deref(), facts.client, facts.now);
-            usable.and_then(|()| known.check_referrer(request))
+            let usable = usable.and_then(|()| known.check_referrer(request));
+            facts.keys.presented(known, usable);
+            usable
         };
         let known = facts.keys.find(hashes.as_slice(), facts.now);
         Ok(concluded(match (known, hashes) {

@@ -13,6 +13,7 @@ pub use app_key::{
 };
 pub use failure_limit::FailureLimit;
 pub use record::{
-    Answer, Found, KeyLookup, Knowledge, KnownKey, NoAnswer, NothingKnown, UnusableRecord,
+    Answer, CountPlace, Found, KeyLookup, Knowledge, KnownKey, NoAnswer, NothingKnown,
+    UnusableRecord,
 };
 pub use service::{CacheBounds, KeyService, Lookup};

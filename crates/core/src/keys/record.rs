@@ -1,5 +1,6 @@
 //! What is known of app keys: checked records, and who can be asked for them.
 
+use std::cell::Cell;
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -29,7 +30,34 @@ pub struct KnownKey {
     expires_at: Option<UnixMillis>,
     allowed_ips: Vec<IpNet>,
     allowed_referrers: Vec<ReferrerPattern>,
+    /// Where its uses are counted.
+    pub place: CountPlace,
 }
+
+/// A number for the code that counts the uses of a key, kept with the record so that a use costs no
+/// search. It says nothing about the key: all are equal.
+#[derive(Clone, Debug, Default)]
+pub struct CountPlace(Cell<u64>);
+
+impl CountPlace {
+    /// The number that was set last; 0 before.
+    pub fn get(&self) -> u64 {
+        self.0.get()
+    }
+
+    /// Keeps another number.
+    pub fn set(&self, number: u64) {
+        self.0.set(number);
+    }
+}
+
+impl PartialEq for CountPlace {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for CountPlace {}
 
 /// A key that the key service knows, and the hash under which it is stored.
 pub type Found = (KeyHash, Rc<KnownKey>);
@@ -76,6 +104,7 @@ impl TryFrom<&Record> for KnownKey {
             expires_at: *expires_at,
             allowed_ips: ips.map(|it| address::canonical(*it)).collect(),
             allowed_referrers: pages.map_err(|_| UnusableRecord("allowed_referrers"))?,
+            place: CountPlace::default(),
         })
     }
 }
@@ -188,6 +217,10 @@ pub trait KeyLookup {
     /// What is known at `now` of the key that is stored under one of these hashes. A native
     /// key has one, a key from elsewhere as many as there are ways to have imported it.
     fn find(&self, hashes: &[KeyHash], now: UnixMillis) -> Knowledge;
+
+    /// Called for each known key that a request presents, with the reason why this key may not be
+    /// used, if there is one. The request may still be rejected, for lack of a scope for example.
+    fn presented(&self, _key: &Rc<KnownKey>, _usable: Result<(), Reason>) {}
 }
 
 /// One fresh answer, in front of what was known before.
@@ -207,6 +240,10 @@ impl KeyLookup for Answer<'_> {
         } else {
             self.others.find(hashes, now)
         }
+    }
+
+    fn presented(&self, key: &Rc<KnownKey>, usable: Result<(), Reason>) {
+        self.others.presented(key, usable);
     }
 }
 

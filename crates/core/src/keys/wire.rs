@@ -8,6 +8,7 @@ mod incarnation;
 mod report;
 #[cfg(feature = "schema")]
 mod schema;
+mod uses;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use serde_json::value::RawValue;
 
 pub use self::incarnation::Incarnation;
 pub use self::report::{EDGE_HEADER, EdgeName, EdgeReport, MAX_LEASE};
+pub use self::uses::{KeyUse, MAX_USES, USES_PATH, UsesRequest};
 use crate::identity::RateLimit;
 use crate::keys::app_key::KeyHash;
 use crate::time::{Millis, UnixMillis};
