@@ -34,6 +34,8 @@ pub struct Key {
     pub replaced_by: Option<String>,
     /// Its end, if that has come.
     pub revoked: Option<Revocation>,
+    /// When a request with it was last allowed, as far as edges have reported it.
+    pub last_used_at: Option<UnixMillis>,
 }
 
 /// A key to store: its attributes, with what was generated for it.
@@ -179,6 +181,9 @@ pub struct KeyObject {
     revoked_reason: Option<Reason>,
     /// More about that.
     revoked_note: Option<String>,
+    /// The minute in which a request with it was last allowed, as far as edges have reported it.
+    #[schemars(with = "Option<shapes::Instant>")]
+    last_used_at: Option<String>,
 }
 
 impl KeyObject {
@@ -204,6 +209,7 @@ impl KeyObject {
             revoked_at,
             revoked_reason,
             revoked_note,
+            last_used_at: key.last_used_at.map(|at| at.to_string()),
         }
     }
 }

@@ -12,7 +12,7 @@
 //! - [`openapi`]: the description of the routes, `shapes`: what values look like in it
 //! - [`key`]: a stored key, [`attributes`]: what is said of it, [`patch`]: what changes
 //! - [`limits`]: what the operator allows of keys
-//! - [`audit`]: what was done, by whom
+//! - [`audit`]: what was done, by whom; `uses`: how often keys were used
 //! - [`events`]: what other services receive, signed ([`webhook`]), by calls of our own ([`outbound`])
 //! - [`leaks`]: reports of leaked keys
 //! - [`store`]: keys, the change feed and events on their way, in SQLite
@@ -51,6 +51,7 @@ mod shapes;
 pub mod shown;
 pub mod store;
 pub mod tokens;
+mod uses;
 pub mod webhook;
 mod words;
 pub mod wrong;

@@ -12,6 +12,7 @@ use prometheus_client::registry::Registry;
 
 use crate::edges::Counts;
 use crate::leaks::Label;
+use crate::uses::Added;
 use crate::words::words;
 
 /// The media type of [`Metrics::text`].
@@ -32,6 +33,9 @@ pub struct Metrics {
     reported: Family<ReportLabels, Counter>,
     /// Events that were given up since too many others came after them.
     pub events_dropped: Counter,
+    use_reports: Counter,
+    uses: Family<UseLabels, Counter>,
+    uses_dropped: Counter,
     /// Keys issued.
     pub keys_created: Counter,
     /// Keys that were made elsewhere.
@@ -82,6 +86,11 @@ words! {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct UseLabels {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct LookupLabels {
     result: LookupResult,
 }
@@ -119,6 +128,9 @@ impl Metrics {
         let waiting_deliveries = Gauge::default();
         let reported = Family::<ReportLabels, Counter>::default();
         let events_dropped = Counter::default();
+        let use_reports = Counter::default();
+        let uses = Family::<UseLabels, Counter>::default();
+        let uses_dropped = Counter::default();
         let keys_created = Counter::default();
         let keys_imported = Counter::default();
         let keys_revoked = Counter::default();
@@ -162,6 +174,17 @@ impl Metrics {
             "Events given up since there were too many",
             events_dropped.clone(),
         );
+        registry.register(
+            "use_reports",
+            "Reports of uses of keys by edges",
+            use_reports.clone(),
+        );
+        registry.register("uses", "Reported uses of keys", uses.clone());
+        registry.register(
+            "uses_dropped",
+            "Reported keys whose uses were not counted",
+            uses_dropped.clone(),
+        );
         registry.register("keys_created", "Keys issued", keys_created.clone());
         registry.register("keys_imported", "Keys imported", keys_imported.clone());
         registry.register("keys_revoked", "Keys revoked", keys_revoked.clone());
@@ -179,6 +202,9 @@ impl Metrics {
             waiting_deliveries,
             reported,
             events_dropped,
+            use_reports,
+            uses,
+            uses_dropped,
             keys_created,
             keys_imported,
             keys_revoked,
@@ -221,6 +247,16 @@ impl Metrics {
     pub(crate) fn reported(&self, label: Label) {
         let label = label.word();
         self.reported.get_or_create(&ReportLabels { label }).inc();
+    }
+
+    /// Counts a report of uses.
+    pub(crate) fn used(&self, added: &Added) {
+        self.use_reports.inc();
+        self.uses_dropped.inc_by(added.dropped);
+        let counts = added.counts;
+        for (result, count) in [("allowed", counts.allowed), ("rejected", counts.rejected)] {
+            self.uses.get_or_create(&UseLabels { result }).inc_by(count);
+        }
     }
 
     /// All of it in the OpenMetrics text format.

@@ -19,7 +19,7 @@ words! {
         Creator = "creator",
         /// Reads keys, tokens, the audit log and the list of edges.
         Auditor = "auditor",
-        /// Envoy's calls: looks up keys and links, and follows the change feed.
+        /// Envoy's calls: looks up keys and links, follows the change feed, and reports uses.
         Edge = "edge",
     }
 }

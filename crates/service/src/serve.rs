@@ -63,6 +63,7 @@ pub async fn serve(config: ServiceConfig) -> Result<(), ServeError> {
     let service = Service::new(&config, store, Ambient::real());
     tracing::info!("listening on http://{bound}");
     run(listener, &service, limits, stop).await;
+    service.write_uses().await;
     if let Err(error) = service.store.checkpoint().await {
         tracing::warn!("no final checkpoint: {error}");
     }

@@ -73,6 +73,8 @@ shapes! {
         "type": "string", "format": "rate-limit", "pattern": r"^[0-9]+/\s*[0-9]",
         "examples": ["100/1m"],
     };
+    /// A day, as RFC 3339 writes it.
+    date = { "type": "string", "format": "date" };
     /// RFC 3339.
     instant = { "type": "string", "format": "date-time" };
     /// A duration with its unit. Not `duration`, which is that of ISO 8601.
@@ -124,6 +126,7 @@ macro_rules! types {
 
 types! {
     Cursor = cursor;
+    Date = date;
     Id = id;
     IdempotencyKey = idempotency_key;
     IfMatch = if_match;

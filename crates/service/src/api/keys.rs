@@ -310,6 +310,9 @@ pub(super) struct FilterBody {
     /// Only keys that expire before this.
     #[schemars(with = "Option<shapes::Instant>")]
     expires_before: Option<String>,
+    /// Only keys that were neither created nor used since this.
+    #[schemars(with = "Option<shapes::Instant>")]
+    unused_since: Option<String>,
 }
 
 impl FilterBody {
@@ -337,6 +340,7 @@ impl FilterBody {
             name_prefix: errors.of(self.name_prefix.map(name_prefix).transpose()),
             label: errors.of(label),
             expires_before: errors.of(instant("expires_before", self.expires_before)),
+            unused_since: errors.of(instant("unused_since", self.unused_since)),
             before: None,
             limit: MAX_LIMIT,
         };
@@ -352,6 +356,7 @@ fn filter(query: Option<&str>) -> Result<Filter, Problem> {
         "name_prefix",
         "label",
         "expires_before",
+        "unused_since",
         "cursor",
         "limit",
     ];
@@ -364,6 +369,7 @@ fn filter(query: Option<&str>) -> Result<Filter, Problem> {
         name_prefix: text("name_prefix"),
         label: text("label"),
         expires_before: text("expires_before"),
+        unused_since: text("unused_since"),
     };
     let before = query.cursor();
     let limit = query.limit(MAX_LIMIT).unwrap_or(DEFAULT_LIMIT);

@@ -17,6 +17,7 @@ mod read;
 mod revocations;
 mod routes;
 mod tokens;
+mod uses;
 mod waiting;
 
 use std::sync::Arc;
@@ -55,6 +56,7 @@ use crate::request_id::{self, REQUEST_ID};
 use crate::rights::Caller;
 use crate::roles::Action;
 use crate::store::SqliteStore;
+use crate::uses::Unwritten;
 
 /// After this a request is given up, such as one that waits for a locked database.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -83,6 +85,7 @@ pub struct Service {
     new_keys: NewKeys,
     events: Vec<EventTarget>,
     leaks: Option<Leaks>,
+    unwritten: Unwritten,
 }
 
 impl Service {
@@ -113,6 +116,7 @@ impl Service {
             new_keys: NewKeys::default(),
             events: config.events.clone(),
             leaks: config.leaks.clone().map(Leaks::new),
+            unwritten: Unwritten::default(),
         })
     }
 

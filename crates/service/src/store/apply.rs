@@ -7,7 +7,7 @@ use rusqlite::Transaction;
 use super::change::{Act, Stop};
 use super::command::{Command, Outcome};
 use super::rejection::Rejection;
-use super::{feed, keys, links, tokens};
+use super::{feed, keys, links, tokens, uses};
 use crate::events::Outbox;
 use crate::limits::Limiter;
 use crate::rights::Caller;
@@ -87,6 +87,10 @@ impl Command {
             Self::KeepDeliveries(targets) => act.keep_deliveries(targets),
             Self::Announce => act.announce(),
             Self::DeleteEnded { kept } => act.delete_ended(*kept),
+            Self::AddUses { sums } => {
+                uses::add(transaction, sums, now)?;
+                Ok(Outcome::Done)
+            }
             Self::Beat => {
                 feed::beat(transaction, now)?;
                 Ok(Outcome::Done)

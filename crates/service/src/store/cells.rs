@@ -7,7 +7,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 use super::row::{self, Cell};
 use crate::key::Key;
 
-/// Reads a row of [`COLUMNS`](row::COLUMNS) and what may follow them.
+/// Reads a row of [`LAST_USE`](row::LAST_USE), [`COLUMNS`](row::COLUMNS) and what may follow them.
 pub(super) fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
     let columns = 0..row.as_ref().column_count();
     let cells: Result<_, _> = columns.map(|index| row.get(index)).collect();

@@ -1,5 +1,7 @@
 //! What changes the database, as data, and what came of it.
 
+use std::sync::Arc;
+
 use keygate_core::keys::KeyHash;
 use keygate_core::{Millis, UnixMillis};
 
@@ -11,6 +13,7 @@ use crate::key::{IfMatch, Key, NewKey, Reason};
 use crate::patch::Patch;
 use crate::roles::Action;
 use crate::tokens::{NewToken, Token};
+use crate::uses::Sums;
 
 /// A key from elsewhere.
 #[derive(Clone, Debug)]
@@ -143,6 +146,8 @@ pub(super) enum Command {
     RevokeToken { id: String },
     /// Writes into the audit log that calls were rejected.
     NoteRejections { of: &'static str, count: u64 },
+    /// Adds uses of keys.
+    AddUses { sums: Arc<Sums> },
     /// Uses up a link that works once.
     UseLink { id: String, expires_at: UnixMillis },
     /// Writes that the database can be written.
@@ -240,6 +245,7 @@ impl Command {
             // An event that is delivered and not written so is delivered again.
             Self::Attempted(_) => ends(Action::Open),
             Self::NoteRejections { .. }
+            | Self::AddUses { .. }
             | Self::KeepDeliveries(_)
             | Self::Announce
             | Self::DeleteEnded { .. } => Kind {

@@ -29,7 +29,8 @@ const FEW: usize = 8;
 
 static ONE: LazyLock<String> = LazyLock::new(|| {
     let epoch = "(SELECT coalesce(max(seq), 0) FROM changes) AS epoch";
-    format!("SELECT {COLUMNS}, {epoch} FROM keys WHERE hash = ?1")
+    // No edge asks when a key was last used.
+    format!("SELECT NULL AS last_used_at, {COLUMNS}, {epoch} FROM keys WHERE hash = ?1")
 });
 
 /// How many lives of the database are remembered.

@@ -8,7 +8,7 @@ use super::cells::key;
 use super::command::{Import, Imported};
 use super::feed::append;
 use super::room::has_room;
-use super::row::{self, COLUMNS, WRITTEN, signed};
+use super::row::{self, COLUMNS, LAST_USE, WRITTEN, signed};
 use super::{SqliteStore, StoreError};
 use crate::key::{Key, NewKey, Standing};
 use crate::limits::KeyLimits;
@@ -31,6 +31,8 @@ pub struct Filter {
     pub label: Option<String>,
     /// Only those that end before this.
     pub expires_before: Option<UnixMillis>,
+    /// Only those that were neither created nor used since.
+    pub unused_since: Option<UnixMillis>,
     /// Only those older than the key with this number: [`Page::next`] of the page before.
     pub before: Option<i64>,
     /// At most this many.
@@ -155,8 +157,9 @@ pub(super) fn existing(
     transaction: &Transaction<'_>,
     candidates: &[KeyHash],
 ) -> rusqlite::Result<Option<Key>> {
-    let mut statement =
-        transaction.prepare_cached(&format!("SELECT {COLUMNS} FROM keys WHERE hash = ?1"))?;
+    let mut statement = transaction.prepare_cached(&format!(
+        "SELECT {LAST_USE}, {COLUMNS} FROM keys WHERE hash = ?1"
+    ))?;
     for hash in candidates {
         if let Some(key) = statement.query_row([&hash.0[..]], key).optional()? {
             return Ok(Some(key));
@@ -168,7 +171,9 @@ pub(super) fn existing(
 /// The key with this id.
 pub(super) fn by_id(transaction: &Transaction<'_>, id: &str) -> rusqlite::Result<Option<Key>> {
     transaction
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM keys WHERE id = ?1"))?
+        .prepare_cached(&format!(
+            "SELECT {LAST_USE}, {COLUMNS} FROM keys WHERE id = ?1"
+        ))?
         .query_row([id], key)
         .optional()
 }
@@ -209,11 +214,18 @@ fn page(transaction: &Transaction<'_>, filter: &Filter, now: UnixMillis) -> rusq
         Some(_) => "expires_at < :expires_before",
         None => ":expires_before IS NULL",
     };
+    let unused = match filter.unused_since {
+        Some(_) => {
+            "created_at < :unused_since AND NOT EXISTS (SELECT 1 FROM key_uses \
+             WHERE key_uses.number = keys.number AND last_used_at >= :unused_since)"
+        }
+        None => ":unused_since IS NULL",
+    };
     let mut statement = transaction.prepare_cached(&format!(
-        "SELECT {COLUMNS}, number FROM \
+        "SELECT {LAST_USE}, {COLUMNS}, number FROM \
          (SELECT * FROM keys WHERE number < :before AND {account} \
-          ORDER BY number DESC LIMIT {MAX_SCANNED}) \
-         WHERE {standing} AND {created_by} AND {name} AND {label} AND {end} \
+          ORDER BY number DESC LIMIT {MAX_SCANNED}) AS keys \
+         WHERE {standing} AND {created_by} AND {name} AND {label} AND {end} AND {unused} \
          ORDER BY number DESC LIMIT :limit"
     ))?;
     let before = filter.before.unwrap_or(i64::MAX);
@@ -227,6 +239,7 @@ fn page(transaction: &Transaction<'_>, filter: &Filter, now: UnixMillis) -> rusq
             ":name_prefix": filter.name_prefix,
             ":label": filter.label,
             ":expires_before": filter.expires_before.map(signed),
+            ":unused_since": filter.unused_since.map(signed),
             // One more than asked for tells whether there is a next page.
             ":limit": i64::from(filter.limit).saturating_add(1),
         },

@@ -25,6 +25,7 @@ mod retention;
 mod room;
 mod row;
 mod tokens;
+mod uses;
 mod writer;
 
 use std::path::{Path, PathBuf};

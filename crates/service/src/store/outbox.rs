@@ -7,7 +7,7 @@ use super::cells::key;
 use super::change::{Act, Stop};
 use super::command::{Command, Outcome};
 use super::keys::by_id;
-use super::row::{COLUMNS, signed};
+use super::row::{COLUMNS, LAST_USE, signed};
 use super::{SqliteStore, StoreError};
 use crate::events::{Attempt, Body, Data, Delivery, EventType, More, Outbox, TargetId};
 use crate::key::{Key, KeyObject};
@@ -236,7 +236,7 @@ impl Act<'_> {
             Some((end, number)) => self
                 .transaction
                 .prepare_cached(&format!(
-                    "SELECT {COLUMNS}, number FROM keys WHERE revoked_at IS NULL \
+                    "SELECT {LAST_USE}, {COLUMNS}, number FROM keys WHERE revoked_at IS NULL \
                      AND expires_at >= ?1 AND (expires_at > ?1 OR number > ?2) \
                      AND expires_at <= ?3 ORDER BY expires_at, number LIMIT {ANNOUNCED}"
                 ))?

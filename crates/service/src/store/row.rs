@@ -46,6 +46,9 @@ macro_rules! columns {
             ", version, updated_at, disabled_by, replaced_by, revoked_at, revoked_reason, revoked_note"
         );
 
+        /// What [`key`] reads before them.
+        pub(super) const LAST_USE: &str = "(SELECT last_used_at FROM key_uses WHERE key_uses.number = keys.number) AS last_used_at";
+
         /// What [`attributes`] writes.
         pub(super) const ATTRIBUTES: &[&str] = Attributes::NAMES;
 
@@ -67,11 +70,12 @@ macro_rules! columns {
             cells
         }
 
-        /// The key with these values of [`COLUMNS`].
+        /// The key with these values of [`LAST_USE`] and [`COLUMNS`].
         pub(super) fn key(cells: Vec<Cell>) -> Result<Key, Corrupt> {
             let mut cells = cells.into_iter().enumerate();
             let cells = &mut cells;
             Ok(Key {
+                last_used_at: read(cells, "last_used_at")?,
                 id: read(cells, "id")?,
                 start: read(cells, "start")?,
                 created_at: read(cells, "created_at")?,

@@ -30,3 +30,4 @@ mod roles;
 mod secrecy;
 mod support;
 mod tokens;
+mod uses;

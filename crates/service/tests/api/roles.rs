@@ -33,7 +33,7 @@ const OPEN: [(&str, &str, &str); 8] = [
 const SIGNED: (&str, &str) = ("POST", "/v1/leaks");
 
 /// All other routes, with a body that they take, and the roles that may call them.
-const ROUTES: [(&str, &str, &str, &[&str]); 17] = [
+const ROUTES: [(&str, &str, &str, &[&str]); 19] = [
     (
         "POST",
         "/v1/keys",
@@ -49,6 +49,12 @@ const ROUTES: [(&str, &str, &str, &[&str]); 17] = [
     (
         "GET",
         "/v1/keys/{id}",
+        "",
+        &["owner", "operator", "creator", "auditor"],
+    ),
+    (
+        "GET",
+        "/v1/keys/{id}/usage",
         "",
         &["owner", "operator", "creator", "auditor"],
     ),
@@ -94,6 +100,12 @@ const ROUTES: [(&str, &str, &str, &[&str]); 17] = [
         "POST",
         "/v1/links/uses",
         r#"{"id":"k.a","expires_at":1,"peek":true}"#,
+        &["edge"],
+    ),
+    (
+        "POST",
+        "/v1/uses",
+        r#"{"uses":[{"id":"0123456789","minute":1,"allowed":1,"rejected":0}]}"#,
         &["edge"],
     ),
 ];

@@ -3,11 +3,11 @@
 use axum::http::StatusCode;
 use keygate_core::keys::wire::{
     CHANGES_PATH, ChangesResponse, EDGE_HEADER, Incarnation, LINK_USES_PATH, LOOKUPS_PATH,
-    LinkUseRequest, LinkUseResponse, LookupRequest, LookupResponse,
+    LinkUseRequest, LinkUseResponse, LookupRequest, LookupResponse, USES_PATH, UsesRequest,
 };
 
 use super::Routes;
-use crate::api::{edge, edges};
+use crate::api::{edge, edges, uses};
 use crate::openapi::{Group, Operation};
 use crate::roles::Action;
 use crate::shapes::Span;
@@ -46,6 +46,18 @@ pub(super) fn add(it: &mut Routes) {
         operation("use_link", "Use up a link that works once")
             .body::<LinkUseRequest>()
             .answer::<LinkUseResponse>(StatusCode::OK, "Whether it was unused."),
+    );
+    it.post(
+        USES_PATH,
+        Action::Follow,
+        uses::report,
+        Operation::new(
+            Group::Edges,
+            "report_uses",
+            "Report how often keys were used",
+        )
+        .body::<UsesRequest>()
+        .answer::<uses::Counted>(StatusCode::OK, "How many keys were counted."),
     );
     it.get(
         "/v1/edges",

@@ -6,7 +6,7 @@ use super::Routes;
 use crate::api::keys::{Created, FilterBody, Listed, Replayed};
 use crate::api::life::{RevokeBody, RevokedKey, RotateBody};
 use crate::api::revocations::{Heard, ManyBody, RevokedKeys, SelfBody};
-use crate::api::{batch, import, keys, leaks, life, revocations};
+use crate::api::{batch, import, keys, leaks, life, revocations, uses};
 use crate::attributes::CreateBody;
 use crate::code::Code::{self, *};
 use crate::key::KeyObject;
@@ -98,6 +98,14 @@ pub(super) fn add(it: &mut Routes) {
         operation("show_key", "Show a key")
             .answer::<KeyObject>(StatusCode::OK, "The key.")
             .etag()
+            .codes(&[NoSuchKey]),
+    );
+    it.get(
+        "/v1/keys/{id}/usage",
+        Action::ReadKeys,
+        uses::usage,
+        operation("show_usage", "Show how often a key was used")
+            .answer::<uses::Usage>(StatusCode::OK, "The last 90 days.")
             .codes(&[NoSuchKey]),
     );
     it.patch(
