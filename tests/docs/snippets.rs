@@ -46,7 +46,7 @@ const RUN: [(&str, &str, Option<usize>, &[&str]); 22] = [
     (
         "docs/http-api.md",
         "json",
-        Some(4),
+        Some(5),
         &[
             "the_objects_of_the_page_have_the_members_that_the_service_sends",
             "the_revocation_of_the_page_revokes_what_it_counts",

@@ -43,3 +43,4 @@ mod signers;
 mod snippets;
 mod support;
 mod updates;
+mod uses;

@@ -141,6 +141,19 @@ fn the_objects_of_the_page_have_the_members_that_the_service_sends() {
     assert_eq!(members(&shown[3]), members(&audit));
     let entry = &audit["entries"][0];
     assert_eq!(members(&shown[3]["entries"][0]), members(entry));
+    let report = json!({ "id": created.id, "minute": 0, "allowed": 1, "rejected": 0 });
+    let report = json!({ "uses": [report] });
+    let reported = stack
+        .service()
+        .request("POST", "/v1/uses", EDGE_TOKEN, Some(&report));
+    assert_eq!(reported.status, 200, "{}", reported.text());
+    let usage = wait::until("the report to be written", wait::STARTUP, || {
+        let usage = sent(&format!("/v1/keys/{}/usage", created.id));
+        let is_written = usage["days"][0].is_object();
+        is_written.then_some(usage)
+    });
+    assert_eq!(members(&shown[4]), members(&usage));
+    assert_eq!(members(&shown[4]["days"][0]), members(&usage["days"][0]));
 }
 
 #[test]

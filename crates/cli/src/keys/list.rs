@@ -17,6 +17,7 @@ use crate::values::parse_time;
 const EXAMPLES: &str = "\
 Examples:
   keygate keys list --account alice --status active
+  keygate keys list --unused-since 2026-08-01T00:00:00Z
   keygate keys list --json | jq -r '.keys[].id'
 
 The newest key comes first. No list contains a key or its hash.";
@@ -55,6 +56,9 @@ pub(super) struct Selection {
     /// Only keys that expire before this time (RFC 3339 or Unix seconds)
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     expires_before: Option<UnixMillis>,
+    /// Only keys that were neither created nor used since this time (RFC 3339 or Unix seconds)
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    unused_since: Option<UnixMillis>,
 }
 
 impl Selection {
@@ -68,6 +72,7 @@ impl Selection {
             ("name_prefix", self.name_prefix.clone()),
             ("label", self.label.clone()),
             ("expires_before", before),
+            ("unused_since", self.unused_since.map(|at| at.to_string())),
         ];
         let given = parameters.into_iter();
         given
@@ -140,11 +145,12 @@ pub(super) fn pages(
 }
 
 /// The columns of the table. `--json` has every member.
-const COLUMNS: [(&str, &str); 7] = [
+const COLUMNS: [(&str, &str); 8] = [
     ("ID", "id"),
     ("ACCOUNT", "account"),
     ("STATUS", "status"),
     ("CREATED", "created_at"),
+    ("LAST USED", "last_used_at"),
     ("EXPIRES", "expires_at"),
     ("NAME", "name"),
     ("SCOPES", "scopes"),

@@ -9,6 +9,7 @@ mod list;
 mod revoke;
 mod rotate;
 mod show;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,7 @@ enum Command {
     Import(import::Args),
     List(list::Args),
     Show(show::Args),
+    Usage(usage::Args),
     Edit(edit::Args),
     Disable(edit::DisableArgs),
     Enable(edit::EnableArgs),
@@ -47,6 +49,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         Command::Import(args) => import::run(&args),
         Command::List(args) => list::run(args),
         Command::Show(args) => show::run(args),
+        Command::Usage(args) => usage::run(args),
         Command::Edit(args) => edit::run(args),
         Command::Disable(args) => edit::disable(args),
         Command::Enable(args) => edit::enable(args),

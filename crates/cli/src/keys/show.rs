@@ -43,7 +43,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
 }
 
 /// Members that come first, in this order, and what they are called. All other attributes follow.
-const FIRST: [(&str, &str); 20] = [
+const FIRST: [(&str, &str); 21] = [
     ("id", "id"),
     ("account", "account"),
     ("name", "name"),
@@ -56,6 +56,7 @@ const FIRST: [(&str, &str); 20] = [
     ("metadata", "metadata"),
     ("created_at", "created"),
     ("created_by", "created by"),
+    ("last_used_at", "last used"),
     ("expires_at", "expires"),
     ("updated_at", "changed"),
     ("disabled_by", "disabled by"),

@@ -24,3 +24,4 @@ mod serve_file;
 mod serving;
 mod support;
 mod tokens;
+mod uses;
