@@ -6,7 +6,9 @@ mod object;
 use std::fmt;
 
 use serde::de::value::StrDeserializer;
-use serde::de::{self, DeserializeSeed, IntoDeserializer as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    self, DeserializeOwned, DeserializeSeed, IntoDeserializer as _, MapAccess, SeqAccess, Visitor,
+};
 use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 use serde_json::value::RawValue;
 
@@ -71,6 +73,19 @@ impl<'de> Json<'de> {
         serde_json::from_str(self.value.get()).map_err(|_| Unfit::form(form))
     }
 
+    /// An integer. JSON Schema counts `1.0` and `1e3` among them, and some clients write them so.
+    fn integer<T: DeserializeOwned>(self, form: &str) -> Result<T, Unfit> {
+        let exact: Result<T, Unfit> = self.read(form);
+        exact.or_else(|unfit| {
+            let number: f64 = self.read(form)?;
+            // Beyond it, neighbours are the same f64.
+            let is_integer = number.fract() == 0.0 && number.abs() <= MAX_SAFE;
+            let digits = format!("{:.0}", number + 0.0);
+            let read = serde_json::from_str(&digits).ok();
+            read.filter(|_| is_integer).ok_or(unfit)
+        })
+    }
+
     fn text(self) -> Result<String, Unfit> {
         match self.first() {
             // What is left to be wrong with the JSON of a string.
@@ -82,11 +97,14 @@ impl<'de> Json<'de> {
     }
 }
 
+/// 2^53 - 1.
+const MAX_SAFE: f64 = 9_007_199_254_740_991.0;
+
 macro_rules! numbers {
-    ($($method:ident $visit:ident $Type:ty, $form:literal;)*) => {
+    ($($method:ident $visit:ident $read:ident $Type:ty, $form:literal;)*) => {
         $(
             fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unfit> {
-                visitor.$visit(self.read::<$Type>($form)?)
+                visitor.$visit(self.$read::<$Type>($form)?)
             }
         )*
     };
@@ -104,10 +122,10 @@ impl<'de> Deserializer<'de> for Json<'de> {
     }
 
     numbers! {
-        deserialize_u32 visit_u32 u32, "a whole number, 0 or more";
-        deserialize_u64 visit_u64 u64, "a whole number, 0 or more";
-        deserialize_i64 visit_i64 i64, "a whole number";
-        deserialize_f64 visit_f64 f64, "a number";
+        deserialize_u32 visit_u32 integer u32, "a whole number, 0 or more";
+        deserialize_u64 visit_u64 integer u64, "a whole number, 0 or more";
+        deserialize_i64 visit_i64 integer i64, "a whole number";
+        deserialize_f64 visit_f64 read f64, "a number";
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unfit> {

@@ -59,7 +59,7 @@ pub(super) async fn patch(
 /// How a key is replaced.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "RotateKey")]
+#[schemars(rename = "RotateKey", transform = shapes::one_end)]
 pub(super) struct RotateBody {
     /// How long the old key is still accepted: 24 h by default, up to 90 days.
     #[schemars(with = "Option<shapes::Span>")]

@@ -33,7 +33,7 @@ const SECRET: usize = 43;
 /// A token to create.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "CreateToken")]
+#[schemars(rename = "CreateToken", transform = shapes::one_end)]
 pub(super) struct CreateBody {
     /// Whose it is, or for what.
     #[schemars(with = "shapes::Line<MAX_NAME>")]

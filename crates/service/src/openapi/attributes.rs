@@ -110,6 +110,11 @@ fn body(own: impl IntoIterator<Item = Field>, attributes: impl Iterator<Item = F
     schema
 }
 
+fn with_one_end(mut schema: Schema) -> Schema {
+    shapes::one_end(&mut schema);
+    schema
+}
+
 fn expires_in() -> Field {
     let about = "When it expires, as a duration from now, in place of `expires_at`.";
     Field::new("expires_in", about, shapes::span())
@@ -134,7 +139,7 @@ macro_rules! schemas {
 
 schemas! {
     Attributes = "Attributes" object(shown());
-    CreateBody = "CreateKey" body([expires_in()], written().into_iter());
+    CreateBody = "CreateKey" with_one_end(body([expires_in()], written().into_iter()));
     ImportItem = "ImportKey" {
         let key = "The key. Either this or `sha256` is required.";
         let digest = "Its SHA-256 digest, in hexadecimal digits or base64, in place of `key`.";
@@ -149,6 +154,6 @@ schemas! {
         let disabled = Field::new("disabled", about, json_schema!({ "type": "boolean" }));
         // It never changes.
         let attributes = written().into_iter().filter(|it| it.name != "account");
-        body([disabled, expires_in()], attributes)
+        with_one_end(body([disabled, expires_in()], attributes))
     };
 }

@@ -189,7 +189,11 @@ impl Schemas {
         for answer in &operation.answers {
             let schema = (answer.schema)(&mut self.answers);
             let etag = operation.has_etag.then_some("etag");
-            let response = response(answer.about, answer.content_type, schema.to_value(), etag);
+            let schema = schema.to_value();
+            let mut response = response(answer.about, answer.content_type, schema, etag);
+            if !operation.next.is_empty() {
+                response.insert("links".to_owned(), links(operation.next).into());
+            }
             let name = format!("{}_{}", answer.status.as_str(), operation.id);
             responses.insert(
                 answer.status.as_str().to_owned(),
@@ -255,6 +259,15 @@ fn response(
         .map(|(name, part)| (name.to_owned(), part))
         .into_iter()
         .collect()
+}
+
+fn links(next: &[&str]) -> Map<String, Value> {
+    let link = |id: &&str| {
+        let parameters = json!({ "id": "$response.body#/id" });
+        let link = json!({ "operationId": id, "parameters": parameters });
+        (String::from(*id), link)
+    };
+    next.iter().map(link).collect()
 }
 
 /// Each caller that is let in, one of which is enough.

@@ -63,6 +63,8 @@ pub(crate) struct Operation {
     pub(super) body: Option<Describe>,
     pub(super) answers: Vec<Answer>,
     pub(super) has_etag: bool,
+    /// The ids of operations that take the `id` of its answers.
+    pub(super) next: &'static [&'static str],
     codes: Vec<Code>,
 }
 
@@ -105,6 +107,7 @@ impl Operation {
             body: None,
             answers: Vec::new(),
             has_etag: false,
+            next: &[],
             codes: Vec::new(),
         }
     }
@@ -185,6 +188,11 @@ impl Operation {
             has_etag: true,
             ..self
         }
+    }
+
+    /// These operations take the `id` of its answers.
+    pub(crate) fn leads_to(self, next: &'static [&'static str]) -> Self {
+        Self { next, ..self }
     }
 
     /// It asks the database.

@@ -91,3 +91,25 @@ fn known(problem: &Value, place: &str) -> BTreeSet<String> {
     let names = names.strip_prefix("one of: ").unwrap_or(names);
     names.split(", ").map(str::to_owned).collect()
 }
+
+#[test]
+fn an_integer_may_be_written_with_a_fraction_of_zero() {
+    let service = Running::start();
+    let revoke = |expect: &str| {
+        let body = format!(r#"{{"filter":{{"account":"absent"}},"expect":{expect}}}"#);
+        service.post("/v1/keys/revoke", &body).problem().1
+    };
+    for integer in ["1", "1.0", "1e2", "1000.000"] {
+        assert_eq!(revoke(integer), "unexpected_count", "{integer}");
+    }
+    for other in [
+        "1.5",
+        "-1.0",
+        "-0.0",
+        "1e400",
+        "9007199254740993.0",
+        "18446744073709551616",
+    ] {
+        assert_eq!(revoke(other), "invalid_field", "{other}");
+    }
+}

@@ -166,7 +166,8 @@ impl Running {
         self.send_bytes(method, path, headers, body.as_bytes())
     }
 
-    /// The same with a body of any bytes. The answer must be one that the OpenAPI document allows.
+    /// The same with a body of any bytes. The OpenAPI document must have the answer, and a body that
+    /// is accepted.
     pub fn send_bytes(
         &self,
         method: &str,
@@ -186,7 +187,7 @@ impl Running {
             headers: response.headers().clone(),
             text: response.body_mut().read_to_string().unwrap(),
         };
-        conformance::check(method, path, &answer);
+        conformance::check(method, path, body, &answer);
         answer
     }
 

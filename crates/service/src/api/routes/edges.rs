@@ -10,7 +10,7 @@ use super::Routes;
 use crate::api::{edge, edges, uses};
 use crate::openapi::{Group, Operation};
 use crate::roles::Action;
-use crate::shapes::Span;
+use crate::shapes::Wait;
 
 fn operation(id: &'static str, summary: &'static str) -> Operation {
     Operation::new(Group::Edges, id, summary).stored()
@@ -35,7 +35,7 @@ pub(super) fn add(it: &mut Routes) {
                 "The epoch to go on from. Without it: only the newest epoch.",
             )
             .query::<Incarnation>("incarnation", "The incarnation of that epoch.")
-            .query::<Span>("wait", "How long to wait for a change, up to 5 s.")
+            .query::<Wait>("wait", "How long to wait for a change, up to 5 s.")
             .header::<String>(EDGE_HEADER, "What the edge reports of itself.")
             .answer::<ChangesResponse>(StatusCode::OK, "What has changed."),
     );

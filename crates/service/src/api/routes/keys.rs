@@ -31,6 +31,9 @@ const CHANGES_A_KEY: [Code; 4] = [NoSuchKey, Stale, KeyRevoked, KeyReplaced];
 
 const IF_MATCH: &str = "Changes the key only if it still has this `etag`.";
 
+/// What a client does with a key next.
+const NEXT: &[&str] = &["show_key", "change_key", "rotate_key", "revoke_key"];
+
 fn operation(id: &'static str, summary: &'static str) -> Operation {
     Operation::new(Group::Keys, id, summary).stored()
 }
@@ -49,6 +52,7 @@ pub(super) fn add(it: &mut Routes) {
             .answer::<Created<'_>>(StatusCode::CREATED, "The key, in `key`, this once.")
             .answer::<Replayed<'_>>(StatusCode::OK, "An earlier request has created it.")
             .etag()
+            .leads_to(NEXT)
             .codes(&MAKES_KEYS)
             .codes(&[WrongAccount, IdempotencyMismatch]),
     );
@@ -98,6 +102,7 @@ pub(super) fn add(it: &mut Routes) {
         operation("show_key", "Show a key")
             .answer::<KeyObject>(StatusCode::OK, "The key.")
             .etag()
+            .leads_to(NEXT)
             .codes(&[NoSuchKey]),
     );
     it.get(
@@ -129,6 +134,7 @@ pub(super) fn add(it: &mut Routes) {
             .body::<RotateBody>()
             .answer::<Created<'_>>(StatusCode::CREATED, "The new key, in `key`, this once.")
             .etag()
+            .leads_to(NEXT)
             .codes(&CHANGES_A_KEY)
             .codes(&MAKES_KEYS)
             .codes(&[KeyInactive]),

@@ -22,6 +22,7 @@ pub(super) fn add(it: &mut Routes) {
         operation("create_token", "Create a token")
             .body::<tokens::CreateBody>()
             .answer::<tokens::Created<'_>>(StatusCode::CREATED, "The token, in `token`, this once.")
+            .leads_to(&["revoke_token"])
             .codes(&[TooManyTokens, Clock, NoRandomness]),
     );
     it.get(
