@@ -11,7 +11,9 @@ mod operation;
 use std::collections::BTreeMap;
 
 use axum::http::{Method, StatusCode};
+use schemars::Schema;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
+use schemars::transform::RecursiveTransform;
 use serde_json::{Map, Value, json};
 
 use self::operation::{Describe, Parameter, Place};
@@ -90,6 +92,17 @@ fn headers() -> Value {
     })
 }
 
+/// Gives an integer the bound of its type.
+fn bound(schema: &mut Schema) {
+    let most = match schema.get("format").and_then(Value::as_str) {
+        Some("uint32") => u64::from(u32::MAX),
+        Some("uint64") => u64::MAX,
+        _ => return,
+    };
+    let schema = schema.ensure_object();
+    schema.entry("maximum").or_insert(most.into());
+}
+
 /// What the names of the description mean so far.
 struct Schemas {
     bodies: SchemaGenerator,
@@ -103,6 +116,7 @@ impl Schemas {
             SchemaSettings::draft2020_12().with(|it| {
                 it.definitions_path = "/components/schemas".into();
                 it.meta_schema = None;
+                it.transforms.push(Box::new(RecursiveTransform(bound)));
             })
         };
         Self {
@@ -156,7 +170,7 @@ impl Schemas {
     }
 
     /// Whether a body must have some field. One that must not can be left out.
-    fn has_required(&self, schema: &schemars::Schema) -> bool {
+    fn has_required(&self, schema: &Schema) -> bool {
         let name = schema.get("$ref").and_then(Value::as_str);
         let name = name.and_then(|it| it.rsplit('/').next());
         let definition = name.and_then(|it| self.bodies.definitions().get(it));
@@ -174,7 +188,9 @@ impl Schemas {
             }));
         }
         for parameter in &operation.parameters {
-            let schema = (parameter.schema)(&mut self.bodies).to_value();
+            let mut schema = (parameter.schema)(&mut self.bodies);
+            bound(&mut schema);
+            let schema = schema.to_value();
             match parameter.place {
                 Place::Fields => parameters.extend(fields(&schema)),
                 Place::Query => parameters.push(named(parameter, "query", &schema)),
