@@ -42,6 +42,7 @@ test: need-cargo ## Every test, also end to end with a real Envoy and a real bro
 	$(call say,testing$(comma) also end to end)
 	@envoy=$$(scripts/envoy); driver=$$(scripts/chromium); ffmpeg=$$(scripts/ffmpeg); \
 	runtimes=$$(scripts/interpreters); echo "Envoy: $$envoy, browser: $$driver, player: $$ffmpeg, signers: $$runtimes"; \
+	scripts/openapi >/dev/null || echo '!!! THE OPENAPI DOCUMENT IS NOT TESTED with schemathesis and generators of clients' >&2; \
 	KEYGATE_ENVOY=$$envoy KEYGATE_CHROMEDRIVER=$$driver KEYGATE_FFMPEG=$$ffmpeg KEYGATE_WASM=target/keygate.wasm cargo test --workspace
 	@$(MAKE) --no-print-directory faults FAULTS=--short
 
@@ -68,13 +69,17 @@ soak: harness ## Twenty minutes of load (KEYGATE_SOAK_SECONDS): no memory leak, 
 	$(call say,soak)
 	@envoy=$$(scripts/envoy); KEYGATE_ENVOY=$$envoy KEYGATE_WASM=target/keygate.wasm target/debug/keygate-soak
 
-stress: need-cargo ## Long forms of tests of the key service: 10,000 random calls, 200 revocations under load
+stress: need-cargo ## Long forms of tests of the key service: random calls, revocations under load, schemathesis
 	$(call say,10000 random calls against a model)
 	@KEYGATE_MODEL_CALLS=10000 cargo test -p keygate-service --test api -- model::
 	$(call say,200 revocations of a key with 400 creators$(comma) on a slow disk)
 	@cc -shared -fPIC -O -o target/slow_sync.so bench/src/service/slow_sync.c -ldl
 	@test=$$(cargo test -p keygate-service --test api --no-run --message-format=short 2>&1 | sed -n 's/.*(\(.*\)).*/\1/p' | tail -n 1); \
 	LD_PRELOAD=$$PWD/target/slow_sync.so KEYGATE_REVOCATION_ROUNDS=200 $$test a_key_creates_none_after_its_revocation
+	$(call say,ten minutes of requests that schemathesis makes from the OpenAPI document)
+	@scripts/openapi >/dev/null
+	@cargo build -q --workspace --bins
+	@KEYGATE_OPENAPI_SECONDS=600 cargo test --workspace --test openapi -- --nocapture schemathesis::
 
 harness: need-cargo
 	$(call say,building the filter$(comma) the key service and the harness)

@@ -10,7 +10,7 @@ use crate::markdown::Page;
 use crate::snippets::read_sources;
 
 /// A page, the first word of its lines in indented blocks, and the test that runs them.
-const RUN: [(&str, &str, &str); 10] = [
+const RUN: [(&str, &str, &str); 11] = [
     (
         "CONTRIBUTING.md",
         "cargo",
@@ -35,6 +35,11 @@ const RUN: [(&str, &str, &str); 10] = [
         "docs/http-api.md",
         "curl",
         "the_call_of_the_page_about_the_api_creates_a_key",
+    ),
+    (
+        "docs/http-api.md",
+        "openapi-python-client",
+        "the_client_that_the_page_generates_manages_keys",
     ),
     (
         "docs/sessions.md",
