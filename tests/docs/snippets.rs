@@ -14,7 +14,7 @@ const OUTPUT: [&str; 1] = ["text"];
 
 /// A page or a folder, a language, how many blocks its test runs (all, if it does not choose
 /// them), and the tests.
-const RUN: [(&str, &str, Option<usize>, &[&str]); 22] = [
+const RUN: [(&str, &str, Option<usize>, &[&str]); 23] = [
     (
         "README.md",
         "sh",
@@ -51,6 +51,12 @@ const RUN: [(&str, &str, Option<usize>, &[&str]); 22] = [
             "the_objects_of_the_page_have_the_members_that_the_service_sends",
             "the_revocation_of_the_page_revokes_what_it_counts",
         ],
+    ),
+    (
+        "docs/hook.md",
+        "json",
+        Some(3),
+        &["the_call_and_the_answers_of_the_page_are_those_of_the_service"],
     ),
     (
         "docs/leaks.md",

@@ -12,7 +12,7 @@ use keygate_core::keys::{KeyRingId, MasterSecret, Prefix};
 use keygate_core::secret::Encoding;
 use keygate_service::{ServeError, ServiceConfig, StoreError, Tokens, serve};
 
-use self::events::EventSettings;
+use self::events::{EventSettings, HookSettings};
 use self::file::{Settings, listen};
 use crate::assertion::AssertionArgs;
 use crate::environment::{or_another, required_text, value_of, warn_of_padding};
@@ -114,6 +114,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
             .map(EventSettings::target)
             .collect::<Result<_, _>>()?,
         leaks: file.leaks,
+        hook: file.hook.map(HookSettings::target).transpose()?,
     };
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)

@@ -10,6 +10,7 @@ use crate::auth::Tokens;
 use crate::caller::Assertions;
 use crate::connections::Limits;
 use crate::events::EventTarget;
+use crate::hook::HookTarget;
 use crate::leaks::KeySource;
 use crate::limits::KeyLimits;
 use crate::outbound::Endpoint;
@@ -45,6 +46,8 @@ pub struct ServiceConfig {
     pub events: Vec<EventTarget>,
     /// Whose reports of leaked keys are accepted; without it, none are.
     pub leaks: Option<KeySource>,
+    /// What is asked before a key is created, changed or replaced.
+    pub hook: Option<HookTarget>,
 }
 
 /// Why a configuration contradicts itself.

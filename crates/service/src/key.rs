@@ -1,7 +1,7 @@
 //! A stored key: what is known of it, and how the API shows it.
 
-use keygate_core::UnixMillis;
 use keygate_core::keys::KeyHash;
+use keygate_core::{Millis, UnixMillis};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -128,6 +128,12 @@ words! {
 }
 
 impl Key {
+    /// When a key ends that takes the place of this one `now`, and is given as long a life.
+    pub(crate) fn end_of_successor(&self, now: UnixMillis) -> Option<UnixMillis> {
+        let life = |end: UnixMillis| Millis(end.0.saturating_sub(self.created_at.0));
+        self.attributes.expires_at.map(|end| now.plus(life(end)))
+    }
+
     /// Whether it may be used at `now`.
     pub fn standing(&self, now: UnixMillis) -> Standing {
         if self.revoked.is_some() {

@@ -14,7 +14,7 @@
 //! - [`limits`]: what the operator allows of keys
 //! - [`audit`]: what was done, by whom; `uses`: how often keys were used
 //! - [`events`]: what other services receive, signed ([`webhook`]), by calls of our own ([`outbound`])
-//! - [`leaks`]: reports of leaked keys
+//! - [`hook`]: what is asked before a key is saved, [`leaks`]: reports of leaked keys
 //! - [`store`]: keys, the change feed and events on their way, in SQLite
 
 pub mod ambient;
@@ -30,6 +30,7 @@ pub mod connections;
 mod courier;
 pub mod edges;
 pub mod events;
+pub mod hook;
 mod idempotency;
 mod json;
 pub mod key;
@@ -63,6 +64,7 @@ pub use caller::Assertions;
 pub use config::{ConfigError, ServiceConfig};
 pub use connections::Limits;
 pub use events::{EventTarget, EventType};
+pub use hook::HookTarget;
 pub use key::Key;
 pub use leaks::KeySource;
 pub use limits::KeyLimits;

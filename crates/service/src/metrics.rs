@@ -31,6 +31,7 @@ pub struct Metrics {
     deliveries: Family<DeliveryLabels, Counter>,
     waiting_deliveries: Gauge<u64, AtomicU64>,
     reported: Family<ReportLabels, Counter>,
+    hook_calls: Family<HookLabels, Counter>,
     /// Events that were given up since too many others came after them.
     pub events_dropped: Counter,
     use_reports: Counter,
@@ -71,6 +72,23 @@ struct DeliveryLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReportLabels {
     label: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HookLabels {
+    result: &'static str,
+}
+
+words! {
+    /// What came of a call of the hook before save.
+    HookResult {
+        /// It allowed the draft, as it was or narrowed.
+        Allowed = "allowed",
+        /// It refused.
+        Refused = "refused",
+        /// It said neither.
+        Failed = "failed",
+    }
 }
 
 words! {
@@ -127,6 +145,7 @@ impl Metrics {
         let deliveries = Family::<DeliveryLabels, Counter>::default();
         let waiting_deliveries = Gauge::default();
         let reported = Family::<ReportLabels, Counter>::default();
+        let hook_calls = Family::<HookLabels, Counter>::default();
         let events_dropped = Counter::default();
         let use_reports = Counter::default();
         let uses = Family::<UseLabels, Counter>::default();
@@ -170,6 +189,11 @@ impl Metrics {
             reported.clone(),
         );
         registry.register(
+            "hook_calls",
+            "Calls of the hook before save",
+            hook_calls.clone(),
+        );
+        registry.register(
             "events_dropped",
             "Events given up since there were too many",
             events_dropped.clone(),
@@ -201,6 +225,7 @@ impl Metrics {
             deliveries,
             waiting_deliveries,
             reported,
+            hook_calls,
             events_dropped,
             use_reports,
             uses,
@@ -241,6 +266,12 @@ impl Metrics {
         let result = result.word();
         let labels = DeliveryLabels { url, result };
         self.deliveries.get_or_create(&labels).inc();
+    }
+
+    /// Counts a call of the hook before save.
+    pub(crate) fn hook(&self, result: HookResult) {
+        let result = result.word();
+        self.hook_calls.get_or_create(&HookLabels { result }).inc();
     }
 
     /// Counts a text that was reported as a leaked key.

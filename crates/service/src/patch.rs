@@ -27,6 +27,14 @@ macro_rules! declare {
         }
 
         impl Patch {
+            /// This change, and then another one.
+            pub(crate) fn then(self, other: Self) -> Self {
+                Self {
+                    disabled: other.disabled.or(self.disabled),
+                    $($field: other.$field.or(self.$field),)*
+                }
+            }
+
             /// What becomes of these attributes.
             pub(crate) fn of(&self, attributes: &Attributes) -> Attributes {
                 Attributes {

@@ -40,6 +40,14 @@ pub enum Problem {
     /// An account asked for another's keys.
     #[error("an account can access only its own keys")]
     WrongAccount,
+    /// The hook of the operator refused a key, in these words.
+    #[error("{0}")]
+    HookRefused(String),
+    /// The hook of the operator did not say whether a key may be saved.
+    #[error(
+        "the hook of the operator did not answer as it must, and nothing was changed: try again in a moment"
+    )]
+    HookFailed,
     /// A report is not signed by a key of the reporter.
     #[error("sign the report with a key that the reporter publishes")]
     Unsigned,
@@ -169,6 +177,8 @@ impl Problem {
             Self::InvalidAssertion => Code::InvalidAssertion,
             Self::MissingScope(_) => Code::InsufficientScope,
             Self::WrongAccount => Code::WrongAccount,
+            Self::HookRefused(_) => Code::HookRefused,
+            Self::HookFailed => Code::HookFailed,
             Self::Unsigned => Code::InvalidSignature,
             Self::NoReportKeys => Code::ReportKeysUnavailable,
             Self::NoSuchPath => Code::NoSuchPath,

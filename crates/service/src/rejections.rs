@@ -19,6 +19,7 @@ pub(crate) struct Rejections {
     admin: Mutex<Recent>,
     assertions: Mutex<Recent>,
     reports: Mutex<Recent>,
+    hook: Mutex<Recent>,
 }
 
 /// Calls that were rejected.
@@ -68,6 +69,16 @@ impl Rejections {
 }
 
 impl Rejections {
+    /// Logs that the hook before save failed, and why.
+    pub(crate) fn note_hook(&self, why: &dyn fmt::Display, now: UnixMillis) {
+        if let Some(silent) = rejected(&self.hook, now) {
+            tracing::warn!(
+                "the hook before save failed, so nothing was saved: {why} ({silent} more failures \
+                 since the last line)"
+            );
+        }
+    }
+
     /// Logs that a report of leaked keys was rejected, and why.
     pub(crate) fn note_report(&self, why: &dyn fmt::Display, now: UnixMillis) {
         if let Some(silent) = rejected(&self.reports, now) {

@@ -1,6 +1,6 @@
-//! `[[events]]` of the file of `keygate serve`.
+//! `[[events]]` and `[hook]` of the file of `keygate serve`.
 
-use keygate_service::{Endpoint, EventTarget, EventType, WebhookSecrets};
+use keygate_service::{Endpoint, EventTarget, EventType, HookTarget, WebhookSecrets};
 
 use super::table::Table;
 use crate::environment::{or_another, required_text, value_of};
@@ -34,6 +34,34 @@ impl EventSettings {
             secrets: secrets(&self.secret_env)?,
             endpoint: self.url,
             types: self.types,
+        })
+    }
+}
+
+/// The hook before save, as the file has it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct HookSettings {
+    pub url: Endpoint,
+    /// The variable with its secrets.
+    pub secret_env: String,
+}
+
+impl HookSettings {
+    /// Reads a table; `None` if something in it is wrong.
+    pub fn of(table: &mut Table<'_>) -> Option<Self> {
+        let url = table.required("url", endpoint);
+        let secret_env = table.required("secret_env", variable);
+        Some(Self {
+            url: url?,
+            secret_env: secret_env?,
+        })
+    }
+
+    /// Reads the secrets.
+    pub fn target(self) -> Result<HookTarget, CliError> {
+        Ok(HookTarget {
+            secrets: secrets(&self.secret_env)?,
+            endpoint: self.url,
         })
     }
 }

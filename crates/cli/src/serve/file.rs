@@ -11,7 +11,7 @@ use keygate_service::events::MAX_TARGETS;
 use keygate_service::leaks::GITHUB_KEYS;
 use keygate_service::{Endpoint, KeyLimits, KeySource, Limits};
 
-use super::events::{EventSettings, endpoint};
+use super::events::{EventSettings, HookSettings, endpoint};
 use super::table::{Table, parse};
 use crate::error::CliError;
 use crate::file::read as read_file;
@@ -39,6 +39,7 @@ pub struct Settings {
     pub retention: Option<Millis>,
     pub events: Vec<EventSettings>,
     pub leaks: Option<KeySource>,
+    pub hook: Option<HookSettings>,
 }
 
 impl Settings {
@@ -70,6 +71,7 @@ impl Settings {
             retention: file.table("retention", |table| table.text("ended_keys", retention)),
             events: file.tables("events", MAX_TARGETS, EventSettings::of),
             leaks: file.optional("leaks", leaks),
+            hook: file.optional("hook", HookSettings::of),
         }
     }
 }
@@ -185,6 +187,11 @@ mod tests {
             types: vec![EventType::Revoked, EventType::Expiring],
         };
         assert_eq!(settings.events, [events]);
+        let hook = HookSettings {
+            url: Endpoint::parse("https://hooks.example.com/keys").unwrap(),
+            secret_env: "KEYGATE_HOOK_SECRET".to_owned(),
+        };
+        assert_eq!(settings.hook, Some(hook));
         let github = KeySource::Url(Endpoint::parse(GITHUB_KEYS).unwrap());
         assert_eq!(
             settings.leaks,

@@ -170,8 +170,8 @@ impl<'t> Table<'t> {
         name: &'static str,
         read: impl FnOnce(&mut Table<'_>) -> Option<T>,
     ) -> Option<T> {
-        let is_there = self.value(name).is_some();
-        self.table(name, read).filter(|_| is_there)
+        self.value(name)?;
+        self.table(name, read)
     }
 
     /// A list of at most so many tables; where it is not there, an empty one. None for a table with

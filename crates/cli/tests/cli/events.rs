@@ -250,6 +250,11 @@ fn every_error_of_an_entry_is_named_and_a_secret_never() {
     for (text, told) in [
         ("[[events]]\n", "1:1: events[0].url: is missing"),
         ("[[events]]\n", "1:1: events[0].secret_env: is missing"),
+        ("[hook]\n", "hook.secret_env: is missing"),
+        (
+            "[leaks]\nkeys_url = \"https://a.example\"\nkeys_file = \"/a\"\n",
+            "3:13: leaks.keys_file: cannot be combined with keys_url",
+        ),
         (
             "[[events]]\nurl = \"http://example.com\"\n",
             "2:7: events[0].url: must begin with https://",

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::{Extension, Json};
+use futures_util::future::try_join_all;
 use keygate_core::UnixMillis;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,11 @@ pub(super) async fn create(
         wanted.extend(errors.keep(read));
     }
     errors.none()?;
+    // The hook sees each of them.
+    let approved = wanted
+        .into_iter()
+        .map(|it| service.approved(&caller, it, now));
+    let wanted = try_join_all(approved).await?;
     let fresh = wanted.iter().map(|_| service.generate());
     let fresh = fresh.collect::<Result<Vec<_>, _>>()?;
     let new = fresh.iter().zip(wanted);

@@ -74,6 +74,7 @@ pub(super) async fn create(
     let mut draft: Draft<CreateBody> = object(&body, Names::Shown)?;
     take_account(&mut draft, &caller)?;
     let attributes = CreateBody::check(draft, now)?;
+    let attributes = service.approved(&caller, attributes, now).await?;
     for _ in 0..TRIES {
         let fresh = service.generate()?;
         let new = new_key(&fresh, &caller, attributes.clone());

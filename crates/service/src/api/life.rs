@@ -41,6 +41,8 @@ pub(super) async fn patch(
 ) -> Result<impl IntoResponse, Problem> {
     let now = service.now();
     let (patch, if_match) = (PatchBody::check(draft, now)?, if_match(&headers)?);
+    let approved = service.approved_change(&id, if_match, patch, &caller, now);
+    let (if_match, patch) = approved.await?;
     let key = service
         .store
         .patch(id, if_match, patch, caller, now)
@@ -89,6 +91,8 @@ pub(super) async fn rotate(
     errors.none()?;
     let grace = grace.unwrap_or(GRACE);
     let if_match = if_match(&headers)?;
+    let approved = service.approved_successor(&id, if_match, expires_at, &caller, now);
+    let (if_match, expires_at) = approved.await?;
     for _ in 0..TRIES {
         let fresh = service.generate()?;
         let new = Successor {

@@ -6,6 +6,7 @@ mod batch;
 mod body;
 mod edge;
 mod edges;
+mod hook;
 mod import;
 mod jwks;
 mod keys;
@@ -46,6 +47,7 @@ use crate::config::ServiceConfig;
 use crate::connections::{Limits, Peer};
 use crate::edges::Edges;
 use crate::events::{EventTarget, Outbox};
+use crate::hook::Hook;
 use crate::idempotency::NewKeys;
 use crate::leaks::Leaks;
 use crate::limits::KeyLimits;
@@ -86,6 +88,7 @@ pub struct Service {
     events: Vec<EventTarget>,
     leaks: Option<Leaks>,
     unwritten: Unwritten,
+    hook: Option<Hook>,
 }
 
 impl Service {
@@ -117,6 +120,7 @@ impl Service {
             events: config.events.clone(),
             leaks: config.leaks.clone().map(Leaks::new),
             unwritten: Unwritten::default(),
+            hook: config.hook.clone().map(Hook::new),
         })
     }
 

@@ -160,17 +160,13 @@ impl Act<'_> {
         if old.standing(self.now) != Standing::Active {
             return Err(Rejection::Inactive.into());
         }
-        let end = old.attributes.expires_at;
-        let as_long = || {
-            end.map(|end| {
-                self.now
-                    .plus(Millis(end.0.saturating_sub(old.created_at.0)))
-            })
-        };
         let expires_at = match new.expires_at {
             Some(asked) => asked,
             None => {
-                let end = self.limiter.limits.cap(as_long(), self.now);
+                let end = self
+                    .limiter
+                    .limits
+                    .cap(old.end_of_successor(self.now), self.now);
                 self.rights.end_of_successor(end)
             }
         };

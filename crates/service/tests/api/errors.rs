@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::accounts::{by_key, send, session, start as with_accounts};
 use crate::limits::limited;
 use crate::support::{ADMIN, Answer, EDGE, Running, text};
-use crate::{connections, leaks, load};
+use crate::{connections, hook, leaks, load};
 
 const KEY: &str = r#"{"account":"a"}"#;
 
@@ -28,6 +28,8 @@ fn answer(code: Code) -> Answer {
     match code {
         Code::MissingToken => create(None),
         Code::InvalidToken => create(Some("another-token-0123456789")),
+        Code::HookRefused => hook::answer_to(r#"{"allow":false}"#),
+        Code::HookFailed => hook::answer_to("{}"),
         Code::InvalidSignature => leaks::answer_without_a_signature(),
         Code::ReportKeysUnavailable => leaks::answer_without_keys(),
         Code::WrongRole => create(Some(EDGE)),

@@ -12,6 +12,7 @@ mod edges;
 mod errors;
 mod events;
 mod feed;
+mod hook;
 mod idempotency;
 mod import;
 mod keys;

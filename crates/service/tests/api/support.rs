@@ -295,6 +295,7 @@ pub fn config(database: &Path) -> ServiceConfig {
         retention: None,
         events: Vec::new(),
         leaks: None,
+        hook: None,
     }
 }
 

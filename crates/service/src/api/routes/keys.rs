@@ -17,7 +17,9 @@ use crate::roles::Action;
 use crate::shapes::{Cursor, IdempotencyKey, IfMatch, PageOf};
 
 /// Of a request that makes a key.
-const MAKES_KEYS: [Code; 6] = [
+const MAKES_KEYS: [Code; 8] = [
+    HookRefused,
+    HookFailed,
     BeyondOwnRights,
     BeyondLimits,
     TooManyKeys,
@@ -27,7 +29,14 @@ const MAKES_KEYS: [Code; 6] = [
 ];
 
 /// Of a request that changes a key.
-const CHANGES_A_KEY: [Code; 4] = [NoSuchKey, Stale, KeyRevoked, KeyReplaced];
+const CHANGES_A_KEY: [Code; 6] = [
+    NoSuchKey,
+    Stale,
+    KeyRevoked,
+    KeyReplaced,
+    HookRefused,
+    HookFailed,
+];
 
 const IF_MATCH: &str = "Changes the key only if it still has this `etag`.";
 
