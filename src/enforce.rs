@@ -114,6 +114,7 @@ pub fn carry_out(map: Map, edits: &[Edit]) -> Result<(), HostError> {
         Edit::Remove(name) => host::remove(map, name.as_bytes()),
         Edit::Set(name, value) => host::set(map, name, value),
         Edit::Add(name, value) => host::add(map, name, value),
+        Edit::SetSecret(name, value) => host::set(map, name, value.expose()),
     })
 }
 

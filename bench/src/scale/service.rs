@@ -177,7 +177,13 @@ fn lookup(service: &Service, keys: Vec<(String, KeyHash)>) -> Request {
     client::post(service.port(), LOOKUPS_PATH)
         .header("authorization", edge_authorization())
         .header("content-type", "application/json")
-        .body(LookupRequest { hashes }.write())
+        .body(
+            LookupRequest {
+                hashes,
+                want: Vec::new(),
+            }
+            .write(),
+        )
 }
 
 fn admin(service: &Service, path: &str, body: &Value) -> Request {

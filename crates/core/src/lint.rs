@@ -15,6 +15,7 @@ use crate::decision::policy::{Policy, Unmatched};
 use crate::decision::provider::Provider;
 use crate::decision::requirement::Requirement;
 use crate::decision::rule::{Mode, Rule};
+use crate::decision::unseal::Missing;
 use crate::secret::{Encoding, RingEntry, Secret};
 use crate::time::{Millis, UnixMillis};
 
@@ -113,6 +114,12 @@ fn rules(policy: &Policy, written: &Value, remarks: &mut Vec<Remark>) {
             let message = "a link permits every method, even DELETE: set methods";
             remarks.push(warning(&format!("{path}.match"), message));
         }
+        let rejects = rule.unseal.as_ref().map(|it| it.missing) == Some(Missing::Reject);
+        if rejects && !needs_a_key(&rule.require) {
+            let message = "a credential other than an app key has no sealed data, so this rule \
+                           rejects it (nothing_sealed): set optional, or require an app key";
+            remarks.push(warning(&format!("{path}.sealed"), message));
+        }
         let left_on = match rule.mode {
             Mode::Simulate => Some("mode simulate is still set: this rule rejects no request"),
             Mode::Off => Some("mode off is still set: this rule checks nothing"),
@@ -157,6 +164,16 @@ fn a_link_suffices(requirement: &Requirement) -> bool {
         Requirement::One(provider) => matches!(**provider, Provider::SignedUrl(_)),
         Requirement::Any(some) => some.iter().any(a_link_suffices),
         Requirement::All(every) => every.iter().all(a_link_suffices),
+        Requirement::Nothing => false,
+    }
+}
+
+/// Whether nothing meets the requirement without an app key.
+fn needs_a_key(requirement: &Requirement) -> bool {
+    match requirement {
+        Requirement::One(provider) => matches!(**provider, Provider::AppKey(_)),
+        Requirement::Any(some) => some.iter().all(needs_a_key),
+        Requirement::All(every) => every.iter().any(needs_a_key),
         Requirement::Nothing => false,
     }
 }

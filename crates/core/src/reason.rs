@@ -191,6 +191,12 @@ reasons! {
         remedy: "compare allowed_ips with the address in the access log; behind another proxy, \
                  set xff_num_trusted_hops in Envoy",
     }
+    /// The rule adds what is sealed with the key, and nothing is.
+    NothingSealed = "nothing_sealed" => NotAllowedHere {
+        cause: "the rule adds sealed headers, and the credential has none",
+        remedy: "seal them for the key with `keygate keys seal`, or set \"optional\" in the rule's \
+            sealed",
+    }
     /// A browser has to pass a challenge, and none was passed.
     ChallengeRequired = "challenge_required" => ChallengeRequired {
         cause: "the browser must pass a challenge first",
@@ -243,6 +249,11 @@ reasons! {
     AccountRateLimited = "account_rate_limited" => RateLimited {
         cause: "the account has sent as many requests as account_rate_limit allows",
         remedy: "wait for as long as retry-after says, or raise the limit in the policy",
+    }
+    /// What is sealed with the key does not open, or has a header that the rule does not list.
+    SealedBroken = "sealed_broken" => Unavailable {
+        cause: "the sealed data of the key does not open, or has a header that the rule does not list",
+        remedy: "seal it again with `keygate keys seal`; compare its headers with the rule's sealed",
     }
     /// The assertion cannot be signed: no secret of the ring is valid now.
     NoSigningKey = "no_signing_key" => Unavailable {

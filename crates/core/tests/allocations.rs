@@ -1,9 +1,11 @@
 //! How often the check of a link asks for memory: a filter runs for every request.
 
-use keygate_core::keys::NoAnswer;
+use keygate_core::keys::{
+    KeyRingId, MasterSecret, NoAnswer, Prefix, SealKey, Sealed, SealedHeaders,
+};
 use keygate_core::signed_url::Format;
 use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256};
-use keygate_core::{Header, Policy, Provider, Reason, Request, UnixMillis};
+use keygate_core::{Header, Policy, Provider, Reason, Request, Secret, UnixMillis};
 use keygate_testkit::judge::{facts, get, policy_of, signed};
 use serde_json::json;
 
@@ -158,5 +160,26 @@ fn a_link_of_cloudflares_form_is_checked_with_one_allocation_at_most() {
         let target = link("/caf%C3%A9/cat.jpg?q=hd");
         let counted = count(&policy, &link("/first"), &get(&target, &[]));
         assert_eq!(counted, [most; 2], "{base64}");
+    }
+}
+
+#[test]
+fn sealed_headers_are_opened_with_five_allocations_whatever_their_size() {
+    let key = MasterSecret::derive(&Secret::new(SECRET.into()))
+        .unwrap()
+        .generate(
+            &Prefix::parse("kg").unwrap(),
+            KeyRingId::parse("01").unwrap(),
+            &mut |bytes| bytes.fill(7),
+        );
+    let key = SealKey::of_new(&key);
+    for length in [1, 1992] {
+        let mut headers = SealedHeaders::none();
+        headers
+            .add("x-token".to_owned(), vec![b'x'; length].into())
+            .unwrap();
+        let sealed = Sealed::seal(&headers, &key, &mut |bytes| bytes.fill(7)).unwrap();
+        let counted = allocation_counter::measure(|| drop(sealed.open(&key).unwrap()));
+        assert_eq!(counted.count_total, 5);
     }
 }

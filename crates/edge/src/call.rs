@@ -59,6 +59,7 @@ impl Call {
             .flat_map(|question| question.iter().copied());
         let request = LookupRequest {
             hashes: hashes.collect(),
+            want: service.want.clone(),
         };
         let about = About::Keys(questions);
         Self::post(service, LOOKUPS_PATH, request.write(), about)

@@ -1,5 +1,6 @@
 //! Lookups: one question for many requests, what counts as an answer, and how many may wait.
 
+use keygate_core::keys::{SealKey, Sealed, SealedHeaders};
 use keygate_edge::{NotSent, RequestId};
 use serde_json::json;
 
@@ -23,6 +24,33 @@ fn only_the_hash_of_a_key_is_asked_about() {
     let call = worker.only(LOOKUPS);
     assert_eq!(worker.call(call).cluster, "keys");
     assert_eq!(worker.body(call), json!({ "hashes": [key.hash] }));
+}
+
+#[test]
+fn sealed_data_is_asked_for_if_a_rule_adds_it_and_opened_for_each_request() {
+    let mut policy = policy();
+    policy["rules"][0]["sealed"] = json!({ "headers": ["authorization"] });
+    let mut worker = start_polled(&policy);
+    let key = key(1);
+    let first = worker.send(&key);
+    worker.turn();
+    let call = worker.only(LOOKUPS);
+    let body = json!({ "hashes": [key.hash], "want": ["sealed"] });
+    assert_eq!(worker.body(call), body);
+    let mut headers = SealedHeaders::none();
+    let value = b"Bearer upstream".to_vec().into();
+    headers.add("authorization".to_owned(), value).unwrap();
+    let seal_key = SealKey::of_new(&key);
+    let sealed = Sealed::seal(&headers, &seal_key, &mut |bytes| bytes.fill(1)).unwrap();
+    let mut answer = lookup(10, &[&key]);
+    answer["records"][0]["sealed"] = json!(sealed.to_string());
+    worker.answer(call, &answer);
+    let warm = worker.send(&key);
+    for request in [first, warm] {
+        let added = worker.added(request, "authorization");
+        assert_eq!(added.as_deref(), Some("Bearer upstream"));
+    }
+    assert_eq!(worker.counter("keygate_lookup.answered"), 1);
 }
 
 #[test]

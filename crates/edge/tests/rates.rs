@@ -42,7 +42,7 @@ fn told(worker: &Worker, request: RequestId) -> Vec<(String, String)> {
             .iter()
             .filter_map(|edit| match edit {
                 Edit::Add(name, value) => Some((name.to_string(), text(value))),
-                Edit::Remove(_) | Edit::Set(..) => None,
+                Edit::Remove(_) | Edit::Set(..) | Edit::SetSecret(..) => None,
             })
             .collect(),
         Verdict::Deny(denial) => {

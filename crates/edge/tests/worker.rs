@@ -365,6 +365,9 @@ impl Worker {
         };
         grant.edits.iter().find_map(|edit| match edit {
             Edit::Set(it, value) if it == name => String::from_utf8(value.to_vec()).ok(),
+            Edit::SetSecret(it, value) if it == name => {
+                String::from_utf8(value.expose().to_vec()).ok()
+            }
             _ => None,
         })
     }

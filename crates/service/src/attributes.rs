@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::json::{AnyJson, Draft};
 use crate::metadata::{Metadata, metadata};
+use crate::sealed::{Plain, ToSeal};
 use crate::shown::is_shown;
 use crate::wrong::{Errors, Fault, Pointer, Wrong};
 
@@ -124,6 +125,7 @@ attributes! { body!
     /// `POST /v1/keys` as written. `expires_in` is a span from now, in place of `expires_at`.
     CreateBody {
         expires_in: Option<String>,
+        sealed: Option<ToSeal>,
     }
 }
 
@@ -136,7 +138,7 @@ attributes! { body!
     }
 }
 
-/// The names of the fields of `POST /v1/keys`: every attribute, and `expires_in`.
+/// The names of the fields of `POST /v1/keys`: every attribute, `expires_in` and `sealed`.
 pub const CREATE_FIELDS: &[&str] = CreateBody::FIELDS;
 
 impl CreateBody {
@@ -146,18 +148,28 @@ impl CreateBody {
     }
 
     /// Checks every field.
-    pub(crate) fn check(draft: Draft<Self>, now: UnixMillis) -> Result<Attributes, Errors> {
+    pub(crate) fn check(draft: Draft<Self>, now: UnixMillis) -> Result<Asked, Errors> {
         let (body, mut errors) = (draft.body, draft.errors);
         let Some(mut body) = body else {
             return Err(errors);
         };
-        let span = body.expires_in.take();
+        let (span, sealed) = (body.expires_in.take(), body.sealed.take());
+        let sealed = errors.of(sealed.map(ToSeal::check).transpose());
         let mut attributes = body.attributes(&mut errors);
         let mut written = attributes.expires_at.map(Some);
         end(&mut errors, &mut written, span, now);
         attributes.expires_at = written.flatten();
-        errors.none().map(|()| attributes)
+        errors.none().map(|()| Asked { attributes, sealed })
     }
+}
+
+/// What a call that creates a key asks for.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    /// What is said of the key.
+    pub(crate) attributes: Attributes,
+    /// What is to be sealed with it.
+    pub(crate) sealed: Option<Plain>,
 }
 
 /// Reads the end of a key, which is written as an instant or as a span from now: in the future,

@@ -71,6 +71,13 @@ impl Once {
             body: Sha256::digest(canonical(body)).into(),
         }))
     }
+
+    /// The digest of a body is stored for a day. Of a short secret in it, the digest would tell all.
+    pub(crate) fn not_with_secrets() -> Errors {
+        let detail = "cannot be combined with sealed, of which nothing may be remembered: create \
+                      the key, then seal for it at the client";
+        Errors::of_header(HEADER.as_str(), detail)
+    }
 }
 
 /// A caller is a token, an account by a session, or a key of an account.

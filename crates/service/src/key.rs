@@ -1,6 +1,6 @@
 //! A stored key: what is known of it, and how the API shows it.
 
-use keygate_core::keys::KeyHash;
+use keygate_core::keys::{KeyHash, Sealed};
 use keygate_core::{Millis, UnixMillis};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -36,6 +36,8 @@ pub struct Key {
     pub revoked: Option<Revocation>,
     /// When a request with it was last allowed, as far as edges have reported it.
     pub last_used_at: Option<UnixMillis>,
+    /// Whether there is data that only its text opens.
+    pub is_sealed: bool,
 }
 
 /// A key to store: its attributes, with what was generated for it.
@@ -51,6 +53,8 @@ pub struct NewKey {
     pub created_by: Option<String>,
     /// The id of the key that it replaces.
     pub replaces: Option<String>,
+    /// Data that only its text opens.
+    pub sealed: Option<Sealed>,
     /// Everything else.
     pub attributes: Attributes,
 }
@@ -165,6 +169,8 @@ pub struct KeyObject {
     disabled: bool,
     /// Who disabled it.
     disabled_by: Option<Disabler>,
+    /// Whether headers are sealed with it, which only the key itself opens.
+    sealed: bool,
     /// When it was created.
     #[schemars(with = "shapes::Instant")]
     created_at: String,
@@ -207,6 +213,7 @@ impl KeyObject {
             status,
             disabled: key.disabled_by.is_some(),
             disabled_by: key.disabled_by,
+            sealed: key.is_sealed,
             created_at: key.created_at.to_string(),
             created_by: key.created_by,
             updated_at: key.updated_at.map(|at| at.to_string()),

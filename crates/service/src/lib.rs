@@ -47,6 +47,7 @@ mod rejections;
 mod request_id;
 pub mod rights;
 pub mod roles;
+mod sealed;
 pub mod serve;
 mod shapes;
 pub mod shown;

@@ -95,6 +95,17 @@ shapes! {
     idempotency_key = {
         "type": "string", "pattern": r#"^("[!#-~]{1,255}"|[!#-~]{1,255})$"#,
     };
+    /// Sealed data: 16, 24, 256 to 2048 and 16 bytes in base64url.
+    sealed = {
+        "type": "string", "format": "sealed", "minLength": 420, "maxLength": 2810,
+        "pattern": r"^ks1\.[A-Za-z0-9_-]+$",
+    };
+    /// Headers to seal, at most 2048 bytes as JSON.
+    to_seal = {
+        "type": "object", "format": "sealable", "minProperties": 1,
+        "propertyNames": { "pattern": "^[a-z][a-z0-9-]{0,63}$" },
+        "additionalProperties": { "type": "string", "pattern": "^[!-~]([ -~]*[!-~])?$" },
+    };
     /// Entity tags of a key.
     if_match = { "type": "string", "format": "entity-tags", "examples": ["\"1\""] };
 }
@@ -141,6 +152,7 @@ types! {
     Instant = instant;
     Label = label;
     Metadata = metadata;
+    Sealed = sealed;
     Span = span;
     Wait = wait;
 }

@@ -77,7 +77,10 @@ pub fn after(headers: &[Header], edits: &[keygate_core::Edit], name: &str) -> Op
             Edit::Add(added, value) if added == name => {
                 values.push(String::from_utf8(value.to_vec()).unwrap());
             }
-            Edit::Remove(_) | Edit::Set(..) | Edit::Add(..) => {}
+            Edit::SetSecret(set, value) if set == name => {
+                values = vec![String::from_utf8(value.expose().to_vec()).unwrap()];
+            }
+            Edit::Remove(_) | Edit::Set(..) | Edit::Add(..) | Edit::SetSecret(..) => {}
         }
     }
     (!values.is_empty()).then(|| values.join(","))

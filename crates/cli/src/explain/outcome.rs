@@ -73,6 +73,7 @@ fn told(edit: &Edit) -> String {
                 without_values(&String::from_utf8_lossy(target))
             )
         }
+        Edit::SetSecret(name, _) => format!("{name}: (sealed with the key)"),
         // Other cookies are credentials too, and so is a token in three parts (RFC 7519).
         Edit::Set(name, _) if name == "cookie" => "cookie: without the credential".to_owned(),
         Edit::Set(name, value) | Edit::Add(name, value) => {

@@ -101,8 +101,10 @@ fn session(sessions: &Sessions, facts: &Facts<'_>) -> Vec<String> {
 
 fn finding(finding: &Finding<'_>) -> String {
     match &finding.conclusion {
-        Conclusion::Met(Some(identity)) => format!("met, by account \"{}\"", identity.account),
-        Conclusion::Met(None) => "met".to_owned(),
+        Conclusion::Met(holder) => match &holder.identity {
+            Some(identity) => format!("met, by account \"{}\"", identity.account),
+            None => "met".to_owned(),
+        },
         Conclusion::Ask(_) => {
             "would ask the key service (see --key-record, --unknown-key)".to_owned()
         }

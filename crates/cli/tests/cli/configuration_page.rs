@@ -22,7 +22,7 @@ Every field of the policy, version 1. [policy.md](policy.md) explains the fields
 
 /// Each object of the schema but the formats of links: its name there, its title, and what a
 /// reader should know beyond its fields.
-pub const OBJECTS: [(&str, &str, &str); 20] = [
+pub const OBJECTS: [(&str, &str, &str); 21] = [
     ("", "Policy", ""),
     (
         "RingSecret",
@@ -92,6 +92,11 @@ pub const OBJECTS: [(&str, &str, &str); 20] = [
         "NeededScopes",
         "Needed scopes",
         "A request whose method has no entry is rejected: see [policy.md](policy.md#scopes).",
+    ),
+    (
+        "Sealed",
+        "Sealed headers",
+        "[policy.md](policy.md#sealed-headers) explains which requests get them.",
     ),
     (
         "Challenge",

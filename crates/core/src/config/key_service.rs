@@ -72,6 +72,7 @@ impl Compiler<'_> {
             miss_limit,
             // Rules can change what providers say: see `Compiler::policy`.
             allows_outage: false,
+            want: Vec::new(),
         })
     }
 

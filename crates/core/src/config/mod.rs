@@ -16,6 +16,7 @@ mod rings;
 mod rule;
 #[cfg(feature = "schema")]
 mod schema;
+mod sealed;
 mod session;
 mod signed_url;
 mod written;
@@ -46,6 +47,7 @@ use crate::http::path_token::PARAMETER;
 use crate::identity::RateLimit;
 use crate::keys::KeyService;
 use crate::keys::failure_limit::FailureLimit;
+use crate::keys::wire::Want;
 use crate::secret::memo::Memo;
 use crate::secret::{KeyRing, Secret};
 use crate::signed_url::SignedUrl;
@@ -244,6 +246,8 @@ impl<'a> Compiler<'a> {
         identity.own_cookies.sort_unstable();
         identity.own_cookies.dedup();
         identity.reads_method = rules.iter().any(Rule::reads_method);
+        let sealed_headers = self.sealed_headers(&rules, &identity);
+        let want = sealed_headers.first().map(|_| Want::Sealed);
         Some(Policy {
             path_tokens: Rc::clone(&self.path_tokens),
             carriers: std::mem::take(&mut self.carriers),
@@ -255,12 +259,14 @@ impl<'a> Compiler<'a> {
             },
             key_service: key_service.map(|service| KeyService {
                 allows_outage: self.allows_outage,
+                want: want.into_iter().collect(),
                 ..service
             }),
             allow_encoded_slash: written.allow_encoded_slash,
             allow_path_parameters: written.allow_path_parameters,
             identity,
             assertion,
+            sealed_headers,
             #[cfg(feature = "tools")]
             link_remarks: self.link_remarks(),
             warnings: std::mem::take(&mut self.warnings),

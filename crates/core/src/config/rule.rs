@@ -42,6 +42,7 @@ impl Compiler<'_> {
         let at = member(path, "require");
         let require = self.requirement(&at, &written.require, written.outage.map(Into::into));
         self.outage(path, written, require.as_ref());
+        let unseal = self.unseal(path, written, require.as_ref());
         let mode = self.mode(path, written, before);
         let deny = written.deny.as_ref().map(|name| {
             let found = self.responses.get(name).cloned();
@@ -88,6 +89,7 @@ impl Compiler<'_> {
             carriers,
             secret_parameters: Rc::clone(&self.carriers.parameters),
             path_tokens: Rc::clone(&self.path_tokens),
+            unseal,
         })
     }
 
@@ -207,7 +209,7 @@ impl Compiler<'_> {
 
     /// Whether each provider that a requirement names is there: the error of one that is not
     /// says enough.
-    fn names_only_loaded(&self, written: &written::Requirement) -> bool {
+    pub(super) fn names_only_loaded(&self, written: &written::Requirement) -> bool {
         match written {
             written::Requirement::Name(name) => {
                 name == "nothing" || matches!(self.providers.get(name), Some(Some(_)))

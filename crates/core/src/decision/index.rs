@@ -134,6 +134,7 @@ mod tests {
             mode: Mode::Block,
             deny: None,
             page: crate::answer::Page::new(&crate::answer::brand::Brand::default()).into(),
+            unseal: None,
         }
     }
 

@@ -14,6 +14,7 @@ pub(crate) mod problem;
 pub(crate) mod provider;
 pub(crate) mod requirement;
 pub(crate) mod rule;
+pub(crate) mod unseal;
 pub(crate) mod verdict;
 
 pub use carriers::Carriers;
@@ -22,7 +23,8 @@ pub use grant::{Grant, Outcome};
 pub use index::Rules;
 pub use policy::{Policy, Unmatched};
 pub use problem::{Place, Problem, Wrong};
-pub use provider::{AppKeys, Conclusion, Finding, Hashes, Outage, Provider};
+pub use provider::{AppKeys, Conclusion, Finding, Hashes, Holder, Outage, Provider};
 pub use requirement::Requirement;
 pub use rule::{HeaderMatch, Mode, NeededScopes, Rule};
+pub use unseal::{Missing, Unseal};
 pub use verdict::{Redemption, Verdict};

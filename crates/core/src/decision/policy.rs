@@ -14,6 +14,7 @@ use crate::decision::rule::Rule;
 use crate::decision::verdict::Redemption;
 use crate::decision::verdict::Verdict;
 use crate::http::edit::Edit;
+use crate::http::header_name::reads_as;
 use crate::http::path::{Target, readable, readings};
 use crate::http::path_token::PathToken;
 use crate::http::request::{Header, Request};
@@ -44,6 +45,8 @@ pub struct Policy {
     pub path_tokens: Rc<[String]>,
     /// The carriers of credentials: none passes on, whichever rule a request matched.
     pub carriers: Carriers,
+    /// The sealed headers that a rule adds.
+    pub sealed_headers: Vec<String>,
     /// The standard page of a rejection.
     pub page: Rc<Page>,
     /// Who vouches for it, towards an upstream that must not trust headers.
@@ -172,10 +175,13 @@ impl Policy {
         }
     }
 
-    /// Whether a trailer of a request does not reach the upstream: it claims an identity, or may
-    /// hold a credential.
+    /// Whether a trailer of a request does not reach the upstream: it claims an identity, may hold
+    /// a credential, or has the name of a header that a rule unseals.
     pub fn removes_trailer(&self, name: &[u8]) -> bool {
-        self.identity.is_claimed_by(name) || self.carriers.may_be_in_trailer(name)
+        let mut sealed = self.sealed_headers.iter();
+        self.identity.is_claimed_by(name)
+            || self.carriers.may_be_in_trailer(name)
+            || sealed.any(|ours| reads_as(name, ours))
     }
 
     /// Reads a request as the rules see it: a token in a path segment is taken out, into

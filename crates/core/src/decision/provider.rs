@@ -12,6 +12,7 @@ use crate::identity::Identity;
 use crate::identity::session::Sessions;
 use crate::keys::app_key::{AppKey, KeyHash, KeyRingId, MasterSecret, OpaqueKey, Prefix};
 use crate::keys::record::{Knowledge, KnownKey};
+use crate::keys::sealed::{Locked, SealKey};
 use crate::keys::service::Lookup;
 use crate::reason::Reason;
 use crate::secret::KeyRing;
@@ -83,7 +84,7 @@ pub struct Finding<'a> {
 #[derive(Debug)]
 pub enum Conclusion {
     /// It is, and perhaps known by whom.
-    Met(Option<Rc<Identity>>),
+    Met(Holder),
     /// The key is not cached: ask the key service.
     Ask(Lookup),
     /// A genuine key that cannot be looked up, and [`Outage::Allow`] holds. Whose it is, is
@@ -91,6 +92,24 @@ pub enum Conclusion {
     Unchecked,
     /// It is not.
     Rejected(Rejection),
+}
+
+/// Who calls, as far as a credential says, and what came with it.
+#[derive(Debug, Default)]
+pub struct Holder {
+    /// Whose the credential is.
+    pub identity: Option<Rc<Identity>>,
+    /// What is sealed with it.
+    pub locked: Option<Box<Locked>>,
+}
+
+impl Holder {
+    fn new(identity: Option<Identity>) -> Self {
+        Self {
+            identity: identity.map(Rc::new),
+            locked: None,
+        }
+    }
 }
 
 impl Finding<'_> {
@@ -145,7 +164,7 @@ impl Provider {
         match self {
             Self::SignedUrl(links) => match links.check(request, &facts.of_link()) {
                 Ok((link, response_edits)) => Finding {
-                    conclusion: Conclusion::Met(link.identity.map(Rc::new)),
+                    conclusion: Conclusion::Met(Holder::new(link.identity)),
                     strips: link.strips.to_vec(),
                     once: link.once,
                     response_edits,
@@ -157,7 +176,7 @@ impl Provider {
                 .unwrap_or_else(|reason| Finding::rejected(reason, Scheme::AppKey)),
             Self::Session(sessions) => match sessions.check(facts.claims) {
                 Ok(identity) => Finding {
-                    conclusion: Conclusion::Met(Some(Rc::new(identity))),
+                    conclusion: Conclusion::Met(Holder::new(Some(identity))),
                     strips: sessions.carriers.iter().map(strip).collect(),
                     once: None,
                     response_edits: Vec::new(),
@@ -212,6 +231,15 @@ impl AppKeys {
         Ok(Hashes::Opaque(candidates))
     }
 
+    /// What is sealed with a key, for later: most rules do not open it. Only a native key has the
+    /// length that withstands guessing.
+    fn locked(&self, known: &KnownKey, text: &[u8]) -> Option<Box<Locked>> {
+        let data = Rc::clone(known.sealed.as_ref()?);
+        let key = AppKey::parse(text, &self.prefix).ok()?;
+        let key = SealKey::of(&key);
+        Some(Box::new(Locked { data, key }))
+    }
+
     fn check<'a>(
         &'a self,
         request: &Request<'a>,
@@ -244,7 +272,10 @@ impl AppKeys {
         let known = facts.keys.find(hashes.as_slice(), facts.now);
         Ok(concluded(match (known, hashes) {
             (Knowledge::Known(known), _) => match usable(&known) {
-                Ok(()) => Conclusion::Met(Some(Rc::clone(&known.identity))),
+                Ok(()) => Conclusion::Met(Holder {
+                    identity: Some(Rc::clone(&known.identity)),
+                    locked: self.locked(&known, found.text.expose()),
+                }),
                 Err(reason) => rejected(reason),
             },
             // No key of ours: it may be a credential for the upstream.

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::answer::{Rejection, Scheme};
 use crate::decision::facts::Facts;
-use crate::decision::provider::{Conclusion, Finding, Provider};
+use crate::decision::provider::{Conclusion, Finding, Holder, Provider};
 use crate::http::request::Request;
 use crate::reason::Reason;
 use crate::signed_url::once_link::OnceLink;
@@ -43,7 +43,7 @@ impl Requirement {
     pub fn check<'a>(&'a self, request: &Request<'a>, facts: &Facts<'_>) -> Finding<'a> {
         match self {
             Self::Nothing => Finding {
-                conclusion: Conclusion::Met(None),
+                conclusion: Conclusion::Met(Holder::default()),
                 strips: Vec::new(),
                 once: None,
                 response_edits: Vec::new(),
@@ -86,8 +86,10 @@ fn any(findings: Vec<Finding<'_>>) -> Finding<'_> {
             (found @ (Conclusion::Met(_) | Conclusion::Unchecked), Some(link)) => {
                 for_once = for_once.or(Some((found, link)));
             }
-            (found @ Conclusion::Met(Some(_)), None) => named = named.or(Some(found)),
-            (found @ Conclusion::Met(None), None) => nameless = Some(found),
+            (Conclusion::Met(holder), None) => match holder.identity {
+                Some(_) => named = named.or(Some(Conclusion::Met(holder))),
+                None => nameless = Some(Conclusion::Met(holder)),
+            },
             (found @ Conclusion::Ask(_), _) if named.is_none() => ask = ask.or(Some(found)),
             (Conclusion::Ask(_), _) => {}
             (Conclusion::Unchecked, None) => unchecked = Some(Conclusion::Unchecked),
@@ -132,14 +134,17 @@ fn weight(rejection: Rejection) -> u8 {
 /// once only one could be used up.
 fn all(findings: Vec<Finding<'_>>) -> Finding<'_> {
     let (mut strips, mut response_edits) = (Vec::new(), Vec::new());
-    let (mut identity, mut ask, mut rejected) = (None, None, None);
+    let (mut holder, mut ask, mut rejected) = (Holder::default(), None, None);
     let mut is_unchecked = false;
     let mut once: Option<OnceLink> = None;
     for finding in findings {
         strips.extend(finding.strips);
         response_edits.extend(finding.response_edits);
         match finding.conclusion {
-            Conclusion::Met(more) => identity = identity.or(more),
+            Conclusion::Met(more) => {
+                holder.identity = holder.identity.or(more.identity);
+                holder.locked = holder.locked.or(more.locked);
+            }
             Conclusion::Ask(lookup) => ask = ask.or(Some(lookup)),
             Conclusion::Unchecked => is_unchecked = true,
             Conclusion::Rejected(rejection) => rejected = rejected.or(Some(rejection)),
@@ -155,7 +160,7 @@ fn all(findings: Vec<Finding<'_>>) -> Finding<'_> {
         (None, Some(lookup), _) => Conclusion::Ask(lookup),
         // No other account replaces it.
         (None, None, true) => Conclusion::Unchecked,
-        (None, None, false) => Conclusion::Met(identity),
+        (None, None, false) => Conclusion::Met(holder),
     };
     Finding {
         conclusion,

@@ -9,6 +9,7 @@ use crate::decision::facts::{Exceeded, Facts};
 use crate::decision::grant::{Grant, Outcome};
 use crate::decision::provider::{Conclusion, Finding, Provider};
 use crate::decision::requirement::Requirement;
+use crate::decision::unseal::{Missing, Unseal};
 use crate::decision::verdict::Redemption;
 use crate::decision::verdict::Verdict;
 use crate::http::credential::Carrier;
@@ -62,6 +63,8 @@ pub struct Rule {
     pub secret_parameters: Rc<[String]>,
     /// Names of the path segments that hold credentials of any rule: the same.
     pub path_tokens: Rc<[String]>,
+    /// What it adds of the data that is sealed with a key.
+    pub unseal: Option<Unseal>,
 }
 
 /// A header that a request must have.
@@ -167,7 +170,13 @@ impl Rule {
                 true => (Outcome::WouldDeny(Reason::PathParameter), None),
                 false => (outcome, identity),
             };
-            Grant::new(request, headers, outcome, &strips, identity)
+            let mut grant = Grant::new(request, headers, outcome, &strips, identity);
+            if let Some(unseal) = &self.unseal
+                && !matches!(self.mode, Mode::Off)
+            {
+                unseal.take_out(outcome, request, &mut grant.edits);
+            }
+            grant
         };
         let allow = |outcome, strips: Vec<Strip<'a>>| Verdict::Allow(grant(outcome, strips, None));
         if matches!(self.mode, Mode::Off) {
@@ -190,14 +199,21 @@ impl Rule {
             once,
             response_edits,
         } = self.judge(request, facts, exceeded);
+        let (conclusion, opened) = match &self.unseal {
+            Some(unseal) => unseal.apply(conclusion),
+            None => (conclusion, Vec::new()),
+        };
         match conclusion {
             Conclusion::Met(_) | Conclusion::Unchecked => {
                 let (outcome, identity) = match (&self.require, conclusion) {
                     (Requirement::Nothing, _) => (Outcome::Anonymous, None),
-                    (_, Conclusion::Met(identity)) => (Outcome::Verified, identity),
+                    (_, Conclusion::Met(holder)) => (Outcome::Verified, holder.identity),
                     (_, _) => (Outcome::Unchecked, None),
                 };
                 let mut grant = grant(outcome, strips, identity);
+                if !matches!(grant.outcome, Outcome::WouldDeny(_)) {
+                    grant.edits.extend(opened);
+                }
                 // First, so that stricter cache headers are kept.
                 if !response_edits.is_empty() {
                     grant.response_edits.splice(..0, response_edits);
@@ -223,6 +239,11 @@ impl Rule {
                     // Who is cleared has no scopes: a key that lacks one is not to be left out.
                     Step::Clear if !self.scopes.is_empty() => deny(Rejection {
                         reason: Reason::InsufficientScope,
+                        scheme: Scheme::AppKey,
+                    }),
+                    // Nor has it sealed data.
+                    Step::Clear if self.needs_sealed() => deny(Rejection {
+                        reason: Reason::NothingSealed,
                         scheme: Scheme::AppKey,
                     }),
                     Step::Clear => allow(Outcome::Cleared, strips),
@@ -316,14 +337,21 @@ impl Rule {
         } else if matches!(finding.conclusion, Conclusion::Unchecked) && !self.scopes.is_empty() {
             // Its scopes are as unknown as its account.
             finding.conclusion = rejected(Reason::KeyServiceUnavailable, Scheme::AppKey);
-        } else if let Conclusion::Met(identity) = &finding.conclusion
-            && self.lacks_scopes(request.method, identity.as_deref())
+        } else if let Conclusion::Met(holder) = &finding.conclusion
+            && self.lacks_scopes(request.method, holder.identity.as_deref())
         {
             finding.conclusion = rejected(Reason::InsufficientScope, Scheme::AppKey);
-        } else if let (Conclusion::Met(Some(_)), Some(by)) = (&finding.conclusion, exceeded) {
+        } else if let (Conclusion::Met(holder), Some(by)) = (&finding.conclusion, exceeded)
+            && holder.identity.is_some()
+        {
             finding.conclusion = rejected(by.reason, Scheme::AppKey);
         }
         finding
+    }
+
+    fn needs_sealed(&self) -> bool {
+        let unseal = self.unseal.as_ref();
+        unseal.is_some_and(|it| it.missing == Missing::Reject)
     }
 
     #[inline]

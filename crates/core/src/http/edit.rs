@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
 /// The name of a header. Most are known when it is compiled.
 pub(crate) type Name = Cow<'static, str>;
 
@@ -15,6 +18,39 @@ pub enum Edit {
     Set(Name, Cow<'static, [u8]>),
     /// Add another header of this name.
     Add(Name, Cow<'static, [u8]>),
+    /// Replace every header of this name by one with a value that no log may show.
+    SetSecret(Name, SecretValue),
+}
+
+/// The value of a header that is a credential of the upstream: zeroed when it is dropped.
+#[derive(Clone)]
+pub struct SecretValue(Zeroizing<Vec<u8>>);
+
+impl SecretValue {
+    /// Takes these bytes as a value.
+    pub fn new(bytes: Zeroizing<Vec<u8>>) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes, for the header and nothing else.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Two edits can be compared, and so their values: in constant time.
+impl PartialEq for SecretValue {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for SecretValue {}
+
+impl fmt::Debug for SecretValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretValue(..)")
+    }
 }
 
 impl Edit {
@@ -36,6 +72,7 @@ impl fmt::Debug for Edit {
             Self::Remove(name) => write!(f, "Remove({name:?})"),
             Self::Set(name, _) => write!(f, "Set({name:?}, ..)"),
             Self::Add(name, _) => write!(f, "Add({name:?}, ..)"),
+            Self::SetSecret(name, _) => write!(f, "SetSecret({name:?}, ..)"),
         }
     }
 }

@@ -58,7 +58,97 @@ pub(crate) fn overrides_target(name: &[u8]) -> bool {
     TARGETS.iter().any(|it| it.len() == name.len()) && is_one_of(name, &TARGETS)
 }
 
+/// Most characters of the name of a header that is sealed.
+const MAX_SEALABLE: usize = 64;
+
+/// Headers that decide how a message is framed and how long its connection lives (RFC 9110
+/// sections 6.6, 7.6 and 10.1.1, RFC 9112 section 6), or for whom it is.
+const OF_MESSAGES: [&str; 14] = [
+    "connection",
+    "content-encoding",
+    "content-length",
+    "expect",
+    "forwarded",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+];
+
+/// Beginnings of names by which proxies tell servers, and each other, what they have decided.
+const OF_PROXIES: [&str; 5] = [
+    "x-envoy-",
+    "x-forwarded-",
+    "x-keygate-",
+    "x-real-ip",
+    "x-request-id",
+];
+
+/// Whether the creator of a key may seal a header of this name, which is in lower case: letters,
+/// digits and `-`, and nothing that frames a message, or that a proxy vouches for.
+pub fn is_sealable(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let begins = |of: &&str| name.starts_with(*of);
+    (1..=MAX_SEALABLE).contains(&name.len())
+        && name.bytes().all(fits)
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && !OF_MESSAGES.contains(&name)
+        && !OF_PROXIES.iter().any(begins)
+        && !overrides_method(name.as_bytes())
+        && !overrides_target(name.as_bytes())
+}
+
 #[inline(never)]
 fn is_one_of(name: &[u8], names: &[&str]) -> bool {
     names.iter().any(|it| reads_as(name, it))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_creator_can_seal_credentials_and_nothing_that_proxies_decide() {
+        for name in [
+            "authorization",
+            "cookie",
+            "x-api-key",
+            "x-upstream-token2",
+            "a",
+        ] {
+            assert!(is_sealable(name), "{name}");
+        }
+        let long = "a".repeat(65);
+        for name in [
+            "",
+            &long,
+            ":path",
+            ":authority",
+            "Authorization",
+            "x_api_key",
+            "x api",
+            "1a",
+            "-a",
+            "host",
+            "content-length",
+            "transfer-encoding",
+            "connection",
+            "te",
+            "upgrade",
+            "x-keygate-account",
+            "x-forwarded-for",
+            "x-envoy-original-path",
+            "x-original-url",
+            "x-http-method-override",
+            "x\r\na",
+            "é",
+        ] {
+            assert!(!is_sealable(name), "{name}");
+        }
+    }
 }

@@ -20,8 +20,9 @@ pub(crate) mod request;
 
 pub use authority::{Authority, NotAnAuthority};
 pub use client::Client;
-pub use edit::{Edit, Strip};
+pub use edit::{Edit, SecretValue, Strip};
 pub use glob::{HostPattern, PathGlob, PatternError, SplitPath};
+pub use header_name::is_sealable;
 pub use parameter::{TokenParameter, find_parameter};
 pub use path::Target;
 pub use path_token::PathToken;

@@ -286,6 +286,11 @@ impl AppKey<'_> {
     pub fn id(&self) -> String {
         ascii(self.id)
     }
+
+    /// The whole text, to derive a key from and for nothing else.
+    pub(crate) fn text(&self) -> &[u8] {
+        self.text
+    }
 }
 
 impl fmt::Debug for AppKey<'_> {

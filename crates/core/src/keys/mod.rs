@@ -4,6 +4,7 @@
 pub(crate) mod app_key;
 pub(crate) mod failure_limit;
 pub(crate) mod record;
+pub(crate) mod sealed;
 pub(crate) mod service;
 pub mod wire;
 
@@ -15,5 +16,8 @@ pub use failure_limit::FailureLimit;
 pub use record::{
     Answer, CountPlace, Found, KeyLookup, Knowledge, KnownKey, NoAnswer, NothingKnown,
     UnusableRecord,
+};
+pub use sealed::{
+    BrokenSeal, Locked, MalformedSealed, NotSealable, SealKey, Sealed, SealedHeaders,
 };
 pub use service::{CacheBounds, KeyService, Lookup};

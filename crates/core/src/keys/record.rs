@@ -17,6 +17,7 @@ use crate::identity::limits::BLOCK;
 use crate::identity::limits::{MAX_ALLOWED_IPS, MAX_ALLOWED_REFERRERS, MAX_METADATA, MAX_SCOPES};
 use crate::identity::token::is_token;
 use crate::keys::app_key::KeyHash;
+use crate::keys::sealed::Sealed;
 use crate::keys::wire::{Record, Status};
 use crate::reason::Reason;
 use crate::time::UnixMillis;
@@ -32,6 +33,8 @@ pub struct KnownKey {
     allowed_referrers: Vec<ReferrerPattern>,
     /// Where its uses are counted.
     pub place: CountPlace,
+    /// What only the text of the key opens.
+    pub(crate) sealed: Option<Rc<Sealed>>,
 }
 
 /// A number for the code that counts the uses of a key, kept with the record so that a use costs no
@@ -83,6 +86,7 @@ impl TryFrom<&Record> for KnownKey {
             allowed_referrers,
             rate_limit,
             metadata,
+            sealed,
         } = record;
         let are_tokens = scopes.len() <= MAX_SCOPES && scopes.iter().all(|it| is_token(it));
         let are_few_ips = allowed_ips.len() <= MAX_ALLOWED_IPS;
@@ -105,6 +109,8 @@ impl TryFrom<&Record> for KnownKey {
             allowed_ips: ips.map(|it| address::canonical(*it)).collect(),
             allowed_referrers: pages.map_err(|_| UnusableRecord("allowed_referrers"))?,
             place: CountPlace::default(),
+            // Data that does not open rejects a request where it is wanted, and nowhere else.
+            sealed: sealed.as_deref().map(|it| Rc::new(Sealed::stored(it))),
         })
     }
 }
@@ -146,10 +152,18 @@ impl KnownKey {
             .capacity()
             .saturating_mul(size_of::<IpNet>());
         let referrers = self.allowed_referrers.iter().map(ReferrerPattern::bytes);
-        [size_of::<Self>(), self.identity.bytes(), ips, BLOCK, BLOCK]
-            .into_iter()
-            .chain(referrers)
-            .fold(0, usize::saturating_add)
+        let sealed = self.sealed.as_ref().map_or(0, |it| it.bytes());
+        [
+            size_of::<Self>(),
+            self.identity.bytes(),
+            ips,
+            sealed,
+            BLOCK,
+            BLOCK,
+        ]
+        .into_iter()
+        .chain(referrers)
+        .fold(0, usize::saturating_add)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::keys::app_key::KeyHash;
 use crate::keys::failure_limit::FailureLimit;
-use crate::keys::wire::MAX_WAIT;
+use crate::keys::wire::{MAX_WAIT, Want};
 use crate::secret::Secret;
 use crate::time::Millis;
 
@@ -29,6 +29,8 @@ pub struct KeyService {
     pub miss_limit: FailureLimit,
     /// Whether a rule lets keys pass that cannot be looked up, such as revoked ones.
     pub allows_outage: bool,
+    /// What else to ask for with a key, because a rule needs it.
+    pub want: Vec<Want>,
 }
 
 /// A question to the key service: which key is this?

@@ -11,7 +11,7 @@ mod schema;
 mod uses;
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 pub use self::incarnation::Incarnation;
@@ -19,6 +19,7 @@ pub use self::report::{EDGE_HEADER, EdgeName, EdgeReport, MAX_LEASE};
 pub use self::uses::{KeyUse, MAX_USES, USES_PATH, UsesRequest};
 use crate::identity::RateLimit;
 use crate::keys::app_key::KeyHash;
+use crate::text::names;
 use crate::time::{Millis, UnixMillis};
 
 /// Header name and value that only the key service sends.
@@ -43,7 +44,7 @@ pub const MAX_CHANGES: usize = 1000;
 pub const MAX_WAIT: Millis = Millis::from_secs(5);
 
 /// Most bytes of an answer that the edge reads: 100 records of the largest kind.
-pub const MAX_ANSWER: usize = 2 * 1024 * 1024;
+pub const MAX_ANSWER: usize = 3 * 1024 * 1024;
 
 /// `POST /v1/lookups`: which keys are these?
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +54,25 @@ pub struct LookupRequest {
     /// 1 to 100 hashes.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_LOOKUP)))]
     pub hashes: Vec<KeyHash>,
+    /// What the records are to have beside what every edge needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub want: Vec<Want>,
+}
+
+/// A part of a record that comes only if it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Want {
+    /// [`Record::sealed`].
+    Sealed,
+}
+
+/// From a string and no other form of an enum.
+impl<'de> Deserialize<'de> for Want {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        names::read(deserializer, &["sealed"]).map(|_| Self::Sealed)
+    }
 }
 
 /// The answer to a lookup.
@@ -104,6 +124,9 @@ pub struct Record {
         schemars(with = "serde_json::Map<String, serde_json::Value>")
     )]
     pub metadata: Box<RawValue>,
+    /// What is sealed under the text of the key, if it was asked for and there is something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<String>,
 }
 
 /// Whether a key may be used, apart from its expiry.

@@ -41,6 +41,26 @@ fn a_passed_challenge_gives_no_scope() {
 }
 
 #[test]
+fn a_passed_challenge_opens_no_sealed_data() {
+    let mut written = demo();
+    written["secrets"]["keys"] = json!([{ "id": "01", "env": "KEYS" }]);
+    written["key_service"] = json!({ "cluster": "k", "authority": "k", "token_env": "TOKEN" });
+    written["providers"]["key"] =
+        json!({ "type": "app_key", "secrets": "keys", "from": ["bearer"] });
+    written["rules"][2]["require"] = json!("key");
+    let cleared = Visit::new("/x").cleared_by(&Visit::new("/x").clearance());
+    for is_optional in [false, true] {
+        written["rules"][2]["sealed"] =
+            json!({ "headers": ["authorization"], "optional": is_optional });
+        match (cleared.verdict_of(&policy(&written, SECRET)), is_optional) {
+            (Verdict::Allow(grant), true) => assert_eq!(grant.outcome, Outcome::Cleared),
+            (Verdict::Deny(denial), false) => assert_eq!(denial.reason, Reason::NothingSealed),
+            (other, _) => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
 fn a_key_without_the_scope_gets_no_challenge() {
     let master = MasterSecret::derive(&Secret::new(SECRET.into())).unwrap();
     let (prefix, kid) = (

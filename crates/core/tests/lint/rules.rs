@@ -74,3 +74,26 @@ fn an_encoded_slash_in_a_path_that_is_not_open_is_remarked() {
         Vec::<String>::new()
     );
 }
+
+#[test]
+fn a_rule_whose_credentials_may_have_nothing_sealed_is_remarked() {
+    let rule = |require: Value, optional: bool| {
+        json!([{ "name": "a", "match": { "path": "/a/**", "methods": ["GET"] }, "require": require,
+            "sealed": { "headers": ["authorization"], "optional": optional } }])
+    };
+    let either = json!({ "any": ["key", "link"] });
+    let found = remarks_on(rule(either.clone(), false), "deny");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].starts_with("rules[0].sealed: a credential other than"),
+        "{found:?}"
+    );
+    let both = json!({ "all": ["key", "link"] });
+    for rules in [
+        rule(either, true),
+        rule(json!("key"), false),
+        rule(both, false),
+    ] {
+        assert_eq!(remarks_on(rules, "deny"), Vec::<String>::new());
+    }
+}

@@ -12,6 +12,7 @@ mod pace;
 mod rates;
 mod readings;
 mod rules;
+mod sealed;
 
 use std::net::IpAddr;
 use std::rc::Rc;

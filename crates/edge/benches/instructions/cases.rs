@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use keygate_core::keys::wire::Incarnation;
 use keygate_core::keys::{
-    CacheBounds, KeyHash, KeyLookup, KeyRingId, KnownKey, MasterSecret, NoAnswer, Prefix,
+    CacheBounds, KeyHash, KeyLookup, KeyRingId, KnownKey, MasterSecret, NoAnswer, Prefix, SealKey,
+    Sealed, SealedHeaders,
 };
 use keygate_core::secret::{RingEntry, mac};
 use keygate_core::signed_url::Checks;
@@ -28,12 +29,13 @@ const HOST: &str = "example.com";
 pub(crate) type Case = Box<dyn FnMut()>;
 
 /// The cases whose counts stand in the baseline.
-pub(crate) const GUARDED: [&str; 11] = [
+pub(crate) const GUARDED: [&str; 12] = [
     "native_link",
     "native_link_again",
     "cloudflare_link",
     "cloudflare_link_again",
     "warm_key",
+    "sealed_key",
     "forged_key",
     "rejected",
     "expired_public_link",
@@ -43,7 +45,7 @@ pub(crate) const GUARDED: [&str; 11] = [
 ];
 
 /// What grows: the name before the slash, the sizes after it, and how fast it may grow.
-pub(crate) const GROWING: [Growing; 10] = [
+pub(crate) const GROWING: [Growing; 11] = [
     logarithmic("rules", &[1, 100, 10_000]),
     constant("keys", &[1, 1_000, 50_000]),
     linear("headers", &[8, 16, 32, 64]),
@@ -51,6 +53,7 @@ pub(crate) const GROWING: [Growing; 10] = [
     linear("junk_link", &[50, 500, 1_000, 2_000, 4_000]),
     linear("junk_cloudflare", &[50, 500, 1_000, 2_000, 4_000]),
     linear("junk_key", &[50, 500, 1_000, 2_000, 4_000]),
+    linear("sealed", &[200, 456, 968, 1_992]),
     linear("components", &[4, 8, 16, 30]),
     linear("labels", &[4, 8, 16, 32, 1_000]),
     linear("configuration", &[100, 300, 1_000]),
@@ -107,8 +110,10 @@ pub(crate) fn named(name: &str) -> Case {
         "junk_link" => denied(&format!("/native/a?kg={}", "A".repeat(size)), None),
         "junk_cloudflare" => denied(&format!("/cloudflare/a?verify={}", "9".repeat(size)), None),
         "junk_key" => denied("/api/a", Some(&format!("kg_{}", "A".repeat(size)))),
-        "warm_key" => warm_key(1_000),
-        "keys" => warm_key(size),
+        "warm_key" => warm_key(1_000, None),
+        "keys" => warm_key(size, None),
+        "sealed_key" => warm_key(1_000, Some(1_000)),
+        "sealed" => warm_key(1, Some(size)),
         "forged_key" => denied("/api/a", Some(&key("another secret of thirty-two bytes"))),
         "rejected" => denied("/api/a", None),
         "expired_public_link" => costly::cloudfront("K1", NOW.0 / 1000 - 1, Reason::Expired),
@@ -122,8 +127,12 @@ pub(crate) fn named(name: &str) -> Case {
 }
 
 fn policy() -> Policy {
+    parse(&written())
+}
+
+fn written() -> Value {
     let rule = |name: &str| json!({ "name": name, "match": { "path": format!("/{name}/**") }, "require": name });
-    parse(&json!({
+    json!({
         "version": 1,
         "secrets": { "ring": [{ "id": "01", "env": "SECRET" }] },
         "key_service": { "cluster": "keys", "authority": "keys", "token_env": "TOKEN" },
@@ -134,7 +143,7 @@ fn policy() -> Policy {
         },
         "rules": [rule("native"), rule("cloudflare"), rule("api")],
         "unmatched": "deny"
-    }))
+    })
 }
 
 pub(crate) fn parse(json: &Value) -> Policy {
@@ -295,8 +304,9 @@ fn key(secret: &str) -> String {
     key.text.to_string()
 }
 
-/// A key that the cache knows, among so many.
-fn warm_key(count: usize) -> Case {
+/// A key that the cache knows, among so many. So many bytes may be sealed with it, which its rule
+/// opens then.
+fn warm_key(count: usize, sealed: Option<usize>) -> Case {
     let cache = KeyCache::new(CacheBounds::default(), Seed([1, 2]), Millis(60_000));
     let begin = Position {
         incarnation: Incarnation::default(),
@@ -308,9 +318,23 @@ fn warm_key(count: usize) -> Case {
     let master = MasterSecret::derive(&Secret::new(SECRET.into())).unwrap();
     let generated = master.generate(&Prefix::parse("kg").unwrap(), kid, &mut |it| it.fill(7));
     assert_eq!(*generated.text, text);
+    let seal = |length: usize| {
+        let mut headers = SealedHeaders::none();
+        headers
+            .add("x-token".to_owned(), vec![b'x'; length].into())
+            .unwrap();
+        let key = SealKey::of_new(&generated);
+        let sealed = Sealed::seal(&headers, &key, &mut |bytes| bytes.fill(7)).unwrap();
+        sealed.to_string()
+    };
+    let mut policy = written();
+    if sealed.is_some() {
+        policy["rules"][2]["sealed"] = json!({ "headers": ["x-token"] });
+    }
     let known = |hash: KeyHash| {
         let record = json!({
-            "hash": hash, "id": "AbCdEfGhIj", "account": "alice", "status": "active", "metadata": {}
+            "hash": hash, "id": "AbCdEfGhIj", "account": "alice", "status": "active",
+            "metadata": {}, "sealed": sealed.map(seal)
         });
         let record = serde_json::from_value(record).unwrap();
         Rc::new(KnownKey::try_from(&record).unwrap())
@@ -325,7 +349,7 @@ fn warm_key(count: usize) -> Case {
     }
     let mut headers = headers("/api/a");
     headers.push((b"authorization".into(), format!("Bearer {text}").into()));
-    decide(policy(), headers, Box::new(cache), is_verified)
+    decide(parse(&policy), headers, Box::new(cache), is_verified)
 }
 
 /// A policy of so many rules, each for a path of its own.

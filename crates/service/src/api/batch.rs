@@ -12,9 +12,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Service;
-use super::keys::{Created, new_key, take_account};
+use super::keys::{Created, take_account};
 use super::read::JsonBody;
-use crate::attributes::{Attributes, CreateBody};
+use crate::attributes::{Asked, CreateBody};
 use crate::json::{AnyJson, Names, NoObject, object};
 use crate::key::KeyObject;
 use crate::problem::Problem;
@@ -68,10 +68,10 @@ pub(super) async fn create(
     let fresh = wanted.iter().map(|_| service.generate());
     let fresh = fresh.collect::<Result<Vec<_>, _>>()?;
     let new = fresh.iter().zip(wanted);
-    let new = new.map(|(fresh, attributes)| new_key(fresh, &caller, attributes));
+    let new = new.map(|(fresh, asked)| service.new_key(fresh, &caller, &asked));
     let created = service
         .store
-        .create(new.collect(), true, caller.clone(), now);
+        .create(new.collect::<Result<_, _>>()?, true, caller.clone(), now);
     // Ids and hashes that exist already are no case that a client could do anything about.
     let created = created.await?.ok_or(Problem::Internal)?;
     let count = u64::try_from(created.len()).unwrap_or(u64::MAX);
@@ -90,7 +90,7 @@ fn read(
     AnyJson(json): &AnyJson,
     caller: &Caller,
     now: UnixMillis,
-) -> Result<Result<Attributes, Errors>, Problem> {
+) -> Result<Result<Asked, Errors>, Problem> {
     let mut draft = match object::<CreateBody>(json.get(), Names::Shown) {
         Ok(draft) => draft,
         Err(NoObject::Other | NoObject::Syntax { .. }) => {

@@ -20,7 +20,7 @@ use crate::rights::Caller;
 /// `POST /v1/lookups`: which keys are these? A hash that is given more than once is answered once.
 pub(super) async fn lookups(
     State(service): State<Arc<Service>>,
-    JsonBody(LookupRequest { mut hashes }): JsonBody<LookupRequest>,
+    JsonBody(LookupRequest { mut hashes, want }): JsonBody<LookupRequest>,
 ) -> Result<impl IntoResponse, Problem> {
     if !(1..=MAX_LOOKUP).contains(&hashes.len()) {
         return Err(Problem::field("hashes", "must be 1 to 100"));
@@ -28,7 +28,7 @@ pub(super) async fn lookups(
     hashes.sort_unstable();
     hashes.dedup();
     let asked = hashes.len();
-    let answer = service.store.lookup(hashes).await?;
+    let answer = service.store.lookup(hashes, want).await?;
     service.metrics.looked_up(answer.records.len(), asked);
     Ok(Json(answer))
 }

@@ -5,7 +5,7 @@ use keygate_core::UnixMillis;
 use keygate_core::text::hex;
 
 use super::Service;
-use crate::attributes::Attributes;
+use crate::attributes::{Asked, Attributes};
 use crate::hook::{HookEvent, NotAllowed, Question};
 use crate::key::{IfMatch, Key, KeyObject, Standing};
 use crate::metrics::HookResult;
@@ -21,17 +21,21 @@ impl Service {
     pub(super) async fn approved(
         &self,
         caller: &Caller,
-        draft: Attributes,
+        asked: Asked,
         now: UnixMillis,
-    ) -> Result<Attributes, Problem> {
+    ) -> Result<Asked, Problem> {
         if self.hook.is_none() {
-            return Ok(draft);
+            return Ok(asked);
         }
+        let draft = asked.attributes;
         // The hook sees nothing that is rejected anyway.
         let rights = self.rights(caller, Action::CreateKeys, now).await?;
         rights.limit(draft.clone()).map_err(Rejection::Beyond)?;
         let patch = self.ask(HookEvent::Creating, caller, None, &draft, now);
-        Ok(patch.await?.of(&draft))
+        Ok(Asked {
+            attributes: patch.await?.of(&draft),
+            ..asked
+        })
     }
 
     /// A change as the hook allows it, of the state of the key that the hook has seen. One that only

@@ -186,6 +186,7 @@ impl Service {
             start: String::new(),
             created_by: None,
             replaces: None,
+            sealed: None,
             attributes,
         };
         Ok(Import { candidates, new })

@@ -12,13 +12,14 @@ use keygate_core::UnixMillis;
 use keygate_core::keys::{MasterSecret, NewAppKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use super::Service;
 use super::read::{Id, JsonText, Query, cursor};
-use crate::attributes::{Attributes, CreateBody, instant, label};
+use crate::attributes::{CreateBody, instant, label};
 use crate::idempotency::Once;
 use crate::json::{Draft, Names, object};
-use crate::key::{Key, KeyObject, NewKey, Standing};
+use crate::key::{Key, KeyObject, Standing};
 use crate::problem::Problem;
 use crate::rights::{Caller, Rights};
 use crate::roles::Action;
@@ -63,6 +64,8 @@ pub(super) async fn create(
     headers: HeaderMap,
     JsonText(body): JsonText,
 ) -> Result<Response, Problem> {
+    // It may have headers to seal.
+    let body = Zeroizing::new(body);
     let now = service.now();
     let once = Once::of(&headers, &caller, &body)?;
     if let Some(once) = once {
@@ -73,11 +76,14 @@ pub(super) async fn create(
     }
     let mut draft: Draft<CreateBody> = object(&body, Names::Shown)?;
     take_account(&mut draft, &caller)?;
-    let attributes = CreateBody::check(draft, now)?;
-    let attributes = service.approved(&caller, attributes, now).await?;
+    let asked = CreateBody::check(draft, now)?;
+    if once.is_some() && asked.sealed.is_some() {
+        return Err(Once::not_with_secrets().into());
+    }
+    let asked = service.approved(&caller, asked, now).await?;
     for _ in 0..TRIES {
         let fresh = service.generate()?;
-        let new = new_key(&fresh, &caller, attributes.clone());
+        let new = service.new_key(&fresh, &caller, &asked)?;
         let key = match once {
             None => {
                 let created = service
@@ -268,18 +274,6 @@ pub(super) fn take_account(draft: &mut Draft<CreateBody>, caller: &Caller) -> Re
         *account = own.ok_or(Problem::WrongAccount)?;
     }
     Ok(())
-}
-
-/// A fresh key as it is stored.
-pub(super) fn new_key(fresh: &NewAppKey, caller: &Caller, attributes: Attributes) -> NewKey {
-    NewKey {
-        id: fresh.id.clone(),
-        hash: fresh.hash,
-        start: start(fresh),
-        created_by: caller.key_id().map(str::to_owned),
-        replaces: None,
-        attributes,
-    }
 }
 
 /// `kg_01<id>`: the text before the separator of the secret.

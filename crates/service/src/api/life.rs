@@ -19,9 +19,10 @@ use crate::key::{KeyObject, Reason};
 use crate::patch::PatchBody;
 use crate::problem::Problem;
 use crate::rights::Caller;
+use crate::sealed::ToSeal;
 use crate::shapes;
-use crate::store::{Revoke, Successor};
-use crate::wrong::{Errors, Wrong};
+use crate::store::{Revoke, Successor, SuccessorSealed};
+use crate::wrong::{Errors, Fault, Wrong};
 
 pub(super) const MAX_NOTE: usize = 256;
 
@@ -63,6 +64,11 @@ pub(super) async fn patch(
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "RotateKey", transform = shapes::one_end)]
 pub(super) struct RotateBody {
+    /// What is sealed with the new key.
+    sealed: Option<ToSeal>,
+    /// Whether the new key has nothing sealed, though the old one has.
+    #[serde(default)]
+    drop_sealed: bool,
     /// How long the old key is still accepted: 24 h by default, up to 90 days.
     #[schemars(with = "Option<shapes::Span>")]
     grace: Option<String>,
@@ -86,6 +92,11 @@ pub(super) async fn rotate(
     let now = service.now();
     let mut errors = Errors::default();
     let grace = errors.keep(grace(body.grace.as_deref()));
+    if body.drop_sealed && body.sealed.is_some() {
+        let detail = "cannot be combined with sealed";
+        errors.push(Wrong::new("drop_sealed", Fault::Conflict, detail));
+    }
+    let plain = errors.of(body.sealed.map(ToSeal::check).transpose());
     let mut expires_at = errors.of(instant("expires_at", body.expires_at)).map(Some);
     end(&mut errors, &mut expires_at, body.expires_in, now);
     errors.none()?;
@@ -100,6 +111,11 @@ pub(super) async fn rotate(
             hash: fresh.hash,
             start: start(&fresh),
             expires_at,
+            sealed: match service.seal(&fresh, plain.as_ref())? {
+                Some(sealed) => SuccessorSealed::With(sealed),
+                None if body.drop_sealed => SuccessorSealed::Nothing,
+                None => SuccessorSealed::AsBefore,
+            },
         };
         let (id, if_match, caller) = (id.clone(), if_match.clone(), caller.clone());
         let rotated = service.store.rotate(id, if_match, new, grace, caller, now);

@@ -17,6 +17,7 @@ mod probes;
 mod read;
 mod revocations;
 mod routes;
+mod sealed;
 mod tokens;
 mod uses;
 mod waiting;

@@ -13,6 +13,7 @@ use crate::attributes::{Attributes, CreateBody, ImportItem, attributes};
 use crate::json::AnyJson;
 use crate::metadata::Metadata;
 use crate::patch::PatchBody;
+use crate::sealed::ToSeal;
 use crate::shapes;
 
 /// A field of an object.
@@ -120,6 +121,22 @@ fn expires_in() -> Field {
     Field::new("expires_in", about, shapes::span())
 }
 
+fn sealed() -> Field {
+    let about = "Headers for the upstream that only the key itself opens. The service seals them with \
+                 the new key, and keeps no copy.";
+    Field::new("sealed", about, to_seal())
+}
+
+fn to_seal() -> Schema {
+    let about = "Names in lower case, and values of visible ASCII characters and spaces.";
+    let headers = Field {
+        is_nullable: false,
+        is_required: true,
+        ..Field::new("headers", about, shapes::to_seal())
+    };
+    body([headers], std::iter::empty())
+}
+
 /// Implements the schema of a type under a name.
 macro_rules! schemas {
     ($($Type:ident = $name:literal $schema:expr;)*) => {
@@ -139,7 +156,7 @@ macro_rules! schemas {
 
 schemas! {
     Attributes = "Attributes" object(shown());
-    CreateBody = "CreateKey" with_one_end(body([expires_in()], written().into_iter()));
+    CreateBody = "CreateKey" with_one_end(body([expires_in(), sealed()], written().into_iter()));
     ImportItem = "ImportKey" {
         let key = "The key. Either this or `sha256` is required.";
         let digest = "Its SHA-256 digest, in hexadecimal digits or base64, in place of `key`.";
@@ -149,6 +166,7 @@ schemas! {
         ];
         body(own, written().into_iter())
     };
+    ToSeal = "ToSeal" to_seal();
     PatchBody = "ChangeKey" {
         let about = "Whether the key is disabled.";
         let disabled = Field::new("disabled", about, json_schema!({ "type": "boolean" }));

@@ -63,6 +63,11 @@ impl Command {
                 if_match,
                 patch,
             } => act.patch(id, if_match, patch),
+            Self::Seal {
+                id,
+                if_match,
+                sealed,
+            } => act.seal(id, if_match, sealed.as_ref()),
             Self::Rotate {
                 id,
                 if_match,

@@ -6,7 +6,9 @@ use keygate_core::{Millis, UnixMillis};
 use rusqlite::{ToSql, Transaction, params};
 
 use super::cells::hash;
-use super::command::{Import, Imported, KeyState, Outcome, Revoke, Revoked, Rotated, Successor};
+use super::command::{
+    Import, Imported, KeyState, Outcome, Revoke, Revoked, Rotated, Successor, SuccessorSealed,
+};
 use super::feed::append;
 use super::keys::{self, by_id, existing, insert};
 use super::rejection::Rejection;
@@ -160,6 +162,12 @@ impl Act<'_> {
         if old.standing(self.now) != Standing::Active {
             return Err(Rejection::Inactive.into());
         }
+        let sealed = match &new.sealed {
+            SuccessorSealed::With(sealed) => Some(sealed.clone()),
+            SuccessorSealed::Nothing => None,
+            SuccessorSealed::AsBefore if old.is_sealed => return Err(Rejection::Sealed.into()),
+            SuccessorSealed::AsBefore => None,
+        };
         let expires_at = match new.expires_at {
             Some(asked) => asked,
             None => {
@@ -182,6 +190,7 @@ impl Act<'_> {
             start: new.start.clone(),
             created_by: self.rights.key_id().or_else(|| old.created_by.clone()),
             replaces: Some(old.id.clone()),
+            sealed,
             attributes,
         };
         if !insert(self.transaction, &stored, self.now)? {
@@ -270,13 +279,13 @@ impl Act<'_> {
     }
 
     /// The key with this id, if the caller may see it.
-    fn own(&self, id: &str) -> Result<Key, Stop> {
+    pub(super) fn own(&self, id: &str) -> Result<Key, Stop> {
         let key = self.rights.own(by_id(self.transaction, id)?);
         key.ok_or_else(|| Rejection::NoSuchKey.into())
     }
 
     /// The same, if it can still be changed, and is what the caller takes it for.
-    fn current(&self, id: &str, if_match: &IfMatch) -> Result<Key, Stop> {
+    pub(super) fn current(&self, id: &str, if_match: &IfMatch) -> Result<Key, Stop> {
         let key = self.own(id)?;
         if !if_match.fits(key.version) {
             return Err(Rejection::Stale(key.version).into());
@@ -308,7 +317,7 @@ impl Act<'_> {
     fn revoke_alone(&self, key: &Key) -> Result<Key, Stop> {
         self.transaction
             .prepare_cached(
-                "UPDATE keys SET revoked_at = ?2, revoked_reason = ?3 \
+                "UPDATE keys SET revoked_at = ?2, revoked_reason = ?3, sealed = NULL \
                  WHERE id = ?1 AND revoked_at IS NULL",
             )?
             .execute(params![key.id, signed(self.now), Reason::Superseded.word()])?;
@@ -335,7 +344,7 @@ impl Act<'_> {
                   UNION SELECT keys.id FROM family JOIN keys ON created_by = family.id \
                   WHERE NOT ?5) \
                  UPDATE keys SET revoked_at = ?2, updated_at = ?2, revoked_reason = ?3, \
-                 revoked_note = ?4, version = version + 1 \
+                 revoked_note = ?4, sealed = NULL, version = version + 1 \
                  WHERE id IN family AND revoked_at IS NULL RETURNING id, account, hash",
             )?
             .query_map(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keygate_core::keys::KeyHash;
+use keygate_core::keys::{KeyHash, Sealed};
 use keygate_core::{Millis, UnixMillis};
 
 use super::StoreError;
@@ -88,6 +88,19 @@ pub struct Successor {
     pub start: String,
     /// When it ends: the outer `None` for as long a life as the other was given.
     pub expires_at: Option<Option<UnixMillis>>,
+    /// What is sealed with it.
+    pub sealed: SuccessorSealed,
+}
+
+/// What is sealed with a key that replaces another.
+#[derive(Clone, Debug)]
+pub enum SuccessorSealed {
+    /// This.
+    With(Sealed),
+    /// Nothing, whatever the other has.
+    Nothing,
+    /// What the other has. It cannot be carried over, so the other must have nothing.
+    AsBefore,
 }
 
 /// A key that this request or an earlier one created.
@@ -117,6 +130,12 @@ pub(super) enum Command {
         id: String,
         if_match: IfMatch,
         patch: Box<Patch>,
+    },
+    /// Sets what is sealed with the key with this id, or removes it.
+    Seal {
+        id: String,
+        if_match: IfMatch,
+        sealed: Option<Sealed>,
     },
     /// Replaces the key with this id, which ends after `grace`.
     Rotate {
@@ -232,7 +251,8 @@ impl Command {
             Self::Rotate { .. } => grants(Action::ChangeKeys),
             Self::CreateToken { .. } => grants(Action::ChangeTokens),
             Self::Patch { patch, .. } if patch.disabled == Some(true) => ends(Action::ChangeKeys),
-            Self::Patch { .. } => Kind {
+            Self::Seal { sealed: None, .. } => ends(Action::ChangeKeys),
+            Self::Patch { .. } | Self::Seal { .. } => Kind {
                 makes_keys: false,
                 ..grants(Action::ChangeKeys)
             },

@@ -4,16 +4,15 @@ use std::sync::LazyLock;
 
 use keygate_core::keys::KeyHash;
 use keygate_core::keys::wire::{
-    ChangesResponse, Incarnation, LookupResponse, MAX_CHANGES, Record, Status,
+    ChangesResponse, Incarnation, LookupResponse, MAX_CHANGES, Record, Status, Want,
 };
 use keygate_core::{Millis, UnixMillis};
-use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
 
 use super::cells::{hash, key};
 use super::readers::within;
 use super::row::{COLUMNS, signed};
 use super::{SqliteStore, StoreError};
-use crate::key::Key;
 
 /// How many changes are kept. An edge that is further behind must forget everything.
 const KEPT_CHANGES: i64 = 100_000;
@@ -27,11 +26,26 @@ const MAX_BACK: Millis = Millis::from_secs(3600);
 /// So many keys are looked up at once: their pages may have to come from the disk.
 const FEW: usize = 8;
 
-static ONE: LazyLock<String> = LazyLock::new(|| {
+static ONE: LazyLock<String> = LazyLock::new(|| one("NULL"));
+
+static ONE_WITH_SEALED: LazyLock<String> = LazyLock::new(|| one("keys.sealed"));
+
+fn one(sealed: &str) -> String {
     let epoch = "(SELECT coalesce(max(seq), 0) FROM changes) AS epoch";
     // No edge asks when a key was last used.
-    format!("SELECT NULL AS last_used_at, {COLUMNS}, {epoch} FROM keys WHERE hash = ?1")
-});
+    format!(
+        "SELECT NULL AS last_used_at, {COLUMNS}, {epoch}, {sealed} AS data FROM keys WHERE hash = ?1"
+    )
+}
+
+/// What finds one key, with what was asked for. Most edges do not ask for what is sealed, which is
+/// up to 2.9 kB.
+fn statement(want: &[Want]) -> &'static str {
+    match want.contains(&Want::Sealed) {
+        true => &ONE_WITH_SEALED,
+        false => &ONE,
+    }
+}
 
 /// How many lives of the database are remembered.
 const KEPT_INCARNATIONS: i64 = 100;
@@ -126,7 +140,11 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`StoreError::Failed`].
-    pub async fn lookup(&self, hashes: Vec<KeyHash>) -> Result<LookupResponse, StoreError> {
+    pub async fn lookup(
+        &self,
+        hashes: Vec<KeyHash>,
+        want: Vec<Want>,
+    ) -> Result<LookupResponse, StoreError> {
         let incarnation = self.incarnation;
         let answer = move |(epoch, records)| LookupResponse {
             incarnation,
@@ -134,8 +152,14 @@ impl SqliteStore {
             records,
         };
         let found = match hashes.len() <= FEW {
-            true => self.readers.read_each(move |it| few(it, &hashes)).await,
-            false => self.readers.read_long(move |it| all(it, &hashes)).await,
+            true => {
+                let few = move |it: &Connection| few(it, &hashes, &want);
+                self.readers.read_each(few).await
+            }
+            false => {
+                let all = move |it: &Transaction<'_>| all(it, &hashes, &want);
+                self.readers.read_long(all).await
+            }
         };
         found.map(answer)
     }
@@ -145,26 +169,30 @@ impl SqliteStore {
 type Found = (u64, Vec<Record>);
 
 /// A single key that is known is read by a single statement, which costs less than a transaction.
-fn few(connection: &Connection, hashes: &[KeyHash]) -> rusqlite::Result<Found> {
+fn few(connection: &Connection, hashes: &[KeyHash], want: &[Want]) -> rusqlite::Result<Found> {
     if let &[hash] = hashes {
-        let mut statement = connection.prepare_cached(&ONE)?;
+        let mut statement = connection.prepare_cached(statement(want))?;
         let found = statement.query_row([&hash.0[..]], |row| {
             let epoch: i64 = row.get("epoch")?;
-            Ok((epoch.unsigned_abs(), vec![record(hash, key(row)?)]))
+            Ok((epoch.unsigned_abs(), vec![record(hash, row)?]))
         });
         if let Some(found) = found.optional()? {
             return Ok(found);
         }
     }
-    within(connection, |transaction| all(transaction, hashes))
+    within(connection, |transaction| all(transaction, hashes, want))
 }
 
-fn all(transaction: &Transaction<'_>, hashes: &[KeyHash]) -> rusqlite::Result<Found> {
-    let mut statement = transaction.prepare_cached(&ONE)?;
+fn all(
+    transaction: &Transaction<'_>,
+    hashes: &[KeyHash],
+    want: &[Want],
+) -> rusqlite::Result<Found> {
+    let mut statement = transaction.prepare_cached(statement(want))?;
     let mut records = Vec::new();
     for &hash in hashes {
-        for key in statement.query_map([&hash.0[..]], key)? {
-            records.push(record(hash, key?));
+        for record in statement.query_map([&hash.0[..]], |row| record(hash, row))? {
+            records.push(record?);
         }
     }
     Ok((epoch(transaction)?, records))
@@ -269,9 +297,10 @@ fn is_history(
 
 /// All attributes but the name and the labels, which are for people alone. Expiry is for the edge to see, on every
 /// request: the status says only what no clock can.
-fn record(hash: KeyHash, key: Key) -> Record {
+fn record(hash: KeyHash, row: &Row<'_>) -> rusqlite::Result<Record> {
+    let key = key(row)?;
     let attributes = key.attributes;
-    Record {
+    Ok(Record {
         hash,
         id: key.id,
         account: attributes.account,
@@ -286,5 +315,6 @@ fn record(hash: KeyHash, key: Key) -> Record {
         allowed_referrers: attributes.allowed_referrers,
         rate_limit: attributes.rate_limit,
         metadata: attributes.metadata.into_json(),
-    }
+        sealed: row.get("data")?,
+    })
 }

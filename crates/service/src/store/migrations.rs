@@ -20,6 +20,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/0014_rate_limit.sql"),
     include_str!("../../migrations/0015_retention.sql"),
     include_str!("../../migrations/0016_uses.sql"),
+    include_str!("../../migrations/0017_sealed.sql"),
 ];
 
 #[derive(Debug)]

@@ -24,6 +24,7 @@ mod rejection;
 mod retention;
 mod room;
 mod row;
+mod sealed;
 mod tokens;
 mod uses;
 mod writer;
@@ -39,7 +40,9 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{oneshot, watch};
 
 use self::command::{Command, Outcome};
-pub use self::command::{Created, Import, Imported, KeyState, Revoke, Revoked, Rotated, Successor};
+pub use self::command::{
+    Created, Import, Imported, KeyState, Revoke, Revoked, Rotated, Successor, SuccessorSealed,
+};
 use self::file::DatabaseFile;
 use self::readers::{Readers, Size};
 pub use self::rejection::Rejection;

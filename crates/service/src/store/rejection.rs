@@ -53,6 +53,18 @@ pub enum Rejection {
     /// The key is not active, so that no other can take its place.
     #[error("only an active key can be rotated")]
     Inactive,
+    /// What is sealed with the key cannot be carried over to another.
+    #[error(
+        "the key has sealed data, which only the key itself opens: give sealed for the new key, or \
+         set drop_sealed to true"
+    )]
+    Sealed,
+    /// Nothing is sealed with the key.
+    #[error("the key has no sealed data")]
+    NotSealed,
+    /// The key was imported, and may be easier to guess than one of ours.
+    #[error("an imported key cannot have sealed data: rotate it, and seal for the new key")]
+    Imported,
     /// Another key replaces it already: this one.
     #[error("the key {0} replaces this one already: change that one instead")]
     Replaced(String),
@@ -85,6 +97,9 @@ impl Rejection {
             Self::Stale(_) | Self::OneStale(_) => Code::Stale,
             Self::Revoked => Code::KeyRevoked,
             Self::Inactive => Code::KeyInactive,
+            Self::Sealed => Code::Sealed,
+            Self::NotSealed => Code::NotSealed,
+            Self::Imported => Code::KeyImported,
             Self::Replaced(_) => Code::KeyReplaced,
             Self::DisabledByAdmin => Code::DisabledByAdmin,
             Self::NoSuchToken => Code::NoSuchToken,

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use keygate_core::UnixMillis;
 use keygate_core::http::address;
 use keygate_core::identity::RateLimit;
+use keygate_core::keys::Sealed;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -38,12 +39,13 @@ pub(super) struct Corrupt {
 macro_rules! columns {
     ({} $($(#[$meta:meta])* $field:ident: $Type:ty = $check:ident($Written:ty);)*) => {
         /// What [`new`] writes in addition to the hash.
-        pub(super) const WRITTEN: &str = concat!("id, start, created_at, created_by, replaces" $(, ", ", stringify!($field))*);
+        pub(super) const WRITTEN: &str = concat!("id, start, created_at, created_by, replaces, sealed" $(, ", ", stringify!($field))*);
 
         /// What [`key`] reads.
         pub(super) const COLUMNS: &str = concat!(
             "id, start, created_at, created_by, replaces" $(, ", ", stringify!($field))*,
-            ", version, updated_at, disabled_by, replaced_by, revoked_at, revoked_reason, revoked_note"
+            ", version, updated_at, disabled_by, replaced_by, sealed IS NOT NULL, \
+              revoked_at, revoked_reason, revoked_note"
         );
 
         /// What [`key`] reads before them.
@@ -65,6 +67,7 @@ macro_rules! columns {
                 now.write(),
                 key.created_by.write(),
                 key.replaces.write(),
+                key.sealed.as_ref().map(Sealed::to_string).write(),
             ];
             cells.extend(attributes(&key.attributes));
             cells
@@ -88,6 +91,7 @@ macro_rules! columns {
                 updated_at: read(cells, "updated_at")?,
                 disabled_by: read(cells, "disabled_by")?,
                 replaced_by: read(cells, "replaced_by")?,
+                is_sealed: read(cells, "sealed")?,
                 revoked: match read(cells, "revoked_at")? {
                     Some(at) => Some(Revocation {
                         at,
@@ -177,6 +181,19 @@ impl Column for RateLimit {
 
     fn read(cell: Cell) -> Option<Self> {
         Self::parse(&String::read(cell)?).ok()
+    }
+}
+
+impl Column for bool {
+    fn write(&self) -> Cell {
+        Cell::Number(i64::from(*self))
+    }
+
+    fn read(cell: Cell) -> Option<Self> {
+        match cell {
+            Cell::Number(number) => Some(number != 0),
+            Cell::Null | Cell::Text(_) => None,
+        }
     }
 }
 

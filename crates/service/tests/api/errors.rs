@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::accounts::{by_key, send, session, start as with_accounts};
 use crate::limits::limited;
 use crate::support::{ADMIN, Answer, EDGE, Running, text};
-use crate::{connections, hook, leaks, load};
+use crate::{connections, hook, leaks, load, sealed};
 
 const KEY: &str = r#"{"account":"a"}"#;
 
@@ -70,11 +70,9 @@ fn answer(code: Code) -> Answer {
                 ..KeyLimits::default()
             });
             service.create(KEY);
-            let body = r#"{"account":"a","scopes":["admin"]}"#;
-            let body = if code == Code::BeyondLimits {
-                body
-            } else {
-                KEY
+            let body = match code {
+                Code::BeyondLimits => r#"{"account":"a","scopes":["admin"]}"#,
+                _ => KEY,
             };
             service.post("/v1/keys", body)
         }
@@ -99,6 +97,7 @@ fn answer(code: Code) -> Answer {
             }
             rotate()
         }
+        Code::NotSealed | Code::KeyImported | Code::Sealed => sealed::answer(code),
         Code::UnexpectedCount => {
             let none = r#"{"filter":{"account":"a"},"expect":1}"#;
             service.post("/v1/keys/revoke", none)

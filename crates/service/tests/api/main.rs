@@ -28,6 +28,7 @@ mod openapi;
 mod receiver;
 mod retention;
 mod roles;
+mod sealed;
 mod secrecy;
 mod support;
 mod tokens;

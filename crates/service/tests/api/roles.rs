@@ -32,8 +32,11 @@ const OPEN: [(&str, &str, &str); 8] = [
 /// The route whose request is signed. It is off without a configuration.
 const SIGNED: (&str, &str) = ("POST", "/v1/leaks");
 
+/// A body of the right form, from the known answers.
+const SEALED: &str = r#"{"sealed":"ks1.AuBP5eisT382w9WkH8bXMoxGjoGb0GnVIxRY9oqSQaSVU1jfXxGyru7bGpg0fOE6Qy-biy_eEVsLIEVEJiOOeCDMkDA-L3j6gH5Yo5D1FvcCFqDilUhGQRsoeoFBKq7ktIdeYwd2vJcF6gkK5slrlELV0s_A7NiR2YUQC67wkgys6QlX7_20iS5xRrkF8VE01bBq5KGS8S6Bf3koO9J_RkKH7aFrGFegsomMQ6MMH61LEtWmPk4bEJsM0aY_K_5DwFzFJ_rzAGWKUf9MSEFjCEXDWYlsu8Hn0oDIYNfotz24vz0m8kpRLKfGFrjNAgCO4iMG9LEJPCrLG-5ujBpGjXZMjNT9wGTSCPGMehOgJ1H_ToFDTJ1ELFKTOpQQcNH6uTxK-up_zJ3QLT8k0N33jwicP4z6TsOP"}"#;
+
 /// All other routes, with a body that they take, and the roles that may call them.
-const ROUTES: [(&str, &str, &str, &[&str]); 19] = [
+const ROUTES: [(&str, &str, &str, &[&str]); 22] = [
     (
         "POST",
         "/v1/keys",
@@ -60,6 +63,14 @@ const ROUTES: [(&str, &str, &str, &[&str]); 19] = [
     ),
     ("PATCH", "/v1/keys/{id}", "", &["owner", "operator"]),
     ("POST", "/v1/keys/{id}/rotate", "", &["owner", "operator"]),
+    ("GET", "/v1/keys/{id}/sealed", "", &["owner", "operator"]),
+    (
+        "PUT",
+        "/v1/keys/{id}/sealed",
+        SEALED,
+        &["owner", "operator"],
+    ),
+    ("DELETE", "/v1/keys/{id}/sealed", "", &["owner", "operator"]),
     ("POST", "/v1/keys/{id}/revoke", "", &["owner", "operator"]),
     (
         "POST",

@@ -125,6 +125,10 @@ fn applied(mut headers: Vec<Header>, edits: &[Edit]) -> Vec<Header> {
                 headers.push(((**name).into(), (**value).into()));
             }
             Edit::Add(name, value) => headers.push(((**name).into(), (**value).into())),
+            Edit::SetSecret(name, value) => {
+                headers.retain(|it| it.0 != name.as_bytes());
+                headers.push(((**name).into(), value.expose().into()));
+            }
         }
     }
     headers

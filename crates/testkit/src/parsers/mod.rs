@@ -8,6 +8,7 @@ mod json;
 mod paths;
 mod policies;
 mod scopes;
+mod sealed;
 mod times;
 mod tokens;
 mod wire;
@@ -35,7 +36,7 @@ macro_rules! parsers {
     };
 }
 
-parsers! { answers app_keys headers json paths policies scopes times tokens wire }
+parsers! { answers app_keys headers json paths policies scopes sealed times tokens wire }
 
 const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 

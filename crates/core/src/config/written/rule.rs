@@ -47,9 +47,28 @@ pub(crate) struct Rule {
     /// What happens to genuine app keys that are not cached during an outage of the key
     /// service. Default: the value of the provider.
     pub outage: Option<Outage>,
+    /// Headers for the upstream that are sealed with the app key. Only the text of the key opens
+    /// them. Default: none are added.
+    pub sealed: Option<Sealed>,
 }
 
 object!(Rule);
+
+/// Which sealed headers of a key are added to a request.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub(crate) struct Sealed {
+    /// Names of the headers that a key may set, such as `authorization`. The creator of a key
+    /// chooses their values. Copies of these headers that a client sends are removed.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+    pub headers: Vec<String>,
+    /// Whether keys without sealed data pass, without these headers. Default: false.
+    #[serde(default)]
+    pub optional: bool,
+}
+
+object!(Sealed);
 
 names! {
     /// What happens to CORS preflight requests.

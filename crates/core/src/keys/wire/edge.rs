@@ -52,7 +52,7 @@ fn read<T: DeserializeOwned>(text: &[u8]) -> Option<T> {
     reason = "a test may panic"
 )]
 mod tests {
-    use super::super::Status;
+    use super::super::{Status, Want};
     use super::*;
     use crate::keys::app_key::KeyHash;
     use crate::time::UnixMillis;
@@ -63,8 +63,15 @@ mod tests {
         for (count, hashes) in [(0, String::new()), (2, format!("\"{hash}\",\"{hash}\""))] {
             let request = LookupRequest {
                 hashes: vec![KeyHash([7; 32]); count],
+                want: Vec::new(),
             };
             assert_eq!(request.write(), format!("{{\"hashes\":[{hashes}]}}"));
+            let more = LookupRequest {
+                want: vec![Want::Sealed],
+                ..request
+            };
+            let expected = format!("{{\"hashes\":[{hashes}],\"want\":[\"sealed\"]}}");
+            assert_eq!(more.write(), expected);
         }
         let request = LinkUseRequest {
             id: "a\"\\b".to_owned(),

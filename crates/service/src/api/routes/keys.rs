@@ -6,7 +6,8 @@ use super::Routes;
 use crate::api::keys::{Created, FilterBody, Listed, Replayed};
 use crate::api::life::{RevokeBody, RevokedKey, RotateBody};
 use crate::api::revocations::{Heard, ManyBody, RevokedKeys, SelfBody};
-use crate::api::{batch, import, keys, leaks, life, revocations, uses};
+use crate::api::sealed::SealedBody;
+use crate::api::{batch, import, keys, leaks, life, revocations, sealed, uses};
 use crate::attributes::CreateBody;
 use crate::code::Code::{self, *};
 use crate::key::KeyObject;
@@ -37,6 +38,8 @@ const CHANGES_A_KEY: [Code; 6] = [
     HookRefused,
     HookFailed,
 ];
+
+const SEALED: &str = "/v1/keys/{id}/sealed";
 
 const IF_MATCH: &str = "Changes the key only if it still has this `etag`.";
 
@@ -134,6 +137,39 @@ pub(super) fn add(it: &mut Routes) {
             .codes(&CHANGES_A_KEY)
             .codes(&[BeyondOwnRights, BeyondLimits, TooManyKeys, DisabledByAdmin]),
     );
+    it.get(
+        SEALED,
+        Action::ChangeKeys,
+        sealed::read,
+        operation(
+            "show_sealed",
+            "Read what is sealed with a key, as it is stored",
+        )
+        .answer::<SealedBody>(StatusCode::OK, "The data, which only the key opens.")
+        .codes(&[NoSuchKey, NotSealed]),
+    );
+    it.put(
+        SEALED,
+        Action::ChangeKeys,
+        sealed::set,
+        operation("seal_key", "Set what is sealed with a key")
+            .header::<IfMatch>("if-match", IF_MATCH)
+            .body::<SealedBody>()
+            .answer::<KeyObject>(StatusCode::OK, "The key as it is now.")
+            .etag()
+            .codes(&CHANGES_A_KEY)
+            .codes(&[KeyImported]),
+    );
+    it.delete(
+        SEALED,
+        Action::ChangeKeys,
+        sealed::remove,
+        operation("unseal_key", "Remove what is sealed with a key")
+            .header::<IfMatch>("if-match", IF_MATCH)
+            .answer::<KeyObject>(StatusCode::OK, "The key as it is now.")
+            .etag()
+            .codes(&[NoSuchKey, Stale, KeyRevoked]),
+    );
     it.post(
         "/v1/keys/{id}/rotate",
         Action::ChangeKeys,
@@ -146,7 +182,7 @@ pub(super) fn add(it: &mut Routes) {
             .leads_to(NEXT)
             .codes(&CHANGES_A_KEY)
             .codes(&MAKES_KEYS)
-            .codes(&[KeyInactive]),
+            .codes(&[KeyInactive, Code::Sealed]),
     );
     it.post(
         "/v1/keys/{id}/revoke",

@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock};
 
 use axum::handler::Handler;
 use axum::http::Method;
-use axum::routing::{MethodRouter, get, patch, post};
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::Service;
 use crate::openapi::{self, Operation};
@@ -77,6 +77,26 @@ impl Routes {
         operation: Operation,
     ) {
         self.add(Method::PATCH, path, action, patch(to), operation);
+    }
+
+    fn put<T: 'static>(
+        &mut self,
+        path: &'static str,
+        action: Action,
+        to: impl Handler<T, Arc<Service>>,
+        operation: Operation,
+    ) {
+        self.add(Method::PUT, path, action, put(to), operation);
+    }
+
+    fn delete<T: 'static>(
+        &mut self,
+        path: &'static str,
+        action: Action,
+        to: impl Handler<T, Arc<Service>>,
+        operation: Operation,
+    ) {
+        self.add(Method::DELETE, path, action, delete(to), operation);
     }
 
     fn add(
