@@ -38,6 +38,7 @@ mod rates;
 mod readme;
 mod referrers;
 mod rules;
+mod sealed;
 mod sessions;
 mod signers;
 mod snippets;

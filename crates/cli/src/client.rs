@@ -132,6 +132,27 @@ impl KeyService {
         self.judge(request.send(&body), &body)
     }
 
+    /// The text of the answer to a PUT.
+    pub fn put(&self, path: &str, body: &impl Serialize) -> Result<String, CliError> {
+        let body = serde_json::to_string(body)
+            .map_err(|error| CliError::Usage(format!("cannot write the request: {error}")))?;
+        let request = self
+            .agent
+            .put(format!("{}{path}", self.base))
+            .header("authorization", self.authorization.clone())
+            .content_type("application/json");
+        self.judge(request.send(&body), &body)
+    }
+
+    /// The text of the answer to a DELETE.
+    pub fn delete(&self, path: &str) -> Result<String, CliError> {
+        let request = self
+            .agent
+            .delete(format!("{}{path}", self.base))
+            .header("authorization", self.authorization.clone());
+        self.judge(request.call(), "")
+    }
+
     /// Reads the text of an answer.
     pub fn read<T: DeserializeOwned>(&self, text: &str) -> Result<T, CliError> {
         serde_json::from_str(text).map_err(|error| {

@@ -8,6 +8,8 @@ mod import;
 mod list;
 mod revoke;
 mod rotate;
+mod seal;
+mod sealing;
 mod show;
 mod usage;
 
@@ -37,6 +39,8 @@ enum Command {
     Disable(edit::DisableArgs),
     Enable(edit::EnableArgs),
     Rotate(rotate::Args),
+    Seal(seal::Args),
+    Unseal(seal::UnsealArgs),
     Revoke(revoke::Args),
     Export(export::Args),
 }
@@ -54,6 +58,8 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         Command::Disable(args) => edit::disable(args),
         Command::Enable(args) => edit::enable(args),
         Command::Rotate(args) => rotate::run(args),
+        Command::Seal(args) => seal::run(args),
+        Command::Unseal(args) => seal::unseal(args),
         Command::Revoke(args) => revoke::run(args),
         Command::Export(args) => export::run(args),
     }

@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::create::print;
+use super::create::{print, seal_and_print};
 use super::path;
+use super::sealing::{self, SecretFrom};
 use crate::attributes::Lifetime;
 use crate::client::{KeyService, ServiceArgs};
 use crate::error::CliError;
@@ -15,6 +16,7 @@ Examples:
   KEY=$(keygate keys rotate 4fT0aXq29Z)
   keygate keys rotate 4fT0aXq29Z --grace 0
   keygate keys rotate 4fT0aXq29Z --grace 7d --expires-in 90d
+  keygate keys rotate 4fT0aXq29Z --key-from - < old-key.txt
 
 The new key has another id and the same account, name, scopes, metadata and limits.
 It gets the lifetime that the old key had when it was created, unless --expires-in or
@@ -33,6 +35,10 @@ pub struct Args {
     /// Print the answer of the key service as JSON
     #[arg(long)]
     json: bool,
+    /// Where the old key is, if it has sealed headers: the name of an environment variable, @FILE, or
+    /// - for standard input. They are opened with it here, and sealed with the new key
+    #[arg(long, value_name = "SOURCE", conflicts_with = "drop_sealed")]
+    key_from: Option<SecretFrom>,
     #[command(flatten)]
     body: Body,
 }
@@ -47,17 +53,29 @@ struct Body {
         allow_hyphen_values = true
     )]
     grace: String,
+    /// Let the new key have no sealed headers, though the old one has
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    drop_sealed: bool,
     #[command(flatten)]
     #[serde(flatten)]
     lifetime: Lifetime,
 }
 
 /// Replaces a key.
-pub fn run(args: Args) -> Result<ExitCode, CliError> {
+pub fn run(mut args: Args) -> Result<ExitCode, CliError> {
     let path = format!("{}/rotate", path(&args.id)?);
+    let key = args.key_from.as_ref();
+    let key = key.map(|from| sealing::key(from, &args.id)).transpose()?;
     let service = KeyService::new::<Args>(&args.service)?;
+    let sealed = key.map(|key| sealing::open(&service, &args.id, &key));
+    let sealed = sealed.transpose()?;
+    args.body.drop_sealed |= sealed.is_some();
     let answer = service.post(&path, &args.body)?;
-    let end = print(&service, &answer, args.json)?;
+    let end = match sealed {
+        Some(headers) => seal_and_print(&service, &headers, answer, args.json)?,
+        None => print(&service, &answer, args.json)?,
+    };
     let (old, grace) = (&args.id, &args.body.grace);
     let ends = match grace.as_str() {
         "0" | "0s" => "is revoked".to_owned(),

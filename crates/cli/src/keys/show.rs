@@ -43,7 +43,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
 }
 
 /// Members that come first, in this order, and what they are called. All other attributes follow.
-const FIRST: [(&str, &str); 21] = [
+const FIRST: [(&str, &str); 22] = [
     ("id", "id"),
     ("account", "account"),
     ("name", "name"),
@@ -60,6 +60,7 @@ const FIRST: [(&str, &str); 21] = [
     ("expires_at", "expires"),
     ("updated_at", "changed"),
     ("disabled_by", "disabled by"),
+    ("sealed", "sealed headers"),
     ("replaces", "replaces"),
     ("replaced_by", "replaced by"),
     ("revoked_at", "revoked"),
@@ -73,6 +74,11 @@ pub(super) fn describe(key: &Object) -> String {
     let rows = FIRST.into_iter().chain(others.map(|name| (*name, *name)));
     let said = rows.filter_map(|(name, label)| {
         let value = key.text(name).filter(|text| !text.is_empty())?;
+        let value = match (name, value.as_str()) {
+            ("sealed", "true") => "yes".to_owned(),
+            ("sealed", _) => "no".to_owned(),
+            _ => value,
+        };
         Some(vec![label.to_owned(), value])
     });
     output::table(&said.collect::<Vec<_>>())

@@ -19,6 +19,7 @@ mod newcomer;
 mod one_truth;
 mod pages;
 mod schema;
+mod sealed;
 mod secrets;
 mod serve_file;
 mod serving;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{ADMIN, EDGE, MASTER, Server, database, demo_policy, serve};
+use crate::support::{ADMIN, EDGE, MASTER, Server, database, demo_policy, id, serve};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
@@ -42,6 +42,7 @@ fn every_keygate_command_of_every_page_runs() {
     write("keys.jsonl", key);
     let consumer = "{username: bob, keyauth_credentials: [{key: kong:bob:0123456789}]}";
     write("kong.yaml", &format!("consumers: [{consumer}]"));
+    let api_key = server.output(&["keys", "create", "--account", "alice"]);
     let mut count = 0;
     for (place, line) in commands() {
         // What follows is another program's.
@@ -53,6 +54,9 @@ fn every_keygate_command_of_every_page_runs() {
         }
         let output = shell(&line, dir.path())
             .env("KEYGATE_SERVICE", &server.url)
+            .env("ID", id(&api_key))
+            .env("API_KEY", api_key.trim())
+            .env("UPSTREAM_TOKEN", "Bearer token-of-the-upstream")
             .output()
             .unwrap();
         // A link or a request of a page may be rejected; nothing else may fail.
