@@ -222,7 +222,8 @@ fn a_thousand_secrets_that_clients_sealed_are_nowhere_in_the_service() {
         found += records.filter(|it| it["sealed"].is_string()).count();
     }
     assert_eq!(found, 1_000);
-    service.request("GET", "/v1/keys?limit=100", ADMIN_TOKEN, None);
+    let listed = service.request("GET", "/v1/keys?limit=100", ADMIN_TOKEN, None);
+    assert_eq!(listed.status, 200);
     let metrics = service.request("GET", "/metrics", "", None).text();
     // Twelve of the characters, so that a part is found as well.
     let parts = secrets.iter().map(|it| &it[8..20]);

@@ -33,7 +33,8 @@ static DIRECTORY: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
 const LEDGER: &str = "ledger";
 
 /// Whether this run is recorded.
-pub(crate) fn is_on() -> bool {
+#[must_use]
+pub fn is_on() -> bool {
     DIRECTORY.is_some()
 }
 
