@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::support::{call, code, counted, key_of};
+use crate::support::{call, code, counted, followed, key_of};
 
 const TOKEN: &str = "Bearer sk-live-4eC39HqLyjWDarjtT1zdp7dc";
 
@@ -31,7 +31,9 @@ fn sealing() -> Stack {
             }
         }
     };
-    Stack::builder().edit_policy(edit).start()
+    let stack = Stack::builder().edit_policy(edit).concurrency(1).start();
+    followed(&stack, 1);
+    stack
 }
 
 fn seal_key(text: &str) -> SealKey {

@@ -60,7 +60,7 @@ const FIRST: [(&str, &str); 22] = [
     ("expires_at", "expires"),
     ("updated_at", "changed"),
     ("disabled_by", "disabled by"),
-    ("sealed", "sealed headers"),
+    ("sealed", "sealed"),
     ("replaces", "replaces"),
     ("replaced_by", "replaced by"),
     ("revoked_at", "revoked"),
