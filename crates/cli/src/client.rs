@@ -246,7 +246,8 @@ impl KeyService {
                  from KEYGATE_ADMIN_TOKEN of `keygate serve`, or an active one from `keygate \
                  tokens create`"
             ),
-            _ => format!("the key service rejected the token in {variable}: {detail}"),
+            // The token is valid.
+            _ => format!("the key service rejected the request: {detail}"),
         }
     }
 }

@@ -35,9 +35,8 @@ impl Compiler<'_> {
         for (index, name) in sealed.headers.iter().enumerate() {
             let name = name.to_ascii_lowercase();
             if !is_sealable(&name) {
-                let message = "must be the name of a header that carries a credential, such as \
-                               \"authorization\": not one that frames a message or that a proxy \
-                               sets";
+                let message = "must be the name of a header, such as \"authorization\", that neither \
+                               frames a message nor is set by proxies";
                 self.wrong(&item(&path, index), message);
             } else if headers.contains(&name) {
                 self.wrong(&item(&path, index), "is given more than once");

@@ -26,8 +26,8 @@ pub enum NotSealable {
     Empty,
     /// A name that this is not for.
     #[error(
-        "must be the name of a header in lower case that carries a credential, such as \
-         \"authorization\": not one that frames a message or that a proxy sets"
+        "must be the name of a header in lower case, such as \"authorization\", that neither frames \
+         a message nor is set by proxies"
     )]
     Name,
     /// A name that is there already.
