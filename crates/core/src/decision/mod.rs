@@ -23,7 +23,7 @@ pub use grant::{Grant, Outcome};
 pub use index::Rules;
 pub use policy::{Policy, Unmatched};
 pub use problem::{Place, Problem, Wrong};
-pub use provider::{AppKeys, Conclusion, Finding, Hashes, Holder, Outage, Provider};
+pub use provider::{AppKeys, Conclusion, Finding, Hashes, Held, Holder, Outage, Provider};
 pub use requirement::Requirement;
 pub use rule::{HeaderMatch, Mode, NeededScopes, Rule};
 pub use unseal::{Missing, Unseal};

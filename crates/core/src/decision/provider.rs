@@ -12,7 +12,7 @@ use crate::identity::Identity;
 use crate::identity::session::Sessions;
 use crate::keys::app_key::{AppKey, KeyHash, KeyRingId, MasterSecret, OpaqueKey, Prefix};
 use crate::keys::record::{Knowledge, KnownKey};
-use crate::keys::sealed::{Locked, SealKey};
+use crate::keys::sealed::{Locked, SealKey, Sealed};
 use crate::keys::service::Lookup;
 use crate::reason::Reason;
 use crate::secret::KeyRing;
@@ -100,14 +100,23 @@ pub struct Holder {
     /// Whose the credential is.
     pub identity: Option<Rc<Identity>>,
     /// What is sealed with it.
-    pub locked: Option<Box<Locked>>,
+    pub sealed: Option<Box<Held>>,
+}
+
+/// What is sealed with a key, before and after its rule has opened it.
+#[derive(Debug)]
+pub enum Held {
+    /// The data, and the key that opens it.
+    Locked(Locked),
+    /// The edits that add its headers.
+    Opened(Vec<Edit>),
 }
 
 impl Holder {
     fn new(identity: Option<Identity>) -> Self {
         Self {
             identity: identity.map(Rc::new),
-            locked: None,
+            sealed: None,
         }
     }
 }
@@ -233,11 +242,13 @@ impl AppKeys {
 
     /// What is sealed with a key, for later: most rules do not open it. Only a native key has the
     /// length that withstands guessing.
-    fn locked(&self, known: &KnownKey, text: &[u8]) -> Option<Box<Locked>> {
-        let data = Rc::clone(known.sealed.as_ref()?);
-        let key = AppKey::parse(text, &self.prefix).ok()?;
-        let key = SealKey::of(&key);
-        Some(Box::new(Locked { data, key }))
+    // Apart, and without `AppKey::parse`: what has one caller is compiled into it.
+    #[cold]
+    #[inline(never)]
+    fn locked(&self, data: &Rc<Sealed>, text: &[u8]) -> Option<Box<Held>> {
+        let data = Rc::clone(data);
+        let key = SealKey::of_text(text, &self.prefix)?;
+        Some(Box::new(Held::Locked(Locked { data, key })))
     }
 
     fn check<'a>(
@@ -274,7 +285,10 @@ impl AppKeys {
             (Knowledge::Known(known), _) => match usable(&known) {
                 Ok(()) => Conclusion::Met(Holder {
                     identity: Some(Rc::clone(&known.identity)),
-                    locked: self.locked(&known, found.text.expose()),
+                    sealed: known
+                        .sealed
+                        .as_ref()
+                        .and_then(|data| self.locked(data, found.text.expose())),
                 }),
                 Err(reason) => rejected(reason),
             },

@@ -143,7 +143,7 @@ fn all(findings: Vec<Finding<'_>>) -> Finding<'_> {
         match finding.conclusion {
             Conclusion::Met(more) => {
                 holder.identity = holder.identity.or(more.identity);
-                holder.locked = holder.locked.or(more.locked);
+                holder.sealed = holder.sealed.or(more.sealed);
             }
             Conclusion::Ask(lookup) => ask = ask.or(Some(lookup)),
             Conclusion::Unchecked => is_unchecked = true,

@@ -7,9 +7,9 @@ use crate::decision::carriers::Carriers;
 use crate::decision::challenge::{Challenge, Step};
 use crate::decision::facts::{Exceeded, Facts};
 use crate::decision::grant::{Grant, Outcome};
-use crate::decision::provider::{Conclusion, Finding, Provider};
+use crate::decision::provider::{Conclusion, Finding, Holder, Provider};
 use crate::decision::requirement::Requirement;
-use crate::decision::unseal::{Missing, Unseal};
+use crate::decision::unseal::{self, Missing, Unseal};
 use crate::decision::verdict::Redemption;
 use crate::decision::verdict::Verdict;
 use crate::http::credential::Carrier;
@@ -170,13 +170,12 @@ impl Rule {
                 true => (Outcome::WouldDeny(Reason::PathParameter), None),
                 false => (outcome, identity),
             };
-            let mut grant = Grant::new(request, headers, outcome, &strips, identity);
-            if let Some(unseal) = &self.unseal
-                && !matches!(self.mode, Mode::Off)
-            {
-                unseal.take_out(outcome, request, &mut grant.edits);
+            let grant = Grant::new(request, headers, outcome, &strips, identity);
+            match &self.unseal {
+                None => grant,
+                Some(_) if matches!(self.mode, Mode::Off) => grant,
+                Some(unseal) => unseal.take_out(request, grant),
             }
-            grant
         };
         let allow = |outcome, strips: Vec<Strip<'a>>| Verdict::Allow(grant(outcome, strips, None));
         if matches!(self.mode, Mode::Off) {
@@ -199,20 +198,16 @@ impl Rule {
             once,
             response_edits,
         } = self.judge(request, facts, exceeded);
-        let (conclusion, opened) = match &self.unseal {
-            Some(unseal) => unseal.apply(conclusion),
-            None => (conclusion, Vec::new()),
-        };
         match conclusion {
             Conclusion::Met(_) | Conclusion::Unchecked => {
-                let (outcome, identity) = match (&self.require, conclusion) {
-                    (Requirement::Nothing, _) => (Outcome::Anonymous, None),
-                    (_, Conclusion::Met(holder)) => (Outcome::Verified, holder.identity),
-                    (_, _) => (Outcome::Unchecked, None),
+                let (outcome, holder) = match (&self.require, conclusion) {
+                    (Requirement::Nothing, _) => (Outcome::Anonymous, Holder::default()),
+                    (_, Conclusion::Met(holder)) => (Outcome::Verified, holder),
+                    (_, _) => (Outcome::Unchecked, Holder::default()),
                 };
-                let mut grant = grant(outcome, strips, identity);
-                if !matches!(grant.outcome, Outcome::WouldDeny(_)) {
-                    grant.edits.extend(opened);
+                let mut grant = grant(outcome, strips, holder.identity);
+                if let Some(sealed) = holder.sealed {
+                    unseal::add(*sealed, &mut grant);
                 }
                 // First, so that stricter cache headers are kept.
                 if !response_edits.is_empty() {
@@ -345,6 +340,9 @@ impl Rule {
             && holder.identity.is_some()
         {
             finding.conclusion = rejected(by.reason, Scheme::AppKey);
+        }
+        if let Some(unseal) = &self.unseal {
+            unseal.open(&mut finding.conclusion);
         }
         finding
     }

@@ -1,12 +1,11 @@
 //! What a rule adds to a request of the data that is sealed with its key.
 
 use crate::answer::{Rejection, Scheme};
-use crate::decision::grant::Outcome;
-use crate::decision::provider::Conclusion;
+use crate::decision::grant::{Grant, Outcome};
+use crate::decision::provider::{Conclusion, Held};
 use crate::http::edit::Edit;
 use crate::http::header_name::reads_as;
 use crate::http::request::Request;
-use crate::keys::sealed::Locked;
 use crate::reason::Reason;
 
 /// The sealed headers that a rule adds.
@@ -29,26 +28,28 @@ pub enum Missing {
 }
 
 impl Unseal {
-    /// Opens what is sealed with the key of a request that meets its rule in all else, and returns
-    /// the edits that add it. A key that could not be looked up may have sealed data as well.
-    pub(super) fn apply(&self, conclusion: Conclusion) -> (Conclusion, Vec<Edit>) {
-        let opened = match &conclusion {
-            Conclusion::Met(holder) => self.open(holder.locked.as_deref()),
-            Conclusion::Unchecked => Err(Reason::KeyServiceUnavailable),
-            Conclusion::Ask(_) | Conclusion::Rejected(_) => Ok(Vec::new()),
-        };
-        match opened {
-            Ok(edits) => (conclusion, edits),
-            Err(reason) => {
-                let scheme = Scheme::AppKey;
-                let rejection = Rejection { reason, scheme };
-                (Conclusion::Rejected(rejection), Vec::new())
+    /// Opens what is sealed with the key of a request that meets its rule in all else. A key that
+    /// could not be looked up may have sealed data as well.
+    // Few rules have it, and all decisions would pay for its place in them.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn open(&self, conclusion: &mut Conclusion) {
+        let opened = match conclusion {
+            Conclusion::Met(holder) => {
+                let opened = self.edits(holder.sealed.as_deref());
+                opened.map(|edits| holder.sealed = Some(Box::new(Held::Opened(edits))))
             }
+            Conclusion::Unchecked => Err(Reason::KeyServiceUnavailable),
+            Conclusion::Ask(_) | Conclusion::Rejected(_) => Ok(()),
+        };
+        if let Err(reason) = opened {
+            let scheme = Scheme::AppKey;
+            *conclusion = Conclusion::Rejected(Rejection { reason, scheme });
         }
     }
 
-    fn open(&self, locked: Option<&Locked>) -> Result<Vec<Edit>, Reason> {
-        let Some(locked) = locked else {
+    fn edits(&self, sealed: Option<&Held>) -> Result<Vec<Edit>, Reason> {
+        let Some(Held::Locked(locked)) = sealed else {
             return match self.missing {
                 Missing::Reject => Err(Reason::NothingSealed),
                 Missing::Pass => Ok(Vec::new()),
@@ -62,19 +63,32 @@ impl Unseal {
         edits.collect::<Option<_>>().ok_or(Reason::SealedBroken)
     }
 
-    /// Adds what removes the headers of these names that the client has sent, in any spelling:
-    /// none of them passes for one that was sealed. What a rule would reject passes as it came.
-    pub(super) fn take_out(&self, outcome: Outcome, request: &Request<'_>, edits: &mut Vec<Edit>) {
-        if matches!(outcome, Outcome::WouldDeny(_)) {
-            return;
+    /// Removes the headers of these names that the client has sent, in any spelling: none of them
+    /// passes for one that was sealed. What a rule would reject passes as it came.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn take_out(&self, request: &Request<'_>, mut grant: Grant) -> Grant {
+        if matches!(grant.outcome, Outcome::WouldDeny(_)) {
+            return grant;
         }
         for (name, _) in request.headers {
             if self.headers.iter().any(|ours| reads_as(name, ours)) {
                 let remove = Edit::Remove(String::from_utf8_lossy(name).into_owned().into());
-                if !edits.contains(&remove) {
-                    edits.push(remove);
+                if !grant.edits.contains(&remove) {
+                    grant.edits.push(remove);
                 }
             }
         }
+        grant
+    }
+}
+
+/// Adds what was opened to a grant, unless its request would be rejected.
+#[cold]
+#[inline(never)]
+pub(super) fn add(sealed: Held, grant: &mut Grant) {
+    match (sealed, grant.outcome) {
+        (Held::Opened(_), Outcome::WouldDeny(_)) | (Held::Locked(_), _) => {}
+        (Held::Opened(edits), _) => grant.edits.extend(edits),
     }
 }

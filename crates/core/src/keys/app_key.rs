@@ -287,6 +287,13 @@ impl AppKey<'_> {
         ascii(self.id)
     }
 
+    /// The public id in a text of which it is known that it is a key of this prefix; `None` for an
+    /// imported key.
+    pub(crate) fn id_in<'t>(text: &'t [u8], prefix: &Prefix) -> Option<&'t [u8]> {
+        let rest = text.strip_prefix(prefix.0.as_bytes())?;
+        rest.strip_prefix(b"_")?.get(KID..)?.get(..ID)
+    }
+
     /// The whole text, to derive a key from and for nothing else.
     pub(crate) fn text(&self) -> &[u8] {
         self.text

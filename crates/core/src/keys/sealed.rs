@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 pub use text::{NotSealable, SealedHeaders};
 
 use crate::identity::limits::BLOCK as ALLOCATED;
-use crate::keys::app_key::{AppKey, NewAppKey};
+use crate::keys::app_key::{AppKey, NewAppKey, Prefix};
 use crate::secret::Secret;
 
 const VERSION: &str = "ks1";
@@ -72,6 +72,15 @@ impl SealKey {
             text: Secret::new(key.text().to_vec()),
             id: key.id(),
         }
+    }
+
+    /// The key that opens for a native key, of which it is known that it is one.
+    pub(crate) fn of_text(text: &[u8], prefix: &Prefix) -> Option<Self> {
+        let id = AppKey::id_in(text, prefix)?;
+        Some(Self {
+            text: Secret::new(text.to_vec()),
+            id: std::str::from_utf8(id).ok()?.to_owned(),
+        })
     }
 
     /// The key that seals for an app key just made.
