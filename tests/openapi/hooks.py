@@ -55,6 +55,11 @@ schemathesis.openapi.format(
 schemathesis.openapi.format("imported-key", st.from_regex(r"[!-/:-~]{16,100}", fullmatch=True))
 schemathesis.openapi.format("sha-256", st.from_regex(r"[0-9a-f]{64}", fullmatch=True))
 schemathesis.openapi.format("entity-tags", st.sampled_from(["*", '"1"', '"1", "2"']))
+# Salt, nonce, at least one block of text, and tag.
+SEALED = st.binary(min_size=312, max_size=312).map(
+    lambda it: "ks1." + base64.urlsafe_b64encode(it).rstrip(b"=").decode()
+)
+schemathesis.openapi.format("sealed", SEALED)
 schemathesis.openapi.format("cursor", st.integers(1, 2**31).map(cursor))
 
 
@@ -69,6 +74,9 @@ def before_call(context, case, kwargs):
         case.body, case.media_type = {}, "application/json"
     if not isinstance(case.body, dict):
         return
+    # What is sealed must not be remembered.
+    if operation == "create_key" and case.body.get("sealed") is not None:
+        case.headers.pop("idempotency-key", None)
     for one in case.body.get("keys") or [case.body]:
         if operation in ["create_key", "create_keys"] and one.get("account") is None:
             one["account"] = "schemathesis"
