@@ -66,7 +66,7 @@ fn no_request_gets_an_answer_that_the_document_does_not_have() {
     for (token, operations, phases, share) in [
         (ADMIN_TOKEN, &others, all, 8),
         (EDGE_TOKEN, &of_edges, no_links, 1),
-        ("a-token-that-nobody-has", &others, no_links, 1),
+        ("a-token-that-is-unknown", &others, no_links, 1),
     ] {
         let time = Duration::from_secs(seconds) * share / 10;
         let time = time.as_secs().max(1).to_string();

@@ -22,7 +22,7 @@ pub use digest::{KeyDigest, MalformedDigest, looks_like_digest};
 pub(crate) use opaque::MAX_CANDIDATES;
 pub use opaque::{MalformedOpaqueKey, OpaqueKey};
 
-use crate::secret::mac::derived_mac;
+use crate::secret::mac::{derived, derived_mac};
 use crate::secret::memo::DigestKey;
 use crate::secret::{KeyRing, RingEntry, Secret};
 use crate::text::base62;
@@ -345,12 +345,7 @@ impl<'de> Deserialize<'de> for KeyHash {
 
 /// What tells keys apart in memory, of one secret.
 fn derived_digest(master: &Hkdf<Sha256>, info: &[u8]) -> DigestKey {
-    let mut derived = Zeroizing::new([0_u8; 16]);
-    #[expect(clippy::expect_used, reason = "HKDF-SHA256 gives up to 8160 bytes")]
-    master
-        .expand(info, derived.as_mut())
-        .expect("16 bytes are fewer than 8160");
-    DigestKey::new(*derived)
+    DigestKey::new(*derived(master, &[info]))
 }
 
 /// As in Ethernet and zip; a kilobyte of table, and a step for each byte.

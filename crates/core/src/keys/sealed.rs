@@ -24,6 +24,7 @@ pub use text::{NotSealable, SealedHeaders};
 use crate::identity::limits::BLOCK as ALLOCATED;
 use crate::keys::app_key::{AppKey, NewAppKey, Prefix};
 use crate::secret::Secret;
+use crate::secret::mac::derived;
 
 const VERSION: &str = "ks1";
 const INFO: &[u8] = b"keygate/v1/seal";
@@ -92,12 +93,8 @@ impl SealKey {
     }
 
     fn cipher(&self, salt: &[u8]) -> XChaCha20Poly1305 {
-        let mut key = Zeroizing::new([0_u8; 32]);
-        let info = [INFO, &[0], self.id.as_bytes()];
-        #[expect(clippy::expect_used, reason = "HKDF-SHA256 gives up to 8160 bytes")]
-        Hkdf::<Sha256>::new(Some(salt), self.text.expose())
-            .expand_multi_info(&info, key.as_mut())
-            .expect("32 bytes are fewer than 8160");
+        let text = Hkdf::<Sha256>::new(Some(salt), self.text.expose());
+        let key = derived(&text, &[INFO, &[0], self.id.as_bytes()]);
         XChaCha20Poly1305::new(&(*key).into())
     }
 

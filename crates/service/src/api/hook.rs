@@ -104,9 +104,8 @@ impl Service {
         caller: &Caller,
         now: UnixMillis,
     ) -> Result<Key, Problem> {
-        let rights = self.rights(caller, Action::ChangeKeys, now).await?;
-        let key = rights.own(self.store.key(id.to_owned()).await?);
-        let key = key.ok_or(Rejection::NoSuchKey)?;
+        let id = id.to_owned();
+        let key = self.own_key(caller, Action::ChangeKeys, id, now).await?;
         if !if_match.fits(key.version) {
             return Err(Rejection::Stale(key.version).into());
         }

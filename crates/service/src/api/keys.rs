@@ -177,9 +177,8 @@ pub(super) async fn show(
     Id(id): Id,
 ) -> Result<impl IntoResponse, Problem> {
     let now = service.now();
-    let rights = service.rights(&caller, Action::ReadKeys, now).await?;
-    let key = rights.own(service.store.key(id).await?);
-    Ok(shown(key.ok_or(Rejection::NoSuchKey)?, now))
+    let key = service.own_key(&caller, Action::ReadKeys, id, now).await?;
+    Ok(shown(key, now))
 }
 
 impl Service {
@@ -228,6 +227,19 @@ impl Service {
         caller
             .rights(asks, action, now)
             .ok_or(Problem::InvalidAssertion)
+    }
+
+    /// The key with this id, if the caller may do this to it.
+    pub(super) async fn own_key(
+        &self,
+        caller: &Caller,
+        action: Action,
+        id: String,
+        now: UnixMillis,
+    ) -> Result<Key, Problem> {
+        let rights = self.rights(caller, action, now).await?;
+        let key = rights.own(self.store.key(id).await?);
+        Ok(key.ok_or(Rejection::NoSuchKey)?)
     }
 
     /// Makes a key.

@@ -39,16 +39,12 @@ pub(super) async fn read(
     Extension(caller): Extension<Caller>,
     Id(id): Id,
 ) -> Result<impl IntoResponse, Problem> {
-    let rights = service
-        .rights(&caller, Action::ChangeKeys, service.now())
+    let now = service.now();
+    let key = service
+        .own_key(&caller, Action::ChangeKeys, id, now)
         .await?;
-    let key = rights.own(service.store.key(id.clone()).await?);
-    key.ok_or(Rejection::NoSuchKey)?;
-    let sealed = service
-        .store
-        .sealed(id)
-        .await?
-        .ok_or(Rejection::NotSealed)?;
+    let sealed = service.store.sealed(key.id).await?;
+    let sealed = sealed.ok_or(Rejection::NotSealed)?;
     Ok(Json(SealedBody { sealed }))
 }
 

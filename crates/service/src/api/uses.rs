@@ -16,7 +16,6 @@ use crate::problem::Problem;
 use crate::rights::Caller;
 use crate::roles::Action;
 use crate::shapes;
-use crate::store::Rejection;
 
 /// What became of a report of uses.
 #[derive(Serialize, JsonSchema)]
@@ -80,9 +79,7 @@ pub(super) async fn usage(
     Id(id): Id,
 ) -> Result<impl IntoResponse, Problem> {
     let now = service.now();
-    let rights = service.rights(&caller, Action::ReadKeys, now).await?;
-    let key = rights.own(service.store.key(id).await?);
-    let key = key.ok_or(Rejection::NoSuchKey)?;
+    let key = service.own_key(&caller, Action::ReadKeys, id, now).await?;
     let days = service.store.usage(key.id.clone(), now).await?;
     let shown = days.into_iter().map(|(day, counts)| DayObject {
         day: day.to_string(),
