@@ -3,7 +3,7 @@
 //! failure, and then nothing is saved.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -92,7 +92,7 @@ pub(crate) enum NotAllowed {
 pub(crate) struct Hook {
     target: HookTarget,
     /// Made for the first call.
-    client: Mutex<Option<Client>>,
+    client: OnceLock<Client>,
     room: Semaphore,
 }
 
@@ -100,7 +100,7 @@ impl Hook {
     pub(crate) fn new(target: HookTarget) -> Self {
         Self {
             target,
-            client: Mutex::default(),
+            client: OnceLock::new(),
             room: Semaphore::new(AT_ONCE),
         }
     }
@@ -116,10 +116,7 @@ impl Hook {
         let body = serde_json::to_vec(question).unwrap_or_default();
         let HookTarget { endpoint, secrets } = &self.target;
         let request = secrets.request(endpoint, id, body.into(), now);
-        let client = {
-            let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
-            client.get_or_insert_with(Client::new).clone()
-        };
+        let client = self.client.get_or_init(Client::new);
         let call = async {
             let _room = self.room.acquire().await;
             client.answer(request, BOUNDS).await

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use axum::http::HeaderMap;
@@ -150,7 +150,7 @@ pub(crate) struct Verdict {
 pub(crate) struct Leaks {
     source: KeySource,
     /// Made for the first call.
-    client: Mutex<Option<Client>>,
+    client: OnceLock<Client>,
     room: Semaphore,
     one_at_a_time: tokio::sync::Mutex<()>,
     known: Mutex<Known>,
@@ -168,7 +168,7 @@ impl Leaks {
     pub(crate) fn new(source: KeySource) -> Self {
         Self {
             source,
-            client: Mutex::default(),
+            client: OnceLock::new(),
             room: Semaphore::new(MAX_WAITING),
             one_at_a_time: tokio::sync::Mutex::default(),
             known: Mutex::default(),
@@ -235,7 +235,7 @@ impl Leaks {
     async fn read(&self) -> Result<HashMap<String, VerifyingKey>, String> {
         let text = match &self.source {
             KeySource::Url(endpoint) => {
-                let client = lock(&self.client).get_or_insert_with(Client::new).clone();
+                let client = self.client.get_or_init(Client::new);
                 let answer = client.get(endpoint, BOUNDS).await;
                 let (status, body) = answer.map_err(|error| format!("{endpoint}: {error}"))?;
                 match status.is_success() {
