@@ -23,7 +23,7 @@ use crate::roles::Action;
 use crate::tokens::CreatedTokens;
 
 /// Most commands in one transaction.
-const BATCH: usize = 64;
+const BATCH: usize = 32;
 
 /// How many of a batch are left to commands that do not overtake: they always get their turn.
 const SHARE: usize = BATCH / 4;
