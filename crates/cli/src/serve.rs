@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use keygate_core::keys::{KeyRingId, MasterSecret, Prefix};
 use keygate_core::secret::Encoding;
+use keygate_service::events::UNUSED_AFTER;
 use keygate_service::{ServeError, ServiceConfig, StoreError, Tokens, serve};
 
 use self::events::{EventSettings, HookSettings};
@@ -113,6 +114,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
             .into_iter()
             .map(EventSettings::target)
             .collect::<Result<_, _>>()?,
+        unused_after: file.unused_after.unwrap_or(UNUSED_AFTER),
         leaks: file.leaks,
         hook: file.hook.map(HookSettings::target).transpose()?,
     };

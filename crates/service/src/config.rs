@@ -44,6 +44,8 @@ pub struct ServiceConfig {
     pub retention: Option<Millis>,
     /// Where events are sent, each URL once.
     pub events: Vec<EventTarget>,
+    /// After which time without uses a key is announced.
+    pub unused_after: Millis,
     /// Whose reports of leaked keys are accepted; without it, none are.
     pub leaks: Option<KeySource>,
     /// What is asked before a key is created, changed or replaced.

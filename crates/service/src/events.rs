@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use keygate_core::UnixMillis;
+use keygate_core::{Millis, UnixMillis};
 use prometheus_client::metrics::counter::Counter;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -16,6 +16,9 @@ use crate::words::words;
 
 /// Most URLs that events are sent to.
 pub const MAX_TARGETS: usize = 8;
+
+/// After which time without uses a key is announced, unless the operator says otherwise.
+pub const UNUSED_AFTER: Millis = Millis::from_secs(90 * 24 * 3600);
 
 words! {
     /// What happened.
@@ -32,6 +35,8 @@ words! {
         Leaked = "key.leaked",
         /// A key expires in 14 days, 3 days or 1 day.
         Expiring = "key.expiring",
+        /// A key was not used for the configured time.
+        Unused = "key.unused",
     }
 }
 
@@ -168,6 +173,8 @@ pub(crate) enum More<'a> {
     Replaced(Box<KeyObject>),
     /// Full days until the end.
     DaysLeft(u32),
+    /// Full days since the last use, or since the creation.
+    DaysUnused(u32),
     /// Where the key was found.
     Leak(&'a Leak),
 }

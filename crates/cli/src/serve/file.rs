@@ -25,8 +25,8 @@ const MAX_COUNT: u32 = 1_000_000;
 /// Longest life that it can allow: a hundred years.
 const MAX_LIFE: Millis = Millis::from_secs(36_500 * 24 * 3600);
 
-/// Shortest time for which an ended key is kept.
-const MIN_RETENTION: Millis = Millis::from_secs(2 * 24 * 3600);
+/// Shortest time for which an ended key is kept, and after which a key is unused.
+const TWO_DAYS: Millis = Millis::from_secs(2 * 24 * 3600);
 
 /// What a file says. An option and its variable come before it.
 #[derive(Default)]
@@ -38,6 +38,7 @@ pub struct Settings {
     pub limits: KeyLimits,
     pub retention: Option<Millis>,
     pub events: Vec<EventSettings>,
+    pub unused_after: Option<Millis>,
     pub leaks: Option<KeySource>,
     pub hook: Option<HookSettings>,
 }
@@ -68,8 +69,9 @@ impl Settings {
             }),
             connections: file.table("connections", connections),
             limits: file.table("limits", limits),
-            retention: file.table("retention", |table| table.text("ended_keys", retention)),
+            retention: file.table("retention", |table| table.text("ended_keys", days)),
             events: file.tables("events", MAX_TARGETS, EventSettings::of),
+            unused_after: file.table("unused", |table| table.text("after", days)),
             leaks: file.optional("leaks", leaks),
             hook: file.optional("hook", HookSettings::of),
         }
@@ -129,10 +131,11 @@ fn life(text: &str) -> Result<Millis, String> {
     }
 }
 
-/// A request to create a key can be repeated for a day, and then finds it.
-fn retention(text: &str) -> Result<Millis, String> {
+/// A request to create a key can be repeated for a day, and then finds it; an edge can report a use
+/// that is a day old.
+fn days(text: &str) -> Result<Millis, String> {
     match life(text)? {
-        kept if kept >= MIN_RETENTION => Ok(kept),
+        kept if kept >= TWO_DAYS => Ok(kept),
         _ => Err("must be at least 2d".to_owned()),
     }
 }
@@ -150,6 +153,7 @@ pub fn listen(text: &str) -> Result<SocketAddr, String> {
 #[cfg(test)]
 mod tests {
     use keygate_service::EventType;
+    use keygate_service::events::UNUSED_AFTER;
 
     use super::*;
 
@@ -180,6 +184,11 @@ mod tests {
         };
         assert_eq!(settings.limits, limits);
         assert_eq!(settings.retention, days(400));
+        assert_eq!(
+            settings.unused_after,
+            Some(UNUSED_AFTER),
+            "the page names the default"
+        );
         let url = Endpoint::parse("https://hooks.example.com/keygate").unwrap();
         let events = EventSettings {
             url: url.clone(),

@@ -128,6 +128,10 @@ fn every_error_of_a_file_is_named_with_line_and_column() {
             "2:18: limits.allowed_scopes: must be scopes of",
         ),
         (
+            "[unused]\nafter = \"1d\"\n",
+            "2:9: unused.after: must be at least 2d",
+        ),
+        (
             "[connection]\n",
             "1:2: connection: is unknown: did you mean `connections`?",
         ),

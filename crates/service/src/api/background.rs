@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use futures_util::future::{join, join_all};
+use futures_util::future::{join, join_all, join3};
 use keygate_core::{Millis, UnixMillis};
 
 use super::Service;
@@ -13,7 +13,7 @@ use crate::events::{EventTarget, EventType};
 use crate::outbound::Client;
 use crate::store::StoreError;
 
-/// How often keys are announced that come closer to their end.
+/// How often keys are announced that come closer to their end, or that no client uses.
 const ANNOUNCED: Millis = Millis::from_secs(60);
 
 /// How often keys are deleted that have ended.
@@ -68,7 +68,11 @@ impl Service {
                 is_failing: AtomicBool::new(false),
             })
             .collect();
-        join(join_all(couriers.iter().map(Courier::run)), self.announce()).await;
+        let ends = self.announce(EventType::Expiring, |now| self.store.announce(now));
+        let unused = self.announce(EventType::Unused, |now| {
+            self.store.announce_unused(self.unused_after, now)
+        });
+        join3(join_all(couriers.iter().map(Courier::run)), ends, unused).await;
     }
 
     /// Gives up what is on its way to targets of an earlier configuration.
@@ -80,19 +84,25 @@ impl Service {
         self.store.keep_deliveries(targets, self.now()).await
     }
 
-    /// Announces the end of keys.
-    async fn announce(&self) {
-        if !self.store.outbox().wants(EventType::Expiring) {
+    /// Announces keys in events of one type, if any target gets it: `some` announces some of them,
+    /// and says whether there may be more.
+    async fn announce<F>(&self, of: EventType, some: impl Fn(UnixMillis) -> F)
+    where
+        F: Future<Output = Result<bool, StoreError>>,
+    {
+        if !self.store.outbox().wants(of) {
             return;
         }
         let mut last: Option<UnixMillis> = None;
         loop {
             let now = self.now();
             if last.is_none_or(|last| last.0.abs_diff(now.0) >= ANNOUNCED.0) {
-                match self.store.announce(now).await {
+                match some(now).await {
                     Ok(true) => continue,
                     Ok(false) => last = Some(now),
-                    Err(error) => tracing::warn!("cannot announce the end of keys: {error}"),
+                    Err(error) => {
+                        tracing::warn!("cannot write events of the type {}: {error}", of.word());
+                    }
                 }
             }
             tokio::time::sleep(TICK).await;

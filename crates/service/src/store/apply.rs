@@ -91,6 +91,7 @@ impl Command {
             Self::Attempted(attempt) => act.attempted(attempt),
             Self::KeepDeliveries(targets) => act.keep_deliveries(targets),
             Self::Announce => act.announce(),
+            Self::AnnounceUnused { after } => act.announce_unused(*after),
             Self::DeleteEnded { kept } => act.delete_ended(*kept),
             Self::AddUses { sums } => {
                 uses::add(transaction, sums, now)?;

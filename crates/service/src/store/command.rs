@@ -177,6 +177,8 @@ pub(super) enum Command {
     KeepDeliveries(Vec<TargetId>),
     /// Writes events about keys that come closer to their end.
     Announce,
+    /// Writes events about keys that were not used for so long.
+    AnnounceUnused { after: Millis },
     /// Deletes keys that ended more than so long ago.
     DeleteEnded { kept: Millis },
 }
@@ -268,6 +270,7 @@ impl Command {
             | Self::AddUses { .. }
             | Self::KeepDeliveries(_)
             | Self::Announce
+            | Self::AnnounceUnused { .. }
             | Self::DeleteEnded { .. } => Kind {
                 overtakes: false,
                 ..ends(Action::Open)

@@ -21,6 +21,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/0015_retention.sql"),
     include_str!("../../migrations/0016_uses.sql"),
     include_str!("../../migrations/0017_sealed.sql"),
+    include_str!("../../migrations/0018_unused.sql"),
 ];
 
 #[derive(Debug)]

@@ -26,6 +26,7 @@ mod room;
 mod row;
 mod sealed;
 mod tokens;
+mod unused;
 mod uses;
 mod writer;
 

@@ -1,6 +1,7 @@
 //! Events: which are sent, to which URL, how often, and what they never contain.
 
 mod expiring;
+mod unused;
 
 use keygate_core::{Millis, UnixMillis};
 use keygate_service::{Ambient, Endpoint, EventTarget, EventType, ServiceConfig, WebhookSecrets};

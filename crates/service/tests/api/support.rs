@@ -11,6 +11,7 @@ use keygate_core::secret::{KeyRing, RingEntry};
 use keygate_core::{Secret, UnixMillis};
 use keygate_service::ambient::Randomness;
 use keygate_service::api::Service;
+use keygate_service::events::UNUSED_AFTER;
 use keygate_service::{
     Ambient, KeyLimits, Limits, ServiceConfig, SqliteStore, Tokens, connections,
 };
@@ -294,6 +295,7 @@ pub fn config(database: &Path) -> ServiceConfig {
         key_limits: KeyLimits::default(),
         retention: None,
         events: Vec::new(),
+        unused_after: UNUSED_AFTER,
         leaks: None,
         hook: None,
     }
