@@ -21,6 +21,7 @@ mod feed;
 mod formats;
 mod harness;
 mod hls;
+mod hook;
 mod hostile;
 mod identity;
 mod key_service;
