@@ -18,6 +18,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use keygate_filter as _;
 
+use crate::heap;
+
 pub type Headers = Vec<(Vec<u8>, Vec<u8>)>;
 
 const OK: u32 = 0;
@@ -115,7 +117,7 @@ fn next_id() -> u32 {
 }
 
 fn host<T>(act: impl FnOnce(&mut State) -> T) -> T {
-    HOST.with_borrow_mut(act)
+    heap::outside(|| HOST.with_borrow_mut(act))
 }
 
 unsafe extern "C" {
@@ -262,7 +264,7 @@ impl Worker {
         enter(context);
         // SAFETY: as in `start`.
         unsafe { proxy_on_delete(context) };
-        host(|host| host.exchanges.remove(&context));
+        host(|host| drop(host.exchanges.remove(&context)));
     }
 
     /// What has become of a request.

@@ -7,11 +7,13 @@ mod ends;
 mod faults;
 mod feed;
 mod gate;
+mod heap;
 mod host;
 mod leaks;
 mod lookups;
 mod once;
 mod queries;
+mod sealed;
 mod sessions;
 mod workers;
 
