@@ -10,7 +10,7 @@ use crate::markdown::Page;
 use crate::snippets::read_sources;
 
 /// A page, the first word of its lines in indented blocks, and the test that runs them.
-const RUN: [(&str, &str, &str); 11] = [
+const RUN: [(&str, &str, &str); 13] = [
     (
         "CONTRIBUTING.md",
         "cargo",
@@ -22,14 +22,24 @@ const RUN: [(&str, &str, &str); 11] = [
         "the_commands_that_renew_a_page_name_its_test",
     ),
     (
-        "docs/envoy.md",
+        "docs/docker.md",
         "install",
         "the_image_of_the_page_has_the_module_where_istio_looks_for_it",
     ),
     (
-        "docs/envoy.md",
+        "docs/docker.md",
         "printf",
         "the_image_of_the_page_has_the_module_where_istio_looks_for_it",
+    ),
+    (
+        "docs/kubernetes.md",
+        "helm",
+        "the_commands_of_the_page_about_kubernetes_are_accepted",
+    ),
+    (
+        "docs/kubernetes.md",
+        "kubectl",
+        "the_commands_of_the_page_about_kubernetes_are_accepted",
     ),
     (
         "docs/http-api.md",

@@ -8,7 +8,6 @@
 mod commands;
 mod figures;
 mod links;
-mod manifests;
 mod markdown;
 mod phrases;
 mod reference;

@@ -71,7 +71,7 @@ fn the_question_for_rejections_lists_them() {
 fn the_image_of_the_page_has_the_module_where_istio_looks_for_it() {
     let lines: Vec<String> = ["install ", "printf "]
         .iter()
-        .flat_map(|program| commands("docs/envoy.md", program))
+        .flat_map(|program| commands("docs/docker.md", program))
         .map(|(_, line)| line)
         .collect();
     assert_eq!(lines.len(), 2, "{lines:?}");
@@ -95,7 +95,7 @@ fn the_image_of_the_page_has_the_module_where_istio_looks_for_it() {
         folder.path().display(),
         repository().join(module).display(),
         lines[0],
-        lines[1].replace("registry.example.com/keygate:0.1", &image),
+        lines[1].replace("registry.example.com/keygate-filter:0.1", &image),
     );
     let output = shell(&script, &image.replace(':', "-"));
     let told = String::from_utf8_lossy(&output.stderr);

@@ -15,6 +15,7 @@ pub mod h2;
 mod launch;
 pub mod leaks;
 pub mod load;
+pub mod manifests;
 pub mod namespace;
 pub mod port;
 pub mod process;
