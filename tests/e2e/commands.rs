@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::login::{Rig, token};
 
 /// The commands of a page that begin so, each with its line.
-fn commands(page: &str, program: &str) -> Vec<(String, String)> {
+pub fn commands(page: &str, program: &str) -> Vec<(String, String)> {
     let text = fs::read_to_string(repository().join(page)).unwrap();
     let lines = text.lines().enumerate();
     let code = lines.filter(|(_, line)| line.starts_with("    "));

@@ -12,6 +12,7 @@ mod configuration;
 mod connections;
 mod demo;
 mod disk;
+mod doctor;
 mod downloads;
 mod edge;
 mod edges;

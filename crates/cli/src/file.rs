@@ -12,8 +12,13 @@ const MAX_BYTES: u64 = 8 * 1024 * 1024;
 
 /// The bytes of a file, or of standard input for "-"; at most [`MAX_BYTES`].
 pub fn read(file: &Path) -> Result<Vec<u8>, CliError> {
+    read_up_to(file, MAX_BYTES)
+}
+
+/// The bytes of a file, or of standard input for "-"; at most so many.
+pub fn read_up_to(file: &Path, most: u64) -> Result<Vec<u8>, CliError> {
     let mut bytes = Vec::new();
-    let mut read = |from: &mut dyn Read| from.take(MAX_BYTES + 1).read_to_end(&mut bytes);
+    let mut read = |from: &mut dyn Read| from.take(most + 1).read_to_end(&mut bytes);
     let done = match file == Path::new("-") {
         true => read(&mut stdin()),
         false => File::open(file).and_then(|mut file| read(&mut file)),
@@ -22,8 +27,8 @@ pub fn read(file: &Path) -> Result<Vec<u8>, CliError> {
         CliError::Usage(format!("cannot read {}: {why}", file.display()))
     };
     match done {
-        Ok(length) if length as u64 > MAX_BYTES => {
-            Err(cannot(&format!("it has more than {MAX_BYTES} bytes")))
+        Ok(length) if length as u64 > most => {
+            Err(cannot(&format!("it has more than {most} bytes")))
         }
         Ok(_) => Ok(bytes),
         Err(error) => Err(cannot(&error)),

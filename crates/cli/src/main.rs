@@ -9,6 +9,7 @@ mod attributes;
 mod audit;
 mod check;
 mod client;
+mod doctor;
 mod document;
 mod edge;
 mod edges;
@@ -42,7 +43,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  negative result: no such key, a rejected link or policy, a broken audit log, keys left
-     out, edges not confirmed
+     out, edges not confirmed, findings of doctor
   2  wrong usage, configuration or token, a request that the key service rejected, or
      output that cannot be written
   3  the key service cannot be reached, failed, or is not a Keygate key service;
@@ -67,6 +68,7 @@ enum Command {
     Verify(verify::Args),
     Check(check::Args),
     Explain(explain::Args),
+    Doctor(doctor::Args),
     Schema(schema::Args),
 }
 
@@ -88,6 +90,7 @@ fn run(command: Command) -> Result<ExitCode, CliError> {
         Command::Verify(args) => verify::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Schema(args) => schema::run(&args),
     }
 }

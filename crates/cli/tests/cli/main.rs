@@ -6,6 +6,7 @@ mod configuration;
 mod configuration_page;
 mod convert;
 mod docs;
+mod doctor;
 mod edit;
 mod events;
 mod exit_codes;

@@ -48,6 +48,10 @@ fn every_keygate_command_of_every_page_runs() {
         // What follows is another program's.
         let line = line.split(" && ").next().unwrap().replace('…', "");
         count += 1;
+        // With a real Envoy: tests/e2e/doctor.rs.
+        if line.contains("keygate doctor") {
+            continue;
+        }
         if line.contains("keygate serve") {
             assert_serves(&place, &line, dir.path(), count);
             continue;

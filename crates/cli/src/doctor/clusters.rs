@@ -1,0 +1,150 @@
+//! The clusters of the key service.
+
+use std::net::IpAddr;
+
+use super::at::At;
+use super::exam::Exam;
+use super::findings::Id;
+use super::known;
+
+const TLS: &str = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
+const HTTP: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+/// The key service closes an idle connection after so many seconds.
+const IDLE: f64 = 75.0;
+
+/// Examines the clusters that policies name.
+pub fn examine(exam: &mut Exam<'_>) {
+    let mut names: Vec<String> = exam
+        .services
+        .iter()
+        .flat_map(|it| it.clusters.clone())
+        .collect();
+    names.sort();
+    names.dedup();
+    let dump = exam.dump;
+    let lists = ["static_clusters", "dynamic_active_clusters"];
+    let all = dump.resources("Clusters", &lists, "cluster");
+    for name in names {
+        let place = format!("clusters/{name}");
+        match all.iter().find(|it| it.text("name") == name) {
+            None => exam.findings.add(Id::ClusterMissing, &place, ""),
+            Some(cluster) => examine_one(exam, &At::new(cluster.json(), place)),
+        }
+    }
+}
+
+fn examine_one(exam: &mut Exam<'_>, cluster: &At<'_>) {
+    known::CLUSTER.check(cluster, &mut exam.findings);
+    let is_remote = endpoints(exam, cluster);
+    match cluster.field("transport_socket") {
+        None if is_remote => exam.add(Id::ClusterCleartext, cluster),
+        None => {}
+        Some(socket) => match socket.typed("typed_config") {
+            Some((TLS, tls)) => examine_tls(exam, cluster, &tls),
+            other => exam.say(
+                Id::UnknownSetting,
+                &socket,
+                other.map_or("", |(name, _)| name),
+            ),
+        },
+    }
+    let breakers = cluster.inside("circuit_breakers");
+    if breakers.is_none_or(|it| it.items("thresholds").is_empty()) {
+        exam.add(Id::ClusterUnbounded, cluster);
+    }
+    if cluster.field("outlier_detection").is_some() {
+        exam.add(Id::ClusterOutlier, cluster);
+    }
+    let http = cluster.inside("typed_extension_protocol_options");
+    let http = http.and_then(|it| it.inside(HTTP));
+    if let Some(filters) = http.as_ref().and_then(|it| it.field("http_filters")) {
+        exam.add(Id::UnknownSetting, &filters);
+    }
+    let idle = |of: &At<'_>| {
+        of.inside("common_http_protocol_options")?
+            .seconds("idle_timeout")
+    };
+    let idle = http.as_ref().and_then(idle).or_else(|| idle(cluster));
+    if idle.is_none_or(|it| it <= 0.0 || it >= IDLE) {
+        exam.add(Id::ClusterIdle, cluster);
+    }
+}
+
+/// Whether an endpoint is on another machine, as far as it is known.
+fn endpoints(exam: &mut Exam<'_>, cluster: &At<'_>) -> bool {
+    let dump = exam.dump;
+    let is_discovered = cluster.text("type") == "EDS";
+    let assignment = match is_discovered {
+        false => cluster.inside("load_assignment"),
+        true => {
+            let service = cluster.inside("eds_cluster_config");
+            let service = service.map_or("", |it| it.text("service_name"));
+            let name = match service {
+                "" => cluster.text("name"),
+                name => name,
+            };
+            let lists = ["static_endpoint_configs", "dynamic_endpoint_configs"];
+            let all = dump.resources("Endpoints", &lists, "endpoint_config");
+            all.into_iter().find(|it| it.text("cluster_name") == name)
+        }
+    };
+    let localities = assignment.iter().flat_map(|it| it.items("endpoints"));
+    let endpoints = localities.flat_map(|it| it.items("lb_endpoints"));
+    let hosts: Vec<String> = endpoints
+        .map(|it| {
+            let address = it
+                .json()
+                .pointer("/endpoint/address/socket_address/address");
+            let address = address.and_then(|it| it.as_str());
+            // A socket of the file system, or a listener of this Envoy.
+            address.unwrap_or("localhost").to_owned()
+        })
+        .collect();
+    if hosts.is_empty() {
+        match is_discovered && dump.section("Endpoints").is_none() {
+            true => exam.say(
+                Id::UnknownSetting,
+                cluster,
+                "its endpoints come from a discovery service: take the dump from \
+                 /config_dump?include_eds",
+            ),
+            false => exam.add(Id::ClusterWithoutEndpoint, cluster),
+        }
+    }
+    let is_here = |host: &String| {
+        let address = host.parse::<IpAddr>();
+        host == "localhost" || address.is_ok_and(|it| it.is_loopback())
+    };
+    !hosts.iter().all(is_here)
+}
+
+fn examine_tls(exam: &mut Exam<'_>, cluster: &At<'_>, tls: &At<'_>) {
+    let common = tls.inside("common_tls_context");
+    let inside = |name: &str| common.as_ref().and_then(|it| it.inside(name));
+    let combined = inside("combined_validation_context");
+    let default = combined
+        .as_ref()
+        .and_then(|it| it.inside("default_validation_context"));
+    let has_sds = inside("validation_context_sds_secret_config").is_some();
+    let Some(context) = inside("validation_context").or(default) else {
+        return match has_sds {
+            true => exam.say(
+                Id::UnknownSetting,
+                cluster,
+                "the validation_context comes from a discovery service",
+            ),
+            false => exam.add(Id::ClusterUnverified, cluster),
+        };
+    };
+    let has = |name: &str| context.inside(name).is_some();
+    let discovered =
+        combined.is_some_and(|it| it.inside("validation_context_sds_secret_config").is_some());
+    let has_authority = has("trusted_ca") || has("system_root_certs") || discovered;
+    let names = context.items("match_typed_subject_alt_names");
+    let has_name = !names.is_empty() || tls.is_true("auto_sni_san_validation");
+    let accepts_any = context.text("trust_chain_verification") == "ACCEPT_UNTRUSTED";
+    if !has_authority || !has_name || accepts_any {
+        exam.add(Id::ClusterUnverified, cluster);
+    }
+}

@@ -1,0 +1,90 @@
+//! Routes: that none takes Keygate out of the way of its requests, or changes what it has set.
+
+use super::at::At;
+use super::exam::{Exam, Gate};
+use super::findings::Id;
+use super::known::{self, Message};
+
+const FILTER_CONFIG: &str = "envoy.config.route.v3.FilterConfig";
+
+/// By this name, older releases of Envoy find the configuration of any wasm filter.
+const WASM: &str = "envoy.filters.http.wasm";
+
+/// Examines the routes of a connection manager.
+pub fn examine<'d>(exam: &mut Exam<'d>, manager: &At<'d>, gate: &Gate) {
+    let Some(routes) = routes(exam, manager) else {
+        return exam.add(Id::RoutesMissing, manager);
+    };
+    level(exam, &routes, gate, &known::ROUTES);
+    for host in routes.items("virtual_hosts") {
+        level(exam, &host, gate, &known::VIRTUAL_HOST);
+        for route in host.items("routes") {
+            exam.seen.routes += 1;
+            level(exam, &route, gate, &known::ROUTE);
+            if let Some(action) = route.inside("route") {
+                examine_action(exam, &action, gate);
+            }
+        }
+    }
+}
+
+fn routes<'d>(exam: &mut Exam<'d>, manager: &At<'d>) -> Option<At<'d>> {
+    if let Some(routes) = manager.field("route_config") {
+        return Some(routes);
+    }
+    let name = manager.inside("rds")?.text("route_config_name");
+    let lists = ["static_route_configs", "dynamic_route_configs"];
+    let all = exam.dump.resources("Routes", &lists, "route_config");
+    let found = all.into_iter().find(|it| it.text("name") == name)?;
+    let place = format!("{}/rds/{name}", manager.place);
+    Some(At::new(found.json(), place))
+}
+
+fn examine_action(exam: &mut Exam<'_>, action: &At<'_>, gate: &Gate) {
+    known::ROUTE_ACTION.check(action, &mut exam.findings);
+    by_header(exam, action);
+    let Some(weighted) = action.inside("weighted_clusters") else {
+        return;
+    };
+    for cluster in weighted.items("clusters") {
+        level(exam, &cluster, gate, &known::CLUSTER_WEIGHT);
+        by_header(exam, &cluster);
+    }
+}
+
+fn by_header(exam: &mut Exam<'_>, at: &At<'_>) {
+    if !at.text("cluster_header").is_empty() {
+        exam.say(Id::ClusterByHeader, at, at.text("cluster_header"));
+    }
+}
+
+/// What each level has: fields, configuration of filters, and headers.
+fn level(exam: &mut Exam<'_>, at: &At<'_>, gate: &Gate, message: &Message) {
+    message.check(at, &mut exam.findings);
+    let filters = at.field("typed_per_filter_config");
+    for (name, config) in filters.iter().flat_map(At::members) {
+        if name != WASM && !gate.names.iter().any(|it| it == name) {
+            continue;
+        }
+        let is_disabled = config.r#type() == FILTER_CONFIG && config.is_true("disabled");
+        exam.add(
+            match is_disabled {
+                true => Id::FilterDisabledByRoute,
+                false => Id::RouteOverride,
+            },
+            &config,
+        );
+    }
+    let added = at.items("request_headers_to_add");
+    let added = added.iter().filter_map(|it| it.inside("header"));
+    let mut names: Vec<&str> = added.map(|it| it.text("key")).collect();
+    let removed = at.json().get("request_headers_to_remove");
+    let removed = removed.and_then(|it| it.as_array()).into_iter().flatten();
+    names.extend(removed.filter_map(|it| it.as_str()));
+    for name in names {
+        let mut policies = gate.policies.iter();
+        if policies.any(|it| it.identity.is_claimed_by(name.as_bytes())) {
+            exam.say(Id::IdentityOverwritten, at, name);
+        }
+    }
+}

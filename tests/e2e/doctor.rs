@@ -1,0 +1,413 @@
+//! `keygate doctor` and real Envoys: with the files that users copy, and with faults.
+
+mod dump;
+mod faults;
+
+use std::fs;
+use std::process::Command;
+
+use keygate_tests::Stack;
+use keygate_tests::fake_service::{self, FakeService};
+use keygate_tests::service::{EDGE_TOKEN, keygate};
+use serde_json::{Value, json};
+
+use self::dump::manager;
+use self::faults::FAULTS;
+use crate::commands::commands;
+use crate::support::followed;
+
+/// What no dump shows. `filter_died` is counted when Envoy starts the filter again.
+const OF_RUNNING_SERVICES: [&str; 7] = [
+    "service_unanswered",
+    "lease_ended",
+    "filter_died",
+    "service_unreachable",
+    "service_unknown",
+    "token_refused",
+    "clock_differs",
+];
+
+/// What a run has printed, and its code.
+struct Done {
+    code: i32,
+    output: String,
+    error: String,
+}
+
+impl Done {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.output).unwrap_or_else(|_| panic!("{}", self.error))
+    }
+
+    /// The ids of the findings, each with its place.
+    fn findings(&self) -> Vec<(String, String)> {
+        let json = self.json();
+        let findings = json["findings"].as_array().unwrap().iter();
+        let text = |it: &Value, name: &str| it[name].as_str().unwrap().to_owned();
+        findings
+            .map(|it| (text(it, "id"), text(it, "place")))
+            .collect()
+    }
+}
+
+fn doctor(arguments: &[&str]) -> Done {
+    let done = Command::new(keygate())
+        .arg("doctor")
+        .args(arguments)
+        .env("KEYGATE_EDGE_TOKEN", EDGE_TOKEN)
+        .output()
+        .unwrap();
+    Done {
+        code: done.status.code().unwrap(),
+        output: String::from_utf8(done.stdout).unwrap(),
+        error: String::from_utf8(done.stderr).unwrap(),
+    }
+}
+
+/// What doctor says of a dump.
+fn judge(dump: &Value) -> Done {
+    judge_as(dump, "json")
+}
+
+/// The same, in another form.
+fn judge_as(dump: &Value, format: &str) -> Done {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("dump.json");
+    fs::write(&file, dump.to_string()).unwrap();
+    doctor(&[file.to_str().unwrap(), "--format", format])
+}
+
+fn dump_of(stack: &Stack) -> Value {
+    let dump = stack.envoy.admin("/config_dump?include_eds");
+    serde_json::from_str(&dump).unwrap()
+}
+
+fn admin(stack: &Stack) -> String {
+    format!("http://127.0.0.1:{}", stack.envoy.admin_port())
+}
+
+#[test]
+fn the_files_that_users_copy_are_clean() {
+    for file in ["envoy", "cache", "identity", "self-service"] {
+        let stack = Stack::of_file(&format!("envoy/{file}.yaml"))
+            .envoy(|it| it.env("KEYGATE_ASSERTION", "an assertion secret of 32 bytes!"))
+            .start();
+        let done = judge(&dump_of(&stack));
+        assert_eq!((done.code, done.findings()), (0, vec![]), "{file}");
+        assert_eq!(done.json()["clean"], true, "{file}");
+    }
+    let stack = Stack::builder().envoy(|it| it.dynamic()).start();
+    let done = judge(&dump_of(&stack));
+    assert_eq!((done.code, done.findings()), (0, vec![]), "dynamic");
+    assert_eq!(done.json()["listeners"], json!(["public"]));
+}
+
+#[test]
+fn a_running_envoy_and_its_key_service_are_clean() {
+    let stack = Stack::builder().concurrency(1).start();
+    followed(&stack, 1);
+    let service = format!("http://127.0.0.1:{}", stack.service().port());
+    let done = doctor(&[&admin(&stack), "--service", &service]);
+    assert_eq!(done.code, 0, "{}{}", done.output, done.error);
+    let lines: Vec<&str> = done.output.lines().collect();
+    let last = "clean: every request passes Keygate first (asked: Envoy, the key service)";
+    assert_eq!(lines.last(), Some(&last));
+    assert!(lines[0].ends_with(": 1 listener, 1 filter chain, 1 route"));
+}
+
+#[test]
+fn the_commands_of_the_page_find_nothing_at_a_healthy_envoy() {
+    let stack = Stack::builder().concurrency(1).start();
+    followed(&stack, 1);
+    let service = format!("http://127.0.0.1:{}", stack.service().port());
+    let calls = commands("docs/doctor.md", "keygate ");
+    assert!(calls.len() >= 2);
+    for (place, call) in calls {
+        let call = call.replace("http://127.0.0.1:9901", &admin(&stack));
+        let call = call.replace("http://127.0.0.1:8801", &service);
+        let words: Vec<&str> = call.split(' ').skip(2).collect();
+        let done = doctor(&words);
+        assert_eq!(done.code, 0, "{place}: {}{}", done.output, done.error);
+    }
+}
+
+#[test]
+fn each_planted_fault_is_found_by_its_id_and_place() {
+    let stack = Stack::start();
+    let dump = dump_of(&stack);
+    let mut missed = Vec::new();
+    for (id, place, plant) in FAULTS {
+        let mut sick = dump.clone();
+        plant(&mut sick);
+        assert_ne!(sick, dump, "{id} is planted");
+        let done = judge(&sick);
+        let findings = done.findings();
+        let is_found = findings
+            .iter()
+            .any(|(found, at)| found == id && at.contains(place));
+        if !is_found || done.code != 1 {
+            missed.push(format!("{id} at {place}: {findings:?}"));
+        }
+    }
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+    let sarif = judge_as(&dump, "sarif");
+    let log = sarif.json();
+    let rules = log["runs"][0]["tool"]["driver"]["rules"]
+        .as_array()
+        .unwrap();
+    let ids = rules.iter().map(|rule| rule["id"].as_str().unwrap());
+    let unplanted: Vec<&str> = ids
+        .filter(|id| !FAULTS.iter().any(|(planted, ..)| planted == id))
+        .collect();
+    assert_eq!(unplanted, OF_RUNNING_SERVICES, "each has a fault");
+}
+
+#[test]
+fn faults_that_envoy_runs_with_are_found_in_its_own_words() {
+    let sick = |bootstrap: &mut Value| {
+        let listener = &mut bootstrap["static_resources"]["listeners"][0];
+        let manager = &mut listener["filter_chains"][0]["filters"][0]["typed_config"];
+        let manager = manager.as_object_mut().unwrap();
+        for absent in ["normalize_path", "merge_slashes", "request_headers_timeout"] {
+            manager.remove(absent);
+        }
+        manager["use_remote_address"] = json!(false);
+        manager.insert("xff_num_trusted_hops".to_owned(), json!(2));
+        manager["path_with_escaped_slashes_action"] = json!("UNESCAPE_AND_FORWARD");
+        manager["stream_idle_timeout"] = json!("0s");
+        manager["common_http_protocol_options"] = json!({ "idle_timeout": "300s" });
+        manager["access_log"][0]["typed_config"] = json!({ "@type":
+            "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog" });
+        let lua = json!({ "name": "lua", "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua",
+            "default_source_code": { "inline_string": "function envoy_on_request(it) end" },
+        } });
+        let filters = manager["http_filters"].as_array_mut().unwrap();
+        let plugin = &mut filters[0]["typed_config"]["config"];
+        plugin["failure_policy"] = json!("FAIL_OPEN");
+        plugin.as_object_mut().unwrap().remove("reload_config");
+        plugin["vm_config"].as_object_mut().unwrap().remove("vm_id");
+        filters.insert(0, lua);
+        let routes = &mut manager["route_config"]["virtual_hosts"][0]["routes"][0];
+        routes["typed_per_filter_config"] = json!({ "keygate": {
+            "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": true,
+        } });
+        let cluster = &mut bootstrap["static_resources"]["clusters"][1];
+        cluster["outlier_detection"] = json!({});
+        cluster.as_object_mut().unwrap().remove("circuit_breakers");
+        bootstrap["layered_runtime"] = json!({ "layers": [{ "name": "own", "static_layer": {
+            "envoy.reloadable_features.reject_invalid_yaml": false,
+        } }] });
+    };
+    let stack = Stack::builder().envoy(|it| it.change(sick)).start();
+    let done = judge(&dump_of(&stack));
+    let mut found: Vec<String> = done.findings().into_iter().map(|(id, _)| id).collect();
+    found.sort();
+    let mut expected = [
+        "client_address",
+        "cluster_outlier",
+        "cluster_unbounded",
+        "escaped_slashes",
+        "fail_open",
+        "filter_disabled_by_route",
+        "header_timeout",
+        "idle_timeout",
+        "lua_before",
+        "path_not_normalized",
+        "query_logged",
+        "runtime_override",
+        "slashes_not_merged",
+        "trusted_hops",
+        "underscores_allowed",
+        "vm_shared",
+    ];
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+    assert_eq!(
+        stack.get("/api/x").send().status,
+        200,
+        "it is as sick as that"
+    );
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), dump_of(&stack).to_string()).unwrap();
+    let name = file.path().to_str().unwrap();
+    let open = doctor(&[name, "--except", "public", "--trusted-hops", "2"]);
+    assert!(
+        open.output.contains("not examined: public"),
+        "{}",
+        open.output
+    );
+    assert!(!open.output.contains("trusted_hops"), "{}", open.output);
+    let hops = doctor(&[name, "--trusted-hops", "2"]);
+    assert!(!hops.output.contains("trusted_hops:"), "{}", hops.output);
+}
+
+#[test]
+fn a_key_service_that_refuses_or_is_away_is_found() {
+    let stack = Stack::builder()
+        .concurrency(1)
+        .envoy(|it| it.env("KEYGATE_EDGE_TOKEN", "a-token-that-nobody-has-given"))
+        .start();
+    let port = stack.service().port();
+    keygate_tests::wait::until("a refused poll", keygate_tests::wait::STARTUP, || {
+        stack
+            .envoy
+            .stat("wasmcustom.keygate_key_service.token_refused")
+            .filter(|it| *it > 0)
+    });
+    let json = |arguments: &[&str]| doctor(&[arguments, &["--format", "json"]].concat());
+    let service = format!("http://127.0.0.1:{port}");
+    let ids =
+        |done: &Done| -> Vec<String> { done.findings().into_iter().map(|(id, _)| id).collect() };
+    let refused = json(&[&admin(&stack), "--service", &service]);
+    assert_eq!(ids(&refused), ["service_unanswered"]);
+    let detail = refused.json()["findings"][0]["detail"].to_string();
+    assert!(detail.contains("wrong edge token"), "{detail}");
+
+    let mut wrong = Command::new(keygate());
+    wrong.args(["doctor", &admin(&stack), "--service", &service]);
+    let wrong = wrong.env("KEYGATE_EDGE_TOKEN", "another").output().unwrap();
+    let told = String::from_utf8(wrong.stdout).unwrap();
+    assert!(told.contains("error token_refused: "), "{told}");
+    assert!(!told.contains("another"), "{told}");
+
+    let echo = format!("http://127.0.0.1:{}", stack.echo.port());
+    let other = json(&[&admin(&stack), "--service", &echo]);
+    assert!(ids(&other).contains(&"service_unknown".to_owned()));
+    stack.service().stop();
+    let away = json(&[&admin(&stack), "--service", &service]);
+    assert!(ids(&away).contains(&"service_unreachable".to_owned()));
+}
+
+#[test]
+fn a_lease_that_has_ended_and_a_clock_that_differs_are_found() {
+    let fake = FakeService::start();
+    let late = fake_service::json(200, &json!({ "epoch": 0, "records": [] }));
+    let late = late.header("date", "Sun, 06 Nov 1994 08:49:37 GMT");
+    fake.set("/v1/lookups", late);
+    let stack = Stack::builder()
+        .concurrency(1)
+        .edit_policy(|policy| policy["key_service"]["lease"] = json!("2s"))
+        .fake_service(&fake)
+        .start();
+    followed(&stack, 1);
+    fake.set("/v1/changes", fake_service::http(503, ""));
+    let lease = || {
+        let count = |name: &str| {
+            stack
+                .envoy
+                .stat(&format!("wasmcustom.keygate_lease.{name}"))
+        };
+        count("ended") > count("renewed").or(Some(0))
+    };
+    let has_ended = || lease().then_some(());
+    keygate_tests::wait::until("the lease to end", keygate_tests::wait::STARTUP, has_ended);
+    let service = format!("http://127.0.0.1:{}", fake.port());
+    let done = doctor(&[&admin(&stack), "--service", &service, "--format", "json"]);
+    let ids: Vec<String> = done.findings().into_iter().map(|(id, _)| id).collect();
+    assert_eq!(ids, ["lease_ended", "clock_differs"]);
+}
+
+#[test]
+fn a_report_for_machines_has_every_finding_and_no_secret() {
+    let stack = Stack::start();
+    let mut dump = dump_of(&stack);
+    manager(&mut dump)["http_filters"][0]["disabled"] = json!(true);
+    let vm = &mut manager(&mut dump)["http_filters"][0]["typed_config"]["config"]["vm_config"];
+    vm["environment_variables"] = json!({ "key_values": { "KEYGATE_MEDIA": "S3CRET" } });
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a dump.json");
+    fs::write(&file, dump.to_string()).unwrap();
+    let name = file.to_str().unwrap();
+    let sarif = doctor(&[name, "--format", "sarif"]);
+    assert_eq!(sarif.code, 1);
+    let log = sarif.json();
+    assert_eq!(log["version"], "2.1.0");
+    let run = &log["runs"][0];
+    let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
+    let results = run["results"].as_array().unwrap();
+    let ids: Vec<&Value> = results.iter().map(|it| &it["ruleId"]).collect();
+    assert_eq!(
+        ids,
+        [
+            "filter_disabled",
+            "variable_missing",
+            "variable_missing",
+            "secret_in_config"
+        ]
+    );
+    for result in results {
+        let rule = &rules[usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap()];
+        assert_eq!(rule["id"], result["ruleId"]);
+        let place = &result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+        let uri = place.as_str().unwrap();
+        assert!(uri.ends_with("/a%20dump.json"), "{uri}");
+    }
+    for format in ["text", "json", "sarif"] {
+        let done = doctor(&[name, "--format", format]);
+        assert_eq!(done.code, 1);
+        assert!(!done.output.contains("S3CRET"), "{}", done.output);
+        assert!(done.output.contains("filter_disabled"), "{}", done.output);
+    }
+}
+
+#[test]
+fn what_is_no_whole_dump_of_a_known_envoy_is_rejected_with_code_2() {
+    let stack = Stack::start();
+    let dump = dump_of(&stack);
+    let text = dump.to_string();
+    let mut old = dump.clone();
+    let mut unnamed = dump.clone();
+    for (dump, version) in [
+        (&mut old, json!({ "major_number": 1, "minor_number": 30 })),
+        (&mut unnamed, Value::Null),
+    ] {
+        let configs = dump["configs"].as_array_mut().unwrap();
+        let node = configs.iter_mut().find(|it| it["bootstrap"].is_object());
+        node.unwrap()["bootstrap"]["node"]["user_agent_build_version"]["version"] = version;
+    }
+    let version_2 = text.replace("envoy.admin.v3.", "envoy.admin.v2alpha.");
+    let masked = stack.envoy.admin("/config_dump?resource=static_listeners");
+    let yaml = fs::read_to_string(keygate_tests::repository().join("envoy/envoy.yaml")).unwrap();
+    let cases = [
+        (
+            old.to_string(),
+            "the dump is of Envoy 1.30.0, and doctor knows",
+        ),
+        (unnamed.to_string(), "the dump does not say its version"),
+        (
+            version_2,
+            "the dump has no BootstrapConfigDump of version 3",
+        ),
+        (masked, "the dump has no BootstrapConfigDump"),
+        (text[..text.len() / 2].to_owned(), "the dump is incomplete"),
+        (String::new(), "the file is empty"),
+        (yaml, "this is not a config dump: line 1 is not JSON"),
+        (
+            json!({ "static_resources": {} }).to_string(),
+            "this is Envoy's configuration",
+        ),
+        (
+            "[]".to_owned(),
+            "this is not a config dump: it has no configs",
+        ),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("dump.json");
+    for (text, told) in cases {
+        fs::write(&file, text).unwrap();
+        let done = doctor(&[file.to_str().unwrap()]);
+        assert_eq!(done.code, 2, "{told}: {}{}", done.output, done.error);
+        assert!(done.error.contains(told), "{told}: {}", done.error);
+        assert_eq!(done.output, "");
+    }
+    let away = doctor(&["http://127.0.0.1:1"]);
+    assert_eq!(away.code, 2);
+    assert!(
+        away.error.contains("of the admin port at"),
+        "{}",
+        away.error
+    );
+    let missing = doctor(&["/missing.json"]);
+    assert_eq!(missing.code, 2);
+}
