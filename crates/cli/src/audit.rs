@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use keygate_core::text::hex;
 use keygate_service::audit::{Digest, Line, START, parse_digest};
+use keygate_service::shown::escaped;
 use serde::{Deserialize, Serialize};
 
 use crate::client::{KeyService, ServiceArgs};
@@ -107,6 +108,8 @@ struct Start {
 
 #[derive(Deserialize)]
 struct Page {
+    /// The space that the token is bound to.
+    space: Option<String>,
     start: String,
     entries: Vec<Line>,
     /// Required, so that a service without it is not taken for the end of the log.
@@ -115,12 +118,13 @@ struct Page {
 }
 
 /// Calls `take` with each page, which may be empty, and the digest before the oldest entry that is kept.
+/// Returns the space that the token is bound to: then entries of others are missing.
 fn pages(
     service: &KeyService,
     mut after: u64,
     filter: &[(&str, &str)],
     mut take: impl FnMut(&Digest, Vec<Line>) -> Result<(), CliError>,
-) -> Result<(), CliError> {
+) -> Result<Option<String>, CliError> {
     loop {
         let number = after.to_string();
         let mut query = vec![("limit", "1000"), ("after", number.as_str())];
@@ -131,7 +135,7 @@ fn pages(
         })?;
         take(&start, page.entries)?;
         match page.next {
-            None => return Ok(()),
+            None => return Ok(page.space),
             Some(next) if next > after => after = next,
             Some(_) => {
                 return Err(CliError::Service(
@@ -184,7 +188,7 @@ fn export(args: ExportArgs) -> Result<ExitCode, CliError> {
     let unwritable =
         |error: serde_json::Error| CliError::Usage(format!("cannot write the output: {error}"));
     let mut needs_start = args.after == 0;
-    pages(&service, args.after, &[], |start, lines| {
+    let bound = pages(&service, args.after, &[], |start, lines| {
         if std::mem::take(&mut needs_start) && *start != START {
             let start = hex::encode(start);
             output::line(&serde_json::to_string(&Start { start }).map_err(unwritable)?)?;
@@ -196,6 +200,13 @@ fn export(args: ExportArgs) -> Result<ExitCode, CliError> {
             false => output::line(&lines.join("\n")),
         }
     })?;
+    if let Some(space) = bound {
+        eprintln!(
+            "keygate: the token is bound to the space {}: entries of other spaces are missing, so \
+             that this export cannot be verified",
+            escaped(&space)
+        );
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -250,6 +261,16 @@ fn verify(args: VerifyArgs) -> Result<ExitCode, CliError> {
         None => {
             let service = KeyService::new::<VerifyArgs>(&args.service)?;
             let mut chain = None;
+            // A part of the log is no chain: the space is known before the first digest is compared.
+            let query = [("limit", "1")];
+            let page: Page = service.read(&service.get("/v1/audit", &query)?)?;
+            if let Some(space) = page.space {
+                return Err(CliError::Usage(format!(
+                    "the token is bound to the space {}, and sees a part of the log: verify it with \
+                     a token that is not bound",
+                    escaped(&space)
+                )));
+            }
             pages(&service, 0, &[], |start, lines| {
                 let chain = chain.get_or_insert_with(|| Chain::new(*start, wanted));
                 lines.iter().try_for_each(|line| chain.follow(line))

@@ -42,7 +42,7 @@ struct Listed {
 }
 
 /// The columns of the table.
-const COLUMNS: [(&str, &str); 9] = [
+const COLUMNS: [(&str, &str); 10] = [
     ("NAME", "name"),
     ("STATE", "state"),
     ("EPOCH", "epoch"),
@@ -52,6 +52,7 @@ const COLUMNS: [(&str, &str); 9] = [
     ("OUTAGE ALLOW", "outage_allow"),
     ("VERSION", "version"),
     ("START", "start"),
+    ("SPACE", "space"),
 ];
 
 /// Lists edges.
@@ -72,6 +73,8 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
 pub struct Goal {
     epoch: u64,
     incarnation: String,
+    /// Of the key that was revoked.
+    space: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -85,6 +88,7 @@ struct Heard {
 struct Edge {
     name: Option<String>,
     start: Option<String>,
+    space: Option<String>,
     state: String,
     epoch: Option<u64>,
     seconds_since_poll: u64,
@@ -103,7 +107,8 @@ const LEASE_SECONDS: u64 = 60;
 pub fn wait(service: &KeyService, goal: &Goal, span: Duration) -> Result<(), CliError> {
     let begun = Instant::now();
     loop {
-        let heard: Heard = service.read(&service.get(PATH, &[])?)?;
+        let mut heard: Heard = service.read(&service.get(PATH, &[])?)?;
+        heard.edges.retain(|edge| edge.may_accept(goal));
         if heard.incarnation != goal.incarnation {
             let message = "the key is revoked, but the key service was restarted meanwhile and no \
                            longer knows which edges to wait for. Repeat the command";
@@ -131,6 +136,11 @@ impl Heard {
 }
 
 impl Edge {
+    /// Whether it sees the space of the key.
+    fn may_accept(&self, goal: &Goal) -> bool {
+        self.space.is_none() || goal.space.is_none() || self.space == goal.space
+    }
+
     /// Whether it may still accept a key that was revoked at the goal.
     fn is_late(&self, goal: &Goal) -> bool {
         let has_applied = self.epoch.is_some_and(|epoch| epoch >= goal.epoch);

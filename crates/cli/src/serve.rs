@@ -108,6 +108,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         assertions: args.assertions.read()?,
         limits: file.connections,
         key_limits: file.limits,
+        space_limits: file.spaces,
         retention: file.retention,
         events: file
             .events

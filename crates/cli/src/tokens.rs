@@ -42,6 +42,7 @@ const CREATE_EXAMPLES: &str = "\
 Examples:
   keygate tokens create --name deploy --role creator --expires-in 90d
   export KEYGATE_EDGE_TOKEN=$(keygate tokens create --name envoy-1 --role edge)
+  keygate tokens create --name staging --role operator --space staging
 
 Roles:
 {roles}
@@ -78,6 +79,10 @@ struct Body {
     /// What the token permits
     #[arg(long, value_parser = PossibleValuesParser::new(Role::WORDS))]
     role: String,
+    /// Space that the token is bound to: it sees no key of another
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    space: Option<String>,
     #[command(flatten)]
     #[serde(flatten)]
     lifetime: Lifetime,
@@ -125,12 +130,13 @@ struct Listed {
 }
 
 /// The columns of the table.
-const COLUMNS: [(&str, &str); 6] = [
+const COLUMNS: [(&str, &str); 7] = [
     ("ID", "id"),
     ("ROLE", "role"),
     ("STATUS", "status"),
     ("CREATED", "created_at"),
     ("EXPIRES", "expires_at"),
+    ("SPACE", "space"),
     ("NAME", "name"),
 ];
 

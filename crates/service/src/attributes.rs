@@ -16,6 +16,7 @@ use crate::json::{AnyJson, Draft};
 use crate::metadata::{Metadata, metadata};
 use crate::sealed::{Plain, ToSeal};
 use crate::shown::is_shown;
+use crate::space::{Space, space};
 use crate::wrong::{Errors, Fault, Pointer, Wrong};
 
 /// Most labels of a key.
@@ -37,6 +38,9 @@ macro_rules! attributes {
             /// Whose it is: 1 to 128 visible ASCII characters without comma. An admin must name it;
             /// an account has its own.
             account: String = account(Option<String>);
+            /// The environment or project that it is for: 1 to 32 letters, digits or `._-`, and
+            /// `default` unless given. A key gets that of the key that creates it.
+            space: Space = space(Option<String>);
             /// What its owner calls it: 1 to 128 characters, none of which is invisible.
             name: Option<String> = title(Option<String>);
             /// What it may do: up to 64 scope tokens, each once.
@@ -75,6 +79,9 @@ macro_rules! declare {
         impl Attributes {
             /// The names of all attributes.
             pub const NAMES: &[&str] = &[$(stringify!($field)),*];
+
+            /// Those of them that never change.
+            pub const FIXED: &[&str] = &["account", "space"];
 
             /// The names of the attributes that differ.
             pub(crate) fn differences(&self, other: &Self) -> Vec<&'static str> {
@@ -147,6 +154,11 @@ impl CreateBody {
         &mut self.account
     }
 
+    /// The space that the body names.
+    pub(crate) fn space(&mut self) -> &mut Option<String> {
+        &mut self.space
+    }
+
     /// Checks every field.
     pub(crate) fn check(draft: Draft<Self>, now: UnixMillis) -> Result<Asked, Errors> {
         let (body, mut errors) = (draft.body, draft.errors);
@@ -208,6 +220,11 @@ fn read_end(
 }
 
 impl ImportItem {
+    /// The space that the item names.
+    pub(crate) fn space(&mut self) -> &mut Option<String> {
+        &mut self.space
+    }
+
     /// Checks every attribute.
     pub(crate) fn check(self, errors: &mut Errors, now: UnixMillis) -> Attributes {
         let attributes = self.attributes(errors);

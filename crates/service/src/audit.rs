@@ -26,6 +26,10 @@ pub struct Entry {
     pub detail: Option<String>,
     /// The id of the request, as in its answer and in the log.
     pub request_id: Option<String>,
+    /// The space of that key, or that the token is bound to. Older entries have none, and so has the
+    /// text that their digests cover.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub space: Option<String>,
 }
 
 /// An entry with its digest: a line of an export.

@@ -13,7 +13,7 @@ use subtle::{Choice, ConstantTimeEq as _};
 use crate::bearer::{bearer, digest};
 use crate::problem::Problem;
 use crate::roles::{Action, Role};
-use crate::tokens::CreatedTokens;
+use crate::tokens::{Bearer, CreatedTokens};
 
 /// Least number of bytes of a token.
 pub const MIN_TOKEN: usize = 16;
@@ -47,14 +47,14 @@ pub(crate) struct Gate {
 
 impl Gate {
     /// Lets a request pass that carries a token which entitles to this action, one of these or
-    /// one that was created. Returns the id of the latter.
+    /// one that was created.
     pub(crate) fn admit(
         &self,
         created: &CreatedTokens,
         headers: &HeaderMap,
         action: Action,
         now: UnixMillis,
-    ) -> Result<Option<String>, Problem> {
+    ) -> Result<Bearer, Problem> {
         let mut sent = headers.get_all(AUTHORIZATION).iter();
         let header = sent.next().ok_or(Problem::MissingToken)?;
         if sent.next().is_some() {
@@ -66,15 +66,14 @@ impl Gate {
         let owner = bool::from(self.owner.contains(&digest));
         let edge = bool::from(self.edge.contains(&digest));
         let created = created.find(&digest, now);
-        let owner = owner.then_some((Role::Owner, None));
-        let edge = edge.then_some((Role::Edge, None));
-        let created = created.map(|(role, id)| (role, Some(id)));
+        let owner = owner.then(|| (Role::Owner, Bearer::default()));
+        let edge = edge.then(|| (Role::Edge, Bearer::default()));
         let mut known = [owner, edge, created].into_iter().flatten().peekable();
         if known.peek().is_none() {
             return Err(Problem::InvalidToken);
         }
         let entitled = known.find(|(role, _)| role.may(action));
-        entitled.map(|(_, id)| id).ok_or(Problem::WrongRole)
+        entitled.map(|(_, bearer)| bearer).ok_or(Problem::WrongRole)
     }
 }
 

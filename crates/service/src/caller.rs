@@ -37,10 +37,10 @@ impl Caller {
     ) -> Result<Self, Problem> {
         let mut sent = headers.get_all(ASSERTION_HEADER).iter();
         let (Some(assertions), Some(token)) = (assertions, sent.next()) else {
-            let id = gate.admit(created, headers, action, now)?;
+            let bearer = gate.admit(created, headers, action, now)?;
             return Ok(match action {
-                Action::Follow => Self::Edge(id),
-                _ => Self::Admin(id),
+                Action::Follow => Self::Edge(bearer),
+                _ => Self::Admin(bearer),
             });
         };
         if headers.contains_key(AUTHORIZATION) {

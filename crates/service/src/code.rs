@@ -68,6 +68,7 @@ codes! {
     WrongRole = FORBIDDEN "wrong_role" "The role of the token does not permit this",
     InsufficientScope = FORBIDDEN "insufficient_scope" "The caller lacks a scope",
     WrongAccount = FORBIDDEN "wrong_account" "The keys belong to another account",
+    WrongSpace = FORBIDDEN "wrong_space" "The keys belong to another space",
     BeyondOwnRights = FORBIDDEN "beyond_own_rights" "The key would have more rights than the caller",
     BeyondLimits = FORBIDDEN "beyond_limits" "The key would exceed a limit of the service",
     HookRefused = FORBIDDEN "hook_refused" "The hook of the operator refused the key",

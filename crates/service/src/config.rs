@@ -1,5 +1,6 @@
 //! What a service is started with: values already checked, secrets already decoded.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -14,6 +15,7 @@ use crate::hook::HookTarget;
 use crate::leaks::KeySource;
 use crate::limits::KeyLimits;
 use crate::outbound::Endpoint;
+use crate::space::Space;
 
 /// Everything [`serve()`](crate::serve()) needs.
 #[derive(Clone, Debug)]
@@ -40,6 +42,8 @@ pub struct ServiceConfig {
     pub limits: Limits,
     /// What is allowed of keys.
     pub key_limits: KeyLimits,
+    /// What is allowed of those of a space, in place of that.
+    pub space_limits: BTreeMap<Space, KeyLimits>,
     /// For how long a key is kept after its end; without it, it is never deleted.
     pub retention: Option<Millis>,
     /// Where events are sent, each URL once.
@@ -61,6 +65,9 @@ pub enum ConfigError {
     /// Every key without an end would be rejected.
     #[error("the default life of a key is longer than the longest one")]
     DefaultLifetime,
+    /// The same in a space.
+    #[error("in the space {0}, the default life of a key is longer than the longest one")]
+    DefaultLifetimeIn(Space),
     /// Each event would be delivered there as often.
     #[error("two entries of events have the same URL, of {0}: give each URL once")]
     SameTarget(Endpoint),
@@ -75,10 +82,12 @@ impl ServiceConfig {
         if self.admin_tokens.shares_one_with(&self.edge_tokens) {
             return Err(ConfigError::SharedToken);
         }
-        let limits = &self.key_limits;
-        let (default, longest) = (limits.default_lifetime, limits.max_lifetime);
-        if longest.is_some_and(|longest| default > Some(longest)) {
+        if self.key_limits.contradict() {
             return Err(ConfigError::DefaultLifetime);
+        }
+        let mut spaces = self.space_limits.iter();
+        if let Some((space, _)) = spaces.find(|(_, limits)| limits.contradict()) {
+            return Err(ConfigError::DefaultLifetimeIn(space.clone()));
         }
         let mut endpoints = self.events.iter().map(|it| &it.endpoint);
         while let Some(endpoint) = endpoints.next() {

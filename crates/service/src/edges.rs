@@ -12,6 +12,7 @@ use keygate_core::{Millis, UnixMillis};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::space::{Space, Spaces};
 use crate::words::words;
 
 /// Most edges that are listed one by one.
@@ -42,6 +43,8 @@ pub struct EdgeObject {
     pub name: Option<String>,
     /// A random number of this start of the proxy.
     pub start: Option<String>,
+    /// The space that it is bound to: it accepts no key of another.
+    pub space: Option<Space>,
     /// How it stands.
     pub state: State,
     /// The oldest epoch that all its workers have applied.
@@ -78,16 +81,18 @@ impl Edges {
         }
     }
 
-    /// Notes a poll of an edge that has applied everything up to `epoch`.
-    pub(crate) fn polled(&self, report: Option<EdgeReport>, epoch: u64) {
+    /// Notes a poll of an edge that has applied everything in these spaces up to `epoch`.
+    pub(crate) fn polled(&self, report: Option<EdgeReport>, spaces: &Spaces, epoch: u64) {
         let now = self.uptime();
-        self.table().polled(report, epoch, now);
+        self.table().polled(report, spaces.clone(), epoch, now);
     }
 
-    /// All edges, by name; `newest` is the epoch of the feed.
-    pub(crate) fn list(&self, newest: u64, clock: UnixMillis) -> Vec<EdgeObject> {
+    /// The edges that may accept keys of these spaces, by name; `newest` is the epoch of the feed.
+    pub(crate) fn list(&self, spaces: &Spaces, newest: u64, clock: UnixMillis) -> Vec<EdgeObject> {
         let now = self.uptime();
-        self.table().list(newest, now, clock)
+        let all = self.table().list(newest, now, clock).into_iter();
+        let is_seen = |edge: &EdgeObject| edge.space.as_ref().is_none_or(|it| spaces.has(it));
+        all.filter(is_seen).collect()
     }
 
     /// How many edges are in each state.
@@ -110,6 +115,7 @@ impl Edges {
 #[derive(Debug)]
 struct Seen {
     report: EdgeReport,
+    spaces: Spaces,
     epoch: u64,
     at: Duration,
 }
@@ -123,7 +129,7 @@ struct Table {
 }
 
 impl Table {
-    fn polled(&mut self, report: Option<EdgeReport>, epoch: u64, now: Duration) {
+    fn polled(&mut self, report: Option<EdgeReport>, spaces: Spaces, epoch: u64, now: Duration) {
         let Some(report) = report else {
             self.others = Some(now);
             return;
@@ -136,8 +142,12 @@ impl Table {
             self.others = Some(now);
             return;
         }
-        let at = now;
-        let seen = Seen { report, epoch, at };
+        let seen = Seen {
+            report,
+            spaces,
+            epoch,
+            at: now,
+        };
         self.edges.insert(seen.report.start, seen);
     }
 
@@ -161,6 +171,7 @@ impl Table {
             EdgeObject {
                 name: report.name.as_ref().map(|name| name.as_str().to_owned()),
                 start: Some(format!("{:016x}", report.start)),
+                space: edge.spaces.only().cloned(),
                 state: edge.state(newest, now),
                 epoch: Some(edge.epoch),
                 changes_behind: Some(newest.saturating_sub(edge.epoch)),
@@ -178,6 +189,7 @@ impl Table {
             EdgeObject {
                 name: None,
                 start: None,
+                space: None,
                 state: State::Unknown,
                 epoch: None,
                 changes_behind: None,
@@ -246,7 +258,7 @@ mod tests {
     #[test]
     fn an_edge_is_gone_when_its_lease_ends_and_forgotten_an_hour_later() {
         let mut table = Table::default();
-        table.polled(report(1), 5, at(100));
+        table.polled(report(1), Spaces::All, 5, at(100));
         let name = Some("0000000000000001".to_owned());
         for (newest, seconds, state) in [
             (5, 100, State::Current),
@@ -263,9 +275,9 @@ mod tests {
     #[test]
     fn edges_that_do_not_report_are_one_row() {
         let mut table = Table::default();
-        table.polled(None, 5, at(100));
-        table.polled(None, 5, at(101));
-        table.polled(report(1), 5, at(101));
+        table.polled(None, Spaces::All, 5, at(100));
+        table.polled(None, Spaces::All, 5, at(101));
+        table.polled(report(1), Spaces::All, 5, at(101));
         assert_eq!(
             states(&mut table, 5, at(102)),
             [
@@ -283,14 +295,14 @@ mod tests {
         let mut table = Table::default();
         let full = u64::try_from(MAX_EDGES).unwrap();
         for start in 0..full {
-            table.polled(report(start), 5, at(start / 2048));
+            table.polled(report(start), Spaces::All, 5, at(start / 2048));
         }
-        table.polled(report(full), 5, at(2));
+        table.polled(report(full), Spaces::All, 5, at(2));
         assert!(table.others.is_some(), "it is counted as one of the others");
-        table.polled(report(0), 6, at(3));
+        table.polled(report(0), Spaces::All, 6, at(3));
         assert_eq!(table.edges[&0].epoch, 6);
         // The first 2048 are gone, but for the one that has polled again.
-        table.polled(report(full + 1), 5, at(60));
+        table.polled(report(full + 1), Spaces::All, 5, at(60));
         assert!(table.edges.contains_key(&(full + 1)));
         assert_eq!(table.edges.len(), 2050);
     }

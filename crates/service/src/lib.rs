@@ -10,7 +10,7 @@
 //! - [`serve()`]: the listener, the signals, the end; [`connections`]: the sockets and their limits
 //! - [`api`]: the routes; [`problem`]: every way to reject, [`wrong`]: what is wrong with a value
 //! - [`openapi`]: the description of the routes, `shapes`: what values look like in it
-//! - [`key`]: a stored key, [`attributes`]: what is said of it, [`patch`]: what changes
+//! - [`key`]: a stored key, [`attributes`]: what is said of it, [`patch`]: what changes, [`space`]: who sees it
 //! - [`limits`]: what the operator allows of keys
 //! - [`audit`]: what was done, by whom; `uses`: how often keys were used
 //! - [`events`]: what other services receive, signed ([`webhook`]), by calls of our own ([`outbound`])
@@ -51,6 +51,7 @@ mod sealed;
 pub mod serve;
 mod shapes;
 pub mod shown;
+pub mod space;
 pub mod store;
 pub mod tokens;
 mod uses;
@@ -72,5 +73,6 @@ pub use limits::KeyLimits;
 pub use metadata::Metadata;
 pub use outbound::Endpoint;
 pub use serve::{ServeError, serve};
+pub use space::Space;
 pub use store::{SqliteStore, StoreError};
 pub use webhook::WebhookSecrets;

@@ -1,7 +1,7 @@
 //! What the operator allows of keys: their life, their scopes, how many there are, and how many are
 //! made. It holds for every caller, an admin too.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
@@ -9,6 +9,7 @@ use keygate_core::{Millis, UnixMillis};
 
 use crate::attributes::Attributes;
 use crate::key::Key;
+use crate::space::Space;
 use crate::wrong::{Errors, Fault, Pointer, Wrong};
 
 /// What is allowed. What is `None` is not limited.
@@ -18,17 +19,39 @@ pub struct KeyLimits {
     pub max_lifetime: Option<Millis>,
     /// Life of a key that is asked for without an end; otherwise the longest one.
     pub default_lifetime: Option<Millis>,
-    /// Most keys of an account that are neither revoked nor expired.
+    /// Most keys of an account in a space that are neither revoked nor expired.
     pub active_keys_per_account: Option<u32>,
-    /// Most keys that are made for an account in a minute.
+    /// Most keys that are made for an account in a space in a minute.
     pub creations_per_account: Option<u32>,
-    /// Most keys that are made by a token in a minute.
+    /// Most keys that are made by a token in a space in a minute.
     pub creations_per_token: Option<u32>,
     /// The only scopes that a key can have.
     pub allowed_scopes: Option<Vec<String>>,
 }
 
+/// What is allowed in each space.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SpaceLimits {
+    /// In a space that is not named.
+    pub(crate) others: KeyLimits,
+    /// In each that is named.
+    pub(crate) named: BTreeMap<Space, KeyLimits>,
+}
+
+impl SpaceLimits {
+    /// What is allowed of keys of this space.
+    pub(crate) fn of(&self, space: &Space) -> &KeyLimits {
+        self.named.get(space).unwrap_or(&self.others)
+    }
+}
+
 impl KeyLimits {
+    /// Whether a key without an end would live longer than one can.
+    pub(crate) fn contradict(&self) -> bool {
+        let (default, longest) = (self.default_lifetime, self.max_lifetime);
+        longest.is_some_and(|longest| default > Some(longest))
+    }
+
     /// When a key ends that is made `now` and asked for without an end.
     pub(crate) fn default_end(&self, now: UnixMillis) -> Option<UnixMillis> {
         let life = self.default_lifetime.or(self.max_lifetime);
@@ -150,7 +173,7 @@ pub(crate) struct Asked {
 /// The limits, and what counts against them in memory.
 #[derive(Debug, Default)]
 pub(crate) struct Limiter {
-    pub(crate) limits: KeyLimits,
+    pub(crate) limits: SpaceLimits,
     pub(crate) creations: Creations,
 }
 

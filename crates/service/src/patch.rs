@@ -11,6 +11,7 @@ use crate::attributes::{
 };
 use crate::json::{AnyJson, Draft};
 use crate::metadata::{Metadata, metadata};
+use crate::space::{Space, space};
 use crate::wrong::{Errors, Wrong};
 
 macro_rules! declare {
@@ -62,9 +63,12 @@ macro_rules! declare {
                 let Some(body) = body else {
                     return Err(errors);
                 };
-                if body.account.is_some() {
-                    errors.push(Wrong::invalid("account", "cannot be changed"));
-                }
+                let mut unchanging = |field: &str, is_given: bool| {
+                    if is_given && Attributes::FIXED.contains(&field) {
+                        errors.push(Wrong::invalid(field, "cannot be changed"));
+                    }
+                };
+                $(unchanging(stringify!($field), body.$field.is_some());)*
                 let mut patch = Patch {
                     disabled: body.disabled,
                     $(

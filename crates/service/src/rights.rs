@@ -12,17 +12,19 @@ use keygate_core::identity::assertion::Assertion;
 use crate::attributes::Attributes;
 use crate::key::{Disabler, Key, Standing};
 use crate::roles::Action;
+use crate::space::Spaces;
+use crate::tokens::Bearer;
 use crate::wrong::{Errors, Fault, Pointer, Wrong};
 
 /// Who asks.
 #[derive(Clone, Debug)]
 pub(crate) enum Caller {
-    /// A caller with an admin token, and its id if it was created by the API.
-    Admin(Option<String>),
+    /// A caller with an admin token.
+    Admin(Bearer),
     /// A caller with an assertion of the edge.
     Account(Assertion),
-    /// An edge, and the id of its token if it was created by the API.
-    Edge(Option<String>),
+    /// An edge.
+    Edge(Bearer),
     /// The holder of a key, who has nothing else.
     Holder,
     /// A service that reports leaked keys.
@@ -36,6 +38,7 @@ pub(crate) enum Caller {
 /// A caller, and the key that it asks by, if it is one.
 pub(crate) struct Rights<'a> {
     reach: Reach<'a>,
+    spaces: Spaces,
     parent: Option<Key>,
 }
 
@@ -56,8 +59,10 @@ impl Caller {
     /// What the audit log calls the caller.
     pub(crate) fn name(&self) -> String {
         match self {
-            Self::Admin(None) | Self::Edge(None) => "environment".to_owned(),
-            Self::Admin(Some(token)) | Self::Edge(Some(token)) => format!("token:{token}"),
+            Self::Admin(bearer) | Self::Edge(bearer) => match &bearer.id {
+                Some(id) => format!("token:{id}"),
+                None => "environment".to_owned(),
+            },
             Self::Account(Assertion {
                 key_id: Some(id), ..
             }) => format!("key:{id}"),
@@ -72,7 +77,7 @@ impl Caller {
     /// The id of the token that it asks by, if the API created it.
     pub(crate) fn token_id(&self) -> Option<&str> {
         match self {
-            Self::Admin(id) | Self::Edge(id) => id.as_deref(),
+            Self::Admin(bearer) | Self::Edge(bearer) => bearer.id.as_deref(),
             Self::Account(_) | Self::Holder | Self::Reporter | Self::Unknown | Self::Service => {
                 None
             }
@@ -110,9 +115,10 @@ impl Caller {
     ) -> Option<Rights<'_>> {
         let assertion = match self {
             Self::Account(assertion) => assertion,
-            Self::Admin(_) => return Some(Rights::of(Reach::All)),
-            Self::Edge(_) | Self::Holder | Self::Reporter | Self::Unknown | Self::Service => {
-                return Some(Rights::of(Reach::None));
+            Self::Admin(bearer) => return Some(Rights::of(Reach::All, bearer.spaces.clone())),
+            Self::Edge(bearer) => return Some(Rights::of(Reach::None, bearer.spaces.clone())),
+            Self::Holder | Self::Reporter | Self::Unknown | Self::Service => {
+                return Some(Rights::of(Reach::None, Spaces::All));
             }
         };
         let holds = |key: &Key| {
@@ -122,19 +128,28 @@ impl Caller {
                 && action.is_in(&key.attributes.scopes)
         };
         let parent = asks.filter(holds);
+        // No assertion says by which edge a session came, so that it is of the default space.
+        let space = parent.as_ref().map(|key| key.attributes.space.clone());
         (parent.is_some() == assertion.key_id.is_some()).then_some(Rights {
             reach: Reach::Own(assertion),
+            spaces: Spaces::Only(space.unwrap_or_default()),
             parent,
         })
     }
 }
 
 impl<'a> Rights<'a> {
-    fn of(reach: Reach<'a>) -> Self {
+    fn of(reach: Reach<'a>, spaces: Spaces) -> Self {
         Self {
             reach,
+            spaces,
             parent: None,
         }
+    }
+
+    /// The spaces whose keys the caller sees.
+    pub(crate) fn spaces(&self) -> &Spaces {
+        &self.spaces
     }
 
     /// The id of the key that the account asks by, if it is one.
@@ -142,9 +157,10 @@ impl<'a> Rights<'a> {
         self.parent.as_ref().map(|it| it.id.clone())
     }
 
-    /// Returns a key to a caller that may see it. A key of another account is treated as
+    /// Returns a key to a caller that may see it. A key of another account or space is treated as
     /// missing.
     pub(crate) fn own(&self, key: Option<Key>) -> Option<Key> {
+        let key = key.filter(|key| self.spaces.has(&key.attributes.space));
         let is_own = |key: &Key| match self.reach {
             Reach::All => true,
             Reach::Own(assertion) => assertion.account == key.attributes.account,
@@ -174,6 +190,7 @@ impl<'a> Rights<'a> {
         let mut errors = Errors::default();
         let limited = Attributes {
             account: asked.account, // decided by `Caller::account`
+            space: asked.space,     // decided by `Spaces::narrow`, and again before a key is stored
             name: asked.name,       // for people alone, and never sent to an upstream
             labels: asked.labels,   // the same
             scopes: errors.of(scopes(asked.scopes, &assertion.scopes, parent)),
@@ -240,6 +257,7 @@ impl<'a> Rights<'a> {
 pub(crate) fn narrows(is: &Attributes, becomes: &Attributes) -> bool {
     let Attributes {
         account,
+        space,
         name: _,
         labels: _,
         scopes: wanted,
@@ -250,6 +268,7 @@ pub(crate) fn narrows(is: &Attributes, becomes: &Attributes) -> bool {
         expires_at,
     } = becomes.clone();
     account == is.account
+        && space == is.space
         && metadata.says(&is.metadata)
         && scopes(wanted, &is.scopes, Some(is)).is_ok()
         && referrers(allowed_referrers, Some(is)).is_ok()

@@ -13,6 +13,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::json;
 
 use crate::attributes::{MAX_LABEL_NAME, MAX_LABELS};
+use crate::space::{MAX_SPACE, Space};
 
 /// Characters that no text for people has: control characters, line separators, changes of
 /// direction. [`is_shown`](crate::shown::is_shown) rejects more; a pattern of all of them would need
@@ -36,6 +37,10 @@ shapes! {
     /// Becomes the value of a header, where a comma would separate two values.
     account = {
         "type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": r"^[!-+\--~]+$",
+    };
+    /// The name of a space.
+    space = {
+        "type": "string", "minLength": 1, "maxLength": MAX_SPACE, "pattern": "^[0-9A-Za-z._-]+$",
     };
     /// The name of a key.
     title = {
@@ -155,6 +160,20 @@ types! {
     Sealed = sealed;
     Span = span;
     Wait = wait;
+}
+
+impl JsonSchema for Space {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Space".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        space()
+    }
 }
 
 /// A line for people, such as a note: 1 to so many characters.

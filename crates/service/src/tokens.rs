@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::roles::Role;
 use crate::shapes;
+use crate::space::{Space, Spaces};
 
 /// A token as the store knows it. The token itself is no part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct Token {
     pub name: String,
     /// What it entitles to.
     pub role: Role,
+    /// Whose keys it sees; never changes.
+    pub spaces: Spaces,
     /// When it was made.
     pub created_at: UnixMillis,
     /// First instant at which it is none.
@@ -38,6 +41,8 @@ pub struct NewToken {
     pub name: String,
     /// What it entitles to.
     pub role: Role,
+    /// Whose keys it sees.
+    pub spaces: Spaces,
     /// First instant at which it is none.
     pub expires_at: Option<UnixMillis>,
 }
@@ -53,6 +58,8 @@ pub struct TokenObject {
     name: String,
     /// What it entitles to.
     role: Role,
+    /// The space that it is bound to: it sees no key of another.
+    space: Option<Space>,
     /// `active`, `expired` or `revoked`.
     status: &'static str,
     /// When it was created.
@@ -85,6 +92,7 @@ impl TokenObject {
             id: token.id,
             name: token.name,
             role: token.role,
+            space: token.spaces.only().cloned(),
             status,
             created_at: token.created_at.to_string(),
             expires_at: time(token.expires_at),
@@ -106,7 +114,17 @@ pub(crate) type Entitlements = HashMap<[u8; 32], Entitled>;
 pub(crate) struct Entitled {
     pub(crate) id: String,
     pub(crate) role: Role,
+    pub(crate) spaces: Spaces,
     pub(crate) expires_at: Option<UnixMillis>,
+}
+
+/// A token by which a caller asks.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bearer {
+    /// Its id; `None` for one of the environment.
+    pub(crate) id: Option<String>,
+    /// Whose keys it sees.
+    pub(crate) spaces: Spaces,
 }
 
 impl CreatedTokens {
@@ -115,11 +133,17 @@ impl CreatedTokens {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = tokens;
     }
 
-    /// What the token with this digest entitles to `now`, and its id.
-    pub(crate) fn find(&self, digest: &[u8; 32], now: UnixMillis) -> Option<(Role, String)> {
+    /// What the token with this digest entitles to `now`.
+    pub(crate) fn find(&self, digest: &[u8; 32], now: UnixMillis) -> Option<(Role, Bearer)> {
         let tokens = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let token = tokens.get(digest)?;
         let counts = token.expires_at.is_none_or(|end| now < end);
-        counts.then(|| (token.role, token.id.clone()))
+        counts.then(|| {
+            let bearer = Bearer {
+                id: Some(token.id.clone()),
+                spaces: token.spaces.clone(),
+            };
+            (token.role, bearer)
+        })
     }
 }

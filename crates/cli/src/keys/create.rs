@@ -45,6 +45,11 @@ struct Body {
     /// Account that owns the key
     #[arg(long)]
     account: String,
+    /// Space of the key, for its whole life: an environment or a project [default: that of the token,
+    /// or "default"]
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    space: Option<String>,
     #[command(flatten)]
     #[serde(flatten)]
     attributes: Attributes,

@@ -11,14 +11,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::changeable;
+use super::optional;
 use crate::client::{KeyService, ServiceArgs, WrongValue};
 use crate::error::CliError;
 use crate::file::read;
 use crate::output;
 
 fn examples() -> String {
-    let optional: Vec<&str> = changeable().collect();
+    let optional: Vec<&str> = optional().collect();
     EXAMPLES.replace("{optional}", &optional.join(", "))
 }
 

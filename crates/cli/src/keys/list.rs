@@ -41,6 +41,9 @@ pub(super) struct Selection {
     /// Only keys of this account
     #[arg(long)]
     account: Option<String>,
+    /// Only keys of this space
+    #[arg(long)]
+    space: Option<String>,
     /// Only keys with this status
     #[arg(long, value_parser = PossibleValuesParser::new(Standing::WORDS))]
     status: Option<String>,
@@ -67,6 +70,7 @@ impl Selection {
         let before = self.expires_before.map(|at| at.to_string());
         let parameters = [
             ("account", self.account.clone()),
+            ("space", self.space.clone()),
             ("status", self.status.clone()),
             ("created_by", self.created_by.clone()),
             ("name_prefix", self.name_prefix.clone()),
@@ -145,13 +149,14 @@ pub(super) fn pages(
 }
 
 /// The columns of the table. `--json` has every member.
-const COLUMNS: [(&str, &str); 8] = [
+const COLUMNS: [(&str, &str); 9] = [
     ("ID", "id"),
     ("ACCOUNT", "account"),
     ("STATUS", "status"),
     ("CREATED", "created_at"),
     ("LAST USED", "last_used_at"),
     ("EXPIRES", "expires_at"),
+    ("SPACE", "space"),
     ("NAME", "name"),
     ("SCOPES", "scopes"),
 ];

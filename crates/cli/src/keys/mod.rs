@@ -65,10 +65,15 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     }
 }
 
-/// The attributes of a key that can be left out and changed.
-fn changeable() -> impl Iterator<Item = &'static str> {
+/// The attributes of a key that can be left out.
+fn optional() -> impl Iterator<Item = &'static str> {
     let all = Attributes::NAMES.iter().copied();
     all.filter(|name| *name != "account")
+}
+
+/// The attributes of a key that can be changed.
+fn changeable() -> impl Iterator<Item = &'static str> {
+    optional().filter(|name| !Attributes::FIXED.contains(name))
 }
 
 /// The path of a key.

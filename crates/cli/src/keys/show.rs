@@ -43,9 +43,10 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
 }
 
 /// Members that come first, in this order, and what they are called. All other attributes follow.
-const FIRST: [(&str, &str); 22] = [
+const FIRST: [(&str, &str); 23] = [
     ("id", "id"),
     ("account", "account"),
+    ("space", "space"),
     ("name", "name"),
     ("labels", "labels"),
     ("status", "status"),

@@ -1,5 +1,6 @@
 //! `keygate serve --config`: what the file says.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use keygate_core::keys::Prefix;
 use keygate_service::attributes::is_scope;
 use keygate_service::events::MAX_TARGETS;
 use keygate_service::leaks::GITHUB_KEYS;
-use keygate_service::{Endpoint, KeyLimits, KeySource, Limits};
+use keygate_service::{Endpoint, KeyLimits, KeySource, Limits, Space};
 
 use super::events::{EventSettings, HookSettings, endpoint};
 use super::table::{Table, parse};
@@ -36,6 +37,7 @@ pub struct Settings {
     pub prefix: Option<Prefix>,
     pub connections: Limits,
     pub limits: KeyLimits,
+    pub spaces: BTreeMap<Space, KeyLimits>,
     pub retention: Option<Millis>,
     pub events: Vec<EventSettings>,
     pub unused_after: Option<Millis>,
@@ -61,6 +63,7 @@ impl Settings {
     }
 
     fn of(file: &mut Table<'_>) -> Self {
+        let limits = file.table("limits", |table| limits_over(&KeyLimits::default(), table));
         Self {
             listen: file.text("listen", listen),
             database: file.text("database", |text| Ok(PathBuf::from(text))),
@@ -68,7 +71,8 @@ impl Settings {
                 Prefix::parse(text).map_err(|error| error.to_string())
             }),
             connections: file.table("connections", connections),
-            limits: file.table("limits", limits),
+            spaces: file.named("spaces", space, |table| limits_over(&limits, table)),
+            limits,
             retention: file.table("retention", |table| table.text("ended_keys", days)),
             events: file.tables("events", MAX_TARGETS, EventSettings::of),
             unused_after: file.table("unused", |table| table.text("after", days)),
@@ -95,18 +99,28 @@ fn connections(table: &mut Table<'_>) -> Limits {
     }
 }
 
-fn limits(table: &mut Table<'_>) -> KeyLimits {
+/// Limits; what the table does not name is as in `base`.
+fn limits_over(base: &KeyLimits, table: &mut Table<'_>) -> KeyLimits {
+    let scopes = table.texts("allowed_scopes", |text| match is_scope(text) {
+        true => Ok(()),
+        false => Err("must be scopes of 1 to 128 ASCII characters, no spaces or quotes"),
+    });
+    let mut life = |name, base| table.text(name, life).or(base);
+    let max_lifetime = life("max_lifetime", base.max_lifetime);
+    let default_lifetime = life("default_lifetime", base.default_lifetime);
+    let mut count = |name, base| table.number(name, 1..=MAX_COUNT).or(base);
     KeyLimits {
-        max_lifetime: table.text("max_lifetime", life),
-        default_lifetime: table.text("default_lifetime", life),
-        active_keys_per_account: table.number("active_keys_per_account", 1..=MAX_COUNT),
-        creations_per_account: table.number("creations_per_account", 1..=MAX_COUNT),
-        creations_per_token: table.number("creations_per_token", 1..=MAX_COUNT),
-        allowed_scopes: table.texts("allowed_scopes", |text| match is_scope(text) {
-            true => Ok(()),
-            false => Err("must be scopes of 1 to 128 ASCII characters, no spaces or quotes"),
-        }),
+        max_lifetime,
+        default_lifetime,
+        active_keys_per_account: count("active_keys_per_account", base.active_keys_per_account),
+        creations_per_account: count("creations_per_account", base.creations_per_account),
+        creations_per_token: count("creations_per_token", base.creations_per_token),
+        allowed_scopes: scopes.or_else(|| base.allowed_scopes.clone()),
     }
+}
+
+fn space(text: &str) -> Result<Space, String> {
+    Space::parse(text).map_err(str::to_owned)
 }
 
 /// Where the keys of the reporter are: GitHub's, unless the table says otherwise.
@@ -182,6 +196,13 @@ mod tests {
             creations_per_token: Some(600),
             allowed_scopes: Some(scopes.into()),
         };
+        let staging = KeyLimits {
+            max_lifetime: days(30),
+            default_lifetime: days(7),
+            ..limits.clone()
+        };
+        let spaces = BTreeMap::from([(Space::parse("staging").unwrap(), staging)]);
+        assert_eq!(settings.spaces, spaces);
         assert_eq!(settings.limits, limits);
         assert_eq!(settings.retention, days(400));
         assert_eq!(

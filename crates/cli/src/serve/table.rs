@@ -2,6 +2,7 @@
 //! our own words, with line and column; an entry that is not read is unknown.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use toml::Spanned;
@@ -200,6 +201,35 @@ impl<'t> Table<'t> {
             match item.get_ref() {
                 DeValue::Table(entries) => tables.extend(self.inner(&name, entries, at, &mut read)),
                 _ => self.push(at, &name, "must be a table"),
+            }
+        }
+        tables
+    }
+
+    /// A table of tables, by what `key` makes of their names; where it is not there, an empty one.
+    pub fn named<K: Ord, T>(
+        &mut self,
+        name: &'static str,
+        key: impl Fn(&str) -> Result<K, String>,
+        mut read: impl FnMut(&mut Table<'_>) -> T,
+    ) -> BTreeMap<K, T> {
+        let Some(value) = self.value(name) else {
+            return BTreeMap::new();
+        };
+        let DeValue::Table(entries) = value.get_ref() else {
+            let told = format!("must be tables with names: write [{name}.NAME]");
+            self.push(value.span().start, name, &told);
+            return BTreeMap::new();
+        };
+        let mut tables = BTreeMap::new();
+        for (own, value) in entries {
+            let (at, path) = (own.span().start, format!("{name}.{}", own.get_ref()));
+            match (key(own.get_ref()), value.get_ref()) {
+                (Ok(key), DeValue::Table(entries)) => {
+                    tables.insert(key, self.inner(&path, entries, at, &mut read));
+                }
+                (Ok(_), _) => self.push(at, &path, "must be a table"),
+                (Err(told), _) => self.push(at, &path, &format!("the name {told}")),
             }
         }
         tables

@@ -42,7 +42,7 @@ fn a_key_is_created_listed_shown_and_revoked() {
         "{list}"
     );
     assert!(
-        rows[1].ends_with("2999-01-01T00:00:00.000Z  CI    read write"),
+        rows[1].ends_with("2999-01-01T00:00:00.000Z  default  CI    read write"),
         "{list}"
     );
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
+use axum::{Extension, Json};
 use keygate_core::text::hex;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -13,6 +13,9 @@ use super::Service;
 use super::read::Query;
 use crate::audit::Line;
 use crate::problem::Problem;
+use crate::rights::Caller;
+use crate::roles::Action;
+use crate::space::Space;
 use crate::store::AuditFilter;
 
 const DEFAULT_LIMIT: u32 = 100;
@@ -22,6 +25,8 @@ const MAX_LIMIT: u32 = 1000;
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "AuditLog")]
 pub(super) struct Entries {
+    /// The space that the caller is bound to: there are other entries, and the chain cannot be verified.
+    space: Option<Space>,
     /// The digest before the oldest entry that is kept.
     start: String,
     /// Oldest first.
@@ -33,8 +38,11 @@ pub(super) struct Entries {
 /// `GET /v1/audit`: oldest first.
 pub(super) async fn audit(
     State(service): State<Arc<Service>>,
+    Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
 ) -> Result<impl IntoResponse, Problem> {
+    let rights = service.rights(&caller, Action::ReadAudit, service.now());
+    let rights = rights.await?;
     let known = ["after", "limit", "target", "actor", "action"];
     let mut query = Query::parse(query.as_deref(), &known);
     let limit = query.limit(MAX_LIMIT);
@@ -46,10 +54,12 @@ pub(super) async fn audit(
         target: text("target"),
         actor: text("actor"),
         action: text("action"),
+        spaces: rights.spaces().clone(),
     };
     let filter = query.end(Ok(filter))?;
     let page = service.store.audit(filter).await?;
     Ok(Json(Entries {
+        space: rights.spaces().only().cloned(),
         start: hex::encode(&page.start),
         entries: page.lines,
         next: page.next,

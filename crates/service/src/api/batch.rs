@@ -12,13 +12,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Service;
-use super::keys::{Created, take_account};
+use super::keys::{Created, take_place};
 use super::read::JsonBody;
 use crate::attributes::{Asked, CreateBody};
 use crate::json::{AnyJson, Names, NoObject, object};
 use crate::key::KeyObject;
 use crate::problem::Problem;
-use crate::rights::Caller;
+use crate::rights::{Caller, Rights};
+use crate::roles::Action;
 use crate::wrong::{Errors, Fault, Pointer, Wrong};
 
 /// Most keys that one call creates.
@@ -52,10 +53,11 @@ pub(super) async fn create(
     if !(1..=MAX_KEYS).contains(&body.keys.len()) {
         return Err(Problem::field("keys", "must be 1 to 100"));
     }
+    let rights = service.rights(&caller, Action::CreateKeys, now).await?;
     let mut errors = Errors::default();
     let mut wanted = Vec::new();
     for (place, json) in body.keys.iter().enumerate() {
-        let read = read(json, &caller, now)?;
+        let read = read(json, &caller, &rights, now)?;
         let read = read.map_err(|errors| errors.inside_item("keys", place));
         wanted.extend(errors.keep(read));
     }
@@ -89,6 +91,7 @@ pub(super) async fn create(
 fn read(
     AnyJson(json): &AnyJson,
     caller: &Caller,
+    rights: &Rights<'_>,
     now: UnixMillis,
 ) -> Result<Result<Asked, Errors>, Problem> {
     let mut draft = match object::<CreateBody>(json.get(), Names::Shown) {
@@ -99,6 +102,6 @@ fn read(
             return Ok(Err(wrong.into()));
         }
     };
-    take_account(&mut draft, caller)?;
+    take_place(&mut draft, caller, rights)?;
     Ok(CreateBody::check(draft, now))
 }

@@ -16,10 +16,13 @@ use super::edges::report;
 use super::read::{JsonBody, Query};
 use crate::problem::Problem;
 use crate::rights::Caller;
+use crate::roles::Action;
+use crate::space::Spaces;
 
 /// `POST /v1/lookups`: which keys are these? A hash that is given more than once is answered once.
 pub(super) async fn lookups(
     State(service): State<Arc<Service>>,
+    Extension(caller): Extension<Caller>,
     JsonBody(LookupRequest { mut hashes, want }): JsonBody<LookupRequest>,
 ) -> Result<impl IntoResponse, Problem> {
     if !(1..=MAX_LOOKUP).contains(&hashes.len()) {
@@ -28,7 +31,10 @@ pub(super) async fn lookups(
     hashes.sort_unstable();
     hashes.dedup();
     let asked = hashes.len();
-    let answer = service.store.lookup(hashes, want).await?;
+    let rights = service
+        .rights(&caller, Action::Follow, service.now())
+        .await?;
+    let answer = service.store.lookup(rights.spaces(), hashes, want).await?;
     service.metrics.looked_up(answer.records.len(), asked);
     Ok(Json(answer))
 }
@@ -70,6 +76,7 @@ pub(super) async fn use_link(
 /// say, or after that time; at once where too many wait already.
 pub(super) async fn changes(
     State(service): State<Arc<Service>>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<impl IntoResponse, Problem> {
@@ -80,15 +87,20 @@ pub(super) async fn changes(
     let wait = query.read("wait", wait);
     let after = query.number("after");
     query.end(Ok(()))?;
+    let rights = service
+        .rights(&caller, Action::Follow, service.now())
+        .await?;
+    let spaces = rights.spaces();
     let Some(after) = after else {
         let start = service.store.end_of_feed().await?;
-        service.note_edge(&headers, start.epoch, start.epoch);
+        service.note_edge(&headers, spaces, start.epoch, start.epoch);
         return Ok(Json(start));
     };
-    let answer = service.store.changes(after, incarnation).await?;
+    let changes = || service.store.changes(spaces, after, incarnation);
+    let answer = changes().await?;
     // Of another history the edge has applied nothing.
     let most = if answer.reset { 0 } else { answer.epoch };
-    service.note_edge(&headers, after, most);
+    service.note_edge(&headers, spaces, after, most);
     let is_other = incarnation.is_some_and(|it| it != answer.incarnation);
     let is_news = answer.reset || answer.epoch > after || is_other;
     let wait = wait.filter(|_| !is_news);
@@ -103,7 +115,7 @@ pub(super) async fn changes(
     };
     // Read again even without a notification: another process may have written.
     match is_held {
-        true => Ok(Json(service.store.changes(after, incarnation).await?)),
+        true => Ok(Json(changes().await?)),
         false => Ok(Json(answer)),
     }
 }
@@ -119,10 +131,10 @@ fn wait(text: &str) -> Result<Millis, String> {
 impl Service {
     /// Notes the poll of an edge. What its workers begin with, when none of them has cached
     /// keys, contains every change up to `otherwise`.
-    fn note_edge(&self, headers: &HeaderMap, otherwise: u64, most: u64) {
+    fn note_edge(&self, headers: &HeaderMap, spaces: &Spaces, otherwise: u64, most: u64) {
         let report = report(headers);
         let applied = report.as_ref().and_then(|it| it.applied);
         let epoch = applied.unwrap_or(otherwise).min(most);
-        self.edges.polled(report, epoch);
+        self.edges.polled(report, spaces, epoch);
     }
 }

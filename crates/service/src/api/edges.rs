@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
+use axum::{Extension, Json};
 use keygate_core::keys::wire::{EDGE_HEADER, EdgeReport, Incarnation};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -14,6 +14,8 @@ use super::Service;
 use super::read::Query;
 use crate::edges::EdgeObject;
 use crate::problem::Problem;
+use crate::rights::Caller;
+use crate::roles::Action;
 
 /// The edges.
 #[derive(Serialize, JsonSchema)]
@@ -32,15 +34,18 @@ pub(super) struct Listed {
 /// Lists every edge that polls, or has polled within the last hour.
 pub(super) async fn list(
     State(service): State<Arc<Service>>,
+    Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
 ) -> Result<impl IntoResponse, Problem> {
     Query::parse(query.as_deref(), &[]).end(Ok(()))?;
+    let now = service.now();
+    let rights = service.rights(&caller, Action::ReadEdges, now).await?;
     let feed = service.store.end_of_feed().await?;
     Ok(Json(Listed {
         incarnation: feed.incarnation,
         epoch: feed.epoch,
         seconds_listening: service.edges.uptime().as_secs(),
-        edges: service.edges.list(feed.epoch, service.now()),
+        edges: service.edges.list(rights.spaces(), feed.epoch, now),
     }))
 }
 

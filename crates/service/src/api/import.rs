@@ -14,13 +14,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Service;
+use super::keys::take_space;
 use super::read::{JsonText, Query};
 use crate::attributes::{Attributes, ImportItem};
 use crate::json::{AnyJson, Draft, Names, NoObject, object};
 use crate::key::{Key, NewKey};
 use crate::limits::KeyLimits;
 use crate::problem::Problem;
-use crate::rights::Caller;
+use crate::rights::{Caller, Rights};
+use crate::roles::Action;
+use crate::space::Spaces;
 use crate::store::{Import, Imported};
 use crate::wrong::{Errors, Fault, Pointer, Shown, Wrong};
 
@@ -70,10 +73,11 @@ pub(super) async fn import(
     }
     let dry_run = request.dry_run;
     let now = service.now();
+    let rights = service.rights(&caller, Action::ImportKeys, now).await?;
     let mut accepted = Vec::new();
     let mut refused = Vec::new();
     for item in items {
-        match service.check_item(item) {
+        match service.check_item(item, &rights) {
             Ok(import) => {
                 refused.push(None);
                 accepted.push(import);
@@ -88,14 +92,19 @@ pub(super) async fn import(
         .collect();
     let found = match dry_run {
         true => service.store.find(accepted).await?,
-        false => service.store.import(accepted, caller, now).await?,
+        false => service.store.import(accepted, caller.clone(), now).await?,
     };
     let mut stored = found.into_iter().zip(wanted);
     let outcome = |refused: Option<Outcome>| match refused {
         Some(refused) => Ok(refused),
         None => {
             let (found, wanted) = stored.next().ok_or(Problem::Internal)?;
-            Outcome::of(found, &wanted, &service.key_limits)
+            Outcome::of(
+                found,
+                &wanted,
+                service.key_limits.of(&wanted.space),
+                rights.spaces(),
+            )
         }
     };
     let results: Vec<Outcome> = refused.into_iter().map(outcome).collect::<Result<_, _>>()?;
@@ -164,18 +173,26 @@ fn refuse_digests(items: &[Draft<ImportItem>]) -> Result<(), Problem> {
 }
 
 impl Service {
-    fn check_item(&self, draft: Draft<ImportItem>) -> Result<Import, Problem> {
+    fn check_item(&self, draft: Draft<ImportItem>, rights: &Rights<'_>) -> Result<Import, Problem> {
         let (body, mut errors) = (draft.body, draft.errors);
-        let Some(item) = body else {
+        let Some(mut item) = body else {
             return Err(errors.into());
         };
+        if take_space(item.space(), rights).is_err() {
+            let detail = "must be that of the token";
+            errors.push(Wrong::new("space", Fault::Beyond, detail));
+        }
         let candidates = match (errors.name("key") || errors.name("sha256"), &item) {
             (true, _) => None,
             (false, item) => errors.keep(self.candidates(item)),
         };
         let attributes = item.check(&mut errors, self.now());
         if !errors.name("scopes") && !errors.name("expires_at") {
-            errors.keep(self.key_limits.check(&attributes, self.now()));
+            errors.keep(
+                self.key_limits
+                    .of(&attributes.space)
+                    .check(&attributes, self.now()),
+            );
         }
         errors.none()?;
         let candidates: Vec<KeyHash> = candidates.unwrap_or_default();
@@ -249,11 +266,21 @@ impl Outcome {
         Ok(Self::Refused { errors })
     }
 
-    fn of(found: Imported, wanted: &Attributes, limits: &KeyLimits) -> Result<Self, Problem> {
+    fn of(
+        found: Imported,
+        wanted: &Attributes,
+        limits: &KeyLimits,
+        spaces: &Spaces,
+    ) -> Result<Self, Problem> {
         Ok(match found {
             Imported::New(id) => Self::Imported { id },
             Imported::Absent => Self::WouldImport,
             Imported::Full => return Self::refused(&limits.full()),
+            // Only its holder knows the key, and learns no more than that it is one.
+            Imported::Exists(key) if !spaces.has(&key.attributes.space) => {
+                let detail = "is a key of another space";
+                return Self::refused(&Wrong::new("key", Fault::Beyond, detail).into());
+            }
             Imported::Exists(key) => match differences(&key, wanted) {
                 None => Self::Unchanged { id: key.id },
                 Some(detail) => Self::Conflict { id: key.id, detail },

@@ -11,27 +11,24 @@ use axum::{Extension, Json};
 use keygate_core::UnixMillis;
 use keygate_core::keys::{MasterSecret, NewAppKey};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::Service;
-use super::read::{Id, JsonText, Query, cursor};
-use crate::attributes::{CreateBody, instant, label};
+use super::filter::{filter, narrowed};
+use super::read::{Id, JsonText, cursor};
+use crate::attributes::CreateBody;
 use crate::idempotency::Once;
 use crate::json::{Draft, Names, object};
-use crate::key::{Key, KeyObject, Standing};
+use crate::key::{Key, KeyObject};
 use crate::problem::Problem;
 use crate::rights::{Caller, Rights};
 use crate::roles::Action;
-use crate::shapes;
-use crate::store::{Filter, Rejection, StoreError};
-use crate::wrong::{Errors, Wrong};
+use crate::space::given;
+use crate::store::{Rejection, StoreError};
 
 /// Two fresh keys are never the same: a second try is for a database of keys from elsewhere.
 pub(super) const TRIES: usize = 4;
-
-const DEFAULT_LIMIT: u32 = 50;
-const MAX_LIMIT: u32 = 100;
 
 /// A new key.
 #[derive(Serialize, JsonSchema)]
@@ -68,14 +65,14 @@ pub(super) async fn create(
     let body = Zeroizing::new(body);
     let now = service.now();
     let once = Once::of(&headers, &caller, &body)?;
-    if let Some(once) = once {
-        service.rights(&caller, Action::CreateKeys, now).await?;
-        if let Some(key) = service.store.earlier(once, now).await? {
-            return Ok(service.replayed(key, now));
-        }
+    let rights = service.rights(&caller, Action::CreateKeys, now).await?;
+    if let Some(once) = once
+        && let Some(key) = service.store.earlier(once, now).await?
+    {
+        return Ok(service.replayed(key, now));
     }
     let mut draft: Draft<CreateBody> = object(&body, Names::Shown)?;
-    take_account(&mut draft, &caller)?;
+    take_place(&mut draft, &caller, &rights)?;
     let asked = CreateBody::check(draft, now)?;
     if once.is_some() && asked.sealed.is_some() {
         return Err(Once::not_with_secrets().into());
@@ -159,10 +156,8 @@ pub(super) async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<impl IntoResponse, Problem> {
     let now = service.now();
-    service.rights(&caller, Action::ReadKeys, now).await?;
-    let mut filter = filter(query.as_deref())?;
-    let account = caller.account(filter.account.take());
-    filter.account = account.ok_or(Problem::WrongAccount)?;
+    let rights = service.rights(&caller, Action::ReadKeys, now).await?;
+    let filter = narrowed(filter(query.as_deref())?, &caller, &rights)?;
     let page = service.store.page(filter, now).await?;
     Ok(Json(Listed {
         keys: objects(page.keys, now),
@@ -278,12 +273,27 @@ fn objects(keys: Vec<Key>, now: UnixMillis) -> Vec<KeyObject> {
         .collect()
 }
 
-/// Whose keys a caller creates: of an account only its own.
-pub(super) fn take_account(draft: &mut Draft<CreateBody>, caller: &Caller) -> Result<(), Problem> {
+/// Whose keys a caller creates, and where: an account only its own, and a bound caller only in its
+/// space.
+pub(super) fn take_place(
+    draft: &mut Draft<CreateBody>,
+    caller: &Caller,
+    rights: &Rights<'_>,
+) -> Result<(), Problem> {
     if let Some(body) = &mut draft.body {
         let account = body.account();
         let own = caller.account(account.take());
         *account = own.ok_or(Problem::WrongAccount)?;
+        take_space(body.space(), rights)?;
+    }
+    Ok(())
+}
+
+/// Fills in the space of a bound caller. One that is malformed is left for the check of the field.
+pub(super) fn take_space(space: &mut Option<String>, rights: &Rights<'_>) -> Result<(), Problem> {
+    if let Ok(asked) = given("space", space.clone()) {
+        let own = rights.spaces().narrow(asked).ok_or(Rejection::WrongSpace)?;
+        *space = own.map(|space| space.to_string());
     }
     Ok(())
 }
@@ -294,96 +304,4 @@ pub(super) fn start(fresh: &NewAppKey) -> String {
         .text
         .rsplit_once('_')
         .map_or_else(String::new, |(start, _)| start.to_owned())
-}
-
-/// Which keys, as written.
-#[derive(Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "KeyFilter")]
-pub(super) struct FilterBody {
-    /// Only keys of this account.
-    account: Option<String>,
-    /// Only keys with this status.
-    #[schemars(with = "Option<Standing>")]
-    status: Option<String>,
-    /// Only keys that the key with this id created.
-    created_by: Option<String>,
-    /// Only keys whose name begins so.
-    #[schemars(length(min = 1))]
-    name_prefix: Option<String>,
-    /// Only keys with this label, such as `team=core`.
-    #[schemars(with = "Option<shapes::Label>")]
-    label: Option<String>,
-    /// Only keys that expire before this.
-    #[schemars(with = "Option<shapes::Instant>")]
-    expires_before: Option<String>,
-    /// Only keys that were neither created nor used since this.
-    #[schemars(with = "Option<shapes::Instant>")]
-    unused_since: Option<String>,
-}
-
-impl FilterBody {
-    /// Checks every field.
-    pub(super) fn check(self) -> Result<Filter, Errors> {
-        let standing = |text: String| {
-            Standing::parse(&text).ok_or_else(|| {
-                let words = Standing::WORDS.join(", ");
-                Wrong::invalid("status", format!("must be one of {words}"))
-            })
-        };
-        let name_prefix = |text: String| match text.is_empty() {
-            true => Err(Wrong::invalid(
-                "name_prefix",
-                "must have at least 1 character",
-            )),
-            false => Ok(text),
-        };
-        let mut errors = Errors::default();
-        let label = self.label.map(|text| label("label", text)).transpose();
-        let filter = Filter {
-            account: self.account,
-            standing: errors.of(self.status.map(standing).transpose()),
-            created_by: self.created_by,
-            name_prefix: errors.of(self.name_prefix.map(name_prefix).transpose()),
-            label: errors.of(label),
-            expires_before: errors.of(instant("expires_before", self.expires_before)),
-            unused_since: errors.of(instant("unused_since", self.unused_since)),
-            before: None,
-            limit: MAX_LIMIT,
-        };
-        errors.none().map(|()| filter)
-    }
-}
-
-fn filter(query: Option<&str>) -> Result<Filter, Problem> {
-    let known = [
-        "account",
-        "status",
-        "created_by",
-        "name_prefix",
-        "label",
-        "expires_before",
-        "unused_since",
-        "cursor",
-        "limit",
-    ];
-    let mut query = Query::parse(query, &known);
-    let text = |name| query.text(name).map(str::to_owned);
-    let filter = FilterBody {
-        account: text("account"),
-        status: text("status"),
-        created_by: text("created_by"),
-        name_prefix: text("name_prefix"),
-        label: text("label"),
-        expires_before: text("expires_before"),
-        unused_since: text("unused_since"),
-    };
-    let before = query.cursor();
-    let limit = query.limit(MAX_LIMIT).unwrap_or(DEFAULT_LIMIT);
-    let filter = query.end(filter.check())?;
-    Ok(Filter {
-        before,
-        limit,
-        ..filter
-    })
 }

@@ -6,6 +6,7 @@ mod batch;
 mod body;
 mod edge;
 mod edges;
+mod filter;
 mod hook;
 mod import;
 mod jwks;
@@ -51,7 +52,7 @@ use crate::events::{EventTarget, Outbox};
 use crate::hook::Hook;
 use crate::idempotency::NewKeys;
 use crate::leaks::Leaks;
-use crate::limits::KeyLimits;
+use crate::limits::SpaceLimits;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::rejections::{Noted, Rejections};
@@ -78,7 +79,7 @@ pub struct Service {
     assertions: Option<Assertions>,
     ambient: Ambient,
     limits: Limits,
-    key_limits: KeyLimits,
+    key_limits: SpaceLimits,
     retention: Option<Millis>,
     unused_after: Millis,
     metrics: Metrics,
@@ -97,9 +98,13 @@ impl Service {
     /// Puts a service together; it touches no network.
     pub fn new(config: &ServiceConfig, store: SqliteStore, ambient: Ambient) -> Arc<Self> {
         let metrics = Metrics::new();
+        let key_limits = SpaceLimits {
+            others: config.key_limits.clone(),
+            named: config.space_limits.clone(),
+        };
         let outbox = Outbox::new(&config.events, metrics.events_dropped.clone());
         Arc::new(Self {
-            store: store.limited(config.key_limits.clone()).publishing(outbox),
+            store: store.limited(key_limits.clone()).publishing(outbox),
             prefix: config.prefix.clone(),
             kid: config.kid,
             master: config.master.clone(),
@@ -111,7 +116,7 @@ impl Service {
             assertions: config.assertions.clone(),
             ambient,
             limits: config.limits,
-            key_limits: config.key_limits.clone(),
+            key_limits,
             retention: config.retention,
             unused_after: config.unused_after,
             metrics,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::Service;
-use super::keys::FilterBody;
+use super::filter::{FilterBody, narrowed};
 use super::life::{MAX_NOTE, RevokeBody};
 use super::read::{JsonBody, SecretBody};
 use crate::key::Reason;
@@ -30,7 +30,7 @@ const MAX_REVOKED: usize = 1000;
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "RevokeKeys")]
 pub(super) struct ManyBody {
-    /// Must have `account`, `created_by`, `name_prefix` or `label`.
+    /// Must have `account`, `space`, `created_by`, `name_prefix` or `label`.
     filter: FilterBody,
     /// How many keys match. If others do, nothing is revoked.
     #[schemars(range(min = 1, max = MAX_REVOKED))]
@@ -80,19 +80,18 @@ pub(super) async fn many(
     let filter = errors.keep(filter);
     let revoke = errors.keep(revoke.check());
     if filter.as_ref().is_some_and(Filter::is_open) {
-        let detail = "must name account, created_by, name_prefix or label";
+        let detail = "must name account, space, created_by, name_prefix or label";
         errors.push(Wrong::invalid("filter", detail));
     }
     errors.none()?;
-    let (Some(mut filter), Some(revoke)) = (filter, revoke) else {
+    let (Some(filter), Some(revoke)) = (filter, revoke) else {
         return Err(Problem::Internal);
     };
-    let account = caller.account(filter.account.take());
-    filter.account = account.ok_or(Problem::WrongAccount)?;
     // The number of keys is for callers that may still list them.
-    service
+    let rights = service
         .rights(&caller, Action::FindAndRevokeKeys, now)
         .await?;
+    let filter = narrowed(filter, &caller, &rights)?;
     let keys = service.fitting(filter, now).await?;
     let matched = keys.len();
     // The count stops there.

@@ -17,8 +17,10 @@ use crate::attributes::{end, instant, line};
 use crate::bearer::digest;
 use crate::problem::Problem;
 use crate::rights::Caller;
-use crate::roles::Role;
+use crate::roles::{Action, Role};
 use crate::shapes;
+use crate::space::{Space, Spaces, given};
+use crate::store::Rejection;
 use crate::tokens::{NewToken, TokenObject};
 use crate::wrong::{Errors, Wrong};
 
@@ -41,6 +43,9 @@ pub(super) struct CreateBody {
     /// What it entitles to.
     #[schemars(with = "Role")]
     role: String,
+    /// The space that it is bound to: it sees no key, token or entry of another.
+    #[schemars(with = "Option<Space>")]
+    space: Option<String>,
     /// When it expires.
     #[schemars(with = "Option<shapes::Instant>")]
     expires_at: Option<String>,
@@ -73,10 +78,13 @@ pub(super) async fn create(
     let mut errors = Errors::default();
     let name = errors.of(line("name", body.name, MAX_NAME));
     let role = errors.keep(role);
+    let space = errors.of(given("space", body.space));
     let mut expires_at = errors.of(instant("expires_at", body.expires_at)).map(Some);
     end(&mut errors, &mut expires_at, body.expires_in, now);
     errors.none()?;
     let role = role.ok_or(Problem::Internal)?;
+    let rights = service.rights(&caller, Action::ChangeTokens, now).await?;
+    let space = rights.spaces().narrow(space).ok_or(Rejection::WrongSpace)?;
     let id = service.new_id()?;
     let secret = service.draw(|fill| Zeroizing::new(base62::random::<SECRET>(fill)))?;
     let mut text = Zeroizing::new(format!("kgt_{id}_"));
@@ -86,6 +94,7 @@ pub(super) async fn create(
         digest: digest(text.as_bytes()),
         name,
         role,
+        spaces: Spaces::of(space),
         expires_at: expires_at.flatten(),
     };
     let token = service.store.create_token(new, caller, now).await?;
@@ -110,6 +119,7 @@ pub(super) struct Listed {
 /// `GET /v1/tokens`: newest first, those that ended within 90 days included.
 pub(super) async fn list(
     State(service): State<Arc<Service>>,
+    Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
 ) -> Result<impl IntoResponse, Problem> {
     let now = service.now();
@@ -117,7 +127,9 @@ pub(super) async fn list(
     let limit = query.limit(MAX_LIMIT).unwrap_or(MAX_LIMIT);
     let before = query.cursor();
     query.end(Ok(()))?;
-    let page = service.store.page_of_tokens(before, limit).await?;
+    let rights = service.rights(&caller, Action::ReadTokens, now).await?;
+    let page = service.store.page_of_tokens(rights.spaces(), before, limit);
+    let page = page.await?;
     let tokens = page.tokens.into_iter();
     Ok(Json(Listed {
         tokens: tokens.map(|token| TokenObject::new(token, now)).collect(),

@@ -23,20 +23,34 @@ use crate::shapes;
 pub(super) struct Counted {
     /// Keys whose uses were counted.
     counted: u64,
-    /// Keys whose uses were not: there is no room, or no key has such an id.
+    /// Keys whose uses were not: there is no room, or no key that the edge sees has such an id.
     dropped: u64,
 }
 
 /// `POST /v1/uses`: how often keys were used. It is counted in memory, so that no edge waits for the
-/// disk.
+/// disk; only of the keys that a bound edge reports, their spaces are read.
 pub(super) async fn report(
     State(service): State<Arc<Service>>,
-    JsonBody(UsesRequest { uses }): JsonBody<UsesRequest>,
+    Extension(caller): Extension<Caller>,
+    JsonBody(UsesRequest { mut uses }): JsonBody<UsesRequest>,
 ) -> Result<impl IntoResponse, Problem> {
     if !(1..=MAX_USES).contains(&uses.len()) {
         return Err(Problem::field("uses", format!("must be 1 to {MAX_USES}")));
     }
-    let added = service.unwritten.add(uses, service.now());
+    let now = service.now();
+    let rights = service.rights(&caller, Action::Follow, now).await?;
+    let mut foreign = 0;
+    if let Some(space) = rights.spaces().only() {
+        let reported = uses.len();
+        let ids = uses.iter().map(|it| it.id.clone()).collect();
+        let own = service.store.of_space(space, ids).await?;
+        uses.retain(|it| own.contains(&it.id));
+        foreign = reported.saturating_sub(uses.len());
+    }
+    let mut added = service.unwritten.add(uses, now);
+    added.dropped = added
+        .dropped
+        .saturating_add(u64::try_from(foreign).unwrap_or(u64::MAX));
     service.metrics.used(&added);
     service.plan_write();
     Ok(Json(Counted {

@@ -15,6 +15,7 @@ use crate::metadata::Metadata;
 use crate::patch::PatchBody;
 use crate::sealed::ToSeal;
 use crate::shapes;
+use crate::space::Space;
 
 /// A field of an object.
 struct Field {
@@ -37,6 +38,7 @@ impl<T> Null for Option<T> {
 impl<T> Null for Vec<T> {}
 impl Null for String {}
 impl Null for Metadata {}
+impl Null for Space {}
 
 macro_rules! rows {
     ({} $(
@@ -170,8 +172,8 @@ schemas! {
     PatchBody = "ChangeKey" {
         let about = "Whether the key is disabled.";
         let disabled = Field::new("disabled", about, json_schema!({ "type": "boolean" }));
-        // It never changes.
-        let attributes = written().into_iter().filter(|it| it.name != "account");
+        let changes = |it: &Field| !Attributes::FIXED.contains(&it.name);
+        let attributes = written().into_iter().filter(changes);
         with_one_end(body([disabled, expires_in()], attributes))
     };
 }

@@ -8,8 +8,10 @@ use super::change::{Act, Stop};
 use super::command::Outcome;
 use super::keys::MAX_SCANNED;
 use super::row::signed;
+use super::whose::Of;
 use super::{SqliteStore, StoreError};
 use crate::audit::{Digest, Entry, Line, START};
+use crate::space::Spaces;
 
 /// How many entries are kept.
 const KEPT: i64 = 1_000_000;
@@ -27,6 +29,8 @@ pub struct AuditFilter {
     pub actor: Option<String>,
     /// Only those of this kind.
     pub action: Option<String>,
+    /// Only those about keys and tokens of these.
+    pub spaces: Spaces,
 }
 
 /// Some entries, oldest first.
@@ -54,10 +58,10 @@ fn page(transaction: &Transaction<'_>, filter: &AuditFilter) -> rusqlite::Result
     let after = i64::try_from(filter.after).unwrap_or(i64::MAX);
     let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
     let mut statement = transaction.prepare_cached(&format!(
-        "SELECT seq, at, actor, action, target, account, detail, request_id, digest FROM \
+        "SELECT seq, at, actor, action, target, account, detail, request_id, space, digest FROM \
          (SELECT * FROM audit WHERE seq > ?1 ORDER BY seq LIMIT {MAX_SCANNED}) \
          WHERE (?3 IS NULL OR target = ?3) AND (?4 IS NULL OR actor = ?4) \
-         AND (?5 IS NULL OR action = ?5) ORDER BY seq LIMIT ?2"
+         AND (?5 IS NULL OR action = ?5) AND (?6 IS NULL OR space = ?6) ORDER BY seq LIMIT ?2"
     ))?;
     let rows = statement.query_map(
         params![
@@ -66,7 +70,8 @@ fn page(transaction: &Transaction<'_>, filter: &AuditFilter) -> rusqlite::Result
             i64::from(filter.limit).saturating_add(1),
             filter.target,
             filter.actor,
-            filter.action
+            filter.action,
+            filter.spaces.name(),
         ],
         line,
     )?;
@@ -90,13 +95,14 @@ fn page(transaction: &Transaction<'_>, filter: &AuditFilter) -> rusqlite::Result
 
 impl Act<'_> {
     /// Writes into the audit log what was done to a key or a token.
-    pub(super) fn say(
+    pub(super) fn say<'a>(
         &self,
         action: &str,
         target: &str,
-        account: Option<&str>,
+        of: impl Into<Of<'a>>,
         detail: Option<&str>,
     ) -> rusqlite::Result<()> {
+        let Of { account, space } = of.into();
         let said = Said {
             actor: &self.actor,
             action,
@@ -104,6 +110,7 @@ impl Act<'_> {
             account,
             detail,
             request_id: self.request_id,
+            space,
         };
         append(self.transaction, &said, self.now)
     }
@@ -117,6 +124,7 @@ impl Act<'_> {
             account: None,
             detail: Some(detail),
             request_id: self.request_id,
+            space: None,
         };
         append(self.transaction, &said, self.now)?;
         Ok(Outcome::Done)
@@ -131,6 +139,7 @@ struct Said<'a> {
     account: Option<&'a str>,
     detail: Option<&'a str>,
     request_id: Option<&'a str>,
+    space: Option<&'a str>,
 }
 
 /// Writes an entry, in the transaction of what it is about.
@@ -154,12 +163,13 @@ fn append(transaction: &Transaction<'_>, said: &Said<'_>, now: UnixMillis) -> ru
         account: owned(said.account),
         detail: owned(said.detail),
         request_id: owned(said.request_id),
+        space: owned(said.space),
     };
     transaction
         .prepare_cached(
             "INSERT INTO audit \
-             (seq, at, actor, action, target, account, detail, request_id, digest) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+             (seq, at, actor, action, target, account, detail, request_id, space, digest) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute(params![
             seq,
@@ -170,6 +180,7 @@ fn append(transaction: &Transaction<'_>, said: &Said<'_>, now: UnixMillis) -> ru
             said.account,
             said.detail,
             said.request_id,
+            said.space,
             &entry.digest(&before)[..],
         ])?;
     match seq.saturating_sub(KEPT) {
@@ -222,7 +233,8 @@ fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
             account: row.get(5)?,
             detail: row.get(6)?,
             request_id: row.get(7)?,
+            space: row.get(8)?,
         },
-        digest: hex::encode(&row.get::<_, Digest>(8)?),
+        digest: hex::encode(&row.get::<_, Digest>(9)?),
     })
 }

@@ -13,12 +13,14 @@ use super::feed::append;
 use super::keys::{self, by_id, existing, insert};
 use super::rejection::Rejection;
 use super::row::{self, signed};
+use super::whose::Of;
 use crate::attributes::Attributes;
 use crate::events::{EventType, Leak, More, Outbox};
 use crate::key::{Disabler, IfMatch, Key, KeyObject, NewKey, Reason, Standing};
 use crate::limits::Limiter;
 use crate::patch::Patch;
 use crate::rights::{Rights, narrows};
+use crate::space::Space;
 use crate::wrong::Errors;
 
 /// A command under way.
@@ -74,7 +76,7 @@ impl Act<'_> {
         for new in new {
             match (insert(self.transaction, &new, self.now)?, keys.is_empty()) {
                 (true, _) => {
-                    self.say("key.create", &new.id, Some(&new.attributes.account), None)?;
+                    self.say("key.create", &new.id, &new.attributes, None)?;
                     self.publish_by_id(EventType::Created, &new.id)?;
                     keys.extend(by_id(self.transaction, &new.id)?);
                 }
@@ -88,11 +90,13 @@ impl Act<'_> {
 
     /// Stores those of some keys that are not there yet.
     pub(super) fn import(&self, keys: &[Import]) -> Result<Outcome, Stop> {
+        for import in keys {
+            self.in_reach(&import.new.attributes.space)?;
+        }
         let outcomes = keys::import(self.transaction, keys, &self.limiter.limits, self.now)?;
         for (import, outcome) in keys.iter().zip(&outcomes) {
             if let Imported::New(id) = outcome {
-                let account = &import.new.attributes.account;
-                self.say("key.import", id, Some(account), None)?;
+                self.say("key.import", id, &import.new.attributes, None)?;
                 self.publish_by_id(EventType::Created, id)?;
             }
         }
@@ -136,8 +140,7 @@ impl Act<'_> {
         if changed.is_empty() {
             return Ok(Outcome::Patched(key));
         }
-        let account = Some(&*key.attributes.account);
-        self.say("key.change", id, account, Some(&changed.join(", ")))?;
+        self.say("key.change", id, &key.attributes, Some(&changed.join(", ")))?;
         let key = self.update(&Key {
             attributes,
             disabled_by,
@@ -171,10 +174,8 @@ impl Act<'_> {
         let expires_at = match new.expires_at {
             Some(asked) => asked,
             None => {
-                let end = self
-                    .limiter
-                    .limits
-                    .cap(old.end_of_successor(self.now), self.now);
+                let limits = self.limiter.limits.of(&old.attributes.space);
+                let end = limits.cap(old.end_of_successor(self.now), self.now);
                 self.rights.end_of_successor(end)
             }
         };
@@ -196,9 +197,8 @@ impl Act<'_> {
         if !insert(self.transaction, &stored, self.now)? {
             return Ok(Outcome::Rotated(None));
         }
-        let account = Some(&*old.attributes.account);
         let replaces = format!("replaces {}", old.id);
-        self.say("key.rotate", &new.id, account, Some(&replaces))?;
+        self.say("key.rotate", &new.id, &old.attributes, Some(&replaces))?;
         let over = self.now.plus(grace);
         let ends = old.attributes.expires_at.map_or(over, |end| end.min(over));
         let old = self.update(&Key {
@@ -255,8 +255,7 @@ impl Act<'_> {
         if revoked.iter().any(|it| it == id)
             && let Some(key) = by_id(self.transaction, id)?
         {
-            let account = Some(&*key.attributes.account);
-            self.say("key.leak", id, account, revoke.note.as_deref())?;
+            self.say("key.leak", id, &key.attributes, revoke.note.as_deref())?;
             self.publish(EventType::Leaked, &key, Some(More::Leak(leak)))?;
         }
         Ok(Outcome::RevokedMany(revoked.len()))
@@ -284,7 +283,15 @@ impl Act<'_> {
         key.ok_or_else(|| Rejection::NoSuchKey.into())
     }
 
-    /// The same, if it can still be changed, and is what the caller takes it for.
+    /// Rejects what is to be stored in a space that the caller does not see.
+    pub(super) fn in_reach(&self, space: &Space) -> Result<(), Stop> {
+        match self.rights.spaces().has(space) {
+            true => Ok(()),
+            false => Err(Rejection::WrongSpace.into()),
+        }
+    }
+
+    /// The key with this id that the caller may see, if it can still be changed, and is what the caller takes it for.
     pub(super) fn current(&self, id: &str, if_match: &IfMatch) -> Result<Key, Stop> {
         let key = self.own(id)?;
         if !if_match.fits(key.version) {
@@ -309,7 +316,12 @@ impl Act<'_> {
         let mut values: Vec<&dyn ToSql> = cells.iter().map(|cell| cell as &dyn ToSql).collect();
         values.extend([&now as &dyn ToSql, &disabled_by, &key.replaced_by, &key.id]);
         let hash = statement.query_row(&*values, |row| hash(row, 0))?;
-        append(self.transaction, hash, self.now)?;
+        append(
+            self.transaction,
+            hash,
+            key.attributes.space.as_str(),
+            self.now,
+        )?;
         self.own(&key.id)
     }
 
@@ -321,13 +333,8 @@ impl Act<'_> {
                  WHERE id = ?1 AND revoked_at IS NULL",
             )?
             .execute(params![key.id, signed(self.now), Reason::Superseded.word()])?;
-        let account = Some(&*key.attributes.account);
-        self.say(
-            "key.revoke",
-            &key.id,
-            account,
-            Some(Reason::Superseded.word()),
-        )?;
+        let reason = Reason::Superseded.word();
+        self.say("key.revoke", &key.id, &key.attributes, Some(reason))?;
         self.publish_by_id(EventType::Revoked, &key.id)?;
         self.own(&key.id)
     }
@@ -335,7 +342,7 @@ impl Act<'_> {
     /// Revokes a key, those that it replaces, and the descendants of all of them unless they are
     /// kept. Returns the ids of those that were not revoked before.
     fn revoke_family(&self, id: &str, revoke: &Revoke) -> rusqlite::Result<Vec<String>> {
-        let revoked: Vec<(String, String, KeyHash)> = self
+        let revoked: Vec<(String, String, String, KeyHash)> = self
             .transaction
             .prepare_cached(
                 "WITH RECURSIVE family (id) AS \
@@ -345,7 +352,7 @@ impl Act<'_> {
                   WHERE NOT ?5) \
                  UPDATE keys SET revoked_at = ?2, updated_at = ?2, revoked_reason = ?3, \
                  revoked_note = ?4, sealed = NULL, version = version + 1 \
-                 WHERE id IN family AND revoked_at IS NULL RETURNING id, account, hash",
+                 WHERE id IN family AND revoked_at IS NULL RETURNING id, account, space, hash",
             )?
             .query_map(
                 params![
@@ -355,15 +362,19 @@ impl Act<'_> {
                     revoke.note,
                     revoke.keeps_descendants,
                 ],
-                |row| Ok((row.get(0)?, row.get(1)?, hash(row, 2)?)),
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, hash(row, 3)?)),
             )?
             .collect::<Result<_, _>>()?;
-        for (id, account, hash) in &revoked {
-            append(self.transaction, *hash, self.now)?;
+        for (id, account, space, hash) in &revoked {
+            append(self.transaction, *hash, space, self.now)?;
             let reason = revoke.reason.map(Reason::word);
-            self.say("key.revoke", id, Some(account), reason)?;
+            let of = Of {
+                account: Some(account),
+                space: Some(space),
+            };
+            self.say("key.revoke", id, of, reason)?;
             self.publish_by_id(EventType::Revoked, id)?;
         }
-        Ok(revoked.into_iter().map(|(id, _, _)| id).collect())
+        Ok(revoked.into_iter().map(|(id, ..)| id).collect())
     }
 }

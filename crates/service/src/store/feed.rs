@@ -13,6 +13,7 @@ use super::cells::{hash, key};
 use super::readers::within;
 use super::row::{COLUMNS, signed};
 use super::{SqliteStore, StoreError};
+use crate::space::Spaces;
 
 /// How many changes are kept. An edge that is further behind must forget everything.
 const KEPT_CHANGES: i64 = 100_000;
@@ -34,7 +35,8 @@ fn one(sealed: &str) -> String {
     let epoch = "(SELECT coalesce(max(seq), 0) FROM changes) AS epoch";
     // No edge asks when a key was last used.
     format!(
-        "SELECT NULL AS last_used_at, {COLUMNS}, {epoch}, {sealed} AS data FROM keys WHERE hash = ?1"
+        "SELECT NULL AS last_used_at, {COLUMNS}, {epoch}, {sealed} AS data FROM keys \
+         WHERE hash = ?1 AND (?2 IS NULL OR space = ?2)"
     )
 }
 
@@ -84,7 +86,8 @@ impl SqliteStore {
         let _ = newest.wait_for(|newest| *newest > after).await;
     }
 
-    /// What changed since `after`, oldest first and at most [`MAX_CHANGES`].
+    /// What changed in these spaces since `after`, oldest first and at most [`MAX_CHANGES`]. The epoch
+    /// is that of all spaces, so that a change in another one leaves no gap.
     ///
     /// An edge must forget everything if its place is not in the kept history of this
     /// database: in an `incarnation` that is unknown here, or that ended before `after` since
@@ -94,9 +97,11 @@ impl SqliteStore {
     /// [`StoreError::Failed`].
     pub async fn changes(
         &self,
+        spaces: &Spaces,
         after: u64,
         incarnation: Option<Incarnation>,
     ) -> Result<ChangesResponse, StoreError> {
+        let spaces = spaces.clone();
         self.readers
             .read(move |transaction| {
                 let newest = epoch(transaction)?;
@@ -117,49 +122,52 @@ impl SqliteStore {
                     });
                 }
                 let mut statement = transaction.prepare_cached(&format!(
-                    "SELECT seq, hash FROM changes WHERE seq > ?1 ORDER BY seq LIMIT {MAX_CHANGES}"
+                    "SELECT seq, hash, ?2 IS NULL OR space = ?2 FROM changes WHERE seq > ?1 \
+                     ORDER BY seq LIMIT {MAX_CHANGES}"
                 ))?;
                 // `after` is below a number that SQLite itself made, so it fits.
                 let after = i64::try_from(after).unwrap_or(i64::MAX);
-                let rows = statement
-                    .query_map([after], |row| Ok((row.get::<_, i64>(0)?, hash(row, 1)?)))?;
-                let rows: Vec<(i64, KeyHash)> = rows.collect::<Result<_, _>>()?;
-                let last = rows.last().map_or(newest, |&(seq, _)| seq.unsigned_abs());
+                let rows = statement.query_map(params![after, spaces.name()], |row| {
+                    Ok((row.get::<_, i64>(0)?, hash(row, 1)?, row.get(2)?))
+                })?;
+                let rows: Vec<(i64, KeyHash, bool)> = rows.collect::<Result<_, _>>()?;
+                let last = rows.last().map_or(newest, |row| row.0.unsigned_abs());
+                let seen = rows.into_iter().filter(|(_, _, is_seen)| *is_seen);
                 Ok(ChangesResponse {
                     incarnation: here,
                     epoch: last,
                     reset: false,
                     more: last < newest,
-                    changed: rows.into_iter().map(|(_, hash)| hash).collect(),
+                    changed: seen.map(|(_, hash, _)| hash).collect(),
                 })
             })
             .await
     }
 
-    /// The records of those hashes that are known, and the epoch they belong to.
+    /// The records of those hashes that are known in these spaces, and the epoch they belong to.
     ///
     /// # Errors
     /// [`StoreError::Failed`].
     pub async fn lookup(
         &self,
+        spaces: &Spaces,
         hashes: Vec<KeyHash>,
         want: Vec<Want>,
     ) -> Result<LookupResponse, StoreError> {
+        let asked = Asked {
+            spaces: spaces.clone(),
+            hashes,
+            want,
+        };
         let incarnation = self.incarnation;
         let answer = move |(epoch, records)| LookupResponse {
             incarnation,
             epoch,
             records,
         };
-        let found = match hashes.len() <= FEW {
-            true => {
-                let few = move |it: &Connection| few(it, &hashes, &want);
-                self.readers.read_each(few).await
-            }
-            false => {
-                let all = move |it: &Transaction<'_>| all(it, &hashes, &want);
-                self.readers.read_long(all).await
-            }
+        let found = match asked.hashes.len() <= FEW {
+            true => self.readers.read_each(move |it| asked.few(it)).await,
+            false => self.readers.read_long(move |it| asked.all(it)).await,
         };
         found.map(answer)
     }
@@ -168,45 +176,52 @@ impl SqliteStore {
 /// What a lookup found, and the epoch of the state in which it did.
 type Found = (u64, Vec<Record>);
 
-/// A single key that is known is read by a single statement, which costs less than a transaction.
-fn few(connection: &Connection, hashes: &[KeyHash], want: &[Want]) -> rusqlite::Result<Found> {
-    if let &[hash] = hashes {
-        let mut statement = connection.prepare_cached(statement(want))?;
-        let found = statement.query_row([&hash.0[..]], |row| {
-            let epoch: i64 = row.get("epoch")?;
-            Ok((epoch.unsigned_abs(), vec![record(hash, row)?]))
-        });
-        if let Some(found) = found.optional()? {
-            return Ok(found);
-        }
-    }
-    within(connection, |transaction| all(transaction, hashes, want))
+/// What a lookup asks for.
+struct Asked {
+    spaces: Spaces,
+    hashes: Vec<KeyHash>,
+    want: Vec<Want>,
 }
 
-fn all(
-    transaction: &Transaction<'_>,
-    hashes: &[KeyHash],
-    want: &[Want],
-) -> rusqlite::Result<Found> {
-    let mut statement = transaction.prepare_cached(statement(want))?;
-    let mut records = Vec::new();
-    for &hash in hashes {
-        for record in statement.query_map([&hash.0[..]], |row| record(hash, row))? {
-            records.push(record?);
+impl Asked {
+    /// A single key that is known is read by a single statement, which costs less than a transaction.
+    fn few(&self, connection: &Connection) -> rusqlite::Result<Found> {
+        if let &[hash] = &self.hashes[..] {
+            let mut statement = connection.prepare_cached(statement(&self.want))?;
+            let found = statement.query_row(params![&hash.0[..], self.spaces.name()], |row| {
+                let epoch: i64 = row.get("epoch")?;
+                Ok((epoch.unsigned_abs(), vec![record(hash, row)?]))
+            });
+            if let Some(found) = found.optional()? {
+                return Ok(found);
+            }
         }
+        within(connection, |transaction| self.all(transaction))
     }
-    Ok((epoch(transaction)?, records))
+
+    fn all(&self, transaction: &Transaction<'_>) -> rusqlite::Result<Found> {
+        let mut statement = transaction.prepare_cached(statement(&self.want))?;
+        let mut records = Vec::new();
+        for &hash in &self.hashes {
+            let values = params![&hash.0[..], self.spaces.name()];
+            for record in statement.query_map(values, |row| record(hash, row))? {
+                records.push(record?);
+            }
+        }
+        Ok((epoch(transaction)?, records))
+    }
 }
 
 /// Says in the feed that a key changed. Belongs into the transaction of the change.
 pub(super) fn append(
     transaction: &Transaction<'_>,
     hash: KeyHash,
+    space: &str,
     at: UnixMillis,
 ) -> rusqlite::Result<()> {
     transaction
-        .prepare_cached("INSERT INTO changes (hash, at) VALUES (?1, ?2)")?
-        .execute(params![&hash.0[..], signed(at)])?;
+        .prepare_cached("INSERT INTO changes (hash, space, at) VALUES (?1, ?2, ?3)")?
+        .execute(params![&hash.0[..], space, signed(at)])?;
     transaction
         .prepare_cached("DELETE FROM changes WHERE seq <= last_insert_rowid() - ?1")?
         .execute([KEPT_CHANGES])
@@ -295,8 +310,8 @@ fn is_history(
         )
 }
 
-/// All attributes but the name and the labels, which are for people alone. Expiry is for the edge to see, on every
-/// request: the status says only what no clock can.
+/// All attributes but the name and the labels, which are for people alone, and the space. Expiry is for
+/// the edge to see, on every request: the status says only what no clock can.
 fn record(hash: KeyHash, row: &Row<'_>) -> rusqlite::Result<Record> {
     let key = key(row)?;
     let attributes = key.attributes;

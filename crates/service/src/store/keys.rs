@@ -11,7 +11,8 @@ use super::room::has_room;
 use super::row::{self, COLUMNS, LAST_USE, WRITTEN, signed};
 use super::{SqliteStore, StoreError};
 use crate::key::{Key, NewKey, Standing};
-use crate::limits::KeyLimits;
+use crate::limits::SpaceLimits;
+use crate::space::Space;
 
 /// Most rows that a page looks at. A filter that fits few of them has short pages, or empty ones.
 pub(super) const MAX_SCANNED: u32 = 10_000;
@@ -21,6 +22,8 @@ pub(super) const MAX_SCANNED: u32 = 10_000;
 pub struct Filter {
     /// Only those of this account.
     pub account: Option<String>,
+    /// Only those of this space.
+    pub space: Option<Space>,
     /// Only those with this status now.
     pub standing: Option<Standing>,
     /// Only those that the key with this id asked for.
@@ -40,9 +43,10 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Whether it lets keys of every account, creator, name and label pass.
+    /// Whether it lets keys of every account, space, creator, name and label pass.
     pub(crate) fn is_open(&self) -> bool {
         self.account.is_none()
+            && self.space.is_none()
             && self.created_by.is_none()
             && self.name_prefix.is_none()
             && self.label.is_none()
@@ -107,16 +111,16 @@ impl SqliteStore {
 pub(super) fn import(
     transaction: &Transaction<'_>,
     keys: &[Import],
-    limits: &KeyLimits,
+    limits: &SpaceLimits,
     now: UnixMillis,
 ) -> rusqlite::Result<Vec<Imported>> {
     let import = |import: &Import| {
         if let Some(key) = existing(transaction, &import.candidates)? {
             return Ok(Imported::Exists(Box::new(key)));
         }
-        let account = &import.new.attributes.account;
-        if let Some(most) = limits.active_keys_per_account
-            && !has_room(transaction, account, 1, most, now)?
+        let attributes = &import.new.attributes;
+        if let Some(most) = limits.of(&attributes.space).active_keys_per_account
+            && !has_room(transaction, attributes, 1, most, now)?
         {
             return Ok(Imported::Full);
         }
@@ -148,7 +152,7 @@ pub(super) fn insert(
         return Ok(false);
     }
     // An edge that was asked about this key too early remembers that it is unknown.
-    append(transaction, new.hash, now)?;
+    append(transaction, new.hash, new.attributes.space.as_str(), now)?;
     Ok(true)
 }
 
@@ -180,9 +184,15 @@ pub(super) fn by_id(transaction: &Transaction<'_>, id: &str) -> rusqlite::Result
 
 /// The clauses are put together, since SQLite uses no index for `(?1 IS NULL OR account = ?1)`.
 fn page(transaction: &Transaction<'_>, filter: &Filter, now: UnixMillis) -> rusqlite::Result<Page> {
-    let account = match filter.account {
-        Some(_) => "account = :account",
-        None => ":account IS NULL",
+    // An index gives the rows in their order, so that as many are read as are scanned.
+    let (indexed, value) = match (&filter.account, &filter.space) {
+        (Some(account), _) => ("account = :indexed", Some(account.as_str())),
+        (None, Some(space)) => ("space = :indexed", Some(space.as_str())),
+        (None, None) => (":indexed IS NULL", None),
+    };
+    let space = match filter.space {
+        Some(_) => "space = :space",
+        None => ":space IS NULL",
     };
     let standing = match filter.standing {
         None => ":now > 0",
@@ -223,9 +233,9 @@ fn page(transaction: &Transaction<'_>, filter: &Filter, now: UnixMillis) -> rusq
     };
     let mut statement = transaction.prepare_cached(&format!(
         "SELECT {LAST_USE}, {COLUMNS}, number FROM \
-         (SELECT * FROM keys WHERE number < :before AND {account} \
+         (SELECT * FROM keys WHERE number < :before AND {indexed} \
           ORDER BY number DESC LIMIT {MAX_SCANNED}) AS keys \
-         WHERE {standing} AND {created_by} AND {name} AND {label} AND {end} AND {unused} \
+         WHERE {space} AND {standing} AND {created_by} AND {name} AND {label} AND {end} AND {unused} \
          ORDER BY number DESC LIMIT :limit"
     ))?;
     let before = filter.before.unwrap_or(i64::MAX);
@@ -233,7 +243,8 @@ fn page(transaction: &Transaction<'_>, filter: &Filter, now: UnixMillis) -> rusq
     let rows = statement.query_map(
         named_params! {
             ":before": before,
-            ":account": filter.account,
+            ":indexed": value,
+            ":space": filter.space.as_ref().map(Space::as_str),
             ":now": signed(now),
             ":created_by": filter.created_by,
             ":name_prefix": filter.name_prefix,
@@ -253,11 +264,11 @@ fn page(transaction: &Transaction<'_>, filter: &Filter, now: UnixMillis) -> rusq
         // All of what was scanned. If that was as much as a page may scan, there may be more.
         transaction
             .prepare_cached(&format!(
-                "SELECT number FROM keys WHERE number < :before AND {account} \
+                "SELECT number FROM keys WHERE number < :before AND {indexed} \
                  ORDER BY number DESC LIMIT 1 OFFSET {MAX_SCANNED} - 1"
             ))?
             .query_row(
-                named_params! { ":before": before, ":account": filter.account },
+                named_params! { ":before": before, ":indexed": value },
                 |row| row.get(0),
             )
             .optional()?

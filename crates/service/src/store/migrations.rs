@@ -22,6 +22,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/0016_uses.sql"),
     include_str!("../../migrations/0017_sealed.sql"),
     include_str!("../../migrations/0018_unused.sql"),
+    include_str!("../../migrations/0019_spaces.sql"),
 ];
 
 #[derive(Debug)]

@@ -28,6 +28,7 @@ mod sealed;
 mod tokens;
 mod unused;
 mod uses;
+mod whose;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -49,7 +50,7 @@ use self::readers::{Readers, Size};
 pub use self::rejection::Rejection;
 use self::writer::{Job, Queue};
 use crate::events::Outbox;
-use crate::limits::{KeyLimits, Limiter};
+use crate::limits::{Limiter, SpaceLimits};
 use crate::request_id;
 use crate::rights::Caller;
 use crate::tokens::CreatedTokens;
@@ -217,7 +218,7 @@ impl SqliteStore {
 
     /// The same with limits for keys; without this there are none.
     #[must_use]
-    pub(crate) fn limited(mut self, limits: KeyLimits) -> Self {
+    pub(crate) fn limited(mut self, limits: SpaceLimits) -> Self {
         self.limiter = Arc::new(Limiter {
             limits,
             ..Limiter::default()

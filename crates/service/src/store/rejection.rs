@@ -22,6 +22,9 @@ pub enum Rejection {
     /// No key that the caller may see has this id.
     #[error("there is no key with this id")]
     NoSuchKey,
+    /// What is to be stored, or is asked for, is of a space that the caller does not see.
+    #[error("the caller is bound to another space: leave out space, or give its own")]
+    WrongSpace,
     /// A field asks for more than the caller has.
     #[error(transparent)]
     Beyond(#[from] Errors),
@@ -90,6 +93,7 @@ impl Rejection {
             Self::InactiveCaller => Code::InvalidAssertion,
             Self::Clock => Code::Clock,
             Self::NoSuchKey => Code::NoSuchKey,
+            Self::WrongSpace => Code::WrongSpace,
             Self::Beyond(_) => Code::BeyondOwnRights,
             Self::BeyondLimits(_) => Code::BeyondLimits,
             Self::TooManyKeys(_) => Code::TooManyKeys,

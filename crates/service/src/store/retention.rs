@@ -6,6 +6,7 @@ use rusqlite::{OptionalExtension as _, params};
 use super::change::{Act, Stop};
 use super::command::{Command, Outcome};
 use super::row::signed;
+use super::whose::Of;
 use super::{SqliteStore, StoreError};
 use crate::rights::Caller;
 
@@ -46,18 +47,24 @@ impl Act<'_> {
             "revoked_at < ?1",
             "revoked_at IS NULL AND expires_at IS NOT NULL AND expires_at < ?1",
         ] {
-            let keys: Vec<(i64, String, String)> = self
+            let keys: Vec<(i64, String, String, String)> = self
                 .transaction
                 .prepare_cached(&format!(
-                    "SELECT number, id, account FROM keys WHERE {ended} LIMIT {DELETED}"
+                    "SELECT number, id, account, space FROM keys WHERE {ended} LIMIT {DELETED}"
                 ))?
-                .query_map([before], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+                .query_map([before], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+                })?
                 .collect::<Result<_, _>>()?;
-            for (number, id, account) in &keys {
+            for (number, id, account, space) in &keys {
                 self.transaction
                     .prepare_cached("DELETE FROM keys WHERE number = ?1")?
                     .execute([number])?;
-                self.say("key.delete", id, Some(account), None)?;
+                let of = Of {
+                    account: Some(account),
+                    space: Some(space),
+                };
+                self.say("key.delete", id, of, None)?;
             }
             count = keys.len().max(count);
         }

@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use crate::attributes::{Attributes, attributes};
 use crate::key::{Disabler, Key, NewKey, Reason, Revocation};
 use crate::metadata::Metadata;
+use crate::space::Space;
 
 /// A value of a column.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,6 +146,16 @@ impl Column for String {
             Cell::Text(text) => Some(text),
             Cell::Null | Cell::Number(_) => None,
         }
+    }
+}
+
+impl Column for Space {
+    fn write(&self) -> Cell {
+        Cell::Text(self.as_str().to_owned())
+    }
+
+    fn read(cell: Cell) -> Option<Self> {
+        Self::parse(&String::read(cell)?).ok()
     }
 }
 

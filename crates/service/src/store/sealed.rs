@@ -75,14 +75,19 @@ impl Act<'_> {
             Some(_) => "key.seal",
             None => "key.unseal",
         };
-        self.say(action, id, Some(&key.attributes.account), None)?;
+        self.say(action, id, &key.attributes, None)?;
         let mut statement = self.transaction.prepare_cached(
             "UPDATE keys SET sealed = ?2, updated_at = ?3, version = version + 1 \
              WHERE id = ?1 RETURNING hash",
         )?;
         let values = params![id, sealed.map(Sealed::to_string), signed(self.now)];
         let hash = statement.query_row(values, |row| hash(row, 0))?;
-        append(self.transaction, hash, self.now)?;
+        append(
+            self.transaction,
+            hash,
+            key.attributes.space.as_str(),
+            self.now,
+        )?;
         let key = self.own(id)?;
         self.publish(EventType::Changed, &key, Some(More::Changed(&["sealed"])))?;
         Ok(Outcome::Patched(key))

@@ -11,6 +11,7 @@ use super::row::signed;
 use super::{SqliteStore, StoreError};
 use crate::rights::Caller;
 use crate::roles::Role;
+use crate::space::{Space, Spaces};
 use crate::tokens::{CreatedTokens, Entitled, Entitlements, NewToken, Token};
 
 /// Most tokens that count at once.
@@ -22,7 +23,7 @@ const LISTED: Millis = Millis::from_secs(90 * 24 * 3600);
 /// Most rows that a creation sweeps. Each adds one, so that they do not grow in number.
 const SWEPT: u32 = 100;
 
-const COLUMNS: &str = "id, name, role, created_at, expires_at, revoked_at";
+const COLUMNS: &str = "id, name, role, created_at, expires_at, revoked_at, space";
 
 /// Whether a token counts at the time `?1`.
 const COUNTS: &str = "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?1)";
@@ -56,13 +57,16 @@ impl SqliteStore {
             .await
     }
 
-    /// Tokens, newest first: at most `limit`, older than the one with the number `before`.
+    /// Tokens of these spaces, newest first: at most `limit`, older than the one with the number
+    /// `before`.
     pub(crate) async fn page_of_tokens(
         &self,
+        spaces: &Spaces,
         before: Option<i64>,
         limit: u32,
     ) -> Result<TokenPage, StoreError> {
-        let page = move |transaction: &Transaction<'_>| page(transaction, before, limit);
+        let spaces = spaces.clone();
+        let page = move |transaction: &Transaction<'_>| page(transaction, &spaces, before, limit);
         self.list_readers.read_long(page).await
     }
 
@@ -89,17 +93,20 @@ pub(crate) struct TokenPage {
 
 fn page(
     transaction: &Transaction<'_>,
+    spaces: &Spaces,
     before: Option<i64>,
     limit: u32,
 ) -> rusqlite::Result<TokenPage> {
     let mut statement = transaction.prepare_cached(&format!(
-        "SELECT {COLUMNS}, number FROM tokens WHERE number < ?1 ORDER BY number DESC LIMIT ?2"
+        "SELECT {COLUMNS}, number FROM tokens WHERE number < ?1 AND (?3 IS NULL OR space = ?3) \
+         ORDER BY number DESC LIMIT ?2"
     ))?;
     // One more than asked for tells whether there is a next page.
     let rows = statement.query_map(
         params![
             before.unwrap_or(i64::MAX),
-            i64::from(limit).saturating_add(1)
+            i64::from(limit).saturating_add(1),
+            spaces.name(),
         ],
         |row| Ok((token(row)?, row.get("number")?)),
     )?;
@@ -118,13 +125,14 @@ fn page(
 /// may be wrong for a while, and a token must not be forgotten for that.
 pub(super) fn not_revoked(connection: &Connection) -> rusqlite::Result<Entitlements> {
     let mut statement = connection.prepare_cached(
-        "SELECT digest, id, role, expires_at FROM tokens WHERE revoked_at IS NULL",
+        "SELECT digest, id, role, expires_at, space FROM tokens WHERE revoked_at IS NULL",
     )?;
     let rows = statement.query_map([], |row| {
         let entitled = Entitled {
             id: row.get(1)?,
             role: role(row, 2)?,
             expires_at: time(row, 3)?,
+            spaces: spaces(row, 4)?,
         };
         Ok((row.get(0)?, entitled))
     })?;
@@ -147,6 +155,9 @@ pub(super) fn role_of(
 
 pub(super) fn create(act: &Act<'_>, new: &NewToken) -> Result<Outcome, Stop> {
     let (transaction, now) = (act.transaction, act.now);
+    if !act.rights.spaces().has_all(&new.spaces) {
+        return Err(Rejection::WrongSpace.into());
+    }
     let counting: u32 = transaction.query_row(
         &format!("SELECT count(*) FROM tokens WHERE {COUNTS}"),
         [signed(now)],
@@ -164,8 +175,8 @@ pub(super) fn create(act: &Act<'_>, new: &NewToken) -> Result<Outcome, Stop> {
         .execute(params![forgotten, SWEPT])?;
     transaction
         .prepare_cached(
-            "INSERT INTO tokens (id, digest, name, role, created_at, expires_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO tokens (id, digest, name, role, created_at, expires_at, space) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute(params![
             new.id,
@@ -174,30 +185,33 @@ pub(super) fn create(act: &Act<'_>, new: &NewToken) -> Result<Outcome, Stop> {
             new.role.word(),
             signed(now),
             new.expires_at.map(signed),
+            new.spaces.name(),
         ])?;
-    act.say("token.create", &new.id, None, Some(new.role.word()))?;
-    by_id(transaction, &new.id)
+    act.say("token.create", &new.id, &new.spaces, Some(new.role.word()))?;
+    own(act, &new.id).map(Outcome::Token)
 }
 
 pub(super) fn revoke(act: &Act<'_>, id: &str) -> Result<Outcome, Stop> {
-    let (transaction, now) = (act.transaction, act.now);
-    let revoked = transaction
+    let spaces = own(act, id)?.spaces;
+    let revoked = act
+        .transaction
         .prepare_cached("UPDATE tokens SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL")?
-        .execute(params![id, signed(now)])?;
+        .execute(params![id, signed(act.now)])?;
     if revoked > 0 {
-        act.say("token.revoke", id, None, None)?;
+        act.say("token.revoke", id, &spaces, None)?;
     }
-    by_id(transaction, id)
+    own(act, id).map(Outcome::Token)
 }
 
-fn by_id(transaction: &Transaction<'_>, id: &str) -> Result<Outcome, Stop> {
-    let token = transaction
+/// The token with this id, if the caller may see it.
+fn own(act: &Act<'_>, id: &str) -> Result<Token, Stop> {
+    let token = act
+        .transaction
         .prepare_cached(&format!("SELECT {COLUMNS} FROM tokens WHERE id = ?1"))?
         .query_row([id], token)
         .optional()?;
-    token
-        .map(Outcome::Token)
-        .ok_or_else(|| Rejection::NoSuchToken.into())
+    let own = token.filter(|token| act.rights.spaces().has_all(&token.spaces));
+    own.ok_or_else(|| Rejection::NoSuchToken.into())
 }
 
 fn token(row: &Row<'_>) -> rusqlite::Result<Token> {
@@ -208,6 +222,7 @@ fn token(row: &Row<'_>) -> rusqlite::Result<Token> {
         created_at: time(row, 3)?.unwrap_or(UnixMillis(0)),
         expires_at: time(row, 4)?,
         revoked_at: time(row, 5)?,
+        spaces: spaces(row, 6)?,
     })
 }
 
@@ -217,6 +232,15 @@ fn role(row: &Row<'_>, column: usize) -> rusqlite::Result<Role> {
         rusqlite::Error::FromSqlConversionFailure(column, Type::Text, reason)
     };
     Role::parse(&row.get::<_, String>(column)?).ok_or_else(unknown)
+}
+
+fn spaces(row: &Row<'_>, column: usize) -> rusqlite::Result<Spaces> {
+    let name: Option<String> = row.get(column)?;
+    let space = name.map(|name| Space::parse(&name)).transpose();
+    // A token that is bound to nothing known must not see everything.
+    let corrupt =
+        |reason: &str| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, reason.into());
+    space.map(Spaces::of).map_err(corrupt)
 }
 
 fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<UnixMillis>> {

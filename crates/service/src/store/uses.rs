@@ -1,5 +1,6 @@
 //! When keys were last used, and how often on each day. Neither is part of the change feed.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use keygate_core::UnixMillis;
@@ -9,6 +10,7 @@ use super::command::{Command, Outcome};
 use super::row::signed;
 use super::{SqliteStore, StoreError};
 use crate::rights::Caller;
+use crate::space::Space;
 use crate::uses::{Counts, Day, Sums};
 
 /// How many expired days of keys are deleted with each write: as many as it adds.
@@ -32,6 +34,30 @@ impl SqliteStore {
             Outcome::Done => Ok(()),
             other => Err(other.unexpected()),
         }
+    }
+
+    /// Of these ids, those of keys of this space.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`].
+    pub(crate) async fn of_space(
+        &self,
+        space: &Space,
+        ids: Vec<String>,
+    ) -> Result<HashSet<String>, StoreError> {
+        let space = space.clone();
+        let own = move |transaction: &Transaction<'_>| {
+            let mut statement =
+                transaction.prepare_cached("SELECT 1 FROM keys WHERE id = ?1 AND space = ?2")?;
+            let mut own = HashSet::new();
+            for id in ids {
+                if statement.exists(params![id, space.as_str()])? {
+                    own.insert(id);
+                }
+            }
+            Ok(own)
+        };
+        self.readers.read_long(own).await
     }
 
     /// How often the key with this id was used, newest day first and without days on which it was not.

@@ -14,6 +14,7 @@ const KEY: &str = "legacy:alice:0123456789abcdef";
 pub fn samples() -> Value {
     let samples = json!({
         "account": "alice",
+        "space": "staging",
         "name": "CI",
         "scopes": ["keys:write"],
         "metadata": { "plan": "pro" },
@@ -43,13 +44,13 @@ fn every_attribute_is_stored_and_shown() {
 }
 
 #[test]
-fn every_attribute_but_the_name_and_the_labels_reaches_the_edge() {
+fn every_attribute_but_those_of_the_operator_reaches_the_edge() {
     let service = Running::start();
     let created = service.create(&samples().to_string());
     let answer = service.lookup(&[hash(&created)]);
     let record = answer["records"][0].as_object().unwrap();
-    // For people alone.
-    let for_people = ["name", "labels"];
+    // For people alone, and what decides which edge gets the record.
+    let for_people = ["name", "labels", "space"];
     let others = Attributes::NAMES.iter();
     for name in others.filter(|name| !for_people.contains(name)) {
         assert!(record.contains_key(*name), "a record has no {name}");

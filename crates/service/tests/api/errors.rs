@@ -52,6 +52,11 @@ fn answer(code: Code) -> Answer {
             };
             send(&service, "POST", "/v1/keys", &by_key(&key, scopes), body)
         }
+        Code::WrongSpace => {
+            let service = with_accounts();
+            let path = "/v1/keys?space=staging";
+            send(&service, "GET", path, &session("alice"), "")
+        }
         Code::WrongAccount => {
             let service = with_accounts();
             send(

@@ -30,6 +30,7 @@ mod retention;
 mod roles;
 mod sealed;
 mod secrecy;
+mod spaces;
 mod support;
 mod tokens;
 mod uses;

@@ -1,5 +1,6 @@
 //! The harness: one running service with a clock and a randomness of the test's own.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -293,6 +294,7 @@ pub fn config(database: &Path) -> ServiceConfig {
         assertions: None,
         limits: Limits::default(),
         key_limits: KeyLimits::default(),
+        space_limits: BTreeMap::new(),
         retention: None,
         events: Vec::new(),
         unused_after: UNUSED_AFTER,

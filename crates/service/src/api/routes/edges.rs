@@ -51,13 +51,9 @@ pub(super) fn add(it: &mut Routes) {
         USES_PATH,
         Action::Follow,
         uses::report,
-        Operation::new(
-            Group::Edges,
-            "report_uses",
-            "Report how often keys were used",
-        )
-        .body::<UsesRequest>()
-        .answer::<uses::Counted>(StatusCode::OK, "How many keys were counted."),
+        operation("report_uses", "Report how often keys were used")
+            .body::<UsesRequest>()
+            .answer::<uses::Counted>(StatusCode::OK, "How many keys were counted."),
     );
     it.get(
         "/v1/edges",

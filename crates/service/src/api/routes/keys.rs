@@ -3,7 +3,8 @@
 use axum::http::StatusCode;
 
 use super::Routes;
-use crate::api::keys::{Created, FilterBody, Listed, Replayed};
+use crate::api::filter::FilterBody;
+use crate::api::keys::{Created, Listed, Replayed};
 use crate::api::life::{RevokeBody, RevokedKey, RotateBody};
 use crate::api::revocations::{Heard, ManyBody, RevokedKeys, SelfBody};
 use crate::api::sealed::SealedBody;
@@ -66,7 +67,7 @@ pub(super) fn add(it: &mut Routes) {
             .etag()
             .leads_to(NEXT)
             .codes(&MAKES_KEYS)
-            .codes(&[WrongAccount, IdempotencyMismatch]),
+            .codes(&[WrongAccount, WrongSpace, IdempotencyMismatch]),
     );
     it.get(
         "/v1/keys",
@@ -77,7 +78,7 @@ pub(super) fn add(it: &mut Routes) {
             .query::<PageOf<100>>("limit", "Most keys on the page, 50 by default.")
             .query::<Cursor>("cursor", "The `next_cursor` of the page before.")
             .answer::<Listed>(StatusCode::OK, "A page.")
-            .codes(&[WrongAccount]),
+            .codes(&[WrongAccount, WrongSpace]),
     );
     it.post(
         "/v1/keys/batch",
@@ -87,7 +88,7 @@ pub(super) fn add(it: &mut Routes) {
             .body::<batch::BatchBody>()
             .answer::<batch::Batch<'_>>(StatusCode::CREATED, "The keys, in the same order.")
             .codes(&MAKES_KEYS)
-            .codes(&[WrongAccount]),
+            .codes(&[WrongAccount, WrongSpace]),
     );
     it.post(
         "/v1/keys/import",
@@ -105,7 +106,7 @@ pub(super) fn add(it: &mut Routes) {
         operation("revoke_keys", "Revoke all keys that match a filter")
             .body::<ManyBody>()
             .answer::<RevokedKeys>(StatusCode::OK, "How many were revoked.")
-            .codes(&[WrongAccount, UnexpectedCount, Stale, NoSuchKey]),
+            .codes(&[WrongAccount, WrongSpace, UnexpectedCount, Stale, NoSuchKey]),
     );
     it.get(
         "/v1/keys/{id}",

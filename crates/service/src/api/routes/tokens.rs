@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 
 use super::Routes;
 use crate::api::{audit, tokens};
-use crate::code::Code::{Clock, NoRandomness, NoSuchToken, TooManyTokens};
+use crate::code::Code::{Clock, NoRandomness, NoSuchToken, TooManyTokens, WrongSpace};
 use crate::openapi::{Group, Operation};
 use crate::roles::Action;
 use crate::shapes::{Cursor, PageOf};
@@ -23,7 +23,7 @@ pub(super) fn add(it: &mut Routes) {
             .body::<tokens::CreateBody>()
             .answer::<tokens::Created<'_>>(StatusCode::CREATED, "The token, in `token`, this once.")
             .leads_to(&["revoke_token"])
-            .codes(&[TooManyTokens, Clock, NoRandomness]),
+            .codes(&[WrongSpace, TooManyTokens, Clock, NoRandomness]),
     );
     it.get(
         "/v1/tokens",
