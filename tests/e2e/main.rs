@@ -47,6 +47,7 @@ mod sealed;
 mod sessions;
 mod signers;
 mod snippets;
+mod spaces;
 mod support;
 mod updates;
 mod uses;
