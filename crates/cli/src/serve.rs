@@ -3,6 +3,7 @@
 mod events;
 mod file;
 mod table;
+mod templates;
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
@@ -109,6 +110,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         limits: file.connections,
         key_limits: file.limits,
         space_limits: file.spaces,
+        templates: file.templates,
         retention: file.retention,
         events: file
             .events

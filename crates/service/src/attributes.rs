@@ -3,21 +3,22 @@
 use std::collections::HashSet;
 
 use ipnet::IpNet;
+use keygate_core::UnixMillis;
 use keygate_core::http::{ReferrerPattern, address};
 use keygate_core::identity::RateLimit;
 use keygate_core::identity::limits::{
     MAX_ALLOWED_IPS, MAX_ALLOWED_REFERRERS, MAX_NAME, MAX_SCOPES,
 };
-use keygate_core::{Millis, UnixMillis};
 use serde::{Deserialize, Serialize, Serializer};
 use zeroize::Zeroizing;
 
+use crate::expiry::{end, ends_after, instant};
 use crate::json::{AnyJson, Draft};
 use crate::metadata::{Metadata, metadata};
 use crate::sealed::{Plain, ToSeal};
 use crate::shown::is_shown;
 use crate::space::{Space, space};
-use crate::wrong::{Errors, Fault, Pointer, Wrong};
+use crate::wrong::{Errors, Pointer, Wrong};
 
 /// Most labels of a key.
 pub(crate) const MAX_LABELS: usize = 16;
@@ -133,6 +134,7 @@ attributes! { body!
     CreateBody {
         expires_in: Option<String>,
         sealed: Option<ToSeal>,
+        template: Option<String>,
     }
 }
 
@@ -145,7 +147,7 @@ attributes! { body!
     }
 }
 
-/// The names of the fields of `POST /v1/keys`: every attribute, `expires_in` and `sealed`.
+/// The names of the fields of `POST /v1/keys`, attributes last.
 pub const CREATE_FIELDS: &[&str] = CreateBody::FIELDS;
 
 impl CreateBody {
@@ -167,11 +169,17 @@ impl CreateBody {
         };
         let (span, sealed) = (body.expires_in.take(), body.sealed.take());
         let sealed = errors.of(sealed.map(ToSeal::check).transpose());
+        let template = body.template.take();
         let mut attributes = body.attributes(&mut errors);
         let mut written = attributes.expires_at.map(Some);
         end(&mut errors, &mut written, span, now);
         attributes.expires_at = written.flatten();
-        errors.none().map(|()| Asked { attributes, sealed })
+        let asked = Asked {
+            attributes,
+            sealed,
+            template,
+        };
+        errors.none().map(|()| asked)
     }
 }
 
@@ -182,41 +190,8 @@ pub(crate) struct Asked {
     pub(crate) attributes: Attributes,
     /// What is to be sealed with it.
     pub(crate) sealed: Option<Plain>,
-}
-
-/// Reads the end of a key, which is written as an instant or as a span from now: in the future,
-/// and such that it can be written. Nothing more is said if either of them is wrong already.
-pub(crate) fn end(
-    errors: &mut Errors,
-    instant: &mut Option<Option<UnixMillis>>,
-    span: Option<String>,
-    now: UnixMillis,
-) {
-    if !errors.name("expires_at") && !errors.name("expires_in") {
-        errors.keep(read_end(instant, span, now));
-    }
-}
-
-fn read_end(
-    instant: &mut Option<Option<UnixMillis>>,
-    span: Option<String>,
-    now: UnixMillis,
-) -> Result<(), Wrong> {
-    let field = match span {
-        None => "expires_at",
-        Some(span) => {
-            let field = "expires_in";
-            if instant.flatten().is_some() {
-                let detail = "cannot be combined with expires_at";
-                return Err(Wrong::new(field, Fault::Conflict, detail));
-            }
-            let span = Millis::parse(&span);
-            let span = span.map_err(|error| Wrong::invalid(field, error.to_string()))?;
-            *instant = Some(Some(now.plus(span)));
-            field
-        }
-    };
-    ends_after(now, field, instant.flatten())
+    /// What has completed it.
+    pub(crate) template: Option<String>,
 }
 
 impl ImportItem {
@@ -315,23 +290,9 @@ fn is_scope_byte(byte: u8) -> bool {
     byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'
 }
 
-pub(crate) fn instant(field: &str, text: Option<String>) -> Result<Option<UnixMillis>, Wrong> {
-    let instant = text.map(|text| UnixMillis::parse(&text)).transpose();
-    instant.map_err(|error| Wrong::invalid(field, error.to_string()))
-}
-
 pub(crate) fn rate_limit(field: &str, text: Option<String>) -> Result<Option<RateLimit>, Wrong> {
     let limit = text.map(|text| RateLimit::parse(&text)).transpose();
     limit.map_err(|error| Wrong::invalid(field, error.to_string()))
-}
-
-/// Rejects an end, which this field says, that is over or cannot be written.
-fn ends_after(now: UnixMillis, field: &str, end: Option<UnixMillis>) -> Result<(), Wrong> {
-    if end.is_some_and(|end| end <= now || end > UnixMillis::LAST) {
-        let detail = "must be in the future, before the year 10000";
-        return Err(Wrong::invalid(field, detail));
-    }
-    Ok(())
 }
 
 pub(crate) fn ranges(field: &str, texts: Vec<String>) -> Result<Vec<IpNet>, Errors> {

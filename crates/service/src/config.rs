@@ -16,6 +16,8 @@ use crate::leaks::KeySource;
 use crate::limits::KeyLimits;
 use crate::outbound::Endpoint;
 use crate::space::Space;
+use crate::templates::Templates;
+use crate::wrong::Errors;
 
 /// Everything [`serve()`](crate::serve()) needs.
 #[derive(Clone, Debug)]
@@ -44,6 +46,8 @@ pub struct ServiceConfig {
     pub key_limits: KeyLimits,
     /// What is allowed of those of a space, in place of that.
     pub space_limits: BTreeMap<Space, KeyLimits>,
+    /// What requests to create a key can name.
+    pub templates: Templates,
     /// For how long a key is kept after its end; without it, it is never deleted.
     pub retention: Option<Millis>,
     /// Where events are sent, each URL once.
@@ -68,6 +72,14 @@ pub enum ConfigError {
     /// The same in a space.
     #[error("in the space {0}, the default life of a key is longer than the longest one")]
     DefaultLifetimeIn(Space),
+    /// Every key of it would be rejected.
+    #[error("the template {name} is beyond the limits: {errors}")]
+    Template {
+        /// The name of the template.
+        name: String,
+        /// What is beyond them.
+        errors: Errors,
+    },
     /// Each event would be delivered there as often.
     #[error("two entries of events have the same URL, of {0}: give each URL once")]
     SameTarget(Endpoint),
@@ -88,6 +100,14 @@ impl ServiceConfig {
         let mut spaces = self.space_limits.iter();
         if let Some((space, _)) = spaces.find(|(_, limits)| limits.contradict()) {
             return Err(ConfigError::DefaultLifetimeIn(space.clone()));
+        }
+        for (name, template) in &self.templates {
+            let of_space = template.space().and_then(|it| self.space_limits.get(it));
+            let checked = template.check(of_space.unwrap_or(&self.key_limits));
+            checked.map_err(|errors| ConfigError::Template {
+                name: name.clone(),
+                errors,
+            })?;
         }
         let mut endpoints = self.events.iter().map(|it| &it.endpoint);
         while let Some(endpoint) = endpoints.next() {

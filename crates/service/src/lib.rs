@@ -11,7 +11,7 @@
 //! - [`api`]: the routes; [`problem`]: every way to reject, [`wrong`]: what is wrong with a value
 //! - [`openapi`]: the description of the routes, `shapes`: what values look like in it
 //! - [`key`]: a stored key, [`attributes`]: what is said of it, [`patch`]: what changes, [`space`]: who sees it
-//! - [`limits`]: what the operator allows of keys
+//! - [`limits`]: what the operator allows of keys, [`templates`]: what it suggests
 //! - [`audit`]: what was done, by whom; `uses`: how often keys were used
 //! - [`events`]: what other services receive, signed ([`webhook`]), by calls of our own ([`outbound`])
 //! - [`hook`]: what is asked before a key is saved, [`leaks`]: reports of leaked keys
@@ -30,6 +30,7 @@ pub mod connections;
 mod courier;
 pub mod edges;
 pub mod events;
+mod expiry;
 pub mod hook;
 mod idempotency;
 mod json;
@@ -53,6 +54,7 @@ mod shapes;
 pub mod shown;
 pub mod space;
 pub mod store;
+pub mod templates;
 pub mod tokens;
 mod uses;
 pub mod webhook;
@@ -75,4 +77,5 @@ pub use outbound::Endpoint;
 pub use serve::{ServeError, serve};
 pub use space::Space;
 pub use store::{SqliteStore, StoreError};
+pub use templates::Template;
 pub use webhook::WebhookSecrets;

@@ -6,9 +6,9 @@ use keygate_core::identity::RateLimit;
 use serde::{Deserialize, Deserializer};
 
 use crate::attributes::{
-    Attributes, account, attributes, end, instant, labels, ranges, rate_limit, referrers, scopes,
-    title,
+    Attributes, account, attributes, labels, ranges, rate_limit, referrers, scopes, title,
 };
+use crate::expiry::{end, instant};
 use crate::json::{AnyJson, Draft};
 use crate::metadata::{Metadata, metadata};
 use crate::space::{Space, space};

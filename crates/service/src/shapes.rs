@@ -42,6 +42,8 @@ shapes! {
     space = {
         "type": "string", "minLength": 1, "maxLength": MAX_SPACE, "pattern": "^[0-9A-Za-z._-]+$",
     };
+    /// The name of a template. Which there are, the operator decides.
+    template = { "type": "string", "format": "template" };
     /// The name of a key.
     title = {
         "type": "string", "format": "line", "minLength": 1, "maxLength": MAX_NAME,

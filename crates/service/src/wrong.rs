@@ -308,6 +308,12 @@ impl Errors {
         }
     }
 
+    /// Where each is, such as `scopes[3]`, and what the value must be.
+    pub fn places(&self) -> impl Iterator<Item = (String, &str)> {
+        let wrong = self.list.iter();
+        wrong.map(|wrong| (wrong.at.to_string(), &*wrong.detail))
+    }
+
     /// As an answer has them.
     pub(crate) fn shown(&self) -> Vec<Shown<'_>> {
         let shown = |wrong| Shown::new(self.part, wrong);

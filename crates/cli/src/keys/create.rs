@@ -45,6 +45,10 @@ struct Body {
     /// Account that owns the key
     #[arg(long)]
     account: String,
+    /// Template of the key service (docs/http-api.md) for what no option sets
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    template: Option<String>,
     /// Space of the key, for its whole life: an environment or a project [default: that of the token,
     /// or "default"]
     #[arg(long)]

@@ -10,10 +10,12 @@ use keygate_core::keys::Prefix;
 use keygate_service::attributes::is_scope;
 use keygate_service::events::MAX_TARGETS;
 use keygate_service::leaks::GITHUB_KEYS;
+use keygate_service::templates::Templates;
 use keygate_service::{Endpoint, KeyLimits, KeySource, Limits, Space};
 
 use super::events::{EventSettings, HookSettings, endpoint};
 use super::table::{Table, parse};
+use super::templates;
 use crate::error::CliError;
 use crate::file::read as read_file;
 
@@ -38,6 +40,7 @@ pub struct Settings {
     pub connections: Limits,
     pub limits: KeyLimits,
     pub spaces: BTreeMap<Space, KeyLimits>,
+    pub templates: Templates,
     pub retention: Option<Millis>,
     pub events: Vec<EventSettings>,
     pub unused_after: Option<Millis>,
@@ -73,6 +76,11 @@ impl Settings {
             connections: file.table("connections", connections),
             spaces: file.named("spaces", space, |table| limits_over(&limits, table)),
             limits,
+            templates: file
+                .named("templates", templates::name, templates::template)
+                .into_iter()
+                .filter_map(|(name, template)| Some((name, template?)))
+                .collect(),
             retention: file.table("retention", |table| table.text("ended_keys", days)),
             events: file.tables("events", MAX_TARGETS, EventSettings::of),
             unused_after: file.table("unused", |table| table.text("after", days)),
@@ -203,6 +211,8 @@ mod tests {
         };
         let spaces = BTreeMap::from([(Space::parse("staging").unwrap(), staging)]);
         assert_eq!(settings.spaces, spaces);
+        let names: Vec<&String> = settings.templates.keys().collect();
+        assert_eq!(names, ["ci"]);
         assert_eq!(settings.limits, limits);
         assert_eq!(settings.retention, days(400));
         assert_eq!(

@@ -235,12 +235,22 @@ impl<'t> Table<'t> {
         tables
     }
 
+    /// Whether there is such an entry.
+    pub fn has(&mut self, name: &'static str) -> bool {
+        self.value(name).is_some()
+    }
+
     /// An entry is wrong, though it could be read.
     pub fn wrong(&self, name: &str, told: &str) {
+        self.wrong_at(name, name, told);
+    }
+
+    /// The same of a place in it, such as `scopes[3]`.
+    pub fn wrong_at(&self, name: &str, place: &str, told: &str) {
         let mut entries = self.entries.iter();
         let entry = entries.find(|(found, _)| found.get_ref() == name);
         let at = entry.map_or(self.at, |(_, value)| value.span().start);
-        self.push(at, name, told);
+        self.push(at, place, told);
     }
 
     fn inner<T>(

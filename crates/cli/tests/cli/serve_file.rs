@@ -91,6 +91,67 @@ fn the_limits_of_a_file_hold_for_an_admin() {
 }
 
 #[test]
+fn limits_of_spaces_and_templates_of_a_file_hold() {
+    let text = "listen = \"127.0.0.1:0\"\n[limits]\nmax_lifetime = \"90d\"\n\
+                [spaces.staging]\nallowed_scopes = [\"read\"]\n\
+                [templates.ci]\nspace = \"staging\"\nscopes = [\"read\"]\n\
+                metadata = { plan = \"gold\", seats = 3 }\n";
+    let (dir, path) = file(text);
+    let mut command = serve_bare();
+    let server = Server::run(command.current_dir(dir.path()).arg("--config").arg(&path));
+    let create = ["keys", "create", "--account", "alice", "--json"];
+    let made = |more: &[&str]| {
+        let text = server.output(&[&create[..], more].concat());
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()
+    };
+    let key = made(&["--template", "ci"]);
+    assert_eq!(
+        (&key["space"], &key["scopes"][0]),
+        (&"staging".into(), &"read".into())
+    );
+    assert_eq!(
+        key["metadata"],
+        serde_json::json!({ "plan": "gold", "seats": 3 })
+    );
+    assert!(key["expires_at"].is_string(), "as in [limits]: {key}");
+    let list = server.output(&["keys", "list", "--space", "staging"]);
+    assert!(list.contains("  staging  "), "{list}");
+    for (more, told) in [
+        (
+            ["--template", "gold"],
+            "template: there is no template gold; expected ci",
+        ),
+        (
+            ["--scope", "admin"],
+            "among the scopes that this service allows",
+        ),
+    ] {
+        let more = [&create[..], &more, &["--space", "staging"]].concat();
+        let done = server.keygate(&more).code(2);
+        let message = String::from_utf8_lossy(&done.get_output().stderr).into_owned();
+        assert!(message.contains(told), "{message}");
+    }
+    drop(server);
+    for (text, told) in [
+        (
+            "[spaces.a]\ndefault_lifetime = '9d'\nmax_lifetime = '8d'\n",
+            "in the space a, the default life of a key is longer",
+        ),
+        (
+            "[limits]\nmax_lifetime = '8d'\n[templates.ci]\nexpires_in = '9d'\n",
+            "the template ci is beyond the limits: expires_at: must not be later",
+        ),
+        (
+            "[spaces.a]\nallowed_scopes = []\n[templates.ci]\nspace = 'a'\nscopes = ['x']\n",
+            "the template ci is beyond the limits: scopes[0]: is not among",
+        ),
+    ] {
+        let message = rejection(text);
+        assert!(message.contains(told), "{message}");
+    }
+}
+
+#[test]
 fn every_error_of_a_file_is_named_with_line_and_column() {
     for (text, told) in [
         (
@@ -138,6 +199,24 @@ fn every_error_of_a_file_is_named_with_line_and_column() {
         (
             "prefix = \"a\"\nprefix = \"b\"\n",
             "2:1: this name is given more than once",
+        ),
+        ("spaces = 7\n", "1:10: spaces: must be tables with names"),
+        (
+            "[spaces.\"a b\"]\n",
+            "1:9: spaces.a b: the name must be 1 to 32 letters",
+        ),
+        ("[spaces.a]\nmax = 7\n", "2:1: spaces.a.max: is unknown"),
+        (
+            "[templates.ci]\nscopes = ['a', 'b c']\n",
+            "2:10: templates.ci.scopes[1]: must be one scope",
+        ),
+        (
+            "[templates.ci]\naccount = 'a'\n",
+            "2:1: templates.ci.account: is unknown",
+        ),
+        (
+            "[templates.ci]\nmetadata = { at = 2026-01-01 }\n",
+            "2:12: templates.ci.metadata: must not contain a date without quotes",
         ),
         ("listen 1\n", ": this is not TOML: write `name = value`"),
         ("listen = 'a\n", ": this is not TOML: write `name = value`"),

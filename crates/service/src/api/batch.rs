@@ -20,6 +20,7 @@ use crate::key::KeyObject;
 use crate::problem::Problem;
 use crate::rights::{Caller, Rights};
 use crate::roles::Action;
+use crate::templates::completed;
 use crate::wrong::{Errors, Fault, Pointer, Wrong};
 
 /// Most keys that one call creates.
@@ -57,7 +58,7 @@ pub(super) async fn create(
     let mut errors = Errors::default();
     let mut wanted = Vec::new();
     for (place, json) in body.keys.iter().enumerate() {
-        let read = read(json, &caller, &rights, now)?;
+        let read = service.read_one(json, &caller, &rights, now)?;
         let read = read.map_err(|errors| errors.inside_item("keys", place));
         wanted.extend(errors.keep(read));
     }
@@ -87,21 +88,29 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, Json(Batch { keys })).into_response())
 }
 
-/// Reads one of them: its attributes, or what is wrong with it.
-fn read(
-    AnyJson(json): &AnyJson,
-    caller: &Caller,
-    rights: &Rights<'_>,
-    now: UnixMillis,
-) -> Result<Result<Asked, Errors>, Problem> {
-    let mut draft = match object::<CreateBody>(json.get(), Names::Shown) {
-        Ok(draft) => draft,
-        Err(NoObject::Other | NoObject::Syntax { .. }) => {
-            let detail = "must be a JSON object";
-            let wrong = Wrong::new(Pointer::default(), Fault::WrongType, detail);
-            return Ok(Err(wrong.into()));
-        }
-    };
-    take_place(&mut draft, caller, rights)?;
-    Ok(CreateBody::check(draft, now))
+impl Service {
+    /// Reads one of them: its attributes, or what is wrong with it.
+    fn read_one(
+        &self,
+        AnyJson(json): &AnyJson,
+        caller: &Caller,
+        rights: &Rights<'_>,
+        now: UnixMillis,
+    ) -> Result<Result<Asked, Errors>, Problem> {
+        let completed = match completed(&self.templates, json.get(), rights.spaces()) {
+            Ok(completed) => completed,
+            Err(wrong) => return Ok(Err(wrong.into())),
+        };
+        let body = completed.as_ref().map_or(json.get(), |it| it.as_str());
+        let mut draft = match object::<CreateBody>(body, Names::Shown) {
+            Ok(draft) => draft,
+            Err(NoObject::Other | NoObject::Syntax { .. }) => {
+                let detail = "must be a JSON object";
+                let wrong = Wrong::new(Pointer::default(), Fault::WrongType, detail);
+                return Ok(Err(wrong.into()));
+            }
+        };
+        take_place(&mut draft, caller, rights)?;
+        Ok(CreateBody::check(draft, now))
+    }
 }

@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::read::Query;
-use crate::attributes::{instant, label};
+use crate::attributes::label;
+use crate::expiry::instant;
 use crate::key::Standing;
 use crate::problem::Problem;
 use crate::rights::{Caller, Rights};

@@ -26,6 +26,7 @@ use crate::rights::{Caller, Rights};
 use crate::roles::Action;
 use crate::space::given;
 use crate::store::{Rejection, StoreError};
+use crate::templates::completed;
 
 /// Two fresh keys are never the same: a second try is for a database of keys from elsewhere.
 pub(super) const TRIES: usize = 4;
@@ -71,7 +72,9 @@ pub(super) async fn create(
     {
         return Ok(service.replayed(key, now));
     }
-    let mut draft: Draft<CreateBody> = object(&body, Names::Shown)?;
+    let completed = completed(&service.templates, &body, rights.spaces())?;
+    let body = completed.as_ref().unwrap_or(&body);
+    let mut draft: Draft<CreateBody> = object(body, Names::Shown)?;
     take_place(&mut draft, &caller, &rights)?;
     let asked = CreateBody::check(draft, now)?;
     if once.is_some() && asked.sealed.is_some() {
@@ -113,6 +116,7 @@ pub(super) async fn create(
                 id = key.id,
                 account = key.attributes.account,
                 created_by = key.created_by,
+                template = asked.template,
                 "key created"
             );
             return Ok(with_key(&fresh, key, now));

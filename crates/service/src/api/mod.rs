@@ -60,6 +60,7 @@ use crate::request_id::{self, REQUEST_ID};
 use crate::rights::Caller;
 use crate::roles::Action;
 use crate::store::SqliteStore;
+use crate::templates::Templates;
 use crate::uses::Unwritten;
 
 /// After this a request is given up, such as one that waits for a locked database.
@@ -80,6 +81,7 @@ pub struct Service {
     ambient: Ambient,
     limits: Limits,
     key_limits: SpaceLimits,
+    templates: Templates,
     retention: Option<Millis>,
     unused_after: Millis,
     metrics: Metrics,
@@ -117,6 +119,7 @@ impl Service {
             ambient,
             limits: config.limits,
             key_limits,
+            templates: config.templates.clone(),
             retention: config.retention,
             unused_after: config.unused_after,
             metrics,

@@ -13,8 +13,9 @@ use zeroize::Zeroizing;
 
 use super::Service;
 use super::read::{Id, JsonBody, Query, cursor};
-use crate::attributes::{end, instant, line};
+use crate::attributes::line;
 use crate::bearer::digest;
+use crate::expiry::{end, instant};
 use crate::problem::Problem;
 use crate::rights::Caller;
 use crate::roles::{Action, Role};

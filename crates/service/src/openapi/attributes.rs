@@ -129,6 +129,11 @@ fn sealed() -> Field {
     Field::new("sealed", about, to_seal())
 }
 
+fn template() -> Field {
+    let about = "The template of the operator that has the fields which the request leaves out.";
+    Field::new("template", about, shapes::template())
+}
+
 fn to_seal() -> Schema {
     let about = "Names in lower case, and values of visible ASCII characters and spaces.";
     let headers = Field {
@@ -158,7 +163,7 @@ macro_rules! schemas {
 
 schemas! {
     Attributes = "Attributes" object(shown());
-    CreateBody = "CreateKey" with_one_end(body([expires_in(), sealed()], written().into_iter()));
+    CreateBody = "CreateKey" with_one_end(body([expires_in(), sealed(), template()], written().into_iter()));
     ImportItem = "ImportKey" {
         let key = "The key. Either this or `sha256` is required.";
         let digest = "Its SHA-256 digest, in hexadecimal digits or base64, in place of `key`.";

@@ -32,5 +32,6 @@ mod sealed;
 mod secrecy;
 mod spaces;
 mod support;
+mod templates;
 mod tokens;
 mod uses;

@@ -295,6 +295,7 @@ pub fn config(database: &Path) -> ServiceConfig {
         limits: Limits::default(),
         key_limits: KeyLimits::default(),
         space_limits: BTreeMap::new(),
+        templates: BTreeMap::new(),
         retention: None,
         events: Vec::new(),
         unused_after: UNUSED_AFTER,
