@@ -2,12 +2,13 @@
 
 mod dump;
 mod faults;
+mod input;
+mod service;
 
 use std::fs;
 use std::process::Command;
 
 use keygate_tests::Stack;
-use keygate_tests::fake_service::{self, FakeService};
 use keygate_tests::service::{EDGE_TOKEN, keygate};
 use serde_json::{Value, json};
 
@@ -243,72 +244,6 @@ fn faults_that_envoy_runs_with_are_found_in_its_own_words() {
 }
 
 #[test]
-fn a_key_service_that_refuses_or_is_away_is_found() {
-    let stack = Stack::builder()
-        .concurrency(1)
-        .envoy(|it| it.env("KEYGATE_EDGE_TOKEN", "a-token-that-nobody-has-given"))
-        .start();
-    let port = stack.service().port();
-    keygate_tests::wait::until("a refused poll", keygate_tests::wait::STARTUP, || {
-        stack
-            .envoy
-            .stat("wasmcustom.keygate_key_service.token_refused")
-            .filter(|it| *it > 0)
-    });
-    let json = |arguments: &[&str]| doctor(&[arguments, &["--format", "json"]].concat());
-    let service = format!("http://127.0.0.1:{port}");
-    let ids =
-        |done: &Done| -> Vec<String> { done.findings().into_iter().map(|(id, _)| id).collect() };
-    let refused = json(&[&admin(&stack), "--service", &service]);
-    assert_eq!(ids(&refused), ["service_unanswered"]);
-    let detail = refused.json()["findings"][0]["detail"].to_string();
-    assert!(detail.contains("wrong edge token"), "{detail}");
-
-    let mut wrong = Command::new(keygate());
-    wrong.args(["doctor", &admin(&stack), "--service", &service]);
-    let wrong = wrong.env("KEYGATE_EDGE_TOKEN", "another").output().unwrap();
-    let told = String::from_utf8(wrong.stdout).unwrap();
-    assert!(told.contains("error token_refused: "), "{told}");
-    assert!(!told.contains("another"), "{told}");
-
-    let echo = format!("http://127.0.0.1:{}", stack.echo.port());
-    let other = json(&[&admin(&stack), "--service", &echo]);
-    assert!(ids(&other).contains(&"service_unknown".to_owned()));
-    stack.service().stop();
-    let away = json(&[&admin(&stack), "--service", &service]);
-    assert!(ids(&away).contains(&"service_unreachable".to_owned()));
-}
-
-#[test]
-fn a_lease_that_has_ended_and_a_clock_that_differs_are_found() {
-    let fake = FakeService::start();
-    let late = fake_service::json(200, &json!({ "epoch": 0, "records": [] }));
-    let late = late.header("date", "Sun, 06 Nov 1994 08:49:37 GMT");
-    fake.set("/v1/lookups", late);
-    let stack = Stack::builder()
-        .concurrency(1)
-        .edit_policy(|policy| policy["key_service"]["lease"] = json!("2s"))
-        .fake_service(&fake)
-        .start();
-    followed(&stack, 1);
-    fake.set("/v1/changes", fake_service::http(503, ""));
-    let lease = || {
-        let count = |name: &str| {
-            stack
-                .envoy
-                .stat(&format!("wasmcustom.keygate_lease.{name}"))
-        };
-        count("ended") > count("renewed").or(Some(0))
-    };
-    let has_ended = || lease().then_some(());
-    keygate_tests::wait::until("the lease to end", keygate_tests::wait::STARTUP, has_ended);
-    let service = format!("http://127.0.0.1:{}", fake.port());
-    let done = doctor(&[&admin(&stack), "--service", &service, "--format", "json"]);
-    let ids: Vec<String> = done.findings().into_iter().map(|(id, _)| id).collect();
-    assert_eq!(ids, ["lease_ended", "clock_differs"]);
-}
-
-#[test]
 fn a_report_for_machines_has_every_finding_and_no_secret() {
     let stack = Stack::start();
     let mut dump = dump_of(&stack);
@@ -349,65 +284,4 @@ fn a_report_for_machines_has_every_finding_and_no_secret() {
         assert!(!done.output.contains("S3CRET"), "{}", done.output);
         assert!(done.output.contains("filter_disabled"), "{}", done.output);
     }
-}
-
-#[test]
-fn what_is_no_whole_dump_of_a_known_envoy_is_rejected_with_code_2() {
-    let stack = Stack::start();
-    let dump = dump_of(&stack);
-    let text = dump.to_string();
-    let mut old = dump.clone();
-    let mut unnamed = dump.clone();
-    for (dump, version) in [
-        (&mut old, json!({ "major_number": 1, "minor_number": 30 })),
-        (&mut unnamed, Value::Null),
-    ] {
-        let configs = dump["configs"].as_array_mut().unwrap();
-        let node = configs.iter_mut().find(|it| it["bootstrap"].is_object());
-        node.unwrap()["bootstrap"]["node"]["user_agent_build_version"]["version"] = version;
-    }
-    let version_2 = text.replace("envoy.admin.v3.", "envoy.admin.v2alpha.");
-    let masked = stack.envoy.admin("/config_dump?resource=static_listeners");
-    let yaml = fs::read_to_string(keygate_tests::repository().join("envoy/envoy.yaml")).unwrap();
-    let cases = [
-        (
-            old.to_string(),
-            "the dump is of Envoy 1.30.0, and doctor knows",
-        ),
-        (unnamed.to_string(), "the dump does not say its version"),
-        (
-            version_2,
-            "the dump has no BootstrapConfigDump of version 3",
-        ),
-        (masked, "the dump has no BootstrapConfigDump"),
-        (text[..text.len() / 2].to_owned(), "the dump is incomplete"),
-        (String::new(), "the file is empty"),
-        (yaml, "this is not a config dump: line 1 is not JSON"),
-        (
-            json!({ "static_resources": {} }).to_string(),
-            "this is Envoy's configuration",
-        ),
-        (
-            "[]".to_owned(),
-            "this is not a config dump: it has no configs",
-        ),
-    ];
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("dump.json");
-    for (text, told) in cases {
-        fs::write(&file, text).unwrap();
-        let done = doctor(&[file.to_str().unwrap()]);
-        assert_eq!(done.code, 2, "{told}: {}{}", done.output, done.error);
-        assert!(done.error.contains(told), "{told}: {}", done.error);
-        assert_eq!(done.output, "");
-    }
-    let away = doctor(&["http://127.0.0.1:1"]);
-    assert_eq!(away.code, 2);
-    assert!(
-        away.error.contains("of the admin port at"),
-        "{}",
-        away.error
-    );
-    let missing = doctor(&["/missing.json"]);
-    assert_eq!(missing.code, 2);
 }

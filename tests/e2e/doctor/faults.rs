@@ -10,6 +10,17 @@ use super::dump::{
 /// The id of the finding, a part of its place, and what plants the fault.
 type Fault = (&'static str, &'static str, fn(&mut Value));
 
+/// A listener without Keygate that a discovery service has sent.
+fn late(dump: &mut Value, state: &str) {
+    let mut listener = listener(dump).clone();
+    listener["name"] = json!("late");
+    let manager = &mut listener["filter_chains"][0]["filters"][0]["typed_config"];
+    manager["http_filters"].as_array_mut().unwrap().remove(0);
+    let mut late = json!({ "name": "late" });
+    late[state] = json!({ "listener": listener });
+    section(dump, "Listeners")["dynamic_listeners"] = json!([late]);
+}
+
 const PATH: &str = "public/filter_chains/0";
 
 /// All of them.
@@ -274,12 +285,10 @@ pub const FAULTS: &[Fault] = &[
         section(dump, "Listeners")["dynamic_listeners"] = json!([state]);
     }),
     ("filter_missing", "late/filter_chains/0", |dump| {
-        let mut listener = listener(dump).clone();
-        listener["name"] = json!("late");
-        let manager = &mut listener["filter_chains"][0]["filters"][0]["typed_config"];
-        manager["http_filters"].as_array_mut().unwrap().remove(0);
-        let state = json!({ "name": "late", "active_state": { "listener": listener } });
-        section(dump, "Listeners")["dynamic_listeners"] = json!([state]);
+        late(dump, "active_state")
+    }),
+    ("filter_missing", "late/filter_chains/0", |dump| {
+        late(dump, "draining_state")
     }),
     ("admin_exposed", "admin", |dump| {
         let address = &mut bootstrap(dump)["admin"]["address"]["socket_address"];

@@ -227,7 +227,7 @@ findings! {
         "The key service does not answer doctor.",
         "Start it, or correct --service.";
     ServiceUnknown = "service_unknown", Error,
-        "What answers is not a Keygate key service, or is not ready.",
+        "What answers is not a Keygate key service, or has failed.",
         "Correct --service, or read the log of the key service.";
     TokenRefused = "token_refused", Error,
         "The key service refuses the edge token.",

@@ -1,7 +1,7 @@
 //! The fields of each message on the way of a request that doctor knows: those that let no request
 //! pass, and those that a rule looks at. Any other field is unproven.
 //!
-//! From the protobuf files of Envoy 1.40.
+//! From version 3 of Envoy's API. What a new release of Envoy adds belongs here if it is harmless.
 
 use super::at::At;
 use super::findings::{Findings, Id};
@@ -43,6 +43,8 @@ pub const LISTENER: Message = Message(&[
     "enable_mptcp",
     "ignore_global_conn_limit",
     "bypass_overload_manager",
+    "per_connection_buffer_high_watermark_timeout",
+    "tcp_keepalive",
 ]);
 
 /// `envoy.config.listener.v3.FilterChain`.
@@ -113,6 +115,7 @@ pub const MANAGER: Message = Message(&[
     "append_x_forwarded_port",
     "append_local_overload",
     "add_proxy_protocol_connection_state",
+    "drain_timeout_jitter",
 ]);
 
 /// `envoy.config.core.v3.HttpProtocolOptions`.
@@ -124,6 +127,7 @@ pub const COMMON_PROTOCOL: Message = Message(&[
     "max_stream_duration",
     "headers_with_underscores_action",
     "max_requests_per_connection",
+    "max_connection_duration_jitter",
 ]);
 
 /// `envoy.config.core.v3.Http1ProtocolOptions`.
@@ -136,6 +140,8 @@ pub const HTTP1: Message = Message(&[
     "allow_chunked_length",
     "override_stream_error_on_invalid_http_message",
     "send_fully_qualified_url",
+    "ignore_http_11_upgrade",
+    "use_balsa_parser",
 ]);
 
 /// `HttpFilter`.
@@ -329,6 +335,13 @@ pub const CLUSTER: Message = Message(&[
     "track_timeout_budgets",
     "track_cluster_stats",
     "preconnect_policy",
+    "upstream_http_protocol_options",
+    "per_connection_buffer_high_watermark_timeout",
+    "ring_hash_lb_config",
+    "maglev_lb_config",
+    "lrs_server",
+    "lrs_report_endpoint_metrics",
+    "connection_pool_per_downstream_connection",
 ]);
 
 impl Message {

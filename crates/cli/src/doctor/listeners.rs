@@ -33,8 +33,13 @@ pub fn examine(exam: &mut Exam<'_>, except: &[String]) {
     let mut listeners = dump.resources("Listeners", &["static_listeners"], "listener");
     let section = dump.section("Listeners");
     for dynamic in section.iter().flat_map(|it| it.items("dynamic_listeners")) {
-        let listener = dynamic.json().pointer("/active_state/listener");
-        listeners.extend(listener.map(|it| At::new(it, "")));
+        // A listener that is drained serves the connections that it has.
+        for state in ["active_state", "draining_state"] {
+            let listener = dynamic
+                .inside(state)
+                .and_then(|it| it.json().get("listener"));
+            listeners.extend(listener.map(|it| At::new(it, "")));
+        }
         if dynamic.field("error_state").is_some() {
             let place = dynamic.text("name");
             exam.findings.add(Id::UpdateRejected, place, "");
@@ -47,10 +52,12 @@ pub fn examine(exam: &mut Exam<'_>, except: &[String]) {
             continue;
         }
         examine_one(exam, &At::new(listener.json(), name.clone()));
-        exam.seen.listeners.push(name);
+        if !exam.seen.listeners.contains(&name) {
+            exam.seen.listeners.push(name);
+        }
     }
     if exam.seen.listeners.is_empty() {
-        exam.findings.add(Id::NoListener, "", "");
+        exam.findings.add(Id::NoListener, "listeners", "");
     }
 }
 
