@@ -1,6 +1,6 @@
 //! A stored key: what is known of it, and how the API shows it.
 
-use keygate_core::keys::{KeyHash, Sealed};
+use keygate_core::keys::{KeyHash, KeyRingId, Sealed};
 use keygate_core::{Millis, UnixMillis};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -18,6 +18,9 @@ pub struct Key {
     pub start: String,
     /// What was said of it.
     pub attributes: Attributes,
+    /// The id of the master secret under which it is hashed; unknown of keys that were imported
+    /// before this was noted.
+    pub secret_id: Option<String>,
     /// When it was made.
     pub created_at: UnixMillis,
     /// The id of the key by which it was asked for, if it was one.
@@ -49,6 +52,8 @@ pub struct NewKey {
     pub hash: KeyHash,
     /// The public part of its text.
     pub start: String,
+    /// The id of the master secret of its hash.
+    pub secret_id: KeyRingId,
     /// The id of the key by which it is asked for, if it is one.
     pub created_by: Option<String>,
     /// The id of the key that it replaces.
@@ -171,6 +176,10 @@ pub struct KeyObject {
     disabled_by: Option<Disabler>,
     /// Whether headers are sealed with it, which only the key itself opens.
     sealed: bool,
+    /// The id of the master secret that it depends on; `null` for a key that was imported before
+    /// this was noted.
+    #[schemars(with = "Option<shapes::SecretId>")]
+    secret_id: Option<String>,
     /// When it was created.
     #[schemars(with = "shapes::Instant")]
     created_at: String,
@@ -214,6 +223,7 @@ impl KeyObject {
             disabled: key.disabled_by.is_some(),
             disabled_by: key.disabled_by,
             sealed: key.is_sealed,
+            secret_id: key.secret_id,
             created_at: key.created_at.to_string(),
             created_by: key.created_by,
             updated_at: key.updated_at.map(|at| at.to_string()),

@@ -89,6 +89,10 @@ shapes! {
     wait = { "type": "string", "format": "wait", "examples": ["1250ms"] };
     /// The id of a key or a token.
     id = { "type": "string", "pattern": "^[0-9A-Za-z]{10}$" };
+    /// The id of a master secret.
+    secret_id = { "type": "string", "pattern": "^[0-9A-Za-z]{2}$" };
+    /// The same in a filter, where it can also be unknown.
+    secret_filter = { "type": "string", "pattern": "^([0-9A-Za-z]{2}|unknown)$" };
     /// A key that was made elsewhere.
     imported = {
         "type": "string", "format": "imported-key", "minLength": 16, "maxLength": 512,
@@ -160,6 +164,8 @@ types! {
     Label = label;
     Metadata = metadata;
     Sealed = sealed;
+    SecretFilter = secret_filter;
+    SecretId = secret_id;
     Span = span;
     Wait = wait;
 }

@@ -17,6 +17,7 @@ use crate::values::parse_time;
 const EXAMPLES: &str = "\
 Examples:
   keygate keys list --account alice --status active
+  keygate keys list --secret-id 01 --status active
   keygate keys list --unused-since 2026-08-01T00:00:00Z
   keygate keys list --json | jq -r '.keys[].id'
 
@@ -62,6 +63,10 @@ pub(super) struct Selection {
     /// Only keys that were neither created nor used since this time (RFC 3339 or Unix seconds)
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     unused_since: Option<UnixMillis>,
+    /// Only keys that depend on the master secret with this id; "unknown" for keys that were imported
+    /// before the key service noted it
+    #[arg(long, value_name = "ID")]
+    secret_id: Option<String>,
 }
 
 impl Selection {
@@ -77,6 +82,7 @@ impl Selection {
             ("label", self.label.clone()),
             ("expires_before", before),
             ("unused_since", self.unused_since.map(|at| at.to_string())),
+            ("secret_id", self.secret_id.clone()),
         ];
         let given = parameters.into_iter();
         given

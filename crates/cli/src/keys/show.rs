@@ -43,7 +43,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
 }
 
 /// Members that come first, in this order, and what they are called. All other attributes follow.
-const FIRST: [(&str, &str); 23] = [
+const FIRST: [(&str, &str); 24] = [
     ("id", "id"),
     ("account", "account"),
     ("space", "space"),
@@ -62,6 +62,7 @@ const FIRST: [(&str, &str); 23] = [
     ("updated_at", "changed"),
     ("disabled_by", "disabled by"),
     ("sealed", "sealed"),
+    ("secret_id", "secret id"),
     ("replaces", "replaces"),
     ("replaced_by", "replaced by"),
     ("revoked_at", "revoked"),

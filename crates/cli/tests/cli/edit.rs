@@ -78,7 +78,7 @@ fn a_key_is_edited_disabled_enabled_and_rotated() {
         "keys", "edit", &id, "--scope", "a", "--scope", "b", "--clear", "name",
     ];
     let text = server.output(&edit);
-    assert!(text.contains("scopes    a b"), "{text}");
+    assert!(text.contains("scopes     a b"), "{text}");
     let edited = shown();
     assert_eq!(edited["scopes"], json!(["a", "b"]));
     assert_eq!(edited["name"], Value::Null);

@@ -1,5 +1,6 @@
 //! Which keys a list shows, and which a bulk revocation ends.
 
+use keygate_core::keys::KeyRingId;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -11,7 +12,7 @@ use crate::problem::Problem;
 use crate::rights::{Caller, Rights};
 use crate::shapes;
 use crate::space::{Space, given};
-use crate::store::{Filter, Rejection};
+use crate::store::{Filter, Rejection, SecretOf};
 use crate::wrong::{Errors, Wrong};
 
 const DEFAULT_LIMIT: u32 = 50;
@@ -44,6 +45,10 @@ pub(super) struct FilterBody {
     /// Only keys that were neither created nor used since this.
     #[schemars(with = "Option<shapes::Instant>")]
     unused_since: Option<String>,
+    /// Only keys that depend on the master secret with this id; `unknown` for keys of which that was
+    /// not noted.
+    #[schemars(with = "Option<shapes::SecretFilter>")]
+    secret_id: Option<String>,
 }
 
 impl FilterBody {
@@ -73,11 +78,21 @@ impl FilterBody {
             label: errors.of(label),
             expires_before: errors.of(instant("expires_before", self.expires_before)),
             unused_since: errors.of(instant("unused_since", self.unused_since)),
+            secret: errors.of(self.secret_id.map(secret_of).transpose()),
             before: None,
             limit: MAX_LIMIT,
         };
         errors.none().map(|()| filter)
     }
+}
+
+fn secret_of(text: String) -> Result<SecretOf, Wrong> {
+    if text == "unknown" {
+        return Ok(SecretOf::Unknown);
+    }
+    let id = KeyRingId::parse(&text).map(SecretOf::Known);
+    let detail = "must be the id of a master secret, such as 01, or unknown";
+    id.map_err(|_| Wrong::invalid("secret_id", detail))
 }
 
 /// Reads the query of a list.
@@ -91,6 +106,7 @@ pub(super) fn filter(query: Option<&str>) -> Result<Filter, Problem> {
         "label",
         "expires_before",
         "unused_since",
+        "secret_id",
         "cursor",
         "limit",
     ];
@@ -105,6 +121,7 @@ pub(super) fn filter(query: Option<&str>) -> Result<Filter, Problem> {
         label: text("label"),
         expires_before: text("expires_before"),
         unused_since: text("unused_since"),
+        secret_id: text("secret_id"),
     };
     let before = query.cursor();
     let limit = query.limit(MAX_LIMIT).unwrap_or(DEFAULT_LIMIT);

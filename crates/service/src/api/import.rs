@@ -201,6 +201,8 @@ impl Service {
             hash: *candidates.first().ok_or(Problem::Internal)?,
             // Nothing in it is known to be public.
             start: String::new(),
+            // The first of the candidates is under it.
+            secret_id: self.kid,
             created_by: None,
             replaces: None,
             sealed: None,

@@ -111,6 +111,7 @@ pub(super) async fn rotate(
             id: fresh.id.clone(),
             hash: fresh.hash,
             start: start(&fresh),
+            secret_id: service.kid,
             expires_at,
             sealed: match service.seal(&fresh, plain.as_ref())? {
                 Some(sealed) => SuccessorSealed::With(sealed),

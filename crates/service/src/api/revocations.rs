@@ -30,7 +30,7 @@ const MAX_REVOKED: usize = 1000;
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "RevokeKeys")]
 pub(super) struct ManyBody {
-    /// Must have `account`, `space`, `created_by`, `name_prefix` or `label`.
+    /// Must have `account`, `space`, `created_by`, `name_prefix`, `label` or `secret_id`.
     filter: FilterBody,
     /// How many keys match. If others do, nothing is revoked.
     #[schemars(range(min = 1, max = MAX_REVOKED))]
@@ -80,7 +80,7 @@ pub(super) async fn many(
     let filter = errors.keep(filter);
     let revoke = errors.keep(revoke.check());
     if filter.as_ref().is_some_and(Filter::is_open) {
-        let detail = "must name account, space, created_by, name_prefix or label";
+        let detail = "must name account, space, created_by, name_prefix, label or secret_id";
         errors.push(Wrong::invalid("filter", detail));
     }
     errors.none()?;

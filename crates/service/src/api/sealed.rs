@@ -85,6 +85,7 @@ impl Service {
             id: fresh.id.clone(),
             hash: fresh.hash,
             start: start(fresh),
+            secret_id: self.kid,
             created_by: caller.key_id().map(str::to_owned),
             replaces: None,
             sealed: self.seal(fresh, asked.sealed.as_ref())?,

@@ -189,6 +189,7 @@ impl Act<'_> {
             id: new.id.clone(),
             hash: new.hash,
             start: new.start.clone(),
+            secret_id: new.secret_id,
             created_by: self.rights.key_id().or_else(|| old.created_by.clone()),
             replaces: Some(old.id.clone()),
             sealed,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keygate_core::keys::{KeyHash, Sealed};
+use keygate_core::keys::{KeyHash, KeyRingId, Sealed};
 use keygate_core::{Millis, UnixMillis};
 
 use super::StoreError;
@@ -86,6 +86,8 @@ pub struct Successor {
     pub hash: KeyHash,
     /// The public part of its text.
     pub start: String,
+    /// The id of the master secret of its hash.
+    pub secret_id: KeyRingId,
     /// When it ends: the outer `None` for as long a life as the other was given.
     pub expires_at: Option<Option<UnixMillis>>,
     /// What is sealed with it.

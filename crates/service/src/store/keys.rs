@@ -1,7 +1,7 @@
 //! Keys: insert, read, page.
 
 use keygate_core::UnixMillis;
-use keygate_core::keys::KeyHash;
+use keygate_core::keys::{KeyHash, KeyRingId};
 use rusqlite::{OptionalExtension as _, ToSql, Transaction, named_params};
 
 use super::cells::key;
@@ -36,20 +36,32 @@ pub struct Filter {
     pub expires_before: Option<UnixMillis>,
     /// Only those that were neither created nor used since.
     pub unused_since: Option<UnixMillis>,
+    /// Only those that depend on this master secret.
+    pub secret: Option<SecretOf>,
     /// Only those older than the key with this number: [`Page::next`] of the page before.
     pub before: Option<i64>,
     /// At most this many.
     pub limit: u32,
 }
 
+/// Which master secret keys depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretOf {
+    /// The one with this id.
+    Known(KeyRingId),
+    /// It was not noted.
+    Unknown,
+}
+
 impl Filter {
-    /// Whether it lets keys of every account, space, creator, name and label pass.
+    /// Whether it lets keys of every account, space, creator, name, label and secret pass.
     pub(crate) fn is_open(&self) -> bool {
         self.account.is_none()
             && self.space.is_none()
             && self.created_by.is_none()
             && self.name_prefix.is_none()
             && self.label.is_none()
+            && self.secret.is_none()
     }
 }
 
@@ -231,11 +243,17 @@ fn page(transaction: &Transaction<'_>, filter: &Filter, now: UnixMillis) -> rusq
         }
         None => ":unused_since IS NULL",
     };
+    let (secret, secret_id) = match filter.secret {
+        Some(SecretOf::Known(id)) => ("secret_id = :secret_id", Some(id.to_string())),
+        Some(SecretOf::Unknown) => ("secret_id IS NULL AND :secret_id IS NULL", None),
+        None => (":secret_id IS NULL", None),
+    };
     let mut statement = transaction.prepare_cached(&format!(
         "SELECT {LAST_USE}, {COLUMNS}, number FROM \
          (SELECT * FROM keys WHERE number < :before AND {indexed} \
           ORDER BY number DESC LIMIT {MAX_SCANNED}) AS keys \
          WHERE {space} AND {standing} AND {created_by} AND {name} AND {label} AND {end} AND {unused} \
+         AND {secret} \
          ORDER BY number DESC LIMIT :limit"
     ))?;
     let before = filter.before.unwrap_or(i64::MAX);
@@ -251,6 +269,7 @@ fn page(transaction: &Transaction<'_>, filter: &Filter, now: UnixMillis) -> rusq
             ":label": filter.label,
             ":expires_before": filter.expires_before.map(signed),
             ":unused_since": filter.unused_since.map(signed),
+            ":secret_id": secret_id,
             // One more than asked for tells whether there is a next page.
             ":limit": i64::from(filter.limit).saturating_add(1),
         },

@@ -130,7 +130,7 @@ fn is_there(key: &Key, now: UnixMillis) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use keygate_core::keys::KeyHash;
+    use keygate_core::keys::{KeyHash, KeyRingId};
 
     use super::*;
     use crate::attributes::CreateBody;
@@ -151,6 +151,7 @@ mod tests {
             id: "0123456789".to_owned(),
             hash: KeyHash([7; 32]),
             start: String::new(),
+            secret_id: KeyRingId::parse("01").unwrap(),
             created_by: None,
             replaces: None,
             sealed: None,

@@ -23,6 +23,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/0017_sealed.sql"),
     include_str!("../../migrations/0018_unused.sql"),
     include_str!("../../migrations/0019_spaces.sql"),
+    include_str!("../../migrations/0020_secret_id.sql"),
 ];
 
 #[derive(Debug)]
@@ -57,6 +58,34 @@ pub(super) fn run(connection: &mut Connection) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_gets_the_secret_that_its_text_names_and_the_default_space() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        for step in &STEPS[..17] {
+            connection.execute_batch(step).unwrap();
+        }
+        connection.pragma_update(None, "user_version", 17).unwrap();
+        for (number, start) in [(1, "kg_01AbCdEfGhIj"), (2, ""), (3, "prod7_zZAbCdEfGhIk")] {
+            connection
+                .execute(
+                    "INSERT INTO keys (number, id, hash, start, account, scopes, metadata, \
+                     allowed_ips, created_at) \
+                     VALUES (?1, ?1, randomblob(32), ?2, 'a', '[]', '{}', '[]', 0)",
+                    rusqlite::params![number, start],
+                )
+                .unwrap();
+        }
+        run(&mut connection).unwrap();
+        let mut statement = connection
+            .prepare("SELECT secret_id, space FROM keys ORDER BY number")
+            .unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+        let rows: Vec<(Option<String>, String)> = rows.unwrap().map(Result::unwrap).collect();
+        let ids: Vec<_> = rows.iter().map(|(id, _)| id.as_deref()).collect();
+        assert_eq!(ids, [Some("01"), None, Some("zZ")]);
+        assert!(rows.iter().all(|(_, space)| space == "default"));
+    }
 
     #[test]
     fn every_file_of_migrations_is_a_step_in_order() {

@@ -55,7 +55,7 @@ use crate::request_id;
 use crate::rights::Caller;
 use crate::tokens::CreatedTokens;
 pub use audit::{AuditFilter, AuditPage};
-pub use keys::{Filter, Page};
+pub use keys::{Filter, Page, SecretOf};
 
 /// Connections for lookups, the feed and single keys.
 const READERS: Size = Size {

@@ -40,11 +40,11 @@ pub(super) struct Corrupt {
 macro_rules! columns {
     ({} $($(#[$meta:meta])* $field:ident: $Type:ty = $check:ident($Written:ty);)*) => {
         /// What [`new`] writes in addition to the hash.
-        pub(super) const WRITTEN: &str = concat!("id, start, created_at, created_by, replaces, sealed" $(, ", ", stringify!($field))*);
+        pub(super) const WRITTEN: &str = concat!("id, start, created_at, created_by, replaces, sealed, secret_id" $(, ", ", stringify!($field))*);
 
         /// What [`key`] reads.
         pub(super) const COLUMNS: &str = concat!(
-            "id, start, created_at, created_by, replaces" $(, ", ", stringify!($field))*,
+            "id, start, created_at, created_by, replaces, secret_id" $(, ", ", stringify!($field))*,
             ", version, updated_at, disabled_by, replaced_by, sealed IS NOT NULL, \
               revoked_at, revoked_reason, revoked_note"
         );
@@ -69,6 +69,7 @@ macro_rules! columns {
                 key.created_by.write(),
                 key.replaces.write(),
                 key.sealed.as_ref().map(Sealed::to_string).write(),
+                key.secret_id.to_string().write(),
             ];
             cells.extend(attributes(&key.attributes));
             cells
@@ -85,6 +86,7 @@ macro_rules! columns {
                 created_at: read(cells, "created_at")?,
                 created_by: read(cells, "created_by")?,
                 replaces: read(cells, "replaces")?,
+                secret_id: read(cells, "secret_id")?,
                 attributes: Attributes {
                     $($field: read(cells, stringify!($field))?,)*
                 },

@@ -30,6 +30,7 @@ fn a_created_key_is_shown_in_full_and_read_back_without_the_key() {
         "allowed_referrers": ["app.example.com"],
         "created_at": "2026-11-22T00:00:00.000Z", "expires_at": "2026-12-22T00:00:00.000Z",
         "created_by": null, "updated_at": null, "disabled": false, "disabled_by": null, "sealed": false,
+        "secret_id": "01",
         "replaces": null, "replaced_by": null, "last_used_at": null,
         "revoked_at": null, "revoked_reason": null, "revoked_note": null,
     });

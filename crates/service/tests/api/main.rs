@@ -30,6 +30,7 @@ mod retention;
 mod roles;
 mod sealed;
 mod secrecy;
+mod secrets;
 mod spaces;
 mod support;
 mod templates;
