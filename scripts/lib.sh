@@ -14,9 +14,9 @@ if ! (cd "$ROOT" && rustc -V) >/dev/null 2>&1 && rustc +stable -V >/dev/null 2>&
   export RUSTUP_TOOLCHAIN=stable
 fi
 
-# The Envoy that everything here is tried with.
+# The Envoy that everything here is tried with, unless another one is asked for.
 # shellcheck disable=SC2034 # used by those who source this
-ENVOY_VERSION=1.40.0
+ENVOY_VERSION=${KEYGATE_ENVOY_VERSION:-1.40.0}
 
 say() { printf '%s: %s\n' "$ME" "$*" >&2; }
 
