@@ -50,7 +50,7 @@ pub async fn serve(config: ServiceConfig) -> Result<(), ServeError> {
     // The address first: a second start by mistake fails here, before it touches the database.
     let address = config.listen;
     let refused = |source| ServeError::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let listener = connections::listen(address).map_err(refused)?;
     let bound = listener.local_addr().map_err(refused)?;
     let store = SqliteStore::open(&config.database)?;
     let limits = Limits {

@@ -23,6 +23,7 @@ mod wakes;
 
 use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -35,7 +36,7 @@ use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -47,6 +48,11 @@ use self::wakes::Wakes;
 
 /// Bytes of a connection that are kept in memory, and so the most that headers may have.
 const BUFFER: usize = 64 * 1024;
+
+/// Most connections that the system keeps until they are accepted. The usual 128 are too few for a
+/// fleet that comes back at once: the system resets the connections of clients beyond them, or leaves
+/// them waiting for a second. Linux takes at most `net.core.somaxconn`, which is 4096.
+const BACKLOG: u32 = 4096;
 
 /// How long nothing is accepted after an error that the next call would meet, too.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -77,6 +83,21 @@ impl Default for Limits {
             connections: 20_000,
         }
     }
+}
+
+/// Listens on an address, with room for many clients that connect at once.
+///
+/// # Errors
+/// Those of the system, such as an address in use.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // Connections of a service that has just stopped do not keep the next one from starting.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves connections until `stop`, and returns when the last of them has ended. One that is idle

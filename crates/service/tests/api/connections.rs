@@ -329,3 +329,17 @@ fn a_stopping_service_closes_idle_connections_and_answers_the_others() {
     busy.assert_closed();
     service.await_end();
 }
+
+/// A fleet that comes back at once connects faster than connections are accepted. The system keeps
+/// them meanwhile, and resets none.
+#[test]
+fn clients_that_connect_at_once_are_not_turned_away() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let listening = async { keygate_service::connections::listen(([127, 0, 0, 1], 0).into()) };
+    let listener = runtime.block_on(listening).unwrap();
+    let address = listener.local_addr().unwrap();
+    // Nothing accepts them.
+    let connect = |_| TcpStream::connect_timeout(&address, Duration::from_secs(2));
+    let clients: Vec<_> = (0..600).map_while(|it| connect(it).ok()).collect();
+    assert_eq!(clients.len(), 600);
+}

@@ -96,8 +96,8 @@ impl Running {
         let router = Arc::clone(&service).router();
         let limits = config.limits;
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let bind = tokio::net::TcpListener::bind("127.0.0.1:0");
-        let listener = runtime.block_on(bind).unwrap();
+        let listening = async { connections::listen(([127, 0, 0, 1], 0).into()) };
+        let listener = runtime.block_on(listening).unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let stopped = async move {
