@@ -11,4 +11,5 @@ mod links;
 mod markdown;
 mod phrases;
 mod reference;
+mod runbooks;
 mod snippets;

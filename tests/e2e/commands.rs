@@ -61,7 +61,7 @@ fn the_question_for_rejections_lists_them() {
         let admin = format!("127.0.0.1:{}", stack.envoy.admin_port());
         let output = shell(&call.replace("127.0.0.1:9901", &admin), "");
         let printed = String::from_utf8_lossy(&output.stdout);
-        let expected = "keygate_decision_deny_missing_credential{} 1";
+        let expected = r#"keygate_decision{decision="deny",reason="missing_credential"} 1"#;
         assert!(printed.contains(expected), "{place}: {printed}");
     }
 }

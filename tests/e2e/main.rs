@@ -34,6 +34,7 @@ mod links;
 mod login;
 mod memory;
 mod metrics;
+mod monitoring;
 mod neighbours;
 mod once;
 mod opaque;

@@ -19,6 +19,7 @@ pub mod manifests;
 pub mod namespace;
 pub mod port;
 pub mod process;
+pub mod prometheus;
 pub mod relay;
 pub mod service;
 pub mod signers;

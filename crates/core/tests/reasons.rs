@@ -12,9 +12,9 @@ const HEAD: &str = "\
 # Reasons
 
 Every rejection has a precise reason. You find it in `%RESPONSE_CODE_DETAILS%` of Envoy's access
-log, in the counters `keygate_decision_deny_*` and `keygate_decision_would_deny_*`, and in the
-output of `keygate explain` and `keygate verify`. The client sees only the public reason, in the
-second column, so that unknown, forged, revoked and disabled credentials look the same.
+log, in the label `reason` of the counter `keygate_decision`, and in the output of `keygate explain`
+and `keygate verify`. The client sees only the public reason, in the second column, so that unknown,
+forged, revoked and disabled credentials look the same.
 
 This page is generated from `crates/core/src/reason.rs`; `make test` fails if it is out of date.
 
