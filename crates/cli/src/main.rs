@@ -32,6 +32,7 @@ mod tokens;
 mod url;
 mod values;
 mod verify;
+mod why;
 
 use std::process::ExitCode;
 
@@ -69,6 +70,7 @@ enum Command {
     Check(check::Args),
     Explain(explain::Args),
     Doctor(doctor::Args),
+    Why(why::Args),
     Schema(schema::Args),
 }
 
@@ -91,6 +93,7 @@ fn run(command: Command) -> Result<ExitCode, CliError> {
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Why(args) => why::run(&args),
         Command::Schema(args) => schema::run(&args),
     }
 }

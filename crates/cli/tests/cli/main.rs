@@ -27,3 +27,4 @@ mod serving;
 mod support;
 mod tokens;
 mod uses;
+mod why;
