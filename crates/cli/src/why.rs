@@ -117,8 +117,8 @@ impl Entry {
         let named = details
             .iter()
             .find_map(|name| object.get(*name)?.as_str().map(without_query));
-        let ours = object.values().filter_map(Value::as_str);
-        let ours = ours.filter(|it| it.starts_with("keygate_")).next_back();
+        let mut texts = object.values().filter_map(Value::as_str);
+        let ours = texts.find(|it| it.starts_with("keygate_"));
         Some(Self {
             members: SHOWN.iter().filter_map(member).collect(),
             details: ours.map(str::to_owned).or(named),
