@@ -16,8 +16,9 @@ use self::dump::manager;
 use self::faults::FAULTS;
 use crate::commands::commands;
 use crate::support::followed;
+use crate::{gateway, istio};
 
-/// What no dump shows. `filter_died` is counted when Envoy starts the filter again.
+/// What no dump shows.
 const OF_RUNNING_SERVICES: [&str; 7] = [
     "service_unanswered",
     "lease_ended",
@@ -101,6 +102,24 @@ fn the_files_that_users_copy_are_clean() {
     let done = judge(&dump_of(&stack));
     assert_eq!((done.code, done.findings()), (0, vec![]), "dynamic");
     assert_eq!(done.json()["listeners"], json!(["public"]));
+}
+
+#[test]
+fn the_manifests_for_meshes_have_no_other_findings_than_their_pages_name() {
+    for (name, (stack, _service), expected) in [
+        ("istio", istio::gateway(true), &["vm_shared"][..]),
+        ("gateway", gateway::gateway(true), &[][..]),
+        (
+            "gateway without patches",
+            gateway::gateway(false),
+            &["filter_disabled", "no_reload"][..],
+        ),
+    ] {
+        let done = judge(&dump_of(&stack));
+        let findings = done.findings();
+        let ids: Vec<&str> = findings.iter().map(|(id, _)| id.as_str()).collect();
+        assert_eq!(ids, expected, "{name}: {}", done.output);
+    }
 }
 
 #[test]

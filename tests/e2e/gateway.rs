@@ -96,7 +96,7 @@ fn apply(resource: &mut Value, operation: &Value) {
 
 /// The listener and the clusters of a Gateway with everything of `envoy/gateway` but the patches
 /// of the listener, if these are not wanted.
-fn gateway(with_patches: bool) -> (Stack, Service) {
+pub fn gateway(with_patches: bool) -> (Stack, Service) {
     let service = Service::start();
     let change = |bootstrap: &mut Value| {
         let mut listener = bootstrap["static_resources"]["listeners"][0].take();

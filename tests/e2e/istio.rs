@@ -123,7 +123,7 @@ fn authorization() -> Value {
 }
 
 /// The listener of a gateway with everything of `envoy/istio`, and its key service.
-fn gateway(with_patch: bool) -> (Stack, Service) {
+pub fn gateway(with_patch: bool) -> (Stack, Service) {
     let service = Service::start();
     let change = |bootstrap: &mut Value| {
         with_istios_clusters(bootstrap, service.port());

@@ -121,6 +121,15 @@ pub const FAULTS: &[Fault] = &[
             route(dump)["typed_per_filter_config"] = json!({ "keygate": config });
         },
     ),
+    (
+        "route_override",
+        "typed_per_filter_config/keygate",
+        |dump| {
+            let mut config = any("envoy.config.route.v3.FilterConfig");
+            config["config"] = any("envoy.extensions.filters.http.wasm.v3.Wasm");
+            route(dump)["typed_per_filter_config"] = json!({ "keygate": config });
+        },
+    ),
     ("routes_missing", PATH, |dump| {
         remove(manager(dump), "route_config");
         manager(dump)["rds"] = json!({ "route_config_name": "elsewhere" });

@@ -6,7 +6,7 @@ use keygate_tests::Stack;
 use keygate_tests::fake_service::{self, FakeService};
 use keygate_tests::service::keygate;
 use keygate_tests::wait::{STARTUP, until};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Done, admin, doctor};
 use crate::support::followed;
@@ -79,4 +79,22 @@ fn a_lease_that_has_ended_and_a_clock_that_differs_are_found() {
     let service = format!("http://127.0.0.1:{}", fake.port());
     let done = doctor(&[&admin(&stack), "--service", &service, "--format", "json"]);
     assert_eq!(ids(&done), ["lease_ended", "clock_differs"]);
+}
+
+#[test]
+fn a_virtual_machine_that_has_died_is_found() {
+    let stack = Stack::start();
+    let dump = stack.envoy.admin("/config_dump?include_eds");
+    let stats = stack.envoy.admin("/stats?format=json&filter=wasm");
+    let mut stats: Value = serde_json::from_str(&stats).unwrap();
+    let mut counters = stats["stats"].as_array_mut().unwrap().iter_mut();
+    let died = counters.find(|it| it["name"] == "wasm.keygate.vm_reload");
+    died.expect("Envoy counts it from the start")["value"] = json!(2);
+    // The admin port of an Envoy that would have to fail first.
+    let fake = FakeService::start();
+    fake.set("/config_dump", fake_service::http(200, dump));
+    fake.set("/stats", fake_service::http(200, stats.to_string()));
+    let url = format!("http://127.0.0.1:{}/", fake.port());
+    let done = doctor(&[&url, "--format", "json"]);
+    assert_eq!(ids(&done), ["filter_died"], "{}", done.output);
 }

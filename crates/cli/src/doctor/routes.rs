@@ -66,14 +66,11 @@ fn level(exam: &mut Exam<'_>, at: &At<'_>, gate: &Gate, message: &Message) {
         if name != WASM && !gate.names.iter().any(|it| it == name) {
             continue;
         }
-        let is_disabled = config.r#type() == FILTER_CONFIG && config.is_true("disabled");
-        exam.add(
-            match is_disabled {
-                true => Id::FilterDisabledByRoute,
-                false => Id::RouteOverride,
-            },
-            &config,
-        );
+        if config.r#type() == FILTER_CONFIG && config.is_true("disabled") {
+            exam.add(Id::FilterDisabledByRoute, &config);
+        } else if !only_enables(&config) {
+            exam.add(Id::RouteOverride, &config);
+        }
     }
     let added = at.items("request_headers_to_add");
     let added = added.iter().filter_map(|it| it.inside("header"));
@@ -87,4 +84,17 @@ fn level(exam: &mut Exam<'_>, at: &At<'_>, gate: &Gate, message: &Message) {
             exam.say(Id::IdentityOverwritten, at, name);
         }
     }
+}
+
+/// Whether a configuration enables a filter and changes nothing, as Envoy Gateway writes it.
+fn only_enables(config: &At<'_>) -> bool {
+    let is_empty = |at: &At<'_>| at.json().as_object().is_some_and(|it| it.is_empty());
+    let mut members = config.members();
+    config.r#type() == FILTER_CONFIG
+        && members.all(|(name, member)| match name {
+            "@type" => true,
+            "config" => is_empty(&member),
+            "disabled" => member.json() == false,
+            _ => false,
+        })
 }
