@@ -19,9 +19,9 @@ use crate::error::CliError;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The key service and the admin token.
+/// The key service.
 #[derive(clap::Args)]
-pub struct ServiceArgs {
+pub struct AddressArgs {
     /// URL of the key service
     #[arg(
         long,
@@ -30,6 +30,13 @@ pub struct ServiceArgs {
         default_value = "http://127.0.0.1:8801"
     )]
     service: String,
+}
+
+/// The key service and the admin token.
+#[derive(clap::Args)]
+pub struct ServiceArgs {
+    #[command(flatten)]
+    address: AddressArgs,
     /// Environment variable with the admin token; if it has several tokens, the first one is
     /// sent
     #[arg(long, value_name = "VARIABLE", default_value = "KEYGATE_ADMIN_TOKEN")]
@@ -76,18 +83,25 @@ impl KeyService {
     /// name the options of `A`.
     pub fn new<A: Args>(args: &ServiceArgs) -> Result<Self, CliError> {
         Ok(Self {
-            base: base(&args.service)?,
+            base: base(&args.address.service)?,
             token_env: args.token_env.clone(),
             authorization: authorization(&args.token_env)?,
-            agent: ureq::Agent::config_builder()
-                .timeout_global(Some(TIMEOUT))
-                .http_status_as_error(false)
-                .max_redirects(0)
-                .proxy(None)
-                .build()
-                .into(),
+            agent: agent(),
             options: Options::of::<A>(),
         })
+    }
+
+    /// Asks whether the service can read and write its database, without a token.
+    pub fn ready(args: &AddressArgs) -> Result<(), CliError> {
+        let service = Self {
+            base: base(&args.service)?,
+            token_env: String::new(),
+            authorization: HeaderValue::from_static(""), // never sent
+            agent: agent(),
+            options: Options::of::<AddressArgs>(),
+        };
+        let answer = service.agent.get(format!("{}/readyz", service.base)).call();
+        service.judge(answer, "").map(drop)
     }
 
     /// The text of the answer to a GET.
@@ -102,8 +116,7 @@ impl KeyService {
 
     /// The text of the answer to a POST.
     pub fn post(&self, path: &str, body: &impl Serialize) -> Result<String, CliError> {
-        let body = serde_json::to_string(body)
-            .map_err(|error| CliError::Usage(format!("cannot write the request: {error}")))?;
+        let body = json(body)?;
         let request = self
             .agent
             .post(format!("{}{path}", self.base))
@@ -119,8 +132,7 @@ impl KeyService {
         version: Option<&str>,
         body: &impl Serialize,
     ) -> Result<String, CliError> {
-        let body = serde_json::to_string(body)
-            .map_err(|error| CliError::Usage(format!("cannot write the request: {error}")))?;
+        let body = json(body)?;
         let mut request = self
             .agent
             .patch(format!("{}{path}", self.base))
@@ -134,8 +146,7 @@ impl KeyService {
 
     /// The text of the answer to a PUT.
     pub fn put(&self, path: &str, body: &impl Serialize) -> Result<String, CliError> {
-        let body = serde_json::to_string(body)
-            .map_err(|error| CliError::Usage(format!("cannot write the request: {error}")))?;
+        let body = json(body)?;
         let request = self
             .agent
             .put(format!("{}{path}", self.base))
@@ -169,11 +180,9 @@ impl KeyService {
         let mut answer = answer.map_err(|error| self.unreachable(&error))?;
         if !is_marked(answer.headers()) {
             let status = answer.status().as_u16();
-            let message = format!(
-                "{base} is not a Keygate key service (it returned status \
-                                   {status})"
-            );
-            return Err(CliError::Service(message));
+            return Err(CliError::Service(format!(
+                "{base} is not a Keygate key service (it returned status {status})"
+            )));
         }
         let status = answer.status();
         let text = answer.body_mut().read_to_string();
@@ -203,9 +212,7 @@ impl KeyService {
             other => CliError::Service(format!("the key service failed ({other}): {detail}")),
         })
     }
-}
 
-impl KeyService {
     fn unreachable(&self, error: &ureq::Error) -> CliError {
         let base = &self.base;
         let seconds = TIMEOUT.as_secs();
@@ -250,6 +257,21 @@ impl KeyService {
             _ => format!("the key service rejected the request: {detail}"),
         }
     }
+}
+
+fn json(body: &impl Serialize) -> Result<String, CliError> {
+    let text = serde_json::to_string(body);
+    text.map_err(|error| CliError::Usage(format!("cannot write the request: {error}")))
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .timeout_global(Some(TIMEOUT))
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .proxy(None)
+        .build()
+        .into()
 }
 
 impl Options {

@@ -23,6 +23,7 @@ mod link;
 mod output;
 mod policy_file;
 mod provider;
+mod ready;
 mod schema;
 mod secret;
 mod serve;
@@ -63,6 +64,7 @@ enum Command {
     Serve(serve::Args),
     Keys(keys::Args),
     Edges(edges::Args),
+    Ready(ready::Args),
     Tokens(tokens::Args),
     Audit(audit::Args),
     Sign(sign::Args),
@@ -86,6 +88,7 @@ fn run(command: Command) -> Result<ExitCode, CliError> {
         Command::Serve(args) => serve::run(args),
         Command::Keys(args) => keys::run(args),
         Command::Edges(args) => edges::run(args),
+        Command::Ready(args) => ready::run(&args),
         Command::Tokens(args) => tokens::run(args),
         Command::Audit(args) => audit::run(args),
         Command::Sign(args) => sign::run(&args),

@@ -107,6 +107,21 @@ fn a_service_that_is_not_there_is_three() {
 }
 
 #[test]
+fn ready_asks_without_a_token_whether_the_service_works() {
+    let (_dir, path) = database();
+    let server = Server::start(&path);
+    let mut command = keygate(&["ready", "--service", &server.url]);
+    let done = command.env_remove("KEYGATE_ADMIN_TOKEN").assert().code(0);
+    assert!(done.get_output().stdout.is_empty());
+    let answer = "HTTP/1.1 503 Service Unavailable\r\nx-keygate-service: 1\r\n\
+                  content-length: 22\r\n\r\n{\"detail\":\"disk full\"}";
+    let (url, failing) = canned(answer.to_owned());
+    let done = keygate(&["ready", "--service", &url]).assert().code(3);
+    says(done, "disk full");
+    failing.join().unwrap();
+}
+
+#[test]
 fn a_service_that_fails_is_three() {
     let answer = "HTTP/1.1 503 Service Unavailable\r\nx-keygate-service: 1\r\n\
                   content-length: 22\r\n\r\n{\"detail\":\"tired now\"}";
