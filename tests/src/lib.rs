@@ -20,6 +20,7 @@ pub mod namespace;
 pub mod port;
 pub mod process;
 pub mod prometheus;
+pub mod readme;
 pub mod relay;
 pub mod service;
 pub mod signers;

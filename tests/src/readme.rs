@@ -1,0 +1,114 @@
+//! The commands of the README, pasted into a shell, with what the README says comes back.
+
+use std::fs;
+use std::process::Command;
+
+use crate::repository;
+
+/// A fenced block, with the line at which it begins.
+struct Block {
+    line: usize,
+    language: String,
+    text: String,
+}
+
+/// Pastes every command of the README into one shell, after `here` has put the programs, ports and
+/// files of a test into it, and compares what each prints. `service` is the URL of the key service.
+///
+/// # Panics
+/// If a command fails, or prints something else than the README says.
+pub fn assert_commands_work(here: impl Fn(&str) -> String, service: &str) {
+    let page = fs::read_to_string(repository().join("README.md")).expect("a README");
+    let mut blocks = blocks(&page);
+    // The demo itself, and what runs this test.
+    blocks.retain(|block| !block.text.starts_with("make "));
+    let is_command = |block: &&Block| block.language == "sh";
+    let pasted = blocks.iter().filter(is_command);
+    let script: String = pasted
+        .map(|it| format!("echo @@@@\n{}", here(&it.text)))
+        .collect();
+    let printed = run(&script, service);
+    let mut printed = printed.split("@@@@\n");
+    let mut last = "";
+    let mut compared = 0;
+    for block in &blocks {
+        match block.language.as_str() {
+            "sh" => last = printed.next().expect("one output for each command"),
+            "text" => {
+                let missing = missing(last, &block.text);
+                let line = block.line;
+                assert_eq!(missing, None, "README.md:{line}: printed was\n{last}");
+                compared += 1;
+            }
+            other => panic!("README.md:{}: a block of {other:?}", block.line),
+        }
+    }
+    assert_eq!(compared, 5);
+}
+
+/// Pastes all of it into one shell, as a reader does.
+fn run(script: &str, service: &str) -> String {
+    let output = Command::new("bash")
+        .args(["-euc", script])
+        .current_dir(repository())
+        .env("KEYGATE_SERVICE", service)
+        .output()
+        .expect("bash is installed");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "the commands of README.md: {told}");
+    let printed = String::from_utf8(output.stdout).expect("text");
+    let (_, printed) = printed.split_once("@@@@\n").expect("a first command");
+    printed.replace('\r', "")
+}
+
+/// The first part of a pattern that is not there in its order. `…` stands for any text.
+fn missing(printed: &str, pattern: &str) -> Option<String> {
+    let mut rest = printed;
+    for part in pattern.trim_end().split('…') {
+        let part = part.trim_end_matches('\n');
+        let Some((_, behind)) = rest.split_once(part) else {
+            return Some(part.to_owned());
+        };
+        rest = behind;
+    }
+    None
+}
+
+fn blocks(page: &str) -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut is_open = false;
+    for (line, text) in (1..).zip(page.lines()) {
+        match (text.strip_prefix("```"), is_open) {
+            (Some(language), false) => {
+                is_open = true;
+                blocks.push(Block {
+                    line,
+                    language: language.to_owned(),
+                    text: String::new(),
+                });
+            }
+            (Some(_), true) => is_open = false,
+            (None, true) => {
+                let block = blocks.last_mut().expect("it is open");
+                block.text.push_str(text);
+                block.text.push('\n');
+            }
+            (None, false) => {}
+        }
+    }
+    blocks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::missing;
+
+    #[test]
+    fn a_pattern_is_matched_in_its_order() {
+        let printed = "HTTP/1.1 200 OK\na: 1\nb: 2\n\n{\"id\":\"x\"}\n";
+        let pattern = "HTTP/1.1 200 OK\n…\nb: 2\n…\n{\"id\":\"…\"}\n";
+        assert_eq!(missing(printed, pattern), None);
+        let missing = missing(printed, "b: 2\n…\na: 1\n");
+        assert_eq!(missing.as_deref(), Some("\na: 1"));
+    }
+}
