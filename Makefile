@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build wasm test test-docker test-versions leaks faults soak stress harness lint deny msrv mutants bench bench-growth bench-rejections bench-scale bench-service bench-guard clean need-cargo
+.PHONY: help run build wasm images oci test test-compose test-oci test-docker test-versions leaks faults soak stress harness lint deny msrv mutants bench bench-growth bench-rejections bench-scale bench-service bench-guard clean need-cargo
 
 # Where rustup puts cargo, for shells that do not know it yet.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -46,6 +46,26 @@ test: need-cargo ## Every test, also end to end with a real Envoy and a real bro
 	scripts/kubernetes >/dev/null || echo '!!! THE HELM CHART IS NOT RENDERED, and nothing of it is checked but its values' >&2; \
 	KEYGATE_ENVOY=$$envoy KEYGATE_CHROMEDRIVER=$$driver KEYGATE_FFMPEG=$$ffmpeg KEYGATE_WASM=target/keygate.wasm cargo test --workspace
 	@$(MAKE) --no-print-directory faults FAULTS=--short
+
+images: need-cargo ## The images of the module, of keygate and of the demo; what envoy/compose.yaml needs
+	$(call say,images)
+	@scripts/images
+
+oci: need-cargo ## An OCI layout of the module in target/oci, without docker, with its bill of materials
+	$(call say,OCI layout)
+	@scripts/oci
+
+test-oci: need-cargo ## Builds the module twice at two paths, and pushes the layout to a local registry
+	$(call say,OCI layout)
+	@scripts/oci
+	$(call say,testing the OCI layout)
+	@scripts/oci check
+
+test-compose: need-cargo ## Starts envoy/compose.yaml, and runs the commands of the README against it
+	$(call say,images)
+	@scripts/images
+	$(call say,testing the composition)
+	@KEYGATE_COMPOSE=1 cargo test --workspace --test compose -- --nocapture
 
 leaks: need-cargo ## The end-to-end tests with Envoy at trace, and a search for each of their secrets
 	$(call say,building the filter)

@@ -73,3 +73,24 @@ debian_install() {
     fi
   fi
 }
+
+# Makes the secrets of the demo in .run/demo.env, once: a key of yesterday works today.
+make_secrets() {
+  local name new run=$ROOT/.run
+  (umask 077 && mkdir -p "$run")
+  if [ ! -e "$run/demo.env" ]; then
+    say "generating secrets into .run/demo.env"
+    new=$(mktemp "$run/demo.env.XXXXXX")
+    for name in KEYGATE_MEDIA KEYGATE_APP_KEYS KEYGATE_ADMIN_TOKEN KEYGATE_EDGE_TOKEN; do
+      printf '%s=%s\n' "$name" "$(random_hex)" >>"$new"
+    done
+    chmod 600 "$new"
+    mv "$new" "$run/demo.env"
+  fi
+  for name in KEYGATE_MEDIA KEYGATE_APP_KEYS KEYGATE_ADMIN_TOKEN KEYGATE_EDGE_TOKEN; do
+    grep -q "^$name=." "$run/demo.env" ||
+      die ".run/demo.env has no $name. Add it, or move the file away to get a new one."
+  done
+}
+
+random_hex() { head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n'; }
