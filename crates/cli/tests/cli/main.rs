@@ -24,6 +24,7 @@ mod sealed;
 mod secrets;
 mod serve_file;
 mod serving;
+mod spaces;
 mod support;
 mod tokens;
 mod uses;
