@@ -102,7 +102,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         retired: args
             .retired
             .iter()
-            .map(|source| master(source, "--retired-secret"))
+            .map(|source| Ok((source.id, master(source, "--retired-secret")?)))
             .collect::<Result<_, _>>()?,
         admin_tokens: tokens(&args.admin_token_env, "--admin-token-env")?,
         edge_tokens: tokens(&args.edge_token_env, "--edge-token-env")?,

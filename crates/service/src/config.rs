@@ -32,8 +32,8 @@ pub struct ServiceConfig {
     pub kid: KeyRingId,
     /// Makes and hashes new keys.
     pub master: MasterSecret,
-    /// Those that came before it, under which imported keys may be stored.
-    pub retired: Vec<MasterSecret>,
+    /// Those that came before it, by their ids, under which imported keys may be stored.
+    pub retired: Vec<(KeyRingId, MasterSecret)>,
     /// May create, read and revoke keys.
     pub admin_tokens: Tokens,
     /// May look hashes up and read the change feed.

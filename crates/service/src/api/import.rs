@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
 use axum::{Extension, Json};
-use keygate_core::keys::{KeyDigest, KeyHash, OpaqueKey, looks_like_digest};
+use keygate_core::keys::{KeyDigest, KeyHash, MasterSecret, OpaqueKey, looks_like_digest};
 use keygate_core::text::base62;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ use crate::problem::Problem;
 use crate::rights::{Caller, Rights};
 use crate::roles::Action;
 use crate::space::Spaces;
-use crate::store::{Import, Imported};
+use crate::store::{Candidate, Import, Imported};
 use crate::wrong::{Errors, Fault, Pointer, Shown, Wrong};
 
 const MAX_KEYS: usize = 100;
@@ -195,14 +195,14 @@ impl Service {
             );
         }
         errors.none()?;
-        let candidates: Vec<KeyHash> = candidates.unwrap_or_default();
+        let candidates: Vec<Candidate> = candidates.unwrap_or_default();
+        let first = *candidates.first().ok_or(Problem::Internal)?;
         let new = NewKey {
             id: self.new_id()?,
-            hash: *candidates.first().ok_or(Problem::Internal)?,
+            hash: first.hash,
             // Nothing in it is known to be public.
             start: String::new(),
-            // The first of the candidates is under it.
-            secret_id: self.kid,
+            secret_id: first.secret_id,
             created_by: None,
             replaces: None,
             sealed: None,
@@ -213,7 +213,7 @@ impl Service {
 
     /// The hashes under which the key of an item may be stored already, the one for a new key
     /// first.
-    fn candidates(&self, item: &ImportItem) -> Result<Vec<KeyHash>, Wrong> {
+    fn candidates(&self, item: &ImportItem) -> Result<Vec<Candidate>, Wrong> {
         match (&item.key, &item.sha256) {
             (Some(key), None) => self.hashes_of_key(key.as_bytes()),
             (None, Some(digest)) => self.hashes_of_digest(digest.as_bytes()),
@@ -228,7 +228,7 @@ impl Service {
         }
     }
 
-    fn hashes_of_key(&self, text: &[u8]) -> Result<Vec<KeyHash>, Wrong> {
+    fn hashes_of_key(&self, text: &[u8]) -> Result<Vec<Candidate>, Wrong> {
         let key = OpaqueKey::parse(text);
         let key = key.map_err(|error| Wrong::invalid("key", error.to_string()))?;
         if self.prefix.is_of(text) {
@@ -236,23 +236,36 @@ impl Service {
                 "starts with the prefix of native keys, so an edge would reject it as forged";
             return Err(Wrong::invalid("key", detail));
         }
-        Ok(self.hashes_of(&key))
+        Ok(self.candidates_of(&key))
     }
 
     /// The hashes of any key under each secret, those by which imported keys are stored first. The
     /// hash of a native key is among them.
     pub(super) fn hashes_of(&self, key: &OpaqueKey<'_>) -> Vec<KeyHash> {
-        let digest = KeyDigest::of(key);
-        let by_digest = self.masters().map(|it| it.hash_digest(&digest));
-        // Earlier versions stored the hash of the text.
-        let by_text = self.masters().map(|it| it.hash_text(key));
-        by_digest.chain(by_text).collect()
+        let candidates = self.candidates_of(key).into_iter();
+        candidates.map(|it| it.hash).collect()
     }
 
-    fn hashes_of_digest(&self, text: &[u8]) -> Result<Vec<KeyHash>, Wrong> {
+    fn candidates_of(&self, key: &OpaqueKey<'_>) -> Vec<Candidate> {
+        let digest = KeyDigest::of(key);
+        let mut candidates = self.hashed(|master| master.hash_digest(&digest));
+        // Earlier versions stored the hash of the text.
+        candidates.extend(self.hashed(|master| master.hash_text(key)));
+        candidates
+    }
+
+    fn hashed(&self, hash: impl Fn(&MasterSecret) -> KeyHash) -> Vec<Candidate> {
+        let candidate = |(secret_id, master)| Candidate {
+            hash: hash(master),
+            secret_id,
+        };
+        self.masters().map(candidate).collect()
+    }
+
+    fn hashes_of_digest(&self, text: &[u8]) -> Result<Vec<Candidate>, Wrong> {
         let digest = KeyDigest::parse(text);
         let digest = digest.map_err(|error| Wrong::invalid("sha256", error.to_string()))?;
-        Ok(self.masters().map(|it| it.hash_digest(&digest)).collect())
+        Ok(self.hashed(|master| master.hash_digest(&digest)))
     }
 
     pub(super) fn new_id(&self) -> Result<String, Problem> {

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use keygate_core::UnixMillis;
-use keygate_core::keys::{MasterSecret, NewAppKey};
+use keygate_core::keys::{KeyRingId, MasterSecret, NewAppKey};
 use schemars::JsonSchema;
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -246,9 +246,10 @@ impl Service {
         self.draw(|fill| self.master.generate(&self.prefix, self.kid, fill))
     }
 
-    /// The secrets under which a key may be stored; new ones are under the first.
-    pub(super) fn masters(&self) -> impl Iterator<Item = &MasterSecret> {
-        std::iter::once(&self.master).chain(&self.retired)
+    /// The secrets under which a key may be stored, by their ids; new ones are under the first.
+    pub(super) fn masters(&self) -> impl Iterator<Item = (KeyRingId, &MasterSecret)> {
+        let retired = self.retired.iter().map(|(id, secret)| (*id, secret));
+        std::iter::once((self.kid, &self.master)).chain(retired)
     }
 
     /// Makes something of random bytes. If the randomness gives out on the way, what was

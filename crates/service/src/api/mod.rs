@@ -75,7 +75,7 @@ pub struct Service {
     prefix: Prefix,
     kid: KeyRingId,
     master: MasterSecret,
-    retired: Vec<MasterSecret>,
+    retired: Vec<(KeyRingId, MasterSecret)>,
     gate: Gate,
     assertions: Option<Assertions>,
     ambient: Ambient,

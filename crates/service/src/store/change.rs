@@ -95,9 +95,19 @@ impl Act<'_> {
         }
         let outcomes = keys::import(self.transaction, keys, &self.limiter.limits, self.now)?;
         for (import, outcome) in keys.iter().zip(&outcomes) {
-            if let Imported::New(id) = outcome {
-                self.say("key.import", id, &import.new.attributes, None)?;
-                self.publish_by_id(EventType::Created, id)?;
+            match outcome {
+                Imported::New(id) => {
+                    self.say("key.import", id, &import.new.attributes, None)?;
+                    self.publish_by_id(EventType::Created, id)?;
+                }
+                // Only now that its text is here can this be known.
+                Imported::Exists(key)
+                    if key.secret_id.is_none()
+                        && self.rights.spaces().has(&key.attributes.space) =>
+                {
+                    keys::note_secret(self.transaction, import)?;
+                }
+                Imported::Exists(_) | Imported::Absent | Imported::Full => {}
             }
         }
         Ok(Outcome::Imported(outcomes))

@@ -15,11 +15,20 @@ use crate::roles::Action;
 use crate::tokens::{NewToken, Token};
 use crate::uses::Sums;
 
+/// A hash of a key from elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate {
+    /// The hash.
+    pub hash: KeyHash,
+    /// The id of the master secret that it is under.
+    pub secret_id: KeyRingId,
+}
+
 /// A key from elsewhere.
 #[derive(Clone, Debug)]
 pub struct Import {
     /// The hashes under which it may be stored already.
-    pub candidates: Vec<KeyHash>,
+    pub candidates: Vec<Candidate>,
     /// As what it is stored otherwise.
     pub new: NewKey,
 }

@@ -2,10 +2,10 @@
 
 use keygate_core::UnixMillis;
 use keygate_core::keys::{KeyHash, KeyRingId};
-use rusqlite::{OptionalExtension as _, ToSql, Transaction, named_params};
+use rusqlite::{OptionalExtension as _, ToSql, Transaction, named_params, params};
 
 use super::cells::key;
-use super::command::{Import, Imported};
+use super::command::{Candidate, Import, Imported};
 use super::feed::append;
 use super::room::has_room;
 use super::row::{self, COLUMNS, LAST_USE, WRITTEN, signed};
@@ -83,7 +83,7 @@ impl SqliteStore {
         let found = move |transaction: &Transaction<'_>| {
             let keys = keys.iter();
             keys.map(|it| {
-                let key = existing(transaction, &it.candidates)?;
+                let key = existing(transaction, it.hashes())?;
                 Ok(key.map_or(Imported::Absent, |key| Imported::Exists(Box::new(key))))
             })
             .collect()
@@ -127,7 +127,7 @@ pub(super) fn import(
     now: UnixMillis,
 ) -> rusqlite::Result<Vec<Imported>> {
     let import = |import: &Import| {
-        if let Some(key) = existing(transaction, &import.candidates)? {
+        if let Some(key) = existing(transaction, import.hashes())? {
             return Ok(Imported::Exists(Box::new(key)));
         }
         let attributes = &import.new.attributes;
@@ -168,10 +168,26 @@ pub(super) fn insert(
     Ok(true)
 }
 
+impl Import {
+    fn hashes(&self) -> impl Iterator<Item = &KeyHash> {
+        self.candidates.iter().map(|it| &it.hash)
+    }
+}
+
+/// Notes which master secret a key depends on that was imported before this was noted.
+pub(super) fn note_secret(transaction: &Transaction<'_>, import: &Import) -> rusqlite::Result<()> {
+    let mut statement = transaction
+        .prepare_cached("UPDATE keys SET secret_id = ?2 WHERE hash = ?1 AND secret_id IS NULL")?;
+    for Candidate { hash, secret_id } in &import.candidates {
+        statement.execute(params![&hash.0[..], secret_id.to_string()])?;
+    }
+    Ok(())
+}
+
 /// The key that is stored under one of these hashes.
-pub(super) fn existing(
+pub(super) fn existing<'a>(
     transaction: &Transaction<'_>,
-    candidates: &[KeyHash],
+    candidates: impl IntoIterator<Item = &'a KeyHash>,
 ) -> rusqlite::Result<Option<Key>> {
     let mut statement = transaction.prepare_cached(&format!(
         "SELECT {LAST_USE}, {COLUMNS} FROM keys WHERE hash = ?1"

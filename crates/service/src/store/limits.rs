@@ -137,7 +137,7 @@ mod tests {
     use crate::json::{Names, object};
     use crate::rights::Caller;
     use crate::space::Spaces;
-    use crate::store::{Import, SqliteStore, StoreError};
+    use crate::store::{Candidate, Import, SqliteStore, StoreError};
     use crate::tokens::Bearer;
 
     const NOW: UnixMillis = UnixMillis(1_795_305_600_000);
@@ -162,7 +162,10 @@ mod tests {
             Caller::Admin(Bearer { id: None, spaces })
         };
         let import = Import {
-            candidates: vec![new.hash],
+            candidates: vec![Candidate {
+                hash: new.hash,
+                secret_id: new.secret_id,
+            }],
             new: new.clone(),
         };
         let foreign = caller("own");

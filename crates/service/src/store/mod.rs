@@ -41,10 +41,11 @@ use keygate_core::keys::wire::Incarnation;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{oneshot, watch};
 
-use self::command::{Command, Outcome};
 pub use self::command::{
-    Created, Import, Imported, KeyState, Revoke, Revoked, Rotated, Successor, SuccessorSealed,
+    Candidate, Created, Import, Imported, KeyState, Revoke, Revoked, Rotated, Successor,
+    SuccessorSealed,
 };
+use self::command::{Command, Outcome};
 use self::file::DatabaseFile;
 use self::readers::{Readers, Size};
 pub use self::rejection::Rejection;

@@ -160,7 +160,7 @@ fn a_key_that_was_imported_under_an_earlier_secret_is_the_same_key() {
             &mut config.master,
             MasterSecret::derive(&Secret::new(vec![8; 32])).unwrap(),
         );
-        config.retired = vec![earlier];
+        config.retired = vec![(config.kid, earlier)];
     });
     assert_eq!(results(&service, &body)[0]["result"], "unchanged");
     let other = json!({ "keys": [{ "key": "another-0123456789abcdef", "account": "alice" }] });

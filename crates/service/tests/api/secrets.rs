@@ -13,7 +13,7 @@ const IMPORT: &str = r#"{"keys":[{"account":"a","key":"legacy:alice:0123456789"}
 fn replaced(config: &mut ServiceConfig) {
     let secret = Secret::new(vec![8; 32]);
     let new = MasterSecret::derive(&secret).unwrap();
-    config.retired = vec![std::mem::replace(&mut config.master, new)];
+    config.retired = vec![(config.kid, std::mem::replace(&mut config.master, new))];
     config.kid = KeyRingId::parse("02").unwrap();
 }
 
@@ -62,14 +62,28 @@ fn keys_are_listed_and_revoked_by_the_master_secret_they_depend_on() {
 }
 
 #[test]
-fn a_key_that_was_imported_before_this_was_noted_is_unknown() {
-    let service = Running::start();
-    let id = text(&imported(&service), "id");
-    let raw = rusqlite::Connection::open(&service.database).unwrap();
+fn the_secret_of_an_old_import_is_unknown_until_it_is_imported_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = dir.path().join("keygate.db");
+    let id = text(&imported(&Running::on(&database)), "id");
+    let raw = rusqlite::Connection::open(&database).unwrap();
     raw.execute("UPDATE keys SET secret_id = NULL", []).unwrap();
-    let list = service.get("/v1/keys?secret_id=unknown").expect(200);
-    assert_eq!(list["keys"][0]["id"], id);
-    assert_eq!(list["keys"][0]["secret_id"], Value::Null);
-    let list = service.get("/v1/keys?secret_id=01").expect(200);
-    assert_eq!(list["keys"], json!([]));
+    let service = Running::on_with(&database, replaced);
+    let list = |secret: &str| {
+        let list = service
+            .get(&format!("/v1/keys?secret_id={secret}"))
+            .expect(200);
+        list["keys"].as_array().unwrap().clone()
+    };
+    assert_eq!(list("unknown")[0]["id"], id);
+    assert_eq!(list("unknown")[0]["secret_id"], Value::Null);
+    assert_eq!(list("01"), [Value::Null; 0]);
+    let dry = IMPORT.replace("}]}", r#"}],"dry_run":true}"#);
+    service.post("/v1/keys/import", &dry).expect(200);
+    assert_eq!(list("unknown").len(), 1, "a dry run notes nothing");
+    let epoch = service.changes("")["epoch"].clone();
+    assert_eq!(imported(&service)["result"], "unchanged");
+    assert_eq!((list("unknown").len(), list("02").len()), (0, 0));
+    assert_eq!(list("01")[0]["id"], id);
+    assert_eq!(service.changes("")["epoch"], epoch, "no edge has to know");
 }
