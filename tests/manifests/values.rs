@@ -54,6 +54,19 @@ fn the_values_of_the_chart_fit_its_schema() {
     assert_eq!(faults, Vec::<String>::new());
 }
 
+/// Images are tagged with the version of the workspace.
+#[test]
+fn the_chart_and_the_composition_name_this_version() {
+    let version = env!("CARGO_PKG_VERSION");
+    let chart = resource("envoy/chart/Chart.yaml");
+    assert_eq!(chart["appVersion"], version);
+    let services = resource("envoy/compose.yaml");
+    for (service, image) in [("keygate", "keygate"), ("upstream", "keygate-echo")] {
+        let expected = format!("{image}:{version}");
+        assert_eq!(services["services"][service]["image"], expected);
+    }
+}
+
 /// Every value is in the schema, so that none is accepted with any type.
 #[test]
 fn the_schema_knows_every_value_and_no_other() {
