@@ -13,8 +13,11 @@ use crate::events::{EventTarget, EventType};
 use crate::outbound::Client;
 use crate::store::StoreError;
 
-/// How often keys are announced that come closer to their end, or that no client uses.
-const ANNOUNCED: Millis = Millis::from_secs(60);
+/// How often keys are announced that come closer to their end.
+const ENDING: Millis = Millis::from_secs(60);
+
+/// How often keys are announced that no client uses: all last uses are read.
+const UNUSED: Millis = Millis::from_secs(3600);
 
 /// How often keys are deleted that have ended.
 const RETIRED: Millis = Millis::from_secs(3600);
@@ -68,8 +71,8 @@ impl Service {
                 is_failing: AtomicBool::new(false),
             })
             .collect();
-        let ends = self.announce(EventType::Expiring, |now| self.store.announce(now));
-        let unused = self.announce(EventType::Unused, |now| {
+        let ends = self.announce(EventType::Expiring, ENDING, |now| self.store.announce(now));
+        let unused = self.announce(EventType::Unused, UNUSED, |now| {
             self.store.announce_unused(self.unused_after, now)
         });
         join3(join_all(couriers.iter().map(Courier::run)), ends, unused).await;
@@ -86,7 +89,7 @@ impl Service {
 
     /// Announces keys in events of one type, if any target gets it: `some` announces some of them,
     /// and says whether there may be more.
-    async fn announce<F>(&self, of: EventType, some: impl Fn(UnixMillis) -> F)
+    async fn announce<F>(&self, of: EventType, every: Millis, some: impl Fn(UnixMillis) -> F)
     where
         F: Future<Output = Result<bool, StoreError>>,
     {
@@ -96,7 +99,7 @@ impl Service {
         let mut last: Option<UnixMillis> = None;
         loop {
             let now = self.now();
-            if last.is_none_or(|last| last.0.abs_diff(now.0) >= ANNOUNCED.0) {
+            if last.is_none_or(|last| last.0.abs_diff(now.0) >= every.0) {
                 match some(now).await {
                     Ok(true) => continue,
                     Ok(false) => last = Some(now),
