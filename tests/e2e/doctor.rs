@@ -8,8 +8,8 @@ mod service;
 use std::fs;
 use std::process::Command;
 
-use keygate_tests::Stack;
 use keygate_tests::service::{EDGE_TOKEN, keygate};
+use keygate_tests::{Stack, repository};
 use serde_json::{Value, json};
 
 use self::dump::manager;
@@ -149,6 +149,25 @@ fn the_commands_of_the_page_find_nothing_at_a_healthy_envoy() {
         let done = doctor(&words);
         assert_eq!(done.code, 0, "{place}: {}{}", done.output, done.error);
     }
+}
+
+#[test]
+fn the_report_of_the_page_is_what_doctor_prints() {
+    let page = fs::read_to_string(repository().join("docs/doctor.md")).unwrap();
+    let (_, report) = page.split_once("```text\n").unwrap();
+    let (report, _) = report.split_once("```").unwrap();
+    let mut dump = dump_of(&Stack::start());
+    let plugin = &mut manager(&mut dump)["http_filters"][0]["typed_config"]["config"];
+    plugin["failure_policy"] = json!("FAIL_OPEN");
+    let lines = |text: &str| -> Vec<String> {
+        // Other versions are tested as well.
+        let lines = text.lines().map(|line| match line.strip_prefix("Envoy ") {
+            Some(rest) => rest.split_once(':').unwrap().1.to_owned(),
+            None => line.to_owned(),
+        });
+        lines.collect()
+    };
+    assert_eq!(lines(&judge_as(&dump, "text").output), lines(report));
 }
 
 #[test]
