@@ -15,8 +15,14 @@ use serde::Serialize;
 use crate::space::{Space, Spaces};
 use crate::words::words;
 
-/// Most edges that are listed one by one.
+/// Most edges without a space that are listed one by one.
 const MAX_EDGES: usize = 4096;
+
+/// Most edges of one space that are. An edge token of one space cannot use up the rows of another.
+const MAX_EDGES_OF_SPACE: usize = 1024;
+
+/// Most edges of all spaces, which bounds the memory.
+const MAX_EDGES_OF_ALL: usize = 16_384;
 
 /// How long an edge stays in the list after it was last able to accept a cached key.
 const KEPT: Duration = Duration::from_secs(3600);
@@ -84,7 +90,7 @@ impl Edges {
     /// Notes a poll of an edge that has applied everything in these spaces up to `epoch`.
     pub(crate) fn polled(&self, report: Option<EdgeReport>, spaces: &Spaces, epoch: u64) {
         let now = self.uptime();
-        self.table().polled(report, spaces.clone(), epoch, now);
+        self.table().polled(report, spaces, epoch, now);
     }
 
     /// The edges that may accept keys of these spaces, by name; `newest` is the epoch of the feed.
@@ -115,46 +121,59 @@ impl Edges {
 #[derive(Debug)]
 struct Seen {
     report: EdgeReport,
-    spaces: Spaces,
     epoch: u64,
     at: Duration,
 }
 
 #[derive(Debug, Default)]
 struct Table {
-    /// By the number of the start.
-    edges: BTreeMap<u64, Seen>,
-    /// The last poll of all edges that do not report, or for which there is no room.
-    others: Option<Duration>,
+    /// By the space of the token and the number of the start: an edge says its number itself, so
+    /// it must not reach the row of an edge of another space.
+    edges: BTreeMap<(Option<Space>, u64), Seen>,
+    /// For each space, the last poll of all edges that do not report, or for which there is no room.
+    others: BTreeMap<Option<Space>, Duration>,
 }
 
 impl Table {
-    fn polled(&mut self, report: Option<EdgeReport>, spaces: Spaces, epoch: u64, now: Duration) {
+    fn polled(&mut self, report: Option<EdgeReport>, spaces: &Spaces, epoch: u64, now: Duration) {
+        let space = spaces.only().cloned();
         let Some(report) = report else {
-            self.others = Some(now);
+            self.others.insert(space, now);
             return;
         };
-        if !self.edges.contains_key(&report.start) && self.edges.len() >= MAX_EDGES {
-            self.edges.retain(|_, edge| !edge.is_gone(now));
-        }
-        let is_known = self.edges.contains_key(&report.start);
-        if !is_known && self.edges.len() >= MAX_EDGES {
-            self.others = Some(now);
-            return;
+        let place = (space, report.start);
+        if !self.edges.contains_key(&place) && !self.has_room(&place.0) {
+            let is_other = |space: &Option<Space>| *space != place.0;
+            self.edges
+                .retain(|(space, _), edge| is_other(space) || !edge.is_gone(now));
+            if !self.has_room(&place.0) {
+                self.others.insert(place.0, now);
+                return;
+            }
         }
         let seen = Seen {
             report,
-            spaces,
             epoch,
             at: now,
         };
-        self.edges.insert(seen.report.start, seen);
+        self.edges.insert(place, seen);
+    }
+
+    /// Whether one more edge of this space can be listed.
+    fn has_room(&self, space: &Option<Space>) -> bool {
+        let most = match space {
+            Some(_) => MAX_EDGES_OF_SPACE,
+            None => MAX_EDGES,
+        };
+        let first = (space.clone(), 0);
+        let last = (space.clone(), u64::MAX);
+        self.edges.len() < MAX_EDGES_OF_ALL && self.edges.range(first..=last).count() < most
     }
 
     fn forget(&mut self, now: Duration) {
         self.edges
             .retain(|_, edge| now < edge.end().saturating_add(KEPT));
-        self.others = self.others.filter(|at| now < at.saturating_add(KEPT));
+        self.others.retain(|_, at| now < at.saturating_add(KEPT));
     }
 
     fn list(&mut self, newest: u64, now: Duration, clock: UnixMillis) -> Vec<EdgeObject> {
@@ -165,13 +184,13 @@ impl Table {
             let at = UnixMillis(clock.0.saturating_sub(millis));
             (at.to_string(), ago.as_secs())
         };
-        let object = |edge: &Seen| {
+        let object = |((space, _), edge): (&(Option<Space>, u64), &Seen)| {
             let (last_poll_at, seconds_since_poll) = polled(edge.at);
             let report = &edge.report;
             EdgeObject {
                 name: report.name.as_ref().map(|name| name.as_str().to_owned()),
                 start: Some(format!("{:016x}", report.start)),
-                space: edge.spaces.only().cloned(),
+                space: space.clone(),
                 state: edge.state(newest, now),
                 epoch: Some(edge.epoch),
                 changes_behind: Some(newest.saturating_sub(edge.epoch)),
@@ -182,14 +201,14 @@ impl Table {
                 outage_allow: Some(report.allows_outage),
             }
         };
-        let mut all: Vec<EdgeObject> = self.edges.values().map(object).collect();
+        let mut all: Vec<EdgeObject> = self.edges.iter().map(object).collect();
         all.sort_by(|a, b| (&a.name, &a.start).cmp(&(&b.name, &b.start)));
-        all.extend(self.others.map(|at| {
-            let (last_poll_at, seconds_since_poll) = polled(at);
+        all.extend(self.others.iter().map(|(space, at)| {
+            let (last_poll_at, seconds_since_poll) = polled(*at);
             EdgeObject {
                 name: None,
                 start: None,
-                space: None,
+                space: space.clone(),
                 state: State::Unknown,
                 epoch: None,
                 changes_behind: None,
@@ -207,7 +226,7 @@ impl Table {
         self.forget(now);
         let mut counts: Counts = State::WORDS.iter().map(|word| (*word, 0)).collect();
         let edges = self.edges.values().map(|edge| edge.state(newest, now));
-        for state in edges.chain(self.others.map(|_| State::Unknown)) {
+        for state in edges.chain(self.others.values().map(|_| State::Unknown)) {
             let count = counts.entry(state.word()).or_default();
             *count = count.saturating_add(1);
         }
@@ -258,7 +277,7 @@ mod tests {
     #[test]
     fn an_edge_is_gone_when_its_lease_ends_and_forgotten_an_hour_later() {
         let mut table = Table::default();
-        table.polled(report(1), Spaces::All, 5, at(100));
+        table.polled(report(1), &Spaces::All, 5, at(100));
         let name = Some("0000000000000001".to_owned());
         for (newest, seconds, state) in [
             (5, 100, State::Current),
@@ -275,9 +294,9 @@ mod tests {
     #[test]
     fn edges_that_do_not_report_are_one_row() {
         let mut table = Table::default();
-        table.polled(None, Spaces::All, 5, at(100));
-        table.polled(None, Spaces::All, 5, at(101));
-        table.polled(report(1), Spaces::All, 5, at(101));
+        table.polled(None, &Spaces::All, 5, at(100));
+        table.polled(None, &Spaces::All, 5, at(101));
+        table.polled(report(1), &Spaces::All, 5, at(101));
         assert_eq!(
             states(&mut table, 5, at(102)),
             [
@@ -295,15 +314,46 @@ mod tests {
         let mut table = Table::default();
         let full = u64::try_from(MAX_EDGES).unwrap();
         for start in 0..full {
-            table.polled(report(start), Spaces::All, 5, at(start / 2048));
+            table.polled(report(start), &Spaces::All, 5, at(start / 2048));
         }
-        table.polled(report(full), Spaces::All, 5, at(2));
-        assert!(table.others.is_some(), "it is counted as one of the others");
-        table.polled(report(0), Spaces::All, 6, at(3));
-        assert_eq!(table.edges[&0].epoch, 6);
+        table.polled(report(full), &Spaces::All, 5, at(2));
+        assert!(
+            table.others.contains_key(&None),
+            "it is counted as one of the others"
+        );
+        table.polled(report(0), &Spaces::All, 6, at(3));
+        assert_eq!(table.edges[&(None, 0)].epoch, 6);
         // The first 2048 are gone, but for the one that has polled again.
-        table.polled(report(full + 1), Spaces::All, 5, at(60));
-        assert!(table.edges.contains_key(&(full + 1)));
+        table.polled(report(full + 1), &Spaces::All, 5, at(60));
+        assert!(table.edges.contains_key(&(None, full + 1)));
         assert_eq!(table.edges.len(), 2050);
+    }
+
+    #[test]
+    fn an_edge_of_one_space_reaches_no_row_of_another() {
+        let of = |name| Spaces::Only(Space::parse(name).unwrap());
+        let (a, b) = (of("a"), of("b"));
+        let mut table = Table::default();
+        table.polled(report(1), &Spaces::All, 5, at(1));
+        table.polled(report(1), &a, 9, at(2));
+        let rows = table.list(9, at(3), CLOCK);
+        let rows = rows.iter().map(|it| (it.space.is_some(), it.state));
+        assert_eq!(
+            rows.collect::<Vec<_>>(),
+            [(false, State::Behind), (true, State::Current)]
+        );
+
+        for start in 0..2000 {
+            table.polled(report(start), &a, 9, at(3));
+        }
+        table.polled(report(2), &b, 9, at(4));
+        let place = (b.only().cloned(), 2);
+        assert!(
+            table.edges.contains_key(&place),
+            "a has filled its own rows"
+        );
+        assert_eq!(table.edges.len(), 1 + MAX_EDGES_OF_SPACE + 1);
+        assert!(table.others.contains_key(&a.only().cloned()));
+        assert!(!table.others.contains_key(&b.only().cloned()));
     }
 }

@@ -17,6 +17,9 @@ use crate::tokens::{CreatedTokens, Entitled, Entitlements, NewToken, Token};
 /// Most tokens that count at once.
 const MAX_TOKENS: u32 = 1000;
 
+/// Most of one space that do, for a caller that is bound to it: it cannot use up those of others.
+const MAX_TOKENS_OF_SPACE: u32 = 100;
+
 /// How long a token that was revoked or has expired stays in the list.
 const LISTED: Millis = Millis::from_secs(90 * 24 * 3600);
 
@@ -158,12 +161,18 @@ pub(super) fn create(act: &Act<'_>, new: &NewToken) -> Result<Outcome, Stop> {
     if !act.rights.spaces().has_all(&new.spaces) {
         return Err(Rejection::WrongSpace.into());
     }
+    // Of the caller's space, or of all.
+    let space = act.rights.spaces().name();
     let counting: u32 = transaction.query_row(
-        &format!("SELECT count(*) FROM tokens WHERE {COUNTS}"),
-        [signed(now)],
+        &format!("SELECT count(*) FROM tokens WHERE {COUNTS} AND (?2 IS NULL OR space = ?2)"),
+        params![signed(now), space],
         |row| row.get(0),
     )?;
-    if counting >= MAX_TOKENS {
+    let most = match space {
+        Some(_) => MAX_TOKENS_OF_SPACE,
+        None => MAX_TOKENS,
+    };
+    if counting >= most {
         return Err(Rejection::TooManyTokens.into());
     }
     let forgotten = signed(UnixMillis(now.0.saturating_sub(LISTED.0)));

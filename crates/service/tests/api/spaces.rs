@@ -354,3 +354,24 @@ fn a_space_has_limits_of_its_own_and_counts_alone() {
     assert_problem(&other("c"), (429, "too_many_creations"));
     service.create(r#"{"account":"d"}"#);
 }
+
+#[test]
+fn a_bound_owner_cannot_use_up_the_tokens_of_other_spaces() {
+    let service = Running::start();
+    let owner = bound(&service, "owner", "staging");
+    let other = bound(&service, "owner", "prod");
+    let create = |token: &str| {
+        service.send(
+            "POST",
+            "/v1/tokens",
+            Some(token),
+            r#"{"name":"x","role":"edge"}"#,
+        )
+    };
+    let created = (0..200)
+        .take_while(|_| create(&owner).status == 201)
+        .count();
+    assert_eq!(created, 99, "with its own they are 100");
+    assert_problem(&create(&owner), (409, "too_many_tokens"));
+    create(&other).expect(201);
+}

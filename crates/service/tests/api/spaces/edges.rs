@@ -97,3 +97,35 @@ fn uses_that_a_bound_edge_reports_count_for_its_keys_alone() {
     assert_eq!(report(&staging), json!({ "counted": 1, "dropped": 1 }));
     assert_eq!(report(EDGE), json!({ "counted": 2, "dropped": 0 }));
 }
+
+/// An edge says by itself which start it is of, and operators of its space read the starts of edges
+/// that are not bound.
+#[test]
+fn a_bound_edge_cannot_report_as_another_edge() {
+    let service = Running::start();
+    let staging = bound(&service, "edge", "staging");
+    let poll = |token: &str, epoch: u64| {
+        let path = format!("/v1/changes?after={epoch}");
+        let report =
+            format!("start=9f0c6a7be2d14a58 lease=60000 version=0.1.0 applied={epoch} name=edge");
+        let authorization = format!("Bearer {token}");
+        let headers = [
+            ("authorization", &*authorization),
+            ("x-keygate-edge", &report),
+        ];
+        service.send_with("GET", &path, &headers, "").expect(200)
+    };
+    poll(EDGE, 0);
+    in_space(&service, "prod");
+    poll(&staging, 1);
+    let prod = bound(&service, "operator", "prod");
+    let listed = service
+        .send("GET", "/v1/edges", Some(&prod), "")
+        .expect(200);
+    let edges = listed["edges"].as_array().unwrap();
+    assert_eq!(edges.len(), 1, "{listed}");
+    assert_eq!(
+        (&edges[0]["space"], &edges[0]["state"]),
+        (&Value::Null, &json!("behind"))
+    );
+}
