@@ -8,7 +8,7 @@ use super::dump::{
 };
 
 /// The id of the finding, a part of its place, and what plants the fault.
-type Fault = (&'static str, &'static str, fn(&mut Value));
+pub type Fault = (&'static str, &'static str, fn(&mut Value));
 
 /// A listener without Keygate that a discovery service has sent.
 fn late(dump: &mut Value, state: &str) {

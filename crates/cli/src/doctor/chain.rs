@@ -102,9 +102,14 @@ fn received<'d>(exam: &mut Exam<'d>, filter: &At<'d>) -> Option<(&'d str, At<'d>
     let all = exam
         .dump
         .resources("Ecds", &["ecds_filters"], "ecds_filter");
-    let found = all.iter().find(|it| it.text("name") == name);
+    let mut named = all.iter().filter(|it| it.text("name") == name);
+    let first = named.next();
+    // Two filters with one name can have two discovery services. The dump does not tell them apart.
+    if named.any(|it| Some(it.json()) != first.map(At::json)) {
+        exam.add(Id::FilterAmbiguous, filter);
+    }
     let config =
-        found.and_then(|it| At::new(it.json(), filter.place.clone()).typed("typed_config"));
+        first.and_then(|it| At::new(it.json(), filter.place.clone()).typed("typed_config"));
     if config.is_none() {
         exam.add(Id::FilterNotReceived, filter);
     }

@@ -88,6 +88,12 @@ findings! {
     UpgradeUnprotected = "upgrade_unprotected", Error,
         "Upgraded requests have a filter chain of their own, without Keygate.",
         "Remove filters from upgrade_configs, or add Keygate to them.";
+    Tunnel = "tunnel", Error,
+        "This route opens a tunnel to the upstream. Keygate sees its first request only.",
+        "Remove connect_config from upgrade_configs of the route.";
+    FilterAmbiguous = "filter_ambiguous", Unproven,
+        "The dump has different configurations with the name of this filter, and does not say which one applies.",
+        "Give each filter with config_discovery a name of its own.";
     CacheBefore = "cache_before", Error,
         "A cache is before Keygate, and answers without it.",
         "Put the cache after Keygate.";

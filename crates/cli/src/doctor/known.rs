@@ -278,6 +278,9 @@ pub const ROUTE_ACTION: Message = Message(&[
     "max_stream_duration",
 ]);
 
+/// `envoy.config.route.v3.RouteAction.UpgradeConfig`.
+pub const ROUTE_UPGRADE: Message = Message(&["upgrade_type", "enabled", "connect_config"]);
+
 /// `envoy.config.route.v3.WeightedCluster.ClusterWeight`.
 pub const CLUSTER_WEIGHT: Message = Message(&[
     "name",

@@ -18,7 +18,7 @@ const TEXT_LOGS: [&str; 3] = [
 /// Examines a connection manager, its filters and its routes.
 pub fn examine<'d>(exam: &mut Exam<'d>, manager: &At<'d>) {
     known::MANAGER.check(manager, &mut exam.findings);
-    let gate = chain::examine(exam, manager, "http_filters", Id::FilterMissing);
+    let mut gate = chain::examine(exam, manager, "http_filters", Id::FilterMissing);
     path(exam, manager, &gate);
     client(exam, manager);
     protocol(exam, manager);
@@ -27,7 +27,10 @@ pub fn examine<'d>(exam: &mut Exam<'d>, manager: &At<'d>) {
         known::UPGRADE.check(&upgrade, &mut exam.findings);
         // Without filters of their own, upgrades take those of the manager.
         if !upgrade.items("filters").is_empty() {
-            chain::examine(exam, &upgrade, "filters", Id::UpgradeUnprotected);
+            let own = chain::examine(exam, &upgrade, "filters", Id::UpgradeUnprotected);
+            // A route can change these filters as well.
+            gate.names.extend(own.names);
+            gate.policies.extend(own.policies);
         }
     }
     routes::examine(exam, manager, &gate);

@@ -12,10 +12,17 @@ const WASM: &str = "envoy.filters.http.wasm";
 
 /// Examines the routes of a connection manager.
 pub fn examine<'d>(exam: &mut Exam<'d>, manager: &At<'d>, gate: &Gate) {
-    let Some(routes) = routes(exam, manager) else {
-        return exam.add(Id::RoutesMissing, manager);
-    };
-    level(exam, &routes, gate, &known::ROUTES);
+    let all = routes(exam, manager);
+    if all.is_empty() {
+        exam.add(Id::RoutesMissing, manager);
+    }
+    for routes in all {
+        examine_one(exam, &routes, gate);
+    }
+}
+
+fn examine_one(exam: &mut Exam<'_>, routes: &At<'_>, gate: &Gate) {
+    level(exam, routes, gate, &known::ROUTES);
     for host in routes.items("virtual_hosts") {
         level(exam, &host, gate, &known::VIRTUAL_HOST);
         for route in host.items("routes") {
@@ -28,21 +35,32 @@ pub fn examine<'d>(exam: &mut Exam<'d>, manager: &At<'d>, gate: &Gate) {
     }
 }
 
-fn routes<'d>(exam: &mut Exam<'d>, manager: &At<'d>) -> Option<At<'d>> {
+/// The routes that a connection manager can have. Two discovery services can send routes with one
+/// name, and the dump does not tell them apart.
+fn routes<'d>(exam: &Exam<'d>, manager: &At<'d>) -> Vec<At<'d>> {
     if let Some(routes) = manager.field("route_config") {
-        return Some(routes);
+        return vec![routes];
     }
-    let name = manager.inside("rds")?.text("route_config_name");
-    let lists = ["static_route_configs", "dynamic_route_configs"];
-    let all = exam.dump.resources("Routes", &lists, "route_config");
-    let found = all.into_iter().find(|it| it.text("name") == name)?;
+    let Some(rds) = manager.inside("rds") else {
+        return Vec::new();
+    };
+    let name = rds.text("route_config_name");
     let place = format!("{}/rds/{name}", manager.place);
-    Some(At::new(found.json(), place))
+    let lists = ["dynamic_route_configs"];
+    let all = exam.dump.resources("Routes", &lists, "route_config");
+    let named = all.into_iter().filter(|it| it.text("name") == name);
+    named.map(|it| At::new(it.json(), place.clone())).collect()
 }
 
 fn examine_action(exam: &mut Exam<'_>, action: &At<'_>, gate: &Gate) {
     known::ROUTE_ACTION.check(action, &mut exam.findings);
     by_header(exam, action);
+    for upgrade in action.items("upgrade_configs") {
+        known::ROUTE_UPGRADE.check(&upgrade, &mut exam.findings);
+        if let Some(tunnel) = upgrade.field("connect_config") {
+            exam.add(Id::Tunnel, &tunnel);
+        }
+    }
     let Some(weighted) = action.inside("weighted_clusters") else {
         return;
     };
