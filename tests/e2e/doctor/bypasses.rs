@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::dump::{any, disable, discovered, filters, manager, remove, route, section};
-use super::faults::Fault;
+use super::dump::{
+    any, bootstrap, disable, discovered, filters, host, keys, manager, remove, route, section, tls,
+};
+use super::faults::{Fault, late};
 
 /// An upgrade whose filters are those of the manager, with Keygate under another name.
 fn upgrade(dump: &mut Value) {
@@ -71,5 +73,56 @@ pub const BYPASSES: &[Fault] = &[
             .as_array_mut()
             .unwrap();
         filters.push(json!({ "ecds_filter": other }));
+    }),
+    ("runtime_override", "", |dump| {
+        let nested = json!({ "http_connection_manager": { "x": 0 } });
+        let layer = json!({ "name": "x", "static_layer": nested });
+        bootstrap(dump)["layered_runtime"] = json!({ "layers": [layer] });
+    }),
+    ("runtime_override", "admin_layer", |dump| {
+        let layer = json!({ "name": "x", "admin_layer": {} });
+        bootstrap(dump)["layered_runtime"] = json!({ "layers": [layer] });
+    }),
+    ("filter_missing", "late/filter_chains/0", |dump| {
+        late(dump, "warming_state");
+    }),
+    ("cluster_by_header", "routes/0", |dump| {
+        let cluster = json!({ "name": "upstream", "weight": 1 });
+        let weighted = json!({ "clusters": [cluster], "header_name": "x-choice" });
+        route(dump)["route"] = json!({ "weighted_clusters": weighted });
+    }),
+    ("unknown_setting", "request_headers_mutations", |dump| {
+        let mirror = json!({ "cluster": "upstream", "request_headers_mutations": [{}] });
+        route(dump)["route"]["request_mirror_policies"] = json!([mirror]);
+    }),
+    ("cluster_by_header", "request_mirror_policies", |dump| {
+        let mirror = json!({ "cluster_header": "x-choice" });
+        host(dump)["request_mirror_policies"] = json!([mirror]);
+    }),
+    ("unknown_setting", "mappers/0/status_code", |dump| {
+        let mappers = json!([{ "status_code": 200 }]);
+        manager(dump)["local_reply_config"] = json!({ "mappers": mappers });
+    }),
+    (
+        "unknown_setting",
+        "keygate_keys/endpoints/additional",
+        |dump| {
+            let endpoints = &mut keys(dump)["load_assignment"]["endpoints"][0]["lb_endpoints"];
+            endpoints[0]["endpoint"]["additional_addresses"] = json!([{}]);
+        },
+    ),
+    ("unknown_setting", "clusters/keygate_keys", |dump| {
+        let name = json!({ "san_type": "DNS", "matcher": { "prefix": "keys" } });
+        let ca = json!({ "filename": "/ca.pem" });
+        tls(
+            dump,
+            json!({ "trusted_ca": ca, "match_typed_subject_alt_names": [name] }),
+        );
+    }),
+    ("unknown_setting", "allow_expired_certificate", |dump| {
+        tls(dump, json!({ "allow_expired_certificate": true }));
+    }),
+    ("unknown_setting", "custom_validator_config", |dump| {
+        tls(dump, json!({ "custom_validator_config": {} }));
     }),
 ];

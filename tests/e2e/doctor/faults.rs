@@ -11,7 +11,7 @@ use super::dump::{
 pub type Fault = (&'static str, &'static str, fn(&mut Value));
 
 /// A listener without Keygate that a discovery service has sent.
-fn late(dump: &mut Value, state: &str) {
+pub fn late(dump: &mut Value, state: &str) {
     let mut listener = listener(dump).clone();
     listener["name"] = json!("late");
     let manager = &mut listener["filter_chains"][0]["filters"][0]["typed_config"];

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use keygate_tests::Stack;
+use keygate_tests::client::post;
 use keygate_tests::fake_service::{self, FakeService};
 use keygate_tests::service::keygate;
 use keygate_tests::wait::{STARTUP, until};
@@ -93,8 +94,29 @@ fn a_virtual_machine_that_has_died_is_found() {
     // The admin port of an Envoy that would have to fail first.
     let fake = FakeService::start();
     fake.set("/config_dump", fake_service::http(200, dump));
+    let runtime = stack.envoy.admin("/runtime");
+    fake.set("/runtime", fake_service::http(200, runtime));
     fake.set("/stats", fake_service::http(200, stats.to_string()));
     let url = format!("http://127.0.0.1:{}/", fake.port());
     let done = doctor(&[&url, "--format", "json"]);
     assert_eq!(ids(&done), ["filter_died"], "{}", done.output);
+}
+
+#[test]
+fn a_runtime_value_that_the_admin_port_has_set_is_found() {
+    let layers = json!({ "layers": [{ "name": "admin", "admin_layer": {} }] });
+    let change = |bootstrap: &mut Value| bootstrap["layered_runtime"] = layers;
+    let stack = Stack::builder().concurrency(1);
+    let stack = stack.envoy(|it| it.change(change)).start();
+    followed(&stack, 1);
+    let name = "http_connection_manager.path_with_escaped_slashes_action_enabled";
+    let path = format!("/runtime_modify?{name}=0&an.own.value=1");
+    let before = doctor(&[&admin(&stack), "--format", "json"]);
+    assert_eq!(before.findings(), [], "{}", before.output);
+    let changed = post(stack.envoy.admin_port(), path).send();
+    assert_eq!(changed.status, 200);
+    let done = doctor(&[&admin(&stack), "--format", "json"]);
+    let found = [("runtime_override".to_owned(), "runtime".to_owned())];
+    assert_eq!(done.findings(), found, "{}", done.output);
+    assert_eq!(done.json()["findings"][0]["detail"], name);
 }

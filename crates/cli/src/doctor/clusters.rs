@@ -91,7 +91,16 @@ fn endpoints(exam: &mut Exam<'_>, cluster: &At<'_>) -> bool {
     };
     let localities = assignment.iter().flat_map(|it| it.items("endpoints"));
     let endpoints = localities.flat_map(|it| it.items("lb_endpoints"));
+    let endpoints: Vec<At<'_>> = endpoints.collect();
+    for endpoint in &endpoints {
+        let endpoint = At::new(endpoint.json(), format!("{}/endpoints", cluster.place));
+        known::LB_ENDPOINT.check(&endpoint, &mut exam.findings);
+        if let Some(endpoint) = endpoint.inside("endpoint") {
+            known::ENDPOINT.check(&endpoint, &mut exam.findings);
+        }
+    }
     let hosts: Vec<String> = endpoints
+        .iter()
         .map(|it| {
             let address = it
                 .json()
@@ -137,11 +146,19 @@ fn examine_tls(exam: &mut Exam<'_>, cluster: &At<'_>, tls: &At<'_>) {
             false => exam.add(Id::ClusterUnverified, cluster),
         };
     };
+    known::VALIDATION.check(&context, &mut exam.findings);
     let has = |name: &str| context.inside(name).is_some();
     let discovered =
         combined.is_some_and(|it| it.inside("validation_context_sds_secret_config").is_some());
     let has_authority = has("trusted_ca") || has("system_root_certs") || discovered;
     let names = context.items("match_typed_subject_alt_names");
+    for name in &names {
+        let matcher = name.inside("matcher");
+        let is_text = |kind: &&str| matcher.as_ref().is_some_and(|it| !it.text(kind).is_empty());
+        if !["exact", "suffix"].iter().any(is_text) {
+            exam.add(Id::UnknownSetting, name);
+        }
+    }
     let has_name = !names.is_empty() || tls.is_true("auto_sni_san_validation");
     let accepts_any = context.text("trust_chain_verification") == "ACCEPT_UNTRUSTED";
     if !has_authority || !has_name || accepts_any {

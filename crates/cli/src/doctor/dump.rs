@@ -35,6 +35,8 @@ pub struct Dump {
     pub version: String,
     /// Counters and gauges, if the admin port was asked.
     pub stats: Option<Stats>,
+    /// The names of all runtime values, if the admin port was asked.
+    pub runtime: Option<Vec<String>>,
 }
 
 /// What Envoy counts, by name.
@@ -61,7 +63,9 @@ impl Source {
                 let dump = ask(base, "/config_dump?include_eds")?;
                 let stats = ask(base, "/stats?format=json&filter=wasm")?;
                 let stats = serde_json::from_slice(&stats).unwrap_or_default();
-                Dump::parse(&dump, base, Some(Stats(stats)))
+                let runtime = Some(runtime(&ask(base, "/runtime")?, base)?);
+                let dump = Dump::parse(&dump, base, Some(Stats(stats)))?;
+                Ok(Dump { runtime, ..dump })
             }
         }
     }
@@ -92,6 +96,16 @@ fn ask(base: &str, path: &str) -> Result<Vec<u8>, CliError> {
     body.read_to_vec().map_err(|error| cannot(&error))
 }
 
+/// The names of the runtime values in an answer of `/runtime`.
+fn runtime(answer: &[u8], base: &str) -> Result<Vec<String>, CliError> {
+    let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
+    let Some(entries) = answer.get("entries").and_then(Value::as_object) else {
+        let why = format!("{base}/runtime does not have the runtime values of Envoy");
+        return Err(CliError::Usage(why));
+    };
+    Ok(entries.keys().cloned().collect())
+}
+
 impl Dump {
     fn parse(text: &[u8], name: &str, stats: Option<Stats>) -> Result<Self, CliError> {
         let usage = |why: String| CliError::Usage(format!("{name}: {why}"));
@@ -115,6 +129,7 @@ impl Dump {
             value,
             version: String::new(),
             stats,
+            runtime: None,
         };
         if dump.value.get("configs").is_none_or(|it| !it.is_array()) {
             let is_bootstrap = dump.value.get("static_resources").is_some();

@@ -118,6 +118,18 @@ pub const MANAGER: Message = Message(&[
     "drain_timeout_jitter",
 ]);
 
+/// `LocalReplyConfig`.
+pub const LOCAL_REPLY: Message = Message(&["mappers", "body_format"]);
+
+/// `ResponseMapper`.
+pub const MAPPER: Message = Message(&[
+    "filter",
+    "status_code",
+    "body",
+    "body_format_override",
+    "headers_to_add",
+]);
+
 /// `envoy.config.core.v3.HttpProtocolOptions`.
 pub const COMMON_PROTOCOL: Message = Message(&[
     "idle_timeout",
@@ -281,6 +293,24 @@ pub const ROUTE_ACTION: Message = Message(&[
 /// `envoy.config.route.v3.RouteAction.UpgradeConfig`.
 pub const ROUTE_UPGRADE: Message = Message(&["upgrade_type", "enabled", "connect_config"]);
 
+/// `envoy.config.route.v3.RouteAction.RequestMirrorPolicy`.
+pub const MIRROR: Message = Message(&[
+    "cluster",
+    "cluster_header",
+    "runtime_fraction",
+    "trace_sampled",
+    "disable_shadow_host_suffix_append",
+]);
+
+/// `envoy.config.route.v3.WeightedCluster`.
+pub const WEIGHTED: Message = Message(&[
+    "clusters",
+    "total_weight",
+    "runtime_key_prefix",
+    "header_name",
+    "use_hash_policy",
+]);
+
 /// `envoy.config.route.v3.WeightedCluster.ClusterWeight`.
 pub const CLUSTER_WEIGHT: Message = Message(&[
     "name",
@@ -345,6 +375,31 @@ pub const CLUSTER: Message = Message(&[
     "lrs_server",
     "lrs_report_endpoint_metrics",
     "connection_pool_per_downstream_connection",
+]);
+
+/// `envoy.config.endpoint.v3.LbEndpoint`.
+pub const LB_ENDPOINT: Message = Message(&[
+    "endpoint",
+    "health_status",
+    "metadata",
+    "load_balancing_weight",
+]);
+
+/// `envoy.config.endpoint.v3.Endpoint`.
+pub const ENDPOINT: Message = Message(&["address", "health_check_config", "hostname"]);
+
+/// `CertificateValidationContext`.
+pub const VALIDATION: Message = Message(&[
+    "trusted_ca",
+    "system_root_certs",
+    "watched_directory",
+    "match_typed_subject_alt_names",
+    "verify_certificate_spki",
+    "verify_certificate_hash",
+    "trust_chain_verification",
+    "crl",
+    "only_verify_leaf_cert_crl",
+    "max_verify_depth",
 ]);
 
 impl Message {

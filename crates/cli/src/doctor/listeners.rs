@@ -33,8 +33,8 @@ pub fn examine(exam: &mut Exam<'_>, except: &[String]) {
     let mut listeners = dump.resources("Listeners", &["static_listeners"], "listener");
     let section = dump.section("Listeners");
     for dynamic in section.iter().flat_map(|it| it.items("dynamic_listeners")) {
-        // A listener that is drained serves the connections that it has.
-        for state in ["active_state", "draining_state"] {
+        // A listener that is drained serves the connections that it has; one that warms up is next.
+        for state in ["active_state", "warming_state", "draining_state"] {
             let listener = dynamic
                 .inside(state)
                 .and_then(|it| it.json().get("listener"));

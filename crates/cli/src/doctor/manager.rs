@@ -23,6 +23,7 @@ pub fn examine<'d>(exam: &mut Exam<'d>, manager: &At<'d>) {
     client(exam, manager);
     protocol(exam, manager);
     logs(exam, manager);
+    local_replies(exam, manager);
     for upgrade in manager.items("upgrade_configs") {
         known::UPGRADE.check(&upgrade, &mut exam.findings);
         // Without filters of their own, upgrades take those of the manager.
@@ -113,6 +114,22 @@ fn logs(exam: &mut Exam<'_>, manager: &At<'_>) {
                     other.map_or("", |it| it.0)
                 ),
             ),
+        }
+    }
+}
+
+/// A refusal must stay one.
+fn local_replies(exam: &mut Exam<'_>, manager: &At<'_>) {
+    let Some(config) = manager.field("local_reply_config") else {
+        return;
+    };
+    known::LOCAL_REPLY.check(&config, &mut exam.findings);
+    for mapper in config.items("mappers") {
+        known::MAPPER.check(&mapper, &mut exam.findings);
+        if let Some(status) = mapper.field("status_code")
+            && mapper.number("status_code") < 400
+        {
+            exam.say(Id::UnknownSetting, &status, "it can hide a refusal");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::at::At;
 use super::dump::Stats;
 use super::exam::Exam;
 use super::findings::Id;
@@ -38,9 +39,15 @@ pub fn examine(exam: &mut Exam<'_>) {
             exam.findings.add(Id::AdminExposed, "admin", address);
         }
     }
+    if let Some(names) = &dump.runtime {
+        for name in names.iter().filter(|name| is_of_requests(name)) {
+            exam.findings.add(Id::RuntimeOverride, "runtime", name);
+        }
+        return;
+    }
     let runtime = bootstrap.inside("layered_runtime");
     for layer in runtime.iter().flat_map(|it| it.items("layers")) {
-        for kind in ["disk_layer", "rtds_layer"] {
+        for kind in ["disk_layer", "rtds_layer", "admin_layer"] {
             if let Some(layer) = layer.field(kind) {
                 exam.say(
                     Id::RuntimeOverride,
@@ -49,11 +56,27 @@ pub fn examine(exam: &mut Exam<'_>) {
                 );
             }
         }
-        let values = layer.inside("static_layer");
-        for (name, _) in values.iter().flat_map(|it| it.members()) {
-            if OF_REQUESTS.iter().any(|it| name.starts_with(it)) {
-                exam.say(Id::RuntimeOverride, &layer, name);
-            }
+        let mut names = Vec::new();
+        if let Some(values) = layer.inside("static_layer") {
+            collect_names(&values, "", &mut names);
+        }
+        for name in names.iter().filter(|name| is_of_requests(name)) {
+            exam.say(Id::RuntimeOverride, &layer, name);
+        }
+    }
+}
+
+fn is_of_requests(name: &str) -> bool {
+    OF_REQUESTS.iter().any(|it| name.starts_with(it))
+}
+
+/// The names of the values in a layer. Envoy joins the names of nested values with dots.
+fn collect_names(values: &At<'_>, prefix: &str, names: &mut Vec<String>) {
+    for (name, value) in values.members() {
+        let name = format!("{prefix}{name}");
+        match value.json().is_object() {
+            true => collect_names(&value, &format!("{name}."), names),
+            false => names.push(name),
         }
     }
 }

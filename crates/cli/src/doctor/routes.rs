@@ -55,6 +55,7 @@ fn routes<'d>(exam: &Exam<'d>, manager: &At<'d>) -> Vec<At<'d>> {
 fn examine_action(exam: &mut Exam<'_>, action: &At<'_>, gate: &Gate) {
     known::ROUTE_ACTION.check(action, &mut exam.findings);
     by_header(exam, action);
+    mirrors(exam, action);
     for upgrade in action.items("upgrade_configs") {
         known::ROUTE_UPGRADE.check(&upgrade, &mut exam.findings);
         if let Some(tunnel) = upgrade.field("connect_config") {
@@ -64,9 +65,20 @@ fn examine_action(exam: &mut Exam<'_>, action: &At<'_>, gate: &Gate) {
     let Some(weighted) = action.inside("weighted_clusters") else {
         return;
     };
+    known::WEIGHTED.check(&weighted, &mut exam.findings);
+    if !weighted.text("header_name").is_empty() {
+        exam.say(Id::ClusterByHeader, &weighted, weighted.text("header_name"));
+    }
     for cluster in weighted.items("clusters") {
         level(exam, &cluster, gate, &known::CLUSTER_WEIGHT);
         by_header(exam, &cluster);
+    }
+}
+
+fn mirrors(exam: &mut Exam<'_>, at: &At<'_>) {
+    for mirror in at.items("request_mirror_policies") {
+        known::MIRROR.check(&mirror, &mut exam.findings);
+        by_header(exam, &mirror);
     }
 }
 
@@ -79,6 +91,7 @@ fn by_header(exam: &mut Exam<'_>, at: &At<'_>) {
 /// What each level has: fields, configuration of filters, and headers.
 fn level(exam: &mut Exam<'_>, at: &At<'_>, gate: &Gate, message: &Message) {
     message.check(at, &mut exam.findings);
+    mirrors(exam, at);
     let filters = at.field("typed_per_filter_config");
     for (name, config) in filters.iter().flat_map(At::members) {
         if name != WASM && !gate.names.iter().any(|it| it == name) {
