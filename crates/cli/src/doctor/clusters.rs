@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::at::At;
 use super::exam::Exam;
 use super::findings::Id;
-use super::known;
+use super::known::upstream as known;
 
 const TLS: &str = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
 const HTTP: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
