@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::dump::{
-    any, bootstrap, disable, discovered, filters, host, keys, manager, remove, route, section, tls,
+    any, bootstrap, clusters, disable, discovered, filters, host, keys, manager, remove, route,
+    section, tls,
 };
 use super::faults::{Fault, late};
 
@@ -82,6 +83,15 @@ pub const BYPASSES: &[Fault] = &[
     ("runtime_override", "admin_layer", |dump| {
         let layer = json!({ "name": "x", "admin_layer": {} });
         bootstrap(dump)["layered_runtime"] = json!({ "layers": [layer] });
+    }),
+    ("admin_exposed", "clusters/upstream", |dump| {
+        let admin = json!({ "socket_address": { "address": "127.0.0.1", "port_value": 9901 } });
+        bootstrap(dump)["admin"]["address"] = admin.clone();
+        let mut clusters = clusters(dump).iter_mut();
+        let upstream = clusters.find(|it| it["cluster"]["name"] == "upstream");
+        let assignment = &mut upstream.unwrap()["cluster"]["load_assignment"];
+        let endpoint = &mut assignment["endpoints"][0]["lb_endpoints"][0]["endpoint"];
+        endpoint["address"] = admin;
     }),
     ("filter_missing", "late/filter_chains/0", |dump| {
         late(dump, "warming_state");

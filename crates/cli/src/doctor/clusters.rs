@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
+use serde_json::Value;
+
 use super::at::At;
+use super::dump::Dump;
 use super::exam::Exam;
 use super::findings::Id;
 use super::known::upstream as known;
@@ -25,6 +28,10 @@ pub fn examine(exam: &mut Exam<'_>) {
     let dump = exam.dump;
     let lists = ["static_clusters", "dynamic_active_clusters"];
     let all = dump.resources("Clusters", &lists, "cluster");
+    let upstreams = exam.upstreams.clone();
+    for cluster in all.iter().filter(|it| upstreams.contains(it.text("name"))) {
+        examine_upstream(exam, cluster);
+    }
     for name in names {
         let place = format!("clusters/{name}");
         match all.iter().find(|it| it.text("name") == name) {
@@ -71,27 +78,46 @@ fn examine_one(exam: &mut Exam<'_>, cluster: &At<'_>) {
     }
 }
 
+/// A route must not lead to the admin port.
+fn examine_upstream(exam: &mut Exam<'_>, cluster: &At<'_>) {
+    let dump = exam.dump;
+    let bootstrap = dump.bootstrap();
+    let admin = bootstrap.and_then(|it| it.json().pointer("/admin/address"));
+    let leads_there = |endpoint: &At<'_>| {
+        let address = endpoint.json().pointer("/endpoint/address");
+        admin
+            .zip(address)
+            .is_some_and(|(admin, it)| is_one(admin, it))
+    };
+    if endpoints_of(dump, cluster).iter().any(leads_there) {
+        let place = format!("clusters/{}", cluster.text("name"));
+        let detail = "a route leads to the admin port";
+        exam.findings.add(Id::AdminExposed, &place, detail);
+    }
+}
+
+/// Whether an address of an endpoint is that of the admin port.
+fn is_one(admin: &Value, endpoint: &Value) -> bool {
+    let [host, to] = [admin, endpoint].map(|it| it.pointer("/socket_address/address"));
+    let [port, to_port] = [admin, endpoint].map(|it| it.pointer("/socket_address/port_value"));
+    let [pipe, to_pipe] = [admin, endpoint].map(|it| it.pointer("/pipe/path"));
+    let is_any = |it: &str| it.parse::<IpAddr>().is_ok_and(|it| it.is_unspecified());
+    let hosts = host.and_then(Value::as_str).zip(to.and_then(Value::as_str));
+    let is_one_host = hosts
+        .is_some_and(|(host, to)| host == to || (is_any(host) || is_here(host)) && is_here(to));
+    (is_one_host && port.is_some() && port == to_port) || (pipe.is_some() && pipe == to_pipe)
+}
+
+fn is_here(host: &str) -> bool {
+    let address = host.parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|it| it.is_loopback())
+}
+
 /// Whether an endpoint is on another machine, as far as it is known.
 fn endpoints(exam: &mut Exam<'_>, cluster: &At<'_>) -> bool {
     let dump = exam.dump;
     let is_discovered = cluster.text("type") == "EDS";
-    let assignment = match is_discovered {
-        false => cluster.inside("load_assignment"),
-        true => {
-            let service = cluster.inside("eds_cluster_config");
-            let service = service.map_or("", |it| it.text("service_name"));
-            let name = match service {
-                "" => cluster.text("name"),
-                name => name,
-            };
-            let lists = ["static_endpoint_configs", "dynamic_endpoint_configs"];
-            let all = dump.resources("Endpoints", &lists, "endpoint_config");
-            all.into_iter().find(|it| it.text("cluster_name") == name)
-        }
-    };
-    let localities = assignment.iter().flat_map(|it| it.items("endpoints"));
-    let endpoints = localities.flat_map(|it| it.items("lb_endpoints"));
-    let endpoints: Vec<At<'_>> = endpoints.collect();
+    let endpoints = endpoints_of(dump, cluster);
     for endpoint in &endpoints {
         let endpoint = At::new(endpoint.json(), format!("{}/endpoints", cluster.place));
         known::LB_ENDPOINT.check(&endpoint, &mut exam.findings);
@@ -121,11 +147,28 @@ fn endpoints(exam: &mut Exam<'_>, cluster: &At<'_>) -> bool {
             false => exam.add(Id::ClusterWithoutEndpoint, cluster),
         }
     }
-    let is_here = |host: &String| {
-        let address = host.parse::<IpAddr>();
-        host == "localhost" || address.is_ok_and(|it| it.is_loopback())
-    };
-    !hosts.iter().all(is_here)
+    !hosts.iter().all(|host| is_here(host))
+}
+
+/// The endpoints of a cluster that the dump has. Two discovery services can send those of one name.
+fn endpoints_of<'d>(dump: &'d Dump, cluster: &At<'d>) -> Vec<At<'d>> {
+    let mut assignments = Vec::new();
+    if cluster.text("type") == "EDS" {
+        let service = cluster.inside("eds_cluster_config");
+        let service = service.map_or("", |it| it.text("service_name"));
+        let name = match service {
+            "" => cluster.text("name"),
+            name => name,
+        };
+        let lists = ["static_endpoint_configs", "dynamic_endpoint_configs"];
+        let all = dump.resources("Endpoints", &lists, "endpoint_config");
+        let named = all.into_iter();
+        assignments.extend(named.filter(|it| it.text("cluster_name") == name));
+    } else {
+        assignments.extend(cluster.inside("load_assignment"));
+    }
+    let localities = assignments.iter().flat_map(|it| it.items("endpoints"));
+    localities.flat_map(|it| it.items("lb_endpoints")).collect()
 }
 
 fn examine_tls(exam: &mut Exam<'_>, cluster: &At<'_>, tls: &At<'_>) {

@@ -1,5 +1,7 @@
 //! What an examination has found, and what it has seen.
 
+use std::collections::BTreeSet;
+
 use keygate_core::Policy;
 
 use super::at::At;
@@ -18,6 +20,8 @@ pub struct Exam<'d> {
     pub seen: Seen,
     /// The key services that policies name.
     pub services: Vec<KeyService>,
+    /// The clusters that routes name.
+    pub upstreams: BTreeSet<&'d str>,
 }
 
 /// What was looked at.
@@ -60,6 +64,7 @@ impl<'d> Exam<'d> {
             trusted_hops,
             seen: Seen::default(),
             services: Vec::new(),
+            upstreams: BTreeSet::new(),
         }
     }
 

@@ -197,8 +197,8 @@ findings! {
         "Envoy rejected the newest configuration and uses an older one.",
         "Read error_state in the dump, and correct the configuration.";
     AdminExposed = "admin_exposed", Error,
-        "Other machines can reach the admin port, which can stop Envoy.",
-        "Bind it to 127.0.0.1.";
+        "Clients or other machines can reach the admin port, which can stop Envoy.",
+        "Bind it to 127.0.0.1, and let no route lead to it.";
     ClusterMissing = "cluster_missing", Error,
         "The policy names a cluster of the key service that Envoy does not have.",
         "Add the cluster, or correct its name in the policy.";

@@ -21,7 +21,7 @@ pub fn examine<'d>(exam: &mut Exam<'d>, manager: &At<'d>, gate: &Gate) {
     }
 }
 
-fn examine_one(exam: &mut Exam<'_>, routes: &At<'_>, gate: &Gate) {
+fn examine_one<'d>(exam: &mut Exam<'d>, routes: &At<'d>, gate: &Gate) {
     level(exam, routes, gate, &known::ROUTES);
     for host in routes.items("virtual_hosts") {
         level(exam, &host, gate, &known::VIRTUAL_HOST);
@@ -52,8 +52,9 @@ fn routes<'d>(exam: &Exam<'d>, manager: &At<'d>) -> Vec<At<'d>> {
     named.map(|it| At::new(it.json(), place.clone())).collect()
 }
 
-fn examine_action(exam: &mut Exam<'_>, action: &At<'_>, gate: &Gate) {
+fn examine_action<'d>(exam: &mut Exam<'d>, action: &At<'d>, gate: &Gate) {
     known::ROUTE_ACTION.check(action, &mut exam.findings);
+    exam.upstreams.insert(action.text("cluster"));
     by_header(exam, action);
     mirrors(exam, action);
     for upgrade in action.items("upgrade_configs") {
@@ -71,13 +72,15 @@ fn examine_action(exam: &mut Exam<'_>, action: &At<'_>, gate: &Gate) {
     }
     for cluster in weighted.items("clusters") {
         level(exam, &cluster, gate, &known::CLUSTER_WEIGHT);
+        exam.upstreams.insert(cluster.text("name"));
         by_header(exam, &cluster);
     }
 }
 
-fn mirrors(exam: &mut Exam<'_>, at: &At<'_>) {
+fn mirrors<'d>(exam: &mut Exam<'d>, at: &At<'d>) {
     for mirror in at.items("request_mirror_policies") {
         known::MIRROR.check(&mirror, &mut exam.findings);
+        exam.upstreams.insert(mirror.text("cluster"));
         by_header(exam, &mirror);
     }
 }
@@ -89,7 +92,7 @@ fn by_header(exam: &mut Exam<'_>, at: &At<'_>) {
 }
 
 /// What each level has: fields, configuration of filters, and headers.
-fn level(exam: &mut Exam<'_>, at: &At<'_>, gate: &Gate, message: &Message) {
+fn level<'d>(exam: &mut Exam<'d>, at: &At<'d>, gate: &Gate, message: &Message) {
     message.check(at, &mut exam.findings);
     mirrors(exam, at);
     let filters = at.field("typed_per_filter_config");
