@@ -146,6 +146,8 @@ fn has_query(format: &str) -> bool {
                 || rest.contains("REFERER")
         }
         "PATH" => !rest.starts_with("NQ"),
+        // An expression can read the path in many ways.
+        "CEL" => true,
         _ => false,
     })
 }
@@ -162,6 +164,7 @@ mod tests {
             "%PATH(WQ)%",
             "%PATH%",
             "a %REQ(:METHOD)% %PATH(WQ:ORIG)%",
+            "%CEL(request.path)%",
         ] {
             assert!(has_query(format), "{format}");
         }
