@@ -10,7 +10,7 @@ use keygate_core::identity::limits::{
     MAX_ALLOWED_IPS, MAX_ALLOWED_REFERRERS, MAX_NAME, MAX_SCOPES,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::attributes::{MAX_LABEL_NAME, MAX_LABELS};
 use crate::space::{MAX_SPACE, Space};
@@ -78,7 +78,9 @@ shapes! {
     /// Labels.
     labels = { "type": "array", "maxItems": MAX_LABELS, "uniqueItems": true, "items": label() };
     /// Requests in a span of time.
-    rate_limit = { "type": "string", "format": "rate-limit", "examples": ["100/1m"] };
+    rate_limit = {
+        "type": "string", "format": "rate-limit", "pattern": r"^[0-9]+/\s*[0-9]", "examples": ["100/1m"],
+    };
     /// A day, as RFC 3339 writes it.
     date = { "type": "string", "format": "date" };
     /// RFC 3339.
@@ -123,11 +125,24 @@ shapes! {
 
 /// An end is an instant or a duration, not both.
 pub(crate) fn one_end(schema: &mut Schema) {
-    let both = json!({
+    schema.insert("not".to_owned(), two_ends());
+}
+
+/// The same, and what is sealed is new or nothing.
+pub(crate) fn one_end_and_one_seal(schema: &mut Schema) {
+    let two_seals = json!({
+        "required": ["sealed", "drop_sealed"],
+        "properties": { "sealed": { "type": "object" }, "drop_sealed": { "const": true } },
+    });
+    let either = json!({ "anyOf": [two_ends(), two_seals] });
+    schema.insert("not".to_owned(), either);
+}
+
+fn two_ends() -> Value {
+    json!({
         "required": ["expires_at", "expires_in"],
         "properties": { "expires_at": { "type": "string" }, "expires_in": { "type": "string" } },
-    });
-    schema.insert("not".to_owned(), both);
+    })
 }
 
 /// Declares types that stand for such a value in a struct.

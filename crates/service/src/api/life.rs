@@ -63,7 +63,7 @@ pub(super) async fn patch(
 /// How a key is replaced.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "RotateKey", transform = shapes::one_end)]
+#[schemars(rename = "RotateKey", transform = shapes::one_end_and_one_seal)]
 pub(super) struct RotateBody {
     /// What is sealed with the new key.
     sealed: Option<ToSeal>,
