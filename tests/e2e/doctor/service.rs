@@ -84,7 +84,8 @@ fn a_lease_that_has_ended_and_a_clock_that_differs_are_found() {
 
 #[test]
 fn a_virtual_machine_that_has_died_is_found() {
-    let stack = Stack::start();
+    let stack = Stack::builder().concurrency(1).start();
+    followed(&stack, 1);
     let dump = stack.envoy.admin("/config_dump?include_eds");
     let stats = stack.envoy.admin("/stats?format=json&filter=wasm");
     let mut stats: Value = serde_json::from_str(&stats).unwrap();
