@@ -120,7 +120,10 @@ shapes! {
         "additionalProperties": { "type": "string", "pattern": "^[!-~]([ -~]*[!-~])?$" },
     };
     /// Entity tags of a key.
-    if_match = { "type": "string", "format": "entity-tags", "examples": ["\"1\""] };
+    if_match = {
+        "type": "string", "format": "entity-tags", "examples": ["\"1\""],
+        "pattern": r#"^[ \t]*(\*|"[0-9]{1,19}")([ \t]*,[ \t]*(\*|"[0-9]{1,19}"))*[ \t]*$"#,
+    };
 }
 
 /// An end is an instant or a duration, not both.

@@ -191,18 +191,20 @@ fn place(cursor: &str) -> Option<i64> {
 pub(super) fn if_match(headers: &HeaderMap) -> Result<IfMatch, Errors> {
     let wrong = || Errors::of_header("if-match", "must be the etag of an answer, or *");
     let mut versions = Vec::new();
+    let mut has_any = false;
     for value in headers.get_all(IF_MATCH) {
         for tag in value.to_str().map_err(|_| wrong())?.split(',') {
             let tag = tag.trim_ascii();
             if tag == "*" {
-                return Ok(IfMatch::Any);
+                has_any = true;
+                continue;
             }
             let version = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
-            let version = version.and_then(|digits| digits.parse().ok());
-            versions.push(version.ok_or_else(wrong)?);
+            let version = version.filter(|it| (1..=19).contains(&it.len()));
+            versions.push(version.and_then(digits).ok_or_else(wrong)?);
         }
     }
-    match versions.is_empty() {
+    match has_any || versions.is_empty() {
         true => Ok(IfMatch::Any),
         false => Ok(IfMatch::Versions(versions)),
     }

@@ -144,7 +144,9 @@ fn of_two_changes_of_one_state_the_second_is_rejected() {
     assert_eq!(show(&service, &key)["name"], "first");
     change(&format!("\"77\", {}", first.header("etag")), "third").expect(200);
     change("*", "fourth").expect(200);
-    assert_eq!(change("W/\"1\"", "fifth").wrong(400), ["if-match"]);
+    for tag in ["W/\"1\"", "", "*, x", "\"+1\"", "\"\""] {
+        assert_eq!(change(tag, "fifth").wrong(400), ["if-match"], "{tag}");
+    }
     assert_eq!(service.get(&path(&key)).header("etag"), "\"4\"");
 }
 
