@@ -21,7 +21,7 @@ fn ids(done: &Done) -> Vec<String> {
 fn a_key_service_that_refuses_or_is_away_is_found() {
     let stack = Stack::builder()
         .concurrency(1)
-        .envoy(|it| it.env("KEYGATE_EDGE_TOKEN", "a-token-that-nobody-has-given"))
+        .envoy(|it| it.env("KEYGATE_EDGE_TOKEN", "a-token-that-was-never-given-out"))
         .start();
     let port = stack.service().port();
     until("a refused poll", STARTUP, || {
