@@ -41,7 +41,7 @@ test: need-cargo ## Every test, also end to end with a real Envoy and a real bro
 	@cargo build --workspace --all-targets
 	$(call say,testing$(comma) also end to end)
 	@envoy=$$(scripts/envoy); driver=$$(scripts/chromium); ffmpeg=$$(scripts/ffmpeg); \
-	runtimes=$$(scripts/interpreters); scripts/prometheus >/dev/null; echo "Envoy: $$envoy, browser: $$driver, player: $$ffmpeg, signers: $$runtimes"; \
+	runtimes=$$(scripts/interpreters); scripts/prometheus >/dev/null; scripts/postgres >/dev/null; echo "Envoy: $$envoy, browser: $$driver, player: $$ffmpeg, signers: $$runtimes"; \
 	scripts/openapi >/dev/null || echo '!!! THE OPENAPI DOCUMENT IS NOT TESTED with schemathesis and generators of clients' >&2; \
 	scripts/kubernetes >/dev/null || echo '!!! THE HELM CHART IS NOT RENDERED, and nothing of it is checked but its values' >&2; \
 	KEYGATE_ENVOY=$$envoy KEYGATE_CHROMEDRIVER=$$driver KEYGATE_FFMPEG=$$ffmpeg KEYGATE_WASM=target/keygate.wasm cargo test --workspace
