@@ -5,6 +5,7 @@
     reason = "a test may panic"
 )]
 
+mod changelog;
 mod commands;
 mod figures;
 mod links;
