@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build wasm images oci test test-compose test-oci test-docker test-versions leaks faults soak stress harness lint deny msrv mutants bench bench-growth bench-rejections bench-scale bench-service bench-guard clean need-cargo
+.PHONY: help run build wasm images oci book test test-compose test-oci test-docker test-versions leaks faults soak stress harness lint deny msrv mutants bench bench-growth bench-rejections bench-scale bench-service bench-guard clean need-cargo
 
 # Where rustup puts cargo, for shells that do not know it yet.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -44,6 +44,7 @@ test: need-cargo ## Every test, also end to end with a real Envoy and a real bro
 	runtimes=$$(scripts/interpreters); scripts/prometheus >/dev/null; scripts/postgres >/dev/null; echo "Envoy: $$envoy, browser: $$driver, player: $$ffmpeg, signers: $$runtimes"; \
 	scripts/openapi >/dev/null || echo '!!! THE OPENAPI DOCUMENT IS NOT TESTED with schemathesis and generators of clients' >&2; \
 	scripts/kubernetes >/dev/null || echo '!!! THE HELM CHART IS NOT RENDERED, and nothing of it is checked but its values' >&2; \
+	if book=$$(scripts/book); then export KEYGATE_BOOK=$$book; else echo '!!! THE BOOK IS NOT BUILT, so its links are not checked' >&2; fi; \
 	KEYGATE_ENVOY=$$envoy KEYGATE_CHROMEDRIVER=$$driver KEYGATE_FFMPEG=$$ffmpeg KEYGATE_WASM=target/keygate.wasm cargo test --workspace
 	@$(MAKE) --no-print-directory faults FAULTS=--short
 
@@ -54,6 +55,10 @@ images: need-cargo ## The images of the module, of keygate and of the demo; what
 oci: need-cargo ## An OCI layout of the module in target/oci, without docker, with its bill of materials
 	$(call say,OCI layout)
 	@scripts/oci
+
+book: need-cargo ## The pages of docs/ as a book in target/book/html, and a check of its links
+	$(call say,book)
+	@folder=$$(scripts/book); KEYGATE_BOOK=$$folder cargo test --workspace --quiet --test docs book::; echo "Open $$folder/index.html"
 
 test-oci: need-cargo ## Builds the module twice at two paths, and pushes the layout to a local registry
 	$(call say,OCI layout)

@@ -5,6 +5,7 @@
     reason = "a test may panic"
 )]
 
+mod book;
 mod changelog;
 mod commands;
 mod figures;

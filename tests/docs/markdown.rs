@@ -48,6 +48,7 @@ impl Page {
             "",
             "docs",
             "docs/formats",
+            "docs/guides",
             "signers",
             ".github",
             ".github/ISSUE_TEMPLATE",
