@@ -74,6 +74,32 @@ debian_install() {
   fi
 }
 
+# make_venv NAME REQUIREMENTS AFTER [OPTION...]: makes the virtual environment .cache/NAME with what a
+# file lists, from PyPI, and sets VENV to it. Runs the function AFTER before it is complete.
+make_venv() {
+  local wanted=$ROOT/$2 after=$3
+  VENV=$ROOT/.cache/$1
+  need python3 "It brings packages of PyPI here."
+  mkdir -p "$ROOT/.cache"
+  # A second run of this script at the same time waits here for the first.
+  if command -v flock >/dev/null 2>&1; then
+    exec 9>"$VENV.lock"
+    flock 9
+  fi
+  # The copy is the marker of a venv that is whole, with these versions.
+  ! cmp -s "$wanted" "$VENV/requirements.txt" || return 0
+  rm -rf "$VENV"
+  python3 -m venv "$VENV" >"$VENV.log" 2>&1 ||
+    die "this Python cannot make a venv: $(tail -n 1 "$VENV.log"). On Debian, install python3-venv."
+  say "installing from PyPI what $2 lists"
+  if ! "$VENV/bin/python" -m pip install -q --disable-pip-version-check "${@:4}" -r "$wanted" >"$VENV.log" 2>&1; then
+    tail -n 3 "$VENV.log" >&2
+    die "pip could not install what $2 lists"
+  fi
+  "$after"
+  cp "$wanted" "$VENV/requirements.txt"
+}
+
 # Makes the secrets of the demo in .run/demo.env, once: a key of yesterday works today.
 make_secrets() {
   local name new run=$ROOT/.run

@@ -4,23 +4,11 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::LazyLock;
 
-use keygate_tests::repository;
+use keygate_tests::{repository, tools};
 
 /// The folder of the programs, from `KEYGATE_KUBERNETES`, else from `scripts/kubernetes`.
-static TOOLS: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
-    let output = Command::new(repository().join("scripts/kubernetes")).output();
-    let output = output.expect("scripts/kubernetes can be run");
-    if output.status.success() {
-        let text = String::from_utf8_lossy(&output.stdout);
-        return Some(text.trim().into());
-    }
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(std::env::var_os("CI").is_none(), "{told}");
-    eprintln!(
-        "!!! SKIPPED: the chart is not rendered, and nothing of it is checked but its values: {told}"
-    );
-    None
-});
+static TOOLS: LazyLock<Option<PathBuf>> =
+    LazyLock::new(|| tools::optional("kubernetes", "the chart, except its values"));
 
 /// A program among these, in the root of the repository; `None` where they cannot be had.
 pub fn tool(name: &str) -> Option<Command> {

@@ -7,22 +7,12 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
 
-use keygate_tests::repository;
 use keygate_tests::service::Service;
+use keygate_tests::tools;
 
 /// The folder of the programs, from `KEYGATE_OPENAPI`, else from `scripts/openapi`.
-static TOOLS: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
-    let output = Command::new(repository().join("scripts/openapi")).output();
-    let output = output.expect("scripts/openapi can be run");
-    if output.status.success() {
-        let text = String::from_utf8_lossy(&output.stdout);
-        return Some(text.trim().into());
-    }
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(std::env::var_os("CI").is_none(), "{told}");
-    eprintln!("!!! SKIPPED: the OpenAPI document is not tested with other programs: {told}");
-    None
-});
+static TOOLS: LazyLock<Option<PathBuf>> =
+    LazyLock::new(|| tools::optional("openapi", "the OpenAPI document with other programs"));
 
 /// A program among these, which finds the others too; `None` where they cannot be had.
 fn tool(name: &str) -> Option<Command> {

@@ -2,7 +2,7 @@
 //! protocol (<https://www.w3.org/TR/webdriver2/>): as much of it as the tests need.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -12,26 +12,14 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::process::Process;
-use crate::{client, leaks, repository, wait};
+use crate::{client, leaks, tools, wait};
 
 /// How long one command may take; a page is loaded within it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// From `KEYGATE_CHROMEDRIVER`, else from `scripts/chromium`.
-static CHROMEDRIVER: LazyLock<PathBuf> = LazyLock::new(|| {
-    if let Some(path) = std::env::var_os("KEYGATE_CHROMEDRIVER") {
-        return repository().join(path);
-    }
-    let output = Command::new(repository().join("scripts/chromium"))
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("scripts/chromium can be run");
-    assert!(
-        output.status.success(),
-        "no chromedriver was found, and the tests in a browser need one: see scripts/chromium above"
-    );
-    PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
-});
+static CHROMEDRIVER: LazyLock<PathBuf> =
+    LazyLock::new(|| tools::required("KEYGATE_CHROMEDRIVER", "chromium"));
 
 /// A browser with a profile of its own; it ends when dropped.
 pub struct Browser {

@@ -1,29 +1,16 @@
 //! A real player: ffmpeg makes a film in pieces, and plays it through Envoy.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::sync::LazyLock;
 
-use crate::repository;
+use crate::tools;
 
 /// The pictures of the film: a minute would tell no more.
 pub const PICTURES: usize = 60;
 
 /// From `KEYGATE_FFMPEG`, else from `scripts/ffmpeg`.
-static FFMPEG: LazyLock<PathBuf> = LazyLock::new(|| {
-    if let Some(path) = std::env::var_os("KEYGATE_FFMPEG") {
-        return repository().join(path);
-    }
-    let output = Command::new(repository().join("scripts/ffmpeg"))
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("scripts/ffmpeg can be run");
-    assert!(
-        output.status.success(),
-        "no ffmpeg was found, and the tests with a player need one: see scripts/ffmpeg above"
-    );
-    PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
-});
+static FFMPEG: LazyLock<PathBuf> = LazyLock::new(|| tools::required("KEYGATE_FFMPEG", "ffmpeg"));
 
 /// Makes `index.m3u8` with a piece for each second beside it.
 ///

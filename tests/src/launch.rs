@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::repository;
+use crate::tools;
 
 /// From `KEYGATE_ENVOY`, else from `scripts/envoy`.
 pub static ENVOY: LazyLock<Launcher> = LazyLock::new(find);
@@ -86,24 +86,11 @@ impl Drop for Container {
 }
 
 fn find() -> Launcher {
-    let how = std::env::var("KEYGATE_ENVOY").unwrap_or_else(|_| ask_script());
+    let how = std::env::var("KEYGATE_ENVOY").unwrap_or_else(|_| tools::from_script("envoy"));
     match how.strip_prefix("docker:") {
         Some(image) => Launcher::Image(image.to_owned()),
         None => Launcher::Binary(PathBuf::from(how)),
     }
-}
-
-fn ask_script() -> String {
-    let output = Command::new(repository().join("scripts/envoy"))
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("scripts/envoy can be run");
-    assert!(
-        output.status.success(),
-        "no Envoy was found, and the end-to-end tests need one: see scripts/envoy above, or set \
-         KEYGATE_ENVOY to a binary or docker:IMAGE"
-    );
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 fn unique_name() -> String {

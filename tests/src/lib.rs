@@ -26,6 +26,7 @@ pub mod service;
 pub mod signers;
 pub mod soak;
 mod stack;
+pub mod tools;
 pub mod wait;
 
 pub use stack::{Stack, StackBuilder};

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::LazyLock;
 
 use serde_json::Value;
@@ -11,24 +11,11 @@ use tempfile::TempDir;
 
 use crate::port::Port;
 use crate::process::Process;
-use crate::{client, repository, wait};
+use crate::{client, repository, tools, wait};
 
 /// From `KEYGATE_PROMETHEUS`, else from `scripts/prometheus`.
-static PROGRAMS: LazyLock<PathBuf> = LazyLock::new(|| {
-    if let Some(path) = std::env::var_os("KEYGATE_PROMETHEUS") {
-        return repository().join(path);
-    }
-    let output = Command::new(repository().join("scripts/prometheus"))
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("scripts/prometheus can be run");
-    assert!(
-        output.status.success(),
-        "no Prometheus was found, and the tests of alerts and dashboard need one: see \
-         scripts/prometheus above"
-    );
-    PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
-});
+static PROGRAMS: LazyLock<PathBuf> =
+    LazyLock::new(|| tools::required("KEYGATE_PROMETHEUS", "prometheus"));
 
 /// `promtool` with these arguments, in this directory: what it printed, as an error if it failed.
 ///
