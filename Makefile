@@ -43,6 +43,7 @@ test: need-cargo ## Every test, also end to end with a real Envoy and a real bro
 	@envoy=$$(scripts/envoy); driver=$$(scripts/chromium); ffmpeg=$$(scripts/ffmpeg); \
 	runtimes=$$(scripts/interpreters); scripts/prometheus >/dev/null; scripts/postgres >/dev/null; echo "Envoy: $$envoy, browser: $$driver, player: $$ffmpeg, signers: $$runtimes"; \
 	scripts/openapi >/dev/null || echo '!!! THE OPENAPI DOCUMENT IS NOT TESTED with schemathesis and generators of clients' >&2; \
+	scripts/packages >/dev/null || echo '!!! THE PACKAGE OF THE SIGNER FOR PYTHON IS NOT TESTED' >&2; \
 	scripts/kubernetes >/dev/null || echo '!!! THE HELM CHART IS NOT RENDERED, and nothing of it is checked but its values' >&2; \
 	if book=$$(scripts/book); then export KEYGATE_BOOK=$$book; else echo '!!! THE BOOK IS NOT BUILT, so its links are not checked' >&2; fi; \
 	KEYGATE_ENVOY=$$envoy KEYGATE_CHROMEDRIVER=$$driver KEYGATE_FFMPEG=$$ffmpeg KEYGATE_WASM=target/keygate.wasm cargo test --workspace
@@ -158,9 +159,9 @@ lint: need-cargo ## Format, clippy (also for wasm32), documentation, shell scrip
 	@scripts/phrases
 	$(call say,signers$(comma) by what is installed)
 	@if command -v gofmt >/dev/null; then difference=$$(gofmt -d signers); echo -n "$$difference"; test -z "$$difference"; fi
-	@if command -v php >/dev/null; then php -l signers/keygate_sign.php >/dev/null; fi
-	@if command -v node >/dev/null; then node --check signers/keygate-sign.mjs; fi
-	@if command -v python3 >/dev/null; then python3 -c 'import ast; ast.parse(open("signers/keygate_sign.py").read())'; fi
+	@if command -v php >/dev/null; then for file in signers/php/*.php signers/php/bin/*; do php -l $$file >/dev/null; done; fi
+	@if command -v node >/dev/null; then for file in signers/node/*.mjs; do [[ $$file == *.d.mts ]] || node --check $$file; done; fi
+	@if command -v python3 >/dev/null; then for file in signers/python/*/*.py; do python3 -c 'import ast, sys; ast.parse(open(sys.argv[1]).read())' $$file; done; fi
 
 deny: need-cargo ## Checks licences, sources, duplicate versions and advisories of every crate (deny.toml)
 	@command -v cargo-deny >/dev/null || { echo "needs cargo-deny: cargo install cargo-deny --locked" >&2; exit 1; }

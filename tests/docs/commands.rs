@@ -10,7 +10,7 @@ use crate::markdown::Page;
 use crate::snippets::read_sources;
 
 /// A page, the first word of its lines in indented blocks, and the test that runs them.
-const RUN: [(&str, &str, &str); 12] = [
+const RUN: [(&str, &str, &str); 16] = [
     (
         "CONTRIBUTING.md",
         "cargo",
@@ -71,6 +71,26 @@ const RUN: [(&str, &str, &str); 12] = [
         "echo",
         "the_command_of_the_readme_makes_a_link_that_verifies",
     ),
+    (
+        "signers/go/README.md",
+        "echo",
+        "the_go_module_builds_offline_and_signs",
+    ),
+    (
+        "signers/node/README.md",
+        "echo",
+        "the_npm_package_installs_and_signs",
+    ),
+    (
+        "signers/php/README.md",
+        "echo",
+        "the_composer_package_installs_and_signs",
+    ),
+    (
+        "signers/python/README.md",
+        "echo",
+        "the_python_package_installs_and_signs_with_types",
+    ),
 ];
 
 /// The lines of indented blocks that look like a command and have neither a row nor a test of
@@ -128,9 +148,11 @@ fn the_commands_that_renew_a_page_name_its_test() {
                 .collect();
             let is_there = match words[..] {
                 ["cargo", "test", "-p", package, "--test", binary, filter] => {
-                    let crate_ = package.strip_prefix("keygate-").unwrap();
                     let module = filter.trim_end_matches("::");
-                    let tests = repository().join("crates").join(crate_).join("tests");
+                    let tests = match package.strip_prefix("keygate-").unwrap() {
+                        "tests" => repository().join("tests"),
+                        name => repository().join("crates").join(name).join("tests"),
+                    };
                     [tests.join(binary), tests.clone()]
                         .iter()
                         .any(|folder| folder.join(format!("{module}.rs")).is_file())

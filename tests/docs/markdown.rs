@@ -50,6 +50,10 @@ impl Page {
             "docs/formats",
             "docs/guides",
             "signers",
+            "signers/go",
+            "signers/node",
+            "signers/php",
+            "signers/python",
             ".github",
             ".github/ISSUE_TEMPLATE",
         ] {

@@ -157,11 +157,11 @@ const RUN: [(&str, &str, Option<usize>, &[&str]); 23] = [
         &["the_lines_of_the_page_verify_an_event"],
     ),
     (
-        "signers/README.md",
+        "signers",
         "php python js go sh rust",
         Some(1),
         &[
-            "every_example_of_the_readme_makes_links_that_verify",
+            "every_example_makes_links_that_verify_with_a_copied_file",
             "the_lines_for_rust_are_those_of_the_example",
         ],
     ),

@@ -37,7 +37,7 @@ fn a_browser_gives_every_known_answer() {
     });
     let (links, expected): (Vec<Value>, Vec<String>) = native.chain(others).unzip();
 
-    let module = repository().join("signers/keygate-sign.mjs");
+    let module = repository().join("signers/node/keygate-sign.mjs");
     let server = FakeService::start();
     let file = |kind: &str, body: Vec<u8>| http(200, body).header("content-type", kind);
     server.set("/", file("text/html", PAGE.into()));

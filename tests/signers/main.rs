@@ -6,9 +6,10 @@
 )]
 
 mod browser;
+mod examples;
 mod known_answers;
+mod packages;
 mod page;
-mod readme;
 mod rejections;
 
 use std::fs;

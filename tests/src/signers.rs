@@ -15,19 +15,19 @@ use crate::repository;
 /// A file of `signers/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signer {
-    /// `keygate_sign.php`
+    /// `php/keygate_sign.php`
     Php,
-    /// `keygate_sign.py`
+    /// `python/keygate_sign/keygate_sign.py`
     Python,
-    /// `keygate-sign.mjs`
+    /// `node/keygate-sign.mjs`
     JavaScript,
-    /// `keygate_sign.go`
+    /// The command of the module in `go`
     Go,
     /// `keygate-sign.sh`
     Shell,
 }
 
-/// `keygate_sign.go`, built once for each process: `go run` takes seconds.
+/// The command for Go, built once for each process: `go run` takes seconds.
 static GO: LazyLock<PathBuf> = LazyLock::new(|| {
     let test = std::env::current_exe().expect("a process knows its executable");
     let program = test.with_file_name("keygate_sign-go");
@@ -35,7 +35,8 @@ static GO: LazyLock<PathBuf> = LazyLock::new(|| {
     let fresh = test.with_file_name(format!("keygate_sign-go-{}", std::process::id()));
     let mut build = Command::new("go");
     build.args(["build", "-o"]).arg(&fresh);
-    build.arg(repository().join("signers/keygate_sign.go"));
+    build.arg("./cmd/keygate-sign");
+    build.current_dir(repository().join("signers/go"));
     run(build, "", "golang-go").unwrap_or_else(|error| panic!("go build: {error}"));
     std::fs::rename(&fresh, &program).expect("a file can be renamed beside itself");
     program
@@ -67,9 +68,12 @@ impl Signer {
     pub fn sign(self, format: &str, link: &Value) -> Result<String, String> {
         let file = |name: &str| repository().join("signers").join(name);
         let (mut command, package) = match self {
-            Self::Php => (interpreter("php", file("keygate_sign.php")), "php-cli"),
-            Self::Python => (interpreter("python3", file("keygate_sign.py")), "python3"),
-            Self::JavaScript => (interpreter("node", file("keygate-sign.mjs")), "nodejs"),
+            Self::Php => (interpreter("php", file("php/keygate_sign.php")), "php-cli"),
+            Self::Python => (
+                interpreter("python3", file("python/keygate_sign/keygate_sign.py")),
+                "python3",
+            ),
+            Self::JavaScript => (interpreter("node", file("node/keygate-sign.mjs")), "nodejs"),
             Self::Go => (Command::new(&*GO), "golang-go"),
             Self::Shell => (interpreter("bash", file("keygate-sign.sh")), "bash openssl"),
         };

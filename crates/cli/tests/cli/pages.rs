@@ -121,7 +121,16 @@ fn shell(line: &str, dir: &Path) -> Command {
 /// The lines of code that run `keygate`, each with its file and line.
 fn commands() -> Vec<(String, String)> {
     let mut found = Vec::new();
-    for place in ["", "docs", "docs/formats", "signers"] {
+    for place in [
+        "",
+        "docs",
+        "docs/formats",
+        "signers",
+        "signers/go",
+        "signers/node",
+        "signers/php",
+        "signers/python",
+    ] {
         let entries = fs::read_dir(Path::new(ROOT).join(place)).unwrap();
         let mut files: Vec<PathBuf> = entries.map(|it| it.unwrap().path()).collect();
         files.sort();

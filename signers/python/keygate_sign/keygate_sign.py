@@ -1,12 +1,15 @@
 """Signs links that Keygate verifies: the formats ``keygate`` and ``cloudflare``.
 
-Needs Python 3.8 and nothing else. HMAC-SHA256 only by itself: the standard library has no
-Ed25519. Give ``ed25519`` a function that signs bytes, such as the method ``sign`` of a
-private key of the package ``cryptography``, and the link is signed with that.
+Needs Python 3.8 and nothing else: install the package ``keygate-sign``, or copy this file.
+HMAC-SHA256 only by itself: the standard library has no Ed25519. Give ``ed25519`` a function
+that signs bytes, such as the method ``sign`` of a private key of the package
+``cryptography``, and the link is signed with that.
 
     from keygate_sign import sign
     sign("https://media.example.com/cat.mp4", "k1", secret, int(time.time()) + 3600)
 """
+
+from __future__ import annotations
 
 import base64
 import hashlib
@@ -15,6 +18,7 @@ import ipaddress
 import json
 import re
 import sys
+from typing import Callable, Mapping, Sequence
 
 UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 MAX_TOKEN = 4096
@@ -28,9 +32,15 @@ class SignError(ValueError):
     """What was asked for cannot be signed, or Keygate would reject it."""
 
 
-def sign(url, key_id, secret, expires, *, not_before=None, method="GET", any_host=False,
-         prefix=None, globs=(), any_query=False, ignore=(), addresses=(), headers=(),
-         cookies=(), account=None, once=None, carrier="query", name=None, ed25519=None):
+def sign(url: str, key_id: str, secret: str | bytes | None, expires: float, *,
+         not_before: float | None = None, method: str = "GET", any_host: bool = False,
+         prefix: str | None = None, globs: list[str] | tuple[str, ...] = (),
+         any_query: bool = False, ignore: list[str] | tuple[str, ...] = (),
+         addresses: list[str] | tuple[str, ...] = (),
+         headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+         cookies: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+         account: str | None = None, once: str | None = None, carrier: str = "query",
+         name: str | None = None, ed25519: Callable[[bytes], bytes] | None = None) -> str:
     """Signs a link in the format ``keygate`` and returns it.
 
     ``url`` is absolute, or only path and query together with ``any_host``. ``expires`` and
@@ -98,8 +108,9 @@ def sign(url, key_id, secret, expires, *, not_before=None, method="GET", any_hos
     return _carry(token, carrier, name, origin, target)
 
 
-def sign_cloudflare(url, secret, stamp, *, alphabet="standard", name="verify",
-                    carrier="query", directory=None):
+def sign_cloudflare(url: str, secret: str | bytes, stamp: float, *, alphabet: str = "standard",
+                    name: str = "verify", carrier: str = "query",
+                    directory: str | None = None) -> str:
     """Signs a link in the format ``cloudflare`` and returns it.
 
     ``stamp`` is the time of signing, or that of expiry if the policy says
@@ -130,7 +141,7 @@ def sign_cloudflare(url, secret, stamp, *, alphabet="standard", name="verify",
     return _carry(token, carrier, name, origin, target)
 
 
-def canonical(text):
+def canonical(text: str) -> str:
     """The canonical form: RFC 3986 section 6.2.2, and percent-encoded what no URI may hold."""
     text = re.sub(r'["<>^`{|}]', lambda it: f"%{ord(it[0]):02X}", text)
 
@@ -269,8 +280,8 @@ def _need(condition, message):
         raise SignError(message)
 
 
-def main():
-    """``keygate_sign.py keygate|cloudflare``: arguments as a JSON object on standard input."""
+def main() -> None:
+    """``keygate-sign keygate|cloudflare``: arguments as a JSON object on standard input."""
     functions = {"keygate": sign, "cloudflare": sign_cloudflare}
     if len(sys.argv) != 2 or sys.argv[1] not in functions:
         sys.exit(f"{main.__doc__}")

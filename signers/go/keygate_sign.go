@@ -1,12 +1,12 @@
-// Signs links that Keygate verifies: the formats keygate and cloudflare.
+// Package keygate signs links that Keygate verifies: the formats keygate and cloudflare.
 //
-// Needs Go 1.18 and the standard library. To use it, copy the file into a package of your
-// own, change its first clause and leave func main out:
+// Needs Go 1.18 and the standard library. Import the module, or copy this file into a package
+// of your own and change its package clause:
 //
-//	link := Link{URL: "https://media.example.com/cat.mp4", KeyID: "k1", Secret: secret,
-//		Expires: time.Now().Unix() + 3600}
+//	link := keygate.Link{URL: "https://media.example.com/cat.mp4", KeyID: "k1",
+//		Secret: secret, Expires: time.Now().Unix() + 3600}
 //	url, err := link.Sign()
-package main
+package keygate
 
 import (
 	"crypto/ed25519"
@@ -14,13 +14,10 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/json"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
-	"os"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -365,29 +362,4 @@ func or(values ...string) string {
 		}
 	}
 	return ""
-}
-
-// go run keygate_sign.go keygate|cloudflare: arguments as a JSON object on standard input.
-func main() {
-	err := errors.New("say keygate or cloudflare, and give JSON on standard input")
-	signed := ""
-	decoder := json.NewDecoder(os.Stdin)
-	decoder.DisallowUnknownFields()
-	var link Link
-	var cloudflare Cloudflare
-	switch strings.Join(os.Args[1:], " ") {
-	case "keygate":
-		if err = decoder.Decode(&link); err == nil {
-			signed, err = link.Sign()
-		}
-	case "cloudflare":
-		if err = decoder.Decode(&cloudflare); err == nil {
-			signed, err = cloudflare.Sign()
-		}
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "keygate_sign:", err)
-		os.Exit(1)
-	}
-	fmt.Println(signed)
 }

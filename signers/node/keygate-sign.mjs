@@ -1,11 +1,11 @@
 /**
  * Signs links that Keygate verifies: the formats `keygate` and `cloudflare`.
  *
- * One module for Node (20 or later) and browsers: WebCrypto and nothing else. In a browser
- * it needs a secure context. A browser that holds a secret has given it away: sign there
- * only with a key of the person in front of it.
+ * One module for Node (20 or later) and browsers: WebCrypto and nothing else. Install the
+ * package `keygate-sign`, or copy this file. In a browser it needs a secure context. A browser
+ * that holds a secret has given it away: sign there only with a key of the person in front of it.
  *
- *     import { sign } from "./keygate-sign.mjs";
+ *     import { sign } from "keygate-sign";
  *     await sign("https://media.example.com/cat.mp4", { keyId: "k1", secret, expires });
  */
 
@@ -257,23 +257,30 @@ function need(condition, message) {
   if (!condition) throw new SignError(message);
 }
 
-/** `node keygate-sign.mjs keygate|cloudflare`: arguments as a JSON object on standard input. */
-async function main(format) {
-  const functions = { keygate: sign, cloudflare: signCloudflare };
-  need(Object.hasOwn(functions, format), "say keygate or cloudflare, and give JSON on stdin");
-  // Node 18 has it, but not yet as a global.
-  globalThis.crypto ??= (await import("node:crypto")).webcrypto;
-  let input = "";
-  for await (const chunk of process.stdin.setEncoding("utf8")) input += chunk;
-  const camel = (key) => key.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
-  const fields = Object.entries(JSON.parse(input)).map(([key, value]) => [camel(key), value]);
-  const { url, ...link } = Object.fromEntries(fields);
-  console.log(await functions[format](url, link));
+/**
+ * The command: `node keygate-sign.mjs keygate|cloudflare`, arguments as a JSON object on standard
+ * input. Sets the exit code 1 for a link that is not signed.
+ *
+ * @internal
+ */
+export async function main(format) {
+  try {
+    const functions = { keygate: sign, cloudflare: signCloudflare };
+    need(Object.hasOwn(functions, format ?? ""), "say keygate or cloudflare, and give JSON on stdin");
+    // Node 18 has it, but not yet as a global.
+    globalThis.crypto ??= (await import("node:crypto")).webcrypto;
+    let input = "";
+    for await (const chunk of process.stdin.setEncoding("utf8")) input += chunk;
+    const camel = (key) => key.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
+    const fields = Object.entries(JSON.parse(input)).map(([key, value]) => [camel(key), value]);
+    const { url, ...link } = Object.fromEntries(fields);
+    console.log(await functions[format](url, link));
+  } catch (error) {
+    console.error(`keygate-sign: ${error.message}`);
+    process.exitCode = 1;
+  }
 }
 
 if (globalThis.process?.argv?.[1] && new URL(`file://${process.argv[1]}`).href === import.meta.url) {
-  main(process.argv[2]).catch((error) => {
-    console.error(`keygate-sign: ${error.message}`);
-    process.exitCode = 1;
-  });
+  main(process.argv[2]);
 }

@@ -3,7 +3,8 @@
 /**
  * Signs links that Keygate verifies: the formats keygate and cloudflare.
  *
- * Needs PHP 8.0; for Ed25519 its own extension sodium, which comes with it.
+ * Needs PHP 8.0; for Ed25519 its own extension sodium, which comes with it. Install the package
+ * keygate/sign, or copy this file.
  *
  *     require 'keygate_sign.php';
  *     $url = Keygate\sign('https://media.example.com/cat.mp4', 'k1', $secret, time() + 3600);
