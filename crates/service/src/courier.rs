@@ -14,7 +14,7 @@ use crate::ambient::Ambient;
 use crate::events::{Attempt, Delivery, EventTarget};
 use crate::metrics::{DeliveryResult, Metrics};
 use crate::outbound::Client;
-use crate::store::SqliteStore;
+use crate::store::Store;
 
 /// Most requests to a target at a time.
 const AT_ONCE: usize = 4;
@@ -37,7 +37,7 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// What delivers to one target.
 pub(crate) struct Courier<'a> {
-    pub(crate) store: &'a SqliteStore,
+    pub(crate) store: &'a Store,
     pub(crate) ambient: &'a Ambient,
     pub(crate) metrics: &'a Metrics,
     pub(crate) client: Client,

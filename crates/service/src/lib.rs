@@ -76,6 +76,6 @@ pub use metadata::Metadata;
 pub use outbound::Endpoint;
 pub use serve::{ServeError, serve};
 pub use space::Space;
-pub use store::{SqliteStore, StoreError};
+pub use store::{Store, StoreError};
 pub use templates::Template;
 pub use webhook::WebhookSecrets;

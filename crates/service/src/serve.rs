@@ -13,7 +13,7 @@ use crate::ambient::Ambient;
 use crate::api::Service;
 use crate::config::{ConfigError, ServiceConfig};
 use crate::connections::{self, Limits};
-use crate::store::{SqliteStore, StoreError};
+use crate::store::{Store, StoreError};
 
 /// How long requests in flight may take to finish after a signal.
 const GRACE: Duration = Duration::from_secs(10);
@@ -52,7 +52,7 @@ pub async fn serve(config: ServiceConfig) -> Result<(), ServeError> {
     let refused = |source| ServeError::Listen { address, source };
     let listener = connections::listen(address).map_err(refused)?;
     let bound = listener.local_addr().map_err(refused)?;
-    let store = SqliteStore::open(&config.database)?;
+    let store = Store::open(&config.database)?;
     let limits = Limits {
         connections: config
             .limits

@@ -59,7 +59,7 @@ use crate::rejections::{Noted, Rejections};
 use crate::request_id::{self, REQUEST_ID};
 use crate::rights::Caller;
 use crate::roles::Action;
-use crate::store::SqliteStore;
+use crate::store::Store;
 use crate::templates::Templates;
 use crate::uses::Unwritten;
 
@@ -71,7 +71,7 @@ const HELD_POLLS: usize = 1024;
 
 /// The service without its socket: what the routes share.
 pub struct Service {
-    pub(crate) store: SqliteStore,
+    pub(crate) store: Store,
     prefix: Prefix,
     kid: KeyRingId,
     master: MasterSecret,
@@ -98,7 +98,7 @@ pub struct Service {
 
 impl Service {
     /// Puts a service together; it touches no network.
-    pub fn new(config: &ServiceConfig, store: SqliteStore, ambient: Ambient) -> Arc<Self> {
+    pub fn new(config: &ServiceConfig, store: Store, ambient: Ambient) -> Arc<Self> {
         let metrics = Metrics::new();
         let key_limits = SpaceLimits {
             others: config.key_limits.clone(),

@@ -2,11 +2,11 @@
 //! each again alone if one of them fails.
 
 use keygate_core::UnixMillis;
-use rusqlite::Transaction;
 
 use super::change::{Act, Stop};
 use super::command::{Command, Outcome};
 use super::rejection::Rejection;
+use super::sql::{self, Sql};
 use super::{feed, keys, links, tokens, uses};
 use crate::events::Outbox;
 use crate::limits::Limiter;
@@ -21,13 +21,13 @@ impl Command {
     /// A statement failed, and may have done a part.
     pub(super) fn apply(
         &self,
-        transaction: &Transaction<'_>,
+        transaction: &Sql<'_>,
         caller: &Caller,
         limiter: &Limiter,
         outbox: &Outbox,
         request_id: Option<&str>,
         now: UnixMillis,
-    ) -> rusqlite::Result<Outcome> {
+    ) -> sql::Result<Outcome> {
         let kind = self.kind();
         if kind.makes_keys && !feed::is_credible(transaction, now)? {
             return Ok(Outcome::Rejected(Rejection::Clock));

@@ -2,14 +2,14 @@
 
 use keygate_core::UnixMillis;
 use keygate_core::text::hex;
-use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
 use super::change::{Act, Stop};
 use super::command::Outcome;
 use super::keys::MAX_SCANNED;
 use super::row::signed;
+use super::sql::{self, Row, Sql, params};
 use super::whose::Of;
-use super::{SqliteStore, StoreError};
+use super::{Store, StoreError};
 use crate::audit::{Digest, Entry, Line, START};
 use crate::space::Spaces;
 
@@ -44,7 +44,7 @@ pub struct AuditPage {
     pub next: Option<u64>,
 }
 
-impl SqliteStore {
+impl Store {
     /// Reads entries.
     pub(crate) async fn audit(&self, filter: AuditFilter) -> Result<AuditPage, StoreError> {
         self.list_readers
@@ -54,16 +54,17 @@ impl SqliteStore {
 }
 
 /// No index helps the filters, so a page looks at [`MAX_SCANNED`] entries at most.
-fn page(transaction: &Transaction<'_>, filter: &AuditFilter) -> rusqlite::Result<AuditPage> {
+fn page(transaction: &Sql<'_>, filter: &AuditFilter) -> sql::Result<AuditPage> {
     let after = i64::try_from(filter.after).unwrap_or(i64::MAX);
     let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
-    let mut statement = transaction.prepare_cached(&format!(
+    let text = format!(
         "SELECT seq, at, actor, action, target, account, detail, request_id, space, digest FROM \
-         (SELECT * FROM audit WHERE seq > ?1 ORDER BY seq LIMIT {MAX_SCANNED}) \
+         (SELECT * FROM audit WHERE seq > ?1 ORDER BY seq LIMIT {MAX_SCANNED}) AS scanned \
          WHERE (?3 IS NULL OR target = ?3) AND (?4 IS NULL OR actor = ?4) \
          AND (?5 IS NULL OR action = ?5) AND (?6 IS NULL OR space = ?6) ORDER BY seq LIMIT ?2"
-    ))?;
-    let rows = statement.query_map(
+    );
+    let mut lines: Vec<Line> = transaction.all(
+        &text,
         params![
             after,
             // One more than asked for tells whether there is a next page.
@@ -75,18 +76,15 @@ fn page(transaction: &Transaction<'_>, filter: &AuditFilter) -> rusqlite::Result
         ],
         line,
     )?;
-    let mut lines: Vec<Line> = rows.collect::<Result<_, _>>()?;
     let next = if lines.len() > limit {
         lines.truncate(limit);
         lines.last().map(|line| line.entry.seq)
     } else {
         // All of what was scanned. If that was as much as a page may scan, there may be more.
         transaction
-            .prepare_cached(&format!(
+            .optional(&format!(
                 "SELECT seq FROM audit WHERE seq > ?1 ORDER BY seq LIMIT 1 OFFSET {MAX_SCANNED} - 1"
-            ))?
-            .query_row([after], |row| row.get::<_, i64>(0))
-            .optional()?
+            ), params![after], |row| row.get::<i64>(0))?
             .map(i64::unsigned_abs)
     };
     let start = start(transaction)?;
@@ -101,7 +99,7 @@ impl Act<'_> {
         target: &str,
         of: impl Into<Of<'a>>,
         detail: Option<&str>,
-    ) -> rusqlite::Result<()> {
+    ) -> sql::Result<()> {
         let Of { account, space } = of.into();
         let said = Said {
             actor: &self.actor,
@@ -143,11 +141,12 @@ struct Said<'a> {
 }
 
 /// Writes an entry, in the transaction of what it is about.
-fn append(transaction: &Transaction<'_>, said: &Said<'_>, now: UnixMillis) -> rusqlite::Result<()> {
-    let newest = transaction
-        .prepare_cached("SELECT seq, digest FROM audit ORDER BY seq DESC LIMIT 1")?
-        .query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))
-        .optional()?;
+fn append(transaction: &Sql<'_>, said: &Said<'_>, now: UnixMillis) -> sql::Result<()> {
+    let newest = transaction.optional(
+        "SELECT seq, digest FROM audit ORDER BY seq DESC LIMIT 1",
+        params![],
+        |row| Ok((row.get::<i64>(0)?, row.get(1)?)),
+    )?;
     let (newest, before) = match newest {
         Some(newest) => newest,
         None => (last_number(transaction)?, start(transaction)?),
@@ -165,13 +164,11 @@ fn append(transaction: &Transaction<'_>, said: &Said<'_>, now: UnixMillis) -> ru
         request_id: owned(said.request_id),
         space: owned(said.space),
     };
-    transaction
-        .prepare_cached(
-            "INSERT INTO audit \
+    transaction.execute(
+        "INSERT INTO audit \
              (seq, at, actor, action, target, account, detail, request_id, space, digest) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        )?
-        .execute(params![
+        params![
             seq,
             signed(now),
             said.actor,
@@ -181,8 +178,9 @@ fn append(transaction: &Transaction<'_>, said: &Said<'_>, now: UnixMillis) -> ru
             said.detail,
             said.request_id,
             said.space,
-            &entry.digest(&before)[..],
-        ])?;
+            entry.digest(&before),
+        ],
+    )?;
     match seq.saturating_sub(KEPT) {
         upto @ 1.. => forget(transaction, upto),
         _ => Ok(()),
@@ -190,42 +188,41 @@ fn append(transaction: &Transaction<'_>, said: &Said<'_>, now: UnixMillis) -> ru
 }
 
 /// Deletes entries up to this one. The chain goes on after the last of them.
-fn forget(transaction: &Transaction<'_>, upto: i64) -> rusqlite::Result<()> {
+fn forget(transaction: &Sql<'_>, upto: i64) -> sql::Result<()> {
+    transaction.execute(
+        "INSERT INTO audit_start (number, digest) \
+             SELECT 1, digest FROM audit WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1 \
+             ON CONFLICT (number) DO UPDATE SET digest = excluded.digest",
+        params![upto],
+    )?;
     transaction
-        .prepare_cached(
-            "INSERT OR REPLACE INTO audit_start (number, digest) \
-             SELECT 1, digest FROM audit WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1",
-        )?
-        .execute([upto])?;
-    transaction
-        .prepare_cached("DELETE FROM audit WHERE seq <= ?1")?
-        .execute([upto])
+        .execute("DELETE FROM audit WHERE seq <= ?1", params![upto])
         .map(drop)
 }
 
 /// The digest before the oldest entry that is kept.
-fn start(transaction: &Transaction<'_>) -> rusqlite::Result<Digest> {
-    let digest = transaction
-        .prepare_cached("SELECT digest FROM audit_start")?
-        .query_row([], |row| row.get(0))
-        .optional()?;
+fn start(transaction: &Sql<'_>) -> sql::Result<Digest> {
+    let digest = transaction.optional("SELECT digest FROM audit_start", params![], |row| {
+        row.get(0)
+    })?;
     Ok(digest.unwrap_or(START))
 }
 
 /// The number of the last entry that there was.
-fn last_number(transaction: &Transaction<'_>) -> rusqlite::Result<i64> {
-    let last = transaction
-        .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'audit'")?
-        .query_row([], |row| row.get(0))
-        .optional()?;
+fn last_number(transaction: &Sql<'_>) -> sql::Result<i64> {
+    let last = transaction.optional(
+        "SELECT seq FROM sqlite_sequence WHERE name = 'audit'",
+        params![],
+        |row| row.get(0),
+    )?;
     Ok(last.unwrap_or(0))
 }
 
-fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
-    let at = u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0);
+fn line(row: &Row<'_>) -> sql::Result<Line> {
+    let at = u64::try_from(row.get::<i64>(1)?).unwrap_or(0);
     Ok(Line {
         entry: Entry {
-            seq: row.get::<_, i64>(0)?.unsigned_abs(),
+            seq: row.get::<i64>(0)?.unsigned_abs(),
             at: UnixMillis(at).to_string(),
             actor: row.get(2)?,
             action: row.get(3)?,
@@ -235,6 +232,6 @@ fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
             request_id: row.get(7)?,
             space: row.get(8)?,
         },
-        digest: hex::encode(&row.get::<_, Digest>(9)?),
+        digest: hex::encode(&row.get::<Digest>(9)?),
     })
 }

@@ -1,42 +1,41 @@
-//! Rows of SQLite as keys, and cells as values of SQLite.
+//! Rows of a database as keys, and cells as its values.
 
-use keygate_core::keys::KeyHash;
-use rusqlite::Row;
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, Type, ValueRef};
-
-use super::row::{self, Cell};
+use super::row::{self, Cell, Corrupt};
+use super::sql::{self, Class, FromValue, Row, SqlError, ToValue, Type, Value};
 use crate::key::Key;
 
 /// Reads a row of [`LAST_USE`](row::LAST_USE), [`COLUMNS`](row::COLUMNS) and what may follow them.
-pub(super) fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
-    let columns = 0..row.as_ref().column_count();
-    let cells: Result<_, _> = columns.map(|index| row.get(index)).collect();
-    row::key(cells?).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(error.index, Type::Null, error.into())
-    })
+pub(super) fn key(row: &Row<'_>) -> sql::Result<Key> {
+    let mut columns = 0..;
+    row::key(|| row.get(columns.next().unwrap_or(usize::MAX)))
 }
 
-pub(super) fn hash(row: &Row<'_>, column: usize) -> rusqlite::Result<KeyHash> {
-    row.get(column).map(KeyHash)
-}
-
-impl ToSql for Cell {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self {
-            Self::Null => ValueRef::Null,
-            Self::Text(text) => ValueRef::Text(text.as_bytes()),
-            Self::Number(number) => ValueRef::Integer(*number),
-        }))
+impl From<Corrupt> for SqlError {
+    fn from(error: Corrupt) -> Self {
+        Self::new(Class::Corrupt, error.to_string())
     }
 }
 
-impl FromSql for Cell {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+impl ToValue for Cell {
+    const TYPE: Type = Type::Any;
+
+    fn to_value(&self) -> Value<'_> {
+        match self {
+            Self::Null => Value::Null(Type::Any),
+            Self::Text(text) => Value::Text(text),
+            Self::Number(number) => Value::Integer(*number),
+        }
+    }
+}
+
+impl FromValue for Cell {
+    fn from_value(value: Value<'_>) -> Option<Self> {
         match value {
-            ValueRef::Null => Ok(Self::Null),
-            ValueRef::Integer(number) => Ok(Self::Number(number)),
-            ValueRef::Text(_) => value.as_str().map(|text| Self::Text(text.to_owned())),
-            ValueRef::Real(_) | ValueRef::Blob(_) => Err(FromSqlError::InvalidType),
+            Value::Null(_) => Some(Self::Null),
+            Value::Integer(number) => Some(Self::Number(number)),
+            Value::Bool(is_true) => Some(Self::Number(i64::from(is_true))),
+            Value::Text(text) => Some(Self::Text(text.to_owned())),
+            Value::Blob(_) => None,
         }
     }
 }

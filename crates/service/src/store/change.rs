@@ -3,9 +3,7 @@
 
 use keygate_core::keys::KeyHash;
 use keygate_core::{Millis, UnixMillis};
-use rusqlite::{ToSql, Transaction, params};
 
-use super::cells::hash;
 use super::command::{
     Import, Imported, KeyState, Outcome, Revoke, Revoked, Rotated, Successor, SuccessorSealed,
 };
@@ -13,6 +11,7 @@ use super::feed::append;
 use super::keys::{self, by_id, existing, insert};
 use super::rejection::Rejection;
 use super::row::{self, signed};
+use super::sql::{self, Sql, SqlError, ToValue, Value, params};
 use super::whose::Of;
 use crate::attributes::Attributes;
 use crate::events::{EventType, Leak, More, Outbox};
@@ -25,7 +24,7 @@ use crate::wrong::Errors;
 
 /// A command under way.
 pub(super) struct Act<'a> {
-    pub(super) transaction: &'a Transaction<'a>,
+    pub(super) transaction: &'a Sql<'a>,
     pub(super) rights: Rights<'a>,
     pub(super) limiter: &'a Limiter,
     pub(super) outbox: &'a Outbox,
@@ -39,7 +38,7 @@ pub(super) struct Act<'a> {
 #[derive(Debug)]
 pub(super) enum Stop {
     Rejected(Rejection),
-    Sql(rusqlite::Error),
+    Sql(SqlError),
 }
 
 impl From<Rejection> for Stop {
@@ -54,8 +53,8 @@ impl From<Errors> for Stop {
     }
 }
 
-impl From<rusqlite::Error> for Stop {
-    fn from(error: rusqlite::Error) -> Self {
+impl From<SqlError> for Stop {
+    fn from(error: SqlError) -> Self {
         Self::Sql(error)
     }
 }
@@ -82,7 +81,7 @@ impl Act<'_> {
                 }
                 // Nothing is written yet.
                 (false, true) => return Ok(Outcome::Created(None)),
-                (false, false) => return Err(rusqlite::Error::StatementChangedRows(0).into()),
+                (false, false) => return Err(SqlError::other("an id exists already").into()),
             }
         }
         Ok(Outcome::Created(Some(keys)))
@@ -318,15 +317,15 @@ impl Act<'_> {
     fn update(&self, key: &Key) -> Result<Key, Stop> {
         let names = row::ATTRIBUTES.join(", ");
         let marks = vec!["?"; row::ATTRIBUTES.len()].join(", ");
-        let mut statement = self.transaction.prepare_cached(&format!(
+        let text = format!(
             "UPDATE keys SET ({names}) = ({marks}), updated_at = ?, disabled_by = ?, \
              replaced_by = ?, version = version + 1 WHERE id = ? RETURNING hash"
-        ))?;
+        );
         let cells = row::attributes(&key.attributes);
         let (now, disabled_by) = (signed(self.now), key.disabled_by.map(Disabler::word));
-        let mut values: Vec<&dyn ToSql> = cells.iter().map(|cell| cell as &dyn ToSql).collect();
-        values.extend([&now as &dyn ToSql, &disabled_by, &key.replaced_by, &key.id]);
-        let hash = statement.query_row(&*values, |row| hash(row, 0))?;
+        let mut values: Vec<Value<'_>> = cells.iter().map(ToValue::to_value).collect();
+        values.extend(params![now, disabled_by, key.replaced_by, key.id]);
+        let hash = self.transaction.one(&text, &values, |row| row.get(0))?;
         append(
             self.transaction,
             hash,
@@ -338,12 +337,11 @@ impl Act<'_> {
 
     /// Revokes a key that another replaces, and none of its descendants: they go on.
     fn revoke_alone(&self, key: &Key) -> Result<Key, Stop> {
-        self.transaction
-            .prepare_cached(
-                "UPDATE keys SET revoked_at = ?2, revoked_reason = ?3, sealed = NULL \
+        self.transaction.execute(
+            "UPDATE keys SET revoked_at = ?2, revoked_reason = ?3, sealed = NULL \
                  WHERE id = ?1 AND revoked_at IS NULL",
-            )?
-            .execute(params![key.id, signed(self.now), Reason::Superseded.word()])?;
+            params![key.id, signed(self.now), Reason::Superseded.word()],
+        )?;
         let reason = Reason::Superseded.word();
         self.say("key.revoke", &key.id, &key.attributes, Some(reason))?;
         self.publish_by_id(EventType::Revoked, &key.id)?;
@@ -352,30 +350,24 @@ impl Act<'_> {
 
     /// Revokes a key, those that it replaces, and the descendants of all of them unless they are
     /// kept. Returns the ids of those that were not revoked before.
-    fn revoke_family(&self, id: &str, revoke: &Revoke) -> rusqlite::Result<Vec<String>> {
+    fn revoke_family(&self, id: &str, revoke: &Revoke) -> sql::Result<Vec<String>> {
         let revoked: Vec<(String, String, String, KeyHash)> = self
             .transaction
-            .prepare_cached(
-                "WITH RECURSIVE family (id) AS \
+            .all("WITH RECURSIVE family (id) AS \
                  (SELECT ?1 \
                   UNION SELECT keys.id FROM family JOIN keys ON replaced_by = family.id \
                   UNION SELECT keys.id FROM family JOIN keys ON created_by = family.id \
                   WHERE NOT ?5) \
                  UPDATE keys SET revoked_at = ?2, updated_at = ?2, revoked_reason = ?3, \
                  revoked_note = ?4, sealed = NULL, version = version + 1 \
-                 WHERE id IN family AND revoked_at IS NULL RETURNING id, account, space, hash",
-            )?
-            .query_map(
-                params![
+                 WHERE id IN (SELECT id FROM family) AND revoked_at IS NULL RETURNING id, account, space, hash", params![
                     id,
                     signed(self.now),
                     revoke.reason.map(Reason::word),
                     revoke.note,
                     revoke.keeps_descendants,
                 ],
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, hash(row, 3)?)),
-            )?
-            .collect::<Result<_, _>>()?;
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),)?;
         for (id, account, space, hash) in &revoked {
             append(self.transaction, *hash, space, self.now)?;
             let reason = revoke.reason.map(Reason::word);

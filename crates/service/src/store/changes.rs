@@ -9,13 +9,13 @@ use keygate_core::{Millis, UnixMillis};
 use super::command::{
     Command, Import, Imported, KeyState, Outcome, Revoke, Revoked, Rotated, Successor,
 };
-use super::{SqliteStore, StoreError};
+use super::{Store, StoreError};
 use crate::events::Leak;
 use crate::key::{IfMatch, Key, NewKey};
 use crate::patch::Patch;
 use crate::rights::Caller;
 
-impl SqliteStore {
+impl Store {
     /// Stores keys, all or none; `None` when an id or a hash exists already.
     pub(crate) async fn create(
         &self,

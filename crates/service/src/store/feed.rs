@@ -7,12 +7,12 @@ use keygate_core::keys::wire::{
     ChangesResponse, Incarnation, LookupResponse, MAX_CHANGES, Record, Status, Want,
 };
 use keygate_core::{Millis, UnixMillis};
-use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
 
-use super::cells::{hash, key};
-use super::readers::within;
+use super::cells::key;
+use super::random::random;
 use super::row::{COLUMNS, signed};
-use super::{SqliteStore, StoreError};
+use super::sql::{self, Row, Sql, params};
+use super::{Store, StoreError};
 use crate::space::Spaces;
 
 /// How many changes are kept. An edge that is further behind must forget everything.
@@ -52,7 +52,7 @@ fn statement(want: &[Want]) -> &'static str {
 /// How many lives of the database are remembered.
 const KEPT_INCARNATIONS: i64 = 100;
 
-impl SqliteStore {
+impl Store {
     /// The number of the newest change; 0 before the first.
     ///
     /// # Errors
@@ -81,9 +81,9 @@ impl SqliteStore {
 
     /// Waits until there is a change after the one with this number.
     pub async fn changed(&self, after: u64) {
-        let mut newest = self.newest.subscribe();
+        let mut heads = self.heads.subscribe();
         // An error would say that the store is gone, whose method this is.
-        let _ = newest.wait_for(|newest| *newest > after).await;
+        let _ = heads.wait_for(|head| head.epoch > after).await;
     }
 
     /// What changed in these spaces since `after`, oldest first and at most [`MAX_CHANGES`]. The epoch
@@ -121,16 +121,16 @@ impl SqliteStore {
                         changed: Vec::new(),
                     });
                 }
-                let mut statement = transaction.prepare_cached(&format!(
+                let text = format!(
                     "SELECT seq, hash, ?2 IS NULL OR space = ?2 FROM changes WHERE seq > ?1 \
                      ORDER BY seq LIMIT {MAX_CHANGES}"
-                ))?;
+                );
                 // `after` is below a number that SQLite itself made, so it fits.
                 let after = i64::try_from(after).unwrap_or(i64::MAX);
-                let rows = statement.query_map(params![after, spaces.name()], |row| {
-                    Ok((row.get::<_, i64>(0)?, hash(row, 1)?, row.get(2)?))
-                })?;
-                let rows: Vec<(i64, KeyHash, bool)> = rows.collect::<Result<_, _>>()?;
+                let rows: Vec<(i64, KeyHash, bool)> =
+                    transaction.all(&text, params![after, spaces.name()], |row| {
+                        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                    })?;
                 let last = rows.last().map_or(newest, |row| row.0.unsigned_abs());
                 let seen = rows.into_iter().filter(|(_, _, is_seen)| *is_seen);
                 Ok(ChangesResponse {
@@ -159,7 +159,7 @@ impl SqliteStore {
             hashes,
             want,
         };
-        let incarnation = self.incarnation;
+        let incarnation = self.heads.borrow().incarnation;
         let answer = move |(epoch, records)| LookupResponse {
             incarnation,
             epoch,
@@ -171,6 +171,15 @@ impl SqliteStore {
         };
         found.map(answer)
     }
+}
+
+/// How far the feed has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    /// The life that the database is in.
+    pub(super) incarnation: Incarnation,
+    /// The number of the newest change; 0 before the first.
+    pub(super) epoch: u64,
 }
 
 /// What a lookup found, and the epoch of the state in which it did.
@@ -185,28 +194,28 @@ struct Asked {
 
 impl Asked {
     /// A single key that is known is read by a single statement, which costs less than a transaction.
-    fn few(&self, connection: &Connection) -> rusqlite::Result<Found> {
+    fn few(&self, sql: &Sql<'_>) -> sql::Result<Found> {
         if let &[hash] = &self.hashes[..] {
-            let mut statement = connection.prepare_cached(statement(&self.want))?;
-            let found = statement.query_row(params![&hash.0[..], self.spaces.name()], |row| {
+            let space = self.spaces.name();
+            let values = params![hash, space];
+            let found = sql.optional(statement(&self.want), values, |row| {
                 let epoch: i64 = row.get("epoch")?;
                 Ok((epoch.unsigned_abs(), vec![record(hash, row)?]))
             });
-            if let Some(found) = found.optional()? {
+            if let Some(found) = found? {
                 return Ok(found);
             }
         }
-        within(connection, |transaction| self.all(transaction))
+        sql.within(|transaction| self.all(transaction))
     }
 
-    fn all(&self, transaction: &Transaction<'_>) -> rusqlite::Result<Found> {
-        let mut statement = transaction.prepare_cached(statement(&self.want))?;
+    fn all(&self, transaction: &Sql<'_>) -> sql::Result<Found> {
+        let text = statement(&self.want);
         let mut records = Vec::new();
         for &hash in &self.hashes {
-            let values = params![&hash.0[..], self.spaces.name()];
-            for record in statement.query_map(values, |row| record(hash, row))? {
-                records.push(record?);
-            }
+            let space = self.spaces.name();
+            let values = params![hash, space];
+            records.extend(transaction.optional(text, values, |row| record(hash, row))?);
         }
         Ok((epoch(transaction)?, records))
     }
@@ -214,105 +223,111 @@ impl Asked {
 
 /// Says in the feed that a key changed. Belongs into the transaction of the change.
 pub(super) fn append(
-    transaction: &Transaction<'_>,
+    transaction: &Sql<'_>,
     hash: KeyHash,
     space: &str,
     at: UnixMillis,
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
+    transaction.execute(
+        "INSERT INTO changes (hash, space, at) VALUES (?1, ?2, ?3)",
+        params![hash, space, signed(at)],
+    )?;
     transaction
-        .prepare_cached("INSERT INTO changes (hash, space, at) VALUES (?1, ?2, ?3)")?
-        .execute(params![&hash.0[..], space, signed(at)])?;
-    transaction
-        .prepare_cached("DELETE FROM changes WHERE seq <= last_insert_rowid() - ?1")?
-        .execute([KEPT_CHANGES])
+        .execute(
+            "DELETE FROM changes WHERE seq <= last_insert_rowid() - ?1",
+            params![KEPT_CHANGES],
+        )
         .map(drop)
 }
 
 /// Whether it can be `now`: it is not before 2024, nor more than an hour before the newest change.
-pub(super) fn is_credible(
-    transaction: &Transaction<'_>,
-    now: UnixMillis,
-) -> rusqlite::Result<bool> {
-    let newest = transaction
-        .prepare_cached("SELECT at FROM changes ORDER BY seq DESC LIMIT 1")?
-        .query_row([], |row| row.get::<_, i64>(0))
-        .optional()?;
+pub(super) fn is_credible(transaction: &Sql<'_>, now: UnixMillis) -> sql::Result<bool> {
+    let newest = transaction.optional(
+        "SELECT at FROM changes ORDER BY seq DESC LIMIT 1",
+        params![],
+        |row| row.get::<i64>(0),
+    )?;
     let newest = newest.and_then(|at| u64::try_from(at).ok()).map(UnixMillis);
     let is_back = newest.is_some_and(|it| now.plus(MAX_BACK) < it);
     Ok(now >= YEAR_2024 && !is_back)
 }
 
 /// Writes the time, which nothing reads.
-pub(super) fn beat(transaction: &Transaction<'_>, now: UnixMillis) -> rusqlite::Result<()> {
+pub(super) fn beat(transaction: &Sql<'_>, now: UnixMillis) -> sql::Result<()> {
     transaction
-        .prepare_cached("INSERT OR REPLACE INTO heartbeat (number, at) VALUES (1, ?1)")?
-        .execute([signed(now)])
+        .execute(
+            "INSERT INTO heartbeat (number, at) VALUES (1, ?1) \
+             ON CONFLICT (number) DO UPDATE SET at = excluded.at",
+            params![signed(now)],
+        )
         .map(drop)
 }
 
-/// Begins another life of the database, and returns it and its epoch.
-pub(super) fn begin_incarnation(
-    connection: &mut Connection,
-) -> rusqlite::Result<(Incarnation, u64)> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let epoch = epoch(&transaction)?;
-    // SQLite's generator is seeded by the system: fit for a number that is never seen again.
+/// Begins another life of the database, and returns it and its epoch. Belongs into a transaction
+/// that no other writer can overtake.
+pub(super) fn begin_incarnation(transaction: &Sql<'_>) -> sql::Result<Head> {
+    let head = Head {
+        incarnation: Incarnation(random()?),
+        epoch: epoch(transaction)?,
+    };
     transaction.execute(
-        "INSERT INTO incarnations (id, began) VALUES (randomblob(16), ?1)",
-        [i64::try_from(epoch).unwrap_or(i64::MAX)],
+        "INSERT INTO incarnations (id, began) VALUES (?1, ?2)",
+        params![
+            head.incarnation.0,
+            i64::try_from(head.epoch).unwrap_or(i64::MAX)
+        ],
     )?;
     transaction.execute(
-        "DELETE FROM incarnations WHERE number <= last_insert_rowid() - ?1",
-        [KEPT_INCARNATIONS],
+        "DELETE FROM incarnations WHERE number <= (SELECT max(number) FROM incarnations) - ?1",
+        params![KEPT_INCARNATIONS],
     )?;
-    let incarnation = current(&transaction)?;
-    transaction.commit()?;
-    Ok((incarnation, epoch))
+    Ok(head)
 }
 
-pub(super) fn epoch(transaction: &Transaction<'_>) -> rusqlite::Result<u64> {
+pub(super) fn epoch(transaction: &Sql<'_>) -> sql::Result<u64> {
     transaction
-        .prepare_cached("SELECT coalesce(max(seq), 0) FROM changes")?
-        .query_row([], |row| row.get::<_, i64>(0))
+        .one(
+            "SELECT coalesce(max(seq), 0) FROM changes",
+            params![],
+            |row| row.get::<i64>(0),
+        )
         .map(i64::unsigned_abs)
 }
 
 /// The number of the oldest change that is kept; 0 before the first.
-fn oldest(transaction: &Transaction<'_>) -> rusqlite::Result<u64> {
+fn oldest(transaction: &Sql<'_>) -> sql::Result<u64> {
     transaction
-        .prepare_cached("SELECT coalesce(min(seq), 0) FROM changes")?
-        .query_row([], |row| row.get::<_, i64>(0))
+        .one(
+            "SELECT coalesce(min(seq), 0) FROM changes",
+            params![],
+            |row| row.get::<i64>(0),
+        )
         .map(i64::unsigned_abs)
 }
 
 /// The life that the database is in. Read in the transaction of what it goes with.
-fn current(transaction: &Transaction<'_>) -> rusqlite::Result<Incarnation> {
-    transaction
-        .prepare_cached("SELECT id FROM incarnations ORDER BY number DESC LIMIT 1")?
-        .query_row([], |row| row.get(0).map(Incarnation))
+fn current(transaction: &Sql<'_>) -> sql::Result<Incarnation> {
+    transaction.one(
+        "SELECT id FROM incarnations ORDER BY number DESC LIMIT 1",
+        params![],
+        |row| row.get(0).map(Incarnation),
+    )
 }
 
 /// Whether the database was once in this incarnation with this epoch: no later one began before.
-fn is_history(
-    transaction: &Transaction<'_>,
-    incarnation: Incarnation,
-    epoch: u64,
-) -> rusqlite::Result<bool> {
-    transaction
-        .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM incarnations AS asked WHERE id = ?1 AND NOT EXISTS \
+fn is_history(transaction: &Sql<'_>, incarnation: Incarnation, epoch: u64) -> sql::Result<bool> {
+    transaction.one(
+        "SELECT EXISTS (SELECT 1 FROM incarnations AS asked WHERE id = ?1 AND NOT EXISTS \
              (SELECT 1 FROM incarnations AS later \
               WHERE later.number > asked.number AND later.began < ?2))",
-        )?
-        .query_row(
-            params![&incarnation.0[..], i64::try_from(epoch).unwrap_or(i64::MAX)],
-            |row| row.get(0),
-        )
+        params![incarnation.0, i64::try_from(epoch).unwrap_or(i64::MAX)],
+        |row| row.get(0),
+    )
 }
 
 /// All attributes but the name and the labels, which are for people alone, and the space. Expiry is for
 /// the edge to see, on every request: the status says only what no clock can.
-fn record(hash: KeyHash, row: &Row<'_>) -> rusqlite::Result<Record> {
+fn record(hash: KeyHash, row: &Row<'_>) -> sql::Result<Record> {
     let key = key(row)?;
     let attributes = key.attributes;
     Ok(Record {

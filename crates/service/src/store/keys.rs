@@ -1,15 +1,17 @@
 //! Keys: insert, read, page.
 
+use std::fmt;
+
 use keygate_core::UnixMillis;
 use keygate_core::keys::{KeyHash, KeyRingId};
-use rusqlite::{OptionalExtension as _, ToSql, Transaction, named_params, params};
 
 use super::cells::key;
 use super::command::{Candidate, Import, Imported};
 use super::feed::append;
 use super::room::has_room;
 use super::row::{self, COLUMNS, LAST_USE, WRITTEN, signed};
-use super::{SqliteStore, StoreError};
+use super::sql::{self, Sql, SqlError, ToValue, Value, params};
+use super::{Store, StoreError};
 use crate::key::{Key, NewKey, Standing};
 use crate::limits::SpaceLimits;
 use crate::space::Space;
@@ -74,13 +76,13 @@ pub struct Page {
     pub next: Option<i64>,
 }
 
-impl SqliteStore {
+impl Store {
     /// Of some keys from elsewhere, those that are there.
     ///
     /// # Errors
     /// [`StoreError::Failed`].
     pub async fn find(&self, keys: Vec<Import>) -> Result<Vec<Imported>, StoreError> {
-        let found = move |transaction: &Transaction<'_>| {
+        let found = move |transaction: &Sql<'_>| {
             let keys = keys.iter();
             keys.map(|it| {
                 let key = existing(transaction, it.hashes())?;
@@ -121,11 +123,11 @@ impl SqliteStore {
 
 /// Stores those of some keys that are not there yet.
 pub(super) fn import(
-    transaction: &Transaction<'_>,
+    transaction: &Sql<'_>,
     keys: &[Import],
     limits: &SpaceLimits,
     now: UnixMillis,
-) -> rusqlite::Result<Vec<Imported>> {
+) -> sql::Result<Vec<Imported>> {
     let import = |import: &Import| {
         if let Some(key) = existing(transaction, import.hashes())? {
             return Ok(Imported::Exists(Box::new(key)));
@@ -139,27 +141,22 @@ pub(super) fn import(
         match insert(transaction, &import.new, now)? {
             true => Ok(Imported::New(import.new.id.clone())),
             // Its hash is none that exists, so that its id is: one in 62 to the tenth.
-            false => Err(rusqlite::Error::StatementChangedRows(0)),
+            false => Err(SqlError::other("an id exists already")),
         }
     };
     keys.iter().map(import).collect()
 }
 
 /// Stores a key; `false` when its id or its hash exists already.
-pub(super) fn insert(
-    transaction: &Transaction<'_>,
-    new: &NewKey,
-    now: UnixMillis,
-) -> rusqlite::Result<bool> {
+pub(super) fn insert(transaction: &Sql<'_>, new: &NewKey, now: UnixMillis) -> sql::Result<bool> {
     let cells = row::new(new, now);
-    let mut statement = transaction.prepare_cached(&format!(
+    let text = format!(
         "INSERT INTO keys (hash, {WRITTEN}) VALUES (?{}) ON CONFLICT DO NOTHING",
         ", ?".repeat(cells.len()),
-    ))?;
-    let hash = &new.hash.0[..];
-    let mut values: Vec<&dyn ToSql> = vec![&hash];
-    values.extend(cells.iter().map(|cell| cell as &dyn ToSql));
-    let stored = statement.execute(&*values)?;
+    );
+    let mut values = vec![new.hash.to_value()];
+    values.extend(cells.iter().map(ToValue::to_value));
+    let stored = transaction.execute(&text, &values)?;
     if stored == 0 {
         return Ok(false);
     }
@@ -175,25 +172,24 @@ impl Import {
 }
 
 /// Notes which master secret a key depends on that was imported before this was noted.
-pub(super) fn note_secret(transaction: &Transaction<'_>, import: &Import) -> rusqlite::Result<()> {
-    let mut statement = transaction
-        .prepare_cached("UPDATE keys SET secret_id = ?2 WHERE hash = ?1 AND secret_id IS NULL")?;
+pub(super) fn note_secret(transaction: &Sql<'_>, import: &Import) -> sql::Result<()> {
     for Candidate { hash, secret_id } in &import.candidates {
-        statement.execute(params![&hash.0[..], secret_id.to_string()])?;
+        transaction.execute(
+            "UPDATE keys SET secret_id = ?2 WHERE hash = ?1 AND secret_id IS NULL",
+            params![hash, secret_id.to_string()],
+        )?;
     }
     Ok(())
 }
 
 /// The key that is stored under one of these hashes.
 pub(super) fn existing<'a>(
-    transaction: &Transaction<'_>,
+    transaction: &Sql<'_>,
     candidates: impl IntoIterator<Item = &'a KeyHash>,
-) -> rusqlite::Result<Option<Key>> {
-    let mut statement = transaction.prepare_cached(&format!(
-        "SELECT {LAST_USE}, {COLUMNS} FROM keys WHERE hash = ?1"
-    ))?;
+) -> sql::Result<Option<Key>> {
+    let text = format!("SELECT {LAST_USE}, {COLUMNS} FROM keys WHERE hash = ?1");
     for hash in candidates {
-        if let Some(key) = statement.query_row([&hash.0[..]], key).optional()? {
+        if let Some(key) = transaction.optional(&text, params![hash], key)? {
             return Ok(Some(key));
         }
     }
@@ -201,115 +197,158 @@ pub(super) fn existing<'a>(
 }
 
 /// The key with this id.
-pub(super) fn by_id(transaction: &Transaction<'_>, id: &str) -> rusqlite::Result<Option<Key>> {
-    transaction
-        .prepare_cached(&format!(
-            "SELECT {LAST_USE}, {COLUMNS} FROM keys WHERE id = ?1"
-        ))?
-        .query_row([id], key)
-        .optional()
+pub(super) fn by_id(transaction: &Sql<'_>, id: &str) -> sql::Result<Option<Key>> {
+    transaction.optional(
+        &format!("SELECT {LAST_USE}, {COLUMNS} FROM keys WHERE id = ?1"),
+        params![id],
+        key,
+    )
 }
 
-/// The clauses are put together, since SQLite uses no index for `(?1 IS NULL OR account = ?1)`.
-fn page(transaction: &Transaction<'_>, filter: &Filter, now: UnixMillis) -> rusqlite::Result<Page> {
-    // An index gives the rows in their order, so that as many are read as are scanned.
-    let (indexed, value) = match (&filter.account, &filter.space) {
-        (Some(account), _) => ("account = :indexed", Some(account.as_str())),
-        (None, Some(space)) => ("space = :indexed", Some(space.as_str())),
-        (None, None) => (":indexed IS NULL", None),
-    };
-    let space = match filter.space {
-        Some(_) => "space = :space",
-        None => ":space IS NULL",
-    };
-    let standing = match filter.standing {
-        None => ":now > 0",
-        Some(Standing::Active) => {
-            "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now) \
-             AND disabled_by IS NULL"
-        }
-        Some(Standing::Disabled) => {
-            "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now) \
-             AND disabled_by IS NOT NULL"
-        }
-        Some(Standing::Expired) => "revoked_at IS NULL AND expires_at <= :now",
-        Some(Standing::Revoked) => "revoked_at IS NOT NULL AND :now > 0",
-    };
-    let created_by = match filter.created_by {
-        Some(_) => "created_by = :created_by",
-        None => ":created_by IS NULL",
-    };
-    let name = match filter.name_prefix {
-        Some(_) => "substr(name, 1, length(:name_prefix)) = :name_prefix",
-        None => ":name_prefix IS NULL",
-    };
-    // A label has no quotes, so that in the JSON of a list only a whole one is in quotes.
-    let label = match filter.label {
-        Some(_) => "instr(labels, '\"' || :label || '\"') > 0",
-        None => ":label IS NULL",
-    };
-    let end = match filter.expires_before {
-        Some(_) => "expires_at < :expires_before",
-        None => ":expires_before IS NULL",
-    };
-    let unused = match filter.unused_since {
-        Some(_) => {
-            "created_at < :unused_since AND NOT EXISTS (SELECT 1 FROM key_uses \
-             WHERE key_uses.number = keys.number AND last_used_at >= :unused_since)"
-        }
-        None => ":unused_since IS NULL",
-    };
-    let (secret, secret_id) = match filter.secret {
-        Some(SecretOf::Known(id)) => ("secret_id = :secret_id", Some(id.to_string())),
-        Some(SecretOf::Unknown) => ("secret_id IS NULL AND :secret_id IS NULL", None),
-        None => (":secret_id IS NULL", None),
-    };
-    let mut statement = transaction.prepare_cached(&format!(
-        "SELECT {LAST_USE}, {COLUMNS}, number FROM \
-         (SELECT * FROM keys WHERE number < :before AND {indexed} \
-          ORDER BY number DESC LIMIT {MAX_SCANNED}) AS keys \
-         WHERE {space} AND {standing} AND {created_by} AND {name} AND {label} AND {end} AND {unused} \
-         AND {secret} \
-         ORDER BY number DESC LIMIT :limit"
-    ))?;
+/// The clauses are put together, since no database uses an index for `(?1 IS NULL OR account = ?1)`.
+fn page(transaction: &Sql<'_>, filter: &Filter, now: UnixMillis) -> sql::Result<Page> {
     let before = filter.before.unwrap_or(i64::MAX);
-    let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
-    let rows = statement.query_map(
-        named_params! {
-            ":before": before,
-            ":indexed": value,
-            ":space": filter.space.as_ref().map(Space::as_str),
-            ":now": signed(now),
-            ":created_by": filter.created_by,
-            ":name_prefix": filter.name_prefix,
-            ":label": filter.label,
-            ":expires_before": filter.expires_before.map(signed),
-            ":unused_since": filter.unused_since.map(signed),
-            ":secret_id": secret_id,
-            // One more than asked for tells whether there is a next page.
-            ":limit": i64::from(filter.limit).saturating_add(1),
-        },
-        |row| Ok((key(row)?, row.get::<_, i64>("number")?)),
+    let mut scanned = Clauses::default();
+    scanned.add(|mark| format!("number < {mark}"), before.to_value());
+    // An index gives the rows in their order, so that as many are read as are scanned.
+    match (&filter.account, &filter.space) {
+        (Some(account), _) => scanned.equal("account", account.to_value()),
+        (None, Some(space)) => scanned.equal("space", Value::Text(space.as_str())),
+        (None, None) => {}
+    }
+    let secret_id = match filter.secret {
+        Some(SecretOf::Known(id)) => Some(id.to_string()),
+        Some(SecretOf::Unknown) | None => None,
+    };
+    let secret_id = secret_id.as_deref();
+    let fits = Clauses::of(filter, secret_id, signed(now), scanned.values.clone());
+    // One more than asked for tells whether there is a next page.
+    let most = i64::from(filter.limit).saturating_add(1);
+    let scan = format!("FROM keys WHERE {scanned} ORDER BY number DESC");
+    let mut rows: Vec<(Key, i64)> = transaction.all(
+        &format!(
+            "SELECT {LAST_USE}, {COLUMNS}, number FROM \
+             (SELECT * {scan} LIMIT {MAX_SCANNED}) AS keys \
+             WHERE {fits} ORDER BY number DESC LIMIT {most}"
+        ),
+        &fits.values,
+        |row| Ok((key(row)?, row.get("number")?)),
     )?;
-    let mut rows: Vec<(Key, i64)> = rows.collect::<Result<_, _>>()?;
+    let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
     let next = if rows.len() > limit {
         rows.truncate(limit);
         rows.last().map(|&(_, number)| number)
     } else {
         // All of what was scanned. If that was as much as a page may scan, there may be more.
-        transaction
-            .prepare_cached(&format!(
-                "SELECT number FROM keys WHERE number < :before AND {indexed} \
-                 ORDER BY number DESC LIMIT 1 OFFSET {MAX_SCANNED} - 1"
-            ))?
-            .query_row(
-                named_params! { ":before": before, ":indexed": value },
-                |row| row.get(0),
-            )
-            .optional()?
+        transaction.optional(
+            &format!("SELECT number {scan} LIMIT 1 OFFSET {MAX_SCANNED} - 1"),
+            &scanned.values,
+            |row| row.get(0),
+        )?
     };
     Ok(Page {
         keys: rows.into_iter().map(|(key, _)| key).collect(),
         next,
     })
+}
+
+/// Conditions, all of which a row fits, and the values that they name.
+#[derive(Default)]
+struct Clauses<'a> {
+    clauses: Vec<String>,
+    values: Vec<Value<'a>>,
+}
+
+impl<'a> Clauses<'a> {
+    /// The conditions of a filter. The marks of its values follow those of `values`.
+    fn of(
+        filter: &'a Filter,
+        secret_id: Option<&'a str>,
+        now: i64,
+        values: Vec<Value<'a>>,
+    ) -> Self {
+        let mut all = Self {
+            clauses: vec!["true".to_owned()],
+            values,
+        };
+        if let Some(space) = &filter.space {
+            all.equal("space", Value::Text(space.as_str()));
+        }
+        let is_alive = |mark: &str| {
+            format!("revoked_at IS NULL AND (expires_at IS NULL OR expires_at > {mark})")
+        };
+        let now = Value::Integer(now);
+        match filter.standing {
+            None => {}
+            Some(Standing::Active) => {
+                all.add(
+                    |mark: &str| format!("{} AND disabled_by IS NULL", is_alive(mark)),
+                    now,
+                );
+            }
+            Some(Standing::Disabled) => {
+                all.add(
+                    |mark: &str| format!("{} AND disabled_by IS NOT NULL", is_alive(mark)),
+                    now,
+                );
+            }
+            Some(Standing::Expired) => {
+                all.add(
+                    |mark: &str| format!("revoked_at IS NULL AND expires_at <= {mark}"),
+                    now,
+                );
+            }
+            Some(Standing::Revoked) => all.clauses.push("revoked_at IS NOT NULL".to_owned()),
+        }
+        if let Some(creator) = &filter.created_by {
+            all.equal("created_by", creator.to_value());
+        }
+        if let Some(prefix) = &filter.name_prefix {
+            let starts = |mark: &str| format!("substr(name, 1, length({mark})) = {mark}");
+            all.add(starts, prefix.to_value());
+        }
+        if let Some(label) = &filter.label {
+            // A label has no quotes, so that in the JSON of a list only a whole one is in quotes.
+            let has = |mark: &str| format!("replace(labels, '\"' || {mark} || '\"', '') <> labels");
+            all.add(has, label.to_value());
+        }
+        if let Some(end) = filter.expires_before {
+            all.add(
+                |mark: &str| format!("expires_at < {mark}"),
+                Value::Integer(signed(end)),
+            );
+        }
+        if let Some(since) = filter.unused_since {
+            let unused = |mark: &str| {
+                format!(
+                    "created_at < {mark} AND NOT EXISTS (SELECT 1 FROM key_uses \
+                     WHERE key_uses.number = keys.number AND last_used_at >= {mark})"
+                )
+            };
+            all.add(unused, Value::Integer(signed(since)));
+        }
+        match (filter.secret, secret_id) {
+            (Some(_), Some(id)) => all.equal("secret_id", Value::Text(id)),
+            (Some(_), None) => all.clauses.push("secret_id IS NULL".to_owned()),
+            (None, _) => {}
+        }
+        all
+    }
+
+    fn equal(&mut self, column: &str, value: Value<'a>) {
+        self.add(|mark: &str| format!("{column} = {mark}"), value);
+    }
+
+    /// Adds a condition, which names its value by a mark.
+    fn add(&mut self, clause: impl FnOnce(&str) -> String, value: Value<'a>) {
+        self.values.push(value);
+        self.clauses
+            .push(clause(&format!("?{}", self.values.len())));
+    }
+}
+
+impl fmt::Display for Clauses<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.clauses.join(" AND "))
+    }
 }

@@ -11,20 +11,23 @@ mod cells;
 mod change;
 mod changes;
 mod command;
+mod connection;
+mod error;
 mod feed;
-mod file;
 mod keys;
 mod limits;
 mod links;
-mod migrations;
 mod once;
 mod outbox;
+mod random;
 mod readers;
 mod rejection;
 mod retention;
 mod room;
 mod row;
 mod sealed;
+mod sql;
+mod sqlite;
 mod tokens;
 mod unused;
 mod uses;
@@ -37,8 +40,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use keygate_core::UnixMillis;
-use keygate_core::keys::wire::Incarnation;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::OpenFlags;
 use tokio::sync::{oneshot, watch};
 
 pub use self::command::{
@@ -46,9 +48,12 @@ pub use self::command::{
     SuccessorSealed,
 };
 use self::command::{Command, Outcome};
-use self::file::DatabaseFile;
+use self::connection::Connection;
+pub use self::error::StoreError;
+use self::feed::Head;
 use self::readers::{Readers, Size};
 pub use self::rejection::Rejection;
+use self::sql::SqlError;
 use self::writer::{Job, Queue};
 use crate::events::Outbox;
 use crate::limits::{Limiter, SpaceLimits};
@@ -58,9 +63,11 @@ use crate::tokens::CreatedTokens;
 pub use audit::{AuditFilter, AuditPage};
 pub use keys::{Filter, Page, SecretOf};
 
-/// Connections for lookups, the feed and single keys.
+/// Connections for lookups, the feed and single keys, on the threads that ask.
+const HERE: usize = 4;
+
+/// Those in threads of their own.
 const READERS: Size = Size {
-    here: 4,
     threads: 2,
     // More than polls are held: a change wakes all of them.
     waiting: 4096,
@@ -69,100 +76,35 @@ const READERS: Size = Size {
 
 /// Connections for lists.
 const LIST_READERS: Size = Size {
-    here: 0,
     threads: 2,
     waiting: 256,
     gives_way: true,
 };
 
-/// How long to wait for another process that writes to the file, such as a backup.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// The database. All calls may run at once.
 #[derive(Debug)]
-pub struct SqliteStore {
+pub struct Store {
     path: PathBuf,
     readers: Readers,
     list_readers: Readers,
     queue: Arc<Queue>,
     /// Ends when the queue is closed.
     writer: Option<JoinHandle<()>>,
-    /// The life of the database that began when it was opened.
-    incarnation: Incarnation,
-    /// The number of the newest change, for those who wait for the next.
-    newest: Arc<watch::Sender<u64>>,
+    /// How far the feed has come, for polls that wait for the next change.
+    heads: Arc<watch::Sender<Head>>,
     /// Kept by the writer.
     tokens: Arc<CreatedTokens>,
     limiter: Arc<Limiter>,
     outbox: Arc<Outbox>,
 }
 
-/// Why the database cannot be used. Carries no key and no hash.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The file cannot be made or opened, or is no database.
-    #[error("cannot open the database {}: {reason}", path.display())]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// In the words of the system or of SQLite.
-        reason: String,
-    },
-    /// Another process uses the file.
-    #[error("the database {} is in use by the process {process}", path.display())]
-    InUse {
-        /// The file.
-        path: PathBuf,
-        /// Its id.
-        process: String,
-    },
-    /// A newer release has changed the file.
-    #[error(
-        "the database {} has schema version {found}, but this release supports {known}: use a newer release, or restore a backup",
-        path.display()
-    )]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        found: u32,
-        /// The newest version known here.
-        known: u32,
-    },
-    /// A change was not made, though it could have been written.
-    #[error(transparent)]
-    Rejected(#[from] Rejection),
-    /// Too many requests wait for the database, and this one was not done.
-    #[error("too many requests wait for the database")]
-    Overloaded,
-    /// The file was removed or replaced while it was open: only a restart helps.
-    #[error("the database file was removed or replaced; restart the service")]
-    Gone,
-    /// A statement failed.
-    #[error("the database failed: {0}")]
-    Failed(String),
-}
-
-impl StoreError {
-    /// Of something that was given up halfway.
-    fn panicked() -> Self {
-        Self::Failed("it ended unexpectedly".to_owned())
-    }
-}
-
-impl From<rusqlite::Error> for StoreError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Failed(error.to_string())
-    }
-}
-
-impl SqliteStore {
+impl Store {
     /// Opens or makes the file and brings its schema up to date. Blocks.
     ///
     /// # Errors
     /// [`StoreError::Open`] and [`StoreError::Newer`], which name the file.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Self::open_with(path, BUSY_TIMEOUT)
+        Self::open_with(path, sqlite::BUSY_TIMEOUT)
     }
 
     /// Opens the file with another patience for other processes that write to it. Blocks.
@@ -170,36 +112,32 @@ impl SqliteStore {
     /// # Errors
     /// Those of [`Self::open`].
     pub fn open_with(path: &Path, busy_timeout: Duration) -> Result<Self, StoreError> {
-        let named = |error: &dyn std::fmt::Display| StoreError::Open {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        };
-        let file = DatabaseFile::take(path)?;
-        let mut writer =
-            connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|error| named(&error))?;
-        writer
-            .busy_timeout(busy_timeout)
-            .map_err(|error| named(&error))?;
-        migrations::run(&mut writer).map_err(|error| match error {
-            migrations::Error::Newer { found, known } => StoreError::Newer {
-                path: path.to_owned(),
-                found,
-                known,
-            },
-            migrations::Error::Sql(error) => named(&error),
-        })?;
-        let begun = feed::begin_incarnation(&mut writer);
-        let (incarnation, newest) = begun.map_err(|error| named(&error))?;
+        let named = |error: &dyn std::fmt::Display| sqlite::unusable(path, error);
+        let (database, head) = sqlite::Writer::open(path, busy_timeout)?;
         let tokens = Arc::new(CreatedTokens::default());
-        tokens.set(tokens::not_revoked(&writer).map_err(|error| named(&error))?);
-        let readers = Readers::start(path, READERS).map_err(|error| named(&error))?;
-        let list_readers = Readers::start(path, LIST_READERS).map_err(|error| named(&error))?;
-        let newest = Arc::new(watch::Sender::new(newest));
+        let known = database.read(tokens::not_revoked);
+        tokens.set(known.map_err(|error| named(&error))?);
+        let open = || -> sql::Result<Connection> {
+            let connection = sqlite::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            Ok(Connection::Sqlite(connection))
+        };
+        let here = (0..HERE).map(|_| -> sql::Result<Connection> {
+            let connection = sqlite::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            // The thread that asks has other things to do: what has to wait does so in a thread.
+            connection.busy_timeout(Duration::ZERO)?;
+            Ok(Connection::Sqlite(connection))
+        });
+        let here: sql::Result<_> = here.collect();
+        let here = here.map_err(|error| named(&error))?;
+        let readers = Readers::start(READERS, here, open).map_err(|error| named(&error))?;
+        let list_readers = Readers::start(LIST_READERS, Vec::new(), open);
+        let list_readers = list_readers.map_err(|error| named(&error))?;
+        let heads = Arc::new(watch::Sender::new(head));
         let queue = Arc::new(Queue::default());
         let writer = {
-            let (queue, newest) = (Arc::clone(&queue), Arc::clone(&newest));
+            let (queue, heads) = (Arc::clone(&queue), Arc::clone(&heads));
             let tokens = Arc::clone(&tokens);
-            let work = move || writer::run(&queue, writer, &file, &newest, &tokens);
+            let work = move || writer::run(&queue, database, &heads, &tokens);
             let thread = thread::Builder::new().name("keygate-writer".to_owned());
             thread.spawn(work).map_err(|error| named(&error))?
         };
@@ -209,8 +147,7 @@ impl SqliteStore {
             list_readers,
             queue,
             writer: Some(writer),
-            incarnation,
-            newest,
+            heads,
             tokens,
             limiter: Arc::default(),
             outbox: Arc::default(),
@@ -241,14 +178,10 @@ impl SqliteStore {
     /// [`StoreError::Failed`]; nothing is lost then, the next start reads the log.
     pub async fn checkpoint(&self) -> Result<(), StoreError> {
         let path = self.path.clone();
-        let checkpoint = move || {
-            let connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-            connection.pragma_update(None, "wal_checkpoint", "TRUNCATE")
-        };
-        tokio::task::spawn_blocking(checkpoint)
+        tokio::task::spawn_blocking(move || sqlite::checkpoint(&path))
             .await
             .map_err(|_| StoreError::panicked())?
-            .map_err(StoreError::from)
+            .map_err(|error| SqlError::from(error).into())
     }
 
     /// Writes, to see whether that is possible.
@@ -292,7 +225,7 @@ impl SqliteStore {
     }
 }
 
-impl Drop for SqliteStore {
+impl Drop for Store {
     /// Waits for the changes under way. The connection that writes is the last to close, since
     /// only it can remove the write-ahead log.
     fn drop(&mut self) {
@@ -304,15 +237,4 @@ impl Drop for SqliteStore {
             let _ = writer.join();
         }
     }
-}
-
-fn connect(path: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {
-    let connection = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    if mode.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "foreign_keys", true)?;
-    }
-    Ok(connection)
 }

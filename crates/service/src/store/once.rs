@@ -1,14 +1,14 @@
 //! Creations that are not repeated.
 
 use keygate_core::UnixMillis;
-use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::change::{Act, Stop};
 use super::command::{Command, Created, Outcome};
 use super::keys::by_id;
 use super::rejection::Rejection;
 use super::row::signed;
-use super::{SqliteStore, StoreError};
+use super::sql::{Sql, params};
+use super::{Store, StoreError};
 use crate::idempotency::{Once, REMEMBERED};
 use crate::key::{Key, NewKey};
 use crate::rights::Caller;
@@ -16,7 +16,7 @@ use crate::rights::Caller;
 /// Most rows that a creation sweeps. Each adds one, so that they do not grow in number.
 const SWEPT: u32 = 100;
 
-impl SqliteStore {
+impl Store {
     /// The key that an earlier request with the same idempotency key created.
     ///
     /// # Errors
@@ -68,39 +68,29 @@ impl Act<'_> {
             return Ok(Outcome::CreatedOnce(None));
         };
         let forgotten = signed(UnixMillis(self.now.0.saturating_sub(REMEMBERED.0)));
-        self.transaction
-            .prepare_cached(
-                "DELETE FROM idempotency WHERE slot IN \
+        self.transaction.execute(
+            "DELETE FROM idempotency WHERE slot IN \
                  (SELECT slot FROM idempotency WHERE at <= ?1 ORDER BY at LIMIT ?2)",
-            )?
-            .execute(params![forgotten, SWEPT])?;
-        self.transaction
-            .prepare_cached(
-                "INSERT OR REPLACE INTO idempotency (slot, body, key_id, at) VALUES (?1, ?2, ?3, ?4)",
-            )?
-            .execute(params![
-                &once.slot[..],
-                &once.body[..],
-                key.id,
-                signed(self.now)
-            ])?;
+            params![forgotten, SWEPT],
+        )?;
+        self.transaction.execute(
+            "INSERT INTO idempotency (slot, body, key_id, at) VALUES (?1, ?2, ?3, ?4) \
+                 ON CONFLICT (slot) DO UPDATE SET body = excluded.body, \
+                 key_id = excluded.key_id, at = excluded.at",
+            params![once.slot, once.body, key.id, signed(self.now)],
+        )?;
         let created = Created { key, newly: true };
         Ok(Outcome::CreatedOnce(Some(created)))
     }
 }
 
-fn earlier(
-    transaction: &Transaction<'_>,
-    once: Once,
-    now: UnixMillis,
-) -> Result<Option<Key>, Stop> {
+fn earlier(transaction: &Sql<'_>, once: Once, now: UnixMillis) -> Result<Option<Key>, Stop> {
     let forgotten = signed(UnixMillis(now.0.saturating_sub(REMEMBERED.0)));
-    let row = transaction
-        .prepare_cached("SELECT body, key_id FROM idempotency WHERE slot = ?1 AND at > ?2")?
-        .query_row(params![&once.slot[..], forgotten], |row| {
-            Ok((row.get::<_, [u8; 32]>(0)?, row.get::<_, String>(1)?))
-        })
-        .optional()?;
+    let row = transaction.optional(
+        "SELECT body, key_id FROM idempotency WHERE slot = ?1 AND at > ?2",
+        params![once.slot, forgotten],
+        |row| Ok((row.get::<[u8; 32]>(0)?, row.get::<String>(1)?)),
+    )?;
     match row {
         None => Ok(None),
         Some((body, _)) if body != once.body => Err(Rejection::OtherBody.into()),

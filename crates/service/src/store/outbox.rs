@@ -1,14 +1,16 @@
 //! Events as tables: written in the transaction of the change, deleted when they are delivered.
 
+use keygate_core::text::hex;
 use keygate_core::{Millis, UnixMillis};
-use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::cells::key;
 use super::change::{Act, Stop};
 use super::command::{Command, Outcome};
 use super::keys::by_id;
+use super::random::random;
 use super::row::{COLUMNS, LAST_USE, signed};
-use super::{SqliteStore, StoreError};
+use super::sql::{self, Sql, ToValue, Value, params};
+use super::{Store, StoreError};
 use crate::events::{Attempt, Body, Data, Delivery, EventType, More, Outbox, TargetId};
 use crate::key::{Key, KeyObject};
 use crate::rights::Caller;
@@ -22,7 +24,7 @@ const ANNOUNCED: u32 = 100;
 /// How many days before its end a key is announced, fewest first.
 const DAYS: [u32; 3] = [1, 3, 14];
 
-impl SqliteStore {
+impl Store {
     /// Where events are written for whom.
     pub(crate) fn outbox(&self) -> &Outbox {
         &self.outbox
@@ -35,15 +37,15 @@ impl SqliteStore {
         limit: usize,
     ) -> Result<Vec<Delivery>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let read = move |transaction: &Transaction<'_>| {
-            transaction
-                .prepare_cached(
-                    "SELECT event, id, at, attempts, due_at, body \
+        let read = move |transaction: &Sql<'_>| {
+            transaction.all(
+                "SELECT event, id, at, attempts, due_at, body \
                      FROM deliveries JOIN events ON seq = event \
                      WHERE target = ?1 ORDER BY due_at, event LIMIT ?2",
-                )?
-                .query_map(params![&target[..], limit], |row| {
-                    let time = |column| row.get(column).map(i64::unsigned_abs).map(UnixMillis);
+                params![target, limit],
+                |row| {
+                    let time =
+                        |column: usize| row.get(column).map(i64::unsigned_abs).map(UnixMillis);
                     Ok(Delivery {
                         event: row.get(0)?,
                         id: row.get(1)?,
@@ -52,18 +54,18 @@ impl SqliteStore {
                         due_at: time(4)?,
                         body: row.get(5)?,
                     })
-                })?
-                .collect()
+                },
+            )
         };
         self.readers.read_long(read).await
     }
 
     /// How many deliveries wait, to all targets.
     pub(crate) async fn waiting_deliveries(&self) -> Result<u64, StoreError> {
-        let count = |transaction: &Transaction<'_>| {
-            transaction
-                .prepare_cached("SELECT count(*) FROM deliveries")?
-                .query_row([], |row| row.get::<_, i64>(0))
+        let count = |transaction: &Sql<'_>| {
+            transaction.one("SELECT count(*) FROM deliveries", params![], |row| {
+                row.get::<i64>(0)
+            })
         };
         let count = self.readers.read_long(count).await?;
         Ok(count.unsigned_abs())
@@ -111,7 +113,7 @@ impl Act<'_> {
         of: EventType,
         key: &Key,
         more: Option<More<'_>>,
-    ) -> rusqlite::Result<()> {
+    ) -> sql::Result<()> {
         if !self.outbox.wants(of) {
             return Ok(());
         }
@@ -127,26 +129,24 @@ impl Act<'_> {
         };
         // No struct of numbers and texts fails.
         let body = serde_json::to_string(&body).unwrap_or_default();
+        let id = format!("evt_{}", hex::encode(&random::<16>()?));
         let now = signed(self.now);
-        let seq: i64 = self
-            .transaction
-            .prepare_cached(
-                "INSERT INTO events (id, at, body) \
-                 VALUES ('evt_' || lower(hex(randomblob(16))), ?1, ?2) RETURNING seq",
-            )?
-            .query_row(params![now, body], |row| row.get(0))?;
-        let mut insert = self.transaction.prepare_cached(
-            "INSERT INTO deliveries (target, event, attempts, due_at) VALUES (?1, ?2, 0, ?3)",
+        let seq: i64 = self.transaction.one(
+            "INSERT INTO events (id, at, body) VALUES (?1, ?2, ?3) RETURNING seq",
+            params![id, now, body],
+            |row| row.get(0),
         )?;
         for target in self.outbox.targets(of) {
-            insert.execute(params![&target[..], seq, now])?;
+            self.transaction.execute(
+                "INSERT INTO deliveries (target, event, attempts, due_at) VALUES (?1, ?2, 0, ?3)",
+                params![target, seq, now],
+            )?;
         }
         self.outbox.note();
         if let upto @ 1.. = seq.saturating_sub(KEPT) {
             let dropped = self
                 .transaction
-                .prepare_cached("DELETE FROM events WHERE seq <= ?1")?
-                .execute([upto])?;
+                .execute("DELETE FROM events WHERE seq <= ?1", params![upto])?;
             let dropped = u64::try_from(dropped).unwrap_or(u64::MAX);
             self.outbox.dropped.inc_by(dropped);
         }
@@ -154,7 +154,7 @@ impl Act<'_> {
     }
 
     /// Writes an event about the key with this id, as it is now.
-    pub(super) fn publish_by_id(&self, of: EventType, id: &str) -> rusqlite::Result<()> {
+    pub(super) fn publish_by_id(&self, of: EventType, id: &str) -> sql::Result<()> {
         match self.outbox.wants(of) {
             true => by_id(self.transaction, id)?.map_or(Ok(()), |key| self.publish(of, &key, None)),
             false => Ok(()),
@@ -169,38 +169,36 @@ impl Act<'_> {
             again_at,
         } = attempt;
         let Some(again_at) = again_at else {
-            self.transaction
-                .prepare_cached("DELETE FROM deliveries WHERE target = ?1 AND event = ?2")?
-                .execute(params![&target[..], event])?;
-            self.transaction
-                .prepare_cached(
-                    "DELETE FROM events WHERE seq = ?1 \
+            self.transaction.execute(
+                "DELETE FROM deliveries WHERE target = ?1 AND event = ?2",
+                params![target, event],
+            )?;
+            self.transaction.execute(
+                "DELETE FROM events WHERE seq = ?1 \
                      AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event = ?1)",
-                )?
-                .execute([event])?;
+                params![event],
+            )?;
             return Ok(Outcome::Done);
         };
-        self.transaction
-            .prepare_cached(
-                "UPDATE deliveries SET attempts = attempts + 1, due_at = ?3 \
+        self.transaction.execute(
+            "UPDATE deliveries SET attempts = attempts + 1, due_at = ?3 \
                  WHERE target = ?1 AND event = ?2",
-            )?
-            .execute(params![&target[..], event, signed(*again_at)])?;
+            params![target, event, signed(*again_at)],
+        )?;
         Ok(Outcome::Done)
     }
 
     /// Gives up what is on its way to other targets than these.
     pub(super) fn keep_deliveries(&self, targets: &[TargetId]) -> Result<Outcome, Stop> {
-        let marks = vec!["?"; targets.len()].join(", ");
-        let targets = targets.iter().map(|it| &it[..]);
-        self.transaction
-            .prepare(&format!(
-                "DELETE FROM deliveries WHERE target NOT IN ({marks})"
-            ))?
-            .execute(rusqlite::params_from_iter(targets))?;
+        let others = " AND target <> ?".repeat(targets.len());
+        let targets: Vec<Value<'_>> = targets.iter().map(ToValue::to_value).collect();
+        self.transaction.execute(
+            &format!("DELETE FROM deliveries WHERE true{others}"),
+            &targets,
+        )?;
         self.transaction.execute(
             "DELETE FROM events WHERE seq NOT IN (SELECT event FROM deliveries)",
-            [],
+            params![],
         )?;
         Ok(Outcome::Done)
     }
@@ -225,25 +223,23 @@ impl Act<'_> {
                 .plus(Millis::from_secs(u64::from(days) * 24 * 3600))
         };
         let until = signed(in_days(days));
-        let last: Option<(i64, i64)> = self
-            .transaction
-            .prepare_cached("SELECT expires_at, number FROM announced WHERE days = ?1")?
-            .query_row([days], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
+        let last: Option<(i64, i64)> = self.transaction.optional(
+            "SELECT expires_at, number FROM announced WHERE days = ?1",
+            params![days],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
         let keys: Vec<(Key, i64)> = match last {
             // The first time: what is closer already is not news.
             None => Vec::new(),
-            Some((end, number)) => self
-                .transaction
-                .prepare_cached(&format!(
+            Some((end, number)) => self.transaction.all(
+                &format!(
                     "SELECT {LAST_USE}, {COLUMNS}, number FROM keys WHERE revoked_at IS NULL \
                      AND expires_at >= ?1 AND (expires_at > ?1 OR number > ?2) \
                      AND expires_at <= ?3 ORDER BY expires_at, number LIMIT {ANNOUNCED}"
-                ))?
-                .query_map([end, number, until], |row| {
-                    Ok((key(row)?, row.get("number")?))
-                })?
-                .collect::<Result<_, _>>()?,
+                ),
+                params![end, number, until],
+                |row| Ok((key(row)?, row.get("number")?)),
+            )?,
         };
         let is_later = |key: &Key| key.attributes.expires_at > Some(in_days(nearer));
         for (key, _) in keys.iter().filter(|(key, _)| is_later(key)) {
@@ -256,11 +252,12 @@ impl Act<'_> {
         };
         // Not back, with a clock that was set back.
         if last.is_none_or(|last| last < mark) {
-            self.transaction
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO announced (days, expires_at, number) VALUES (?1, ?2, ?3)",
-                )?
-                .execute(params![days, mark.0, mark.1])?;
+            self.transaction.execute(
+                "INSERT INTO announced (days, expires_at, number) VALUES (?1, ?2, ?3) \
+                     ON CONFLICT (days) DO UPDATE SET expires_at = excluded.expires_at, \
+                     number = excluded.number",
+                params![days, mark.0, mark.1],
+            )?;
         }
         Ok(is_full)
     }

@@ -1,22 +1,22 @@
 //! Connections that read: some where the question is asked, and some in threads of their own.
 //!
 //! A lookup takes SQLite as long as it takes to hand it to another thread and back. So what is
-//! that short is read at once, on the thread that asks ([`Readers::read`]). What reads many rows is
+//! that short is read at once, on the thread that asks ([`Readers::read`]), if there is a connection
+//! for that. What reads many rows is
 //! for threads that take from one queue ([`Readers::read_long`]), and those that list leave the
 //! processor to others.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction};
 use tokio::sync::oneshot;
 
-use super::{StoreError, connect};
+use super::StoreError;
+use super::connection::Connection;
+use super::sql::{self, Class, Sql};
 
 /// How little a thread that lists takes of a processor that others need: 1/68 of their share.
 #[cfg(target_os = "linux")]
@@ -37,8 +37,6 @@ pub(super) struct Readers {
 /// How many connections there are, and where.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Size {
-    /// On the threads that ask.
-    pub(super) here: usize,
     /// In threads of their own.
     pub(super) threads: usize,
     /// Most questions that wait for these threads.
@@ -65,47 +63,47 @@ trait Job: Send {
     /// Whether its caller still waits for the answer.
     fn is_wanted(&self) -> bool;
 
-    fn run(self: Box<Self>, connection: &Connection);
+    fn run(self: Box<Self>, connection: &mut Connection);
 }
 
 struct Question<T, Work> {
-    answer: oneshot::Sender<rusqlite::Result<T>>,
+    answer: oneshot::Sender<sql::Result<T>>,
     work: Work,
 }
 
 impl<T, Work> Job for Question<T, Work>
 where
     T: Send,
-    Work: FnOnce(&Connection) -> rusqlite::Result<T> + Send,
+    Work: Fn(&Sql<'_>) -> sql::Result<T> + Send,
 {
     fn is_wanted(&self) -> bool {
         !self.answer.is_closed()
     }
 
-    fn run(self: Box<Self>, connection: &Connection) {
+    fn run(self: Box<Self>, connection: &mut Connection) {
         let Self { answer, work } = *self;
-        let _ = answer.send(work(connection));
+        let _ = answer.send(connection.read(work));
     }
 }
 
 impl Readers {
-    /// Opens the connections and starts the threads.
+    /// Starts the threads.
+    ///
+    /// `here` are the connections that read on the thread that asks, and must not wait for others;
+    /// `open` makes that of each thread.
     ///
     /// # Errors
-    /// The file cannot be opened, or the system has no more threads.
-    pub(super) fn start(path: &Path, size: Size) -> Result<Self, Box<dyn std::error::Error>> {
-        let open = || connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
+    /// A connection cannot be opened, or the system has no more threads.
+    pub(super) fn start(
+        size: Size,
+        here: Vec<Connection>,
+        open: impl Fn() -> sql::Result<Connection>,
+    ) -> Result<Self, Box<dyn std::error::Error>> {
         let mut readers = Self {
-            idle: Mutex::default(),
+            idle: Mutex::new(here),
             queue: Arc::new(Queue::new(size.waiting)),
             threads: Vec::new(),
         };
-        for _ in 0..size.here {
-            let connection = open()?;
-            // The thread that asks has other things to do: what has to wait does so in a thread.
-            connection.busy_timeout(Duration::ZERO)?;
-            lock(&readers.idle).push(connection);
-        }
         for _ in 0..size.threads {
             let connection = open()?;
             let queue = Arc::clone(&readers.queue);
@@ -124,26 +122,25 @@ impl Readers {
     /// It runs at once, unless it would have to wait for a connection or for another process.
     ///
     /// # Errors
-    /// [`StoreError::Failed`], and [`StoreError::Overloaded`] when too many wait.
+    /// Those of a statement, and [`StoreError::Overloaded`] when too many wait.
     pub(super) async fn read<T: Send + 'static>(
         &self,
-        work: impl Fn(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+        work: impl Fn(&Sql<'_>) -> sql::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.read_each(move |connection| within(connection, &work))
-            .await
+        self.read_each(move |sql| sql.within(&work)).await
     }
 
     /// Runs `work`, as [`read`](Self::read) does, but each of its statements sees the newest state.
     ///
     /// # Errors
-    /// [`StoreError::Failed`], and [`StoreError::Overloaded`] when too many wait.
+    /// Those of a statement, and [`StoreError::Overloaded`] when too many wait.
     pub(super) async fn read_each<T: Send + 'static>(
         &self,
-        work: impl Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        work: impl Fn(&Sql<'_>) -> sql::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let here = Taken::of(&self.idle).map(|taken| taken.read(&work));
+        let here = Taken::of(&self.idle).and_then(|mut taken| taken.read(&work));
         match here {
-            Some(Err(error)) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {}
+            Some(Err(error)) if error.class == Class::Busy => {}
             Some(answer) => return Ok(answer?),
             None => {}
         }
@@ -153,19 +150,18 @@ impl Readers {
     /// Runs `work` in a thread, in a transaction that sees one state of the database.
     ///
     /// # Errors
-    /// [`StoreError::Failed`], and [`StoreError::Overloaded`] when too many wait.
+    /// Those of a statement, and [`StoreError::Overloaded`] when too many wait.
     pub(super) async fn read_long<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+        work: impl Fn(&Sql<'_>) -> sql::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.wait_for(move |connection| within(connection, work))
-            .await
+        self.wait_for(move |sql| sql.within(&work)).await
     }
 
     /// Runs `work` in a thread.
     async fn wait_for<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        work: impl Fn(&Sql<'_>) -> sql::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (answer, result) = oneshot::channel();
         self.queue.push(Box::new(Question { answer, work }))?;
@@ -199,14 +195,8 @@ impl<'a> Taken<'a> {
         })
     }
 
-    fn read<T>(
-        &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> rusqlite::Result<T> {
-        match &self.connection {
-            Some(connection) => work(connection),
-            None => Err(rusqlite::Error::InvalidQuery),
-        }
+    fn read<T>(&mut self, work: impl Fn(&Sql<'_>) -> sql::Result<T>) -> Option<sql::Result<T>> {
+        Some(self.connection.as_mut()?.read(work))
     }
 }
 
@@ -220,23 +210,11 @@ fn lock(idle: &Mutex<Vec<Connection>>) -> MutexGuard<'_, Vec<Connection>> {
     idle.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs `work` in a transaction.
-pub(super) fn within<T>(
-    connection: &Connection,
-    work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
-) -> rusqlite::Result<T> {
-    // Nothing else uses the connection meanwhile.
-    let transaction = connection.unchecked_transaction()?;
-    let answer = work(&transaction)?;
-    transaction.commit()?;
-    Ok(answer)
-}
-
 /// Reads what is asked for until the queue is closed.
-fn run(queue: &Queue, connection: Connection) {
+fn run(queue: &Queue, mut connection: Connection) {
     while let Some(job) = queue.next() {
         // The transaction of a job that panics is rolled back, and its caller sees that no answer comes.
-        let _ = catch_unwind(AssertUnwindSafe(|| job.run(&connection)));
+        let _ = catch_unwind(AssertUnwindSafe(|| job.run(&mut connection)));
     }
 }
 

@@ -1,13 +1,13 @@
 //! Keys that ended long ago are deleted, if the operator says so. Their entries in the audit log stay.
 
 use keygate_core::{Millis, UnixMillis};
-use rusqlite::{OptionalExtension as _, params};
 
 use super::change::{Act, Stop};
 use super::command::{Command, Outcome};
 use super::row::signed;
+use super::sql::{self, params};
 use super::whose::Of;
-use super::{SqliteStore, StoreError};
+use super::{Store, StoreError};
 use crate::rights::Caller;
 
 /// Most keys that one transaction deletes.
@@ -20,7 +20,7 @@ const WATCHED: Millis = Millis::from_secs(24 * 3600);
 /// A longer time between two looks is a jump, or the service was down.
 const JUMP: Millis = Millis::from_secs(2 * 3600);
 
-impl SqliteStore {
+impl Store {
     /// Deletes keys that ended more than `kept` ago. There may be more of them.
     pub(crate) async fn delete_ended(
         &self,
@@ -47,19 +47,16 @@ impl Act<'_> {
             "revoked_at < ?1",
             "revoked_at IS NULL AND expires_at IS NOT NULL AND expires_at < ?1",
         ] {
-            let keys: Vec<(i64, String, String, String)> = self
-                .transaction
-                .prepare_cached(&format!(
+            let keys: Vec<(i64, String, String, String)> = self.transaction.all(
+                &format!(
                     "SELECT number, id, account, space FROM keys WHERE {ended} LIMIT {DELETED}"
-                ))?
-                .query_map([before], |row| {
-                    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-                })?
-                .collect::<Result<_, _>>()?;
+                ),
+                params![before],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+            )?;
             for (number, id, account, space) in &keys {
                 self.transaction
-                    .prepare_cached("DELETE FROM keys WHERE number = ?1")?
-                    .execute([number])?;
+                    .execute("DELETE FROM keys WHERE number = ?1", params![number])?;
                 let of = Of {
                     account: Some(account),
                     space: Some(space),
@@ -73,23 +70,23 @@ impl Act<'_> {
     }
 
     /// Whether a look was taken about every hour, for a day.
-    fn is_clock_steady(&self) -> rusqlite::Result<bool> {
-        let row: Option<(i64, i64)> = self
-            .transaction
-            .prepare_cached("SELECT last, since FROM retention")?
-            .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
+    fn is_clock_steady(&self) -> sql::Result<bool> {
+        let row: Option<(i64, i64)> =
+            self.transaction
+                .optional("SELECT last, since FROM retention", params![], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })?;
         let now = signed(self.now);
         let is_jump = |last: i64| now.abs_diff(last) > JUMP.0;
         let since = match row {
             Some((last, since)) if !is_jump(last) => since,
             Some(_) | None => now,
         };
-        self.transaction
-            .prepare_cached(
-                "INSERT OR REPLACE INTO retention (only, last, since) VALUES (1, ?1, ?2)",
-            )?
-            .execute(params![now, since])?;
+        self.transaction.execute(
+            "INSERT INTO retention (\"only\", last, since) VALUES (1, ?1, ?2) \
+                 ON CONFLICT (\"only\") DO UPDATE SET last = excluded.last, since = excluded.since",
+            params![now, since],
+        )?;
         Ok(now.saturating_sub(since) >= signed(UnixMillis(WATCHED.0)))
     }
 }

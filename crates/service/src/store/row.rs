@@ -1,8 +1,5 @@
 //! A key as a row of the table `keys`. It holds for every database, and knows no SQL but the
-//! names of the columns: a database turns a row into cells, and cells into parameters.
-
-use std::iter::Enumerate;
-use std::vec::IntoIter;
+//! names of the columns: `cells` turns a row into cells, and cells into values.
 
 use ipnet::IpNet;
 use keygate_core::UnixMillis;
@@ -32,8 +29,6 @@ pub(super) enum Cell {
 #[derive(Debug, thiserror::Error)]
 #[error("the column {column} holds no value of its kind")]
 pub(super) struct Corrupt {
-    /// Which of the row, from 0.
-    pub(super) index: usize,
     column: &'static str,
 }
 
@@ -75,10 +70,11 @@ macro_rules! columns {
             cells
         }
 
-        /// The key with these values of [`LAST_USE`] and [`COLUMNS`].
-        pub(super) fn key(cells: Vec<Cell>) -> Result<Key, Corrupt> {
-            let mut cells = cells.into_iter().enumerate();
-            let cells = &mut cells;
+        /// The key with the values of [`LAST_USE`] and [`COLUMNS`], which `next` returns one by one.
+        pub(super) fn key<E: From<Corrupt>>(
+            mut next: impl FnMut() -> Result<Cell, E>,
+        ) -> Result<Key, E> {
+            let cells = &mut next;
             Ok(Key {
                 last_used_at: read(cells, "last_used_at")?,
                 id: read(cells, "id")?,
@@ -110,12 +106,11 @@ macro_rules! columns {
 
 attributes!(columns!);
 
-fn read<T: Column>(
-    cells: &mut Enumerate<IntoIter<Cell>>,
+fn read<T: Column, E: From<Corrupt>>(
+    next: &mut impl FnMut() -> Result<Cell, E>,
     column: &'static str,
-) -> Result<T, Corrupt> {
-    let (index, cell) = cells.next().unwrap_or((0, Cell::Null));
-    T::read(cell).ok_or(Corrupt { index, column })
+) -> Result<T, E> {
+    T::read(next()?).ok_or_else(|| Corrupt { column }.into())
 }
 
 /// A type that has a column.

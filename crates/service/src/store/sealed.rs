@@ -2,31 +2,32 @@
 
 use keygate_core::UnixMillis;
 use keygate_core::keys::Sealed;
-use rusqlite::{OptionalExtension as _, Transaction, params};
 
-use super::cells::hash;
 use super::change::{Act, Stop};
 use super::command::{Command, Outcome};
 use super::feed::append;
 use super::rejection::Rejection;
 use super::row::signed;
-use super::{SqliteStore, StoreError};
+use super::sql::{Sql, params};
+use super::{Store, StoreError};
 use crate::events::{EventType, More};
 use crate::key::{IfMatch, Key};
 use crate::rights::Caller;
 
-impl SqliteStore {
+impl Store {
     /// What is sealed with the key with this id, as it is stored.
     ///
     /// # Errors
     /// [`StoreError::Failed`].
     pub async fn sealed(&self, id: String) -> Result<Option<String>, StoreError> {
         self.readers
-            .read(move |transaction: &Transaction<'_>| {
+            .read(move |transaction: &Sql<'_>| {
                 transaction
-                    .prepare_cached("SELECT sealed FROM keys WHERE id = ?1")?
-                    .query_row([&id], |row| row.get(0))
-                    .optional()
+                    .optional(
+                        "SELECT sealed FROM keys WHERE id = ?1",
+                        params![&id],
+                        |row| row.get(0),
+                    )
                     .map(Option::flatten)
             })
             .await
@@ -76,12 +77,12 @@ impl Act<'_> {
             None => "key.unseal",
         };
         self.say(action, id, &key.attributes, None)?;
-        let mut statement = self.transaction.prepare_cached(
+        let hash = self.transaction.one(
             "UPDATE keys SET sealed = ?2, updated_at = ?3, version = version + 1 \
              WHERE id = ?1 RETURNING hash",
+            params![id, sealed.map(Sealed::to_string), signed(self.now)],
+            |row| row.get(0),
         )?;
-        let values = params![id, sealed.map(Sealed::to_string), signed(self.now)];
-        let hash = statement.query_row(values, |row| hash(row, 0))?;
         append(
             self.transaction,
             hash,

@@ -1,14 +1,13 @@
 //! Tokens: create, read, revoke.
 
 use keygate_core::{Millis, UnixMillis};
-use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use super::change::{Act, Stop};
 use super::command::{Command, Outcome};
 use super::rejection::Rejection;
 use super::row::signed;
-use super::{SqliteStore, StoreError};
+use super::sql::{self, Class, Row, Sql, SqlError, params};
+use super::{Store, StoreError};
 use crate::rights::Caller;
 use crate::roles::Role;
 use crate::space::{Space, Spaces};
@@ -31,7 +30,7 @@ const COLUMNS: &str = "id, name, role, created_at, expires_at, revoked_at, space
 /// Whether a token counts at the time `?1`.
 const COUNTS: &str = "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?1)";
 
-impl SqliteStore {
+impl Store {
     /// The tokens that count.
     pub(crate) fn tokens(&self) -> &CreatedTokens {
         &self.tokens
@@ -69,7 +68,7 @@ impl SqliteStore {
         limit: u32,
     ) -> Result<TokenPage, StoreError> {
         let spaces = spaces.clone();
-        let page = move |transaction: &Transaction<'_>| page(transaction, &spaces, before, limit);
+        let page = move |transaction: &Sql<'_>| page(transaction, &spaces, before, limit);
         self.list_readers.read_long(page).await
     }
 
@@ -95,17 +94,18 @@ pub(crate) struct TokenPage {
 }
 
 fn page(
-    transaction: &Transaction<'_>,
+    transaction: &Sql<'_>,
     spaces: &Spaces,
     before: Option<i64>,
     limit: u32,
-) -> rusqlite::Result<TokenPage> {
-    let mut statement = transaction.prepare_cached(&format!(
+) -> sql::Result<TokenPage> {
+    let text = format!(
         "SELECT {COLUMNS}, number FROM tokens WHERE number < ?1 AND (?3 IS NULL OR space = ?3) \
          ORDER BY number DESC LIMIT ?2"
-    ))?;
-    // One more than asked for tells whether there is a next page.
-    let rows = statement.query_map(
+    );
+    let mut rows: Vec<(Token, i64)> = transaction.all(
+        &text,
+        // One more than asked for tells whether there is a next page.
         params![
             before.unwrap_or(i64::MAX),
             i64::from(limit).saturating_add(1),
@@ -113,7 +113,6 @@ fn page(
         ],
         |row| Ok((token(row)?, row.get("number")?)),
     )?;
-    let mut rows: Vec<(Token, i64)> = rows.collect::<Result<_, _>>()?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let is_whole = rows.len() <= limit;
     rows.truncate(limit);
@@ -126,11 +125,9 @@ fn page(
 
 /// All tokens that are not revoked, by their digests. Who asks for one looks at its end: the clock
 /// may be wrong for a while, and a token must not be forgotten for that.
-pub(super) fn not_revoked(connection: &Connection) -> rusqlite::Result<Entitlements> {
-    let mut statement = connection.prepare_cached(
-        "SELECT digest, id, role, expires_at, space FROM tokens WHERE revoked_at IS NULL",
-    )?;
-    let rows = statement.query_map([], |row| {
+pub(super) fn not_revoked(transaction: &Sql<'_>) -> sql::Result<Entitlements> {
+    let text = "SELECT digest, id, role, expires_at, space FROM tokens WHERE revoked_at IS NULL";
+    transaction.all(text, params![], |row| {
         let entitled = Entitled {
             id: row.get(1)?,
             role: role(row, 2)?,
@@ -138,22 +135,20 @@ pub(super) fn not_revoked(connection: &Connection) -> rusqlite::Result<Entitleme
             spaces: spaces(row, 4)?,
         };
         Ok((row.get(0)?, entitled))
-    })?;
-    rows.collect()
+    })
 }
 
 /// The role of the token with this id, if it counts `now`.
 pub(super) fn role_of(
-    transaction: &Transaction<'_>,
+    transaction: &Sql<'_>,
     id: &str,
     now: UnixMillis,
-) -> rusqlite::Result<Option<Role>> {
-    transaction
-        .prepare_cached(&format!(
-            "SELECT role FROM tokens WHERE {COUNTS} AND id = ?2"
-        ))?
-        .query_row(params![signed(now), id], |row| role(row, 0))
-        .optional()
+) -> sql::Result<Option<Role>> {
+    transaction.optional(
+        &format!("SELECT role FROM tokens WHERE {COUNTS} AND id = ?2"),
+        params![signed(now), id],
+        |row| role(row, 0),
+    )
 }
 
 pub(super) fn create(act: &Act<'_>, new: &NewToken) -> Result<Outcome, Stop> {
@@ -163,7 +158,7 @@ pub(super) fn create(act: &Act<'_>, new: &NewToken) -> Result<Outcome, Stop> {
     }
     // Of the caller's space, or of all.
     let space = act.rights.spaces().name();
-    let counting: u32 = transaction.query_row(
+    let counting: u32 = transaction.one(
         &format!("SELECT count(*) FROM tokens WHERE {COUNTS} AND (?2 IS NULL OR space = ?2)"),
         params![signed(now), space],
         |row| row.get(0),
@@ -176,36 +171,34 @@ pub(super) fn create(act: &Act<'_>, new: &NewToken) -> Result<Outcome, Stop> {
         return Err(Rejection::TooManyTokens.into());
     }
     let forgotten = signed(UnixMillis(now.0.saturating_sub(LISTED.0)));
-    transaction
-        .prepare_cached(
-            "DELETE FROM tokens WHERE number IN \
+    transaction.execute(
+        "DELETE FROM tokens WHERE number IN \
              (SELECT number FROM tokens WHERE revoked_at <= ?1 OR expires_at <= ?1 LIMIT ?2)",
-        )?
-        .execute(params![forgotten, SWEPT])?;
-    transaction
-        .prepare_cached(
-            "INSERT INTO tokens (id, digest, name, role, created_at, expires_at, space) \
+        params![forgotten, SWEPT],
+    )?;
+    transaction.execute(
+        "INSERT INTO tokens (id, digest, name, role, created_at, expires_at, space) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?
-        .execute(params![
+        params![
             new.id,
-            &new.digest[..],
+            new.digest,
             new.name,
             new.role.word(),
             signed(now),
             new.expires_at.map(signed),
             new.spaces.name(),
-        ])?;
+        ],
+    )?;
     act.say("token.create", &new.id, &new.spaces, Some(new.role.word()))?;
     own(act, &new.id).map(Outcome::Token)
 }
 
 pub(super) fn revoke(act: &Act<'_>, id: &str) -> Result<Outcome, Stop> {
     let spaces = own(act, id)?.spaces;
-    let revoked = act
-        .transaction
-        .prepare_cached("UPDATE tokens SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL")?
-        .execute(params![id, signed(act.now)])?;
+    let revoked = act.transaction.execute(
+        "UPDATE tokens SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL",
+        params![id, signed(act.now)],
+    )?;
     if revoked > 0 {
         act.say("token.revoke", id, &spaces, None)?;
     }
@@ -214,16 +207,16 @@ pub(super) fn revoke(act: &Act<'_>, id: &str) -> Result<Outcome, Stop> {
 
 /// The token with this id, if the caller may see it.
 fn own(act: &Act<'_>, id: &str) -> Result<Token, Stop> {
-    let token = act
-        .transaction
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM tokens WHERE id = ?1"))?
-        .query_row([id], token)
-        .optional()?;
+    let token = act.transaction.optional(
+        &format!("SELECT {COLUMNS} FROM tokens WHERE id = ?1"),
+        params![id],
+        token,
+    )?;
     let own = token.filter(|token| act.rights.spaces().has_all(&token.spaces));
     own.ok_or_else(|| Rejection::NoSuchToken.into())
 }
 
-fn token(row: &Row<'_>) -> rusqlite::Result<Token> {
+fn token(row: &Row<'_>) -> sql::Result<Token> {
     Ok(Token {
         id: row.get(0)?,
         name: row.get(1)?,
@@ -235,24 +228,20 @@ fn token(row: &Row<'_>) -> rusqlite::Result<Token> {
     })
 }
 
-fn role(row: &Row<'_>, column: usize) -> rusqlite::Result<Role> {
-    let unknown = || {
-        let reason = "the column role holds no role".into();
-        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, reason)
-    };
-    Role::parse(&row.get::<_, String>(column)?).ok_or_else(unknown)
+fn role(row: &Row<'_>, column: usize) -> sql::Result<Role> {
+    let unknown = || SqlError::new(Class::Corrupt, "the column role holds no role");
+    Role::parse(&row.get::<String>(column)?).ok_or_else(unknown)
 }
 
-fn spaces(row: &Row<'_>, column: usize) -> rusqlite::Result<Spaces> {
+fn spaces(row: &Row<'_>, column: usize) -> sql::Result<Spaces> {
     let name: Option<String> = row.get(column)?;
     let space = name.map(|name| Space::parse(&name)).transpose();
     // A token that is bound to nothing known must not see everything.
-    let corrupt =
-        |reason: &str| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, reason.into());
+    let corrupt = |reason| SqlError::new(Class::Corrupt, reason);
     space.map(Spaces::of).map_err(corrupt)
 }
 
-fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<UnixMillis>> {
+fn time(row: &Row<'_>, column: usize) -> sql::Result<Option<UnixMillis>> {
     let at: Option<i64> = row.get(column)?;
     Ok(at.and_then(|at| u64::try_from(at).ok()).map(UnixMillis))
 }

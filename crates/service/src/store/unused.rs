@@ -6,13 +6,13 @@
 //! dear (32 ms for 500 keys instead of 15 ms), for which revocations wait.
 
 use keygate_core::{Millis, UnixMillis};
-use rusqlite::{OptionalExtension as _, params};
 
 use super::cells::key;
 use super::change::{Act, Stop};
 use super::command::{Command, Outcome};
 use super::row::{COLUMNS, LAST_USE, signed};
-use super::{SqliteStore, StoreError};
+use super::sql::{self, params};
+use super::{Store, StoreError};
 use crate::events::{EventType, More};
 use crate::key::Key;
 use crate::rights::Caller;
@@ -45,7 +45,7 @@ struct Marks {
     number: i64,
 }
 
-impl SqliteStore {
+impl Store {
     /// Announces keys that were not used for this long. There may be more of them.
     pub(crate) async fn announce_unused(
         &self,
@@ -73,43 +73,44 @@ impl Act<'_> {
         let never = self.never_used(&mut marks, until)?;
         let used = self.long_unused(&mut marks, until)?;
         if marks != before {
-            self.transaction
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO unused (only, never, since, until, number) \
-                     VALUES (1, ?1, ?2, ?3, ?4)",
-                )?
-                .execute(params![marks.never, marks.since, marks.until, marks.number])?;
+            self.transaction.execute(
+                "INSERT INTO unused (\"only\", never, since, until, number) \
+                     VALUES (1, ?1, ?2, ?3, ?4) ON CONFLICT (\"only\") DO UPDATE SET \
+                     never = excluded.never, since = excluded.since, \
+                     until = excluded.until, number = excluded.number",
+                params![marks.never, marks.since, marks.until, marks.number],
+            )?;
         }
         let more = never || used;
         Ok(Outcome::Announced { more })
     }
 
-    fn marks(&self) -> rusqlite::Result<Marks> {
-        let marks = self
-            .transaction
-            .prepare_cached("SELECT never, since, until, number FROM unused")?
-            .query_row([], |row| {
+    fn marks(&self) -> sql::Result<Marks> {
+        let marks = self.transaction.optional(
+            "SELECT never, since, until, number FROM unused",
+            params![],
+            |row| {
                 Ok(Marks {
                     never: row.get(0)?,
                     since: row.get(1)?,
                     until: row.get(2)?,
                     number: row.get(3)?,
                 })
-            })
-            .optional()?;
+            },
+        )?;
         Ok(marks.unwrap_or_default())
     }
 
     /// The keys that were created up to then and never used. Returns whether there may be more.
     fn never_used(&self, marks: &mut Marks, until: i64) -> Result<bool, Stop> {
-        let keys: Vec<(Key, i64)> = self
-            .transaction
-            .prepare_cached(&format!(
+        let keys: Vec<(Key, i64)> = self.transaction.all(
+            &format!(
                 "SELECT {LAST_USE}, {COLUMNS}, number FROM keys \
                  WHERE number > ?1 ORDER BY number LIMIT {ANNOUNCED}"
-            ))?
-            .query_map([marks.never], |row| Ok((key(row)?, row.get("number")?)))?
-            .collect::<Result<_, _>>()?;
+            ),
+            params![marks.never],
+            |row| Ok((key(row)?, row.get("number")?)),
+        )?;
         // Numbers follow the time: those after a younger key are younger.
         let is_old = |(key, _): &&(Key, i64)| signed(key.created_at) <= until;
         let old = keys.iter().take_while(is_old);
@@ -131,24 +132,22 @@ impl Act<'_> {
         }
         let (last, count): (Option<i64>, u32) = self
             .transaction
-            .prepare_cached(&format!(
+            .one(&format!(
                 "SELECT max(number), count(*) FROM \
-                 (SELECT number FROM key_uses WHERE number > ?1 ORDER BY number LIMIT {READ})"
-            ))?
-            .query_row([marks.number], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                 (SELECT number FROM key_uses WHERE number > ?1 ORDER BY number LIMIT {READ}) AS uses"
+            ), params![marks.number], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let last = last.unwrap_or(marks.number);
-        let keys: Vec<(Key, i64)> = self
-            .transaction
-            .prepare_cached(&format!(
-                "SELECT {LAST_USE}, {COLUMNS}, number FROM key_uses CROSS JOIN keys USING (number) \
-                 WHERE number > ?1 AND number <= ?2 AND key_uses.last_used_at > ?3 \
-                 AND key_uses.last_used_at <= ?4 ORDER BY number LIMIT {ANNOUNCED}"
-            ))?
-            .query_map(
-                params![marks.number, last, marks.since, marks.until],
-                |row| Ok((key(row)?, row.get("number")?)),
-            )?
-            .collect::<Result<_, _>>()?;
+        let keys: Vec<(Key, i64)> = self.transaction.all(
+            &format!(
+                "SELECT {LAST_USE}, {COLUMNS}, keys.number AS number \
+                 FROM key_uses CROSS JOIN keys WHERE keys.number = key_uses.number \
+                 AND key_uses.number > ?1 AND key_uses.number <= ?2 \
+                 AND key_uses.last_used_at > ?3 AND key_uses.last_used_at <= ?4 \
+                 ORDER BY key_uses.number LIMIT {ANNOUNCED}"
+            ),
+            params![marks.number, last, marks.since, marks.until],
+            |row| Ok((key(row)?, row.get("number")?)),
+        )?;
         for (key, _) in &keys {
             if let Some(at) = key.last_used_at {
                 self.publish_unused(key, at)?;
@@ -165,7 +164,7 @@ impl Act<'_> {
     }
 
     /// Writes an event, unless the key has ended.
-    fn publish_unused(&self, key: &Key, since: UnixMillis) -> rusqlite::Result<()> {
+    fn publish_unused(&self, key: &Key, since: UnixMillis) -> sql::Result<()> {
         let has_expired = key.attributes.expires_at.is_some_and(|end| end <= self.now);
         if key.revoked.is_some() || has_expired {
             return Ok(());
@@ -176,11 +175,11 @@ impl Act<'_> {
     }
 
     /// How many events are on their way, or more.
-    fn waiting_events(&self) -> rusqlite::Result<i64> {
-        self.transaction
-            .prepare_cached(
-                "SELECT ifnull((SELECT max(seq) FROM events) - (SELECT min(seq) FROM events), 0)",
-            )?
-            .query_row([], |row| row.get(0))
+    fn waiting_events(&self) -> sql::Result<i64> {
+        self.transaction.one(
+            "SELECT coalesce((SELECT max(seq) FROM events) - (SELECT min(seq) FROM events), 0)",
+            params![],
+            |row| row.get(0),
+        )
     }
 }

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use keygate_core::UnixMillis;
-use rusqlite::{Transaction, params};
 
 use super::command::{Command, Outcome};
 use super::row::signed;
-use super::{SqliteStore, StoreError};
+use super::sql::{self, Sql, params};
+use super::{Store, StoreError};
 use crate::rights::Caller;
 use crate::space::Space;
 use crate::uses::{Counts, Day, Sums};
@@ -19,7 +19,7 @@ const SWEPT: usize = 1000;
 /// The largest count: one that every reader of JSON reads exactly (RFC 8259 section 6).
 const MOST: i64 = 1 << 53;
 
-impl SqliteStore {
+impl Store {
     /// Adds uses. On disk when this returns.
     ///
     /// # Errors
@@ -46,13 +46,12 @@ impl SqliteStore {
         ids: Vec<String>,
     ) -> Result<HashSet<String>, StoreError> {
         let space = space.clone();
-        let own = move |transaction: &Transaction<'_>| {
-            let mut statement =
-                transaction.prepare_cached("SELECT 1 FROM keys WHERE id = ?1 AND space = ?2")?;
+        let own = move |transaction: &Sql<'_>| {
+            let text = "SELECT 1 FROM keys WHERE id = ?1 AND space = ?2";
             let mut own = HashSet::new();
-            for id in ids {
-                if statement.exists(params![id, space.as_str()])? {
-                    own.insert(id);
+            for id in &ids {
+                if transaction.exists(text, params![id, space.as_str()])? {
+                    own.insert(id.clone());
                 }
             }
             Ok(own)
@@ -69,65 +68,64 @@ impl SqliteStore {
         id: String,
         now: UnixMillis,
     ) -> Result<Vec<(Day, Counts)>, StoreError> {
-        let usage = move |transaction: &Transaction<'_>| usage(transaction, &id, now);
+        let usage = move |transaction: &Sql<'_>| usage(transaction, &id, now);
         self.list_readers.read_long(usage).await
     }
 }
 
 /// Adds uses. Ids that no key has are passed over.
-pub(super) fn add(
-    transaction: &Transaction<'_>,
-    sums: &Sums,
-    now: UnixMillis,
-) -> rusqlite::Result<()> {
-    let mut touch = transaction.prepare_cached(
-        "INSERT INTO key_uses (number, last_used_at) SELECT number, ?2 FROM keys WHERE id = ?1 \
-         ON CONFLICT DO UPDATE SET last_used_at = max(last_used_at, excluded.last_used_at)",
-    )?;
-    let mut count = transaction.prepare_cached(&format!(
+pub(super) fn add(transaction: &Sql<'_>, sums: &Sums, now: UnixMillis) -> sql::Result<()> {
+    let touch = "INSERT INTO key_uses (number, last_used_at) SELECT number, ?2 FROM keys WHERE id = ?1 \
+         ON CONFLICT (number) DO UPDATE SET last_used_at = excluded.last_used_at \
+         WHERE key_uses.last_used_at < excluded.last_used_at";
+    // No function for the smaller of two values has one name in all databases.
+    let sum = |column| {
+        format!(
+            "CASE WHEN key_days.{column} + excluded.{column} > {MOST} THEN {MOST} \
+             ELSE key_days.{column} + excluded.{column} END"
+        )
+    };
+    let (allowed, rejected) = (sum("allowed"), sum("rejected"));
+    let count = format!(
         "INSERT INTO key_days (day, number, allowed, rejected) \
          SELECT ?2, number, ?3, ?4 FROM keys WHERE id = ?1 \
-         ON CONFLICT DO UPDATE SET allowed = min(allowed + excluded.allowed, {MOST}), \
-         rejected = min(rejected + excluded.rejected, {MOST})"
-    ))?;
+         ON CONFLICT (day, number) DO UPDATE SET allowed = {allowed}, rejected = {rejected}"
+    );
     for (id, sum) in sums {
         if let Some(at) = sum.last_used_at {
-            touch.execute(params![id, signed(at)])?;
+            transaction.execute(touch, params![id, signed(at)])?;
         }
         for (Day(day), Counts { allowed, rejected }) in &sum.days {
             let bounded = |count: u64| i64::try_from(count).map_or(MOST, |it| it.min(MOST));
-            count.execute(params![id, day, bounded(*allowed), bounded(*rejected)])?;
+            transaction.execute(
+                &count,
+                params![id, day, bounded(*allowed), bounded(*rejected)],
+            )?;
         }
     }
     let Day(oldest) = Day::oldest(now);
-    transaction
-        .prepare_cached(&format!(
+    transaction.execute(
+        &format!(
             "DELETE FROM key_days WHERE (day, number) IN \
              (SELECT day, number FROM key_days WHERE day < ?1 LIMIT {SWEPT})"
-        ))?
-        .execute([oldest])?;
+        ),
+        params![oldest],
+    )?;
     Ok(())
 }
 
 /// One search for each day that is kept: no index leads from a key to its days.
-fn usage(
-    transaction: &Transaction<'_>,
-    id: &str,
-    now: UnixMillis,
-) -> rusqlite::Result<Vec<(Day, Counts)>> {
-    let mut statement = transaction.prepare_cached(
-        "WITH RECURSIVE days (day) AS \
+fn usage(transaction: &Sql<'_>, id: &str, now: UnixMillis) -> sql::Result<Vec<(Day, Counts)>> {
+    let text = "WITH RECURSIVE days (day) AS \
          (SELECT ?2 UNION ALL SELECT day - 1 FROM days WHERE day > ?3) \
          SELECT day, allowed, rejected FROM keys CROSS JOIN days \
-         JOIN key_days USING (day, number) WHERE keys.id = ?1 ORDER BY day DESC",
-    )?;
+         JOIN key_days USING (day, number) WHERE keys.id = ?1 ORDER BY day DESC";
     let (Day(newest), Day(oldest)) = (Day::newest(now), Day::oldest(now));
-    let rows = statement.query_map(params![id, newest, oldest], |row| {
+    transaction.all(text, params![id, newest, oldest], |row| {
         let counts = Counts {
-            allowed: row.get::<_, i64>(1)?.unsigned_abs(),
-            rejected: row.get::<_, i64>(2)?.unsigned_abs(),
+            allowed: row.get::<i64>(1)?.unsigned_abs(),
+            rejected: row.get::<i64>(2)?.unsigned_abs(),
         };
         Ok((Day(row.get(0)?), counts))
-    })?;
-    rows.collect()
+    })
 }

@@ -10,17 +10,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use keygate_core::UnixMillis;
-use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::{oneshot, watch};
 
 use super::command::{Command, Outcome};
-use super::file::DatabaseFile;
-use super::{StoreError, feed, tokens};
+use super::feed::Head;
+use super::sql::{self, Class, Sql, SqlError};
+use super::{StoreError, feed, sqlite, tokens};
 use crate::events::Outbox;
 use crate::limits::Limiter;
 use crate::rights::Caller;
 use crate::roles::Action;
-use crate::tokens::CreatedTokens;
+use crate::tokens::{CreatedTokens, Entitlements};
 
 /// Most commands in one transaction.
 const BATCH: usize = 32;
@@ -164,15 +164,13 @@ impl Waiting {
 /// Does what waits until the queue is closed and empty.
 pub(super) fn run(
     queue: &Queue,
-    connection: Connection,
-    file: &DatabaseFile,
-    newest: &watch::Sender<u64>,
+    database: sqlite::Writer,
+    heads: &watch::Sender<Head>,
     tokens: &CreatedTokens,
 ) {
     let mut writer = Writer {
-        connection,
-        file,
-        newest,
+        database,
+        heads,
         tokens,
     };
     while let Some(batch) = queue.next() {
@@ -183,13 +181,7 @@ pub(super) fn run(
                     let _ = job.answer.send(Ok(outcome));
                 }
             }
-            // None of them was the cause, and each would fail again.
-            Err(error @ (WriteError::Locked(_) | WriteError::Gone)) => {
-                for job in batch {
-                    let _ = job.answer.send(Err(error.clone().into()));
-                }
-            }
-            Err(WriteError::Failed(_)) => {
+            Err(WriteError::Sql(error)) if error.class == Class::Other => {
                 for job in batch {
                     let done = writer.write(std::slice::from_ref(&job));
                     let outcome = done
@@ -198,36 +190,34 @@ pub(super) fn run(
                     let _ = job.answer.send(outcome);
                 }
             }
+            // None of them was the cause, and each would fail again.
+            Err(error) => {
+                for job in batch {
+                    let _ = job.answer.send(Err(error.clone().into()));
+                }
+            }
         }
     }
 }
 
 struct Writer<'a> {
-    connection: Connection,
-    file: &'a DatabaseFile,
-    newest: &'a watch::Sender<u64>,
+    database: sqlite::Writer,
+    heads: &'a watch::Sender<Head>,
     tokens: &'a CreatedTokens,
 }
 
 /// Why a transaction was not made.
 #[derive(Clone)]
 enum WriteError {
-    /// Another process writes for too long.
-    Locked(String),
     /// The file is no more, or another one.
     Gone,
     /// A statement or the disk failed.
-    Failed(String),
+    Sql(SqlError),
 }
 
-impl From<rusqlite::Error> for WriteError {
-    fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                Self::Locked(error.to_string())
-            }
-            _ => Self::Failed(error.to_string()),
-        }
+impl From<SqlError> for WriteError {
+    fn from(error: SqlError) -> Self {
+        Self::Sql(error)
     }
 }
 
@@ -235,52 +225,64 @@ impl From<WriteError> for StoreError {
     fn from(error: WriteError) -> Self {
         match error {
             WriteError::Gone => Self::Gone,
-            WriteError::Locked(reason) | WriteError::Failed(reason) => Self::Failed(reason),
+            WriteError::Sql(error) => error.into(),
         }
     }
+}
+
+/// What a transaction did.
+struct Applied {
+    /// One for each command.
+    outcomes: Vec<Outcome>,
+    epoch: u64,
+    /// The tokens that count, if they have changed.
+    tokens: Option<Entitlements>,
 }
 
 impl Writer<'_> {
     /// One transaction, on disk when this returns.
     fn write(&mut self, jobs: &[Job]) -> Result<Vec<Outcome>, WriteError> {
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let apply = || {
-            jobs.iter()
-                .map(|job| {
-                    let request_id = job.request_id.as_deref();
-                    let (caller, limiter, outbox) = (&job.caller, &job.limiter, &job.outbox);
-                    job.command
-                        .apply(&transaction, caller, limiter, outbox, request_id, job.now)
-                })
-                .collect()
-        };
-        // The thread is the only one that writes, so it must outlive a bug in one command.
-        let outcomes: rusqlite::Result<Vec<Outcome>> =
-            catch_unwind(AssertUnwindSafe(apply)).unwrap_or(Err(rusqlite::Error::InvalidQuery));
-        let outcomes = outcomes?;
-        let epoch = feed::epoch(&transaction)?;
-        let of_tokens = |job: &Job| job.command.kind().action == Action::ChangeTokens;
-        let counting = match jobs.iter().any(of_tokens) {
-            true => Some(tokens::not_revoked(&transaction)?),
-            false => None,
-        };
-        transaction.commit()?;
+        let applied = self.database.transact(|sql| {
+            // The thread is the only one that writes, so it must outlive a bug in one command.
+            catch_unwind(AssertUnwindSafe(|| apply(sql, jobs)))
+                .unwrap_or_else(|_| Err(SqlError::other("it ended unexpectedly")))
+        })?;
         // Before any answer, and whether or not its caller is still there.
-        if let Some(counting) = counting {
-            self.tokens.set(counting);
+        if let Some(tokens) = applied.tokens {
+            self.tokens.set(tokens);
         }
-        self.newest
-            .send_if_modified(|it| std::mem::replace(it, epoch) != epoch);
+        let epoch = applied.epoch;
+        self.heads
+            .send_if_modified(|head| std::mem::replace(&mut head.epoch, epoch) != epoch);
         // All jobs have the same.
         if let Some(job) = jobs.first() {
             job.outbox.committed();
         }
         // After the commit: what went into a file that is gone is not acknowledged.
-        match self.file.is_there() {
-            true => Ok(outcomes),
+        match self.database.is_there() {
+            true => Ok(applied.outcomes),
             false => Err(WriteError::Gone),
         }
     }
+}
+
+/// Does these commands in one transaction.
+fn apply(sql: &Sql<'_>, jobs: &[Job]) -> sql::Result<Applied> {
+    let outcomes = jobs.iter().map(|job| {
+        let request_id = job.request_id.as_deref();
+        let (caller, limiter, outbox) = (&job.caller, &job.limiter, &job.outbox);
+        job.command
+            .apply(sql, caller, limiter, outbox, request_id, job.now)
+    });
+    let outcomes = outcomes.collect::<sql::Result<_>>()?;
+    let of_tokens = |job: &Job| job.command.kind().action == Action::ChangeTokens;
+    let tokens = match jobs.iter().any(of_tokens) {
+        true => Some(tokens::not_revoked(sql)?),
+        false => None,
+    };
+    Ok(Applied {
+        outcomes,
+        epoch: feed::epoch(sql)?,
+        tokens,
+    })
 }

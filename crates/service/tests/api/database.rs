@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use keygate_core::Millis;
-use keygate_service::{ServeError, SqliteStore, Tokens, serve};
+use keygate_service::{ServeError, Store, Tokens, serve};
 
 use crate::keys::revoke_path;
 use crate::support::{ADMIN, EDGE, Running, START, config, hash, text};
@@ -45,7 +45,7 @@ fn a_file_of_the_first_release_is_brought_up_to_date_with_its_keys() {
     let dir = tempfile::tempdir().unwrap();
     let database = dir.path().join("keygate.db");
     let raw = rusqlite::Connection::open(&database).unwrap();
-    raw.execute_batch(include_str!("../../migrations/0001_keys.sql"))
+    raw.execute_batch(include_str!("../../migrations/sqlite/0001_keys.sql"))
         .unwrap();
     raw.execute(
         "INSERT INTO keys (id, hash, start, account, scopes, metadata, allowed_ips, created_at) \
@@ -77,10 +77,10 @@ fn a_number_of_the_feed_is_never_given_twice() {
 fn a_database_of_a_newer_release_is_rejected_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let database = dir.path().join("keygate.db");
-    drop(SqliteStore::open(&database).unwrap());
+    drop(Store::open(&database).unwrap());
     let raw = rusqlite::Connection::open(&database).unwrap();
     raw.pragma_update(None, "user_version", 99).unwrap();
-    let error = SqliteStore::open(&database).unwrap_err().to_string();
+    let error = Store::open(&database).unwrap_err().to_string();
     assert!(
         error.contains("keygate.db has schema version 99"),
         "{error}"
@@ -101,7 +101,7 @@ fn a_database_that_cannot_be_opened_is_named() {
     )
     .unwrap();
     for path in [&dir.path().join("missing/keygate.db"), dir.path(), &text] as [&Path; 3] {
-        let error = SqliteStore::open(path).unwrap_err().to_string();
+        let error = Store::open(path).unwrap_err().to_string();
         assert!(error.contains(&path.display().to_string()), "{error}");
     }
 }
@@ -153,12 +153,12 @@ fn a_database_that_fails_is_not_ready_but_alive() {
 fn a_second_process_on_the_file_is_rejected_with_the_id_of_the_first() {
     let dir = tempfile::tempdir().unwrap();
     let database = dir.path().join("keygate.db");
-    let first = SqliteStore::open(&database).unwrap();
-    let error = SqliteStore::open(&database).unwrap_err().to_string();
+    let first = Store::open(&database).unwrap();
+    let error = Store::open(&database).unwrap_err().to_string();
     let expected = format!("is in use by the process {}", std::process::id());
     assert!(error.ends_with(&expected), "{error}");
     drop(first);
-    SqliteStore::open(&database).unwrap();
+    Store::open(&database).unwrap();
 }
 
 #[test]

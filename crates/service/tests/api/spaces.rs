@@ -241,7 +241,7 @@ fn a_bound_token_stays_bound_after_a_restart() {
     raw.execute("UPDATE tokens SET space = 'not a space'", [])
         .unwrap();
     drop(service);
-    let opened = keygate_service::SqliteStore::open(&database);
+    let opened = keygate_service::Store::open(&database);
     assert!(opened.is_err(), "it must not see everything");
 }
 

@@ -13,9 +13,7 @@ use keygate_core::{Secret, UnixMillis};
 use keygate_service::ambient::Randomness;
 use keygate_service::api::Service;
 use keygate_service::events::UNUSED_AFTER;
-use keygate_service::{
-    Ambient, KeyLimits, Limits, ServiceConfig, SqliteStore, Tokens, connections,
-};
+use keygate_service::{Ambient, KeyLimits, Limits, ServiceConfig, Store, Tokens, connections};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -91,7 +89,7 @@ impl Running {
             clock: Arc::new(move || UnixMillis(clock.load(Ordering::Relaxed))),
             randomness,
         };
-        let store = SqliteStore::open_with(&config.database, PATIENCE).unwrap();
+        let store = Store::open_with(&config.database, PATIENCE).unwrap();
         let service = Service::new(config, store, ambient);
         let router = Arc::clone(&service).router();
         let limits = config.limits;

@@ -3,30 +3,32 @@
 use std::pin::Pin;
 use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use super::*;
 
-fn readers(size: Size) -> (Readers, tempfile::TempDir) {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("keygate.db");
-    Connection::open(&path).unwrap();
-    (Readers::start(&path, size).unwrap(), dir)
+fn readers(size: Size, here: usize) -> Readers {
+    let open = || -> sql::Result<Connection> {
+        let connection = rusqlite::Connection::open_in_memory()?;
+        Ok(Connection::Sqlite(connection))
+    };
+    let here = (0..here).map(|_| open().unwrap()).collect();
+    Readers::start(size, here, open).unwrap()
 }
 
 const THREAD: Size = Size {
-    here: 0,
     threads: 1,
     waiting: 8,
     gives_way: false,
 };
 
-fn thread_name(_: &Transaction<'_>) -> rusqlite::Result<Option<String>> {
+fn thread_name(_: &Sql<'_>) -> sql::Result<Option<String>> {
     Ok(thread::current().name().map(str::to_owned))
 }
 
 #[tokio::test]
 async fn a_short_question_is_answered_while_every_thread_is_busy() {
-    let (readers, _dir) = readers(Size { here: 1, ..THREAD });
+    let readers = readers(THREAD, 1);
     let (release, released) = mpsc::channel::<()>();
     let busy = readers.read_long(move |_| Ok(released.recv().is_ok()));
     let asked = async {
@@ -41,15 +43,15 @@ async fn a_short_question_is_answered_while_every_thread_is_busy() {
 
 #[tokio::test]
 async fn a_short_question_without_an_idle_connection_is_answered_by_a_thread() {
-    let (readers, _dir) = readers(THREAD);
+    let readers = readers(THREAD, 0);
     let name = readers.read(thread_name).await.unwrap();
     assert_eq!(name.as_deref(), Some(NAME));
 }
 
 #[tokio::test]
 async fn a_question_that_panics_fails_alone() {
-    let (readers, _dir) = readers(THREAD);
-    let answer = readers.read_long(|_| -> rusqlite::Result<()> { panic!("a bug") });
+    let readers = readers(THREAD, 0);
+    let answer = readers.read_long(|_| -> sql::Result<()> { panic!("a bug") });
     assert!(answer.await.is_err());
     let name = readers.read_long(thread_name).await.unwrap();
     assert_eq!(name.as_deref(), Some(NAME));
@@ -57,7 +59,7 @@ async fn a_question_that_panics_fails_alone() {
 
 #[tokio::test]
 async fn a_question_of_a_client_that_has_gone_is_not_read() {
-    let (readers, _dir) = readers(THREAD);
+    let readers = readers(THREAD, 0);
     let (asked, read) = mpsc::channel();
     let (release, released) = mpsc::channel::<()>();
     let busy = readers.read_long(move |_| Ok(released.recv().is_ok()));
@@ -77,11 +79,12 @@ async fn a_question_of_a_client_that_has_gone_is_not_read() {
 async fn only_threads_that_list_give_way() {
     let usual = rustix::process::getpriority_process(None);
     for (gives_way, nice) in [(false, usual), (true, Ok(NICE))] {
-        let (readers, _dir) = readers(Size {
+        let size = Size {
             gives_way,
             ..THREAD
-        });
-        let of_thread = |_: &Transaction<'_>| Ok(rustix::process::getpriority_process(None));
+        };
+        let readers = readers(size, 0);
+        let of_thread = |_: &Sql<'_>| Ok(rustix::process::getpriority_process(None));
         let answer = readers.read_long(of_thread).await.unwrap();
         assert_eq!(answer, nice);
     }
@@ -90,15 +93,15 @@ async fn only_threads_that_list_give_way() {
 
 #[tokio::test]
 async fn questions_beyond_the_bound_are_rejected_and_abandoned_ones_make_place() {
-    let (readers, _dir) = readers(THREAD);
+    let readers = readers(THREAD, 0);
     let (release, released) = mpsc::channel::<()>();
-    let (begin, begun) = oneshot::channel();
+    let (begin, mut begun) = tokio::sync::mpsc::unbounded_channel();
     let busy = readers.read_long(move |_| {
         let _ = begin.send(());
         Ok(released.recv().is_ok())
     });
     let asked = async {
-        begun.await.unwrap();
+        begun.recv().await.unwrap();
         let question = || Box::pin(readers.read_long(thread_name));
         let mut waiting: Vec<_> = (0..THREAD.waiting).map(|_| question()).collect();
         for question in &mut waiting {

@@ -156,7 +156,9 @@ fn many_unused_keys_are_each_announced_once_a_few_at_a_time() {
     raw.execute(half, [START.0.cast_signed()]).unwrap();
     raw.execute_batch(
         "CREATE TABLE seen (last INTEGER); \
-         CREATE TRIGGER look AFTER INSERT ON unused BEGIN INSERT INTO seen \
+         CREATE TRIGGER first AFTER INSERT ON unused BEGIN INSERT INTO seen \
+         SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'events'); END; \
+         CREATE TRIGGER next AFTER UPDATE ON unused BEGIN INSERT INTO seen \
          SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'events'); END;",
     )
     .unwrap();

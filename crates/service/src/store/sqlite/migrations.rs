@@ -4,26 +4,26 @@ use rusqlite::{Connection, TransactionBehavior};
 
 /// Step N brings `PRAGMA user_version` from N to N + 1.
 const STEPS: &[&str] = &[
-    include_str!("../../migrations/0001_keys.sql"),
-    include_str!("../../migrations/0002_referrers.sql"),
-    include_str!("../../migrations/0003_link_uses.sql"),
-    include_str!("../../migrations/0004_incarnations.sql"),
-    include_str!("../../migrations/0005_heartbeat.sql"),
-    include_str!("../../migrations/0006_created_by.sql"),
-    include_str!("../../migrations/0007_changes.sql"),
-    include_str!("../../migrations/0008_tokens.sql"),
-    include_str!("../../migrations/0009_audit.sql"),
-    include_str!("../../migrations/0010_idempotency.sql"),
-    include_str!("../../migrations/0011_alive.sql"),
-    include_str!("../../migrations/0012_labels.sql"),
-    include_str!("../../migrations/0013_events.sql"),
-    include_str!("../../migrations/0014_rate_limit.sql"),
-    include_str!("../../migrations/0015_retention.sql"),
-    include_str!("../../migrations/0016_uses.sql"),
-    include_str!("../../migrations/0017_sealed.sql"),
-    include_str!("../../migrations/0018_unused.sql"),
-    include_str!("../../migrations/0019_spaces.sql"),
-    include_str!("../../migrations/0020_secret_id.sql"),
+    include_str!("../../../migrations/sqlite/0001_keys.sql"),
+    include_str!("../../../migrations/sqlite/0002_referrers.sql"),
+    include_str!("../../../migrations/sqlite/0003_link_uses.sql"),
+    include_str!("../../../migrations/sqlite/0004_incarnations.sql"),
+    include_str!("../../../migrations/sqlite/0005_heartbeat.sql"),
+    include_str!("../../../migrations/sqlite/0006_created_by.sql"),
+    include_str!("../../../migrations/sqlite/0007_changes.sql"),
+    include_str!("../../../migrations/sqlite/0008_tokens.sql"),
+    include_str!("../../../migrations/sqlite/0009_audit.sql"),
+    include_str!("../../../migrations/sqlite/0010_idempotency.sql"),
+    include_str!("../../../migrations/sqlite/0011_alive.sql"),
+    include_str!("../../../migrations/sqlite/0012_labels.sql"),
+    include_str!("../../../migrations/sqlite/0013_events.sql"),
+    include_str!("../../../migrations/sqlite/0014_rate_limit.sql"),
+    include_str!("../../../migrations/sqlite/0015_retention.sql"),
+    include_str!("../../../migrations/sqlite/0016_uses.sql"),
+    include_str!("../../../migrations/sqlite/0017_sealed.sql"),
+    include_str!("../../../migrations/sqlite/0018_unused.sql"),
+    include_str!("../../../migrations/sqlite/0019_spaces.sql"),
+    include_str!("../../../migrations/sqlite/0020_secret_id.sql"),
 ];
 
 #[derive(Debug)]
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn every_file_of_migrations_is_a_step_in_order() {
-        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite");
         let files = std::fs::read_dir(directory).unwrap();
         let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
         paths.sort();

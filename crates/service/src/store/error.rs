@@ -1,0 +1,71 @@
+//! Why the database cannot be used.
+
+use std::path::PathBuf;
+
+use super::rejection::Rejection;
+use super::sql::{Class, SqlError};
+
+/// Why the database cannot be used. Carries no key and no hash.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file cannot be made or opened, or is no database.
+    #[error("cannot open the database {}: {reason}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// In the words of the system or of SQLite.
+        reason: String,
+    },
+    /// Another process uses the file.
+    #[error("the database {} is in use by the process {process}", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+        /// Its id.
+        process: String,
+    },
+    /// A newer release has changed the file.
+    #[error(
+        "the database {} has schema version {found}, but this release supports {known}: use a newer release, or restore a backup",
+        path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The newest version known here.
+        known: u32,
+    },
+    /// A change was not made, though it could have been written.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// Too many requests wait for the database, and this one was not done.
+    #[error("too many requests wait for the database")]
+    Overloaded,
+    /// The file was removed or replaced while it was open: only a restart helps.
+    #[error("the database file was removed or replaced; restart the service")]
+    Gone,
+    /// Nothing more can be written until an operator makes room.
+    #[error("the database is full: {0}")]
+    Full(String),
+    /// A statement failed.
+    #[error("the database failed: {0}")]
+    Failed(String),
+}
+
+impl StoreError {
+    /// Of something that was given up halfway.
+    pub(super) fn panicked() -> Self {
+        Self::Failed("it ended unexpectedly".to_owned())
+    }
+}
+
+impl From<SqlError> for StoreError {
+    fn from(error: SqlError) -> Self {
+        match error.class {
+            Class::Full => Self::Full(error.to_string()),
+            Class::Busy | Class::Corrupt | Class::Other => Self::Failed(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The values of statements and of rows.
+
+use keygate_core::keys::KeyHash;
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+
+/// A value that a statement is given, or that a row has.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::store) enum Value<'a> {
+    /// Nothing, where there could be a value of this type.
+    Null(#[expect(dead_code, reason = "SQLite needs no type")] Type),
+    Bool(bool),
+    Integer(i64),
+    Text(&'a str),
+    Blob(&'a [u8]),
+}
+
+/// The type of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Type {
+    /// That of the column.
+    Any,
+    Bool,
+    Integer,
+    Text,
+    Blob,
+}
+
+/// What a statement can be given.
+pub(in crate::store) trait ToValue {
+    /// The type that it has even if there is none.
+    const TYPE: Type;
+
+    fn to_value(&self) -> Value<'_>;
+}
+
+/// What a row can be read as.
+pub(in crate::store) trait FromValue: Sized {
+    /// `None` if it is of another type.
+    fn from_value(value: Value<'_>) -> Option<Self>;
+}
+
+impl<T: ToValue + ?Sized> ToValue for &T {
+    const TYPE: Type = T::TYPE;
+
+    fn to_value(&self) -> Value<'_> {
+        T::to_value(self)
+    }
+}
+
+impl<T: ToValue> ToValue for Option<T> {
+    const TYPE: Type = T::TYPE;
+
+    fn to_value(&self) -> Value<'_> {
+        self.as_ref().map_or(Value::Null(T::TYPE), T::to_value)
+    }
+}
+
+impl ToValue for str {
+    const TYPE: Type = Type::Text;
+
+    fn to_value(&self) -> Value<'_> {
+        Value::Text(self)
+    }
+}
+
+impl ToValue for String {
+    const TYPE: Type = Type::Text;
+
+    fn to_value(&self) -> Value<'_> {
+        Value::Text(self)
+    }
+}
+
+impl ToValue for bool {
+    const TYPE: Type = Type::Bool;
+
+    fn to_value(&self) -> Value<'_> {
+        Value::Bool(*self)
+    }
+}
+
+impl ToValue for i64 {
+    const TYPE: Type = Type::Integer;
+
+    fn to_value(&self) -> Value<'_> {
+        Value::Integer(*self)
+    }
+}
+
+impl ToValue for u32 {
+    const TYPE: Type = Type::Integer;
+
+    fn to_value(&self) -> Value<'_> {
+        Value::Integer(i64::from(*self))
+    }
+}
+
+impl<const N: usize> ToValue for [u8; N] {
+    const TYPE: Type = Type::Blob;
+
+    fn to_value(&self) -> Value<'_> {
+        Value::Blob(self)
+    }
+}
+
+impl ToValue for KeyHash {
+    const TYPE: Type = Type::Blob;
+
+    fn to_value(&self) -> Value<'_> {
+        Value::Blob(&self.0)
+    }
+}
+
+impl<T: FromValue> FromValue for Option<T> {
+    fn from_value(value: Value<'_>) -> Option<Self> {
+        match value {
+            Value::Null(_) => Some(None),
+            value => T::from_value(value).map(Some),
+        }
+    }
+}
+
+impl FromValue for String {
+    fn from_value(value: Value<'_>) -> Option<Self> {
+        match value {
+            Value::Text(text) => Some(text.to_owned()),
+            _ => None,
+        }
+    }
+}
+
+impl FromValue for i64 {
+    fn from_value(value: Value<'_>) -> Option<Self> {
+        match value {
+            Value::Integer(number) => Some(number),
+            _ => None,
+        }
+    }
+}
+
+impl FromValue for u32 {
+    fn from_value(value: Value<'_>) -> Option<Self> {
+        i64::from_value(value).and_then(|number| Self::try_from(number).ok())
+    }
+}
+
+impl FromValue for bool {
+    fn from_value(value: Value<'_>) -> Option<Self> {
+        match value {
+            Value::Bool(is_true) => Some(is_true),
+            // SQLite has no other.
+            Value::Integer(number) => Some(number != 0),
+            _ => None,
+        }
+    }
+}
+
+impl<const N: usize> FromValue for [u8; N] {
+    fn from_value(value: Value<'_>) -> Option<Self> {
+        match value {
+            Value::Blob(bytes) => Self::try_from(bytes).ok(),
+            _ => None,
+        }
+    }
+}
+
+impl FromValue for KeyHash {
+    fn from_value(value: Value<'_>) -> Option<Self> {
+        FromValue::from_value(value).map(Self)
+    }
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match *self {
+            Self::Null(_) => ValueRef::Null,
+            Self::Bool(is_true) => ValueRef::Integer(i64::from(is_true)),
+            Self::Integer(number) => ValueRef::Integer(number),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Blob(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
