@@ -15,7 +15,7 @@ struct Case {
     told: &'static str,
 }
 
-fn cases() -> [Case; 6] {
+fn cases() -> [Case; 7] {
     let digest = "fdfd50d146914da2931c6053c7569b8211ff2883740786de35d9fd3ca9269d48";
     [
         Case {
@@ -65,6 +65,21 @@ keygate: /spec/defaultConfig: in_header is not carried over
 keygate: /spec/defaultConfig: keys is not carried over
 keygate: /spec/defaultConfig/consumers/2: left out: its consumer has no name that can be an account
 keygate: 1 of 4 keys are left out
+",
+        },
+        Case {
+            system: "envoy",
+            file: "envoy.yaml",
+            code: 1,
+            lines: vec![
+                json!({"key": "envoyenvoyenvoy-alice", "account": "alice"}),
+                json!({"key": "envoyenvoyenvoy-admin", "account": "admin"}),
+            ],
+            told: "\
+keygate: /static_resources/listeners/0/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts/0/routes/0/typed_per_filter_config/api_key_auth: allowed_clients is not carried over
+keygate: /static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/0/typed_config/credentials/2: left out: its consumer has no name that can be an account
+keygate: /static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/0/typed_config/credentials/1: left out: the admin port does not show keys: take the file
+keygate: 2 of 4 keys are left out
 ",
         },
         Case {
@@ -235,6 +250,13 @@ fn a_key_whose_state_or_owner_is_unclear_is_left_out() {
         );
         assert_eq!(done.status.code(), Some(1), "{dump}: {told}");
     }
+    // One row by itself.
+    let row = format!(r#"{{"id":"key_1","hash":"{hash}"}}"#);
+    std::fs::write(&file, row).unwrap();
+    let mut command = keygate(&["keys", "convert", "--from", "unkey"]);
+    let done = command.arg(&file).assert().success();
+    let line: Value = serde_json::from_slice(&done.get_output().stdout).unwrap();
+    assert_eq!(line["account"], "key_1");
     // The end in the ways that exporters write it.
     for (system, dump) in [
         ("unkey", unkey(r#""expires":1798761600000.0"#)),

@@ -40,8 +40,12 @@ pub(super) struct Object<'a> {
 impl<'a> Object<'a> {
     /// The document, if it is an object.
     pub(super) fn root(document: &'a Value) -> Option<Self> {
-        let members = document.as_object()?;
-        let place = String::new();
+        Self::at(document, String::new())
+    }
+
+    /// The value at a place, if it is an object.
+    pub(super) fn at(value: &'a Value, place: String) -> Option<Self> {
+        let members = value.as_object()?;
         Some(Self { members, place })
     }
 

@@ -6,6 +6,7 @@
 mod apisix;
 mod aws;
 mod dump;
+mod envoy;
 mod higress;
 mod kong;
 mod tyk;
@@ -34,6 +35,7 @@ Examples:
 Supported dumps:
   apisix   GET /apisix/admin/consumers, and the credentials of each consumer
   aws      aws apigateway get-api-keys --include-values
+  envoy    a file with Envoy's configuration, in which api_key_auth has credentials
   higress  the configuration of key-auth, or the WasmPlugin with it
   kong     deck gateway dump
   tyk      a JSON object with the session of each key, as Redis has them
@@ -58,9 +60,10 @@ pub struct Args {
 /// A dump, and what becomes of it. An error says what the dump lacks.
 type Convert = fn(&Value, &mut Converted) -> Result<(), &'static str>;
 
-const SYSTEMS: [(&str, Convert); 6] = [
+const SYSTEMS: [(&str, Convert); 7] = [
     ("apisix", apisix::convert),
     ("aws", aws::convert),
+    ("envoy", envoy::convert),
     ("higress", higress::convert),
     ("kong", kong::convert),
     ("tyk", tyk::convert),
@@ -70,6 +73,7 @@ const SYSTEMS: [(&str, Convert); 6] = [
 /// The fields that are named if they are not carried over. A dump may have keys as names.
 const NAMED: &[&str] = &[
     "allowance",
+    "allowed_clients",
     "apply_policies",
     "apply_policy_id",
     "basicauth_credentials",

@@ -42,7 +42,10 @@ const KNOWN: &[&str] = &[
 ];
 
 pub(super) fn convert(document: &Value, converted: &mut Converted) -> Result<(), &'static str> {
+    let is_key = |it: &Object<'_>| IDS.iter().any(|id| it.value(id).is_some());
     let keys = match (document, Object::root(document)) {
+        // One row, as a line of JSON.
+        (_, Some(root)) if is_key(&root) => vec![root],
         (_, Some(root)) => {
             let mut keys = root.list("data", converted);
             keys.extend(root.list("keys", converted));
@@ -50,10 +53,7 @@ pub(super) fn convert(document: &Value, converted: &mut Converted) -> Result<(),
         }
         _ => Object::each(document, "", converted),
     };
-    if !keys
-        .iter()
-        .any(|key| IDS.iter().any(|id| key.value(id).is_some()))
-    {
+    if !keys.iter().any(is_key) {
         return Err("it has neither rows nor data");
     }
     for key in keys {
