@@ -1,10 +1,10 @@
-//! The figures of the README are those that `make bench` has measured.
+//! The figures of the README and of the comparison are those that `make bench` has measured.
 
 use std::fs;
 
 use keygate_tests::repository;
 
-/// The first cell of a row of the README, and the variant of docs/performance.md.
+/// The first cell of a row of both pages, and the variant of docs/performance.md.
 const ROWS: [(&str, &str); 6] = [
     ("no check at all", "plain"),
     ("`api_key_auth`", "api_key_auth"),
@@ -16,19 +16,24 @@ const ROWS: [(&str, &str); 6] = [
 
 #[test]
 fn the_figures_of_the_readme_are_those_of_the_last_measurement() {
+    assert_measured("README.md");
+}
+
+#[test]
+fn the_figures_of_the_comparison_are_those_of_the_last_measurement() {
+    assert_measured("docs/comparison.md");
+}
+
+fn assert_measured(name: &str) {
     let read = |path: &str| fs::read_to_string(repository().join(path)).unwrap();
-    let (readme, performance) = (read("README.md"), read("docs/performance.md"));
-    for (name, variant) in ROWS {
-        let (number, row) = line(&readme, &format!("| {name} |"));
+    let (page, performance) = (read(name), read("docs/performance.md"));
+    for (first, variant) in ROWS {
+        let (number, row) = line(&page, &format!("| {first} |"));
         let (_, measured) = line(&performance, &format!("(`{variant}`) |"));
         let measured = measured.split('|').nth(2).unwrap().trim();
         let measured = measured.split(';').next().unwrap();
         let said = row.trim_end_matches(" |").rsplit("| ").next().unwrap();
-        assert_eq!(
-            said.trim_matches('*'),
-            measured,
-            "README.md:{number}: {name}"
-        );
+        assert_eq!(said.trim_matches('*'), measured, "{name}:{number}: {first}");
     }
 }
 
