@@ -65,3 +65,16 @@ fn the_question_for_rejections_lists_them() {
         assert!(printed.contains(expected), "{place}: {printed}");
     }
 }
+
+#[test]
+fn the_counters_of_the_guide_show_what_simulate_would_reject() {
+    let stack = Stack::start();
+    assert_eq!(stack.get("/beta/x").send().status, 200);
+    let calls = commands("docs/guides/apply.md", "curl ");
+    assert_eq!(calls.len(), 1);
+    let admin = format!("127.0.0.1:{}", stack.envoy.admin_port());
+    let output = shell(&calls[0].1.replace("127.0.0.1:9901", &admin), "");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let expected = r#"keygate_decision{decision="would_deny",reason="missing_credential"} 1"#;
+    assert!(printed.contains(expected), "{printed}");
+}

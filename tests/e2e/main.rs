@@ -21,6 +21,7 @@ mod faults;
 mod feed;
 mod formats;
 mod gateway;
+mod guides;
 mod harness;
 mod hls;
 mod hook;

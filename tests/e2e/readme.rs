@@ -3,7 +3,9 @@
 use std::fs;
 
 use keygate_tests::service::{ADMIN_TOKEN, APP_KEYS, EDGE_TOKEN, MEDIA, keygate};
-use keygate_tests::{Stack, readme};
+use keygate_tests::{Stack, readme, repository};
+
+use crate::support::sign;
 
 #[test]
 fn every_command_of_the_readme_prints_what_the_readme_says() {
@@ -28,4 +30,29 @@ fn every_command_of_the_readme_prints_what_the_readme_says() {
     };
     let service = format!("http://127.0.0.1:{}", stack.service().port());
     readme::assert_commands_work(here, &service);
+}
+
+#[test]
+fn the_commands_of_five_minutes_print_what_the_page_says() {
+    let stack = Stack::start();
+    let changed = sign("/media/cat.jpg", &[]).replace("cat", "dog");
+    assert_eq!(stack.get(changed).send().status, 403);
+    stack.envoy.wait_for_log("keygate_denied");
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("envoy.log");
+    fs::write(&log, stack.envoy.log()).unwrap();
+    let page = fs::read_to_string(repository().join("docs/five-minutes.md")).unwrap();
+    let here = |text: &str| {
+        let admin = format!("127.0.0.1:{}", stack.envoy.admin_port());
+        text.replace("target/release/keygate", &keygate().display().to_string())
+            .replace("127.0.0.1:9901", &admin)
+            .replace(".run/envoy.log", &log.display().to_string())
+    };
+    let shell = readme::Shell {
+        directory: directory.path().to_owned(),
+        variables: Vec::new(),
+    };
+    let name = "docs/five-minutes.md";
+    let compared = readme::assert_blocks_work(name, &readme::blocks(&page), here, &shell);
+    assert_eq!(compared, 4);
 }

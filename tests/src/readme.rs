@@ -1,15 +1,27 @@
-//! The commands of the README, pasted into a shell, with what the README says comes back.
+//! The commands of a page, pasted into a shell, with what the page says comes back.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::repository;
 
 /// A fenced block, with the line at which it begins.
-struct Block {
-    line: usize,
-    language: String,
-    text: String,
+pub struct Block {
+    /// The line of its mark.
+    pub line: usize,
+    /// What is behind the mark.
+    pub language: String,
+    /// Its lines.
+    pub text: String,
+}
+
+/// Where commands are run.
+pub struct Shell {
+    /// The working directory.
+    pub directory: PathBuf,
+    /// Variables beside those of the test.
+    pub variables: Vec<(String, String)>,
 }
 
 /// Pastes every command of the README into one shell, after `here` has put the programs, ports and
@@ -22,40 +34,58 @@ pub fn assert_commands_work(here: impl Fn(&str) -> String, service: &str) {
     let mut blocks = blocks(&page);
     // The demo itself, and what runs this test.
     blocks.retain(|block| !block.text.starts_with("make "));
+    let shell = Shell {
+        directory: repository(),
+        variables: vec![("KEYGATE_SERVICE".to_owned(), service.to_owned())],
+    };
+    assert_eq!(assert_blocks_work("README.md", &blocks, here, &shell), 5);
+}
+
+/// Pastes the blocks of commands (`sh`) of a page into one shell, and compares what each prints with
+/// the blocks of text that follow it. Returns how many of these there are.
+///
+/// # Panics
+/// If a command fails, or prints something else than the page says.
+pub fn assert_blocks_work(
+    page: &str,
+    blocks: &[Block],
+    here: impl Fn(&str) -> String,
+    shell: &Shell,
+) -> usize {
     let is_command = |block: &&Block| block.language == "sh";
     let pasted = blocks.iter().filter(is_command);
     let script: String = pasted
         .map(|it| format!("echo @@@@\n{}", here(&it.text)))
         .collect();
-    let printed = run(&script, service);
+    let printed = run(page, &script, shell);
     let mut printed = printed.split("@@@@\n");
     let mut last = "";
     let mut compared = 0;
-    for block in &blocks {
+    for block in blocks {
         match block.language.as_str() {
             "sh" => last = printed.next().expect("one output for each command"),
             "text" => {
                 let missing = missing(last, &block.text);
                 let line = block.line;
-                assert_eq!(missing, None, "README.md:{line}: printed was\n{last}");
+                assert_eq!(missing, None, "{page}:{line}: printed was\n{last}");
                 compared += 1;
             }
-            other => panic!("README.md:{}: a block of {other:?}", block.line),
+            other => panic!("{page}:{}: a block of {other:?}", block.line),
         }
     }
-    assert_eq!(compared, 5);
+    compared
 }
 
 /// Pastes all of it into one shell, as a reader does.
-fn run(script: &str, service: &str) -> String {
+fn run(page: &str, script: &str, shell: &Shell) -> String {
     let output = Command::new("bash")
         .args(["-euc", script])
-        .current_dir(repository())
-        .env("KEYGATE_SERVICE", service)
+        .current_dir(&shell.directory)
+        .envs(shell.variables.iter().map(|(name, value)| (name, value)))
         .output()
         .expect("bash is installed");
     let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "the commands of README.md: {told}");
+    assert!(output.status.success(), "the commands of {page}: {told}");
     let printed = String::from_utf8(output.stdout).expect("text");
     let (_, printed) = printed.split_once("@@@@\n").expect("a first command");
     printed.replace('\r', "")
@@ -74,7 +104,9 @@ fn missing(printed: &str, pattern: &str) -> Option<String> {
     None
 }
 
-fn blocks(page: &str) -> Vec<Block> {
+/// The fenced blocks of a page.
+#[must_use]
+pub fn blocks(page: &str) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut is_open = false;
     for (line, text) in (1..).zip(page.lines()) {

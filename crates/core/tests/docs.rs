@@ -1,4 +1,4 @@
-//! The examples of docs/policy.md and docs/recipes.md do what the pages say.
+//! The examples of docs/policy.md and of docs/guides do what the pages say.
 
 use std::rc::Rc;
 
@@ -6,7 +6,7 @@ use keygate_core::identity::Claims;
 use keygate_core::keys::{
     Answer, KeyRingId, Knowledge, KnownKey, MasterSecret, NewAppKey, NothingKnown, Prefix,
 };
-use keygate_core::signed_url::Checks;
+use keygate_core::signed_url::{Checks, PrivateKey};
 use keygate_core::{Facts, Outcome, Policy, Secret, UnixMillis, Verdict};
 use keygate_testkit::judge::{facts, get, policy};
 use serde_json::Value;
@@ -21,10 +21,18 @@ fn every_example_of_the_policy_page_is_valid() {
 }
 
 #[test]
-fn every_recipe_is_a_whole_policy_that_decides_as_the_page_says() {
-    let recipes = include_str!("../../../docs/recipes.md");
-    let requests = hold(&format!("```json base\n{{}}\n```\n{recipes}"));
-    assert!(requests > 10, "only {requests} requests were read");
+fn every_policy_of_a_guide_decides_as_the_guide_says() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guides");
+    let mut requests = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let guide = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        // What a guide writes in place of a public key.
+        let public = include_str!("keys/rsa2048.pub");
+        let body = public.lines().filter(|line| !line.starts_with('-'));
+        let guide = guide.replace("MIIB…", &body.collect::<String>());
+        requests += hold(&format!("```json base\n{{}}\n```\n{guide}"));
+    }
+    assert!(requests > 30, "only {requests} requests were read");
 }
 
 /// Judges every request of a page by the policy before it, and counts them. The first block
@@ -41,17 +49,20 @@ fn hold(page: &str) -> usize {
             "json" => {
                 let changes: Value = serde_json::from_str(&text)
                     .unwrap_or_else(|error| panic!("{error} in\n{text}"));
-                policy_of = Some(policy(&merged(&base, &changes), SECRET));
+                policy_of = Some(merged(&base, &changes));
             }
             "requests" => {
-                let policy = policy_of
+                let json = policy_of
                     .take()
                     .expect("a policy stands before its requests");
+                let policy = policy(&json, SECRET);
                 for line in text.lines() {
-                    assert_eq!(outcome(&policy, line), expected(line), "{line}");
+                    assert_eq!(outcome(&policy, &json, line), expected(line), "{line}");
                     requests += 1;
                 }
             }
+            // Run with a real Envoy: tests/e2e/guides.rs.
+            "sh" | "text" => {}
             other => panic!("what is a block of {other:?}?"),
         }
     }
@@ -89,15 +100,19 @@ fn expected(line: &str) -> &str {
     line.split_once("=>").unwrap().1.trim()
 }
 
-/// What the policy says of `METHOD [SIGNED|EXPIRED|OUTAGE] TARGET | header: value … => …`.
-fn outcome(policy: &Policy, line: &str) -> String {
+/// What the policy says of `METHOD [SIGNED|EXPIRED|OUTAGE] TARGET | header: value … => …`. The
+/// first provider of links signs, or the one in `SIGNED(name)`.
+fn outcome(policy: &Policy, json: &Value, line: &str) -> String {
     let key = new_key();
     let request = line.split_once("=>").unwrap().0.replace("KEY", &key.text);
     let mut parts = request.split('|').map(str::trim);
     let words: Vec<&str> = parts.next().unwrap().split(' ').collect();
     let (method, target) = match words[..] {
-        [method, "SIGNED", path] => (method, signed(path, NOW.as_secs())),
-        [method, "EXPIRED", path] => (method, signed(path, 1_600_000_000)),
+        [method, "EXPIRED", path] => (method, signed(json, None, path, 1_600_000_000)),
+        [method, how, path] if how.starts_with("SIGNED") => {
+            let provider = how.split(['(', ')']).nth(1);
+            (method, signed(json, provider, path, NOW.as_secs()))
+        }
         [method, "OUTAGE", target] | [method, target] => (method, target.to_owned()),
         _ => panic!("not a request: {line}"),
     };
@@ -159,22 +174,28 @@ fn new_key() -> NewAppKey {
     master.generate(&prefix, kid, &mut |bytes| bytes.fill(5))
 }
 
-/// The path, signed at this second with the one secret of this page, for three hours.
-fn signed(path: &str, at: u64) -> String {
-    let links = policy(
-        &serde_json::json!({
-            "version": 1,
-            "secrets": { "media": [{ "id": "2026-11", "env": "KEYGATE_MEDIA" }] },
-            "providers": { "link": { "type": "signed_url", "format": "keygate",
-                "secrets": "media", "max_lifetime": "7d" } },
-            "rules": [{ "name": "all", "match": { "path": "/**" }, "require": "link" }],
-            "unmatched": "deny"
-        }),
-        SECRET,
-    );
-    keygate_testkit::judge::signed_as(&links, 0, path, &|order| {
+/// The path, signed at this second for three hours by a provider of the policy.
+fn signed(json: &Value, provider: Option<&str>, path: &str, at: u64) -> String {
+    let providers = json["providers"].as_object().unwrap();
+    let first = || {
+        let mut links = providers.iter().filter(|it| it.1["type"] == "signed_url");
+        links.next().map(|it| it.0.as_str())
+    };
+    let provider = provider.or_else(first).expect("a provider of links");
+    let mut json = json.clone();
+    json["rules"] =
+        serde_json::json!([{ "name": "all", "match": { "path": "/**" }, "require": provider }]);
+    let format = &providers[provider]["format"];
+    let is_rsa = format == "cloudfront";
+    // Its links have the time at which they were made.
+    let has_expiry = format != "cloudflare";
+    let key = PrivateKey::parse(include_str!("keys/rsa2048.pem")).unwrap();
+    // An order borrows for any time.
+    let key: &'static PrivateKey = Box::leak(Box::new(key));
+    keygate_testkit::judge::signed_as(&policy(&json, SECRET), 0, path, &|order| {
         order.now = UnixMillis::from_secs(at);
-        order.expires = Some(UnixMillis::from_secs(at + 3 * 3600));
+        order.expires = Some(UnixMillis::from_secs(at + 3 * 3600)).filter(|_| has_expiry);
+        order.private_key = Some(key).filter(|_| is_rsa);
     })
 }
 
@@ -194,7 +215,9 @@ fn every_test_that_the_page_of_security_names_is_there() {
     let page = include_str!("../../../docs/security.md");
     let names = tests_in_tables(page);
     assert!(names.len() >= 60, "only {} are named", names.len());
-    let quoted = page.split('`').skip(1).step_by(2);
+    let guide = include_str!("../../../docs/guides/rotate-secrets.md");
+    let quoted = [page, guide].map(|it| it.split('`').skip(1).step_by(2));
+    let quoted = quoted.into_iter().flatten();
     let beside = quoted.filter(|it| it.matches('_').count() > 4 && is_name(it));
     let all: Vec<&str> = names.into_iter().chain(beside).collect();
     assert_are_tests(&all, &["crates", "tests"]);
