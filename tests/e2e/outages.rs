@@ -198,6 +198,26 @@ fn a_cluster_without_a_healthy_host_is_an_outage() {
     assert_never_trapped(&stack);
 }
 
+/// As when one of several is killed with a lookup under way.
+#[test]
+fn a_lookup_that_one_of_two_services_does_not_answer_is_sent_to_the_other() {
+    let dying = FakeService::start();
+    dying.set("/v1/lookups", Answer::Close);
+    let stack = with_cluster(Stack::builder(), |keys| {
+        let endpoints = &mut keys["load_assignment"]["endpoints"][0]["lb_endpoints"];
+        let endpoints = endpoints.as_array_mut().unwrap();
+        let mut other = endpoints[0].clone();
+        other["endpoint"]["address"]["socket_address"]["port_value"] = json!(dying.port());
+        endpoints.push(other);
+    });
+    let stack = stack.start();
+    for _ in 0..8 {
+        let key = key_of(&stack, "alice");
+        assert_eq!(call(&stack, "/api/x", &key.key).status, 200);
+    }
+    assert!(!dying.asked("/v1/lookups").is_empty(), "it was never asked");
+}
+
 #[test]
 fn a_key_that_is_known_to_be_revoked_stays_rejected_in_an_outage() {
     let stack = builder().concurrency(1).start();

@@ -91,7 +91,8 @@ impl Call {
         }
     }
 
-    /// One retry where the request cannot have arrived.
+    /// One retry: of a question whenever the connection ends before an answer, for example since one of
+    /// several services was stopped, and of anything else where it cannot have arrived.
     fn to(
         service: &KeyService,
         cluster: &str,
@@ -100,6 +101,10 @@ impl Call {
         about: About,
     ) -> Self {
         let token = String::from_utf8_lossy(service.token.expose());
+        let retry_on = match about {
+            About::Poll(_) | About::Keys(_) => "connect-failure,refused-stream,reset",
+            About::Link(_) | About::Uses => "connect-failure,refused-stream",
+        };
         Self {
             cluster: cluster.to_owned(),
             headers: vec![
@@ -108,10 +113,7 @@ impl Call {
                 (":authority", service.authority.clone()),
                 ("authorization", format!("Bearer {token}")),
                 ("content-type", "application/json".to_owned()),
-                (
-                    "x-envoy-retry-on",
-                    "connect-failure,refused-stream".to_owned(),
-                ),
+                ("x-envoy-retry-on", retry_on.to_owned()),
                 ("x-envoy-max-retries", "1".to_owned()),
             ],
             body: Vec::new(),
