@@ -67,6 +67,7 @@ fn run(name: &str, policy: &Value, blocks: &[Block]) -> usize {
     };
     let stack = Stack::builder()
         .policy(policy)
+        .concurrency(1)
         .envoy(|envoy| {
             let with = |envoy: keygate_tests::envoy::EnvoyConfig, it: (&String, &String)| {
                 envoy.env(it.0, it.1)
