@@ -1,12 +1,15 @@
-//! JSON that knows the position of each value, and can be written again.
+//! JSON or YAML that knows the position of each value, and can be written again.
 //!
 //! jsonc-parser keeps the places; all that it would take beyond JSON is switched off. This
 //! knows no policy: fields are found by their path.
+
+pub mod yaml;
 
 use std::fmt;
 
 use jsonc_parser::common::Ranged;
 use jsonc_parser::{CollectOptions, ParseOptions, ast};
+use serde::{Serialize, Serializer};
 use serde_json::error::Category;
 
 /// JSON as RFC 8259 has it.
@@ -28,6 +31,8 @@ const STRICT: ParseOptions = ParseOptions {
 pub struct Node {
     /// The byte at which it begins.
     pub at: usize,
+    /// The byte after its last one.
+    pub end: usize,
     /// What it is.
     pub value: Value,
 }
@@ -83,7 +88,24 @@ impl Node {
         };
         Self {
             at: range.start,
+            end: range.end,
             value,
+        }
+    }
+
+    /// A text in place of this value, at its position.
+    pub fn replaced_by(&self, text: &str) -> Self {
+        Self {
+            value: Value::Leaf(serde_json::Value::from(text).to_string()),
+            ..*self
+        }
+    }
+
+    /// The text that this value is, if it is one.
+    pub fn as_text(&self) -> Option<String> {
+        match &self.value {
+            Value::Leaf(json) => serde_json::from_str(json).ok(),
+            Value::Object(_) | Value::Array(_) => None,
         }
     }
 
@@ -155,6 +177,7 @@ impl Node {
                 name: name.to_owned(),
                 node: Self {
                     at: self.at,
+                    end: self.at,
                     value: Value::Leaf("null".to_owned()),
                 },
             });
@@ -181,6 +204,21 @@ impl Node {
                 Value::Array(items) => items.get_mut(step),
                 Value::Leaf(_) => None,
             })
+    }
+}
+
+/// In the order of the text.
+impl Serialize for Node {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.value {
+            Value::Object(members) => {
+                serializer.collect_map(members.iter().map(|it| (&it.name, &it.node)))
+            }
+            Value::Array(items) => serializer.collect_seq(items),
+            Value::Leaf(json) => serde_json::from_str::<serde_json::Value>(json)
+                .map_err(serde::ser::Error::custom)?
+                .serialize(serializer),
+        }
     }
 }
 

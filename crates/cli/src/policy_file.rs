@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::environment::StandIns;
 use crate::error::CliError;
-use crate::file::{misread, read};
+use crate::file::misread;
+use crate::policy_text;
 
 /// A policy that `keygate check` accepts.
 pub struct PolicyFile {
@@ -26,10 +27,10 @@ impl PolicyFile {
     /// The file cannot be read, or Envoy would reject the policy: the message names the first
     /// wrong field.
     pub fn read(file: &Path) -> Result<Self, CliError> {
-        Self::parse(file, &read(file)?)
+        Self::parse(file, &policy_text::json(file)?)
     }
 
-    /// Checks the text of a policy; the file is named in the error.
+    /// Checks the JSON of a policy; the file is named in the error.
     ///
     /// # Errors
     /// As [`PolicyFile::read`].

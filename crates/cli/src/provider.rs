@@ -19,8 +19,9 @@ use serde_json::{Map, Value, json};
 use crate::document::unreadable;
 use crate::environment::StandIns;
 use crate::error::CliError;
-use crate::file::{misread, read};
+use crate::file::misread;
 use crate::policy_file::PolicyFile;
+use crate::policy_text;
 use crate::secret::Source;
 use encoding::OtherEncoding;
 use problem::{no_provider, told};
@@ -181,7 +182,7 @@ impl Args {
                         "{name} is set by the policy: do not give an option for it"
                     )));
                 }
-                self.of_policy(file, &read(file)?, wanted)
+                self.of_policy(file, &policy_text::json(file)?, wanted)
             }
             None => self.of_options(more),
         }

@@ -16,18 +16,19 @@ use crate::document::{Node, line_and_column};
 use crate::environment::StandIns;
 use crate::envoy;
 use crate::error::CliError;
-use crate::file::{damaged, misread, read, wrapper};
+use crate::file::{misread, read, wrapper};
 use crate::output;
+use crate::policy_text::PolicyText;
 use crate::values::time_or_now;
 
 const EXAMPLES: &str = "\
 Examples:
   keygate check policy.json
-  keygate check policy.json --deny-warnings          for a pipeline
+  keygate check policy.yaml --deny-warnings          for a pipeline
   kubectl get wasmplugin keygate -o json | jq .spec.pluginConfig | keygate check -
 
-The file contains only the JSON configuration of the filter, not that of Envoy around it
-(for that: envoy --mode validate). If a variable is not set here, its value is not checked.
+The file contains only the configuration of the filter, not that of Envoy around it (for
+that: envoy --mode validate): JSON, or YAML if its name ends with .yaml. If a variable is not set here, its value is not checked.
 Exit code 0 if the configuration is valid, 1 if it is not (or has warnings, with
 --deny-warnings), 2 if the file cannot be read.";
 
@@ -47,37 +48,40 @@ pub struct Args {
 
 /// Prints the problems, or that there are none, and then the warnings.
 pub fn run(args: &Args) -> Result<ExitCode, CliError> {
-    let text = read(&args.file)?;
-    if let Some(hint) = damaged(&text) {
-        output::line(&format!("{}:1:1: {hint}", args.file.display()))?;
-        return Ok(ExitCode::from(1));
-    }
-    let envoy = args.envoy.read()?;
-    let stand_ins = StandIns::of(&text);
-    let environment = |name: &str| stand_ins.get(name);
-    let checked = Policy::parse(&text, &environment);
-    for name in stand_ins.missing() {
-        eprintln!("note: {name} is not set here, so its value was not checked");
-    }
     let file = args.file.display();
-    let text = String::from_utf8_lossy(&text);
-    let root = Node::parse(&text);
-    let policy = match checked {
-        Ok(policy) => policy,
-        Err(problems) => {
-            for line in lines(&problems, &text, root.as_ref(), &environment) {
-                output::line(&format!("{file}:{line}"))?;
-            }
+    let told = |lines: &[String]| {
+        let mut lines = lines.iter();
+        lines.try_for_each(|line| output::line(&format!("{file}:{line}")))
+    };
+    let written = match PolicyText::of(&args.file, &read(&args.file)?) {
+        Ok(written) => written,
+        Err(lines) => {
+            told(&lines)?;
             return Ok(ExitCode::from(1));
         }
     };
-    let remarks = lint(&policy, text.as_bytes(), &environment, time_or_now(None)?);
+    let envoy = args.envoy.read()?;
+    let stand_ins = StandIns::of(written.json.as_bytes());
+    let environment = |name: &str| stand_ins.get(name);
+    let checked = policy(&written, &environment);
+    for name in stand_ins.missing() {
+        eprintln!("note: {name} is not set here, so its value was not checked");
+    }
+    let policy = match checked {
+        Ok(policy) => policy,
+        Err(lines) => {
+            told(&lines)?;
+            return Ok(ExitCode::from(1));
+        }
+    };
+    let PolicyText { text, root, json } = &written;
+    let remarks = lint(&policy, json.as_bytes(), &environment, time_or_now(None)?);
     for remark in &remarks {
         let at = root.as_ref().map_or(0, |root| {
             let (steps, _) = root.resolve(&remark.path);
             root.follow(&steps).map_or(0, |node| node.at)
         });
-        let (line, column) = line_and_column(&text, at);
+        let (line, column) = line_and_column(text, at);
         let Remark {
             level,
             path,
@@ -111,7 +115,19 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     Ok(ExitCode::from(u8::from(args.deny_warnings && has_warnings)))
 }
 
+/// Reads a policy as the filter does.
+///
+/// # Errors
 /// `LINE:COLUMN: PATH: MESSAGE` for each problem.
+pub fn policy(
+    written: &PolicyText,
+    environment: keygate_core::config::Environment<'_>,
+) -> Result<Policy, Vec<String>> {
+    let PolicyText { text, root, json } = written;
+    Policy::parse(json.as_bytes(), environment)
+        .map_err(|problems| lines(&problems, text, root.as_ref(), environment))
+}
+
 fn lines(
     problems: &[Problem],
     text: &str,

@@ -7,6 +7,7 @@ use std::thread;
 use serde::Deserialize;
 
 use super::*;
+use crate::file::damaged;
 
 #[derive(Deserialize)]
 struct Table {
