@@ -110,6 +110,12 @@ const RUN: &[(&str, &str, Option<usize>, &[&str])] = &[
     ),
     (
         "docs/policy.md",
+        "yaml",
+        Some(1),
+        &["the_yaml_of_the_page_about_policies_is_valid"],
+    ),
+    (
+        "docs/policy.md",
         "requests",
         None,
         &["every_example_of_the_policy_page_is_valid"],

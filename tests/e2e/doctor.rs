@@ -12,13 +12,14 @@ use std::process::Command;
 use keygate_tests::service::{EDGE_TOKEN, keygate};
 use keygate_tests::{Stack, repository};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use self::bypasses::BYPASSES;
 use self::dump::manager;
 use self::faults::{FAULTS, Fault};
 use crate::commands::commands;
 use crate::support::followed;
-use crate::{gateway, istio};
+use crate::{gateway, istio, render};
 
 /// What no dump shows.
 const OF_RUNNING_SERVICES: [&str; 7] = [
@@ -114,11 +115,15 @@ fn the_files_that_users_copy_are_clean() {
 #[test]
 fn the_manifests_for_meshes_have_no_other_findings_than_their_pages_name() {
     for (name, (stack, _service), expected) in [
-        ("istio", istio::gateway(true), &["vm_shared"][..]),
-        ("gateway", gateway::gateway(true), &[][..]),
+        (
+            "istio",
+            istio::gateway(istio::SHIPPED, true),
+            &["vm_shared"][..],
+        ),
+        ("gateway", gateway::gateway(gateway::SHIPPED, true), &[][..]),
         (
             "gateway without patches",
-            gateway::gateway(false),
+            gateway::gateway(gateway::SHIPPED, false),
             &["filter_disabled", "no_reload"][..],
         ),
     ] {
@@ -126,6 +131,24 @@ fn the_manifests_for_meshes_have_no_other_findings_than_their_pages_name() {
         let findings = done.findings();
         let ids: Vec<&str> = findings.iter().map(|(id, _)| id.as_str()).collect();
         assert_eq!(ids, expected, "{name}: {}", done.output);
+    }
+}
+
+/// What `keygate render` makes is as clean as the files that it is made from.
+#[test]
+fn rendered_configurations_have_no_other_findings() {
+    let rendered = render::rendered("envoy", &[]);
+    let file = render::file(&rendered, "envoy.yaml");
+    let done = judge(&dump_of(&Stack::of_file(&file).start()));
+    assert_eq!((done.code, done.findings()), (0, vec![]), "{}", done.output);
+    let [istio, gateway] = ["istio", "envoy-gateway"].map(|it| render::rendered(it, &[]));
+    let folder = |of: &TempDir| of.path().to_str().unwrap().to_owned();
+    for (name, (stack, _service), expected) in [
+        ("istio", istio::gateway(&folder(&istio), true), 1),
+        ("gateway", gateway::gateway(&folder(&gateway), true), 0),
+    ] {
+        let done = judge(&dump_of(&stack));
+        assert_eq!(done.findings().len(), expected, "{name}: {}", done.output);
     }
 }
 

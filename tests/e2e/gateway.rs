@@ -9,7 +9,10 @@ use keygate_tests::service::Service;
 use serde_json::{Value, json};
 use serde_json_path::JsonPath;
 
-use crate::support::{assert_never_trapped, sign, upstream_header};
+use crate::support::{assert_decides_as_the_demo, assert_never_trapped};
+
+/// The files that a user copies.
+pub const SHIPPED: &str = "envoy/gateway";
 
 const FILTER: &str = "envoy.filters.http.wasm/envoyextensionpolicy/edge/keygate/wasm/0";
 const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
@@ -21,9 +24,10 @@ fn manager(listener: &mut Value) -> &mut Value {
 }
 
 /// What `client-traffic-policy.yaml` says, in Envoy's words; the rest as Envoy Gateway sets it.
-fn as_the_traffic_policy_says(manager: &mut Value) {
-    let spec = &resource("envoy/gateway/client-traffic-policy.yaml")["spec"];
+fn as_the_traffic_policy_says(manager: &mut Value, folder: &str) {
+    let spec = &resource(&format!("{folder}/client-traffic-policy.yaml"))["spec"];
     let words = [
+        ("KeepUnchanged", "KEEP_UNCHANGED"),
         ("RejectRequest", "REJECT_REQUEST"),
         ("UnescapeAndRedirect", "UNESCAPE_AND_REDIRECT"),
     ];
@@ -49,8 +53,8 @@ fn as_the_traffic_policy_says(manager: &mut Value) {
 
 /// The filter as Envoy Gateway writes it: disabled, and enabled on each route of the policy. The
 /// route to /healthz has none, as if its HTTPRoute had a policy of its own.
-fn as_the_extension_policy_says(manager: &mut Value) {
-    let spec = &resource("envoy/gateway/extension-policy.yaml")["spec"]["wasm"][0];
+fn as_the_extension_policy_says(manager: &mut Value, folder: &str) {
+    let spec = &resource(&format!("{folder}/extension-policy.yaml"))["spec"]["wasm"][0];
     assert_eq!(spec["failOpen"], false);
     let filter = &mut manager["http_filters"][0];
     filter["name"] = json!(FILTER);
@@ -94,17 +98,17 @@ fn apply(resource: &mut Value, operation: &Value) {
     json_patch::patch(resource, &[operation]).unwrap();
 }
 
-/// The listener and the clusters of a Gateway with everything of `envoy/gateway` but the patches
-/// of the listener, if these are not wanted.
-pub fn gateway(with_patches: bool) -> (Stack, Service) {
+/// The listener and the clusters of a Gateway with everything of a folder, such as [`SHIPPED`], but
+/// the patches of the listener, if these are not wanted.
+pub fn gateway(folder: &str, with_patches: bool) -> (Stack, Service) {
     let service = Service::start();
     let change = |bootstrap: &mut Value| {
         let mut listener = bootstrap["static_resources"]["listeners"][0].take();
-        as_the_traffic_policy_says(manager(&mut listener));
-        as_the_extension_policy_says(manager(&mut listener));
+        as_the_traffic_policy_says(manager(&mut listener), folder);
+        as_the_extension_policy_says(manager(&mut listener), folder);
         let mut clusters = vec![bootstrap["static_resources"]["clusters"][0].clone()];
         assert_eq!(clusters[0]["name"], "upstream");
-        let policy = resource("envoy/gateway/patch-policy.yaml");
+        let policy = resource(&format!("{folder}/patch-policy.yaml"));
         for patch in policy["spec"]["jsonPatches"].as_array().unwrap() {
             let operation = &patch["operation"];
             match patch["type"].as_str().unwrap() {
@@ -143,15 +147,8 @@ fn here(cluster: &Value, port: u16) -> Value {
 
 #[test]
 fn the_policies_for_envoy_gateway_decide_in_a_real_envoy() {
-    let (stack, service) = gateway(true);
-    assert_eq!(stack.get("/healthz").send().status, 200);
-    assert_eq!(stack.get(sign("/media/cat.jpg", &[])).send().status, 200);
-    assert_eq!(stack.get("/media/cat.jpg").send().status, 403);
-    assert_eq!(stack.get("/api/x").send().status, 401);
-    let key = service.create_key(&json!({ "account": "alice" })).key;
-    let passed = stack.get("/api/x").header("x-api-key", &key).send();
-    assert_eq!(passed.status, 200, "{}", passed.text());
-    assert_eq!(upstream_header(&passed, "x-keygate-account"), ["alice"]);
+    let (stack, service) = gateway(SHIPPED, true);
+    assert_decides_as_the_demo(&stack, &service);
     let underscore = stack.get("/healthz").header("x_keygate_account", "root");
     assert_eq!(underscore.send().status, 400);
     assert_eq!(stack.get("/beta/a%2Fb").send().status, 400);
@@ -161,11 +158,11 @@ fn the_policies_for_envoy_gateway_decide_in_a_real_envoy() {
 /// Envoy shows the failure policy, and the harness of faults what it does.
 #[test]
 fn the_patches_for_envoy_gateway_restart_the_filter_and_leave_no_route_out() {
-    let (stack, _service) = gateway(false);
+    let (stack, _service) = gateway(SHIPPED, false);
     let dump = |stack: &Stack| stack.envoy.admin("/config_dump");
     assert!(!dump(&stack).contains("FAIL_RELOAD"));
     assert_eq!(stack.get("/other").send().status, 200, "it is left out");
-    let (stack, _service) = gateway(true);
+    let (stack, _service) = gateway(SHIPPED, true);
     assert!(dump(&stack).contains("\"failure_policy\": \"FAIL_RELOAD\""));
     assert_eq!(stack.get("/other").send().status, 403);
 }

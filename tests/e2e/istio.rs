@@ -7,7 +7,10 @@ use keygate_tests::service::Service;
 use keygate_tests::{Stack, client};
 use serde_json::{Value, json};
 
-use crate::support::{assert_never_trapped, sign, upstream_header};
+use crate::support::{assert_decides_as_the_demo, assert_never_trapped};
+
+/// The files that a user copies.
+pub const SHIPPED: &str = "envoy/istio";
 
 const FAILURES: [(&str, &str); 2] = [
     ("FAIL_RELOAD", "FAIL_RELOAD"),
@@ -33,8 +36,8 @@ fn merge(into: &mut Value, part: &Value) {
 
 /// What Istio sets of the connection manager of a gateway by `mesh-values.yaml`, and nothing of
 /// what `envoy-filter.yaml` must add.
-fn as_istio_leaves_it(manager: &mut Value) {
-    let mesh = resource("envoy/istio/mesh-values.yaml");
+fn as_istio_leaves_it(manager: &mut Value, folder: &str) {
+    let mesh = resource(&format!("{folder}/mesh-values.yaml"));
     let paths = &mesh["meshConfig"]["pathNormalization"]["normalization"];
     assert_eq!(*paths, "MERGE_SLASHES");
     let members = manager.as_object_mut().unwrap();
@@ -50,7 +53,7 @@ fn as_istio_leaves_it(manager: &mut Value) {
     manager["normalize_path"] = json!(true);
     manager["merge_slashes"] = json!(true);
     let log = &mesh["meshConfig"]["extensionProviders"][0];
-    let telemetry = resource("envoy/istio/telemetry.yaml");
+    let telemetry = resource(&format!("{folder}/telemetry.yaml"));
     let chosen = &telemetry["spec"]["accessLogging"][0]["providers"][0]["name"];
     assert_eq!(log["name"], *chosen);
     manager["access_log"][0]["typed_config"]["log_format"]["text_format_source"]["inline_string"] =
@@ -58,8 +61,8 @@ fn as_istio_leaves_it(manager: &mut Value) {
 }
 
 /// The plugin as Istio writes it, with the module of these tests.
-fn as_istio_writes_it(filter: &mut Value) {
-    let spec = &resource("envoy/istio/plugin.yaml")["spec"];
+fn as_istio_writes_it(filter: &mut Value, folder: &str) {
+    let spec = &resource(&format!("{folder}/plugin.yaml"))["spec"];
     let config = &mut filter["typed_config"]["config"];
     config["name"] = json!("istio-ingress.keygate");
     let strategy = spec["failStrategy"].as_str().unwrap();
@@ -76,8 +79,8 @@ fn as_istio_writes_it(filter: &mut Value) {
 }
 
 /// Copies the clusters of the key service under the names that Istio gives them.
-fn with_istios_clusters(bootstrap: &mut Value, port: u16) {
-    let spec = &resource("envoy/istio/plugin.yaml")["spec"];
+fn with_istios_clusters(bootstrap: &mut Value, folder: &str, port: u16) {
+    let spec = &resource(&format!("{folder}/plugin.yaml"))["spec"];
     let service = &spec["pluginConfig"]["key_service"];
     let clusters = bootstrap["static_resources"]["clusters"].as_array_mut();
     let clusters = clusters.unwrap();
@@ -122,20 +125,20 @@ fn authorization() -> Value {
             "principals": [{ "not_id": header }] } } } } })
 }
 
-/// The listener of a gateway with everything of `envoy/istio`, and its key service.
-pub fn gateway(with_patch: bool) -> (Stack, Service) {
+/// The listener of a gateway with everything of a folder, such as [`SHIPPED`], and its key service.
+pub fn gateway(folder: &str, with_patch: bool) -> (Stack, Service) {
     let service = Service::start();
     let change = |bootstrap: &mut Value| {
-        with_istios_clusters(bootstrap, service.port());
+        with_istios_clusters(bootstrap, folder, service.port());
         let manager = manager(bootstrap);
-        as_istio_leaves_it(manager);
+        as_istio_leaves_it(manager, folder);
         if with_patch {
-            let filter = resource("envoy/istio/envoy-filter.yaml");
+            let filter = resource(&format!("{folder}/envoy-filter.yaml"));
             let patch = &filter["spec"]["configPatches"][0];
             assert_eq!(patch["patch"]["operation"], "MERGE");
             merge(manager, &patch["patch"]["value"]["typed_config"]);
         }
-        as_istio_writes_it(&mut manager["http_filters"][0]);
+        as_istio_writes_it(&mut manager["http_filters"][0], folder);
         let filters = manager["http_filters"].as_array_mut().unwrap();
         filters.insert(1, authorization());
     };
@@ -148,15 +151,8 @@ pub fn gateway(with_patch: bool) -> (Stack, Service) {
 
 #[test]
 fn the_plugin_for_istio_decides_in_a_real_envoy() {
-    let (stack, service) = gateway(true);
-    assert_eq!(stack.get("/healthz").send().status, 200);
-    assert_eq!(stack.get(sign("/media/cat.jpg", &[])).send().status, 200);
-    assert_eq!(stack.get("/media/cat.jpg").send().status, 403);
-    assert_eq!(stack.get("/api/x").send().status, 401);
-    let key = service.create_key(&json!({ "account": "alice" })).key;
-    let passed = stack.get("/api/x").header("x-api-key", &key).send();
-    assert_eq!(passed.status, 200, "{}", passed.text());
-    assert_eq!(upstream_header(&passed, "x-keygate-account"), ["alice"]);
+    let (stack, service) = gateway(SHIPPED, true);
+    assert_decides_as_the_demo(&stack, &service);
     // The access log names the path and no token.
     stack.envoy.wait_for_log("GET /media/cat.jpg 200");
     assert!(!stack.envoy.log().contains("kg=kg1."));
@@ -171,13 +167,13 @@ fn the_patch_for_istio_rejects_what_its_resources_let_pass() {
         [underscore.send().status, slash.send().status]
     };
     // Without the patch, the header reaches the upstream. Keygate itself rejects the slash.
-    assert_eq!(ask(&gateway(false).0), [200, 400]);
-    assert_eq!(ask(&gateway(true).0), [400, 400]);
+    assert_eq!(ask(&gateway(SHIPPED, false).0), [200, 400]);
+    assert_eq!(ask(&gateway(SHIPPED, true).0), [400, 400]);
 }
 
 #[test]
 fn istios_authorization_reads_the_identity_that_keygate_has_proved() {
-    let (stack, service) = gateway(true);
+    let (stack, service) = gateway(SHIPPED, true);
     let [alice, ops] =
         ["alice", "ops"].map(|account| service.create_key(&json!({ "account": account })).key);
     let ask = |path: &str, key: &str| {

@@ -44,6 +44,7 @@ mod pages;
 mod rates;
 mod readme;
 mod referrers;
+mod render;
 mod rules;
 mod sealed;
 mod sessions;

@@ -9,7 +9,7 @@ use keygate_core::signed_url::keygate::sign::{Place, Terms, hs256};
 use keygate_tests::browser::Browser;
 use keygate_tests::client::Response;
 use keygate_tests::envoy::Envoy;
-use keygate_tests::service::{APP_KEYS, CreatedKey, MEDIA, keygate};
+use keygate_tests::service::{APP_KEYS, CreatedKey, MEDIA, Service, keygate};
 use keygate_tests::{Stack, leaks, wait};
 use serde_json::{Value, json};
 
@@ -146,6 +146,19 @@ pub fn upstream_header(response: &Response, name: &str) -> Vec<String> {
             other => other.to_string(),
         })
         .collect()
+}
+
+/// The rules of the demo decide, behind whatever configuration.
+#[track_caller]
+pub fn assert_decides_as_the_demo(stack: &Stack, service: &Service) {
+    assert_eq!(stack.get("/healthz").send().status, 200);
+    assert_eq!(stack.get(sign("/media/cat.jpg", &[])).send().status, 200);
+    assert_eq!(stack.get("/media/cat.jpg").send().status, 403);
+    assert_eq!(stack.get("/api/x").send().status, 401);
+    let key = service.create_key(&json!({ "account": "alice" })).key;
+    let passed = stack.get("/api/x").header("x-api-key", &key).send();
+    assert_eq!(passed.status, 200, "{}", passed.text());
+    assert_eq!(upstream_header(&passed, "x-keygate-account"), ["alice"]);
 }
 
 /// No virtual machine of the filter has failed.

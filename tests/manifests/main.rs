@@ -10,5 +10,6 @@ mod chart;
 mod custom;
 mod definitions;
 mod policies;
+mod rendered;
 mod tools;
 mod values;

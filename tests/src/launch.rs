@@ -11,8 +11,11 @@ use crate::tools;
 /// From `KEYGATE_ENVOY`, else from `scripts/envoy`.
 pub static ENVOY: LazyLock<Launcher> = LazyLock::new(find);
 
+/// How Envoy is run.
 pub enum Launcher {
+    /// The path of the binary.
     Binary(PathBuf),
+    /// The name of the image.
     Image(String),
 }
 

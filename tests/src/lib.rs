@@ -12,7 +12,7 @@ pub mod fake_service;
 pub mod faults;
 pub mod ffmpeg;
 pub mod h2;
-mod launch;
+pub mod launch;
 pub mod leaks;
 pub mod load;
 pub mod manifests;

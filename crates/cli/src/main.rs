@@ -22,8 +22,10 @@ mod keys;
 mod link;
 mod output;
 mod policy_file;
+mod policy_text;
 mod provider;
 mod ready;
+mod render;
 mod schema;
 mod secret;
 mod serve;
@@ -44,8 +46,8 @@ use crate::error::CliError;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  negative result: no such key, a rejected link or policy, a broken audit log, keys left
-     out, edges not confirmed, findings of doctor
+  1  negative result: no such key, a rejected link or policy, a policy that a platform cannot
+     have, a broken audit log, keys left out, edges not confirmed, findings of doctor
   2  wrong usage, configuration or token, a request that the key service rejected, or
      output that cannot be written
   3  the key service cannot be reached, failed, or is not a Keygate key service;
@@ -71,6 +73,7 @@ enum Command {
     Verify(verify::Args),
     Check(check::Args),
     Explain(explain::Args),
+    Render(render::Args),
     Doctor(doctor::Args),
     Why(why::Args),
     Schema(schema::Args),
@@ -95,6 +98,7 @@ fn run(command: Command) -> Result<ExitCode, CliError> {
         Command::Verify(args) => verify::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Render(args) => render::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Why(args) => why::run(&args),
         Command::Schema(args) => schema::run(&args),

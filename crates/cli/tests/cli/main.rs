@@ -20,6 +20,7 @@ mod newcomer;
 mod one_truth;
 mod pages;
 mod reference;
+mod render;
 mod schema;
 mod sealed;
 mod secrets;
