@@ -109,10 +109,10 @@ const RUN: &[(&str, &str, Option<usize>, &[&str])] = &[
         &["every_example_of_the_policy_page_is_valid"],
     ),
     (
-        "docs/policy.md",
+        "docs/render.md",
         "yaml",
         Some(1),
-        &["the_yaml_of_the_page_about_policies_is_valid"],
+        &["the_yaml_of_the_page_about_rendering_is_valid"],
     ),
     (
         "docs/policy.md",

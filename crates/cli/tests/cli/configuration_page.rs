@@ -8,7 +8,7 @@ Every field of the policy, version 1. [policy.md](policy.md) explains the fields
 
 - **Where it goes.** The policy is JSON in a `google.protobuf.StringValue` inside Envoy's
   configuration: see [envoy/envoy.yaml](../envoy/envoy.yaml). `keygate render` puts a file in JSON or YAML
-  [in place](policy.md#one-file-for-all-platforms).
+  [in place](render.md).
 - **Errors.** Unknown, contradictory or missing fields are rejected with their path, and Envoy
   keeps the configuration that it has. `keygate check policy.json` lists every error at once.
 - **Editors.** `keygate schema` prints the JSON schema, which is also in

@@ -187,8 +187,8 @@ fn a_page_in_a_file_is_put_in_place() {
 }
 
 #[test]
-fn the_yaml_of_the_page_about_policies_is_valid() {
-    let page = include_str!("../../../../docs/policy.md");
+fn the_yaml_of_the_page_about_rendering_is_valid() {
+    let page = include_str!("../../../../docs/render.md");
     let (_, rest) = page.split_once("```yaml\n").unwrap();
     let (example, _) = rest.split_once("```").unwrap();
     let response = example
