@@ -86,6 +86,21 @@ fn parts(bootstrap: &Template, clusters: usize, comment: &str) -> Result<String,
     Ok(text)
 }
 
+/// What a configuration needs around the parts.
+pub fn notes(policy: &Written) -> Vec<String> {
+    let mut notes = vec![
+        "your configuration also needs the lines marked SECURITY in envoy/envoy.yaml: `keygate \
+         doctor` checks them"
+            .to_owned(),
+    ];
+    if policy.allows_encoded_slash() {
+        let what =
+            "the policy accepts %2F, which needs path_with_escaped_slashes_action: KEEP_UNCHANGED";
+        notes.push(what.to_owned());
+    }
+    notes
+}
+
 /// JSON without characters that a block of YAML cannot contain or that end a line there.
 fn printable(json: &str) -> String {
     let escaped = |it: char| match it {

@@ -18,31 +18,24 @@ pub fn render(args: &Args, policy: &Written) -> Result<Vec<File>, CliError> {
         Version(1, 9),
         "the names that the patches use",
     )?;
-    let files = [
-        extension(args, policy)?,
-        patches(args, policy)?,
-        connections(args, policy)?,
-        proxy(args, policy)?,
-    ];
-    let resource = |(name, template): (&'static str, Template)| File {
+    let resource = |name: &'static str, template: Template| File {
         name,
         text: template.into_text(),
         kind: Kind::Resource,
     };
-    let names = [
-        "extension-policy.yaml",
-        "patch-policy.yaml",
-        "client-traffic-policy.yaml",
-        "proxy.yaml",
-    ];
-    let mut files: Vec<File> = names.into_iter().zip(files).map(resource).collect();
     let values = include_str!("../../../../envoy/gateway/gateway-values.yaml");
-    files.push(File {
-        name: "gateway-values.yaml",
-        text: Template::new(values, &comment(args.platform)).into_text(),
-        kind: Kind::Values,
-    });
-    Ok(files)
+    let values = Template::new(values, &comment(args.platform));
+    Ok(vec![
+        resource("proxy.yaml", proxy(args, policy)?),
+        resource("client-traffic-policy.yaml", connections(args, policy)?),
+        resource("patch-policy.yaml", patches(args, policy)?),
+        File {
+            kind: Kind::Values,
+            ..resource("gateway-values.yaml", values)
+        },
+        // Last, since kubectl applies it last: it needs everything before it.
+        resource("extension-policy.yaml", extension(args, policy)?),
+    ])
 }
 
 fn template(text: &str, args: &Args) -> Result<Template, CliError> {

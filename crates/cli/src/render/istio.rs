@@ -167,7 +167,7 @@ pub fn render(args: &Args, policy: &Written) -> Result<Vec<File>, CliError> {
         ("key_service.authority", &place.host.name),
     ];
     template.set(&format!("{inside}.pluginConfig"), &policy.with(&names))?;
-    let mut files = vec![plugin.file(template), connections(args, policy)?];
+    let mut files = vec![connections(args, policy)?];
     files.push(TELEMETRY.file(TELEMETRY.template(args)?));
     if policy.has_key_service() {
         files.push(match place.service() {
@@ -179,6 +179,8 @@ pub fn render(args: &Args, policy: &Written) -> Result<Vec<File>, CliError> {
     gateway.set("envVarFrom", &kubernetes::variables(args, policy))?;
     files.push(GATEWAY.file(gateway));
     files.push(MESH.file(MESH.template(args)?));
+    // Last, since kubectl applies it last: it needs everything before it.
+    files.push(plugin.file(template));
     Ok(files)
 }
 

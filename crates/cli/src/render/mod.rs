@@ -173,6 +173,9 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
         Platform::EnvoyGateway => gateway::render(args, &policy)?,
     };
     let mut notes = session_notes(args.platform, &policy);
+    if args.parts {
+        notes.extend(envoy::notes(&policy));
+    }
     if args.platform != Platform::Envoy {
         kubernetes::refuse_size(&policy)?;
         notes.extend(kubernetes::notes(args, &policy, &files));
