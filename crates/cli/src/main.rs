@@ -9,6 +9,7 @@ mod attributes;
 mod audit;
 mod check;
 mod client;
+mod completions;
 mod doctor;
 mod document;
 mod edge;
@@ -20,6 +21,7 @@ mod explain;
 mod file;
 mod keys;
 mod link;
+mod man;
 mod output;
 mod policy_file;
 mod policy_text;
@@ -77,6 +79,8 @@ enum Command {
     Doctor(doctor::Args),
     Why(why::Args),
     Schema(schema::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 fn main() -> ExitCode {
@@ -102,5 +106,7 @@ fn run(command: Command) -> Result<ExitCode, CliError> {
         Command::Doctor(args) => doctor::run(&args),
         Command::Why(args) => why::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     }
 }

@@ -26,6 +26,7 @@ mod sealed;
 mod secrets;
 mod serve_file;
 mod serving;
+mod shells;
 mod spaces;
 mod support;
 mod tokens;
