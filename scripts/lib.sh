@@ -120,3 +120,12 @@ make_secrets() {
 }
 
 random_hex() { head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n'; }
+
+# The sources of other crates and of std by the last part of their directories.
+short_paths() {
+  local home=${CARGO_HOME:-$HOME/.cargo} source
+  for source in "$home"/registry/src/*/; do
+    printf -- '--remap-path-prefix=%s= ' "$source"
+  done
+  printf -- '--remap-path-prefix=/rustc/%s/library=' "$(${RUSTC:-rustc} -vV | sed -n 's/^commit-hash: //p')"
+}
