@@ -1,4 +1,4 @@
-//! The bill of materials of the module: every crate that is compiled into it (CycloneDX 1.6).
+//! The bill of materials of a program: every crate that is compiled into it (CycloneDX 1.6).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -8,24 +8,21 @@ use serde_json::{Value, json};
 use crate::Result;
 use crate::layout::digest;
 
-const ROOT: &str = "keygate-filter";
-const TARGET: &str = "wasm32-unknown-unknown";
-
-/// What cargo resolves for the module.
+/// What cargo resolves for a program.
 pub struct Materials {
     metadata: Metadata,
-    /// The packages of the module but itself, and the references of what each needs.
+    /// Its packages but itself, and the references of what each needs.
     packages: BTreeMap<String, (PackageId, BTreeSet<String>)>,
     root: (PackageId, BTreeSet<String>),
 }
 
 impl Materials {
-    /// Asks cargo, which must not change Cargo.lock.
-    pub fn read() -> Result<Self> {
-        let options = ["--locked", "--filter-platform", TARGET].map(str::to_owned);
+    /// Asks cargo, which must not change Cargo.lock, about a package and the target that it is built for.
+    pub fn read(root: &str, target: &str) -> Result<Self> {
+        let options = ["--locked", "--filter-platform", target].map(str::to_owned);
         let metadata = MetadataCommand::new().other_options(options).exec()?;
-        let root = metadata.packages.iter().find(|it| it.name == ROOT);
-        let root = root.ok_or("the workspace has no package keygate-filter")?;
+        let found = metadata.packages.iter().find(|it| it.name == root);
+        let root = found.ok_or_else(|| format!("the workspace has no package {root}"))?;
         let mut packages = BTreeMap::new();
         let mut waiting = VecDeque::from([root.id.clone()]);
         while let Some(id) = waiting.pop_front() {
@@ -47,14 +44,20 @@ impl Materials {
         })
     }
 
-    /// The document, for a module with these bytes. Without a time and a serial number, which would
+    /// The packages that are compiled into the program but its own.
+    pub fn crates(&self) -> impl Iterator<Item = &Package> {
+        let packages = self.packages.values();
+        packages.filter_map(|(id, _)| package(&self.metadata, id).ok())
+    }
+
+    /// The document, for a program with these bytes. Without a time and a serial number, which would
     /// make each build another one.
-    pub fn document(&self, module: &[u8]) -> Value {
+    pub fn document(&self, program: &[u8]) -> Value {
         let component = |id: &PackageId| package(&self.metadata, id).map(component);
         let components = self.packages.values().map(|(id, _)| component(id));
         let components: Vec<Value> = components.filter_map(Result::ok).collect();
         let mut root = component(&self.root.0).unwrap_or_default();
-        let digest = digest(module);
+        let digest = digest(program);
         let (_, hex) = digest.split_once(':').unwrap_or_default();
         root["hashes"] = json!([{ "alg": "SHA-256", "content": hex }]);
         let all = self.packages.iter();

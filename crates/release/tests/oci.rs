@@ -16,8 +16,8 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 fn make(module: &[u8], folder: &Path) -> Output {
     let file = folder.with_extension("wasm");
     fs::write(&file, module).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_keygate-oci"));
-    command.arg(file).arg(folder).output().unwrap()
+    let mut command = Command::new(env!("CARGO_BIN_EXE_keygate-release"));
+    command.arg("oci").arg(file).arg(folder).output().unwrap()
 }
 
 /// A layout of the module in a folder, and what was printed.
