@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build wasm images oci book test test-compose test-oci test-docker test-versions leaks faults soak stress harness lint deny msrv mutants bench bench-growth bench-rejections bench-scale bench-service bench-guard clean need-cargo
+.PHONY: help run build wasm images oci release book test test-compose test-oci test-release test-reproducible test-docker test-versions leaks faults soak stress harness lint deny msrv mutants bench bench-growth bench-rejections bench-scale bench-service bench-guard clean need-cargo
 
 # Where rustup puts cargo, for shells that do not know it yet.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -66,6 +66,19 @@ test-oci: need-cargo ## Builds the module twice at two paths, and pushes the lay
 	@scripts/oci
 	$(call say,testing the OCI layout)
 	@scripts/oci check
+
+release: need-cargo ## A release in target/dist: archives, packages, bills of materials, checksums
+	$(call say,release)
+	@scripts/release
+
+test-release: release ## Installs the release that was built, and runs the README from its archive
+	$(call say,testing the release)
+	@scripts/bill target/dist/*.cdx.json
+	@KEYGATE_RELEASE=1 cargo test --workspace --test release -- --nocapture
+
+test-reproducible: release ## Builds the release again at another path, which must give the same files
+	$(call say,building the release again)
+	@scripts/release check
 
 test-compose: need-cargo ## Starts envoy/compose.yaml, and runs the commands of the README against it
 	$(call say,images)
@@ -150,7 +163,7 @@ lint: need-cargo ## Format, clippy (also for wasm32), documentation, shell scrip
 	$(call say,documentation)
 	@RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --workspace --quiet
 	$(call say,shell scripts)
-	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/* .ci/run signers/*.sh; \
+	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/* .ci/run signers/*.sh packaging/debian/p*; \
 	else echo 'shellcheck is not installed: the scripts are not checked'; fi
 	$(call say,length of files)
 	@find crates src tests bench fuzz -name target -prune -o -name '*.rs' -print0 | xargs -0 wc -l | \

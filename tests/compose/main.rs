@@ -49,11 +49,12 @@ fn the_commands_of_the_readme_work_with_the_composition() {
         answer.is_ok_and(|it| it.status == 200).then_some(())
     });
     let here = |text: &str| {
-        text.replace("target/release/keygate", "target/images/keygate")
+        text.replace("$PWD/target/release", "$PWD/target/images")
             .replace("127.0.0.1:10000", &format!("127.0.0.1:{port}"))
     };
     let service = composition.port("KEYGATE_SERVICE_PORT");
-    readme::assert_commands_work(here, &format!("http://127.0.0.1:{service}"));
+    let bash = readme::bash(&format!("http://127.0.0.1:{service}"));
+    readme::assert_commands_work(here, bash);
 
     let services = ["envoy", "keygate", "upstream", "prometheus", "grafana"];
     for service in services.iter().filter(|it| !left_out.contains(it)) {

@@ -57,6 +57,11 @@ const RUN: &[(&str, &str, &str)] = &[
         "the_client_that_the_page_generates_manages_keys",
     ),
     (
+        "docs/operations.md",
+        "sudo",
+        "the_package_leaves_nothing_behind_when_it_is_purged",
+    ),
+    (
         "docs/sessions.md",
         "openssl",
         "the_pair_of_keys_that_the_page_makes_is_accepted",

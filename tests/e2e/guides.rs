@@ -98,7 +98,7 @@ fn run(name: &str, policy: &Value, blocks: &[Block]) -> usize {
         text.replace("127.0.0.1:10000", &public)
             .replace("127.0.0.1:9901", &admin)
     };
-    readme::assert_blocks_work(&format!("docs/guides/{name}"), blocks, here, &shell)
+    readme::assert_blocks_work(&format!("docs/guides/{name}"), blocks, here, shell.bash())
 }
 
 /// A value for each variable that the policy names: those of the key service are the harness's.

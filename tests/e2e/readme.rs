@@ -21,15 +21,16 @@ fn every_command_of_the_readme_prints_what_the_readme_says() {
     let lines = secrets.map(|(name, value)| format!("{name}={value}\n"));
     fs::write(&environment, lines.concat()).unwrap();
     // The demo has other ports, other secrets and a release build.
-    let [program, environment] = [keygate(), environment].map(|it| it.display().to_string());
+    let programs = keygate().parent().unwrap().to_owned();
+    let [programs, environment] = [programs, environment].map(|it| it.display().to_string());
     let port = stack.envoy.port();
     let here = |text: &str| {
-        text.replace("target/release/keygate", &program)
+        text.replace("$PWD/target/release", &programs)
             .replace("127.0.0.1:10000", &format!("127.0.0.1:{port}"))
             .replace(".run/demo.env", &environment)
     };
     let service = format!("http://127.0.0.1:{}", stack.service().port());
-    readme::assert_commands_work(here, &service);
+    readme::assert_commands_work(here, readme::bash(&service));
 }
 
 #[test]
@@ -44,7 +45,7 @@ fn the_commands_of_five_minutes_print_what_the_page_says() {
     let page = fs::read_to_string(repository().join("docs/five-minutes.md")).unwrap();
     let here = |text: &str| {
         let admin = format!("127.0.0.1:{}", stack.envoy.admin_port());
-        text.replace("target/release/keygate", &keygate().display().to_string())
+        text.replace("keygate ", &format!("{} ", keygate().display()))
             .replace("127.0.0.1:9901", &admin)
             .replace(".run/envoy.log", &log.display().to_string())
     };
@@ -53,6 +54,6 @@ fn the_commands_of_five_minutes_print_what_the_page_says() {
         variables: Vec::new(),
     };
     let name = "docs/five-minutes.md";
-    let compared = readme::assert_blocks_work(name, &readme::blocks(&page), here, &shell);
+    let compared = readme::assert_blocks_work(name, &readme::blocks(&page), here, shell.bash());
     assert_eq!(compared, 4);
 }

@@ -191,12 +191,17 @@ fn the_call_of_the_page_about_the_api_creates_a_key() {
 
 #[test]
 fn the_unit_for_systemd_is_valid_and_its_command_serves() {
-    let unit = &blocks("docs/operations.md", "ini")[0];
+    let read = |name: &str| fs::read_to_string(repository().join("packaging").join(name)).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().display().to_string();
-    let unit = unit
-        .replace("/usr/local/bin/keygate", &keygate().display().to_string())
-        .replace("/var/lib/keygate", &state);
+    let settings = read("keygate.toml").replace("/var/lib/keygate", &state);
+    fs::write(dir.path().join("keygate.toml"), settings).unwrap();
+    let unit = read("keygate.service")
+        .replace("/usr/bin/keygate", &keygate().display().to_string())
+        .replace(
+            "/etc/keygate/keygate.toml",
+            &format!("{state}/keygate.toml"),
+        );
     let file = dir.path().join("keygate.service");
     fs::write(&file, &unit).unwrap();
     match Command::new("systemd-analyze")
@@ -210,6 +215,13 @@ fn the_unit_for_systemd_is_valid_and_its_command_serves() {
             assert!(!told.contains("keygate.service"), "{told}");
         }
         Err(error) => eprintln!("!!! SKIPPED: systemd-analyze: {error}: the unit is not checked"),
+    }
+    // The exposure that docs/operations.md names; 0 is best, 10 worst.
+    let mut security = Command::new("systemd-analyze");
+    security.args(["security", "--offline=true", "--threshold=13"]);
+    if let Ok(output) = security.arg(&file).output() {
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{told}");
     }
     let line = unit.lines().find_map(|it| it.strip_prefix("ExecStart="));
     let mut words = line.unwrap().split(' ');

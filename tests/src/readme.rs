@@ -24,21 +24,53 @@ pub struct Shell {
     pub variables: Vec<(String, String)>,
 }
 
-/// Pastes every command of the README into one shell, after `here` has put the programs, ports and
-/// files of a test into it, and compares what each prints. `service` is the URL of the key service.
-///
-/// # Panics
-/// If a command fails, or prints something else than the README says.
-pub fn assert_commands_work(here: impl Fn(&str) -> String, service: &str) {
-    let page = fs::read_to_string(repository().join("README.md")).expect("a README");
-    let mut blocks = blocks(&page);
-    // The demo itself, and what runs this test.
-    blocks.retain(|block| !block.text.starts_with("make "));
+impl Shell {
+    /// bash there.
+    #[must_use]
+    pub fn bash(&self) -> Command {
+        let mut bash = Command::new("bash");
+        let variables = self.variables.iter().map(|(name, value)| (name, value));
+        bash.current_dir(&self.directory).envs(variables);
+        bash
+    }
+}
+
+/// bash in the repository, with this URL of the key service.
+#[must_use]
+pub fn bash(service: &str) -> Command {
     let shell = Shell {
         directory: repository(),
         variables: vec![("KEYGATE_SERVICE".to_owned(), service.to_owned())],
     };
-    assert_eq!(assert_blocks_work("README.md", &blocks, here, &shell), 5);
+    shell.bash()
+}
+
+/// Pastes every command of the README into this bash, after `here` has put the programs, ports and
+/// files of a test into it, and compares what each prints.
+///
+/// # Panics
+/// If a command fails, or prints something else than the README says.
+pub fn assert_commands_work(here: impl Fn(&str) -> String, bash: Command) {
+    let page = fs::read_to_string(repository().join("README.md")).expect("a README");
+    let mut blocks = blocks(&page);
+    // The demo itself, and what runs this test.
+    blocks.retain(|block| !block.text.starts_with("make ") && !is_installation(block));
+    assert_eq!(assert_blocks_work("README.md", &blocks, here, bash), 5);
+}
+
+/// The commands of the README that unpack a release and start the demo, which runs on.
+///
+/// # Panics
+/// If the README has none.
+#[must_use]
+pub fn installation() -> String {
+    let page = fs::read_to_string(repository().join("README.md")).expect("a README");
+    let block = blocks(&page).into_iter().find(is_installation);
+    block.expect("the README unpacks a release").text
+}
+
+fn is_installation(block: &Block) -> bool {
+    block.language == "sh" && block.text.starts_with("tar ")
 }
 
 /// Pastes the blocks of commands (`sh`) of a page into one shell, and compares what each prints with
@@ -50,14 +82,14 @@ pub fn assert_blocks_work(
     page: &str,
     blocks: &[Block],
     here: impl Fn(&str) -> String,
-    shell: &Shell,
+    bash: Command,
 ) -> usize {
     let is_command = |block: &&Block| block.language == "sh";
     let pasted = blocks.iter().filter(is_command);
     let script: String = pasted
         .map(|it| format!("echo @@@@\n{}", here(&it.text)))
         .collect();
-    let printed = run(page, &script, shell);
+    let printed = run(page, &script, bash);
     let mut printed = printed.split("@@@@\n");
     let mut last = "";
     let mut compared = 0;
@@ -77,13 +109,9 @@ pub fn assert_blocks_work(
 }
 
 /// Pastes all of it into one shell, as a reader does.
-fn run(page: &str, script: &str, shell: &Shell) -> String {
-    let output = Command::new("bash")
-        .args(["-euc", script])
-        .current_dir(&shell.directory)
-        .envs(shell.variables.iter().map(|(name, value)| (name, value)))
-        .output()
-        .expect("bash is installed");
+fn run(page: &str, script: &str, mut bash: Command) -> String {
+    let output = bash.args(["-euc", script]).output();
+    let output = output.expect("bash is installed");
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "the commands of {page}: {told}");
     let printed = String::from_utf8(output.stdout).expect("text");

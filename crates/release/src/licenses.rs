@@ -2,7 +2,7 @@
 //!
 //! cargo-about does this by templates and a network service; the files are here with the sources.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -21,10 +21,32 @@ Keygate is licensed under Apache-2.0. It contains the crates below, and:
 /// How the file with a license is called in a crate, in capitals.
 const NAMES: [&str; 5] = ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE"];
 
-/// The text about a package for a target: each license once, below the crates that have it.
-pub fn text(package: &str, target: &str) -> Result<String> {
-    let materials = Materials::read(package, target)?;
-    let mut crates_of: BTreeMap<String, Vec<String>> = BTreeMap::new();
+/// The text about programs, each a package and a target: every license once, below the crates that
+/// have it.
+pub fn text(programs: &[&str]) -> Result<String> {
+    let mut crates_of: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for program in programs.chunks(2) {
+        let [package, target] = program else {
+            return Err("a package without a target".into());
+        };
+        collect(&Materials::read(package, target)?, &mut crates_of)?;
+    }
+    let lines = |crates: &BTreeSet<String>| crates.iter().cloned().collect::<Vec<_>>().join("\n");
+    let all = crates_of.remove("").unwrap_or_default();
+    let mut page = format!("{OTHERS}\n{}\n", lines(&all));
+    for (text, crates) in &crates_of {
+        let line = "-".repeat(78);
+        let crates = lines(crates);
+        page.push_str(&format!("\n{line}\n{crates}\n{line}\n\n{text}\n"));
+    }
+    Ok(page)
+}
+
+/// Adds the texts of the crates of a program, and each crate to the empty text.
+fn collect(
+    materials: &Materials,
+    crates_of: &mut BTreeMap<String, BTreeSet<String>>,
+) -> Result<()> {
     for package in materials.crates() {
         // Those of this repository have its license.
         if package.source.is_none() {
@@ -35,19 +57,10 @@ pub fn text(package: &str, target: &str) -> Result<String> {
         let folder = package.manifest_path.parent().ok_or("no folder")?;
         let files = files(folder.as_std_path())?;
         for text in files.into_iter().chain([String::new()]) {
-            crates_of.entry(text).or_default().push(name.clone());
+            crates_of.entry(text).or_default().insert(name.clone());
         }
     }
-    let all = crates_of.remove("").unwrap_or_default();
-    let mut page = format!("{OTHERS}\n{}\n", all.join("\n"));
-    for (text, crates) in &crates_of {
-        let line = "-".repeat(78);
-        page.push_str(&format!(
-            "\n{line}\n{}\n{line}\n\n{text}\n",
-            crates.join("\n")
-        ));
-    }
-    Ok(page)
+    Ok(())
 }
 
 /// The texts of the licenses in a folder, without the spaces around them.

@@ -25,7 +25,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 const USAGE: &str = "\
 usage: keygate-release oci MODULE FOLDER           an OCI layout of the module; prints the digests
        keygate-release bill PACKAGE TARGET FILE    the bill of materials of a program
-       keygate-release licenses PACKAGE TARGET     the licenses of all that is compiled into it
+       keygate-release licenses PACKAGE TARGET…    the licenses of all that is compiled into programs
        keygate-release notes CHANGELOG             the section of this version
        keygate-release date CHANGELOG              the date of this version
        keygate-release archive FOLDER FILE         a tar.gz with the folder, of the date SOURCE_DATE_EPOCH
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     let result = match arguments[..] {
         ["oci", module, folder] => oci(Path::new(module), Path::new(folder)),
         ["bill", package, target, file] => bill(package, target, Path::new(file)),
-        ["licenses", package, target] => licenses::text(package, target),
+        ["licenses", ref programs @ ..] if !programs.is_empty() => licenses::text(programs),
         ["notes", file] => read(file).and_then(|text| Ok(Notes::find(&text, VERSION)?.text())),
         ["date", file] => read(file).and_then(|text| Ok(Notes::find(&text, VERSION)?.date())),
         ["archive", folder, file] => archive::compressed(Path::new(folder), Path::new(file)),
