@@ -219,6 +219,13 @@ fn each_planted_fault_is_found_by_its_id_and_place() {
         }
     }
     assert!(missed.is_empty(), "{}", missed.join("\n"));
+    for change in bypasses::HARMLESS {
+        let mut well = dump.clone();
+        change(&mut well);
+        assert_ne!(well, dump);
+        let done = judge(&well);
+        assert_eq!((done.code, done.findings()), (0, vec![]));
+    }
     let sarif = judge_as(&dump, "sarif");
     let log = sarif.json();
     let rules = log["runs"][0]["tool"]["driver"]["rules"]

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::dump::{
-    any, bootstrap, clusters, disable, discovered, filters, host, keys, manager, remove, route,
-    section, tls,
+    any, before, bootstrap, clusters, disable, discovered, filters, host, keys, manager, remove,
+    route, section, tls,
 };
 use super::faults::{Fault, late};
 
@@ -32,6 +32,30 @@ fn discovered_routes(dump: &mut Value, other: &str) {
         routes[list].as_array_mut().unwrap().push(routes_of);
     }
 }
+
+/// A cluster with TLS whose certificate has a name that ends with this.
+fn suffix(dump: &mut Value, suffix: &str) {
+    let name = json!({ "san_type": "DNS", "matcher": { "suffix": suffix } });
+    let ca = json!({ "filename": "/ca.pem" });
+    tls(
+        dump,
+        json!({ "trusted_ca": ca, "match_typed_subject_alt_names": [name] }),
+    );
+}
+
+/// `jwt_authn` before Keygate, which writes a claim into this header.
+fn claim(dump: &mut Value, header: &str) {
+    before(dump, "jwt_authn.v3.JwtAuthentication");
+    let claim = json!({ "header_name": header, "claim_name": "sub" });
+    let login = json!({ "issuer": "login", "claim_to_headers": [claim] });
+    filters(dump)[0]["typed_config"]["providers"] = json!({ "login": login });
+}
+
+/// Changes that are close to a fault, and are none.
+pub const HARMLESS: &[fn(&mut Value)] = &[
+    |dump| suffix(dump, ".keys.example.com"),
+    |dump| claim(dump, "x-department"),
+];
 
 /// All of them.
 pub const BYPASSES: &[Fault] = &[
@@ -128,6 +152,52 @@ pub const BYPASSES: &[Fault] = &[
             dump,
             json!({ "trusted_ca": ca, "match_typed_subject_alt_names": [name] }),
         );
+    }),
+    (
+        "unknown_setting",
+        "match_typed_subject_alt_names/0",
+        |dump| suffix(dump, ".com"),
+    ),
+    (
+        "unknown_setting",
+        "match_typed_subject_alt_names/0",
+        |dump| suffix(dump, "ample.com"),
+    ),
+    (
+        "unknown_setting",
+        "keygate_keys/transport_socket/allow_renegotiation",
+        |dump| {
+            suffix(dump, ".example.com");
+            keys(dump)["transport_socket"]["typed_config"]["allow_renegotiation"] = json!(true);
+        },
+    ),
+    (
+        "unknown_setting",
+        "keygate_keys/transport_socket/key_log",
+        |dump| {
+            suffix(dump, ".example.com");
+            let tls = &mut keys(dump)["transport_socket"]["typed_config"];
+            tls["common_tls_context"]["key_log"] = json!({ "path": "/keys" });
+        },
+    ),
+    ("claim_header", "first/providers/login", |dump| {
+        claim(dump, "x-keygate-account");
+    }),
+    ("claim_header", "first/providers/login", |dump| {
+        claim(dump, "X-API-Key");
+    }),
+    ("claim_header", "first/providers/login", |dump| {
+        claim(dump, "authorization");
+    }),
+    ("claim_header", "first/providers/login", |dump| {
+        claim(dump, "x-other");
+        let login = &mut filters(dump)[0]["typed_config"]["providers"]["login"];
+        login["forward_payload_header"] = json!(":path");
+    }),
+    // Behind Keygate, it overwrites the identity.
+    ("claim_header", "first/providers/login", |dump| {
+        claim(dump, "x-keygate-scopes");
+        filters(dump).swap(0, 1);
     }),
     ("unknown_setting", "allow_expired_certificate", |dump| {
         tls(dump, json!({ "allow_expired_certificate": true }));

@@ -3,13 +3,13 @@
 use super::at::At;
 use super::exam::{Exam, Gate};
 use super::findings::Id;
-use super::{known, plugin};
+use super::{jwt, known, plugin};
 
 /// Filters that may be before Keygate: docs/envoy.md says why.
 const BEFORE: [&str; 3] = [
     "envoy.extensions.filters.http.cors.v3.Cors",
     "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb",
-    "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
+    jwt::JWT,
 ];
 
 /// Filters that answer requests, or can.
@@ -47,6 +47,7 @@ const FAMILY: &str = "envoy.extensions.filters.http.";
 pub fn examine<'d>(exam: &mut Exam<'d>, of: &At<'d>, list: &str, missing: Id) -> Gate {
     let mut gate = Gate::default();
     let mut before = Vec::new();
+    let mut authentications = Vec::new();
     for filter in of.items(list) {
         known::HTTP_FILTER.check(&filter, &mut exam.findings);
         let Some((r#type, config)) = received(exam, &filter) else {
@@ -54,6 +55,9 @@ pub fn examine<'d>(exam: &mut Exam<'d>, of: &At<'d>, list: &str, missing: Id) ->
             continue;
         };
         if !plugin::is_keygate(r#type, filter.text("name"), &config) {
+            if r#type == jwt::JWT {
+                authentications.push((filter.clone(), config));
+            }
             if gate.names.is_empty() {
                 before.push((filter, r#type));
             }
@@ -69,11 +73,14 @@ pub fn examine<'d>(exam: &mut Exam<'d>, of: &At<'d>, list: &str, missing: Id) ->
             exam.add(Id::FilterOptional, &filter);
         }
         gate.names.push(filter.text("name").to_owned());
-        gate.policies.extend(plugin::examine(exam, &config));
+        plugin::examine(exam, &config, &mut gate);
     }
     if gate.names.is_empty() {
         exam.add(missing, of);
         return gate;
+    }
+    for (filter, config) in authentications {
+        jwt::examine(exam, &filter, &config, &gate);
     }
     for (filter, r#type) in before {
         if BEFORE.contains(&r#type) {

@@ -171,10 +171,24 @@ fn endpoints_of<'d>(dump: &'d Dump, cluster: &At<'d>) -> Vec<At<'d>> {
     localities.flat_map(|it| it.items("lb_endpoints")).collect()
 }
 
+/// Whether a suffix begins with a dot and has two labels. Others can also buy names that end with
+/// `.com` or `ample.com`.
+fn is_own_domain(suffix: &str) -> bool {
+    let labels = suffix.strip_prefix('.').map(|it| it.split('.'));
+    labels.is_some_and(|mut it| it.clone().count() >= 2 && it.all(|label| !label.is_empty()))
+}
+
 fn examine_tls(exam: &mut Exam<'_>, cluster: &At<'_>, tls: &At<'_>) {
+    known::TLS.check(tls, &mut exam.findings);
     let common = tls.inside("common_tls_context");
+    if let Some(common) = &common {
+        known::COMMON_TLS.check(common, &mut exam.findings);
+    }
     let inside = |name: &str| common.as_ref().and_then(|it| it.inside(name));
     let combined = inside("combined_validation_context");
+    if let Some(combined) = &combined {
+        known::COMBINED.check(combined, &mut exam.findings);
+    }
     let default = combined
         .as_ref()
         .and_then(|it| it.inside("default_validation_context"));
@@ -197,9 +211,13 @@ fn examine_tls(exam: &mut Exam<'_>, cluster: &At<'_>, tls: &At<'_>) {
     let names = context.items("match_typed_subject_alt_names");
     for name in &names {
         let matcher = name.inside("matcher");
-        let is_text = |kind: &&str| matcher.as_ref().is_some_and(|it| !it.text(kind).is_empty());
-        if !["exact", "suffix"].iter().any(is_text) {
-            exam.add(Id::UnknownSetting, name);
+        let text = |kind: &str| matcher.as_ref().map_or("", |it| it.text(kind));
+        if text("exact").is_empty() && !is_own_domain(text("suffix")) {
+            exam.say(
+                Id::UnknownSetting,
+                name,
+                "give the exact name, or a suffix such as .example.com",
+            );
         }
     }
     let has_name = !names.is_empty() || tls.is_true("auto_sni_san_validation");

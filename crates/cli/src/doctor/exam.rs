@@ -53,6 +53,8 @@ pub struct Gate {
     pub names: Vec<String>,
     /// Their policies.
     pub policies: Vec<Policy>,
+    /// The headers that the policies name, in lower case.
+    pub headers: BTreeSet<String>,
 }
 
 impl<'d> Exam<'d> {

@@ -172,6 +172,9 @@ findings! {
     IdentityOverwritten = "identity_overwritten", Error,
         "Envoy changes a header x-keygate-… after Keygate has set it.",
         "Remove the header from request_headers_to_add and request_headers_to_remove.";
+    ClaimHeader = "claim_header", Error,
+        "jwt_authn writes a claim of a token into a header that Keygate reads or sets.",
+        "Use another header in claim_to_headers or forward_payload_header.";
     ClusterByHeader = "cluster_by_header", Warning,
         "A header of the request chooses the upstream.",
         "Use cluster or weighted_clusters.";

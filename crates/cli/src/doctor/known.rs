@@ -6,6 +6,7 @@
 use super::at::At;
 use super::findings::{Findings, Id};
 
+pub mod jwt;
 pub mod upstream;
 
 /// A message and its known fields.

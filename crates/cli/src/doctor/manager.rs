@@ -32,6 +32,7 @@ pub fn examine<'d>(exam: &mut Exam<'d>, manager: &At<'d>) {
             // A route can change these filters as well.
             gate.names.extend(own.names);
             gate.policies.extend(own.policies);
+            gate.headers.extend(own.headers);
         }
     }
     routes::examine(exam, manager, &gate);

@@ -9,6 +9,7 @@ mod clusters;
 mod dump;
 mod exam;
 mod findings;
+mod jwt;
 mod known;
 mod listeners;
 mod manager;

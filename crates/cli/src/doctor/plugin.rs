@@ -6,9 +6,9 @@ use keygate_core::Policy;
 use serde_json::Value;
 
 use super::at::At;
-use super::exam::{Exam, KeyService};
+use super::exam::{Exam, Gate, KeyService};
 use super::findings::Id;
-use super::known;
+use super::{jwt, known};
 use crate::environment::StandIns;
 
 const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
@@ -39,8 +39,8 @@ fn policy_text<'d>(plugin: &At<'d>) -> Option<&'d str> {
     value.filter(|_| r#type == TEXT)
 }
 
-/// Examines the configuration of the filter. Returns its policy, if it has one.
-pub fn examine(exam: &mut Exam<'_>, wasm: &At<'_>) -> Option<Policy> {
+/// Examines the configuration of the filter. Adds its policy to the gate, if it has one.
+pub fn examine(exam: &mut Exam<'_>, wasm: &At<'_>, gate: &mut Gate) {
     known::WASM.check(wasm, &mut exam.findings);
     let nothing = At::new(&Value::Null, wasm.place.clone());
     let plugin = wasm.inside("config").unwrap_or_else(|| nothing.clone());
@@ -54,8 +54,7 @@ pub fn examine(exam: &mut Exam<'_>, wasm: &At<'_>) -> Option<Policy> {
     let vm = plugin.inside("vm_config").unwrap_or(nothing);
     examine_vm(exam, &vm);
     let Some(text) = policy_text(&plugin) else {
-        exam.add(Id::PolicyUnreadable, &plugin);
-        return None;
+        return exam.add(Id::PolicyUnreadable, &plugin);
     };
     let stand_ins = StandIns::of(text.as_bytes());
     let policy = Policy::parse(text.as_bytes(), &|name| stand_ins.get(name));
@@ -66,12 +65,12 @@ pub fn examine(exam: &mut Exam<'_>, wasm: &At<'_>) -> Option<Policy> {
     {
         exam.services.push(service);
     }
+    gate.headers.extend(jwt::headers_of(&written));
     match policy {
-        Ok(policy) => Some(policy),
+        Ok(policy) => gate.policies.push(policy),
         Err(problems) => {
             let first = problems.first().map(ToString::to_string);
             exam.say(Id::PolicyRejected, &plugin, first.unwrap_or_default());
-            None
         }
     }
 }

@@ -65,6 +65,33 @@ pub const LB_ENDPOINT: Message = Message(&[
 /// `envoy.config.endpoint.v3.Endpoint`.
 pub const ENDPOINT: Message = Message(&["address", "health_check_config", "hostname"]);
 
+/// `UpstreamTlsContext`.
+pub const TLS: Message = Message(&[
+    "common_tls_context",
+    "sni",
+    "auto_host_sni",
+    "auto_sni_san_validation",
+    "max_session_keys",
+    "enforce_rsa_key_usage",
+]);
+
+/// `CommonTlsContext`. Not `key_log`, which writes the keys of connections into a file.
+pub const COMMON_TLS: Message = Message(&[
+    "tls_params",
+    "tls_certificates",
+    "tls_certificate_sds_secret_configs",
+    "validation_context",
+    "validation_context_sds_secret_config",
+    "combined_validation_context",
+    "alpn_protocols",
+]);
+
+/// `CommonTlsContext.CombinedCertificateValidationContext`.
+pub const COMBINED: Message = Message(&[
+    "default_validation_context",
+    "validation_context_sds_secret_config",
+]);
+
 /// `CertificateValidationContext`.
 pub const VALIDATION: Message = Message(&[
     "trusted_ca",
