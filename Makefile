@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build wasm images oci release book test test-compose test-oci test-release test-reproducible test-docker test-versions leaks faults soak stress harness lint deny msrv mutants bench bench-growth bench-rejections bench-scale bench-service bench-guard clean need-cargo
+.PHONY: help run build wasm images oci release book test test-compose test-oci test-release test-reproducible test-docker test-versions leaks faults soak dashboard stress harness lint deny msrv mutants bench bench-growth bench-rejections bench-scale bench-service bench-guard clean need-cargo
 
 # Where rustup puts cargo, for shells that do not know it yet.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -108,6 +108,10 @@ faults: harness ## Fault injection: the guarantees while parts fail under load; 
 soak: harness ## Twenty minutes of load (KEYGATE_SOAK_SECONDS): no memory leak, no late revocation
 	$(call say,soak)
 	@envoy=$$(scripts/envoy); KEYGATE_ENVOY=$$envoy KEYGATE_WASM=target/keygate.wasm target/debug/keygate-soak
+
+dashboard: harness ## Draws docs/dashboard.svg from a real Prometheus; four minutes
+	$(call say,three minutes of load)
+	@envoy=$$(scripts/envoy); KEYGATE_ENVOY=$$envoy KEYGATE_WASM=target/keygate.wasm target/debug/keygate-dashboard
 
 stress: need-cargo ## Long forms of tests of the key service: random calls, revocations under load, schemathesis
 	$(call say,10000 random calls against a model)

@@ -3,6 +3,7 @@
 use std::fs;
 
 use keygate_tests::repository;
+use serde_json::Value;
 
 /// The first cell of a row of both pages, and the variant of docs/performance.md.
 const ROWS: [(&str, &str); 6] = [
@@ -42,4 +43,19 @@ fn line<'a>(page: &'a str, part: &str) -> (usize, &'a str) {
     let found = lines.find(|(_, line)| line.contains(part));
     let (index, line) = found.unwrap_or_else(|| panic!("there is no row {part}"));
     (index + 1, line)
+}
+
+#[test]
+fn the_picture_of_the_dashboard_has_every_panel() {
+    let read = |path: &str| fs::read_to_string(repository().join(path)).unwrap();
+    let dashboard: Value = serde_json::from_str(&read("envoy/grafana/keygate.json")).unwrap();
+    let picture = read("docs/dashboard.svg");
+    for panel in dashboard["panels"].as_array().unwrap() {
+        let title = panel["title"].as_str().unwrap();
+        let is_there = picture.contains(&format!(">{title}<"));
+        assert!(
+            is_there,
+            "docs/dashboard.svg has no {title:?}: run make dashboard"
+        );
+    }
 }

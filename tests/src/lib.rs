@@ -6,6 +6,7 @@
 
 pub mod browser;
 pub mod client;
+pub mod dashboard;
 pub mod echo;
 pub mod envoy;
 pub mod fake_service;

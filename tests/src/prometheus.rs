@@ -97,6 +97,30 @@ impl Prometheus {
         series.unwrap_or_else(|| panic!("{query}: {answer}"))
     }
 
+    /// The series that a query finds between two times (unix seconds), with a value for each step
+    /// of so many seconds.
+    ///
+    /// # Panics
+    /// When the query is wrong.
+    #[must_use]
+    pub fn range(&self, query: &str, from: u64, to: u64, step: u32) -> Vec<Value> {
+        let encoded = encoded(query);
+        let path = format!("query_range?query={encoded}&start={from}&end={to}&step={step}");
+        let answer = self.api(&path);
+        let series = answer["result"].as_array().cloned();
+        series.unwrap_or_else(|| panic!("{query}: {answer}"))
+    }
+
+    /// Its version.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    #[must_use]
+    pub fn version(&self) -> String {
+        let answer = self.api("status/buildinfo");
+        answer["version"].as_str().unwrap_or_default().to_owned()
+    }
+
     /// The alert rules, with their state.
     ///
     /// # Panics
