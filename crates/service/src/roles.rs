@@ -29,6 +29,8 @@ words! {
 pub enum Action {
     /// Shows keys.
     ReadKeys,
+    /// Ranks all keys. Not for accounts: it reads the uses of every key.
+    RankKeys,
     /// Creates keys.
     CreateKeys,
     /// Changes, replaces and revokes keys.
@@ -60,11 +62,22 @@ impl Role {
             Self::Operator => {
                 matches!(
                     action,
-                    ReadKeys | CreateKeys | ChangeKeys | FindAndRevokeKeys | ImportKeys | ReadEdges
+                    ReadKeys
+                        | RankKeys
+                        | CreateKeys
+                        | ChangeKeys
+                        | FindAndRevokeKeys
+                        | ImportKeys
+                        | ReadEdges
                 )
             }
             Self::Creator => matches!(action, ReadKeys | CreateKeys),
-            Self::Auditor => matches!(action, ReadKeys | ReadTokens | ReadAudit | ReadEdges),
+            Self::Auditor => {
+                matches!(
+                    action,
+                    ReadKeys | RankKeys | ReadTokens | ReadAudit | ReadEdges
+                )
+            }
             Self::Edge => action == Follow,
         }
     }
@@ -88,7 +101,8 @@ impl Action {
             Self::ReadKeys => Some(&[READ_KEYS]),
             Self::CreateKeys | Self::ChangeKeys => Some(&[WRITE_KEYS]),
             Self::FindAndRevokeKeys => Some(&[READ_KEYS, WRITE_KEYS]),
-            Self::ImportKeys
+            Self::RankKeys
+            | Self::ImportKeys
             | Self::ReadTokens
             | Self::ChangeTokens
             | Self::ReadAudit

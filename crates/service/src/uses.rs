@@ -21,7 +21,7 @@ const EVERY: Duration = Duration::from_secs(60);
 const MINUTES_OF_A_DAY: u64 = 24 * 60;
 
 /// How long the counts of a day are kept.
-const KEPT_DAYS: u32 = 90;
+pub(crate) const KEPT_DAYS: u32 = 90;
 
 /// A day, counted from 1970-01-01.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -11,6 +11,7 @@ mod rotate;
 mod seal;
 mod sealing;
 mod show;
+mod top;
 mod usage;
 
 use std::process::ExitCode;
@@ -35,6 +36,7 @@ enum Command {
     List(list::Args),
     Show(show::Args),
     Usage(usage::Args),
+    Top(top::Args),
     Edit(edit::Args),
     Disable(edit::DisableArgs),
     Enable(edit::EnableArgs),
@@ -54,6 +56,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         Command::List(args) => list::run(args),
         Command::Show(args) => show::run(args),
         Command::Usage(args) => usage::run(args),
+        Command::Top(args) => top::run(args),
         Command::Edit(args) => edit::run(args),
         Command::Disable(args) => edit::disable(args),
         Command::Enable(args) => edit::enable(args),

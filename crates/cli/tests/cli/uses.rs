@@ -1,4 +1,4 @@
-//! `keygate keys list`, `show` and `usage`: when and how often keys were used.
+//! `keygate keys list`, `show`, `usage` and `top`: when and how often keys were used.
 
 use std::time::{Duration, Instant};
 
@@ -75,6 +75,17 @@ fn uses_are_listed_and_those_that_wait_are_written_at_a_clean_stop() {
     let json = server.output(&["keys", "usage", &used, "--json"]);
     let json: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["id"], used.as_str());
+    let top = server.output(&["keys", "top", "--days", "2", "--limit", "1"]);
+    let row = |line: usize| -> Vec<&str> {
+        let line = top.lines().nth(line).unwrap();
+        line.split_whitespace().collect()
+    };
+    assert_eq!(row(0), ["KEY", "ACCOUNT", "ALLOWED", "REJECTED"]);
+    assert_eq!(row(1), [used.as_str(), "alice", "12", "2"]);
+    assert_eq!(row(4), ["alice", "12", "2"], "{top}");
+    let failed = server.keygate(&["keys", "top", "--days", "91"]).code(2);
+    let error = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
+    assert!(error.contains("days: must be 1 to 90"), "{error}");
     let empty = server.output(&["keys", "usage", &unused]);
     assert_eq!(empty.trim_end(), "DAY  ALLOWED  REJECTED");
 }

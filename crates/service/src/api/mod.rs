@@ -15,6 +15,7 @@ mod leaks;
 mod life;
 mod page;
 mod probes;
+mod ranking;
 mod read;
 mod revocations;
 mod routes;

@@ -146,9 +146,14 @@ impl Query {
 
     /// How many a page has at most: 1 to `most`.
     pub(super) fn limit(&mut self, most: u32) -> Option<u32> {
-        self.read("limit", |text| {
-            let limit = digits(text).filter(|limit| (1..=most).contains(limit));
-            limit.ok_or_else(|| format!("must be 1 to {most}"))
+        self.up_to("limit", most)
+    }
+
+    /// A parameter of 1 to `most`.
+    pub(super) fn up_to(&mut self, name: &str, most: u32) -> Option<u32> {
+        self.read(name, |text| {
+            let number = digits(text).filter(|number| (1..=most).contains(number));
+            number.ok_or_else(|| format!("must be 1 to {most}"))
         })
     }
 

@@ -20,6 +20,7 @@ mod links;
 mod once;
 mod outbox;
 mod random;
+mod ranking;
 mod readers;
 mod rejection;
 mod retention;
@@ -62,6 +63,7 @@ use crate::rights::Caller;
 use crate::tokens::CreatedTokens;
 pub use audit::{AuditFilter, AuditPage};
 pub use keys::{Filter, Page, SecretOf};
+pub(crate) use ranking::Ranked;
 
 /// Connections for lookups, the feed and single keys, on the threads that ask.
 const HERE: usize = 4;

@@ -36,7 +36,7 @@ const SIGNED: (&str, &str) = ("POST", "/v1/leaks");
 const SEALED: &str = r#"{"sealed":"ks1.AuBP5eisT382w9WkH8bXMoxGjoGb0GnVIxRY9oqSQaSVU1jfXxGyru7bGpg0fOE6Qy-biy_eEVsLIEVEJiOOeCDMkDA-L3j6gH5Yo5D1FvcCFqDilUhGQRsoeoFBKq7ktIdeYwd2vJcF6gkK5slrlELV0s_A7NiR2YUQC67wkgys6QlX7_20iS5xRrkF8VE01bBq5KGS8S6Bf3koO9J_RkKH7aFrGFegsomMQ6MMH61LEtWmPk4bEJsM0aY_K_5DwFzFJ_rzAGWKUf9MSEFjCEXDWYlsu8Hn0oDIYNfotz24vz0m8kpRLKfGFrjNAgCO4iMG9LEJPCrLG-5ujBpGjXZMjNT9wGTSCPGMehOgJ1H_ToFDTJ1ELFKTOpQQcNH6uTxK-up_zJ3QLT8k0N33jwicP4z6TsOP"}"#;
 
 /// All other routes, with a body that they take, and the roles that may call them.
-pub const ROUTES: [(&str, &str, &str, &[&str]); 22] = [
+pub const ROUTES: [(&str, &str, &str, &[&str]); 23] = [
     (
         "POST",
         "/v1/keys",
@@ -61,6 +61,7 @@ pub const ROUTES: [(&str, &str, &str, &[&str]); 22] = [
         "",
         &["owner", "operator", "creator", "auditor"],
     ),
+    ("GET", "/v1/usage", "", &["owner", "operator", "auditor"]),
     ("PATCH", "/v1/keys/{id}", "", &["owner", "operator"]),
     ("POST", "/v1/keys/{id}/rotate", "", &["owner", "operator"]),
     ("GET", "/v1/keys/{id}/sealed", "", &["owner", "operator"]),

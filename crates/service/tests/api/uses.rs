@@ -6,6 +6,7 @@ use keygate_core::UnixMillis;
 use keygate_core::keys::wire::MAX_USES;
 use serde_json::{Value, json};
 
+use crate::accounts::{self, session};
 use crate::keys::revoke_path;
 use crate::support::{EDGE, Running, START, text};
 
@@ -180,6 +181,80 @@ fn days_are_shown_and_kept_for_ninety_days() {
         .query_row("SELECT count(*) FROM key_days", [], |row| row.get(0))
         .unwrap();
     assert_eq!(kept, 90);
+}
+
+#[test]
+fn the_most_used_keys_and_accounts_come_first() {
+    let service = Running::start();
+    let create = |account: &str, space: &str| {
+        let body = json!({ "account": account, "space": space }).to_string();
+        text(&service.create(&body), "id")
+    };
+    let (a, a2) = (create("a", "default"), create("a", "default"));
+    let (b, c) = (create("b", "default"), create("c", "other"));
+    let yesterday = UnixMillis(START.0 - MINUTE);
+    let uses = json!([
+        one(&a, START, 4, 1),
+        one(&a2, START, 5, 0),
+        one(&b, START, 2, 5),
+        one(&c, START, 1, 0),
+        one(&c, yesterday, 50, 0),
+    ]);
+    report(&service, &uses);
+    until_used(&service, &c, "2026-11-22T00:00:00.000Z");
+
+    let get = |query: &str| service.get(&format!("/v1/usage{query}")).expect(200);
+    let key = |id: &str, account: &str, allowed: u32, rejected: u32| json!({ "id": id, "account": account, "allowed": allowed, "rejected": rejected });
+    let of = |account: &str, allowed: u32, rejected: u32| json!({ "account": account, "allowed": allowed, "rejected": rejected });
+    // Of two keys with as many requests, the older one.
+    let keys = [
+        key(&b, "b", 2, 5),
+        key(&a, "a", 4, 1),
+        key(&a2, "a", 5, 0),
+        key(&c, "c", 1, 0),
+    ];
+    let accounts = [of("a", 9, 1), of("b", 2, 5), of("c", 1, 0)];
+    let expected = json!({ "since": "2026-11-22", "keys": keys, "accounts": accounts });
+    assert_eq!(get(""), expected);
+    let expected = json!({ "since": "2026-11-21", "keys": [key(&c, "c", 51, 0)],
+        "accounts": [of("c", 51, 0)] });
+    assert_eq!(get("?days=2&limit=1"), expected);
+    for (query, field) in [
+        ("days=0", "days"),
+        ("days=91", "days"),
+        ("limit=101", "limit"),
+        ("account=a", "account"),
+    ] {
+        let answer = service.get(&format!("/v1/usage?{query}"));
+        assert_eq!(answer.wrong(400), [field], "{query}");
+    }
+}
+
+#[test]
+fn a_ranking_has_only_keys_that_the_caller_may_see() {
+    let service = accounts::start();
+    let create = |body: Value| text(&service.create(&body.to_string()), "id");
+    let alices = create(json!({ "account": "alice" }));
+    let bobs = create(json!({ "account": "bob", "space": "staging" }));
+    report(
+        &service,
+        &json!([one(&alices, START, 1, 0), one(&bobs, START, 9, 0)]),
+    );
+    until_used(&service, &bobs, "2026-11-22T00:00:00.000Z");
+    let ids = |ranking: &Value| -> Vec<String> {
+        let keys = ranking["keys"].as_array().unwrap().iter();
+        keys.map(|key| text(key, "id")).collect()
+    };
+    let all = service.get("/v1/usage").expect(200);
+    assert_eq!(ids(&all), [bobs.clone(), alices]);
+    let refused = accounts::send(&service, "GET", "/v1/usage", &session("alice"), "");
+    assert_eq!(refused.status, 403);
+    let auditor = json!({ "name": "x", "role": "auditor", "space": "staging" }).to_string();
+    let auditor = text(&service.post("/v1/tokens", &auditor).expect(201), "token");
+    let staging = service
+        .send("GET", "/v1/usage", Some(&auditor), "")
+        .expect(200);
+    assert_eq!(ids(&staging), [bobs]);
 }
 
 #[test]

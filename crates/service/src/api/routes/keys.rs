@@ -8,7 +8,7 @@ use crate::api::keys::{Created, Listed, Replayed};
 use crate::api::life::{RevokeBody, RevokedKey, RotateBody};
 use crate::api::revocations::{Heard, ManyBody, RevokedKeys, SelfBody};
 use crate::api::sealed::SealedBody;
-use crate::api::{batch, import, keys, leaks, life, revocations, sealed, uses};
+use crate::api::{batch, import, keys, leaks, life, ranking, revocations, sealed, uses};
 use crate::attributes::CreateBody;
 use crate::code::Code::{self, *};
 use crate::key::KeyObject;
@@ -125,6 +125,21 @@ pub(super) fn add(it: &mut Routes) {
         operation("show_usage", "Show how often a key was used")
             .answer::<uses::Usage>(StatusCode::OK, "The last 90 days.")
             .codes(&[NoSuchKey]),
+    );
+    it.get(
+        "/v1/usage",
+        Action::RankKeys,
+        ranking::show,
+        operation(
+            "list_most_used",
+            "List the keys and accounts with the most requests",
+        )
+        .query::<PageOf<90>>(
+            "days",
+            "How many days to add up, today included; 1 by default.",
+        )
+        .query::<PageOf<100>>("limit", "Most keys, and most accounts; 10 by default.")
+        .answer::<ranking::MostUsed>(StatusCode::OK, "Most requests first."),
     );
     it.patch(
         "/v1/keys/{id}",
