@@ -22,7 +22,7 @@ const MOST: usize = 6;
 /// About what a character of a name takes.
 const CHARACTER: f64 = 6.3;
 
-/// A panel of the dashboard, or the title of a row of panels if `series` is `None`.
+/// A panel of the dashboard.
 #[derive(Debug)]
 pub struct Panel {
     /// Its heading.
@@ -31,8 +31,19 @@ pub struct Panel {
     pub unit: String,
     /// Column, row, width and height, in cells of the dashboard's grid.
     pub place: [f64; 4],
-    /// Its lines.
-    pub series: Option<Vec<Series>>,
+    /// What it shows.
+    pub content: Content,
+}
+
+/// What a panel shows.
+#[derive(Debug)]
+pub enum Content {
+    /// Nothing: it is the heading of the panels below it.
+    Row,
+    /// A text, in lines.
+    Text(String),
+    /// A chart.
+    Lines(Vec<Series>),
 }
 
 /// A line: seconds since the start, and the value.
@@ -63,14 +74,14 @@ impl Panel {
         let (x, y) = (x * CELL[0] + GAP / 2.0, HEAD + y * CELL[1] + GAP / 2.0);
         let (width, height) = (width * CELL[0] - GAP, height * CELL[1] - GAP);
         let title = escaped(&self.title);
-        let Some(series) = &self.series else {
+        if let Content::Row = self.content {
             let y = y + 14.0;
             let _ = writeln!(
                 svg,
                 "<text class=\"row\" x=\"{x:.1}\" y=\"{y:.1}\">{title}</text>"
             );
             return;
-        };
+        }
         let _ = writeln!(
             svg,
             "<rect class=\"panel\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"4\"/>\
@@ -78,7 +89,23 @@ impl Panel {
             x + 8.0,
             y + 17.0
         );
-        let series = most(series);
+        let series = match &self.content {
+            Content::Row => return,
+            Content::Text(text) => {
+                for (number, line) in text.lines().enumerate() {
+                    #[expect(clippy::cast_precision_loss, reason = "few lines")]
+                    let down = y + TITLE + LINE * (number + 1) as f64;
+                    let line = escaped(&line.replace('`', ""));
+                    let _ = writeln!(
+                        svg,
+                        "<text class=\"small\" x=\"{:.1}\" y=\"{down:.1}\">{line}</text>",
+                        x + 8.0
+                    );
+                }
+                return;
+            }
+            Content::Lines(series) => most(series),
+        };
         let highest = series.iter().map(Series::highest).fold(0.0, f64::max);
         let (scale, unit) = unit(&self.unit, highest);
         let top = nice(highest / scale) * scale;
@@ -263,7 +290,7 @@ mod tests {
             title: "Lookups & more".to_owned(),
             unit: "reqps".to_owned(),
             place: [0.0, 0.0, 8.0, 8.0],
-            series: Some(series),
+            content: Content::Lines(series),
         }
     }
 

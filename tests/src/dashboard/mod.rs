@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
-pub use chart::{Panel, Series};
+pub use chart::{Content, Panel, Series};
 
 use crate::load::oracle::{Bounds, Trouble};
 use crate::load::{Network, Plan, Scene, Stage};
@@ -95,9 +95,10 @@ fn panels(prometheus: &Prometheus, from: u64, to: u64) -> Vec<Panel> {
             let cells = panel["gridPos"][side].as_f64();
             cells.expect("a panel has a place")
         });
-        let series = match panel["type"].as_str() {
-            Some("row") => None,
-            Some("timeseries") => Some(
+        let content = match panel["type"].as_str() {
+            Some("row") => Content::Row,
+            Some("text") => Content::Text(text_of(&panel["options"]["content"])),
+            Some("timeseries") => Content::Lines(
                 targets(panel)
                     .flat_map(|target| series(prometheus, target, from, to))
                     .collect(),
@@ -109,7 +110,7 @@ fn panels(prometheus: &Prometheus, from: u64, to: u64) -> Vec<Panel> {
             title: text_of(&panel["title"]),
             unit: unit.map(text_of).unwrap_or_default(),
             place,
-            series,
+            content,
         }
     });
     panels.collect()
