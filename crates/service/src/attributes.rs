@@ -36,31 +36,31 @@ macro_rules! attributes {
     ($with:ident! $($more:tt)*) => {
         $with! {
             { $($more)* }
-            /// Whose it is: 1 to 128 visible ASCII characters without comma. An admin must name it;
-            /// an account has its own.
+            /// The owner of the key: 1 to 128 visible ASCII characters without comma. An admin must
+            /// name it; an account has its own.
             account: String = account(Option<String>);
             /// The environment or project that it is for: 1 to 32 letters, digits or `._-`, and
             /// `default` unless given. A key gets that of the key that creates it.
             space: Space = space(Option<String>);
-            /// What its owner calls it: 1 to 128 characters, none of which is invisible.
+            /// The name of the key for its owner: 1 to 128 characters, none of which is invisible.
             name: Option<String> = title(Option<String>);
-            /// What it may do: up to 64 scope tokens, each once.
+            /// What the key may do: up to 64 scope tokens, each once.
             scopes: Vec<String> = scopes(Vec<String>);
             /// A JSON object of up to 4096 bytes for the upstream, as it was sent. A key that is
             /// created without it gets that of the key that creates it, or none.
             metadata: Metadata = metadata(Option<AnyJson>);
-            /// From where it may be used: up to 64 addresses or CIDR ranges; empty means from
+            /// Up to 64 addresses or CIDR ranges from which the key may be used; empty means
             /// anywhere.
             allowed_ips: Vec<IpNet> = ranges(Vec<String>);
-            /// From which pages it may be used: up to 16 patterns that the edge can read; empty
-            /// means from any, and from none.
+            /// Up to 16 patterns of pages from which the key may be used; empty means any page, or
+            /// none.
             allowed_referrers: Vec<String> = referrers(Vec<String>);
-            /// What people file it under: up to 16 of the form `name=value`, each name once.
+            /// Labels for people and filters: up to 16 of the form `name=value`, each name once.
             labels: Vec<String> = labels(Vec<String>);
             /// How many requests it may make at each worker of Envoy, such as `100/1m`; none means any
             /// number. A key that is created without it gets that of the key that creates it, or none.
             rate_limit: Option<RateLimit> = rate_limit(Option<String>);
-            /// First instant at which it may not be used: in the future, before the year 10000.
+            /// When the key expires: in the future, before the year 10000.
             #[serde(serialize_with = "rfc_3339")]
             expires_at: Option<UnixMillis> = instant(Option<String>);
         }

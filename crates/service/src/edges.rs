@@ -51,7 +51,7 @@ pub struct EdgeObject {
     pub start: Option<String>,
     /// The space that it is bound to: it accepts no key of another.
     pub space: Option<Space>,
-    /// How it stands.
+    /// Whether the edge follows the change feed.
     pub state: State,
     /// The oldest epoch that all its workers have applied.
     pub epoch: Option<u64>,

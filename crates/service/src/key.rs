@@ -125,13 +125,13 @@ impl IfMatch {
 words! {
     /// Whether a key may be used now. The first of these that holds: revoked, expired, disabled.
     Standing {
-        /// It may.
+        /// The key may be used.
         Active = "active",
-        /// It is disabled, until it is enabled again.
+        /// The key is disabled until it is enabled again.
         Disabled = "disabled",
-        /// It was revoked.
+        /// The key was revoked, which is final.
         Revoked = "revoked",
-        /// Its time is over.
+        /// The key has expired.
         Expired = "expired",
     }
 }
@@ -200,7 +200,7 @@ pub struct KeyObject {
     revoked_at: Option<String>,
     /// Why it was revoked.
     revoked_reason: Option<Reason>,
-    /// More about that.
+    /// The note of the caller that revoked it.
     revoked_note: Option<String>,
     /// The minute in which a request with it was last allowed, as far as edges have reported it.
     #[schemars(with = "Option<shapes::Instant>")]

@@ -16,15 +16,15 @@ use crate::space::{Space, Spaces};
 pub struct Token {
     /// The public id: 10 letters or digits.
     pub id: String,
-    /// Whose it is, or for what.
+    /// The person or program that the token is for.
     pub name: String,
-    /// What it entitles to.
+    /// What the token permits.
     pub role: Role,
     /// Whose keys it sees; never changes.
     pub spaces: Spaces,
     /// When it was made.
     pub created_at: UnixMillis,
-    /// First instant at which it is none.
+    /// When the token expires.
     pub expires_at: Option<UnixMillis>,
     /// Its end, if that has come.
     pub revoked_at: Option<UnixMillis>,
@@ -37,13 +37,13 @@ pub struct NewToken {
     pub id: String,
     /// The SHA-256 digest of its text.
     pub digest: [u8; 32],
-    /// Whose it is, or for what.
+    /// The person or program that the token is for.
     pub name: String,
-    /// What it entitles to.
+    /// What the token permits.
     pub role: Role,
     /// Whose keys it sees.
     pub spaces: Spaces,
-    /// First instant at which it is none.
+    /// When the token expires.
     pub expires_at: Option<UnixMillis>,
 }
 
@@ -54,9 +54,9 @@ pub struct TokenObject {
     /// The public id.
     #[schemars(with = "shapes::Id")]
     id: String,
-    /// Whose it is, or for what.
+    /// The person or program that the token is for.
     name: String,
-    /// What it entitles to.
+    /// What the token permits.
     role: Role,
     /// The space that it is bound to: it sees no key of another.
     space: Option<Space>,

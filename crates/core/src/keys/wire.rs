@@ -64,7 +64,7 @@ pub struct LookupRequest {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Want {
-    /// [`Record::sealed`].
+    /// The sealed data of the key.
     Sealed,
 }
 
@@ -79,7 +79,7 @@ impl<'de> Deserialize<'de> for Want {
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LookupResponse {
-    /// Of which life of the database that epoch is; one value where a service says nothing.
+    /// The incarnation to which that epoch belongs; a constant for a service that names none.
     #[serde(default)]
     pub incarnation: Incarnation,
     /// Sequence number of the newest change that the records already contain.
@@ -97,21 +97,21 @@ pub struct Record {
     pub hash: KeyHash,
     /// Its public id.
     pub id: String,
-    /// Whose it is.
+    /// The owner of the key.
     pub account: String,
     /// Whether it may be used.
     pub status: Status,
-    /// First instant at which it may not be used.
+    /// When the key expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<UnixMillis>,
-    /// What it may do.
+    /// The scopes of the key.
     #[serde(default)]
     pub scopes: Vec<String>,
-    /// From where it may be used; empty means from anywhere.
+    /// Addresses from which the key may be used; empty means anywhere.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))]
     pub allowed_ips: Vec<IpNet>,
-    /// From which pages it may be used; empty means from any, and from none.
+    /// Pages from which the key may be used; empty means any page, or none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allowed_referrers: Vec<String>,
     /// How many requests its holder may send; without one, any number.
@@ -157,16 +157,16 @@ pub struct LinkUseRequest {
     pub id: String,
     /// Until when it must be remembered.
     pub expires_at: UnixMillis,
-    /// Only tell, and use nothing up.
+    /// Whether to ask only, without using the link up.
     #[serde(default)]
     pub peek: bool,
 }
 
-/// The answer to that.
+/// Whether a link had been used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LinkUseResponse {
-    /// It was not used before.
+    /// Whether the link had not been used before.
     pub first: bool,
 }
 
@@ -175,12 +175,12 @@ pub struct LinkUseResponse {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChangesResponse {
-    /// Of which life of the database the epoch is; one value where a service says nothing.
+    /// The incarnation to which the epoch belongs; a constant for a service that names none.
     #[serde(default)]
     pub incarnation: Incarnation,
     /// The epoch after these changes: ask for what comes `after` it next.
     pub epoch: u64,
-    /// The service cannot say what has changed: forget everything.
+    /// The service cannot say what has changed, so the edge must empty its caches.
     pub reset: bool,
     /// There is more to fetch at once.
     pub more: bool,

@@ -21,7 +21,7 @@ use crate::roles::Action;
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "EdgeList")]
 pub(super) struct Listed {
-    /// Of which life of the database the epochs are.
+    /// The incarnation of the database to which the epochs belong.
     incarnation: Incarnation,
     /// The newest change.
     epoch: u64,

@@ -29,7 +29,7 @@ use crate::wrong::{Errors, Fault, Pointer, Shown, Wrong};
 
 const MAX_KEYS: usize = 100;
 
-/// What became of the keys.
+/// The result for each key of an import.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "ImportResults")]
 pub(super) struct Results {
@@ -37,20 +37,20 @@ pub(super) struct Results {
     results: Vec<Outcome>,
 }
 
-/// What became of one key.
+/// The result for one key of an import.
 #[derive(Serialize, JsonSchema)]
 #[serde(tag = "result", rename_all = "snake_case")]
 #[schemars(rename = "ImportResult")]
 pub(super) enum Outcome {
-    /// It is a key of this service now.
+    /// The key was imported.
     Imported { id: String },
-    /// It would be, but for `dry_run`.
+    /// The key would be imported without `dry_run`.
     WouldImport,
-    /// It was already, with the same fields.
+    /// The key had been imported with the same fields.
     Unchanged { id: String },
-    /// It was already, with others; those stay.
+    /// The key had been imported with other fields, which are unchanged.
     Conflict { id: String, detail: String },
-    /// It cannot be. The pointers are of the item.
+    /// The key cannot be imported. The pointers are those of the item.
     Refused {
         #[schemars(with = "Vec<Shown<'_>>")]
         errors: Value,

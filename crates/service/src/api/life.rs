@@ -156,7 +156,7 @@ pub(super) struct RevokeBody {
     /// Why.
     #[schemars(with = "Option<Reason>")]
     pub(super) reason: Option<String>,
-    /// More about it.
+    /// A note of the caller.
     #[schemars(with = "Option<shapes::Line<MAX_NOTE>>")]
     pub(super) note: Option<String>,
     /// Whether the keys that it created stay.
@@ -195,7 +195,7 @@ pub(super) struct RevokedKey {
     descendants_revoked: usize,
     /// An edge that has applied the feed up to here rejects all of them.
     epoch: u64,
-    /// Of which life of the database that epoch is.
+    /// The incarnation of the database to which that epoch belongs.
     incarnation: Incarnation,
 }
 

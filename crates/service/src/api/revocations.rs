@@ -38,7 +38,7 @@ pub(super) struct ManyBody {
     /// Why.
     #[schemars(with = "Option<Reason>")]
     reason: Option<String>,
-    /// More about it.
+    /// A note of the caller.
     #[schemars(with = "Option<shapes::Line<MAX_NOTE>>")]
     note: Option<String>,
     /// Whether the keys that they created stay.
@@ -49,7 +49,7 @@ pub(super) struct ManyBody {
 /// The result of a revocation of many keys.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct RevokedKeys {
-    /// How many keys fitted.
+    /// How many keys matched the filter.
     #[schemars(with = "u64")]
     matched: usize,
     /// How many this call revoked, descendants included.
@@ -139,7 +139,7 @@ pub(super) struct SelfBody {
     /// The key itself.
     #[schemars(with = "String")]
     key: Zeroizing<String>,
-    /// More about it.
+    /// A note of the caller.
     #[schemars(with = "Option<shapes::Line<MAX_NOTE>>")]
     note: Option<String>,
 }

@@ -38,10 +38,10 @@ const SECRET: usize = 43;
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "CreateToken", transform = shapes::one_end)]
 pub(super) struct CreateBody {
-    /// Whose it is, or for what.
+    /// The person or program that the token is for.
     #[schemars(with = "shapes::Line<MAX_NAME>")]
     name: String,
-    /// What it entitles to.
+    /// What the token permits.
     #[schemars(with = "Role")]
     role: String,
     /// The space that it is bound to: it sees no key, token or entry of another.

@@ -17,13 +17,13 @@ use crate::rights::Caller;
 use crate::roles::Action;
 use crate::shapes;
 
-/// What became of a report of uses.
+/// The result of a report of uses.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "CountedUses")]
 pub(super) struct Counted {
     /// Keys whose uses were counted.
     counted: u64,
-    /// Keys whose uses were not: there is no room, or no key that the edge sees has such an id.
+    /// Keys whose uses were not counted: there is no room, or the edge sees no key with such an id.
     dropped: u64,
 }
 

@@ -234,7 +234,7 @@ pub(super) fn add(it: &mut Routes) {
             "The signature of the body: ECDSA with P-256 and SHA-256, DER in base64. Required.",
         )
         .body::<Vec<Report>>()
-        .answer::<Vec<Verdict>>(StatusCode::OK, "What each of them is.")
+        .answer::<Vec<Verdict>>(StatusCode::OK, "A verdict for each reported text.")
         .codes(&[InvalidSignature, ReportKeysUnavailable, NoSuchPath]),
     );
 }

@@ -20,14 +20,14 @@ pub(super) fn add(it: &mut Routes) {
         Action::Open,
         probes::healthz,
         operation("check_health", "Check that the process lives")
-            .answer::<probes::Fine>(StatusCode::OK, "It does."),
+            .answer::<probes::Fine>(StatusCode::OK, "The process answers."),
     );
     it.get(
         "/readyz",
         Action::Open,
         probes::readyz,
         operation("check_readiness", "Check that the database can be written")
-            .answer::<probes::Fine>(StatusCode::OK, "It can.")
+            .answer::<probes::Fine>(StatusCode::OK, "The database can be read and written.")
             .stored(),
     );
     it.get(
