@@ -32,6 +32,11 @@ const RUN: &[(&str, &str, &str)] = &[
         "the_commands_of_the_readme_work_with_the_composition",
     ),
     (
+        "docs/http-reference.md",
+        "cargo",
+        "the_commands_that_renew_a_page_name_its_test",
+    ),
+    (
         "docs/kubernetes.md",
         "helm",
         "the_commands_of_the_page_about_kubernetes_are_accepted",

@@ -9,6 +9,7 @@ mod book;
 mod changelog;
 mod commands;
 mod figures;
+mod http;
 mod links;
 mod markdown;
 mod phrases;

@@ -164,7 +164,7 @@ impl Page {
 }
 
 /// The anchor of a heading: letters, digits, `-` and `_` stay, a blank becomes `-`.
-fn slug(heading: &str) -> String {
+pub fn slug(heading: &str) -> String {
     let kept = heading.trim().chars().filter_map(|letter| match letter {
         ' ' => Some('-'),
         '-' | '_' => Some(letter),
