@@ -171,9 +171,9 @@ fn wrong_configurations_are_named_by_their_field() {
     assert_eq!(problems(&document(&provider(json!({})))), "");
 }
 
-/// The policy of the page at this place among them, with a public key in place of its dots.
-fn policy_of_the_page(index: usize, public_key: &Value) -> Policy {
-    let page = include_str!("../../../../docs/formats/cloudfront.md");
+/// The policy of the guide at this place among them, with a public key in place of its dots.
+fn policy_of_the_guide(index: usize, public_key: &Value) -> Policy {
+    let page = include_str!("../../../../docs/guides/from-cloudfront.md");
     let mut examples = page.split("```json\n").skip(1);
     let example = examples.nth(index).unwrap().split("```").next().unwrap();
     let mut example: Value = serde_json::from_str(example).unwrap();
@@ -182,7 +182,7 @@ fn policy_of_the_page(index: usize, public_key: &Value) -> Policy {
 }
 
 #[test]
-fn both_policies_of_the_page_accept_the_link_of_an_aws_sdk() {
+fn both_policies_of_the_guide_accept_the_link_of_an_aws_sdk() {
     // Made by botocore's `CloudFrontSigner`, and equally by @aws-sdk/cloudfront-signer.
     let known = include_str!("../../../../tests/vectors/signed-urls.json");
     let known: Value = serde_json::from_str(known).unwrap();
@@ -198,7 +198,7 @@ fn both_policies_of_the_page_accept_the_link_of_an_aws_sdk() {
         .into();
     let now = vector["now_valid"].as_u64().unwrap();
     for index in [0, 1] {
-        let policy = policy_of_the_page(index, &vector["secret"]["public_key_pem"]);
+        let policy = policy_of_the_guide(index, &vector["secret"]["public_key_pem"]);
         let judged = judge_from(&policy, &headers, now, "");
         assert_eq!(
             judged.unwrap()[0],
@@ -208,8 +208,8 @@ fn both_policies_of_the_page_accept_the_link_of_an_aws_sdk() {
 }
 
 #[test]
-fn only_the_second_policy_of_the_page_accepts_sha256() {
-    let [first, second] = [0, 1].map(|index| policy_of_the_page(index, &json!(PUBLIC)));
+fn only_the_second_policy_of_the_guide_accepts_sha256() {
+    let [first, second] = [0, 1].map(|index| policy_of_the_guide(index, &json!(PUBLIC)));
     let link = link(&second, "/images/a.jpg");
     let judged = judge(&second, &link, NOW);
     assert_eq!(judged.as_deref(), Ok("/images/a.jpg"));
