@@ -2,6 +2,7 @@
 
 mod events;
 mod file;
+mod store;
 mod table;
 mod templates;
 
@@ -16,6 +17,7 @@ use keygate_service::{ServeError, ServiceConfig, StoreError, Tokens, serve};
 
 use self::events::{EventSettings, HookSettings};
 use self::file::{Settings, listen};
+use self::store::StoreArgs;
 use crate::assertion::AssertionArgs;
 use crate::environment::{or_another, required_text, value_of, warn_of_padding};
 use crate::error::CliError;
@@ -23,9 +25,6 @@ use crate::secret::EnvSecret;
 
 /// The address without an option, a variable or a file.
 const LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8801));
-
-/// The same for the database.
-const DATABASE: &str = "keygate.db";
 
 /// The same for the prefix.
 const PREFIX: &str = "kg";
@@ -39,7 +38,7 @@ Examples:
 A token variable can contain several tokens, separated by commas. All of them are valid.
 SIGTERM and SIGINT stop the service after pending requests, within 10 s.";
 
-/// Run the key service over a SQLite file.
+/// Run the key service over a SQLite file, or over PostgreSQL.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -50,9 +49,8 @@ pub struct Args {
     /// Address to listen on, 127.0.0.1:8801 by default; port 0 selects a free port
     #[arg(long, value_name = "ADDRESS", env = "KEYGATE_LISTEN", value_parser = listen)]
     listen: Option<SocketAddr>,
-    /// SQLite file, keygate.db by default; created if it does not exist
-    #[arg(long, value_name = "FILE", env = "KEYGATE_DATABASE")]
-    database: Option<PathBuf>,
+    #[command(flatten)]
+    store: StoreArgs,
     /// Prefix of every key, kg by default
     #[arg(long, env = "KEYGATE_PREFIX", value_parser = Prefix::parse)]
     prefix: Option<Prefix>,
@@ -92,10 +90,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     };
     let config = ServiceConfig {
         listen: args.listen.or(file.listen).unwrap_or(LISTEN),
-        database: args
-            .database
-            .or(file.database)
-            .unwrap_or_else(|| PathBuf::from(DATABASE)),
+        database: args.store.place(file.store)?,
         prefix,
         kid: args.secret.id,
         master: master(&args.secret, "--secret")?,

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use keygate_core::Millis;
 use keygate_core::keys::{KeyRingId, MasterSecret, Prefix};
@@ -16,6 +15,7 @@ use crate::leaks::KeySource;
 use crate::limits::KeyLimits;
 use crate::outbound::Endpoint;
 use crate::space::Space;
+use crate::store::Place;
 use crate::templates::Templates;
 use crate::wrong::Errors;
 
@@ -24,8 +24,8 @@ use crate::wrong::Errors;
 pub struct ServiceConfig {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// The SQLite file, made with mode 0600 if it does not exist.
-    pub database: PathBuf,
+    /// Where the database is.
+    pub database: Place,
     /// The word in front of every key.
     pub prefix: Prefix,
     /// Names `master` inside every new key.

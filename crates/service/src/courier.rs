@@ -35,6 +35,9 @@ const GIVEN_UP: (Millis, u32) = (Millis::from_secs(24 * 3600), 10);
 /// How often the clock is compared with the next attempt.
 const TICK: Duration = Duration::from_secs(1);
 
+/// How often events are looked for that another replica has written, or has left behind.
+const SHARED: Duration = Duration::from_secs(5);
+
 /// What delivers to one target.
 pub(crate) struct Courier<'a> {
     pub(crate) store: &'a Store,
@@ -79,18 +82,31 @@ impl Courier<'_> {
                 }
             }
             let is_free = under_way.len() < AT_ONCE;
+            let (pause, waits) = match waits {
+                true => (TICK, true),
+                false => (SHARED, self.store.is_shared()),
+            };
             tokio::select! {
                 Some(event) = under_way.next(), if !under_way.is_empty() => {
                     events.remove(&event);
                 }
                 _ = new.changed(), if is_free => {}
-                () = tokio::time::sleep(TICK), if is_free && waits => {}
+                () = tokio::time::sleep(pause), if is_free && waits => {}
             }
         }
     }
 
     /// Tries once, and writes what came of it. Returns the number of the event.
     async fn deliver(&self, delivery: Delivery) -> i64 {
+        match self.store.claim(self.target.id(), &delivery).await {
+            Ok(true) => {}
+            Ok(false) => return delivery.event,
+            Err(error) => {
+                tracing::warn!(event = delivery.id, "cannot take an event: {error}");
+                tokio::time::sleep(TICK).await;
+                return delivery.event;
+            }
+        }
         let body = delivery.body.clone().into();
         let EventTarget {
             endpoint, secrets, ..

@@ -1,9 +1,10 @@
 //! The edges that poll the change feed, and how far each has followed it.
 //!
-//! In memory only: after a restart, an edge is listed from its next poll on. Times are counted
-//! from the start of the service, so that a wall clock that jumps declares no edge gone.
+//! In memory: after a restart, an edge is listed from its next poll on. Replicas of the service tell each
+//! other of polls through their database. Times are counted from the start of the service, so that a
+//! wall clock that jumps declares no edge gone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,7 @@ const MAX_EDGES_OF_SPACE: usize = 1024;
 const MAX_EDGES_OF_ALL: usize = 16_384;
 
 /// How long an edge stays in the list after it was last able to accept a cached key.
-const KEPT: Duration = Duration::from_secs(3600);
+pub(crate) const KEPT: Duration = Duration::from_secs(3600);
 
 words! {
     /// How an edge stands.
@@ -69,6 +70,22 @@ pub struct EdgeObject {
     pub outage_allow: Option<bool>,
 }
 
+/// How far before the start of a service a poll can be that another replica has heard.
+const BEFORE: Duration = Duration::from_secs(26 * 3600);
+
+/// The last poll of an edge, or of all edges of a space that do not report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Poll {
+    /// That of the edge's token; `None` for one that sees all.
+    pub(crate) space: Option<Space>,
+    /// What the edge says of itself.
+    pub(crate) report: Option<EdgeReport>,
+    /// Up to which change it has applied everything.
+    pub(crate) epoch: u64,
+    /// How long ago it was.
+    pub(crate) ago: Duration,
+}
+
 /// How many edges are in each state.
 pub type Counts = BTreeMap<&'static str, u64>;
 
@@ -76,26 +93,33 @@ pub type Counts = BTreeMap<&'static str, u64>;
 #[derive(Debug)]
 pub(crate) struct Edges {
     began: Instant,
+    is_shared: bool,
     table: Mutex<Table>,
 }
 
 impl Edges {
-    pub(crate) fn new() -> Self {
+    /// `is_shared` says whether there may be other replicas to tell of polls.
+    pub(crate) fn new(is_shared: bool) -> Self {
         Self {
             began: Instant::now(),
+            is_shared,
             table: Mutex::default(),
         }
     }
 
     /// Notes a poll of an edge that has applied everything in these spaces up to `epoch`.
     pub(crate) fn polled(&self, report: Option<EdgeReport>, spaces: &Spaces, epoch: u64) {
-        let now = self.uptime();
-        self.table().polled(report, spaces, epoch, now);
+        let (now, mut table) = (self.now(), self.table());
+        let start = report.as_ref().map(|it| it.start);
+        if self.is_shared && table.untold.len() < MAX_EDGES_OF_ALL {
+            table.untold.insert((spaces.only().cloned(), start));
+        }
+        table.polled(report, spaces.only().cloned(), epoch, now);
     }
 
     /// The edges that may accept keys of these spaces, by name; `newest` is the epoch of the feed.
     pub(crate) fn list(&self, spaces: &Spaces, newest: u64, clock: UnixMillis) -> Vec<EdgeObject> {
-        let now = self.uptime();
+        let now = self.now();
         let all = self.table().list(newest, now, clock).into_iter();
         let is_seen = |edge: &EdgeObject| edge.space.as_ref().is_none_or(|it| spaces.has(it));
         all.filter(is_seen).collect()
@@ -103,8 +127,37 @@ impl Edges {
 
     /// How many edges are in each state.
     pub(crate) fn counts(&self, newest: u64) -> Counts {
-        let now = self.uptime();
+        let now = self.now();
         self.table().counts(newest, now)
+    }
+
+    /// The polls since the last call.
+    pub(crate) fn untold(&self) -> Vec<Poll> {
+        let now = self.now();
+        self.table().untold(now)
+    }
+
+    /// These are to be told again.
+    pub(crate) fn tell_again(&self, polls: &[Poll]) {
+        let places = polls.iter().map(|poll| {
+            let start = poll.report.as_ref().map(|it| it.start);
+            (poll.space.clone(), start)
+        });
+        self.table().untold.extend(places);
+    }
+
+    /// Adds polls that other replicas have heard.
+    pub(crate) fn heard(&self, polls: Vec<Poll>) {
+        let now = self.now();
+        let mut table = self.table();
+        for poll in polls {
+            table.heard(poll, now);
+        }
+    }
+
+    /// The time since [`BEFORE`] the start.
+    fn now(&self) -> Duration {
+        self.uptime().saturating_add(BEFORE)
     }
 
     /// How long the service has been noting polls.
@@ -132,11 +185,18 @@ struct Table {
     edges: BTreeMap<(Option<Space>, u64), Seen>,
     /// For each space, the last poll of all edges that do not report, or for which there is no room.
     others: BTreeMap<Option<Space>, Duration>,
+    /// The edges that have polled here since other replicas were told of polls.
+    untold: BTreeSet<(Option<Space>, Option<u64>)>,
 }
 
 impl Table {
-    fn polled(&mut self, report: Option<EdgeReport>, spaces: &Spaces, epoch: u64, now: Duration) {
-        let space = spaces.only().cloned();
+    fn polled(
+        &mut self,
+        report: Option<EdgeReport>,
+        space: Option<Space>,
+        epoch: u64,
+        now: Duration,
+    ) {
         let Some(report) = report else {
             self.others.insert(space, now);
             return;
@@ -157,6 +217,41 @@ impl Table {
             at: now,
         };
         self.edges.insert(place, seen);
+    }
+
+    fn untold(&mut self, now: Duration) -> Vec<Poll> {
+        let untold = std::mem::take(&mut self.untold).into_iter();
+        let poll = |(space, start): (Option<Space>, Option<u64>)| {
+            let edge = start.and_then(|start| self.edges.get(&(space.clone(), start)));
+            let at = match edge {
+                Some(edge) => edge.at,
+                // There was no room for it.
+                None => *self.others.get(&space)?,
+            };
+            Some(Poll {
+                report: edge.map(|edge| edge.report.clone()),
+                epoch: edge.map_or(0, |edge| edge.epoch),
+                ago: now.saturating_sub(at),
+                space,
+            })
+        };
+        untold.filter_map(poll).collect()
+    }
+
+    /// Adds a poll that another replica has heard, unless a later one is known.
+    fn heard(&mut self, poll: Poll, now: Duration) {
+        let at = now.saturating_sub(poll.ago);
+        let known = match &poll.report {
+            Some(report) => self.edges.get(&(poll.space.clone(), report.start)),
+            None => None,
+        };
+        let known = match (&poll.report, known) {
+            (None, _) => self.others.get(&poll.space).copied(),
+            (Some(_), known) => known.map(|edge| edge.at),
+        };
+        if known.is_none_or(|known| known < at) {
+            self.polled(poll.report, poll.space, poll.epoch, at);
+        }
     }
 
     /// Whether one more edge of this space can be listed.
@@ -255,105 +350,4 @@ impl Seen {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const CLOCK: UnixMillis = UnixMillis(1_795_305_600_000);
-
-    fn at(seconds: u64) -> Duration {
-        Duration::from_secs(seconds)
-    }
-
-    fn report(start: u64) -> Option<EdgeReport> {
-        EdgeReport::parse(&format!("start={start:016x} lease=60000 version=0.1.0"))
-    }
-
-    /// What each edge is called and how it stands.
-    fn states(table: &mut Table, newest: u64, now: Duration) -> Vec<(Option<String>, State)> {
-        let list = table.list(newest, now, CLOCK);
-        list.into_iter().map(|it| (it.start, it.state)).collect()
-    }
-
-    #[test]
-    fn an_edge_is_gone_when_its_lease_ends_and_forgotten_an_hour_later() {
-        let mut table = Table::default();
-        table.polled(report(1), &Spaces::All, 5, at(100));
-        let name = Some("0000000000000001".to_owned());
-        for (newest, seconds, state) in [
-            (5, 100, State::Current),
-            (6, 159, State::Behind),
-            (6, 160, State::Gone),
-            (5, 3759, State::Gone),
-        ] {
-            let expected = [(name.clone(), state)];
-            assert_eq!(states(&mut table, newest, at(seconds)), expected);
-        }
-        assert!(states(&mut table, 6, at(3760)).is_empty());
-    }
-
-    #[test]
-    fn edges_that_do_not_report_are_one_row() {
-        let mut table = Table::default();
-        table.polled(None, &Spaces::All, 5, at(100));
-        table.polled(None, &Spaces::All, 5, at(101));
-        table.polled(report(1), &Spaces::All, 5, at(101));
-        assert_eq!(
-            states(&mut table, 5, at(102)),
-            [
-                (Some("0000000000000001".to_owned()), State::Current),
-                (None, State::Unknown)
-            ]
-        );
-        let counts = table.counts(6, at(102));
-        assert_eq!((counts["behind"], counts["unknown"]), (1, 1));
-        assert_eq!(counts["gone"], 0);
-    }
-
-    #[test]
-    fn a_full_table_keeps_the_edges_that_count() {
-        let mut table = Table::default();
-        let full = u64::try_from(MAX_EDGES).unwrap();
-        for start in 0..full {
-            table.polled(report(start), &Spaces::All, 5, at(start / 2048));
-        }
-        table.polled(report(full), &Spaces::All, 5, at(2));
-        assert!(
-            table.others.contains_key(&None),
-            "it is counted as one of the others"
-        );
-        table.polled(report(0), &Spaces::All, 6, at(3));
-        assert_eq!(table.edges[&(None, 0)].epoch, 6);
-        // The first 2048 are gone, but for the one that has polled again.
-        table.polled(report(full + 1), &Spaces::All, 5, at(60));
-        assert!(table.edges.contains_key(&(None, full + 1)));
-        assert_eq!(table.edges.len(), 2050);
-    }
-
-    #[test]
-    fn an_edge_of_one_space_reaches_no_row_of_another() {
-        let of = |name| Spaces::Only(Space::parse(name).unwrap());
-        let (a, b) = (of("a"), of("b"));
-        let mut table = Table::default();
-        table.polled(report(1), &Spaces::All, 5, at(1));
-        table.polled(report(1), &a, 9, at(2));
-        let rows = table.list(9, at(3), CLOCK);
-        let rows = rows.iter().map(|it| (it.space.is_some(), it.state));
-        assert_eq!(
-            rows.collect::<Vec<_>>(),
-            [(false, State::Behind), (true, State::Current)]
-        );
-
-        for start in 0..2000 {
-            table.polled(report(start), &a, 9, at(3));
-        }
-        table.polled(report(2), &b, 9, at(4));
-        let place = (b.only().cloned(), 2);
-        assert!(
-            table.edges.contains_key(&place),
-            "a has filled its own rows"
-        );
-        assert_eq!(table.edges.len(), 1 + MAX_EDGES_OF_SPACE + 1);
-        assert!(table.others.contains_key(&a.only().cloned()));
-        assert!(!table.others.contains_key(&b.only().cloned()));
-    }
-}
+mod tests;

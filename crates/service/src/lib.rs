@@ -15,7 +15,7 @@
 //! - [`audit`]: what was done, by whom; `uses`: how often keys were used
 //! - [`events`]: what other services receive, signed ([`webhook`]), by calls of our own ([`outbound`])
 //! - [`hook`]: what is asked before a key is saved, [`leaks`]: reports of leaked keys
-//! - [`store`]: keys, the change feed and events on their way, in SQLite
+//! - [`store`]: keys, the change feed and events on their way, in SQLite or PostgreSQL
 
 pub mod ambient;
 pub mod api;
@@ -76,6 +76,6 @@ pub use metadata::Metadata;
 pub use outbound::Endpoint;
 pub use serve::{ServeError, serve};
 pub use space::Space;
-pub use store::{Store, StoreError};
+pub use store::{Place, PostgresUrl, Store, StoreError};
 pub use templates::Template;
 pub use webhook::WebhookSecrets;

@@ -196,18 +196,22 @@ async fn whole(body: Incoming, most: usize) -> Result<Bytes, CallError> {
     Ok(read.to_bytes())
 }
 
-/// Trusts the certificates of the system, so that an operator can add an authority of their own; those
-/// of Mozilla where the system has none, as in an image without files.
-fn tls() -> ClientConfig {
+/// The authorities of the system, so that an operator can add one of their own; those of Mozilla where
+/// the system has none, as in an image without files.
+pub(crate) fn roots_of_the_system() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
+    roots
+}
+
+fn tls() -> ClientConfig {
     ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("ring has all that TLS 1.2 and 1.3 need")
-        .with_root_certificates(roots)
+        .with_root_certificates(roots_of_the_system())
         .with_no_client_auth()
 }
 

@@ -52,7 +52,9 @@ pub async fn serve(config: ServiceConfig) -> Result<(), ServeError> {
     let refused = |source| ServeError::Listen { address, source };
     let listener = connections::listen(address).map_err(refused)?;
     let bound = listener.local_addr().map_err(refused)?;
-    let store = Store::open(&config.database)?;
+    let place = config.database.clone();
+    let opened = tokio::task::spawn_blocking(move || Store::open(&place)).await;
+    let store = opened.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
     let limits = Limits {
         connections: config
             .limits

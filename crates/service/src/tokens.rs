@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
 use keygate_core::UnixMillis;
+use keygate_core::keys::wire::Incarnation;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -104,7 +105,10 @@ impl TokenObject {
 /// The tokens that count, by their digests. How long it takes to find one in the table tells
 /// nothing: a client cannot choose the digest of what it sends.
 #[derive(Debug, Default)]
-pub(crate) struct CreatedTokens(RwLock<Entitlements>);
+pub(crate) struct CreatedTokens(RwLock<(Option<Edition>, Entitlements)>);
+
+/// Names a state of all tokens: within an incarnation of the database, a later one has a larger number.
+pub(crate) type Edition = (Incarnation, i64);
 
 /// What counts, by its digest.
 pub(crate) type Entitlements = HashMap<[u8; 32], Entitled>;
@@ -128,15 +132,26 @@ pub(crate) struct Bearer {
 }
 
 impl CreatedTokens {
-    /// Replaces all.
-    pub(crate) fn set(&self, tokens: Entitlements) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = tokens;
+    /// Replaces all, unless those that there are come from a later edition.
+    pub(crate) fn set(&self, edition: Edition, tokens: Entitlements) {
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let is_later =
+            |(incarnation, number): Edition| incarnation == edition.0 && number > edition.1;
+        if !all.0.is_some_and(is_later) {
+            *all = (Some(edition), tokens);
+        }
+    }
+
+    /// Which edition these are, if there is one.
+    pub(crate) fn edition(&self) -> Option<Edition> {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        all.0
     }
 
     /// What the token with this digest entitles to `now`.
     pub(crate) fn find(&self, digest: &[u8; 32], now: UnixMillis) -> Option<(Role, Bearer)> {
-        let tokens = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let token = tokens.get(digest)?;
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let token = all.1.get(digest)?;
         let counts = token.expires_at.is_none_or(|end| now < end);
         counts.then(|| {
             let bearer = Bearer {

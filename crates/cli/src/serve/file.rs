@@ -14,6 +14,7 @@ use keygate_service::templates::Templates;
 use keygate_service::{Endpoint, KeyLimits, KeySource, Limits, Space};
 
 use super::events::{EventSettings, HookSettings, endpoint};
+use super::store::StoreSettings;
 use super::table::{Table, parse};
 use super::templates;
 use crate::error::CliError;
@@ -35,7 +36,7 @@ const TWO_DAYS: Millis = Millis::from_secs(2 * 24 * 3600);
 #[derive(Default)]
 pub struct Settings {
     pub listen: Option<SocketAddr>,
-    pub database: Option<PathBuf>,
+    pub store: StoreSettings,
     pub prefix: Option<Prefix>,
     pub connections: Limits,
     pub limits: KeyLimits,
@@ -69,7 +70,7 @@ impl Settings {
         let limits = file.table("limits", |table| limits_over(&KeyLimits::default(), table));
         Self {
             listen: file.text("listen", listen),
-            database: file.text("database", |text| Ok(PathBuf::from(text))),
+            store: store(file),
             prefix: file.text("prefix", |text| {
                 Prefix::parse(text).map_err(|error| error.to_string())
             }),
@@ -88,6 +89,20 @@ impl Settings {
             hook: file.optional("hook", HookSettings::of),
         }
     }
+}
+
+/// Where the keys are stored: in one place.
+fn store(file: &mut Table<'_>) -> StoreSettings {
+    let path = |text: &str| Ok(PathBuf::from(text));
+    let settings = StoreSettings {
+        database: file.text("database", path),
+        store: file.text("store", |text| Ok(text.to_owned())),
+        store_password_file: file.text("store_password_file", path),
+    };
+    if settings.database.is_some() && settings.store.is_some() {
+        file.wrong("database", "cannot be combined with store");
+    }
+    settings
 }
 
 fn connections(table: &mut Table<'_>) -> Limits {
@@ -187,7 +202,7 @@ mod tests {
         let settings = parse(example, Settings::of).unwrap();
         assert_eq!(settings.listen, Some(([127, 0, 0, 1], 8801).into()));
         let database = Path::new("/var/lib/keygate/keygate.db");
-        assert_eq!(settings.database.as_deref(), Some(database));
+        assert_eq!(settings.store.database.as_deref(), Some(database));
         assert_eq!(settings.prefix, Prefix::parse("kg").ok());
         let (given, default) = (settings.connections, Limits::default());
         assert_eq!(given.connections, default.connections);

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use futures_util::future::{join, join_all, join3};
+use futures_util::future::{join_all, join3};
 use keygate_core::{Millis, UnixMillis};
 
 use super::Service;
@@ -22,13 +22,41 @@ const UNUSED: Millis = Millis::from_secs(3600);
 /// How often keys are deleted that have ended.
 const RETIRED: Millis = Millis::from_secs(3600);
 
+/// How often edges are forgotten that are long gone.
+const SWEEP: Duration = Duration::from_secs(3600);
+
 /// How often the clock is looked at.
 const TICK: Duration = Duration::from_secs(1);
 
 impl Service {
-    /// Delivers events and deletes ended keys, for as long as it is polled.
+    /// Delivers events, deletes ended keys, and tells other replicas of edges, for as long as it is
+    /// polled.
     pub async fn background(self: Arc<Self>) {
-        join(self.deliver(), self.retire()).await;
+        join3(self.deliver(), self.retire(), self.tell()).await;
+    }
+
+    /// Tells other replicas which edges have polled here.
+    async fn tell(&self) {
+        if !self.store.is_shared() {
+            return;
+        }
+        let mut swept: Option<Instant> = None;
+        loop {
+            let polls = self.edges.untold();
+            if !polls.is_empty()
+                && let Err(error) = self.store.write_polls(&polls).await
+            {
+                tracing::debug!("other replicas do not hear of edges: {error}");
+                self.edges.tell_again(&polls);
+            }
+            if swept.is_none_or(|at| at.elapsed() >= SWEEP) {
+                swept = Some(Instant::now());
+                if let Err(error) = self.store.forget_polls().await {
+                    tracing::debug!("edges that are gone stay in the database: {error}");
+                }
+            }
+            tokio::time::sleep(TICK).await;
+        }
     }
 
     /// Deletes the keys that ended longer ago than they are to be kept.

@@ -108,7 +108,7 @@ pub(super) async fn changes(
         Some(wait) => {
             service
                 .waiting
-                .hold(service.store.changed(after), wait)
+                .hold(service.store.changed(after, answer.incarnation), wait)
                 .await
         }
         None => false,

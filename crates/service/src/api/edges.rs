@@ -41,6 +41,7 @@ pub(super) async fn list(
     let now = service.now();
     let rights = service.rights(&caller, Action::ReadEdges, now).await?;
     let feed = service.store.end_of_feed().await?;
+    service.edges.heard(service.store.polls().await?);
     Ok(Json(Listed {
         incarnation: feed.incarnation,
         epoch: feed.epoch,

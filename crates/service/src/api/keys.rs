@@ -99,7 +99,9 @@ pub(super) async fn create(
                 match created.await {
                     Ok(Some(created)) if created.newly => Some(created.key),
                     // It may be stored: then a retry finds its text.
-                    Err(error @ StoreError::Failed(_)) => return Err(error.into()),
+                    Err(error @ (StoreError::Failed(_) | StoreError::Unreachable(_))) => {
+                        return Err(error.into());
+                    }
                     other => {
                         service.new_keys.forget(&fresh.id);
                         if let Some(created) = other? {

@@ -105,6 +105,7 @@ impl Service {
             others: config.key_limits.clone(),
             named: config.space_limits.clone(),
         };
+        let is_shared = store.is_shared();
         let outbox = Outbox::new(&config.events, metrics.events_dropped.clone());
         Arc::new(Self {
             store: store.limited(key_limits.clone()).publishing(outbox),
@@ -126,7 +127,7 @@ impl Service {
             metrics,
             rejections: Rejections::default(),
             waiting: Waiting::new(HELD_POLLS),
-            edges: Edges::new(),
+            edges: Edges::new(is_shared),
             health: probes::Health::default(),
             new_keys: NewKeys::default(),
             events: config.events.clone(),

@@ -60,6 +60,7 @@ pub(super) async fn metrics(
     State(service): State<Arc<Service>>,
 ) -> Result<impl IntoResponse, Problem> {
     let epoch = service.store.epoch().await?;
+    service.edges.heard(service.store.polls().await?);
     let waiting_deliveries = service.store.waiting_deliveries().await?;
     let text = service
         .metrics

@@ -7,7 +7,7 @@ use super::change::{Act, Stop};
 use super::command::Outcome;
 use super::keys::MAX_SCANNED;
 use super::row::signed;
-use super::sql::{self, Row, Sql, params};
+use super::sql::{self, Each, Row, Sql, params};
 use super::whose::Of;
 use super::{Store, StoreError};
 use crate::audit::{Digest, Entry, Line, START};
@@ -164,10 +164,16 @@ fn append(transaction: &Sql<'_>, said: &Said<'_>, now: UnixMillis) -> sql::Resul
         request_id: owned(said.request_id),
         space: owned(said.space),
     };
+    let text = Each {
+        sqlite: "INSERT INTO audit \
+                 (seq, at, actor, action, target, account, detail, request_id, space, digest) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        postgres: "WITH counted AS (UPDATE head SET audited = ?1) INSERT INTO audit \
+                   (seq, at, actor, action, target, account, detail, request_id, space, digest) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    };
     transaction.execute(
-        "INSERT INTO audit \
-             (seq, at, actor, action, target, account, detail, request_id, space, digest) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        text,
         params![
             seq,
             signed(now),
@@ -211,7 +217,10 @@ fn start(transaction: &Sql<'_>) -> sql::Result<Digest> {
 /// The number of the last entry that there was.
 fn last_number(transaction: &Sql<'_>) -> sql::Result<i64> {
     let last = transaction.optional(
-        "SELECT seq FROM sqlite_sequence WHERE name = 'audit'",
+        Each {
+            sqlite: "SELECT seq FROM sqlite_sequence WHERE name = 'audit'",
+            postgres: "SELECT audited FROM head",
+        },
         params![],
         |row| row.get(0),
     )?;

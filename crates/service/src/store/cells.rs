@@ -35,7 +35,7 @@ impl FromValue for Cell {
             Value::Integer(number) => Some(Self::Number(number)),
             Value::Bool(is_true) => Some(Self::Number(i64::from(is_true))),
             Value::Text(text) => Some(Self::Text(text.to_owned())),
-            Value::Blob(_) => None,
+            Value::Blob(_) | Value::Blobs(_) => None,
         }
     }
 }

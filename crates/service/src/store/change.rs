@@ -11,7 +11,7 @@ use super::feed::append;
 use super::keys::{self, by_id, existing, insert};
 use super::rejection::Rejection;
 use super::row::{self, signed};
-use super::sql::{self, Sql, SqlError, ToValue, Value, params};
+use super::sql::{self, Each, Sql, SqlError, ToValue, Value, params};
 use super::whose::Of;
 use crate::attributes::Attributes;
 use crate::events::{EventType, Leak, More, Outbox};
@@ -301,7 +301,8 @@ impl Act<'_> {
         }
     }
 
-    /// The key with this id that the caller may see, if it can still be changed, and is what the caller takes it for.
+    /// The key with this id that the caller may see, if it can still be changed, and is what the
+    /// caller takes it for.
     pub(super) fn current(&self, id: &str, if_match: &IfMatch) -> Result<Key, Stop> {
         let key = self.own(id)?;
         if !if_match.fits(key.version) {
@@ -351,26 +352,40 @@ impl Act<'_> {
     /// Revokes a key, those that it replaces, and the descendants of all of them unless they are
     /// kept. Returns the ids of those that were not revoked before.
     fn revoke_family(&self, id: &str, revoke: &Revoke) -> sql::Result<Vec<String>> {
-        let revoked: Vec<(String, String, String, KeyHash)> = self
-            .transaction
-            .all("WITH RECURSIVE family (id) AS \
+        let update = "UPDATE keys SET revoked_at = ?2, updated_at = ?2, revoked_reason = ?3, \
+                      revoked_note = ?4, sealed = NULL, version = version + 1 \
+                      WHERE id IN (SELECT id FROM family) AND revoked_at IS NULL \
+                      RETURNING id, account, space, hash";
+        let text = Each {
+            sqlite: &format!(
+                "WITH RECURSIVE family (id) AS \
                  (SELECT ?1 \
                   UNION SELECT keys.id FROM family JOIN keys ON replaced_by = family.id \
                   UNION SELECT keys.id FROM family JOIN keys ON created_by = family.id \
-                  WHERE NOT ?5) \
-                 UPDATE keys SET revoked_at = ?2, updated_at = ?2, revoked_reason = ?3, \
-                 revoked_note = ?4, sealed = NULL, version = version + 1 \
-                 WHERE id IN (SELECT id FROM family) AND revoked_at IS NULL RETURNING id, account, space, hash", params![
-                    id,
-                    signed(self.now),
-                    revoke.reason.map(Reason::word),
-                    revoke.note,
-                    revoke.keeps_descendants,
-                ],
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),)?;
+                  WHERE NOT ?5) {update}"
+            ),
+            // Its recursion has one part.
+            postgres: &format!(
+                "WITH RECURSIVE family (id) AS \
+                 (SELECT ?1 COLLATE \"C\" UNION SELECT next.id FROM family CROSS JOIN LATERAL \
+                  (SELECT id FROM keys WHERE replaced_by = family.id UNION ALL \
+                   SELECT id FROM keys WHERE created_by = family.id AND NOT ?5) AS next) {update}"
+            ),
+        };
+        let reason = revoke.reason.map(Reason::word);
+        let revoked: Vec<(String, String, String, KeyHash)> = self.transaction.all(
+            text,
+            params![
+                id,
+                signed(self.now),
+                reason,
+                revoke.note,
+                revoke.keeps_descendants,
+            ],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+        )?;
         for (id, account, space, hash) in &revoked {
             append(self.transaction, *hash, space, self.now)?;
-            let reason = revoke.reason.map(Reason::word);
             let of = Of {
                 account: Some(account),
                 space: Some(space),

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::postgres::OpenError;
 use super::rejection::Rejection;
 use super::sql::{Class, SqlError};
 
@@ -23,6 +24,14 @@ pub enum StoreError {
         path: PathBuf,
         /// Its id.
         process: String,
+    },
+    /// A database of PostgreSQL cannot be used.
+    #[error("cannot use the database {place}: {reason}")]
+    Postgres {
+        /// Where it is, without a password.
+        place: String,
+        /// What is wrong and what to do.
+        reason: OpenError,
     },
     /// A newer release has changed the file.
     #[error(
@@ -49,6 +58,9 @@ pub enum StoreError {
     /// Nothing more can be written until an operator makes room.
     #[error("the database is full: {0}")]
     Full(String),
+    /// No connection can be made, or the one in use was lost, and nothing was changed.
+    #[error("the database cannot be reached: {0}")]
+    Unreachable(String),
     /// A statement failed.
     #[error("the database failed: {0}")]
     Failed(String),
@@ -65,7 +77,10 @@ impl From<SqlError> for StoreError {
     fn from(error: SqlError) -> Self {
         match error.class {
             Class::Full => Self::Full(error.to_string()),
-            Class::Busy | Class::Corrupt | Class::Other => Self::Failed(error.to_string()),
+            Class::Lost | Class::Standby => Self::Unreachable(error.to_string()),
+            Class::Busy | Class::Corrupt | Class::Unknown | Class::Conflict | Class::Other => {
+                Self::Failed(error.to_string())
+            }
         }
     }
 }

@@ -1,53 +1,30 @@
-//! The change feed, and the lookups that must agree with it.
+//! The change feed, and the lives of the database to which its numbers belong.
 
-use std::sync::LazyLock;
+use std::sync::Arc;
 
 use keygate_core::keys::KeyHash;
-use keygate_core::keys::wire::{
-    ChangesResponse, Incarnation, LookupResponse, MAX_CHANGES, Record, Status, Want,
-};
+use keygate_core::keys::wire::{ChangesResponse, Incarnation, MAX_CHANGES};
 use keygate_core::{Millis, UnixMillis};
+use tokio::sync::watch;
 
-use super::cells::key;
 use super::random::random;
-use super::row::{COLUMNS, signed};
-use super::sql::{self, Row, Sql, params};
-use super::{Store, StoreError};
+use super::recent::Asked;
+use super::row::signed;
+use super::sql::{self, Each, Row, Sql, params};
+use super::{Database, Store, StoreError};
 use crate::space::Spaces;
 
 /// How many changes are kept. An edge that is further behind must forget everything.
 const KEPT_CHANGES: i64 = 100_000;
+
+/// After how many changes the ones that are not kept are deleted.
+const FORGET_EVERY: i64 = 64;
 
 /// No clock that works shows an earlier time: 2024-01-01T00:00:00Z.
 const YEAR_2024: UnixMillis = UnixMillis(1_704_067_200_000);
 
 /// How far a clock may be before the newest change. Another one may have written it.
 const MAX_BACK: Millis = Millis::from_secs(3600);
-
-/// So many keys are looked up at once: their pages may have to come from the disk.
-const FEW: usize = 8;
-
-static ONE: LazyLock<String> = LazyLock::new(|| one("NULL"));
-
-static ONE_WITH_SEALED: LazyLock<String> = LazyLock::new(|| one("keys.sealed"));
-
-fn one(sealed: &str) -> String {
-    let epoch = "(SELECT coalesce(max(seq), 0) FROM changes) AS epoch";
-    // No edge asks when a key was last used.
-    format!(
-        "SELECT NULL AS last_used_at, {COLUMNS}, {epoch}, {sealed} AS data FROM keys \
-         WHERE hash = ?1 AND (?2 IS NULL OR space = ?2)"
-    )
-}
-
-/// What finds one key, with what was asked for. Most edges do not ask for what is sealed, which is
-/// up to 2.9 kB.
-fn statement(want: &[Want]) -> &'static str {
-    match want.contains(&Want::Sealed) {
-        true => &ONE_WITH_SEALED,
-        false => &ONE,
-    }
-}
 
 /// How many lives of the database are remembered.
 const KEPT_INCARNATIONS: i64 = 100;
@@ -58,7 +35,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Failed`].
     pub async fn epoch(&self) -> Result<u64, StoreError> {
-        self.readers.read(epoch).await
+        self.readers.read_each(epoch).await
     }
 
     /// The current epoch, for an edge that starts to follow the feed.
@@ -67,10 +44,11 @@ impl Store {
     /// [`StoreError::Failed`].
     pub async fn end_of_feed(&self) -> Result<ChangesResponse, StoreError> {
         self.readers
-            .read(|transaction| {
+            .read_each(|sql| {
+                let Head { incarnation, epoch } = head(sql)?;
                 Ok(ChangesResponse {
-                    incarnation: current(transaction)?,
-                    epoch: epoch(transaction)?,
+                    incarnation,
+                    epoch,
                     reset: false,
                     more: false,
                     changed: Vec::new(),
@@ -79,11 +57,12 @@ impl Store {
             .await
     }
 
-    /// Waits until there is a change after the one with this number.
-    pub async fn changed(&self, after: u64) {
+    /// Waits until there is a change after the one with this number, or another incarnation.
+    pub async fn changed(&self, after: u64, incarnation: Incarnation) {
         let mut heads = self.heads.subscribe();
+        let is_news = |head: &Head| head.epoch > after || head.incarnation != incarnation;
         // An error would say that the store is gone, whose method this is.
-        let _ = heads.wait_for(|head| head.epoch > after).await;
+        let _ = heads.wait_for(is_news).await;
     }
 
     /// What changed in these spaces since `after`, oldest first and at most [`MAX_CHANGES`]. The epoch
@@ -101,76 +80,75 @@ impl Store {
         after: u64,
         incarnation: Option<Incarnation>,
     ) -> Result<ChangesResponse, StoreError> {
-        let spaces = spaces.clone();
-        self.readers
-            .read(move |transaction| {
-                let newest = epoch(transaction)?;
-                let is_lost = after > newest
-                    || after.saturating_add(1) < oldest(transaction)?
-                    || match incarnation {
-                        Some(asked) => !is_history(transaction, asked, after)?,
-                        None => false,
-                    };
-                let here = current(transaction)?;
-                if is_lost || after == newest {
-                    return Ok(ChangesResponse {
-                        incarnation: here,
-                        epoch: newest,
-                        reset: is_lost,
-                        more: false,
-                        changed: Vec::new(),
-                    });
-                }
-                let text = format!(
-                    "SELECT seq, hash, ?2 IS NULL OR space = ?2 FROM changes WHERE seq > ?1 \
-                     ORDER BY seq LIMIT {MAX_CHANGES}"
-                );
-                // `after` is below a number that SQLite itself made, so it fits.
-                let after = i64::try_from(after).unwrap_or(i64::MAX);
-                let rows: Vec<(i64, KeyHash, bool)> =
-                    transaction.all(&text, params![after, spaces.name()], |row| {
-                        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-                    })?;
-                let last = rows.last().map_or(newest, |row| row.0.unsigned_abs());
-                let seen = rows.into_iter().filter(|(_, _, is_seen)| *is_seen);
-                Ok(ChangesResponse {
-                    incarnation: here,
-                    epoch: last,
-                    reset: false,
-                    more: last < newest,
-                    changed: seen.map(|(_, hash, _)| hash).collect(),
-                })
-            })
-            .await
-    }
-
-    /// The records of those hashes that are known in these spaces, and the epoch they belong to.
-    ///
-    /// # Errors
-    /// [`StoreError::Failed`].
-    pub async fn lookup(
-        &self,
-        spaces: &Spaces,
-        hashes: Vec<KeyHash>,
-        want: Vec<Want>,
-    ) -> Result<LookupResponse, StoreError> {
         let asked = Asked {
             spaces: spaces.clone(),
-            hashes,
-            want,
-        };
-        let incarnation = self.heads.borrow().incarnation;
-        let answer = move |(epoch, records)| LookupResponse {
+            after,
             incarnation,
-            epoch,
-            records,
         };
-        let found = match asked.hashes.len() <= FEW {
-            true => self.readers.read_each(move |it| asked.few(it)).await,
-            false => self.readers.read_long(move |it| asked.all(it)).await,
+        let Database::Postgres(listener) = &self.database else {
+            let read = move |transaction: &Sql<'_>| changes(transaction, &asked);
+            return self.readers.read(read).await;
         };
-        found.map(answer)
+        if listener.is_heard()
+            && let Some(answer) = asked.at_the_end(*self.heads.borrow())
+        {
+            return Ok(answer);
+        }
+        let (recent, heads) = (Arc::clone(&self.recent), Arc::clone(&self.heads));
+        let read = move |sql: &Sql<'_>| {
+            let head = *heads.borrow();
+            if let Some(answer) = recent.find(head, &asked) {
+                return Ok(answer);
+            }
+            let answer = sql.within(|transaction| changes(transaction, &asked))?;
+            recent.keep(head, &asked, &answer);
+            Ok(answer)
+        };
+        self.readers.read_each(read).await
     }
+}
+
+/// What changed since the place that is asked for.
+fn changes(transaction: &Sql<'_>, asked: &Asked) -> sql::Result<ChangesResponse> {
+    let Head {
+        incarnation: here,
+        epoch: newest,
+    } = head(transaction)?;
+    let after = asked.after;
+    let is_lost = after > newest
+        || after.saturating_add(1) < oldest(transaction)?
+        || match asked.incarnation {
+            Some(asked) => !is_history(transaction, asked, after)?,
+            None => false,
+        };
+    if is_lost || after == newest {
+        return Ok(ChangesResponse {
+            incarnation: here,
+            epoch: newest,
+            reset: is_lost,
+            more: false,
+            changed: Vec::new(),
+        });
+    }
+    let text = format!(
+        "SELECT seq, hash, ?2 IS NULL OR space = ?2 FROM changes WHERE seq > ?1 \
+         ORDER BY seq LIMIT {MAX_CHANGES}"
+    );
+    // `after` is below a number of the database, so it fits.
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let space = asked.spaces.name();
+    let rows: Vec<(i64, KeyHash, bool)> = transaction.all(&text, params![after, space], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+    })?;
+    let last = rows.last().map_or(newest, |row| row.0.unsigned_abs());
+    let seen = rows.into_iter().filter(|(_, _, is_seen)| *is_seen);
+    Ok(ChangesResponse {
+        incarnation: here,
+        epoch: last,
+        reset: false,
+        more: last < newest,
+        changed: seen.map(|(_, hash, _)| hash).collect(),
+    })
 }
 
 /// How far the feed has come.
@@ -182,43 +160,16 @@ pub(super) struct Head {
     pub(super) epoch: u64,
 }
 
-/// What a lookup found, and the epoch of the state in which it did.
-type Found = (u64, Vec<Record>);
-
-/// What a lookup asks for.
-struct Asked {
-    spaces: Spaces,
-    hashes: Vec<KeyHash>,
-    want: Vec<Want>,
-}
-
-impl Asked {
-    /// A single key that is known is read by a single statement, which costs less than a transaction.
-    fn few(&self, sql: &Sql<'_>) -> sql::Result<Found> {
-        if let &[hash] = &self.hashes[..] {
-            let space = self.spaces.name();
-            let values = params![hash, space];
-            let found = sql.optional(statement(&self.want), values, |row| {
-                let epoch: i64 = row.get("epoch")?;
-                Ok((epoch.unsigned_abs(), vec![record(hash, row)?]))
-            });
-            if let Some(found) = found? {
-                return Ok(found);
-            }
+/// Notes how far the feed has come. A thread may read that before another one and note it later: within
+/// an incarnation, the feed never goes back.
+pub(super) fn note(heads: &watch::Sender<Head>, head: Head) {
+    heads.send_if_modified(|known| {
+        let is_news = known.incarnation != head.incarnation || known.epoch < head.epoch;
+        if is_news {
+            *known = head;
         }
-        sql.within(|transaction| self.all(transaction))
-    }
-
-    fn all(&self, transaction: &Sql<'_>) -> sql::Result<Found> {
-        let text = statement(&self.want);
-        let mut records = Vec::new();
-        for &hash in &self.hashes {
-            let space = self.spaces.name();
-            let values = params![hash, space];
-            records.extend(transaction.optional(text, values, |row| record(hash, row))?);
-        }
-        Ok((epoch(transaction)?, records))
-    }
+        is_news
+    });
 }
 
 /// Says in the feed that a key changed. Belongs into the transaction of the change.
@@ -228,25 +179,27 @@ pub(super) fn append(
     space: &str,
     at: UnixMillis,
 ) -> sql::Result<()> {
-    transaction.execute(
-        "INSERT INTO changes (hash, space, at) VALUES (?1, ?2, ?3)",
-        params![hash, space, signed(at)],
-    )?;
-    transaction
-        .execute(
-            "DELETE FROM changes WHERE seq <= last_insert_rowid() - ?1",
-            params![KEPT_CHANGES],
-        )
-        .map(drop)
+    let text = Each {
+        sqlite: "INSERT INTO changes (hash, space, at) VALUES (?1, ?2, ?3) RETURNING seq",
+        postgres: "WITH next AS (UPDATE head SET epoch = epoch + 1 RETURNING epoch) \
+                   INSERT INTO changes (seq, hash, space, at) \
+                   SELECT epoch, ?1, ?2, ?3 FROM next RETURNING seq",
+    };
+    let seq: i64 = transaction.one(text, params![hash, space, signed(at)], |row| row.get(0))?;
+    // Not each time: it is a round trip.
+    if seq % FORGET_EVERY == 0 {
+        transaction.execute(
+            "DELETE FROM changes WHERE seq <= ?1",
+            params![seq.saturating_sub(KEPT_CHANGES)],
+        )?;
+    }
+    Ok(())
 }
 
 /// Whether it can be `now`: it is not before 2024, nor more than an hour before the newest change.
 pub(super) fn is_credible(transaction: &Sql<'_>, now: UnixMillis) -> sql::Result<bool> {
-    let newest = transaction.optional(
-        "SELECT at FROM changes ORDER BY seq DESC LIMIT 1",
-        params![],
-        |row| row.get::<i64>(0),
-    )?;
+    let text = "SELECT at FROM changes ORDER BY seq DESC LIMIT 1";
+    let newest = transaction.optional(text, params![], |row| row.get::<i64>(0))?;
     let newest = newest.and_then(|at| u64::try_from(at).ok()).map(UnixMillis);
     let is_back = newest.is_some_and(|it| now.plus(MAX_BACK) < it);
     Ok(now >= YEAR_2024 && !is_back)
@@ -254,13 +207,9 @@ pub(super) fn is_credible(transaction: &Sql<'_>, now: UnixMillis) -> sql::Result
 
 /// Writes the time, which nothing reads.
 pub(super) fn beat(transaction: &Sql<'_>, now: UnixMillis) -> sql::Result<()> {
-    transaction
-        .execute(
-            "INSERT INTO heartbeat (number, at) VALUES (1, ?1) \
-             ON CONFLICT (number) DO UPDATE SET at = excluded.at",
-            params![signed(now)],
-        )
-        .map(drop)
+    let text = "INSERT INTO heartbeat (number, at) VALUES (1, ?1) \
+                ON CONFLICT (number) DO UPDATE SET at = excluded.at";
+    transaction.execute(text, params![signed(now)]).map(drop)
 }
 
 /// Begins another life of the database, and returns it and its epoch. Belongs into a transaction
@@ -284,34 +233,40 @@ pub(super) fn begin_incarnation(transaction: &Sql<'_>) -> sql::Result<Head> {
     Ok(head)
 }
 
+/// The number of the newest change; 0 before the first.
 pub(super) fn epoch(transaction: &Sql<'_>) -> sql::Result<u64> {
-    transaction
-        .one(
-            "SELECT coalesce(max(seq), 0) FROM changes",
-            params![],
-            |row| row.get::<i64>(0),
-        )
-        .map(i64::unsigned_abs)
+    let text = Each {
+        sqlite: "SELECT coalesce(max(seq), 0) FROM changes",
+        postgres: "SELECT epoch FROM head",
+    };
+    let epoch = transaction.one(text, params![], |row| row.get::<i64>(0))?;
+    Ok(epoch.unsigned_abs())
+}
+
+/// How far the feed has come.
+pub(super) fn head(transaction: &Sql<'_>) -> sql::Result<Head> {
+    let text = Each {
+        sqlite: "SELECT (SELECT id FROM incarnations ORDER BY number DESC LIMIT 1), \
+                 (SELECT coalesce(max(seq), 0) FROM changes)",
+        postgres: "SELECT (SELECT id FROM incarnations ORDER BY number DESC LIMIT 1), epoch \
+                   FROM head",
+    };
+    transaction.one(text, params![], read_head)
+}
+
+/// Reads a row that begins with an incarnation and an epoch.
+pub(super) fn read_head(row: &Row<'_>) -> sql::Result<Head> {
+    Ok(Head {
+        incarnation: Incarnation(row.get(0)?),
+        epoch: row.get::<i64>(1)?.unsigned_abs(),
+    })
 }
 
 /// The number of the oldest change that is kept; 0 before the first.
 fn oldest(transaction: &Sql<'_>) -> sql::Result<u64> {
-    transaction
-        .one(
-            "SELECT coalesce(min(seq), 0) FROM changes",
-            params![],
-            |row| row.get::<i64>(0),
-        )
-        .map(i64::unsigned_abs)
-}
-
-/// The life that the database is in. Read in the transaction of what it goes with.
-fn current(transaction: &Sql<'_>) -> sql::Result<Incarnation> {
-    transaction.one(
-        "SELECT id FROM incarnations ORDER BY number DESC LIMIT 1",
-        params![],
-        |row| row.get(0).map(Incarnation),
-    )
+    let text = "SELECT coalesce(min(seq), 0) FROM changes";
+    let oldest = transaction.one(text, params![], |row| row.get::<i64>(0))?;
+    Ok(oldest.unsigned_abs())
 }
 
 /// Whether the database was once in this incarnation with this epoch: no later one began before.
@@ -323,28 +278,4 @@ fn is_history(transaction: &Sql<'_>, incarnation: Incarnation, epoch: u64) -> sq
         params![incarnation.0, i64::try_from(epoch).unwrap_or(i64::MAX)],
         |row| row.get(0),
     )
-}
-
-/// All attributes but the name and the labels, which are for people alone, and the space. Expiry is for
-/// the edge to see, on every request: the status says only what no clock can.
-fn record(hash: KeyHash, row: &Row<'_>) -> sql::Result<Record> {
-    let key = key(row)?;
-    let attributes = key.attributes;
-    Ok(Record {
-        hash,
-        id: key.id,
-        account: attributes.account,
-        status: match (key.revoked, key.disabled_by) {
-            (Some(_), _) => Status::Revoked,
-            (None, Some(_)) => Status::Disabled,
-            (None, None) => Status::Active,
-        },
-        expires_at: attributes.expires_at,
-        scopes: attributes.scopes,
-        allowed_ips: attributes.allowed_ips,
-        allowed_referrers: attributes.allowed_referrers,
-        rate_limit: attributes.rate_limit,
-        metadata: attributes.metadata.into_json(),
-        sealed: row.get("data")?,
-    })
 }

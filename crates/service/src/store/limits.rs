@@ -137,7 +137,7 @@ mod tests {
     use crate::json::{Names, object};
     use crate::rights::Caller;
     use crate::space::Spaces;
-    use crate::store::{Candidate, Import, Store, StoreError};
+    use crate::store::{Candidate, Import, Place, Store, StoreError};
     use crate::tokens::Bearer;
 
     const NOW: UnixMillis = UnixMillis(1_795_305_600_000);
@@ -145,7 +145,7 @@ mod tests {
     #[tokio::test]
     async fn the_transaction_stores_no_key_in_a_space_that_the_caller_does_not_see() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&dir.path().join("keygate.db")).unwrap();
+        let store = Store::open(&Place::File(dir.path().join("keygate.db"))).unwrap();
         let draft = object::<CreateBody>(r#"{"account":"a","space":"other"}"#, Names::Shown);
         let new = NewKey {
             id: "0123456789".to_owned(),

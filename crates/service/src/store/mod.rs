@@ -1,9 +1,9 @@
-//! Keys and the change feed in one SQLite file. All SQL of the service is in this module.
+//! Keys and the change feed in a database. All SQL of the service is in this module.
 //!
-//! One connection writes, a few read (WAL: neither waits for the other). A change is a
-//! command for the writer; it and its entry in the feed are one transaction, on disk before
-//! the answer leaves (`synchronous=FULL`). Lists have readers of their own, so that a lookup never
-//! waits for one.
+//! A change is a command for the one thread that writes; it and its entry in the feed are one
+//! transaction, on disk before the answer leaves. A few connections read, and lists have readers of
+//! their own, so that a lookup never waits for one. The rules call statements of `sql`, which knows
+//! the databases and no table; `sqlite` and `postgres` open them.
 
 mod apply;
 mod audit;
@@ -12,16 +12,21 @@ mod change;
 mod changes;
 mod command;
 mod connection;
+mod edges;
 mod error;
 mod feed;
 mod keys;
 mod limits;
 mod links;
+mod lookup;
 mod once;
+mod open;
 mod outbox;
+mod postgres;
 mod random;
 mod ranking;
 mod readers;
+mod recent;
 mod rejection;
 mod retention;
 mod room;
@@ -35,13 +40,11 @@ mod uses;
 mod whose;
 mod writer;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::thread::JoinHandle;
 
 use keygate_core::UnixMillis;
-use rusqlite::OpenFlags;
 use tokio::sync::{oneshot, watch};
 
 pub use self::command::{
@@ -49,10 +52,13 @@ pub use self::command::{
     SuccessorSealed,
 };
 use self::command::{Command, Outcome};
-use self::connection::Connection;
 pub use self::error::StoreError;
 use self::feed::Head;
-use self::readers::{Readers, Size};
+pub use self::open::Place;
+use self::postgres::Listener;
+pub use self::postgres::{OpenError, PostgresUrl, UrlError};
+use self::readers::Readers;
+use self::recent::Recent;
 pub use self::rejection::Rejection;
 use self::sql::SqlError;
 use self::writer::{Job, Queue};
@@ -65,28 +71,10 @@ pub use audit::{AuditFilter, AuditPage};
 pub use keys::{Filter, Page, SecretOf};
 pub(crate) use ranking::Ranked;
 
-/// Connections for lookups, the feed and single keys, on the threads that ask.
-const HERE: usize = 4;
-
-/// Those in threads of their own.
-const READERS: Size = Size {
-    threads: 2,
-    // More than polls are held: a change wakes all of them.
-    waiting: 4096,
-    gives_way: false,
-};
-
-/// Connections for lists.
-const LIST_READERS: Size = Size {
-    threads: 2,
-    waiting: 256,
-    gives_way: true,
-};
-
 /// The database. All calls may run at once.
 #[derive(Debug)]
 pub struct Store {
-    path: PathBuf,
+    database: Database,
     readers: Readers,
     list_readers: Readers,
     queue: Arc<Queue>,
@@ -96,66 +84,22 @@ pub struct Store {
     heads: Arc<watch::Sender<Head>>,
     /// Kept by the writer.
     tokens: Arc<CreatedTokens>,
+    /// The last answer of the feed that was read from a server.
+    recent: Arc<Recent>,
     limiter: Arc<Limiter>,
     outbox: Arc<Outbox>,
 }
 
+/// What else there is to a database.
+#[derive(Debug)]
+enum Database {
+    /// The path of the file.
+    Sqlite(PathBuf),
+    /// What hears of other replicas, for as long as it is kept.
+    Postgres(Listener),
+}
+
 impl Store {
-    /// Opens or makes the file and brings its schema up to date. Blocks.
-    ///
-    /// # Errors
-    /// [`StoreError::Open`] and [`StoreError::Newer`], which name the file.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Self::open_with(path, sqlite::BUSY_TIMEOUT)
-    }
-
-    /// Opens the file with another patience for other processes that write to it. Blocks.
-    ///
-    /// # Errors
-    /// Those of [`Self::open`].
-    pub fn open_with(path: &Path, busy_timeout: Duration) -> Result<Self, StoreError> {
-        let named = |error: &dyn std::fmt::Display| sqlite::unusable(path, error);
-        let (database, head) = sqlite::Writer::open(path, busy_timeout)?;
-        let tokens = Arc::new(CreatedTokens::default());
-        let known = database.read(tokens::not_revoked);
-        tokens.set(known.map_err(|error| named(&error))?);
-        let open = || -> sql::Result<Connection> {
-            let connection = sqlite::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-            Ok(Connection::Sqlite(connection))
-        };
-        let here = (0..HERE).map(|_| -> sql::Result<Connection> {
-            let connection = sqlite::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-            // The thread that asks has other things to do: what has to wait does so in a thread.
-            connection.busy_timeout(Duration::ZERO)?;
-            Ok(Connection::Sqlite(connection))
-        });
-        let here: sql::Result<_> = here.collect();
-        let here = here.map_err(|error| named(&error))?;
-        let readers = Readers::start(READERS, here, open).map_err(|error| named(&error))?;
-        let list_readers = Readers::start(LIST_READERS, Vec::new(), open);
-        let list_readers = list_readers.map_err(|error| named(&error))?;
-        let heads = Arc::new(watch::Sender::new(head));
-        let queue = Arc::new(Queue::default());
-        let writer = {
-            let (queue, heads) = (Arc::clone(&queue), Arc::clone(&heads));
-            let tokens = Arc::clone(&tokens);
-            let work = move || writer::run(&queue, database, &heads, &tokens);
-            let thread = thread::Builder::new().name("keygate-writer".to_owned());
-            thread.spawn(work).map_err(|error| named(&error))?
-        };
-        Ok(Self {
-            path: path.to_owned(),
-            readers,
-            list_readers,
-            queue,
-            writer: Some(writer),
-            heads,
-            tokens,
-            limiter: Arc::default(),
-            outbox: Arc::default(),
-        })
-    }
-
     /// The same with limits for keys; without this there are none.
     #[must_use]
     pub(crate) fn limited(mut self, limits: SpaceLimits) -> Self {
@@ -173,13 +117,16 @@ impl Store {
         self
     }
 
-    /// Moves the write-ahead log into the main file, so that a copy of that file is whole.
+    /// Moves the write-ahead log of a file into it, so that a copy of that file is whole.
     /// Closing does the same, unless a request that ran out of time still holds a connection.
     ///
     /// # Errors
     /// [`StoreError::Failed`]; nothing is lost then, the next start reads the log.
     pub async fn checkpoint(&self) -> Result<(), StoreError> {
-        let path = self.path.clone();
+        let Database::Sqlite(path) = &self.database else {
+            return Ok(());
+        };
+        let path = path.clone();
         tokio::task::spawn_blocking(move || sqlite::checkpoint(&path))
             .await
             .map_err(|_| StoreError::panicked())?

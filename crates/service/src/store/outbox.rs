@@ -9,7 +9,7 @@ use super::command::{Command, Outcome};
 use super::keys::by_id;
 use super::random::random;
 use super::row::{COLUMNS, LAST_USE, signed};
-use super::sql::{self, Sql, ToValue, Value, params};
+use super::sql::{self, Each, Sql, ToValue, Value, params};
 use super::{Store, StoreError};
 use crate::events::{Attempt, Body, Data, Delivery, EventType, More, Outbox, TargetId};
 use crate::key::{Key, KeyObject};
@@ -39,9 +39,16 @@ impl Store {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let read = move |transaction: &Sql<'_>| {
             transaction.all(
-                "SELECT event, id, at, attempts, due_at, body \
-                     FROM deliveries JOIN events ON seq = event \
-                     WHERE target = ?1 ORDER BY due_at, event LIMIT ?2",
+                Each {
+                    sqlite: "SELECT event, id, at, attempts, due_at, body \
+                             FROM deliveries JOIN events ON seq = event \
+                             WHERE target = ?1 ORDER BY due_at, event LIMIT ?2",
+                    postgres: "SELECT event, id, at, attempts, due_at, body \
+                               FROM deliveries JOIN events ON seq = event \
+                               WHERE target = ?1 \
+                               AND (claimed IS NULL OR claimed < clock_timestamp()) \
+                               ORDER BY due_at, event LIMIT ?2",
+                },
                 params![target, limit],
                 |row| {
                     let time =
@@ -58,6 +65,30 @@ impl Store {
             )
         };
         self.readers.read_long(read).await
+    }
+
+    /// Takes a delivery for this replica, for longer than an attempt takes. Returns whether no other one
+    /// has it. One that ends meanwhile leaves it to the others.
+    pub(crate) async fn claim(
+        &self,
+        target: TargetId,
+        delivery: &Delivery,
+    ) -> Result<bool, StoreError> {
+        if !self.is_shared() {
+            return Ok(true);
+        }
+        let Delivery {
+            event, attempts, ..
+        } = *delivery;
+        let claim = move |sql: &Sql<'_>| {
+            sql.execute(
+                "UPDATE deliveries SET claimed = clock_timestamp() + interval '60 seconds' \
+                 WHERE target = ?1 AND event = ?2 AND attempts = ?3 \
+                 AND (claimed IS NULL OR claimed < clock_timestamp())",
+                params![target, event, attempts],
+            )
+        };
+        Ok(self.readers.read_each(claim).await? > 0)
     }
 
     /// How many deliveries wait, to all targets.
@@ -181,8 +212,12 @@ impl Act<'_> {
             return Ok(Outcome::Done);
         };
         self.transaction.execute(
-            "UPDATE deliveries SET attempts = attempts + 1, due_at = ?3 \
-                 WHERE target = ?1 AND event = ?2",
+            Each {
+                sqlite: "UPDATE deliveries SET attempts = attempts + 1, due_at = ?3 \
+                         WHERE target = ?1 AND event = ?2",
+                postgres: "UPDATE deliveries SET attempts = attempts + 1, due_at = ?3, \
+                           claimed = NULL WHERE target = ?1 AND event = ?2",
+            },
             params![target, event, signed(*again_at)],
         )?;
         Ok(Outcome::Done)

@@ -214,7 +214,9 @@ fn lock(idle: &Mutex<Vec<Connection>>) -> MutexGuard<'_, Vec<Connection>> {
 fn run(queue: &Queue, mut connection: Connection) {
     while let Some(job) = queue.next() {
         // The transaction of a job that panics is rolled back, and its caller sees that no answer comes.
-        let _ = catch_unwind(AssertUnwindSafe(|| job.run(&mut connection)));
+        if catch_unwind(AssertUnwindSafe(|| job.run(&mut connection))).is_err() {
+            connection.reset();
+        }
     }
 }
 

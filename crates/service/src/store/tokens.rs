@@ -6,7 +6,7 @@ use super::change::{Act, Stop};
 use super::command::{Command, Outcome};
 use super::rejection::Rejection;
 use super::row::signed;
-use super::sql::{self, Class, Row, Sql, SqlError, params};
+use super::sql::{self, Class, Each, Row, Sql, SqlError, params};
 use super::{Store, StoreError};
 use crate::rights::Caller;
 use crate::roles::Role;
@@ -123,9 +123,32 @@ fn page(
     })
 }
 
+/// The edition of the tokens, and all of them.
+pub(super) fn all(transaction: &Sql<'_>) -> sql::Result<(i64, Entitlements)> {
+    let text = Each {
+        // A file has one process, which knows of every change.
+        sqlite: "SELECT 0",
+        postgres: "SELECT tokens FROM head",
+    };
+    // Before the tokens, which may be newer than their edition then, but not older.
+    let edition = transaction.one(text, params![], |row| row.get(0))?;
+    Ok((edition, not_revoked(transaction)?))
+}
+
+/// Tells other replicas that tokens have changed.
+pub(super) fn count_change(transaction: &Sql<'_>) -> sql::Result<()> {
+    match transaction {
+        Sql::Sqlite(_) => Ok(()),
+        Sql::Postgres(_) => {
+            let text = "UPDATE head SET tokens = tokens + 1";
+            transaction.execute(text, params![]).map(drop)
+        }
+    }
+}
+
 /// All tokens that are not revoked, by their digests. Who asks for one looks at its end: the clock
 /// may be wrong for a while, and a token must not be forgotten for that.
-pub(super) fn not_revoked(transaction: &Sql<'_>) -> sql::Result<Entitlements> {
+fn not_revoked(transaction: &Sql<'_>) -> sql::Result<Entitlements> {
     let text = "SELECT digest, id, role, expires_at, space FROM tokens WHERE revoked_at IS NULL";
     transaction.all(text, params![], |row| {
         let entitled = Entitled {

@@ -130,12 +130,15 @@ impl Act<'_> {
             // Not back, with a clock that was set back.
             marks.until = marks.until.max(until);
         }
-        let (last, count): (Option<i64>, u32) = self
-            .transaction
-            .one(&format!(
+        let (last, count): (Option<i64>, u32) = self.transaction.one(
+            &format!(
                 "SELECT max(number), count(*) FROM \
-                 (SELECT number FROM key_uses WHERE number > ?1 ORDER BY number LIMIT {READ}) AS uses"
-            ), params![marks.number], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                 (SELECT number FROM key_uses WHERE number > ?1 \
+                  ORDER BY number LIMIT {READ}) AS uses"
+            ),
+            params![marks.number],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
         let last = last.unwrap_or(marks.number);
         let keys: Vec<(Key, i64)> = self.transaction.all(
             &format!(

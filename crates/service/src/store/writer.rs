@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use keygate_core::UnixMillis;
 use tokio::sync::{oneshot, watch};
@@ -15,7 +16,7 @@ use tokio::sync::{oneshot, watch};
 use super::command::{Command, Outcome};
 use super::feed::Head;
 use super::sql::{self, Class, Sql, SqlError};
-use super::{StoreError, feed, sqlite, tokens};
+use super::{StoreError, feed, postgres, sqlite, tokens};
 use crate::events::Outbox;
 use crate::limits::Limiter;
 use crate::rights::Caller;
@@ -112,21 +113,29 @@ impl Queue {
         self.changed.notify_one();
     }
 
-    /// Blocks until there is something to do; `None` when there never will be.
-    fn next(&self) -> Option<Vec<Job>> {
+    /// Blocks until there is something to do, and no longer than until this instant: then there may be
+    /// nothing. `None` when there never will be.
+    fn next(&self, until: Option<Instant>) -> Option<Vec<Job>> {
         let mut waiting = self.lock();
         loop {
             let batch = waiting.batch();
-            if !batch.is_empty() {
+            let rest = until.map(|it| it.saturating_duration_since(Instant::now()));
+            if !batch.is_empty() || rest.is_some_and(|it| it.is_zero()) {
                 return Some(batch);
             }
             if waiting.is_closed {
                 return None;
             }
-            waiting = self
-                .changed
-                .wait(waiting)
-                .unwrap_or_else(PoisonError::into_inner);
+            waiting = match rest {
+                None => self
+                    .changed
+                    .wait(waiting)
+                    .unwrap_or_else(PoisonError::into_inner),
+                Some(rest) => {
+                    let woken = self.changed.wait_timeout(waiting, rest);
+                    woken.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
         }
     }
 
@@ -161,47 +170,39 @@ impl Waiting {
     }
 }
 
+/// Where is written.
+#[derive(Debug)]
+pub(super) enum Target {
+    Sqlite(sqlite::Writer),
+    Postgres(postgres::Writer),
+}
+
 /// Does what waits until the queue is closed and empty.
 pub(super) fn run(
     queue: &Queue,
-    database: sqlite::Writer,
+    target: Target,
     heads: &watch::Sender<Head>,
     tokens: &CreatedTokens,
 ) {
     let mut writer = Writer {
-        database,
+        target,
         heads,
         tokens,
     };
-    while let Some(batch) = queue.next() {
-        match writer.write(&batch) {
-            Ok(outcomes) => {
-                for (job, outcome) in batch.into_iter().zip(outcomes) {
-                    // A caller that has gone needs no answer.
-                    let _ = job.answer.send(Ok(outcome));
-                }
-            }
-            Err(WriteError::Sql(error)) if error.class == Class::Other => {
-                for job in batch {
-                    let done = writer.write(std::slice::from_ref(&job));
-                    let outcome = done
-                        .map_err(StoreError::from)
-                        .and_then(|mut it| it.pop().ok_or_else(StoreError::panicked));
-                    let _ = job.answer.send(outcome);
-                }
-            }
-            // None of them was the cause, and each would fail again.
-            Err(error) => {
-                for job in batch {
-                    let _ = job.answer.send(Err(error.clone().into()));
-                }
-            }
+    let mut notify_at = None;
+    while let Some(batch) = queue.next(notify_at) {
+        if !batch.is_empty() {
+            writer.answer(batch);
         }
+        notify_at = match &mut writer.target {
+            Target::Sqlite(_) => None,
+            Target::Postgres(target) => target.notify(),
+        };
     }
 }
 
 struct Writer<'a> {
-    database: sqlite::Writer,
+    target: Target,
     heads: &'a watch::Sender<Head>,
     tokens: &'a CreatedTokens,
 }
@@ -234,34 +235,64 @@ impl From<WriteError> for StoreError {
 struct Applied {
     /// One for each command.
     outcomes: Vec<Outcome>,
-    epoch: u64,
-    /// The tokens that count, if they have changed.
-    tokens: Option<Entitlements>,
+    head: Head,
+    /// The tokens that count and their edition, if they have changed.
+    tokens: Option<(i64, Entitlements)>,
 }
 
 impl Writer<'_> {
+    /// Does some commands and answers them.
+    fn answer(&mut self, batch: Vec<Job>) {
+        match self.write(&batch) {
+            Ok(outcomes) => {
+                for (job, outcome) in batch.into_iter().zip(outcomes) {
+                    // A caller that has gone needs no answer.
+                    let _ = job.answer.send(Ok(outcome));
+                }
+            }
+            Err(WriteError::Sql(error)) if error.class == Class::Other => {
+                for job in batch {
+                    let done = self.write(std::slice::from_ref(&job));
+                    let outcome = done
+                        .map_err(StoreError::from)
+                        .and_then(|mut it| it.pop().ok_or_else(StoreError::panicked));
+                    let _ = job.answer.send(outcome);
+                }
+            }
+            // None of them was the cause, and each would fail again.
+            Err(error) => {
+                for job in batch {
+                    let _ = job.answer.send(Err(error.clone().into()));
+                }
+            }
+        }
+    }
+
     /// One transaction, on disk when this returns.
     fn write(&mut self, jobs: &[Job]) -> Result<Vec<Outcome>, WriteError> {
-        let applied = self.database.transact(|sql| {
+        let work = |sql: &Sql<'_>| {
             // The thread is the only one that writes, so it must outlive a bug in one command.
             catch_unwind(AssertUnwindSafe(|| apply(sql, jobs)))
                 .unwrap_or_else(|_| Err(SqlError::other("it ended unexpectedly")))
-        })?;
+        };
+        let applied = match &mut self.target {
+            Target::Sqlite(target) => target.transact(work)?,
+            Target::Postgres(target) => target.transact(work)?,
+        };
+        let head = applied.head;
         // Before any answer, and whether or not its caller is still there.
-        if let Some(tokens) = applied.tokens {
-            self.tokens.set(tokens);
+        if let Some((edition, tokens)) = applied.tokens {
+            self.tokens.set((head.incarnation, edition), tokens);
         }
-        let epoch = applied.epoch;
-        self.heads
-            .send_if_modified(|head| std::mem::replace(&mut head.epoch, epoch) != epoch);
+        feed::note(self.heads, head);
         // All jobs have the same.
         if let Some(job) = jobs.first() {
             job.outbox.committed();
         }
         // After the commit: what went into a file that is gone is not acknowledged.
-        match self.database.is_there() {
-            true => Ok(applied.outcomes),
-            false => Err(WriteError::Gone),
+        match &self.target {
+            Target::Sqlite(target) if !target.is_there() => Err(WriteError::Gone),
+            Target::Sqlite(_) | Target::Postgres(_) => Ok(applied.outcomes),
         }
     }
 }
@@ -277,12 +308,15 @@ fn apply(sql: &Sql<'_>, jobs: &[Job]) -> sql::Result<Applied> {
     let outcomes = outcomes.collect::<sql::Result<_>>()?;
     let of_tokens = |job: &Job| job.command.kind().action == Action::ChangeTokens;
     let tokens = match jobs.iter().any(of_tokens) {
-        true => Some(tokens::not_revoked(sql)?),
+        true => {
+            tokens::count_change(sql)?;
+            Some(tokens::all(sql)?)
+        }
         false => None,
     };
     Ok(Applied {
         outcomes,
-        epoch: feed::epoch(sql)?,
+        head: feed::head(sql)?,
         tokens,
     })
 }

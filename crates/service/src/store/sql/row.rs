@@ -8,22 +8,33 @@ use super::{Result, SqlError};
 /// A row.
 pub(in crate::store) enum Row<'a> {
     Sqlite(&'a rusqlite::Row<'a>),
+    Postgres(&'a postgres::Row),
 }
 
 /// Names a column: its number, from 0, or its name.
 pub(in crate::store) trait Column: std::fmt::Display {
     fn sqlite(&self, row: &rusqlite::Row<'_>) -> Result<usize>;
+
+    fn postgres<'a>(&self, row: &'a postgres::Row) -> Result<Value<'a>>;
 }
 
 impl Column for usize {
     fn sqlite(&self, _: &rusqlite::Row<'_>) -> Result<usize> {
         Ok(*self)
     }
+
+    fn postgres<'a>(&self, row: &'a postgres::Row) -> Result<Value<'a>> {
+        Ok(row.try_get(*self)?)
+    }
 }
 
 impl Column for &str {
     fn sqlite(&self, row: &rusqlite::Row<'_>) -> Result<usize> {
         Ok(row.as_ref().column_index(self)?)
+    }
+
+    fn postgres<'a>(&self, row: &'a postgres::Row) -> Result<Value<'a>> {
+        Ok(row.try_get(*self)?)
     }
 }
 
@@ -52,6 +63,7 @@ impl Row<'_> {
                     return Err(SqlError::other(format!("the column {column} is a float")));
                 }
             }),
+            Self::Postgres(row) => column.postgres(row),
         }
     }
 }

@@ -1,17 +1,26 @@
 //! The values of statements and of rows.
 
+use std::error::Error;
+
+use bytes::BytesMut;
 use keygate_core::keys::KeyHash;
+use postgres::types as pg;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+
+/// Why a value cannot be written or read.
+type Failed = Box<dyn Error + Sync + Send>;
 
 /// A value that a statement is given, or that a row has.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::store) enum Value<'a> {
     /// Nothing, where there could be a value of this type.
-    Null(#[expect(dead_code, reason = "SQLite needs no type")] Type),
+    Null(Type),
     Bool(bool),
     Integer(i64),
     Text(&'a str),
     Blob(&'a [u8]),
+    /// A list of them, for PostgreSQL alone.
+    Blobs(&'a [&'a [u8]]),
 }
 
 /// The type of a value.
@@ -178,6 +187,61 @@ impl ToSql for Value<'_> {
             Self::Integer(number) => ValueRef::Integer(number),
             Self::Text(text) => ValueRef::Text(text.as_bytes()),
             Self::Blob(bytes) => ValueRef::Blob(bytes),
+            Self::Blobs(_) => {
+                let reason = "SQLite has no lists".into();
+                return Err(rusqlite::Error::ToSqlConversionFailure(reason));
+            }
         }))
+    }
+}
+
+impl pg::ToSql for Value<'_> {
+    fn to_sql(&self, of: &pg::Type, out: &mut BytesMut) -> Result<pg::IsNull, Failed> {
+        match *self {
+            Self::Null(_) => Ok(pg::IsNull::Yes),
+            Self::Bool(is_true) => is_true.to_sql_checked(of, out),
+            Self::Integer(number) => number.to_sql_checked(of, out),
+            // PostgreSQL has no NUL. What is stored has none either, but a client can ask for an id that
+            // nothing has.
+            Self::Text(text) if text.contains('\0') => {
+                text.replace('\0', "\u{FFFD}").to_sql_checked(of, out)
+            }
+            Self::Text(text) => text.to_sql_checked(of, out),
+            Self::Blob(bytes) => bytes.to_sql_checked(of, out),
+            Self::Blobs(list) => list.to_sql_checked(of, out),
+        }
+    }
+
+    /// Each value looks at the type itself.
+    fn accepts(_: &pg::Type) -> bool {
+        true
+    }
+
+    pg::to_sql_checked!();
+}
+
+impl<'a> pg::FromSql<'a> for Value<'a> {
+    fn from_sql(of: &pg::Type, raw: &'a [u8]) -> Result<Self, Failed> {
+        match *of {
+            pg::Type::BOOL => bool::from_sql(of, raw).map(Self::Bool),
+            pg::Type::INT8 => i64::from_sql(of, raw).map(Self::Integer),
+            pg::Type::INT4 => i32::from_sql(of, raw).map(|it| Self::Integer(it.into())),
+            pg::Type::BYTEA => <&[u8]>::from_sql(of, raw).map(Self::Blob),
+            _ => <&str>::from_sql(of, raw).map(Self::Text),
+        }
+    }
+
+    fn from_sql_null(_: &pg::Type) -> Result<Self, Failed> {
+        Ok(Self::Null(Type::Any))
+    }
+
+    fn accepts(of: &pg::Type) -> bool {
+        let numbers = [
+            pg::Type::BOOL,
+            pg::Type::INT8,
+            pg::Type::INT4,
+            pg::Type::BYTEA,
+        ];
+        numbers.contains(of) || <&str>::accepts(of)
     }
 }

@@ -1,0 +1,117 @@
+//! Where the keys are stored: in a file of SQLite, or in PostgreSQL.
+//!
+//! The password of a database never comes from an argument, which every user of the machine can read.
+
+use std::path::{Path, PathBuf};
+
+use keygate_service::{Place, PostgresUrl};
+
+use crate::error::CliError;
+use crate::file::read;
+
+/// The variable with the URL, which may have the password.
+const STORE: &str = "KEYGATE_STORE";
+
+/// The variable with the path of a password file, as for PostgreSQL's own programs.
+const PGPASSFILE: &str = "PGPASSFILE";
+
+/// The file without an option, a variable or a configuration.
+const DATABASE: &str = "keygate.db";
+
+/// Where the keys are stored.
+#[derive(clap::Args)]
+pub struct StoreArgs {
+    /// SQLite file, keygate.db by default; created if it does not exist
+    #[arg(long, value_name = "FILE", env = "KEYGATE_DATABASE")]
+    database: Option<PathBuf>,
+    /// PostgreSQL in place of the file, as postgres://USER@HOST/DATABASE without a password; the
+    /// variable KEYGATE_STORE can have the password as well
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
+    /// File with the password of the store; one trailing line break is removed. Default: the file that
+    /// PGPASSFILE names
+    #[arg(long, value_name = "FILE", env = "KEYGATE_STORE_PASSWORD_FILE")]
+    store_password_file: Option<PathBuf>,
+}
+
+/// What a configuration file says of it.
+#[derive(Default)]
+pub struct StoreSettings {
+    pub database: Option<PathBuf>,
+    pub store: Option<String>,
+    pub store_password_file: Option<PathBuf>,
+}
+
+impl StoreArgs {
+    /// Decides where the keys are: a URL comes before a file, and an option before its variable and
+    /// that before the configuration.
+    ///
+    /// # Errors
+    /// The URL is wrong, has a password where others can read it, or its password cannot be read.
+    pub fn place(self, file: StoreSettings) -> Result<Place, CliError> {
+        let variable = || std::env::var(STORE).ok().filter(|url| !url.is_empty());
+        let (url, source) = match (self.store, variable(), file.store) {
+            (Some(url), _, _) => (url, "--store"),
+            (None, Some(url), _) => (url, STORE),
+            (None, None, Some(url)) => (url, "store in the configuration"),
+            (None, None, None) => {
+                let path = self.database.or(file.database);
+                let path = path.unwrap_or_else(|| PathBuf::from(DATABASE));
+                return Ok(Place::File(path));
+            }
+        };
+        let wrong = |told: &str| CliError::Usage(format!("{source} {told}"));
+        let parsed = PostgresUrl::parse(&url).map_err(|error| wrong(&error.to_string()))?;
+        let password_file = self.store_password_file.or(file.store_password_file);
+        let parsed = match (parsed.has_password(), password_file) {
+            (true, _) if source != STORE => {
+                let told = format!(
+                    "must not have a password, which others could read: write it to a file for \
+                     --store-password-file, or put the URL into {STORE}"
+                );
+                return Err(wrong(&told));
+            }
+            (true, Some(_)) => {
+                let told = "has a password, and --store-password-file names another: give one";
+                return Err(wrong(told));
+            }
+            (true, None) => parsed,
+            (false, Some(path)) => parsed.with_password(&password(&path)?),
+            (false, None) => from_password_file(parsed)?,
+        };
+        Ok(Place::Postgres(Box::new(parsed)))
+    }
+}
+
+/// The password in a file of its own.
+fn password(path: &Path) -> Result<Vec<u8>, CliError> {
+    let mut text = read(path)?;
+    if text.ends_with(b"\n") {
+        text.pop();
+        if text.ends_with(b"\r") {
+            text.pop();
+        }
+    }
+    match text.is_empty() {
+        true => Err(CliError::Usage(format!(
+            "{} is empty: write the password of the store to it",
+            path.display()
+        ))),
+        false => Ok(text),
+    }
+}
+
+/// With the password that the file of PGPASSFILE has for this URL. Without one the server may still
+/// let the user in, such as by a socket.
+fn from_password_file(url: PostgresUrl) -> Result<PostgresUrl, CliError> {
+    let Some(path) = std::env::var_os(PGPASSFILE).filter(|path| !path.is_empty()) else {
+        return Ok(url);
+    };
+    let path = PathBuf::from(path);
+    let text = String::from_utf8(read(&path)?)
+        .map_err(|_| CliError::Usage(format!("cannot read {}: it is not UTF-8", path.display())))?;
+    Ok(match url.password_in(&text) {
+        Some(password) => url.with_password(password.as_bytes()),
+        None => url,
+    })
+}
