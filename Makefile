@@ -47,6 +47,8 @@ test: need-cargo ## Every test, also end to end with a real Envoy and a real bro
 	scripts/kubernetes >/dev/null || echo '!!! THE HELM CHART IS NOT RENDERED, and nothing of it is checked but its values' >&2; \
 	if book=$$(scripts/book); then export KEYGATE_BOOK=$$book; else echo '!!! THE BOOK IS NOT BUILT, so its links are not checked' >&2; fi; \
 	KEYGATE_ENVOY=$$envoy KEYGATE_CHROMEDRIVER=$$driver KEYGATE_FFMPEG=$$ffmpeg KEYGATE_WASM=target/keygate.wasm cargo test --workspace
+	$(call say,testing the key service over PostgreSQL)
+	@KEYGATE_TEST_STORE=postgres cargo test --workspace --test api
 	@$(MAKE) --no-print-directory faults FAULTS=--short
 
 images: need-cargo ## The images of the module, of keygate and of the demo; what envoy/compose.yaml needs

@@ -19,6 +19,7 @@ mod messages;
 mod newcomer;
 mod one_truth;
 mod pages;
+mod postgres;
 mod reference;
 mod render;
 mod schema;

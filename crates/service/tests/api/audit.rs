@@ -111,8 +111,8 @@ fn an_entry_that_is_altered_removed_or_put_in_is_found() {
             service.create(r#"{"account":"alice"}"#);
         }
         assert_eq!(broken(&lines(&service, "")), None);
-        let database = rusqlite::Connection::open(&service.database).unwrap();
-        database.execute(change, []).unwrap();
+        let database = service.raw();
+        database.run(change, &[]);
         assert_eq!(broken(&lines(&service, "")), Some(number), "{change}");
     }
 }
@@ -168,14 +168,14 @@ fn a_flood_of_rejected_calls_has_few_entries() {
 /// A log of which few entries are by one actor, so that whole pages have none of them.
 fn with_many_entries() -> Running {
     let service = Running::start();
-    let raw = rusqlite::Connection::open(&service.database).unwrap();
-    raw.execute_batch(
-        "INSERT INTO audit (at, actor, action, digest) \
+    let raw = service.raw();
+    raw.batch(
+        "INSERT INTO audit (seq, at, actor, action, digest) \
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 25000) \
-         SELECT i, iif(i IN (9999, 10000, 24999), 'token:0000000000', 'environment'), \
+         SELECT i, i, iif(i IN (9999, 10000, 24999), 'token:0000000000', 'environment'), \
          'key.create', zeroblob(32) FROM n",
-    )
-    .unwrap();
+    );
+    raw.batch_of("SELECT 1", "UPDATE head SET audited = 25000");
     service
 }
 

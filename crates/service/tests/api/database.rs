@@ -4,13 +4,17 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use keygate_core::Millis;
-use keygate_service::{ServeError, Store, Tokens, serve};
+use keygate_service::{Place, ServeError, Store, StoreError, Tokens, serve};
 
 use crate::keys::revoke_path;
-use crate::support::{ADMIN, EDGE, Running, START, config, hash, text};
+use crate::support::{ADMIN, EDGE, Running, START, about_the_file, config, hash, text};
+
+fn open(path: &Path) -> Result<Store, StoreError> {
+    Store::open(&Place::File(path.to_owned()))
+}
 
 #[test]
-fn a_reopened_file_contains_what_was_written() {
+fn a_reopened_database_contains_what_was_written() {
     let dir = tempfile::tempdir().unwrap();
     let database = dir.path().join("keygate.db");
     let service = Running::on(&database);
@@ -42,6 +46,7 @@ fn a_reopened_file_contains_what_was_written() {
 
 #[test]
 fn a_file_of_the_first_release_is_brought_up_to_date_with_its_keys() {
+    about_the_file!();
     let dir = tempfile::tempdir().unwrap();
     let database = dir.path().join("keygate.db");
     let raw = rusqlite::Connection::open(&database).unwrap();
@@ -66,9 +71,7 @@ fn a_number_of_the_feed_is_never_given_twice() {
     for _ in 0..3 {
         service.create(r#"{"account":"a"}"#);
     }
-    let raw = rusqlite::Connection::open(&service.database).unwrap();
-    raw.execute("DELETE FROM changes WHERE seq > 1", [])
-        .unwrap();
+    service.raw().run("DELETE FROM changes WHERE seq > 1", &[]);
     service.create(r#"{"account":"a"}"#);
     assert_eq!(service.changes("")["epoch"], 4);
 }
@@ -77,10 +80,10 @@ fn a_number_of_the_feed_is_never_given_twice() {
 fn a_database_of_a_newer_release_is_rejected_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let database = dir.path().join("keygate.db");
-    drop(Store::open(&database).unwrap());
+    drop(open(&database).unwrap());
     let raw = rusqlite::Connection::open(&database).unwrap();
     raw.pragma_update(None, "user_version", 99).unwrap();
-    let error = Store::open(&database).unwrap_err().to_string();
+    let error = open(&database).unwrap_err().to_string();
     assert!(
         error.contains("keygate.db has schema version 99"),
         "{error}"
@@ -101,13 +104,14 @@ fn a_database_that_cannot_be_opened_is_named() {
     )
     .unwrap();
     for path in [&dir.path().join("missing/keygate.db"), dir.path(), &text] as [&Path; 3] {
-        let error = Store::open(path).unwrap_err().to_string();
+        let error = open(path).unwrap_err().to_string();
         assert!(error.contains(&path.display().to_string()), "{error}");
     }
 }
 
 #[test]
 fn only_the_owner_reads_the_files() {
+    about_the_file!();
     let service = Running::start();
     service.create(r#"{"account":"a"}"#);
     let mut files = 0;
@@ -126,9 +130,10 @@ fn only_the_owner_reads_the_files() {
 fn a_database_that_fails_is_not_ready_but_alive() {
     let service = Running::start();
     service.get("/readyz").expect(200);
-    let raw = rusqlite::Connection::open(&service.database).unwrap();
-    raw.execute("ALTER TABLE changes RENAME TO lost", [])
-        .unwrap();
+    service.raw().batch_of(
+        "ALTER TABLE changes RENAME TO lost",
+        "ALTER TABLE writers RENAME TO lost",
+    );
     let problem = (503, "database_unavailable".to_owned());
     service.set_now(START.plus(Millis::from_secs(1)));
     for _ in 0..2 {
@@ -153,16 +158,17 @@ fn a_database_that_fails_is_not_ready_but_alive() {
 fn a_second_process_on_the_file_is_rejected_with_the_id_of_the_first() {
     let dir = tempfile::tempdir().unwrap();
     let database = dir.path().join("keygate.db");
-    let first = Store::open(&database).unwrap();
-    let error = Store::open(&database).unwrap_err().to_string();
+    let first = open(&database).unwrap();
+    let error = open(&database).unwrap_err().to_string();
     let expected = format!("is in use by the process {}", std::process::id());
     assert!(error.ends_with(&expected), "{error}");
     drop(first);
-    Store::open(&database).unwrap();
+    open(&database).unwrap();
 }
 
 #[test]
 fn nothing_is_acknowledged_once_the_file_is_removed_or_replaced() {
+    about_the_file!();
     let dir = tempfile::tempdir().unwrap();
     let database = dir.path().join("keygate.db");
     let other = dir.path().join("other.db");
@@ -189,13 +195,10 @@ fn nothing_is_acknowledged_once_the_file_is_removed_or_replaced() {
 #[test]
 fn ready_means_that_the_database_can_be_written() {
     let service = Running::start();
-    let raw = rusqlite::Connection::open(&service.database).unwrap();
-    raw.execute_batch(
-        "CREATE TRIGGER full BEFORE INSERT ON heartbeat BEGIN SELECT RAISE(ABORT, 'full'); END",
-    )
-    .unwrap();
+    let raw = service.raw();
+    raw.reject("heartbeat", "true");
     assert_eq!(service.get("/readyz").status, 503);
-    raw.execute_batch("DROP TRIGGER full").unwrap();
+    raw.accept("heartbeat");
     assert_eq!(
         service.get("/readyz").status,
         503,
@@ -218,6 +221,7 @@ fn one_token_for_both_roles_is_rejected() {
 /// `docs/operations.md` shows the command.
 #[test]
 fn the_backup_of_a_running_service_has_every_key() {
+    about_the_file!();
     let page = include_str!("../../../../docs/operations.md");
     let (_, sql) = page.split_once("keygate.db \"VACUUM").unwrap();
     let sql = format!("VACUUM{}", sql.split('"').next().unwrap());

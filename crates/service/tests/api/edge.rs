@@ -41,13 +41,7 @@ fn an_edge_ahead_of_the_database_must_forget_everything() {
 fn a_long_feed_comes_in_pieces_that_fit_together() {
     let service = Running::start();
     let total = MAX_CHANGES * 2 + 1;
-    let raw = rusqlite::Connection::open(&service.database).unwrap();
-    raw.execute(
-        "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < ?1) \
-         INSERT INTO changes (hash, at) SELECT randomblob(32), 0 FROM n",
-        [i64::try_from(total).unwrap()],
-    )
-    .unwrap();
+    service.raw().add_changes(u64::try_from(total).unwrap());
     let mut all = Vec::new();
     let mut pieces = Vec::new();
     let mut after = 0;

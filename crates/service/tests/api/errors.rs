@@ -11,7 +11,6 @@ use keygate_service::KeyLimits;
 use keygate_service::ambient::NoRandomness;
 use keygate_service::problem::Code;
 use keygate_service::wrong::Fault;
-use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::accounts::{by_key, send, session, start as with_accounts};
@@ -117,13 +116,12 @@ fn answer(code: Code) -> Answer {
         }
         Code::NoSuchToken => service.post("/v1/tokens/0123456789/revoke", ""),
         Code::TooManyTokens => {
-            let raw = Connection::open(&service.database).unwrap();
-            raw.execute_batch(
+            let raw = service.raw();
+            raw.batch(
                 "INSERT INTO tokens (id, digest, name, role, created_at) \
                  WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) \
-                 SELECT i, randomblob(32), 'x', 'edge', 0 FROM n",
-            )
-            .unwrap();
+                 SELECT printf('%010d', i), randomblob(32), 'x', 'edge', 0 FROM n",
+            );
             service.post("/v1/tokens", r#"{"name":"x","role":"edge"}"#)
         }
         Code::IdempotencyMismatch => {
@@ -152,8 +150,8 @@ fn answer(code: Code) -> Answer {
             create(Some(ADMIN))
         }
         Code::DatabaseUnavailable => {
-            let raw = Connection::open(&service.database).unwrap();
-            raw.execute("DROP TABLE keys", []).unwrap();
+            let raw = service.raw();
+            raw.batch_of("DROP TABLE keys", "DROP TABLE keys CASCADE");
             create(Some(ADMIN))
         }
         Code::NoRandomness => Running::with(Arc::new(|_| Err(NoRandomness))).send(

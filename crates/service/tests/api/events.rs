@@ -5,7 +5,6 @@ mod unused;
 
 use keygate_core::{Millis, UnixMillis};
 use keygate_service::{Ambient, Endpoint, EventTarget, EventType, ServiceConfig, WebhookSecrets};
-use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::keys::revoke_path;
@@ -16,7 +15,7 @@ use crate::support::{ADMIN, Running, START, hash, text};
 const KEY: &str = r#"{"account":"a"}"#;
 const DAY: u64 = 24 * 3600;
 
-fn target(receiver: &Receiver, types: &[EventType]) -> EventTarget {
+pub fn target(receiver: &Receiver, types: &[EventType]) -> EventTarget {
     EventTarget {
         endpoint: Endpoint::parse(&receiver.url("/events")).unwrap(),
         secrets: WebhookSecrets::parse(&secret()).unwrap(),
@@ -44,20 +43,17 @@ fn after(seconds: u64) -> UnixMillis {
 }
 
 fn rows(service: &Running, table: &str) -> i64 {
-    let raw = Connection::open(&service.database).unwrap();
-    raw.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
-        row.get(0)
-    })
-    .unwrap()
+    let raw = service.raw();
+    raw.read(&format!("SELECT count(*) FROM {table}"), &[])
 }
 
 /// Waits until so many attempts for the only delivery are written.
 #[track_caller]
 fn until_tried(service: &Running, attempts: i64) {
     until(&format!("attempt {attempts}"), || {
-        let raw = Connection::open(&service.database).unwrap();
+        let raw = service.raw();
         let read = "SELECT attempts FROM deliveries";
-        let found: i64 = raw.query_row(read, [], |row| row.get(0)).unwrap();
+        let found: i64 = raw.read(read, &[]);
         (found == attempts).then_some(())
     });
 }
@@ -156,10 +152,7 @@ fn an_event_contains_no_part_of_a_key_and_no_hash() {
     let rotate = format!("/v1/keys/{}/rotate", text(&created, "id"));
     let rotated = service.post(&rotate, r#"{"grace":"0s"}"#).expect(201);
     let got = receiver.wait_for(3);
-    let files = std::fs::read_dir(service.database.parent().unwrap()).unwrap();
-    let mut bytes: Vec<u8> = files
-        .flat_map(|file| std::fs::read(file.unwrap().path()).unwrap())
-        .collect();
+    let mut bytes = service.stored();
     for request in got {
         bytes.extend(format!("{:?}{}", request.headers, request.body).into_bytes());
         for key in [&created, &rotated] {
@@ -284,9 +277,11 @@ fn the_oldest_of_too_many_events_is_dropped() {
     let service = publishing(&[&receiver]);
     service.create(KEY);
     receiver.wait_for(1);
-    let raw = Connection::open(&service.database).unwrap();
-    let later = "UPDATE sqlite_sequence SET seq = 100000 WHERE name = 'events'";
-    raw.execute(later, []).unwrap();
+    let raw = service.raw();
+    raw.batch_of(
+        "UPDATE sqlite_sequence SET seq = 100000 WHERE name = 'events'",
+        "SELECT setval('events_seq_seq', 100000)",
+    );
     service.create(KEY);
     receiver.wait_for(2);
     assert_eq!(rows(&service, "events"), 1);

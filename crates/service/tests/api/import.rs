@@ -6,7 +6,7 @@ use keygate_service::Ambient;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::support::{ADMIN, Answer, EDGE, Running, text};
+use crate::support::{ADMIN, Answer, EDGE, Running, place, text};
 
 const KEY: &str = "legacy:alice:0123456789abcdef";
 
@@ -155,7 +155,7 @@ fn a_key_that_was_imported_under_an_earlier_secret_is_the_same_key() {
     assert_eq!(results(&before, &body)[0]["result"], "imported");
     drop(before);
     let service = Running::configured(Ambient::real().randomness, |config| {
-        config.database.clone_from(&database);
+        config.database = place(&database);
         let earlier = std::mem::replace(
             &mut config.master,
             MasterSecret::derive(&Secret::new(vec![8; 32])).unwrap(),
@@ -248,9 +248,8 @@ fn a_key_imported_by_an_earlier_version_is_the_same_key() {
     // As earlier versions stored it: under the hash of the text.
     let key = OpaqueKey::parse(KEY.as_bytes()).unwrap();
     let by_text = master(7).hash_text(&key);
-    let raw = rusqlite::Connection::open(&service.database).unwrap();
-    raw.execute("UPDATE keys SET hash = ?1", [&by_text.0[..]])
-        .unwrap();
+    let raw = service.raw();
+    raw.run("UPDATE keys SET hash = ?1", &[&by_text.0.to_vec()]);
     assert_eq!(
         results(&service, &body),
         [json!({ "result": "unchanged", "id": id })]
@@ -319,12 +318,9 @@ fn no_error_and_no_file_contains_a_key() {
     }
     let digest = Sha256::digest(KEY);
     let secrets = [&KEY.as_bytes()[13..], DIGEST.as_bytes(), &digest[..]];
-    for suffix in ["", "-wal"] {
-        let path = format!("{}{suffix}", service.database.display());
-        let bytes = std::fs::read(path).unwrap_or_default();
-        for secret in secrets {
-            assert!(!bytes.windows(secret.len()).any(|it| it == secret));
-        }
+    let bytes = service.stored();
+    for secret in secrets {
+        assert!(!bytes.windows(secret.len()).any(|it| it == secret));
     }
 }
 

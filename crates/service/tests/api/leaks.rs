@@ -9,7 +9,6 @@ use keygate_service::{
 use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{Signature, SigningKey};
 use p256::pkcs8::{EncodePublicKey as _, LineEnding};
-use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::receiver::{Receiver, Reply, secret};
@@ -107,10 +106,9 @@ fn a_signed_report_revokes_known_keys_with_their_descendants() {
     let (service, _keys) = start(|config| config.events = vec![target]);
     let [leak, child, other, disabled] =
         ["a", "a", "b", "c"].map(|it| service.create(&json!({ "account": it }).to_string()));
-    let raw = Connection::open(&service.database).unwrap();
+    let raw = service.raw();
     let parent = "UPDATE keys SET created_by = ?1 WHERE id = ?2";
-    raw.execute(parent, [text(&leak, "id"), text(&child, "id")])
-        .unwrap();
+    raw.run(parent, &[&text(&leak, "id"), &text(&child, "id")]);
     let path = format!("/v1/keys/{}", text(&disabled, "id"));
     let change = r#"{"disabled":true}"#;
     service
@@ -200,9 +198,7 @@ fn no_answer_and_no_file_contains_a_reported_key() {
     let answer = report(&service, 1, &broken);
     assert_eq!(answer.problem(), (400, "invalid_body".to_owned()));
     bytes.extend(answer.text.into_bytes());
-    for file in std::fs::read_dir(service.database.parent().unwrap()).unwrap() {
-        bytes.extend(std::fs::read(file.unwrap().path()).unwrap());
-    }
+    bytes.extend(service.stored());
     for secret in [secret, other] {
         assert!(!holds_a_part(&bytes, secret.as_bytes()));
     }

@@ -50,9 +50,8 @@ fn a_used_link_is_remembered_past_its_end_and_then_forgotten() {
     service.set_now(UnixMillis(END + HOUR));
     assert!(!ask(&service, &link));
     let count = || -> i64 {
-        let raw = rusqlite::Connection::open(&service.database).unwrap();
-        let count = raw.query_row("SELECT count(*) FROM link_uses", [], |row| row.get(0));
-        count.unwrap()
+        let raw = service.raw();
+        raw.read::<i64>("SELECT count(*) FROM link_uses", &[])
     };
     assert_eq!(count(), 1);
     service.set_now(UnixMillis(END + 25 * HOUR + 1000));

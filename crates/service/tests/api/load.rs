@@ -7,10 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use keygate_core::UnixMillis;
-use rusqlite::Connection;
 
 use crate::keys::revoke_path;
-use crate::support::{ADMIN, Answer, EDGE, Running, START, hash, text};
+use crate::support::{ADMIN, Answer, EDGE, Raw, Running, START, hash, text};
 
 /// How many keys wait for the disk at most.
 const WAITING: usize = 256;
@@ -19,15 +18,15 @@ const ACCOUNT: &str = r#"{"account":"a"}"#;
 
 /// A service whose disk does not answer: it is stuck with the first changes, and one change waits.
 pub struct Stuck {
-    lock: Connection,
+    lock: Raw,
     /// Clients of all of these changes, which create keys.
     pub clients: Vec<TcpStream>,
 }
 
 impl Stuck {
     pub fn new(service: &Running) -> Self {
-        let lock = Connection::open(&service.database).unwrap();
-        lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let lock = service.raw();
+        lock.lock();
         let mut clients = Vec::new();
         until(|| {
             clients.push(send(service, "/v1/keys", ACCOUNT));
@@ -38,7 +37,7 @@ impl Stuck {
     }
 
     pub fn release(&self) {
-        self.lock.execute_batch("ROLLBACK").unwrap();
+        self.lock.batch("ROLLBACK");
     }
 }
 
@@ -72,9 +71,9 @@ pub fn waiting(service: &Running) -> usize {
 }
 
 fn count(service: &Running, of: &str) -> usize {
-    let raw = Connection::open(&service.database).unwrap();
+    let raw = service.raw();
     let count = format!("SELECT count(*) FROM {of}");
-    let count: u32 = raw.query_row(&count, [], |row| row.get(0)).unwrap();
+    let count: i64 = raw.read(&count, &[]);
     count.try_into().unwrap()
 }
 
@@ -154,12 +153,8 @@ fn a_revocation_overtakes_keys_that_wait() {
 fn a_change_that_fails_fails_alone() {
     const GOOD: usize = 20;
     let service = Running::start();
-    let raw = Connection::open(&service.database).unwrap();
-    raw.execute_batch(
-        "CREATE TRIGGER bad BEFORE INSERT ON keys WHEN NEW.account = 'bad' \
-         BEGIN SELECT RAISE(ABORT, 'bad'); END",
-    )
-    .unwrap();
+    let raw = service.raw();
+    raw.reject("keys", "NEW.account = 'bad'");
     let stuck = Stuck::new(&service);
     let create = |body| service.post("/v1/keys", body);
     thread::scope(|scope| {
@@ -195,16 +190,15 @@ fn a_client_that_has_gone_before_its_turn_gets_no_key_but_its_revocation() {
 /// More keys than a page looks at, the oldest and the newest of them revoked.
 fn with_many_keys() -> Running {
     let service = Running::start();
-    let raw = Connection::open(&service.database).unwrap();
-    raw.execute_batch(&format!(
+    let raw = service.raw();
+    raw.batch(&format!(
         "INSERT INTO keys (id, hash, start, account, scopes, metadata, allowed_ips, created_at) \
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 25000) \
-         SELECT printf('%010d', i), randomblob(32), '', iif(i % 2, 'odd', 'even'), '[]', '{{}}', \
+         SELECT printf('%010d', i), randomblob(32), '', iif(i % 2 = 1, 'odd', 'even'), '[]', '{{}}', \
          '[]', {now} FROM n; \
          UPDATE keys SET revoked_at = {now} WHERE number IN (1, 2, 12000, 24999, 25000)",
         now = START.0
-    ))
-    .unwrap();
+    ));
     service
 }
 
@@ -263,12 +257,11 @@ fn a_clock_that_went_back_or_was_never_set_makes_no_key_and_all_else() {
         (year_2024, year_2024 - 1, "k.b"),
     ] {
         service.set_now(UnixMillis(newest));
-        let raw = Connection::open(&service.database).unwrap();
-        raw.execute(
+        let raw = service.raw();
+        raw.run(
             "UPDATE changes SET at = ?1",
-            [i64::try_from(newest).unwrap()],
-        )
-        .unwrap();
+            &[&i64::try_from(newest).unwrap()],
+        );
         let key = service.create(ACCOUNT);
         service.set_now(UnixMillis(now));
         assert_eq!(service.post("/v1/keys", ACCOUNT).problem(), wrong);

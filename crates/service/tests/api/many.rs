@@ -98,10 +98,9 @@ fn no_key_is_revoked_if_one_that_fitted_is_changed_meanwhile() {
         service.create(&body.to_string())
     };
     let (parent, child, renamed) = (create("ci-1"), create("ci-2"), create("ci-3"));
-    let raw = rusqlite::Connection::open(&service.database).unwrap();
+    let raw = service.raw();
     let by = "UPDATE keys SET created_by = ?1 WHERE id = ?2";
-    raw.execute(by, [text(&parent, "id"), text(&child, "id")])
-        .unwrap();
+    raw.run(by, &[&text(&parent, "id"), &text(&child, "id")]);
     let revoke = |expect: u64| {
         let filter = json!({ "account": "alice", "name_prefix": "ci-" });
         let body = json!({ "filter": filter, "expect": expect });

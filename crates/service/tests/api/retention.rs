@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use keygate_core::Millis;
-use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::receiver::until;
-use crate::support::{Running, START, hash, text};
+use crate::support::{Raw, Running, START, hash, text};
 
 const DAY: u64 = 24 * 3600 * 1000;
 
@@ -29,18 +28,18 @@ fn database(path: &Path, steady_days: u64) -> Value {
         .collect();
     service.stop();
     service.await_end();
-    let raw = Connection::open(path).unwrap();
+    let raw = Raw::open(path);
     for name in &KEYS[1..] {
         let (kind, days) = name.split_once(' ').unwrap();
         let column = format!("{}_at", kind.replace("expired", "expires"));
         let at = START.0 - days.parse::<u64>().unwrap() * DAY;
         let update = format!("UPDATE keys SET {column} = ?1 WHERE name = ?2");
-        assert_eq!(raw.execute(&update, (at.cast_signed(), name)).unwrap(), 1);
+        assert_eq!(raw.run(&update, &[&at.cast_signed(), name]), 1);
     }
     let (now, day) = (START.0.cast_signed(), DAY.cast_signed());
     let since = now - steady_days.cast_signed() * day;
-    let insert = "INSERT INTO retention (only, last, since) VALUES (1, ?1, ?2)";
-    raw.execute(insert, (now - 3_600_000, since)).unwrap();
+    let insert = "INSERT INTO retention (\"only\", last, since) VALUES (1, ?1, ?2)";
+    raw.run(insert, &[&(now - 3_600_000), &since]);
     keys
 }
 
@@ -48,9 +47,9 @@ fn database(path: &Path, steady_days: u64) -> Value {
 fn looked(path: &Path) -> Running {
     let service = Running::on_with(path, |config| config.retention = Some(Millis(30 * DAY)));
     until("a look at ended keys", || {
-        let raw = Connection::open(path).unwrap();
-        let last = raw.query_row("SELECT last FROM retention", [], |row| row.get::<_, i64>(0));
-        (last.unwrap() == START.0.cast_signed()).then_some(())
+        let raw = Raw::open(path);
+        let last = raw.read::<i64>("SELECT last FROM retention", &[]);
+        (last == START.0.cast_signed()).then_some(())
     });
     service
 }

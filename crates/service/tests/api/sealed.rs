@@ -2,7 +2,6 @@
 
 use keygate_core::keys::{AppKey, Prefix, SealKey, Sealed, SealedHeaders};
 use keygate_service::problem::Code;
-use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::accounts::{by_key, send, session, start as with_accounts};
@@ -89,11 +88,7 @@ fn the_service_seals_for_the_key_that_it_creates_and_forgets() {
     let batch = batch.expect(201)["keys"][0].clone();
     let of_batch = self::record(&service, &batch, &["sealed"]);
     assert_eq!(opened(&of_batch, &batch)[0], expected);
-    let files = std::fs::read_dir(service.database.parent().unwrap()).unwrap();
-    for file in files {
-        let bytes = std::fs::read(file.unwrap().path()).unwrap();
-        assert!(!holds_a_part(&bytes, SECRET.as_bytes()));
-    }
+    assert!(!holds_a_part(&service.stored(), SECRET.as_bytes()));
 }
 
 #[test]
@@ -290,10 +285,9 @@ fn a_sealed_key_is_rotated_with_new_data_or_without_any() {
 fn revoking_a_key_deletes_its_sealed_data_in_each_way() {
     let service = Running::start();
     let stored = || {
-        let raw = Connection::open(&service.database).unwrap();
+        let raw = service.raw();
         let count = "SELECT count(*) FROM keys WHERE sealed IS NOT NULL";
-        raw.query_row(count, [], |row| row.get::<_, i64>(0))
-            .unwrap()
+        raw.read::<i64>(count, &[])
     };
     let keys: Vec<Value> = (0..4).map(|_| service.create(&asked())).collect();
     assert_eq!(stored(), 4);

@@ -5,7 +5,7 @@ use keygate_core::keys::{KeyRingId, MasterSecret};
 use keygate_service::ServiceConfig;
 use serde_json::{Value, json};
 
-use crate::support::{ADMIN, Running, text};
+use crate::support::{ADMIN, Raw, Running, text};
 
 const IMPORT: &str = r#"{"keys":[{"account":"a","key":"legacy:alice:0123456789"}]}"#;
 
@@ -66,8 +66,8 @@ fn the_secret_of_an_old_import_is_unknown_until_it_is_imported_again() {
     let dir = tempfile::tempdir().unwrap();
     let database = dir.path().join("keygate.db");
     let id = text(&imported(&Running::on(&database)), "id");
-    let raw = rusqlite::Connection::open(&database).unwrap();
-    raw.execute("UPDATE keys SET secret_id = NULL", []).unwrap();
+    let raw = Raw::open(&database);
+    raw.run("UPDATE keys SET secret_id = NULL", &[]);
     let service = Running::on_with(&database, replaced);
     let list = |secret: &str| {
         let list = service

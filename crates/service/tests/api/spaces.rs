@@ -12,7 +12,7 @@ use crate::accounts::{self, by_key, session};
 use crate::attributes::samples;
 use crate::keys::revoke_path;
 use crate::roles::{ROUTES, path_of};
-use crate::support::{ADMIN, Answer, EDGE, Running, hash, text};
+use crate::support::{ADMIN, Answer, EDGE, Raw, Running, hash, place, text};
 
 const FORBIDDEN: (u16, &str) = (403, "wrong_space");
 const MISSING: (u16, &str) = (404, "no_such_key");
@@ -237,11 +237,10 @@ fn a_bound_token_stays_bound_after_a_restart() {
     let service = Running::on(&database);
     let answer = service.send("GET", &path(&key), Some(&token), "");
     assert_problem(&answer, MISSING);
-    let raw = rusqlite::Connection::open(&database).unwrap();
-    raw.execute("UPDATE tokens SET space = 'not a space'", [])
-        .unwrap();
+    let raw = Raw::open(&database);
+    raw.run("UPDATE tokens SET space = 'not a space'", &[]);
     drop(service);
-    let opened = keygate_service::Store::open(&database);
+    let opened = keygate_service::Store::open(&place(&database));
     assert!(opened.is_err(), "it must not see everything");
 }
 

@@ -162,12 +162,12 @@ fn keys_that_were_neither_used_nor_created_since_are_listed_and_revoked() {
 fn days_are_shown_and_kept_for_ninety_days() {
     let service = Running::start();
     let id = text(&service.create(r#"{"account":"a"}"#), "id");
-    let raw = rusqlite::Connection::open(&service.database).unwrap();
+    let raw = service.raw();
     let today = START.0 / DAY;
     let days = |from: u64, to: u64| {
         for day in from..to {
             let insert = "INSERT INTO key_days VALUES (?1, (SELECT number FROM keys), 1, 0)";
-            raw.execute(insert, [i64::try_from(day).unwrap()]).unwrap();
+            raw.run(insert, &[&i64::try_from(day).unwrap()]);
         }
     };
     days(today - 100, today);
@@ -177,9 +177,7 @@ fn days_are_shown_and_kept_for_ninety_days() {
     assert_eq!(shown[88]["day"], "2026-08-25");
     report(&service, &json!([one(&id, START, 1, 0)]));
     until_used(&service, &id, "2026-11-22T00:00:00.000Z");
-    let kept: i64 = raw
-        .query_row("SELECT count(*) FROM key_days", [], |row| row.get(0))
-        .unwrap();
+    let kept: i64 = raw.read("SELECT count(*) FROM key_days", &[]);
     assert_eq!(kept, 90);
 }
 
@@ -261,10 +259,10 @@ fn a_ranking_has_only_keys_that_the_caller_may_see() {
 fn an_edge_can_report_the_largest_counts_again_and_again() {
     let service = Running::start();
     let id = text(&service.create(r#"{"account":"a"}"#), "id");
-    let raw = rusqlite::Connection::open(&service.database).unwrap();
-    let insert = "INSERT INTO key_days SELECT ?1, number, 1 << 53, 0 FROM keys";
+    let raw = service.raw();
+    let insert = "INSERT INTO key_days SELECT ?1, number, 9007199254740992, 0 FROM keys";
     let today = i64::try_from(START.0 / DAY).unwrap();
-    raw.execute(insert, [today]).unwrap();
+    raw.run(insert, &[&today]);
     let most = vec![one(&id, START, u32::MAX, u32::MAX); MAX_USES];
     report(&service, &json!(most));
     until_used(&service, &id, "2026-11-22T00:00:00.000Z");
@@ -278,17 +276,22 @@ fn a_revocation_waits_for_one_part_of_the_uses_at_most() {
     const KEYS: usize = 4 * MAX_USES;
     let service = Running::start();
     let path = revoke_path(&service.create(r#"{"account":"a"}"#));
-    let raw = rusqlite::Connection::open(&service.database).unwrap();
-    raw.execute_batch(&format!(
+    let raw = service.raw();
+    raw.batch(&format!(
         "INSERT INTO keys (id, hash, start, account, scopes, metadata, allowed_ips, created_at) \
          WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {KEYS} - 1) \
          SELECT printf('%010d', i), randomblob(32), '', 'a', '[]', '{{}}', '[]', 0 FROM n; \
-         CREATE TABLE seen (written INTEGER); \
+         CREATE TABLE seen (written BIGINT)"
+    ));
+    raw.batch_of(
+        "CREATE TRIGGER look AFTER UPDATE OF revoked_at ON keys \
+         BEGIN INSERT INTO seen SELECT count(*) FROM key_uses; END",
+        "CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS \
+         'BEGIN INSERT INTO seen SELECT count(*) FROM key_uses; RETURN NEW; END'; \
          CREATE TRIGGER look AFTER UPDATE OF revoked_at ON keys \
-         BEGIN INSERT INTO seen SELECT count(*) FROM key_uses; END; \
-         BEGIN IMMEDIATE"
-    ))
-    .unwrap();
+         FOR EACH ROW EXECUTE FUNCTION look()",
+    );
+    raw.lock();
     let until = |what: &str, is_so: &dyn Fn() -> bool| {
         let started = Instant::now();
         while !is_so() {
@@ -297,7 +300,7 @@ fn a_revocation_waits_for_one_part_of_the_uses_at_most() {
         }
     };
     let count = |query: &str| -> usize {
-        let count: i64 = raw.query_row(query, [], |row| row.get(0)).unwrap();
+        let count: i64 = raw.read(query, &[]);
         usize::try_from(count).unwrap()
     };
     for part in 0..4 {
@@ -312,7 +315,7 @@ fn a_revocation_waits_for_one_part_of_the_uses_at_most() {
             let metrics = service.get("/metrics").text;
             metrics.contains("keygate_service_waiting_changes 1\n")
         });
-        raw.execute_batch("COMMIT").unwrap();
+        raw.batch("COMMIT");
         revoke.join().unwrap();
     });
     let written = count("SELECT max(written) FROM seen");

@@ -211,10 +211,10 @@ fn a_key_creates_none_after_its_revocation() {
                 assert_eq!(creator.join().unwrap(), rejected);
             }
         });
-        let database = rusqlite::Connection::open(&service.database).unwrap();
-        let later = "SELECT count(*) FROM (SELECT min(seq) AS made FROM changes GROUP BY hash) \
+        let database = service.raw();
+        let later = "SELECT count(*) FROM (SELECT min(seq) AS made FROM changes GROUP BY hash) AS all_keys \
                      WHERE made > (SELECT max(seq) FROM changes JOIN keys USING (hash) WHERE id = ?1)";
-        let later: u32 = database.query_row(later, [&id], |row| row.get(0)).unwrap();
+        let later: i64 = database.read(later, &[&id]);
         assert_eq!(later, 0, "keys were created after the revocation");
         let active = service.get("/v1/keys?status=active").expect(200);
         assert_eq!(active["keys"], json!([]), "each was revoked with it");

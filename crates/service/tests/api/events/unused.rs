@@ -3,7 +3,6 @@
 use keygate_core::{Millis, UnixMillis};
 use keygate_service::EventType;
 use keygate_service::events::UNUSED_AFTER;
-use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::{DAY, after, rows, target, to, until_none_waits, with_targets};
@@ -38,11 +37,11 @@ fn report(service: &Running, id: &str, now: UnixMillis) {
 
 /// The service has written a use.
 fn write_use(service: &Running, id: &str, at: UnixMillis) {
-    let raw = Connection::open(&service.database).unwrap();
+    let raw = service.raw();
     let write = "INSERT INTO key_uses SELECT number, ?2 FROM keys WHERE id = ?1 \
-                 ON CONFLICT DO UPDATE SET last_used_at = excluded.last_used_at";
+                 ON CONFLICT (number) DO UPDATE SET last_used_at = excluded.last_used_at";
     let at = at.0.cast_signed();
-    assert_eq!(raw.execute(write, rusqlite::params![id, at]).unwrap(), 1);
+    assert_eq!(raw.run(write, &[&id, &at]), 1);
 }
 
 /// The key and the days of each event, in the order of the keys.
@@ -150,41 +149,38 @@ fn many_unused_keys_are_each_announced_once_a_few_at_a_time() {
             .post("/v1/keys/batch", &batch.to_string())
             .expect(201);
     }
-    let raw = Connection::open(&service.database).unwrap();
+    let raw = service.raw();
     // As many of each kind as two transactions take.
-    let half = "INSERT INTO key_uses SELECT number, ?1 FROM keys WHERE number % 2";
-    raw.execute(half, [START.0.cast_signed()]).unwrap();
-    raw.execute_batch(
-        "CREATE TABLE seen (last INTEGER); \
-         CREATE TRIGGER first AFTER INSERT ON unused BEGIN INSERT INTO seen \
+    let half = "INSERT INTO key_uses SELECT number, ?1 FROM keys WHERE number % 2 = 1";
+    raw.run(half, &[&START.0.cast_signed()]);
+    raw.batch("CREATE TABLE seen (last BIGINT)");
+    raw.batch_of(
+        "CREATE TRIGGER first AFTER INSERT ON unused BEGIN INSERT INTO seen \
          SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'events'); END; \
          CREATE TRIGGER next AFTER UPDATE ON unused BEGIN INSERT INTO seen \
          SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'events'); END;",
-    )
-    .unwrap();
+        "CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS \
+         'BEGIN INSERT INTO seen SELECT last_value FROM events_seq_seq; RETURN NEW; END'; \
+         CREATE TRIGGER look AFTER INSERT OR UPDATE ON unused \
+         FOR EACH ROW EXECUTE FUNCTION look()",
+    );
     // More than one transaction reads, all but the last one used a day ago.
     let recent = after(90 * DAY).0;
-    raw.execute_batch(&format!(
+    raw.batch(&format!(
         "INSERT INTO keys (id, hash, start, account, scopes, metadata, allowed_ips, created_at) \
          WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 1499) \
          SELECT printf('%010d', i), randomblob(32), '', 'a', '[]', '{{}}', '[]', 0 FROM n; \
          INSERT INTO key_uses SELECT number, {recent} FROM keys WHERE created_at = 0; \
          UPDATE key_uses SET last_used_at = {} WHERE number = (SELECT max(number) FROM keys);",
         START.0
-    ))
-    .unwrap();
+    ));
     service.set_now(after(91 * DAY));
     let got = receiver.wait_for(271);
     until_none_waits(&service);
     let mut ids: Vec<String> = told(&got).into_iter().map(|(id, _)| id).collect();
     ids.dedup();
     assert_eq!((ids.len(), receiver.got().len()), (271, 271));
-    let mut seen = raw.prepare("SELECT last FROM seen ORDER BY last").unwrap();
-    let seen: Vec<i64> = seen
-        .query_map([], |row| row.get(0))
-        .unwrap()
-        .map(Result::unwrap)
-        .collect();
+    let seen: Vec<i64> = raw.column("SELECT last FROM seen ORDER BY last", &[]);
     let steps = std::iter::once(0).chain(seen.iter().copied()).zip(&seen);
     let most = steps.map(|(before, after)| after - before).max();
     assert!(most.unwrap() <= 200, "{seen:?}");
@@ -199,22 +195,24 @@ fn unused_keys_wait_while_many_events_are_on_their_way() {
     )]);
     create(&service);
     receiver.wait_for(1);
-    let raw = Connection::open(&service.database).unwrap();
-    let later = "UPDATE sqlite_sequence SET seq = 20000 WHERE name = 'events'";
-    raw.execute(later, []).unwrap();
+    let raw = service.raw();
+    raw.batch_of(
+        "UPDATE sqlite_sequence SET seq = 20000 WHERE name = 'events'",
+        "SELECT setval('events_seq_seq', 20000)",
+    );
     create(&service);
     // After each step of the clock, the service tries both events again, and announces nothing.
     for step in 0..4 {
         until("an attempt for each event", || {
             let read = "SELECT min(attempts) FROM deliveries";
-            let attempts: i64 = raw.query_row(read, [], |row| row.get(0)).unwrap();
+            let attempts: i64 = raw.read(read, &[]);
             (attempts > step).then_some(())
         });
         let seconds = step.unsigned_abs() * 7200;
         service.set_now(after(91 * DAY + seconds));
     }
     assert_eq!(rows(&service, "events"), 2);
-    raw.execute("DELETE FROM events WHERE seq = 1", []).unwrap();
+    raw.run("DELETE FROM events WHERE seq = 1", &[]);
     service.set_now(after(92 * DAY));
     until("the events of both keys", || {
         (rows(&service, "events") == 3).then_some(())

@@ -56,14 +56,9 @@ fn a_bound_edge_follows_its_space_without_a_gap_or_a_reset() {
 fn a_long_feed_of_other_spaces_is_passed_in_bounded_pages() {
     let service = Running::start();
     let staging = bound(&service, "edge", "staging");
-    let raw = rusqlite::Connection::open(&service.database).unwrap();
-    raw.execute(
-        "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 2500) \
-         INSERT INTO changes (hash, at, space) \
-         SELECT randomblob(32), 0, iif(x = 2000, 'staging', 'default') FROM n",
-        [],
-    )
-    .unwrap();
+    let raw = service.raw();
+    raw.add_changes(2500);
+    raw.run("UPDATE changes SET space = 'staging' WHERE seq = 2000", &[]);
     let mut after = 0;
     let mut pages = Vec::new();
     loop {

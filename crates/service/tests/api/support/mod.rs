@@ -1,5 +1,7 @@
 //! The harness: one running service with a clock and a randomness of the test's own.
 
+mod raw;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -19,6 +21,8 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+pub(crate) use self::raw::about_the_file;
+pub use self::raw::{Raw, is_postgres, place};
 use crate::conformance;
 
 pub const ADMIN: &str = "admin-token-0123456789";
@@ -39,8 +43,9 @@ pub struct Running {
     stop: Option<oneshot::Sender<()>>,
     end: Option<JoinHandle<()>>,
     // Dropped after everything that uses them.
-    runtime: tokio::runtime::Runtime,
-    _dir: Option<TempDir>,
+    runtime: Option<tokio::runtime::Runtime>,
+    /// Of a database that ends with the service.
+    dir: Option<TempDir>,
 }
 
 pub struct Answer {
@@ -64,10 +69,9 @@ impl Running {
         let database = dir.path().join("keygate.db");
         let mut config = config(&database);
         change(&mut config);
-        Self {
-            _dir: Some(dir),
-            ..Self::over(&config, randomness)
-        }
+        let mut running = Self::over(&database, &config, randomness);
+        running.dir = Some(dir);
+        running
     }
 
     /// Serves a file that belongs to the test.
@@ -79,10 +83,10 @@ impl Running {
     pub fn on_with(database: &Path, change: impl FnOnce(&mut ServiceConfig)) -> Self {
         let mut config = config(database);
         change(&mut config);
-        Self::over(&config, Ambient::real().randomness)
+        Self::over(database, &config, Ambient::real().randomness)
     }
 
-    fn over(config: &ServiceConfig, randomness: Randomness) -> Self {
+    fn over(database: &Path, config: &ServiceConfig, randomness: Randomness) -> Self {
         let now = Arc::new(AtomicU64::new(START.0));
         let clock = Arc::clone(&now);
         let ambient = Ambient {
@@ -105,13 +109,13 @@ impl Running {
         runtime.spawn(service.background());
         Self {
             address,
-            database: config.database.clone(),
+            database: database.to_owned(),
             now,
             agent: agent(),
             stop: Some(stop),
             end: Some(end),
-            runtime,
-            _dir: None,
+            runtime: Some(runtime),
+            dir: None,
         }
     }
 
@@ -120,16 +124,30 @@ impl Running {
         self.stop.take().unwrap().send(()).unwrap();
     }
 
+    fn runtime(&self) -> &tokio::runtime::Runtime {
+        self.runtime.as_ref().unwrap()
+    }
+
+    /// Its database.
+    pub fn raw(&self) -> Raw {
+        Raw::open(&self.database)
+    }
+
+    /// Everything that it has stored.
+    pub fn stored(&self) -> Vec<u8> {
+        raw::stored(&self.database)
+    }
+
     /// How many tasks of the service have not ended.
     pub fn tasks(&self) -> usize {
-        self.runtime.metrics().num_alive_tasks()
+        self.runtime().metrics().num_alive_tasks()
     }
 
     /// Waits until all connections have ended, after [`Self::stop`].
     pub fn await_end(&mut self) {
         let end = self.end.take().unwrap();
         let end = async { tokio::time::timeout(Duration::from_secs(20), end).await };
-        self.runtime.block_on(end).unwrap().unwrap();
+        self.runtime().block_on(end).unwrap().unwrap();
     }
 
     pub fn set_now(&self, now: UnixMillis) {
@@ -216,6 +234,19 @@ impl Running {
     }
 }
 
+impl Drop for Running {
+    fn drop(&mut self) {
+        // The service ends before its database.
+        drop(self.runtime.take());
+        if self.dir.is_some() {
+            raw::remove(&self.database);
+        }
+        if std::thread::panicking() {
+            raw::tell();
+        }
+    }
+}
+
 impl Answer {
     /// The body, if the status is this.
     #[track_caller]
@@ -282,7 +313,7 @@ pub fn hash(created: &Value) -> String {
 pub fn config(database: &Path) -> ServiceConfig {
     ServiceConfig {
         listen: "127.0.0.1:0".parse().unwrap(),
-        database: database.to_owned(),
+        database: place(database),
         prefix: Prefix::parse("kg").unwrap(),
         kid: KeyRingId::parse("01").unwrap(),
         master: master(),
