@@ -26,11 +26,16 @@ pub struct StoreArgs {
     database: Option<PathBuf>,
     /// PostgreSQL in place of the file, as postgres://USER@HOST/DATABASE without a password; the
     /// variable KEYGATE_STORE can have the password as well
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", hide = true)]
     store: Option<String>,
     /// File with the password of the store; one trailing line break is removed. Default: the file that
     /// PGPASSFILE names
-    #[arg(long, value_name = "FILE", env = "KEYGATE_STORE_PASSWORD_FILE")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "KEYGATE_STORE_PASSWORD_FILE",
+        hide = true
+    )]
     store_password_file: Option<PathBuf>,
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use keygate_core::keys::KeyHash;
 use keygate_core::keys::wire::{ChangesResponse, Incarnation, MAX_CHANGES};
 use keygate_core::{Millis, UnixMillis};
-use tokio::sync::watch;
 
+use super::head::Head;
 use super::random::random;
 use super::recent::Asked;
 use super::row::signed;
@@ -149,27 +149,6 @@ fn changes(transaction: &Sql<'_>, asked: &Asked) -> sql::Result<ChangesResponse>
         more: last < newest,
         changed: seen.map(|(_, hash, _)| hash).collect(),
     })
-}
-
-/// How far the feed has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Head {
-    /// The life that the database is in.
-    pub(super) incarnation: Incarnation,
-    /// The number of the newest change; 0 before the first.
-    pub(super) epoch: u64,
-}
-
-/// Notes how far the feed has come. A thread may read that before another one and note it later: within
-/// an incarnation, the feed never goes back.
-pub(super) fn note(heads: &watch::Sender<Head>, head: Head) {
-    heads.send_if_modified(|known| {
-        let is_news = known.incarnation != head.incarnation || known.epoch < head.epoch;
-        if is_news {
-            *known = head;
-        }
-        is_news
-    });
 }
 
 /// Says in the feed that a key changed. Belongs into the transaction of the change.

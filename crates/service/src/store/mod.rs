@@ -15,6 +15,7 @@ mod connection;
 mod edges;
 mod error;
 mod feed;
+mod head;
 mod keys;
 mod limits;
 mod links;
@@ -53,7 +54,7 @@ pub use self::command::{
 };
 use self::command::{Command, Outcome};
 pub use self::error::StoreError;
-use self::feed::Head;
+use self::head::Head;
 pub use self::open::Place;
 use self::postgres::Listener;
 pub use self::postgres::{OpenError, PostgresUrl, UrlError};

@@ -10,7 +10,7 @@ use rusqlite::OpenFlags;
 use tokio::sync::watch;
 
 use super::connection::Connection;
-use super::feed::Head;
+use super::head::Head;
 use super::postgres::{self, Link, Listener, PostgresUrl};
 use super::readers::{Readers, Size};
 use super::sql;

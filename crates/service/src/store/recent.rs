@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use keygate_core::keys::wire::{ChangesResponse, Incarnation};
 
-use super::feed::Head;
+use super::head::Head;
 use crate::space::Spaces;
 
 /// A place in the feed, as an edge names it.

@@ -14,7 +14,7 @@ use keygate_core::UnixMillis;
 use tokio::sync::{oneshot, watch};
 
 use super::command::{Command, Outcome};
-use super::feed::Head;
+use super::head::Head;
 use super::sql::{self, Class, Sql, SqlError};
 use super::{StoreError, feed, postgres, sqlite, tokens};
 use crate::events::Outbox;
@@ -284,7 +284,7 @@ impl Writer<'_> {
         if let Some((edition, tokens)) = applied.tokens {
             self.tokens.set((head.incarnation, edition), tokens);
         }
-        feed::note(self.heads, head);
+        head.note(self.heads);
         // All jobs have the same.
         if let Some(job) = jobs.first() {
             job.outbox.committed();

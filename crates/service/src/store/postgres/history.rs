@@ -6,7 +6,8 @@
 
 use postgres::error::SqlState;
 
-use crate::store::feed::{self, Head};
+use crate::store::feed;
+use crate::store::head::Head;
 use crate::store::sql::{self, Session, Sql, params};
 
 /// The name of the history: which cluster, which timeline, and since when the server runs. A snapshot

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use postgres::error::SqlState;
 
 use super::{Database, PostgresUrl, history};
-use crate::store::feed;
 use crate::store::sql::{self, Class, Session, Sql, SqlError, params};
 
 /// After a connection could not be made, how long nothing else is tried: what waits fails at once.
@@ -103,7 +102,7 @@ impl Link {
 
     fn open(&self) -> sql::Result<Session> {
         let session = connect(&self.database.url, self.database.lock_timeout)?;
-        feed::note(&self.database.heads, history::check(&session)?);
+        history::check(&session)?.note(&self.database.heads);
         Ok(session)
     }
 }

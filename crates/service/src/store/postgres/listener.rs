@@ -12,7 +12,8 @@ use postgres::fallible_iterator::FallibleIterator as _;
 
 use super::link::Link;
 use super::{Database, history};
-use crate::store::feed::{self, Head};
+use crate::store::feed;
+use crate::store::head::Head;
 use crate::store::sql::{self, Class, Session, Sql, SqlError, params};
 use crate::store::tokens;
 use crate::tokens::CreatedTokens;
@@ -132,7 +133,7 @@ impl Ear {
         if head.incarnation == before.incarnation && head.epoch < before.epoch {
             head = history::begin(session, None)?;
         }
-        feed::note(&database.heads, head);
+        head.note(&database.heads);
         *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Some(at);
         if self.tokens.edition() != Some((head.incarnation, edition)) {
             let (edition, all) = tokens::all(&Sql::Postgres(session))?;

@@ -21,7 +21,7 @@ pub use self::address::{PostgresUrl, UrlError};
 pub(super) use self::link::Link;
 pub(super) use self::listener::Listener;
 pub(super) use self::writer::Writer;
-use super::feed::Head;
+use super::head::Head;
 use super::sql::Class;
 
 /// How long a transaction waits for another one.

@@ -12,7 +12,8 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use self::file::DatabaseFile;
 use super::StoreError;
-use super::feed::{self, Head};
+use super::feed;
+use super::head::Head;
 use super::sql::{self, Sql};
 
 /// How long to wait for another process that writes to the file, such as a backup.
