@@ -3,8 +3,8 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ struct State {
     delay_millis: AtomicU64,
     is_cut: AtomicBool,
     is_over: AtomicBool,
+    /// What a client says whose answer is lost.
+    fatal: Mutex<Option<&'static [u8]>>,
 }
 
 impl Relay {
@@ -61,6 +63,25 @@ impl Relay {
         self.state.is_cut.store(true, Ordering::Relaxed);
     }
 
+    /// The next answer to these bytes is lost: they reach the other side, and 100 ms later the connection
+    /// ends without a byte of what came back. This happens once.
+    ///
+    /// # Panics
+    /// Never.
+    pub fn lose_answer_to(&self, bytes: &'static [u8]) {
+        *self.state.fatal.lock().expect("no thread panics with it") = Some(bytes);
+    }
+
+    /// Whether the answer was lost, after [`Self::lose_answer_to`].
+    ///
+    /// # Panics
+    /// Never.
+    #[must_use]
+    pub fn has_lost(&self) -> bool {
+        let fatal = self.state.fatal.lock().expect("no thread panics with it");
+        fatal.is_none()
+    }
+
     /// Lets it pass again, what was held back as well.
     pub fn heal(&self) {
         self.state.is_cut.store(false, Ordering::Relaxed);
@@ -85,6 +106,13 @@ impl State {
             thread::sleep(Duration::from_millis(5));
         }
     }
+
+    /// Whether the answer to these bytes is to be lost.
+    fn is_fatal(&self, bytes: &[u8]) -> bool {
+        let mut fatal = self.fatal.lock().expect("no thread panics with it");
+        let of = |it: &mut &[u8]| bytes.windows(it.len()).any(|at| at == *it);
+        fatal.take_if(of).is_some()
+    }
 }
 
 fn connect(client: &TcpStream, target: u16, state: &Arc<State>) {
@@ -95,17 +123,34 @@ fn connect(client: &TcpStream, target: u16, state: &Arc<State>) {
     for stream in [client, &server] {
         let _ = stream.set_nodelay(true);
     }
+    let is_lost = &AtomicBool::new(false);
     thread::scope(|scope| {
-        scope.spawn(|| pump(client, &server, state));
-        pump(&server, client, state);
+        scope.spawn(|| {
+            pump(client, &server, state, |bytes| {
+                if state.is_fatal(bytes) {
+                    is_lost.store(true, Ordering::Relaxed);
+                    let (client, server) = (client.try_clone(), server.try_clone());
+                    scope.spawn(move || {
+                        thread::sleep(Duration::from_millis(100));
+                        for stream in [client, server].into_iter().flatten() {
+                            let _ = stream.shutdown(Shutdown::Both);
+                        }
+                    });
+                }
+                true
+            });
+        });
+        pump(&server, client, state, |_| !is_lost.load(Ordering::Relaxed));
     });
 }
 
-fn pump(mut from: &TcpStream, mut to: &TcpStream, state: &State) {
+/// Until one side ends. What is not `wanted` is dropped.
+fn pump(mut from: &TcpStream, mut to: &TcpStream, state: &State, wanted: impl Fn(&[u8]) -> bool) {
     let mut buffer = [0; 16 * 1024];
     while let Ok(count @ 1..) = from.read(&mut buffer) {
         state.hold();
-        if to.write_all(&buffer[..count]).is_err() {
+        let bytes = &buffer[..count];
+        if wanted(bytes) && to.write_all(bytes).is_err() {
             break;
         }
     }

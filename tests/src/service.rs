@@ -4,6 +4,7 @@ mod limits;
 
 use std::io;
 use std::path::PathBuf;
+use std::process::{Command, Output};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -51,6 +52,8 @@ pub struct Options {
     pub disk: Option<u32>,
     /// How many files it may have open; without it as many as we may.
     pub files: Option<u32>,
+    /// The URL of a PostgreSQL database, with its password; without it a SQLite file.
+    pub store: Option<String>,
 }
 
 /// A new key: its public id, and the key itself, shown this once.
@@ -89,6 +92,29 @@ impl Service {
             directory,
             port,
         }
+    }
+
+    /// Starts one that must refuse to serve, and returns what it said.
+    ///
+    /// # Panics
+    /// When it serves.
+    #[must_use]
+    pub fn refused(options: &Options) -> Output {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let port = Port::claim();
+        let command = command(port.number(), &directory, options);
+        // It would serve until it is stopped.
+        let mut bounded = Command::new("timeout");
+        bounded
+            .arg("20")
+            .arg(command.get_program())
+            .args(command.get_args());
+        for (name, value) in command.get_envs() {
+            bounded.env(name, value.unwrap_or_default());
+        }
+        let output = bounded.output().expect("timeout can be run");
+        assert_ne!(output.status.code(), Some(124), "it serves");
+        output
     }
 
     /// Where it listens on 127.0.0.1; stays the same over a restart.
@@ -319,21 +345,31 @@ fn within<T: Send>(options: &Options, work: impl FnOnce() -> T + Send) -> T {
     }
 }
 
-fn launch(port: u16, directory: &TempDir, options: &Options) -> Process {
+fn command(port: u16, directory: &TempDir, options: &Options) -> Command {
     let (mut command, address) = match &options.namespace {
         Some(namespace) => (namespace.command(&keygate()), "0.0.0.0"),
         None => (limited(directory, options), "127.0.0.1"),
     };
     command
         .arg("serve")
-        .args(["--listen", &format!("{address}:{port}")])
-        .arg("--database")
-        .arg(directory.path().join("keygate.db"))
+        .args(["--listen", &format!("{address}:{port}")]);
+    match &options.store {
+        Some(url) => command.env("KEYGATE_STORE", url),
+        None => command
+            .arg("--database")
+            .arg(directory.path().join("keygate.db")),
+    };
+    command
         .env("KEYGATE_APP_KEYS", APP_KEYS)
         .env("KEYGATE_ADMIN_TOKEN", ADMIN_TOKEN)
         .env("KEYGATE_EDGE_TOKEN", EDGE_TOKEN)
         .args(&options.arguments)
         .envs(options.variables.iter().cloned());
+    command
+}
+
+fn launch(port: u16, directory: &TempDir, options: &Options) -> Process {
+    let command = command(port, directory, options);
     let variables = command
         .get_envs()
         .filter_map(|(name, value)| Some((name.to_str()?, value?.to_str()?)));

@@ -147,13 +147,27 @@ impl Server {
     /// When one fails.
     pub fn query(&self, database: &str, statements: &str) -> String {
         let mut psql = self.program("psql");
-        psql.args(["--no-psqlrc", "--no-align", "--tuples-only", "--quiet"])
-            .args(["--set=ON_ERROR_STOP=1", "--username", USER])
-            .arg(format!("--host={}", self.socket().display()))
-            .arg(format!("--port={}", self.port))
+        self.reach(&mut psql)
+            .args(["--no-psqlrc", "--no-align", "--tuples-only", "--quiet"])
+            .args(["--set=ON_ERROR_STOP=1"])
             .args(["--dbname", database, "--command", statements]);
         let printed = done(psql).stdout;
         String::from_utf8_lossy(&printed).trim_end().to_owned()
+    }
+
+    /// Statements that take their time, done beside everything else. The caller waits for them.
+    ///
+    /// # Panics
+    /// When they cannot be begun.
+    #[must_use]
+    pub fn in_the_background(&self, database: &str, statements: &str) -> Child {
+        let mut psql = self.program("psql");
+        self.reach(&mut psql)
+            .args(["--no-psqlrc", "--quiet", "--dbname", database])
+            .args(["--command", statements])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        psql.spawn().expect("psql can be run")
     }
 
     /// Ends all connections to a database, as a failing network does.
@@ -199,10 +213,7 @@ impl Server {
         let start = Instant::now();
         loop {
             let mut ready = self.program("pg_isready");
-            ready
-                .arg(format!("--host={}", self.socket().display()))
-                .arg(format!("--port={}", self.port))
-                .arg("--quiet");
+            self.reach(&mut ready).arg("--quiet");
             if ready.status().expect("pg_isready can be run").success() {
                 return;
             }
@@ -248,10 +259,8 @@ impl Server {
         let mut standby = Self::empty();
         let mut copy = self.program("pg_basebackup");
         copy.args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync"])
-            .arg(format!("--pgdata={}", standby.data().display()))
-            .arg(format!("--host={}", self.socket().display()))
-            .arg(format!("--port={}", self.port))
-            .args(["--username", USER]);
+            .arg(format!("--pgdata={}", standby.data().display()));
+        self.reach(&mut copy);
         done(copy);
         standby.go_on();
         standby
@@ -264,9 +273,53 @@ impl Server {
     pub fn take_over(&mut self, other: &Self) {
         assert!(other.running.is_none(), "the other one runs");
         self.query("postgres", "SELECT pg_promote()");
+        self.take_port(other);
+    }
+
+    /// Starts again at the port of another, which must not run any more.
+    ///
+    /// # Panics
+    /// When it does not come up there.
+    pub fn take_port(&mut self, other: &Self) {
+        assert!(other.running.is_none(), "the other one runs");
         self.stop();
         self.port = other.port;
         self.go_on();
+    }
+
+    /// All of a database, as statements.
+    ///
+    /// # Panics
+    /// When it cannot be read.
+    #[must_use]
+    pub fn dump(&self, database: &str) -> Vec<u8> {
+        let mut dump = self.program("pg_dump");
+        self.reach(&mut dump).args(["--dbname", database]);
+        done(dump).stdout
+    }
+
+    /// Does what [`Self::dump`] of another server returned.
+    ///
+    /// # Panics
+    /// When a statement fails.
+    pub fn load(&self, database: &str, dump: &[u8]) {
+        let file = self.directory.path().join("dump");
+        fs::write(&file, dump).expect("a file can be written");
+        give_away(&file);
+        let mut psql = self.program("psql");
+        self.reach(&mut psql)
+            .args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"])
+            .args(["--dbname", database, "--file"])
+            .arg(&file);
+        done(psql);
+    }
+
+    /// How a program reaches it without a password.
+    fn reach<'a>(&self, program: &'a mut Command) -> &'a mut Command {
+        program
+            .arg(format!("--host={}", self.socket().display()))
+            .arg(format!("--port={}", self.port))
+            .args(["--username", USER])
     }
 
     /// Everything that it has written to its log.
