@@ -11,7 +11,7 @@ use super::{Bound, Row};
 use crate::cpu;
 
 /// Requests of one side in one round.
-const REQUESTS: usize = 4000;
+pub(super) const REQUESTS: usize = 4000;
 
 /// Connections that are asked in turn.
 const CONNECTIONS: usize = 16;
@@ -20,23 +20,8 @@ const CONNECTIONS: usize = 16;
 pub(super) fn measure(service: &Service, rounds: usize) -> rusqlite::Result<[Row; 2]> {
     let lookups = requests(service, REQUESTS)?;
     let health = vec![client::get(service.port(), "/healthz").bytes(); REQUESTS];
-    let cost = |requests: &[Vec<u8>]| {
-        let mut connections: Vec<_> = (0..CONNECTIONS)
-            .map(|_| Connection::open(service.port()))
-            .collect();
-        let before = cpu::time(service.id());
-        for requests in requests.chunks(CONNECTIONS) {
-            for (connection, request) in connections.iter_mut().zip(requests) {
-                connection.send(request);
-            }
-            for connection in connections.iter_mut().take(requests.len()) {
-                assert_eq!(connection.receive().status, 200);
-            }
-        }
-        cpu::time(service.id()).saturating_sub(before) as f64 / 1000.0 / requests.len() as f64
-    };
     let ratios = (0..rounds).map(|_| {
-        let (health, lookup) = (cost(&health), cost(&lookups));
+        let (health, lookup) = (cost(service, &health), cost(service, &lookups));
         eprintln!("bench: CPU of /healthz {health:.1} us, of a lookup {lookup:.1} us");
         lookup / health
     });
@@ -56,6 +41,23 @@ pub(super) fn measure(service: &Service, rounds: usize) -> rusqlite::Result<[Row
             bound: Bound::AtMost(100.0),
         },
     ])
+}
+
+/// CPU of the service in µs for each of these requests.
+pub(super) fn cost(service: &Service, requests: &[Vec<u8>]) -> f64 {
+    let mut connections: Vec<_> = (0..CONNECTIONS)
+        .map(|_| Connection::open(service.port()))
+        .collect();
+    let before = cpu::time(service.id());
+    for requests in requests.chunks(CONNECTIONS) {
+        for (connection, request) in connections.iter_mut().zip(requests) {
+            connection.send(request);
+        }
+        for connection in connections.iter_mut().take(requests.len()) {
+            assert_eq!(connection.receive().status, 200);
+        }
+    }
+    cpu::time(service.id()).saturating_sub(before) as f64 / 1000.0 / requests.len() as f64
 }
 
 /// Lookups of one key each, out of all that are stored.

@@ -4,6 +4,7 @@
 
 mod lists;
 mod lookups;
+mod replicas;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -75,6 +76,8 @@ pub fn run(
     service.restart();
     rows.extend(lists::measure(&service, rounds)?);
     rows.extend(lookups::measure(&service, rounds)?);
+    drop(service);
+    rows.extend(replicas::measure(keys, rounds));
     let rows = rows.into_iter().map(|row| {
         let figure = Figure::of(&row.values);
         let (kind, bound) = match row.bound {

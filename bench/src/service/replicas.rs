@@ -1,0 +1,102 @@
+//! Two key services that share a PostgreSQL, beside what one client or `/healthz` costs there.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use keygate_testkit::postgres::{PASSWORD, Server};
+use keygate_tests::client;
+use keygate_tests::service::{EDGE_TOKEN, Options, Service};
+use serde_json::json;
+
+use super::lookups::{REQUESTS, cost};
+use super::{Bound, CREATORS, Row, SLICE, create_until};
+
+/// Measures both.
+pub(super) fn measure(keys: u32, rounds: usize) -> [Row; 2] {
+    let server = Server::start();
+    let database = server.create_database();
+    let password = PASSWORD.replace(' ', "%20");
+    let store = server.url(&database).replace('@', &format!(":{password}@"));
+    let start = || {
+        Service::start_with(Options {
+            store: Some(store.clone()),
+            ..Options::default()
+        })
+    };
+    let services = [start(), start()];
+    let creators = (0..rounds).map(|round| {
+        eprintln!("bench: writers of two services, round {round} of {rounds}");
+        let one = rate(&services, 1);
+        rate(&services, CREATORS) / one
+    });
+    let creators = creators.collect();
+    fill(&server, &database, keys);
+    let service = &services[0];
+    let lookups: Vec<_> = (0..REQUESTS).map(|_| lookup(service, keys)).collect();
+    let health = vec![client::get(service.port(), "/healthz").bytes(); REQUESTS];
+    let costs = (0..rounds).map(|_| {
+        let (health, lookup) = (cost(service, &health), cost(service, &lookups));
+        eprintln!(
+            "bench: CPU of /healthz {health:.1} us, of a lookup in PostgreSQL {lookup:.1} us"
+        );
+        lookup / health
+    });
+    let costs = costs.collect();
+    [
+        Row {
+            name: "replicas' creators",
+            what: "keys a second of 64 creators at two services with PostgreSQL, relative to one creator",
+            values: creators,
+            bound: Bound::AtLeast(5.0),
+        },
+        Row {
+            name: "replicas' lookup CPU",
+            what: "CPU of a service with PostgreSQL for a lookup, relative to that for /healthz",
+            values: costs,
+            bound: Bound::AtMost(4.0),
+        },
+    ]
+}
+
+/// Keys a slice that so many clients create, each at one of the services.
+fn rate(services: &[Service; 2], creators: usize) -> f64 {
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..creators)
+            .map(|at| {
+                let (port, stop) = (services[at % 2].port(), &stop);
+                scope.spawn(move || create_until(port, stop, |_, _| {}))
+            })
+            .collect();
+        thread::sleep(SLICE);
+        stop.store(true, Ordering::Relaxed);
+        let counts = threads.into_iter().map(|it| it.join().expect("no panic"));
+        counts.sum::<usize>() as f64
+    })
+}
+
+/// Keys whose hash is that of their number.
+fn fill(server: &Server, database: &str, keys: u32) {
+    eprintln!("bench: {keys} keys for PostgreSQL");
+    let statement = format!(
+        "INSERT INTO keygate.keys (id, hash, start, account, scopes, metadata, allowed_ips, created_at) \
+         SELECT lpad(n::text, 10, '0'), sha256(n::text::bytea), 'kg_00', 'account-' || n % 1000, \
+         '[\"files:read\"]', '{{\"plan\":\"pro\"}}', '[]', 1795305600000 \
+         FROM generate_series(1, {keys}) AS n"
+    );
+    server.query(database, &statement);
+    server.query(database, "ANALYZE keygate.keys");
+}
+
+/// Of any of those keys.
+fn lookup(service: &Service, keys: u32) -> Vec<u8> {
+    let number = fastrand::u32(1..=keys).to_string();
+    let hash = URL_SAFE_NO_PAD.encode(<sha2::Sha256 as sha2::Digest>::digest(number));
+    client::post(service.port(), "/v1/lookups")
+        .header("authorization", format!("Bearer {EDGE_TOKEN}"))
+        .header("content-type", "application/json")
+        .body(json!({ "hashes": [hash] }).to_string())
+        .bytes()
+}
