@@ -41,6 +41,14 @@ const LEAST: [&str; 4] = [
     "resources={}",
 ];
 
+/// With PostgreSQL.
+const REPLICAS: [&str; 4] = [
+    "replicas=3",
+    "store.postgres.enabled=true",
+    "store.postgres.secret=\"store\"",
+    "store.postgres.certificates=\"store-ca\"",
+];
+
 /// What helm renders with these values, as text; `None` where there is no helm.
 fn rendered(set: &[&str]) -> Option<String> {
     let mut helm = tool("helm")?;
@@ -82,7 +90,7 @@ fn helm_has_nothing_to_say_of_the_chart() {
 
 #[test]
 fn every_resource_of_the_chart_is_valid_for_kubernetes() {
-    for set in [&[][..], &ALL, &LEAST] {
+    for set in [&[][..], &ALL, &LEAST, &REPLICAS] {
         for version in KUBERNETES {
             let Some(text) = rendered(set) else {
                 return;
@@ -159,6 +167,35 @@ fn one_pod_owns_the_file_and_may_do_nothing_else() {
         kinds["NetworkPolicy"]["spec"]["policyTypes"],
         json!(["Ingress", "Egress"])
     );
+}
+
+/// Replicas share a database, whose URL is in a Secret, and no file.
+#[test]
+fn replicas_have_a_database_and_no_volume() {
+    let Some(text) = rendered(&REPLICAS) else {
+        return;
+    };
+    let kinds = kinds(&text);
+    assert!(!kinds.contains_key("PersistentVolumeClaim"));
+    let spec = &kinds["Deployment"]["spec"];
+    assert_eq!(spec["replicas"], 3);
+    // One after the other, and never fewer.
+    assert_eq!(spec["strategy"]["type"], "RollingUpdate");
+    assert_eq!(spec["strategy"]["rollingUpdate"]["maxUnavailable"], 0);
+    let pod = &spec["template"]["spec"];
+    assert_eq!(
+        pod["topologySpreadConstraints"][0]["labelSelector"],
+        spec["selector"]
+    );
+    let container = &pod["containers"][0];
+    assert_eq!(container["args"], json!(["serve", "--listen=0.0.0.0:8801"]));
+    let url = json!({ "name": "KEYGATE_STORE", "valueFrom": { "secretKeyRef": {
+        "name": "store", "key": "KEYGATE_STORE" } } });
+    assert_eq!(container["env"], json!([url]));
+    let certificates = json!({ "name": "certificates", "configMap": { "name": "store-ca" } });
+    let volumes = pod["volumes"].as_array().unwrap();
+    assert!(volumes.contains(&certificates), "{volumes:?}");
+    assert!(volumes.iter().all(|it| it["name"] != "data"), "{volumes:?}");
 }
 
 /// The labels by which a service, a budget and a policy find the pod are its labels, also beside

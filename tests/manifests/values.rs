@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::tools::{attempt, tool};
 
 /// A value of the wrong type or form, as `helm --set-json` takes it.
-pub const WRONG: [(&str, &str); 22] = [
+pub const WRONG: [(&str, &str); 25] = [
     ("image.tag", "1"),
     ("image.digest", "\"sha256:1\""),
     ("image.pullPolicy", "\"Sometimes\""),
@@ -22,7 +22,10 @@ pub const WRONG: [(&str, &str); 22] = [
     ("store.sqlite.size", "\"one\""),
     ("store.sqlite.accessModes", "[\"ReadWriteMany\"]"),
     ("store.sqlite.existingClaim", "true"),
-    ("store.postgres", "{}"),
+    ("store.postgres.url", "\"postgres://keygate:x@db/keygate\""),
+    ("store.postgres.enabled", "\"yes\""),
+    ("store.postgres.secret", "[\"store\"]"),
+    ("replicas", "0"),
     ("replicas", "2"),
     ("service.port", "\"8801\""),
     ("service.pollPort", "0"),
