@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use keygate_tests::port::Port;
 use keygate_tests::repository;
@@ -72,19 +73,23 @@ pub fn compose() -> Command {
     command
 }
 
-/// The options of the command that the page shows, without the `up` at its end.
+/// The options of the command that the page shows for this file, without the `up` at its end.
 #[track_caller]
-fn options() -> Vec<String> {
+fn options(file: &str) -> Vec<String> {
     let page = fs::read_to_string(repository().join("docs/docker.md")).unwrap();
-    let shown = page
+    let mut shown = page
         .lines()
-        .find_map(|it| it.strip_prefix("    docker compose "));
-    let options = shown.unwrap().strip_suffix(" up").unwrap();
+        .filter_map(|it| it.strip_prefix("    docker compose "));
+    let named = format!("{file} --env-file");
+    let shown = shown.find(|it| it.contains(&named)).unwrap();
+    let options = shown.strip_suffix(" up").unwrap();
     options.split(' ').map(str::to_owned).collect()
 }
 
 /// The running composition. Stopped when it is dropped, with its volume.
 pub struct Composition {
+    /// The last of the files that make it.
+    file: &'static str,
     name: String,
     variables: Vec<(&'static str, String)>,
     /// Held until the end, so that no other test takes one.
@@ -94,9 +99,12 @@ pub struct Composition {
 impl Composition {
     /// Starts every service but those that are left out, on free ports of this machine.
     #[track_caller]
-    pub fn up(variables: &[(&'static str, String)], left_out: &[&str]) -> Self {
+    pub fn up(file: &'static str, variables: &[(&'static str, String)], left_out: &[&str]) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let mut composition = Self {
-            name: format!("keygate-test-{}", std::process::id()),
+            file,
+            name: format!("keygate-test-{}-{count}", std::process::id()),
             variables: variables.to_vec(),
             claims: Vec::new(),
         };
@@ -131,7 +139,7 @@ impl Composition {
 
     fn command(&self) -> Command {
         let mut command = compose();
-        command.args(options()).args(["-p", &self.name]);
+        command.args(options(self.file)).args(["-p", &self.name]);
         command.envs(self.variables.iter().cloned());
         command
     }

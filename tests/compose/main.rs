@@ -24,37 +24,8 @@ fn the_commands_of_the_readme_work_with_the_composition() {
     if !is_wanted() {
         return;
     }
-    let mut left_out = Vec::new();
-    let mut variables = Vec::new();
-    for (service, variable) in [
-        ("envoy", "KEYGATE_ENVOY_IMAGE"),
-        ("prometheus", "KEYGATE_PROMETHEUS_IMAGE"),
-        ("grafana", "KEYGATE_GRAFANA_IMAGE"),
-    ] {
-        match image(service) {
-            Some(image) => variables.push((variable, image)),
-            None => left_out.push(service),
-        }
-    }
-    assert!(
-        !left_out.contains(&"envoy"),
-        "without Envoy there is nothing"
-    );
-    let composition = Composition::up(&variables, &left_out);
-
-    let port = composition.port("KEYGATE_PORT");
-    // Docker accepts connections before Envoy does, and closes them.
-    wait::until("Envoy to answer", wait::STARTUP, || {
-        let answer = client::get(port, "/healthz").try_send();
-        answer.is_ok_and(|it| it.status == 200).then_some(())
-    });
-    let here = |text: &str| {
-        text.replace("$PWD/target/release", "$PWD/target/images")
-            .replace("127.0.0.1:10000", &format!("127.0.0.1:{port}"))
-    };
-    let service = composition.port("KEYGATE_SERVICE_PORT");
-    let bash = readme::bash(&format!("http://127.0.0.1:{service}"));
-    readme::assert_commands_work(here, bash);
+    let (composition, left_out) = up("envoy/compose.yaml");
+    assert_readme(&composition);
 
     let services = ["envoy", "keygate", "upstream", "prometheus", "grafana"];
     for service in services.iter().filter(|it| !left_out.contains(it)) {
@@ -76,6 +47,84 @@ fn the_commands_of_the_readme_work_with_the_composition() {
     if !left_out.contains(&"prometheus") {
         assert_scrapes(composition.port("KEYGATE_PROMETHEUS_PORT"));
     }
+}
+
+/// Two key services share a database, and Envoy needs either of them.
+#[test]
+fn one_of_two_key_services_is_enough() {
+    if !is_wanted() {
+        return;
+    }
+    let (composition, _) = up("envoy/compose.postgres.yaml");
+    assert_readme(&composition);
+    let port = composition.port("KEYGATE_PORT");
+    let key = create_key(composition.port("KEYGATE_SERVICE_PORT"));
+    run(Command::new("docker").args(["kill", &composition.id("keygate")]));
+    for name in ["postgres", "keygate-2"] {
+        let container = container(&composition.id(name));
+        assert_eq!(container["State"]["Health"]["Status"], "healthy", "{name}");
+        assert_eq!(container["HostConfig"]["ReadonlyRootfs"], true, "{name}");
+    }
+    let request = client::get(port, "/api/x").header("authorization", format!("Bearer {key}"));
+    assert_eq!(request.send().status, 200);
+}
+
+/// The commands of the README work here.
+#[track_caller]
+fn assert_readme(composition: &Composition) {
+    let port = composition.port("KEYGATE_PORT");
+    let here = |text: &str| {
+        text.replace("$PWD/target/release", "$PWD/target/images")
+            .replace("127.0.0.1:10000", &format!("127.0.0.1:{port}"))
+    };
+    let service = composition.port("KEYGATE_SERVICE_PORT");
+    let bash = readme::bash(&format!("http://127.0.0.1:{service}"));
+    readme::assert_commands_work(here, bash);
+}
+
+/// A new key of the key service at this port.
+#[track_caller]
+fn create_key(port: u16) -> String {
+    let secrets = fs::read_to_string(repository().join(".run/demo.env")).unwrap();
+    let mut lines = secrets.lines();
+    let token = lines.find_map(|it| it.strip_prefix("KEYGATE_ADMIN_TOKEN="));
+    let request = client::post(port, "/v1/keys")
+        .header("authorization", format!("Bearer {}", token.unwrap()))
+        .header("content-type", "application/json")
+        .body(r#"{"account":"alice","scopes":["files:read"]}"#);
+    let answer = request.send();
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    answer.json()["key"].as_str().unwrap().to_owned()
+}
+
+/// Starts it with the images that can be had, and waits until Envoy answers. The second is what was
+/// left out.
+#[track_caller]
+fn up(file: &'static str) -> (Composition, Vec<&'static str>) {
+    let mut left_out = Vec::new();
+    let mut variables = Vec::new();
+    for (service, variable) in [
+        ("envoy", "KEYGATE_ENVOY_IMAGE"),
+        ("prometheus", "KEYGATE_PROMETHEUS_IMAGE"),
+        ("grafana", "KEYGATE_GRAFANA_IMAGE"),
+        ("postgres", "KEYGATE_POSTGRES_IMAGE"),
+    ] {
+        match image(service) {
+            Some(image) => variables.push((variable, image)),
+            None => left_out.push(service),
+        }
+    }
+    for needed in ["envoy", "postgres"] {
+        assert!(!left_out.contains(&needed), "{needed} is missing");
+    }
+    let composition = Composition::up(file, &variables, &left_out);
+    let port = composition.port("KEYGATE_PORT");
+    // Docker accepts connections before Envoy does, and closes them.
+    wait::until("Envoy to answer", wait::STARTUP, || {
+        let answer = client::get(port, "/healthz").try_send();
+        answer.is_ok_and(|it| it.status == 200).then_some(())
+    });
+    (composition, left_out)
 }
 
 /// Nothing is started without the secrets.
