@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use keygate_tests::{Stack, wait};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::fleet::{Fleet, call, new_key};
 use crate::seconds;
@@ -12,23 +12,10 @@ use crate::seconds;
 /// An Envoy that knows both services, with a lease that outlives the faults.
 fn stack(fleet: &Fleet) -> Stack {
     let [first, second] = fleet.services.each_ref().map(|it| it.port());
-    let both = move |config: &mut Value| {
-        let clusters = config["static_resources"]["clusters"]
-            .as_array_mut()
-            .unwrap();
-        for cluster in clusters {
-            if cluster["name"].as_str().unwrap().starts_with("keygate_") {
-                let address = json!({ "address": "127.0.0.1", "port_value": second });
-                let endpoint = json!({ "endpoint": { "address": { "socket_address": address } } });
-                let all = &mut cluster["load_assignment"]["endpoints"][0]["lb_endpoints"];
-                all.as_array_mut().unwrap().push(endpoint);
-            }
-        }
-    };
     Stack::builder()
         .concurrency(2)
         .key_service_at(first)
-        .envoy(|envoy| envoy.change(both))
+        .envoy(|envoy| envoy.another_key_service(second))
         .start()
 }
 

@@ -60,6 +60,7 @@ pub fn run(time: Duration) -> Outcome {
         network: Network::Near,
         envoy: Box::new(|envoy| envoy),
         variables: Vec::new(),
+        store: None,
         clients: 48,
         rate: RATE,
         churn: Duration::from_millis(250),

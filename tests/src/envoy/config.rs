@@ -122,6 +122,23 @@ impl EnvoyConfig {
             })
     }
 
+    /// Where a second key service listens on 127.0.0.1, which shares the database of the first.
+    ///
+    /// # Panics
+    /// When the file knows no key service.
+    #[must_use]
+    pub fn another_key_service(mut self, port: u16) -> Self {
+        for name in KEY_SERVICE {
+            let cluster = self.find_cluster(name);
+            let endpoints = at(cluster, "/load_assignment/endpoints/0/lb_endpoints");
+            let endpoints = endpoints.as_array_mut().expect("a list of endpoints");
+            let address = json!({ "address": "127.0.0.1", "port_value": port });
+            let address = json!({ "socket_address": address });
+            endpoints.push(json!({ "endpoint": { "address": address } }));
+        }
+        self
+    }
+
     /// Which address the key service has, in place of 127.0.0.1.
     #[must_use]
     pub fn key_service_address(self, address: IpAddr) -> Self {

@@ -6,6 +6,7 @@
 
 mod floods;
 mod outages;
+mod replicas;
 pub mod report;
 mod selfcheck;
 mod traps;
@@ -61,8 +62,13 @@ pub fn run(form: &Form) -> Vec<Row> {
         rows.collect::<Vec<_>>()
     };
     let far: &[fn(&Form) -> Vec<Row>] = &[outages::far];
-    let near: &[fn(&Form) -> Vec<Row>] =
-        &[outages::slow, outages::clock, traps::trap, selfcheck::all];
+    let near: &[fn(&Form) -> Vec<Row>] = &[
+        outages::slow,
+        outages::clock,
+        replicas::one_of_two,
+        traps::trap,
+        selfcheck::all,
+    ];
     if !form.is_short {
         return one_after_another(&[far, near].concat());
     }
@@ -95,6 +101,7 @@ impl Form {
             network,
             envoy: Box::new(|envoy| envoy),
             variables: Vec::new(),
+            store: None,
             clients: 48,
             rate: if self.is_short { 100 } else { 150 },
             churn: Duration::from_millis(500),

@@ -36,6 +36,8 @@ pub struct Plan {
     pub envoy: Box<dyn FnOnce(EnvoyConfig) -> EnvoyConfig>,
     /// Variables of the key service.
     pub variables: Vec<(String, String)>,
+    /// The URL of its PostgreSQL database; without it a SQLite file.
+    pub store: Option<String>,
     /// Clients at once.
     pub clients: u32,
     /// Requests a second of all of them.
@@ -69,6 +71,7 @@ impl Stage {
         let address = namespace.as_ref().map(|it| it.address());
         let service = Service::start_with(Options {
             variables: plan.variables,
+            store: plan.store,
             namespace,
             ..Options::default()
         });
