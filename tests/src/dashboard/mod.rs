@@ -44,6 +44,7 @@ pub fn picture() -> String {
         network: Network::Near,
         envoy: Box::new(|envoy| envoy),
         variables: Vec::new(),
+        store: None,
         clients: 48,
         rate: 100,
         churn: Duration::from_millis(500),
