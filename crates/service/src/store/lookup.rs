@@ -73,9 +73,10 @@ impl Store {
             want,
         };
         let incarnation = self.heads.borrow().incarnation;
-        let found = match asked.hashes.len() <= FEW {
+        // Where a server is asked, it is one statement, and always in a thread.
+        let found = match self.is_shared() || asked.hashes.len() <= FEW {
             true => self.readers.read_each(move |sql| asked.read(sql)).await?,
-            false => self.readers.read_long(move |sql| asked.read(sql)).await?,
+            false => self.readers.read_long(move |sql| asked.each(sql)).await?,
         };
         Ok(LookupResponse {
             incarnation: found.incarnation.unwrap_or(incarnation),
