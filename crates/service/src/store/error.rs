@@ -46,6 +46,14 @@ pub enum StoreError {
         /// The newest version known here.
         known: u32,
     },
+    /// It is the target of a copy.
+    #[error(
+        "the database {place} is the target of a copy that did not finish: run keygate store copy again"
+    )]
+    Unfinished {
+        /// Where it is, without a password.
+        place: String,
+    },
     /// A change was not made, though it could have been written.
     #[error(transparent)]
     Rejected(#[from] Rejection),

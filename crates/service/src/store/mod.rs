@@ -12,6 +12,7 @@ mod change;
 mod changes;
 mod command;
 mod connection;
+mod copy;
 mod edges;
 mod error;
 mod feed;
@@ -36,6 +37,7 @@ mod sealed;
 mod sql;
 mod sqlite;
 mod tokens;
+mod unfinished;
 mod unused;
 mod uses;
 mod whose;
@@ -53,6 +55,7 @@ pub use self::command::{
     SuccessorSealed,
 };
 use self::command::{Command, Outcome};
+pub use self::copy::{Copied, CopyError, TableDigest, backup, copy};
 pub use self::error::StoreError;
 use self::head::Head;
 pub use self::open::Place;

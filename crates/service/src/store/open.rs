@@ -15,7 +15,7 @@ use super::postgres::{self, Link, Listener, PostgresUrl};
 use super::readers::{Readers, Size};
 use super::sql;
 use super::writer::{self, Queue, Target};
-use super::{Database, Store, StoreError, sqlite, tokens};
+use super::{Database, Store, StoreError, sqlite, tokens, unfinished};
 use crate::tokens::CreatedTokens;
 
 /// Where a database is.
@@ -79,6 +79,11 @@ impl Store {
     fn open_file(path: &Path, busy_timeout: Duration) -> Result<Self, StoreError> {
         let named = |error: &dyn std::fmt::Display| sqlite::unusable(path, error);
         let (target, head) = sqlite::Writer::open(path, busy_timeout)?;
+        let marked = target.read(unfinished::is_marked);
+        if marked.map_err(|error| named(&error))? {
+            let place = path.display().to_string();
+            return Err(StoreError::Unfinished { place });
+        }
         let tokens = Arc::new(CreatedTokens::default());
         let (edition, all) = target.read(tokens::all).map_err(|error| named(&error))?;
         tokens.set((head.incarnation, edition), all);
@@ -123,6 +128,11 @@ impl Store {
             |error: &dyn std::fmt::Display| named(postgres::OpenError::Failed(error.to_string()));
         let database = postgres::open(url, lock_timeout).map_err(named)?;
         let mut link = Link::new(Arc::clone(&database));
+        let marked = link.read(unfinished::is_marked);
+        if marked.map_err(|error| failed(&error))? {
+            let place = url.to_string();
+            return Err(StoreError::Unfinished { place });
+        }
         let head = *database.heads.borrow();
         let tokens = Arc::new(CreatedTokens::default());
         let (edition, all) = link.read(tokens::all).map_err(|error| failed(&error))?;

@@ -6,6 +6,7 @@ mod audit;
 mod bodies;
 mod conformance;
 mod connections;
+mod copy;
 mod database;
 mod edge;
 mod edges;

@@ -22,7 +22,7 @@ const SETTINGS: &str = "\
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A commit that is acknowledged is on disk. A server that waits for its standbys as well still does.
-const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false) \
+pub(super) const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false) \
     WHERE current_setting('synchronous_commit') IN ('off', 'local')";
 
 /// The connection of one thread.

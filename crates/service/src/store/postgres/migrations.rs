@@ -22,8 +22,11 @@ const OLDEST_SERVER: i64 = 14;
 /// Held by the replica that changes the schema: "keygate" in ASCII.
 const LOCK: i64 = 0x006b_6579_6761_7465;
 
-/// Checks the server, and runs the steps that are missing, all or none.
-pub(super) fn run(url: &PostgresUrl) -> Result<(), OpenError> {
+/// The version of the schema of this release.
+pub(in crate::store) const KNOWN: i64 = STEPS.len() as i64;
+
+/// Connects, and checks the server.
+pub(super) fn connect(url: &PostgresUrl) -> Result<Session, OpenError> {
     let client = url.connect().map_err(|error| {
         let error = SqlError::from(error);
         match error {
@@ -41,6 +44,24 @@ pub(super) fn run(url: &PostgresUrl) -> Result<(), OpenError> {
     })?;
     let session = Session::new(client);
     check_server(&session)?;
+    Ok(session)
+}
+
+/// The version of the schema; `None` if there is no schema of ours.
+pub(in crate::store) fn version(sql: &Sql<'_>) -> sql::Result<Option<i64>> {
+    let text = "SELECT 1 WHERE to_regclass('keygate.schema_version') IS NOT NULL";
+    match sql.exists(text, params![])? {
+        false => Ok(None),
+        true => {
+            let text = "SELECT version FROM keygate.schema_version";
+            sql.optional(text, params![], |row| row.get(0))
+        }
+    }
+}
+
+/// Checks the server, and runs the steps that are missing, all or none.
+pub(in crate::store) fn run(url: &PostgresUrl) -> Result<(), OpenError> {
+    let session = connect(url)?;
     // Another replica may be at it, and a step takes as long as it takes.
     session
         .batch("SET lock_timeout = '60s'; SET statement_timeout = 0")
@@ -106,7 +127,7 @@ fn migrate(session: &Session) -> Result<(), OpenError> {
     let text = "SELECT version, oldest FROM schema_version";
     let read = |row: &sql::Row<'_>| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?));
     let (found, oldest) = sql.one(text, params![], read).map_err(OpenError::of)?;
-    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    let known = KNOWN;
     if known < oldest {
         return Err(OpenError::Newer { found, known });
     }
@@ -125,7 +146,7 @@ fn migrate(session: &Session) -> Result<(), OpenError> {
 }
 
 impl OpenError {
-    fn of(error: SqlError) -> Self {
+    pub(super) fn of(error: SqlError) -> Self {
         match error.class {
             Class::Standby => Self::Standby,
             Class::Lost => Self::Connect(error.to_string()),

@@ -10,6 +10,7 @@ mod history;
 mod link;
 mod listener;
 mod migrations;
+mod purpose;
 mod writer;
 
 use std::sync::Arc;
@@ -20,6 +21,8 @@ use tokio::sync::watch;
 pub use self::address::{PostgresUrl, UrlError};
 pub(super) use self::link::Link;
 pub(super) use self::listener::Listener;
+pub(super) use self::migrations::{KNOWN, run as migrate, version};
+pub(super) use self::purpose::{Purpose, connect_for};
 pub(super) use self::writer::Writer;
 use super::head::Head;
 use super::sql::Class;

@@ -48,7 +48,8 @@ impl Row<'_> {
         value.ok_or_else(|| SqlError::other(format!("the column {column} has another type")))
     }
 
-    fn value(&self, column: &impl Column) -> Result<Value<'_>> {
+    /// The value of a column, whatever its type.
+    pub(in crate::store) fn value(&self, column: &impl Column) -> Result<Value<'_>> {
         match self {
             Self::Sqlite(row) => Ok(match row.get_ref(column.sqlite(row)?)? {
                 ValueRef::Null => Value::Null(Type::Any),

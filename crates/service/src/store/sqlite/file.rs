@@ -9,7 +9,7 @@ use crate::store::StoreError;
 
 /// The file, held by this process until it is dropped.
 #[derive(Debug)]
-pub(super) struct DatabaseFile {
+pub(in crate::store) struct DatabaseFile {
     path: PathBuf,
     /// Device and inode.
     identity: (u64, u64),
@@ -23,7 +23,7 @@ impl DatabaseFile {
     ///
     /// # Errors
     /// [`StoreError::InUse`] when another process has it, and [`StoreError::Open`].
-    pub(super) fn take(path: &Path) -> Result<Self, StoreError> {
+    pub(in crate::store) fn take(path: &Path) -> Result<Self, StoreError> {
         let named = |error: io::Error| StoreError::Open {
             path: path.to_owned(),
             reason: error.to_string(),
@@ -66,7 +66,7 @@ fn identity(metadata: &Metadata) -> (u64, u64) {
 }
 
 /// SQLite would make the file readable for everyone; its companions (`-wal`, `-shm`) copy its mode.
-fn open_private(path: &Path) -> io::Result<File> {
+pub(in crate::store) fn open_private(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .create(true)
         .truncate(false)

@@ -38,12 +38,17 @@ impl From<rusqlite::Error> for Error {
     }
 }
 
+/// The version of the schema of this release.
+pub(super) fn known() -> u32 {
+    u32::try_from(STEPS.len()).unwrap_or(u32::MAX)
+}
+
 /// Runs the steps that are missing, all or none.
 pub(super) fn run(connection: &mut Connection) -> Result<(), Error> {
     // Immediate: a second process that starts at once waits here and then finds the work done.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let known = u32::try_from(STEPS.len()).unwrap_or(u32::MAX);
+    let known = known();
     if found > known {
         return Err(Error::Newer { found, known });
     }

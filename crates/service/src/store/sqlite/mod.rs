@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use self::file::DatabaseFile;
+pub(super) use self::file::{DatabaseFile, open_private};
 use super::StoreError;
 use super::feed;
 use super::head::Head;
@@ -33,19 +33,10 @@ impl Writer {
     /// [`StoreError::Open`], [`StoreError::InUse`] and [`StoreError::Newer`], which name the file.
     pub(super) fn open(path: &Path, busy_timeout: Duration) -> Result<(Self, Head), StoreError> {
         let file = DatabaseFile::take(path)?;
-        let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
-            .map_err(|error| unusable(path, &error))?;
+        let connection = writer(path)?;
         connection
             .busy_timeout(busy_timeout)
             .map_err(|error| unusable(path, &error))?;
-        migrations::run(&mut connection).map_err(|error| match error {
-            migrations::Error::Newer { found, known } => StoreError::Newer {
-                path: path.to_owned(),
-                found,
-                known,
-            },
-            migrations::Error::Sql(error) => unusable(path, &error),
-        })?;
         let mut writer = Self { connection, file };
         let head = writer.transact(feed::begin_incarnation);
         let head = head.map_err(|error| unusable(path, &error))?;
@@ -85,6 +76,64 @@ pub(super) fn connect(path: &Path, mode: OpenFlags) -> rusqlite::Result<Connecti
         connection.pragma_update(None, "foreign_keys", true)?;
     }
     Ok(connection)
+}
+
+/// Opens the file, which must exist, and brings its schema up to date.
+pub(super) fn writer(path: &Path) -> Result<Connection, StoreError> {
+    let named = |error: rusqlite::Error| unusable(path, &error);
+    let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(named)?;
+    migrations::run(&mut connection).map_err(|error| match error {
+        migrations::Error::Newer { found, known } => StoreError::Newer {
+            path: path.to_owned(),
+            found,
+            known,
+        },
+        migrations::Error::Sql(error) => named(error),
+    })?;
+    Ok(connection)
+}
+
+/// Opens the file, which must exist, to read it.
+pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
+    connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+}
+
+/// What a file is to this release.
+pub(super) enum Version {
+    /// Of this release.
+    Known,
+    /// There is nothing in it.
+    Empty,
+    /// Of another program.
+    Foreign,
+    /// Of an earlier or a later release.
+    Other { found: i64, known: i64 },
+}
+
+/// Reads which release has written a file.
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<Version> {
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let text = "SELECT count(*), count(*) FILTER (WHERE name IN ('keys', 'changes')) \
+                FROM sqlite_master WHERE type = 'table'";
+    let (tables, ours): (i64, i64) =
+        connection.query_row(text, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let known = i64::from(migrations::known());
+    Ok(match (found, tables, ours) {
+        (0, 0, _) => Version::Empty,
+        (1.., _, 2) if found == known => Version::Known,
+        (1.., _, 2) => Version::Other { found, known },
+        _ => Version::Foreign,
+    })
+}
+
+/// An empty database with the schema of this release.
+pub(super) fn in_memory() -> rusqlite::Result<Connection> {
+    let mut connection = Connection::open_in_memory()?;
+    match migrations::run(&mut connection) {
+        Err(migrations::Error::Sql(error)) => Err(error),
+        // It is not newer than this release.
+        Err(migrations::Error::Newer { .. }) | Ok(()) => Ok(connection),
+    }
 }
 
 /// Moves the write-ahead log into the main file.
