@@ -23,6 +23,7 @@ mod keys;
 mod link;
 mod man;
 mod output;
+mod place;
 mod policy_file;
 mod policy_text;
 mod provider;
@@ -33,6 +34,7 @@ mod secret;
 mod serve;
 mod sign;
 mod similar;
+mod store;
 mod tokens;
 mod url;
 mod values;
@@ -66,6 +68,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Serve(serve::Args),
+    Store(store::Args),
     Keys(keys::Args),
     Edges(edges::Args),
     Ready(ready::Args),
@@ -93,6 +96,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode, CliError> {
     match command {
         Command::Serve(args) => serve::run(args),
+        Command::Store(args) => store::run(args),
         Command::Keys(args) => keys::run(args),
         Command::Edges(args) => edges::run(args),
         Command::Ready(args) => ready::run(&args),

@@ -2,7 +2,6 @@
 
 mod events;
 mod file;
-mod store;
 mod table;
 mod templates;
 
@@ -17,10 +16,10 @@ use keygate_service::{ServeError, ServiceConfig, StoreError, Tokens, serve};
 
 use self::events::{EventSettings, HookSettings};
 use self::file::{Settings, listen};
-use self::store::StoreArgs;
 use crate::assertion::AssertionArgs;
 use crate::environment::{or_another, required_text, value_of, warn_of_padding};
 use crate::error::CliError;
+use crate::place::StoreArgs;
 use crate::secret::EnvSecret;
 
 /// The address without an option, a variable or a file.

@@ -14,11 +14,11 @@ use keygate_service::templates::Templates;
 use keygate_service::{Endpoint, KeyLimits, KeySource, Limits, Space};
 
 use super::events::{EventSettings, HookSettings, endpoint};
-use super::store::StoreSettings;
 use super::table::{Table, parse};
 use super::templates;
 use crate::error::CliError;
 use crate::file::read as read_file;
+use crate::place::StoreSettings;
 
 /// Most connections that the file can ask for.
 const MAX_CONNECTIONS: u32 = 1_000_000;

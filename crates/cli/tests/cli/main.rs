@@ -29,6 +29,7 @@ mod serve_file;
 mod serving;
 mod shells;
 mod spaces;
+mod store;
 mod support;
 mod tokens;
 mod uses;

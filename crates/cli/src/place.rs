@@ -65,26 +65,43 @@ impl StoreArgs {
                 return Ok(Place::File(path));
             }
         };
-        let wrong = |told: &str| CliError::Usage(format!("{source} {told}"));
-        let parsed = PostgresUrl::parse(&url).map_err(|error| wrong(&error.to_string()))?;
         let password_file = self.store_password_file.or(file.store_password_file);
-        let parsed = match (parsed.has_password(), password_file) {
-            (true, _) if source != STORE => {
-                let told = format!(
-                    "must not have a password, which others could read: write it to a file for \
-                     --store-password-file, or put the URL into {STORE}"
-                );
-                return Err(wrong(&told));
-            }
-            (true, Some(_)) => {
-                let told = "has a password, and --store-password-file names another: give one";
-                return Err(wrong(told));
-            }
-            (true, None) => parsed,
-            (false, Some(path)) => parsed.with_password(&password(&path)?),
-            (false, None) => from_password_file(parsed)?,
-        };
-        Ok(Place::Postgres(Box::new(parsed)))
+        server(&url, source, password_file.as_deref())
+    }
+}
+
+/// Reads the URL of a database, and its password from where it is.
+///
+/// # Errors
+/// The URL is wrong, has a password where others can read it, or its password cannot be read.
+fn server(url: &str, source: &str, password_file: Option<&Path>) -> Result<Place, CliError> {
+    let wrong = |told: &str| CliError::Usage(format!("{source} {told}"));
+    let parsed = PostgresUrl::parse(url).map_err(|error| wrong(&error.to_string()))?;
+    let parsed = match (parsed.has_password(), password_file) {
+        (true, _) if source != STORE => {
+            let told = "must not have a password, which others could read: write it to a file for \
+                        --store-password-file, or to the file that PGPASSFILE names";
+            return Err(wrong(told));
+        }
+        (true, Some(_)) => {
+            let told = "has a password, and --store-password-file names another: give one";
+            return Err(wrong(told));
+        }
+        (true, None) => parsed,
+        (false, Some(path)) => parsed.with_password(&password(path)?),
+        (false, None) => from_password_file(parsed)?,
+    };
+    Ok(Place::Postgres(Box::new(parsed)))
+}
+
+/// Reads an argument that is a file of SQLite or a URL.
+///
+/// # Errors
+/// Those of a URL.
+pub fn place(text: &str, name: &str, password_file: Option<&Path>) -> Result<Place, CliError> {
+    match text.contains("://") {
+        true => server(text, name, password_file),
+        false => Ok(Place::File(PathBuf::from(text))),
     }
 }
 
