@@ -50,6 +50,12 @@ impl Materials {
         packages.filter_map(|(id, _)| package(&self.metadata, id).ok())
     }
 
+    /// Whether the package itself is a program, and not a module that another one loads.
+    fn is_command(&self) -> bool {
+        let root = package(&self.metadata, &self.root.0);
+        root.is_ok_and(|it| it.targets.iter().any(cargo_metadata::Target::is_bin))
+    }
+
     /// The document, for a program with these bytes. Without a time and a serial number, which would
     /// make each build another one.
     pub fn document(&self, program: &[u8]) -> Value {
@@ -59,6 +65,9 @@ impl Materials {
         let mut root = component(&self.root.0).unwrap_or_default();
         let digest = digest(program);
         let (_, hex) = digest.split_once(':').unwrap_or_default();
+        if self.is_command() {
+            root["type"] = json!("application");
+        }
         root["hashes"] = json!([{ "alg": "SHA-256", "content": hex }]);
         let all = self.packages.iter();
         let all = all.map(|(name, (_, needed))| json!({ "ref": name, "dependsOn": needed }));
