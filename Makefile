@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build wasm images oci release book test test-compose test-oci test-release test-reproducible test-docker test-versions leaks faults soak dashboard stress harness lint deny msrv mutants bench bench-growth bench-rejections bench-scale bench-service bench-guard clean need-cargo
+.PHONY: help run build wasm images oci release book test test-postgres test-compose test-oci test-release test-reproducible test-docker test-versions leaks faults soak dashboard stress harness lint deny msrv mutants bench bench-growth bench-rejections bench-scale bench-service bench-guard clean need-cargo
 
 # Where rustup puts cargo, for shells that do not know it yet.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -47,9 +47,16 @@ test: need-cargo ## Every test, also end to end with a real Envoy and a real bro
 	scripts/kubernetes >/dev/null || echo '!!! THE HELM CHART IS NOT RENDERED, and nothing of it is checked but its values' >&2; \
 	if book=$$(scripts/book); then export KEYGATE_BOOK=$$book; else echo '!!! THE BOOK IS NOT BUILT, so its links are not checked' >&2; fi; \
 	KEYGATE_ENVOY=$$envoy KEYGATE_CHROMEDRIVER=$$driver KEYGATE_FFMPEG=$$ffmpeg KEYGATE_WASM=target/keygate.wasm cargo test --workspace
+	@$(MAKE) --no-print-directory faults FAULTS=--short
+
+test-postgres: need-cargo ## The tests of the key service over PostgreSQL, and two services while parts of them fail
+	@scripts/postgres >/dev/null
 	$(call say,testing the key service over PostgreSQL)
 	@KEYGATE_TEST_STORE=postgres cargo test --workspace --test api
-	@$(MAKE) --no-print-directory faults FAULTS=--short
+	$(call say,testing two services on one database)
+	@scripts/wasm
+	@cargo build -q --workspace --bins
+	@envoy=$$(scripts/envoy); KEYGATE_ENVOY=$$envoy KEYGATE_WASM=target/keygate.wasm cargo test --workspace --test replicas
 
 images: need-cargo ## The images of the module, of keygate and of the demo; what envoy/compose.yaml needs
 	$(call say,images)

@@ -24,18 +24,13 @@ pub struct StoreArgs {
     /// SQLite file, keygate.db by default; created if it does not exist
     #[arg(long, value_name = "FILE", env = "KEYGATE_DATABASE")]
     database: Option<PathBuf>,
-    /// PostgreSQL in place of the file, as postgres://USER@HOST/DATABASE without a password; the
+    /// Experimental: PostgreSQL in place of the file, as postgres://USER@HOST/DATABASE without a password; the
     /// variable KEYGATE_STORE can have the password as well
-    #[arg(long, value_name = "URL", hide = true)]
+    #[arg(long, value_name = "URL")]
     store: Option<String>,
     /// File with the password of the store; one trailing line break is removed. Default: the file that
     /// PGPASSFILE names
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "KEYGATE_STORE_PASSWORD_FILE",
-        hide = true
-    )]
+    #[arg(long, value_name = "FILE", env = "KEYGATE_STORE_PASSWORD_FILE")]
     store_password_file: Option<PathBuf>,
 }
 

@@ -62,15 +62,10 @@ pub fn run(form: &Form) -> Vec<Row> {
         rows.collect::<Vec<_>>()
     };
     let far: &[fn(&Form) -> Vec<Row>] = &[outages::far];
-    let near: &[fn(&Form) -> Vec<Row>] = &[
-        outages::slow,
-        outages::clock,
-        replicas::one_of_two,
-        traps::trap,
-        selfcheck::all,
-    ];
+    let near: &[fn(&Form) -> Vec<Row>] =
+        &[outages::slow, outages::clock, traps::trap, selfcheck::all];
     if !form.is_short {
-        return one_after_another(&[far, near].concat());
+        return one_after_another(&[far, near, &[replicas::one_of_two]].concat());
     }
     thread::scope(|scope| {
         let others = scope.spawn(|| one_after_another(near));

@@ -63,9 +63,10 @@ fn a_url_that_cannot_be_used_is_rejected_with_what_to_do() {
 
 #[test]
 fn a_server_that_does_not_answer_is_named_without_its_password() {
-    // Nothing listens there once this is dropped.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = port.local_addr().unwrap().port();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    // Now nothing listens there.
+    drop(listener);
     let url = format!("postgres://keygate:{PASSWORD}@127.0.0.1:{port}/keys");
     let mut command = serve_bare();
     command
