@@ -1,4 +1,4 @@
-//! Services that are killed and a database that fails: no call hangs, and an edge is told of every
+//! Services that are killed and a database that fails: no call hangs, and an edge learns of every
 //! change that was acknowledged, once and in order.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -91,7 +91,7 @@ fn nothing_is_lost_while_a_relay_is_silent() {
 
 /// Another program that locks what every change needs, as a dump or a migration may.
 #[test]
-fn nothing_is_lost_while_a_stranger_locks_the_feed() {
+fn nothing_is_lost_while_another_program_locks_the_feed() {
     let fleet = Fleet::start();
     nothing_is_lost(&fleet, || {
         for mode in ["SHARE", "ACCESS EXCLUSIVE"] {
@@ -100,10 +100,10 @@ fn nothing_is_lost_while_a_stranger_locks_the_feed() {
                 "BEGIN; LOCK TABLE keygate.changes IN {mode} MODE; SELECT pg_sleep(4); COMMIT"
             );
             // Not by way of `server`, which others ask meanwhile.
-            let mut stranger = fleet
+            let mut other = fleet
                 .server()
                 .in_the_background(&fleet.database, &statement);
-            assert!(stranger.wait().unwrap().success());
+            assert!(other.wait().unwrap().success());
         }
     });
 }

@@ -1,5 +1,5 @@
 //! A database that is not the one it was: an edge that is ahead of it must forget everything before it
-//! is told of any later change.
+//! learns of any later change.
 
 use std::time::Duration;
 
