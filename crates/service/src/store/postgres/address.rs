@@ -89,6 +89,12 @@ impl PostgresUrl {
         let mut config: Config = format!("{base}?{rest}")
             .parse()
             .map_err(|error: postgres::Error| UrlError::Malformed(error.to_string()))?;
+        // It would be connected to in place of the host, which decides whether TLS is needed.
+        if !config.get_hostaddrs().is_empty() {
+            return Err(malformed(
+                "hostaddr is not accepted: write the address as the host",
+            ));
+        }
         let (host, is_local) = match config.get_hosts() {
             [Host::Tcp(name)] => (name.clone(), is_loopback(name)),
             [Host::Unix(path)] => (path.display().to_string(), true),
@@ -256,6 +262,7 @@ mod tests {
             "postgres://keygate@localhost/keys?sslmode=disable",
             "postgresql://keygate@[::1]/keys",
             "postgres://keygate@%2Frun%2Fpostgresql/keys",
+            "postgres://keygate@/keys?host=/run/postgresql",
         ] {
             let parsed = PostgresUrl::parse(url);
             assert!(parsed.is_ok_and(|it| it.tls.is_none()), "{url}");
@@ -289,6 +296,7 @@ mod tests {
             "postgres://keygate@a.example.com,b.example.com/keys",
             "postgres://keygate@localhost/keys?sslmod=disable",
             "postgres://keygate@localhost:port/keys",
+            "postgres://keygate@127.0.0.1/keys?hostaddr=10.0.0.7",
         ] {
             let error = PostgresUrl::parse(url).unwrap_err();
             assert!(matches!(error, UrlError::Malformed(_)), "{url}: {error}");
