@@ -17,6 +17,9 @@ pub enum StoreError {
         /// In the words of the system or of SQLite.
         reason: String,
     },
+    /// The file is a database of another program.
+    #[error("{} is not a database of Keygate, so nothing was changed: choose another file", .0.display())]
+    Foreign(PathBuf),
     /// Another process uses the file.
     #[error("the database {} is in use by the process {process}", path.display())]
     InUse {

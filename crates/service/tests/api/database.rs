@@ -95,6 +95,24 @@ fn a_database_of_a_newer_release_is_rejected_and_left_alone() {
 }
 
 #[test]
+fn a_database_of_another_program_is_rejected_and_left_alone() {
+    for statements in [
+        "CREATE TABLE bookmarks (url TEXT)",
+        "CREATE TABLE keys (name TEXT); PRAGMA user_version = 3",
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("other.db");
+        let other = rusqlite::Connection::open(&path).unwrap();
+        other.execute_batch(statements).unwrap();
+        drop(other);
+        let before = std::fs::read(&path).unwrap();
+        let told = open(&path).unwrap_err().to_string();
+        assert!(told.contains("is not a database of Keygate"), "{told}");
+        assert!(std::fs::read(&path).unwrap() == before);
+    }
+}
+
+#[test]
 fn a_database_that_cannot_be_opened_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let text = dir.path().join("notes.txt");

@@ -1,7 +1,11 @@
 //! A database of PostgreSQL that cannot be used: one line says why and what to do, and nothing is
 //! changed.
 
+use std::net::TcpListener;
 use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use keygate_service::{Place, PostgresUrl, Store};
 use keygate_testkit::postgres::{PASSWORD, Server};
@@ -33,6 +37,22 @@ fn tcp(user: &str, password: &str, database: &str) -> String {
     let port = Server::shared().port();
     let password = password.replace(' ', "%20");
     format!("postgres://{user}:{password}@127.0.0.1:{port}/{database}")
+}
+
+/// As behind a load balancer that has lost its server. Needs no server, so it runs over SQLite too.
+#[test]
+fn a_server_that_accepts_and_says_nothing_is_given_up() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let (send, received) = mpsc::channel();
+    thread::spawn(move || {
+        send.send(said(&format!(
+            "postgres://keygate@127.0.0.1:{port}/keygate"
+        )))
+    });
+    let told = received.recv_timeout(Duration::from_secs(10));
+    let told = told.expect("a service that does not wait without end");
+    assert!(told.contains("gave no answer within 5 s"), "{told}");
 }
 
 #[test]

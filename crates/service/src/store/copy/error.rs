@@ -14,9 +14,6 @@ pub enum CopyError {
     /// There is nothing to copy.
     #[error("there is no database of Keygate at {0}: check the source")]
     Missing(String),
-    /// A file of another program.
-    #[error("{0} is not a database of Keygate, so nothing was changed: choose another target")]
-    Foreign(String),
     /// What would be copied could change meanwhile.
     #[error("the database {place} is in use by {by}: stop it, and run the command again")]
     InUse {
@@ -98,12 +95,6 @@ impl From<SqlError> for CopyError {
 
 impl From<rusqlite::Error> for CopyError {
     fn from(error: rusqlite::Error) -> Self {
-        SqlError::from(error).into()
-    }
-}
-
-impl From<postgres::Error> for CopyError {
-    fn from(error: postgres::Error) -> Self {
         SqlError::from(error).into()
     }
 }

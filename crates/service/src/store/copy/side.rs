@@ -3,9 +3,6 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use postgres::binary_copy::BinaryCopyInWriter;
-use postgres::types::Type as PgType;
-
 use super::error::CopyError;
 use super::rows::Line;
 use super::tables::{COUNTERS, Counter, Table};
@@ -110,8 +107,7 @@ impl Side {
         let named = |error: rusqlite::Error| sqlite::unusable(path, &error);
         let connection = sqlite::reader(path).map_err(named)?;
         match sqlite::version(&connection).map_err(named)? {
-            Version::Known | Version::Empty => {}
-            Version::Foreign => return Err(CopyError::Foreign(place)),
+            Version::Known | Version::Empty | Version::Foreign => {}
             Version::Other { found, known } => return Err(other(place, found, known)),
         }
         drop(connection);
@@ -231,16 +227,11 @@ impl Side {
                 }
                 Ok(())
             }
-            Database::Postgres(session) => session.client(|client| {
-                let types: Vec<PgType> = table.columns.iter().map(|it| pg_type(it.kind)).collect();
+            Database::Postgres(session) => {
+                let kinds: Vec<Type> = table.columns.iter().map(|it| it.kind).collect();
                 let text = format!("COPY {} ({}) FROM STDIN BINARY", table.name, table.list());
-                let mut writer = BinaryCopyInWriter::new(client.copy_in(&text)?, &types);
-                for line in lines {
-                    writer.write_raw(line.values())?;
-                }
-                writer.finish()?;
-                Ok(())
-            }),
+                Ok(session.copy_in(&text, &kinds, lines.iter().map(|it| it.values()))?)
+            }
         }
     }
 
@@ -317,14 +308,5 @@ fn other(place: String, found: i64, known: i64) -> CopyError {
             found,
             known,
         },
-    }
-}
-
-fn pg_type(kind: Type) -> PgType {
-    match kind {
-        Type::Integer => PgType::INT8,
-        Type::Blob => PgType::BYTEA,
-        Type::Bool => PgType::BOOL,
-        Type::Text | Type::Any => PgType::TEXT,
     }
 }

@@ -6,18 +6,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use postgres::config::{Host, SslMode};
-use postgres::{Client, Config, NoTls};
 use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::{Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::outbound::roots_of_the_system;
+use crate::store::sql::{self, Session};
 
 /// How long it may take to connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long a server may take to let us in, TLS and password included, and then to run a statement.
+const SILENCE: Duration = Duration::from_secs(5);
 
 /// How long data may stay unacknowledged before the connection counts as lost.
 const USER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -88,7 +92,7 @@ impl PostgresUrl {
         let rest = rest.finish().replace('+', "%20");
         let mut config: Config = format!("{base}?{rest}")
             .parse()
-            .map_err(|error: postgres::Error| UrlError::Malformed(error.to_string()))?;
+            .map_err(|error: tokio_postgres::Error| UrlError::Malformed(error.to_string()))?;
         // It would be connected to in place of the host, which decides whether TLS is needed.
         if !config.get_hostaddrs().is_empty() {
             return Err(malformed(
@@ -166,14 +170,15 @@ impl PostgresUrl {
         })
     }
 
-    /// Opens a connection. Blocks, and must not be called by a thread that runs async code.
-    pub(super) fn connect(&self) -> Result<Client, postgres::Error> {
+    /// Opens a connection, whose calls are bounded by [`SILENCE`]. Blocks, and must not be called by a
+    /// thread that runs async code.
+    pub(super) fn connect(&self) -> sql::Result<Session> {
         match &self.tls {
             Some(tls) => {
                 let config = ClientConfig::clone(tls);
-                self.config.connect(MakeRustlsConnect::new(config))
+                Session::open(&self.config, MakeRustlsConnect::new(config), SILENCE)
             }
-            None => self.config.connect(NoTls),
+            None => Session::open(&self.config, NoTls, SILENCE),
         }
     }
 }

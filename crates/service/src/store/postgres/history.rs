@@ -4,7 +4,7 @@
 //! numbers of the feed again, to other changes. An edge that has seen the first ones would miss the
 //! others. So a new history begins a new incarnation, before anything is read in it.
 
-use postgres::error::SqlState;
+use tokio_postgres::error::SqlState;
 
 use crate::store::feed;
 use crate::store::head::Head;

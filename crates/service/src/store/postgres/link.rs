@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use postgres::error::SqlState;
+use tokio_postgres::error::SqlState;
 
 use super::{Database, PostgresUrl, history};
 use crate::store::sql::{self, Class, Session, Sql, SqlError, params};
@@ -20,6 +20,9 @@ const SETTINGS: &str = "\
 
 /// How long a statement may take beyond its wait for locks.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How much longer an answer may take than a statement.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// A commit that is acknowledged is on disk. A server that waits for its standbys as well still does.
 pub(super) const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false) \
@@ -109,18 +112,18 @@ impl Link {
 
 /// Connects to a server that can be written.
 pub(super) fn connect(url: &PostgresUrl, lock_timeout: Duration) -> sql::Result<Session> {
-    let client = url.connect().map_err(|error| {
-        let error = SqlError::from(error);
-        // Whatever it was, there is no connection.
-        SqlError::new(Class::Lost, error.to_string())
-    })?;
-    let session = Session::new(client);
+    // Whatever it was, there is no connection.
+    let session = url
+        .connect()
+        .map_err(|error| SqlError::new(Class::Lost, error.to_string()))?;
     let statement_timeout = lock_timeout.saturating_add(STATEMENT_TIMEOUT);
     session.batch(&format!(
         "{SETTINGS}; SET lock_timeout = {}; SET statement_timeout = {}",
         lock_timeout.as_millis(),
         statement_timeout.as_millis(),
     ))?;
+    // The server gives up first, unless it is the one that is silent.
+    session.bound(Some(statement_timeout.saturating_add(GRACE)));
     let sql = Sql::Postgres(&session);
     sql.exists(DURABLE, params![])?;
     let is_standby = sql.one("SELECT pg_is_in_recovery()", params![], |row| row.get(0));

@@ -8,13 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use postgres::fallible_iterator::FallibleIterator as _;
-
 use super::link::Link;
 use super::{Database, history};
 use crate::store::feed;
 use crate::store::head::Head;
-use crate::store::sql::{self, Class, Session, Sql, SqlError, params};
+use crate::store::sql::{self, Session, Sql, params};
 use crate::store::tokens;
 use crate::tokens::CreatedTokens;
 
@@ -142,21 +140,12 @@ impl Ear {
         self.wait()
     }
 
-    /// Waits for a notification, for [`EVERY`] at most. Those that have come with it are one.
+    /// Waits for a notification, for [`EVERY`] at most.
     fn wait(&mut self) -> sql::Result<()> {
         let end = Instant::now() + EVERY;
         while !self.is_over() && Instant::now() < end {
-            let heard = self.link.session()?.client(|client| {
-                let first = client.notifications().timeout_iter(STEP).next()?;
-                while client.notifications().iter().next()?.is_some() {}
-                Ok::<_, postgres::Error>((first.is_some(), client.is_closed()))
-            })?;
-            match heard {
-                (true, _) => return Ok(()),
-                (false, false) => {}
-                (false, true) => {
-                    return Err(SqlError::new(Class::Lost, "the connection was closed"));
-                }
+            if self.link.session()?.is_notified(STEP)? {
+                break;
             }
         }
         Ok(())

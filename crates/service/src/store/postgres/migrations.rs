@@ -5,7 +5,7 @@
 //! adds tables, and columns that have a default or may be empty. A step that does more names itself in
 //! [`OLDEST`], and the release before refuses the schema then.
 
-use postgres::error::SqlState;
+use tokio_postgres::error::SqlState;
 
 use super::{OpenError, PostgresUrl};
 use crate::store::sql::{self, Class, Session, Sql, SqlError, params};
@@ -27,22 +27,19 @@ pub(in crate::store) const KNOWN: i64 = STEPS.len() as i64;
 
 /// Connects, and checks the server.
 pub(super) fn connect(url: &PostgresUrl) -> Result<Session, OpenError> {
-    let client = url.connect().map_err(|error| {
-        let error = SqlError::from(error);
-        match error {
-            _ if error.is(&SqlState::INVALID_PASSWORD)
-                || error.is(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION) =>
-            {
-                OpenError::Password(error.to_string())
-            }
-            _ if error.is(&SqlState::INVALID_CATALOG_NAME) => OpenError::Missing(error.to_string()),
-            _ if error.to_string().contains("password missing") => {
-                OpenError::Password("the server asks for a password".to_owned())
-            }
-            _ => OpenError::Connect(error.to_string()),
+    let session = url.connect().map_err(|error| {
+        if error.is(&SqlState::INVALID_PASSWORD)
+            || error.is(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
+        {
+            OpenError::Password(error.to_string())
+        } else if error.is(&SqlState::INVALID_CATALOG_NAME) {
+            OpenError::Missing(error.to_string())
+        } else if error.to_string().contains("password missing") {
+            OpenError::Password("the server asks for a password".to_owned())
+        } else {
+            OpenError::Connect(error.to_string())
         }
     })?;
-    let session = Session::new(client);
     check_server(&session)?;
     Ok(session)
 }
@@ -63,6 +60,7 @@ pub(in crate::store) fn version(sql: &Sql<'_>) -> sql::Result<Option<i64>> {
 pub(in crate::store) fn run(url: &PostgresUrl) -> Result<(), OpenError> {
     let session = connect(url)?;
     // Another replica may be at it, and a step takes as long as it takes.
+    session.bound(None);
     session
         .batch("SET lock_timeout = '60s'; SET statement_timeout = 0")
         .map_err(OpenError::of)?;

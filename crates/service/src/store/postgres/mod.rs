@@ -1,9 +1,8 @@
 //! PostgreSQL: one database for any number of replicas of the service.
 //!
 //! Each replica has one thread that writes, a few that read, and one that listens for the changes of
-//! the others. Each has a connection of its own and makes another one when it is lost. The client is
-//! `postgres`, which blocks, as these threads do; a pool such as deadpool would let lists take the
-//! connections of lookups. `sqlx` cannot be built beside rusqlite: both link SQLite.
+//! the others. Each has a connection of its own and makes another one when it is lost. A pool
+//! such as deadpool would let lists take the connections of lookups. `sqlx` cannot be built beside rusqlite: both link SQLite.
 
 mod address;
 mod history;

@@ -35,6 +35,7 @@ pub(in crate::store) fn connect_for(
          SET client_min_messages = warning",
         purpose.name()
     );
+    session.bound(None);
     session.batch(&settings).map_err(OpenError::of)?;
     let durable = Sql::Postgres(&session).exists(DURABLE, params![]);
     durable.map_err(OpenError::of)?;

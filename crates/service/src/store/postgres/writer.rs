@@ -28,6 +28,8 @@ pub(in crate::store) struct Writer {
     link: Link,
     /// Names this process in the table `writers`.
     id: String,
+    /// Whether it has committed anything.
+    is_known: bool,
     /// When the last notification was sent.
     notified: Option<Instant>,
     /// Whether the other replicas are to be notified of a change.
@@ -43,6 +45,7 @@ impl Writer {
         Ok(Self {
             link: Link::new(database),
             id: hex::encode(&random::<16>()?),
+            is_known: false,
             notified: None,
             has_news: false,
         })
@@ -62,6 +65,7 @@ impl Writer {
         loop {
             let error = match self.attempt(&work, end) {
                 Ok(answer) => {
+                    self.is_known = true;
                     self.has_news = true;
                     return Ok(answer);
                 }
@@ -86,7 +90,11 @@ impl Writer {
         end: Instant,
     ) -> sql::Result<T> {
         let batch = hex::encode(&random::<16>()?);
-        let begin = begin(&self.id, &batch);
+        let mut begin = begin(&self.id, &batch);
+        if !self.is_known {
+            // Of processes that have ended. One that is only idle makes its row anew.
+            begin += "; DELETE FROM writers WHERE at < now() - interval '1 day'";
+        }
         let session = self.link.session()?;
         let answer = session
             .batch(&begin)

@@ -3,8 +3,8 @@
 use std::error::Error as _;
 use std::io;
 
-use postgres::error::SqlState;
 use rusqlite::ErrorCode;
+use tokio_postgres::error::SqlState;
 
 /// A statement failed. Carries no key and no hash.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -71,8 +71,8 @@ impl From<rusqlite::Error> for SqlError {
 }
 
 /// Tells what a server says in its one line. Its details may have the values of a row.
-impl From<postgres::Error> for SqlError {
-    fn from(error: postgres::Error) -> Self {
+impl From<tokio_postgres::Error> for SqlError {
+    fn from(error: tokio_postgres::Error) -> Self {
         let Some(told) = error.as_db_error() else {
             let is_lost =
                 error.is_closed() || error.source().is_some_and(|it| it.is::<io::Error>());

@@ -8,14 +8,14 @@ use super::{Result, SqlError};
 /// A row.
 pub(in crate::store) enum Row<'a> {
     Sqlite(&'a rusqlite::Row<'a>),
-    Postgres(&'a postgres::Row),
+    Postgres(&'a tokio_postgres::Row),
 }
 
 /// Names a column: its number, from 0, or its name.
 pub(in crate::store) trait Column: std::fmt::Display {
     fn sqlite(&self, row: &rusqlite::Row<'_>) -> Result<usize>;
 
-    fn postgres<'a>(&self, row: &'a postgres::Row) -> Result<Value<'a>>;
+    fn postgres<'a>(&self, row: &'a tokio_postgres::Row) -> Result<Value<'a>>;
 }
 
 impl Column for usize {
@@ -23,7 +23,7 @@ impl Column for usize {
         Ok(*self)
     }
 
-    fn postgres<'a>(&self, row: &'a postgres::Row) -> Result<Value<'a>> {
+    fn postgres<'a>(&self, row: &'a tokio_postgres::Row) -> Result<Value<'a>> {
         Ok(row.try_get(*self)?)
     }
 }
@@ -33,7 +33,7 @@ impl Column for &str {
         Ok(row.as_ref().column_index(self)?)
     }
 
-    fn postgres<'a>(&self, row: &'a postgres::Row) -> Result<Value<'a>> {
+    fn postgres<'a>(&self, row: &'a tokio_postgres::Row) -> Result<Value<'a>> {
         Ok(row.try_get(*self)?)
     }
 }

@@ -4,8 +4,8 @@ use std::error::Error;
 
 use bytes::BytesMut;
 use keygate_core::keys::KeyHash;
-use postgres::types as pg;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+use tokio_postgres::types as pg;
 
 /// Why a value cannot be written or read.
 type Failed = Box<dyn Error + Sync + Send>;

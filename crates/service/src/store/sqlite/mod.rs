@@ -81,6 +81,10 @@ pub(super) fn connect(path: &Path, mode: OpenFlags) -> rusqlite::Result<Connecti
 /// Opens the file, which must exist, and brings its schema up to date.
 pub(super) fn writer(path: &Path) -> Result<Connection, StoreError> {
     let named = |error: rusqlite::Error| unusable(path, &error);
+    // Before the first write: even the journal mode is kept in the file.
+    if let Version::Foreign = reader(path).and_then(|it| version(&it)).map_err(named)? {
+        return Err(StoreError::Foreign(path.to_owned()));
+    }
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(named)?;
     migrations::run(&mut connection).map_err(|error| match error {
         migrations::Error::Newer { found, known } => StoreError::Newer {
