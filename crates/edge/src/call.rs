@@ -14,6 +14,10 @@ use keygate_core::keys::{KeyHash, KeyService};
 use crate::follower::PollDue;
 use crate::uses::Question;
 
+/// How often Envoy sends a call again, within the call's timeout. It takes the endpoints in turn, but
+/// other calls take turns too, so the second attempt may reach the one that has failed the first.
+const RETRIES: &str = "3";
+
 /// A call that the host is to send, and then to hand to [`Edge::sent`](crate::Edge::sent).
 ///
 /// Not `Debug`: its headers hold the edge token.
@@ -91,8 +95,8 @@ impl Call {
         }
     }
 
-    /// One retry: of a question whenever the connection ends before an answer, for example since one of
-    /// several services was stopped, and of anything else where it cannot have arrived.
+    /// Retried: a question whenever the connection ends before an answer, for example since one of
+    /// several services was stopped, and anything else where it cannot have arrived.
     fn to(
         service: &KeyService,
         cluster: &str,
@@ -114,7 +118,7 @@ impl Call {
                 ("authorization", format!("Bearer {token}")),
                 ("content-type", "application/json".to_owned()),
                 ("x-envoy-retry-on", retry_on.to_owned()),
-                ("x-envoy-max-retries", "1".to_owned()),
+                ("x-envoy-max-retries", RETRIES.to_owned()),
             ],
             body: Vec::new(),
             timeout,
