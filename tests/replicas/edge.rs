@@ -24,8 +24,10 @@ pub struct News {
 pub fn poll(service: &Service, after: Option<&Place>, wait: Duration) -> io::Result<News> {
     let mut path = "/v1/changes".to_owned();
     if let Some(Place { incarnation, epoch }) = after {
-        let wait = wait.as_millis();
-        path += &format!("?after={epoch}&incarnation={incarnation}&wait={wait}ms");
+        path += &format!("?after={epoch}&incarnation={incarnation}");
+        if !wait.is_zero() {
+            path += &format!("&wait={}ms", wait.as_millis());
+        }
     }
     let patience = super::fleet::BOUND + wait;
     let answer = service.try_request("GET", &path, EDGE_TOKEN, None, patience)?;

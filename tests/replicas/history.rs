@@ -24,7 +24,7 @@ fn create(service: &Service, count: usize) {
     }
 }
 
-/// What each service says to an edge at this place, once it answers.
+/// Whether a service tells an edge at this place to forget everything, once it answers.
 fn is_reset(service: &Service, place: &Place) -> bool {
     let poll = || edge::poll(service, Some(place), Duration::ZERO).ok();
     wait::until("an answer to a poll", PATIENCE, poll).is_reset
@@ -32,7 +32,12 @@ fn is_reset(service: &Service, place: &Place) -> bool {
 
 fn must_forget(fleet: &Fleet, ahead: &Place) {
     for service in &fleet.services {
-        assert!(is_reset(service, ahead), "before any later change");
+        // Until it has noticed, it says that there is nothing new.
+        wait::until("a reset", PATIENCE, || {
+            let news = edge::poll(service, Some(ahead), Duration::ZERO).ok()?;
+            assert!(news.is_reset || news.hashes.is_empty());
+            news.is_reset.then_some(())
+        });
     }
     create(&fleet.services[0], 15);
     for service in &fleet.services {

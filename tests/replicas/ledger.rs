@@ -10,7 +10,7 @@ use keygate_tests::wait;
 use serde_json::{Value, json};
 
 use crate::edge::{self, News};
-use crate::fleet::{Fleet, call, new_key};
+use crate::fleet::{BOUND, Fleet, call, new_key};
 
 const WRITERS: usize = 8;
 
@@ -22,6 +22,15 @@ struct Told {
     acknowledged: usize,
     /// How many may have been made or not: no answer came, or one of 5xx.
     unclear: usize,
+}
+
+/// Ends a loop when it is dropped.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
 }
 
 type Ledger = Mutex<HashMap<String, Told>>;
@@ -36,6 +45,8 @@ pub fn nothing_is_lost(fleet: &Fleet, disturb: impl FnOnce() + Send) {
     let ledger = Ledger::default();
     let [is_writing, is_following] = [(); 2].map(|()| AtomicBool::new(true));
     let hashes = thread::scope(|scope| {
+        // Also when something panics, or the scope would wait for them without end.
+        let _end = [&is_writing, &is_following].map(End);
         let writers: Vec<_> = (0..WRITERS)
             .map(|number| {
                 let (ledger, is_writing) = (&ledger, &is_writing);
@@ -109,8 +120,13 @@ fn write(fleet: &Fleet, number: usize, ledger: &Ledger, goes_on: &AtomicBool) {
 fn follow(fleet: &Fleet, mut place: edge::Place, goes_on: &AtomicBool) -> Vec<String> {
     let mut all = Vec::new();
     let mut is_last = false;
+    let mut over: Option<Instant> = None;
     while !is_last {
         let was_over = !goes_on.load(Ordering::Relaxed);
+        if was_over {
+            let since = over.get_or_insert_with(Instant::now).elapsed();
+            assert!(since < BOUND + BOUND, "the edge has not caught up");
+        }
         let wait = Duration::from_millis(fastrand::u64(0..300));
         let Ok(news) = edge::poll(fleet.any(), Some(&place), wait) else {
             continue;
