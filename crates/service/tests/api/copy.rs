@@ -64,7 +64,16 @@ fn uses_link(service: &Running) -> bool {
 /// What a service answers.
 fn answers(service: &Running, keys: &[Value]) -> Vec<String> {
     let hashes: Vec<String> = keys.iter().map(hash).collect();
-    let mut answers = vec![service.lookup(&hashes)["records"].to_string()];
+    // In no order that is promised.
+    let records = service.lookup(&hashes)["records"].take();
+    let mut records: Vec<String> = records
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(Value::to_string)
+        .collect();
+    records.sort_unstable();
+    let mut answers = vec![records.concat()];
     for path in ["/v1/keys", "/v1/tokens", "/v1/audit?limit=1000"] {
         answers.push(service.get(path).text);
     }
