@@ -89,7 +89,7 @@ pub struct LookupResponse {
 }
 
 /// What the edge must know of one key.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename = "KeyRecord"))]
 pub struct Record {

@@ -5,6 +5,7 @@ use keygate_core::UnixMillis;
 
 use super::change::{Act, Stop};
 use super::command::{Command, Outcome};
+use super::memo::Memo;
 use super::rejection::Rejection;
 use super::sql::{self, Sql};
 use super::{feed, keys, links, tokens, uses};
@@ -22,6 +23,7 @@ impl Command {
     pub(super) fn apply(
         &self,
         transaction: &Sql<'_>,
+        memo: &Memo,
         caller: &Caller,
         limiter: &Limiter,
         outbox: &Outbox,
@@ -29,7 +31,7 @@ impl Command {
         now: UnixMillis,
     ) -> sql::Result<Outcome> {
         let kind = self.kind();
-        if kind.makes_keys && !feed::is_credible(transaction, now)? {
+        if kind.makes_keys && !feed::is_credible(now, memo.newest_change(transaction)?) {
             return Ok(Outcome::Rejected(Rejection::Clock));
         }
         if let Some(id) = caller.token_id() {
@@ -47,6 +49,7 @@ impl Command {
         };
         let act = Act {
             transaction,
+            memo,
             rights,
             limiter,
             outbox,

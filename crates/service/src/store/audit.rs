@@ -6,6 +6,7 @@ use keygate_core::text::hex;
 use super::change::{Act, Stop};
 use super::command::Outcome;
 use super::keys::MAX_SCANNED;
+use super::memo::Memo;
 use super::row::signed;
 use super::sql::{self, Each, Row, Sql, params};
 use super::whose::Of;
@@ -110,7 +111,7 @@ impl Act<'_> {
             request_id: self.request_id,
             space,
         };
-        append(self.transaction, &said, self.now)
+        append(self.transaction, self.memo, &said, self.now)
     }
 
     /// Writes into the audit log what was done to no key.
@@ -124,7 +125,7 @@ impl Act<'_> {
             request_id: self.request_id,
             space: None,
         };
-        append(self.transaction, &said, self.now)?;
+        append(self.transaction, self.memo, &said, self.now)?;
         Ok(Outcome::Done)
     }
 }
@@ -141,15 +142,10 @@ struct Said<'a> {
 }
 
 /// Writes an entry, in the transaction of what it is about.
-fn append(transaction: &Sql<'_>, said: &Said<'_>, now: UnixMillis) -> sql::Result<()> {
-    let newest = transaction.optional(
-        "SELECT seq, digest FROM audit ORDER BY seq DESC LIMIT 1",
-        params![],
-        |row| Ok((row.get::<i64>(0)?, row.get(1)?)),
-    )?;
-    let (newest, before) = match newest {
-        Some(newest) => newest,
-        None => (last_number(transaction)?, start(transaction)?),
+fn append(transaction: &Sql<'_>, memo: &Memo, said: &Said<'_>, now: UnixMillis) -> sql::Result<()> {
+    let (newest, before) = match memo.audit_end.get() {
+        Some(end) => end,
+        None => end(transaction)?,
     };
     let seq = newest.saturating_add(1);
     let owned = |text: Option<&str>| text.map(str::to_owned);
@@ -172,7 +168,9 @@ fn append(transaction: &Sql<'_>, said: &Said<'_>, now: UnixMillis) -> sql::Resul
                    (seq, at, actor, action, target, account, detail, request_id, space, digest) \
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     };
-    transaction.execute(
+    let digest = entry.digest(&before);
+    memo.audit_end.set(Some((seq, digest)));
+    transaction.later(
         text,
         params![
             seq,
@@ -184,7 +182,7 @@ fn append(transaction: &Sql<'_>, said: &Said<'_>, now: UnixMillis) -> sql::Resul
             said.detail,
             said.request_id,
             said.space,
-            entry.digest(&before),
+            digest,
         ],
     )?;
     match seq.saturating_sub(KEPT) {
@@ -193,17 +191,28 @@ fn append(transaction: &Sql<'_>, said: &Said<'_>, now: UnixMillis) -> sql::Resul
     }
 }
 
+/// The number and the digest of the last entry.
+fn end(transaction: &Sql<'_>) -> sql::Result<(i64, Digest)> {
+    let newest = transaction.optional(
+        "SELECT seq, digest FROM audit ORDER BY seq DESC LIMIT 1",
+        params![],
+        |row| Ok((row.get::<i64>(0)?, row.get(1)?)),
+    )?;
+    match newest {
+        Some(newest) => Ok(newest),
+        None => Ok((last_number(transaction)?, start(transaction)?)),
+    }
+}
+
 /// Deletes entries up to this one. The chain goes on after the last of them.
 fn forget(transaction: &Sql<'_>, upto: i64) -> sql::Result<()> {
-    transaction.execute(
+    transaction.later(
         "INSERT INTO audit_start (number, digest) \
              SELECT 1, digest FROM audit WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1 \
              ON CONFLICT (number) DO UPDATE SET digest = excluded.digest",
         params![upto],
     )?;
-    transaction
-        .execute("DELETE FROM audit WHERE seq <= ?1", params![upto])
-        .map(drop)
+    transaction.later("DELETE FROM audit WHERE seq <= ?1", params![upto])
 }
 
 /// The digest before the oldest entry that is kept.

@@ -9,6 +9,7 @@ use super::command::{
 };
 use super::feed::append;
 use super::keys::{self, by_id, existing, insert};
+use super::memo::Memo;
 use super::rejection::Rejection;
 use super::row::{self, signed};
 use super::sql::{self, Each, Sql, SqlError, ToValue, Value, params};
@@ -25,6 +26,7 @@ use crate::wrong::Errors;
 /// A command under way.
 pub(super) struct Act<'a> {
     pub(super) transaction: &'a Sql<'a>,
+    pub(super) memo: &'a Memo,
     pub(super) rights: Rights<'a>,
     pub(super) limiter: &'a Limiter,
     pub(super) outbox: &'a Outbox,
@@ -73,15 +75,15 @@ impl Act<'_> {
         self.admit(&new)?;
         let mut keys = Vec::new();
         for new in new {
-            match (insert(self.transaction, &new, self.now)?, keys.is_empty()) {
-                (true, _) => {
-                    self.say("key.create", &new.id, &new.attributes, None)?;
-                    self.publish_by_id(EventType::Created, &new.id)?;
-                    keys.extend(by_id(self.transaction, &new.id)?);
+            match insert(self.transaction, &new, self.now)? {
+                Some(key) => {
+                    self.say("key.create", &key.id, &key.attributes, None)?;
+                    self.publish(EventType::Created, &key, None)?;
+                    keys.push(key);
                 }
                 // Nothing is written yet.
-                (false, true) => return Ok(Outcome::Created(None)),
-                (false, false) => return Err(SqlError::other("an id exists already").into()),
+                None if keys.is_empty() => return Ok(Outcome::Created(None)),
+                None => return Err(SqlError::other("an id exists already").into()),
             }
         }
         Ok(Outcome::Created(Some(keys)))
@@ -204,7 +206,7 @@ impl Act<'_> {
             sealed,
             attributes,
         };
-        if !insert(self.transaction, &stored, self.now)? {
+        if insert(self.transaction, &stored, self.now)?.is_none() {
             return Ok(Outcome::Rotated(None));
         }
         let replaces = format!("replaces {}", old.id);

@@ -17,9 +17,6 @@ use crate::space::Spaces;
 /// How many changes are kept. An edge that is further behind must forget everything.
 const KEPT_CHANGES: i64 = 100_000;
 
-/// After how many changes the ones that are not kept are deleted.
-const FORGET_EVERY: i64 = 64;
-
 /// No clock that works shows an earlier time: 2024-01-01T00:00:00Z.
 const YEAR_2024: UnixMillis = UnixMillis(1_704_067_200_000);
 
@@ -159,29 +156,34 @@ pub(super) fn append(
     at: UnixMillis,
 ) -> sql::Result<()> {
     let text = Each {
-        sqlite: "INSERT INTO changes (hash, space, at) VALUES (?1, ?2, ?3) RETURNING seq",
+        sqlite: "INSERT INTO changes (hash, space, at) VALUES (?1, ?2, ?3)",
         postgres: "WITH next AS (UPDATE head SET epoch = epoch + 1 RETURNING epoch) \
                    INSERT INTO changes (seq, hash, space, at) \
-                   SELECT epoch, ?1, ?2, ?3 FROM next RETURNING seq",
+                   SELECT epoch, ?1, ?2, ?3 FROM next",
     };
-    let seq: i64 = transaction.one(text, params![hash, space, signed(at)], |row| row.get(0))?;
-    // Not each time: it is a round trip.
-    if seq % FORGET_EVERY == 0 {
-        transaction.execute(
-            "DELETE FROM changes WHERE seq <= ?1",
-            params![seq.saturating_sub(KEPT_CHANGES)],
-        )?;
+    transaction.later(text, params![hash, space, signed(at)])
+}
+
+/// Deletes the changes that are not kept, once this one is the newest.
+pub(super) fn forget(transaction: &Sql<'_>, newest: u64) -> sql::Result<()> {
+    let newest = i64::try_from(newest).unwrap_or(i64::MAX);
+    match newest.saturating_sub(KEPT_CHANGES) {
+        upto @ 1.. => transaction.later("DELETE FROM changes WHERE seq <= ?1", params![upto]),
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// The time of the newest change.
+pub(super) fn newest(transaction: &Sql<'_>) -> sql::Result<Option<UnixMillis>> {
+    let text = "SELECT at FROM changes ORDER BY seq DESC LIMIT 1";
+    let newest = transaction.optional(text, params![], |row| row.get::<i64>(0))?;
+    Ok(newest.and_then(|at| u64::try_from(at).ok()).map(UnixMillis))
 }
 
 /// Whether it can be `now`: it is not before 2024, nor more than an hour before the newest change.
-pub(super) fn is_credible(transaction: &Sql<'_>, now: UnixMillis) -> sql::Result<bool> {
-    let text = "SELECT at FROM changes ORDER BY seq DESC LIMIT 1";
-    let newest = transaction.optional(text, params![], |row| row.get::<i64>(0))?;
-    let newest = newest.and_then(|at| u64::try_from(at).ok()).map(UnixMillis);
+pub(super) fn is_credible(now: UnixMillis, newest: Option<UnixMillis>) -> bool {
     let is_back = newest.is_some_and(|it| now.plus(MAX_BACK) < it);
-    Ok(now >= YEAR_2024 && !is_back)
+    now >= YEAR_2024 && !is_back
 }
 
 /// Writes the time, which nothing reads.

@@ -139,30 +139,34 @@ pub(super) fn import(
             return Ok(Imported::Full);
         }
         match insert(transaction, &import.new, now)? {
-            true => Ok(Imported::New(import.new.id.clone())),
+            Some(key) => Ok(Imported::New(key.id)),
             // Its hash is none that exists, so that its id is: one in 62 to the tenth.
-            false => Err(SqlError::other("an id exists already")),
+            None => Err(SqlError::other("an id exists already")),
         }
     };
     keys.iter().map(import).collect()
 }
 
-/// Stores a key; `false` when its id or its hash exists already.
-pub(super) fn insert(transaction: &Sql<'_>, new: &NewKey, now: UnixMillis) -> sql::Result<bool> {
+/// Stores a key, and returns it as it is then; `None` when its id or its hash exists already.
+pub(super) fn insert(
+    transaction: &Sql<'_>,
+    new: &NewKey,
+    now: UnixMillis,
+) -> sql::Result<Option<Key>> {
     let cells = row::new(new, now);
     let text = format!(
-        "INSERT INTO keys (hash, {WRITTEN}) VALUES (?{}) ON CONFLICT DO NOTHING",
+        "INSERT INTO keys (hash, {WRITTEN}) VALUES (?{}) ON CONFLICT DO NOTHING \
+         RETURNING NULL AS last_used_at, {COLUMNS}",
         ", ?".repeat(cells.len()),
     );
     let mut values = vec![new.hash.to_value()];
     values.extend(cells.iter().map(ToValue::to_value));
-    let stored = transaction.execute(&text, &values)?;
-    if stored == 0 {
-        return Ok(false);
+    let stored = transaction.optional(&text, &values, key)?;
+    if stored.is_some() {
+        // An edge that was asked about this key too early remembers that it is unknown.
+        append(transaction, new.hash, new.attributes.space.as_str(), now)?;
     }
-    // An edge that was asked about this key too early remembers that it is unknown.
-    append(transaction, new.hash, new.attributes.space.as_str(), now)?;
-    Ok(true)
+    Ok(stored)
 }
 
 impl Import {

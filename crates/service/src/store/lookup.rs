@@ -73,10 +73,12 @@ impl Store {
             want,
         };
         let incarnation = self.heads.borrow().incarnation;
-        // Where a server is asked, it is one statement, and always in a thread.
-        let found = match self.is_shared() || asked.hashes.len() <= FEW {
-            true => self.readers.read_each(move |sql| asked.read(sql)).await?,
-            false => self.readers.read_long(move |sql| asked.each(sql)).await?,
+        let found = if self.is_shared() {
+            self.gathered.lookup(&self.readers, asked).await?
+        } else if asked.hashes.len() <= FEW {
+            self.readers.read_each(move |sql| asked.few(sql)).await?
+        } else {
+            self.readers.read_long(move |sql| asked.each(sql)).await?
         };
         Ok(LookupResponse {
             incarnation: found.incarnation.unwrap_or(incarnation),
@@ -87,27 +89,20 @@ impl Store {
 }
 
 /// What a lookup found, and the state in which it did; the incarnation where it was read as well.
-struct Found {
-    incarnation: Option<Incarnation>,
-    epoch: u64,
-    records: Vec<Record>,
+pub(super) struct Found {
+    pub(super) incarnation: Option<Incarnation>,
+    pub(super) epoch: u64,
+    pub(super) records: Vec<Record>,
 }
 
 /// What a lookup asks for.
-struct Asked {
-    spaces: Spaces,
-    hashes: Vec<KeyHash>,
-    want: Vec<Want>,
+pub(super) struct Asked {
+    pub(super) spaces: Spaces,
+    pub(super) hashes: Vec<KeyHash>,
+    pub(super) want: Vec<Want>,
 }
 
 impl Asked {
-    fn read(&self, sql: &Sql<'_>) -> sql::Result<Found> {
-        match sql {
-            Sql::Sqlite(_) => self.few(sql),
-            Sql::Postgres(_) => self.at_once(sql),
-        }
-    }
-
     /// A single key that is known is read by a single statement, which costs less than a transaction.
     fn few(&self, sql: &Sql<'_>) -> sql::Result<Found> {
         if let &[hash] = &self.hashes[..] {
@@ -142,30 +137,34 @@ impl Asked {
             records,
         })
     }
+}
 
-    /// A statement is a transaction of its own, in which it sees one state.
-    fn at_once(&self, sql: &Sql<'_>) -> sql::Result<Found> {
-        let text = &Lookup::of(&self.want).postgres;
-        let hashes: Vec<&[u8]> = self.hashes.iter().map(|hash| &hash.0[..]).collect();
-        let space = self.spaces.name();
-        let values = [Value::Blobs(&hashes), space.to_value()];
-        let mut found = Found {
-            incarnation: None,
-            epoch: 0,
-            records: Vec::new(),
-        };
-        let read: Vec<()> = sql.all(text, &values, |row| {
-            found.incarnation = Some(Incarnation(row.get("incarnation")?));
-            found.epoch = row.get::<i64>("epoch")?.unsigned_abs();
-            if let Some(hash) = row.get("hash")? {
-                found.records.push(record(hash, row)?);
-            }
-            Ok(())
-        })?;
-        match read.is_empty() {
-            true => Err(SqlError::new(Class::Corrupt, "the table head is empty")),
-            false => Ok(found),
+/// Looks up hashes in one statement, which is a transaction of its own and sees one state.
+pub(super) fn at_once(
+    sql: &Sql<'_>,
+    space: Option<&str>,
+    want: &[Want],
+    hashes: &[KeyHash],
+) -> sql::Result<Found> {
+    let text = &Lookup::of(want).postgres;
+    let hashes: Vec<&[u8]> = hashes.iter().map(|hash| &hash.0[..]).collect();
+    let values = [Value::Blobs(&hashes), space.to_value()];
+    let mut found = Found {
+        incarnation: None,
+        epoch: 0,
+        records: Vec::new(),
+    };
+    let read: Vec<()> = sql.all(text, &values, |row| {
+        found.incarnation = Some(Incarnation(row.get("incarnation")?));
+        found.epoch = row.get::<i64>("epoch")?.unsigned_abs();
+        if let Some(hash) = row.get("hash")? {
+            found.records.push(record(hash, row)?);
         }
+        Ok(())
+    })?;
+    match read.is_empty() {
+        true => Err(SqlError::new(Class::Corrupt, "the table head is empty")),
+        false => Ok(found),
     }
 }
 

@@ -16,11 +16,13 @@ mod copy;
 mod edges;
 mod error;
 mod feed;
+mod gather;
 mod head;
 mod keys;
 mod limits;
 mod links;
 mod lookup;
+mod memo;
 mod once;
 mod open;
 mod outbox;
@@ -57,6 +59,7 @@ pub use self::command::{
 use self::command::{Command, Outcome};
 pub use self::copy::{Copied, CopyError, TableDigest, backup, copy};
 pub use self::error::StoreError;
+use self::gather::Gathered;
 use self::head::Head;
 pub use self::open::Place;
 use self::postgres::Listener;
@@ -90,6 +93,8 @@ pub struct Store {
     tokens: Arc<CreatedTokens>,
     /// The last answer of the feed that was read from a server.
     recent: Arc<Recent>,
+    /// Lookups that wait for a server.
+    gathered: Arc<Gathered>,
     limiter: Arc<Limiter>,
     outbox: Arc<Outbox>,
 }

@@ -114,6 +114,7 @@ impl Store {
             heads,
             tokens,
             recent: Arc::default(),
+            gathered: Arc::default(),
             limiter: Arc::default(),
             outbox: Arc::default(),
         })
@@ -156,6 +157,7 @@ impl Store {
             database: Database::Postgres(listener.map_err(|error| failed(&error))?),
             tokens,
             recent: Arc::default(),
+            gathered: Arc::default(),
             limiter: Arc::default(),
             outbox: Arc::default(),
         })

@@ -168,7 +168,7 @@ impl Act<'_> {
             |row| row.get(0),
         )?;
         for target in self.outbox.targets(of) {
-            self.transaction.execute(
+            self.transaction.later(
                 "INSERT INTO deliveries (target, event, attempts, due_at) VALUES (?1, ?2, 0, ?3)",
                 params![target, seq, now],
             )?;

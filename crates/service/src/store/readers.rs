@@ -86,6 +86,19 @@ where
     }
 }
 
+/// Work that answers by itself.
+struct Posted<Work>(Work);
+
+impl<Work: FnOnce(&mut Connection) + Send> Job for Posted<Work> {
+    fn is_wanted(&self) -> bool {
+        true
+    }
+
+    fn run(self: Box<Self>, connection: &mut Connection) {
+        self.0(connection);
+    }
+}
+
 impl Readers {
     /// Starts the threads.
     ///
@@ -156,6 +169,17 @@ impl Readers {
         work: impl Fn(&Sql<'_>) -> sql::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.wait_for(move |sql| sql.within(&work)).await
+    }
+
+    /// Runs `work` in a thread, for whoever waits for it.
+    ///
+    /// # Errors
+    /// [`StoreError::Overloaded`] when too many wait. Then `work` is dropped.
+    pub(super) fn post(
+        &self,
+        work: impl FnOnce(&mut Connection) + Send + 'static,
+    ) -> Result<(), StoreError> {
+        self.queue.push(Box::new(Posted(work)))
     }
 
     /// Runs `work` in a thread.

@@ -15,6 +15,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::command::{Command, Outcome};
 use super::head::Head;
+use super::memo::Memo;
 use super::sql::{self, Class, Sql, SqlError};
 use super::{StoreError, feed, postgres, sqlite, tokens};
 use crate::events::Outbox;
@@ -299,11 +300,12 @@ impl Writer<'_> {
 
 /// Does these commands in one transaction.
 fn apply(sql: &Sql<'_>, jobs: &[Job]) -> sql::Result<Applied> {
+    let memo = Memo::default();
     let outcomes = jobs.iter().map(|job| {
         let request_id = job.request_id.as_deref();
         let (caller, limiter, outbox) = (&job.caller, &job.limiter, &job.outbox);
         job.command
-            .apply(sql, caller, limiter, outbox, request_id, job.now)
+            .apply(sql, &memo, caller, limiter, outbox, request_id, job.now)
     });
     let outcomes = outcomes.collect::<sql::Result<_>>()?;
     let of_tokens = |job: &Job| job.command.kind().action == Action::ChangeTokens;
@@ -314,9 +316,11 @@ fn apply(sql: &Sql<'_>, jobs: &[Job]) -> sql::Result<Applied> {
         }
         false => None,
     };
+    let head = feed::head(sql)?;
+    feed::forget(sql, head.epoch)?;
     Ok(Applied {
         outcomes,
-        head: feed::head(sql)?,
+        head,
         tokens,
     })
 }

@@ -61,6 +61,6 @@ pub(super) fn begin(session: &Session, name: Option<&str>) -> sql::Result<Head> 
     };
     work().inspect_err(|_| {
         // It may be over already.
-        let _ = session.batch("ROLLBACK");
+        let _ = session.rollback();
     })
 }

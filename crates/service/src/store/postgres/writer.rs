@@ -102,7 +102,7 @@ impl Writer {
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
-                let undone = session.batch("ROLLBACK");
+                let undone = session.rollback();
                 if undone.is_err() || matches!(error.class, Class::Lost | Class::Standby) {
                     self.link.drop_session();
                 }

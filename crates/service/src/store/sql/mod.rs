@@ -46,6 +46,15 @@ impl Sql<'_> {
         }
     }
 
+    /// Runs a statement whose result nothing reads: with the next one where each costs a round trip. It
+    /// belongs into a transaction. If it fails, the next one does.
+    pub(super) fn later(&self, text: impl Text, values: &[Value<'_>]) -> Result<()> {
+        match self {
+            Self::Sqlite(_) => self.execute(text, values).map(drop),
+            Self::Postgres(session) => session.later(text.postgres(), values),
+        }
+    }
+
     /// Runs a statement, and reads its first row if it has one.
     pub(super) fn optional<T>(
         &self,
@@ -122,10 +131,14 @@ impl Sql<'_> {
             Self::Postgres(session) => {
                 session.batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
                 let answer = work(&self);
-                let end = session.batch(if answer.is_ok() { "COMMIT" } else { "ROLLBACK" });
-                let answer = answer?;
-                end?;
-                Ok(answer)
+                match answer {
+                    Ok(answer) => session.batch("COMMIT").map(|()| answer),
+                    Err(error) => {
+                        // It may be over already.
+                        let _ = session.rollback();
+                        Err(error)
+                    }
+                }
             }
         }
     }

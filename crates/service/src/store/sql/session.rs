@@ -11,6 +11,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::time::Duration;
 
+use futures_util::future::{join, join_all};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -21,11 +22,14 @@ use tokio_postgres::types::{ToSql, Type as PgType};
 use tokio_postgres::{AsyncMessage, Client, Config, Error, Socket, Statement};
 
 use super::text::numbered;
-use super::value::{Type, Value};
+use super::value::{OwnedValue, Type, Value};
 use super::{Class, Result, SqlError};
 
 /// Most statements that are kept prepared. Lists have a text for each combination of filters.
 const MAX_PREPARED: usize = 256;
+
+/// Most statements that wait for the next one.
+const MAX_LATER: usize = 24;
 
 /// How long a connection that is given up may take to say goodbye.
 const FAREWELL: Duration = Duration::from_millis(100);
@@ -40,6 +44,9 @@ pub(in crate::store) struct Session {
     /// Has something once a notification has come.
     notified: RefCell<mpsc::Receiver<()>>,
     statements: RefCell<HashMap<String, Statement>>,
+    /// Statements whose results nothing reads. They go to the server before the next one and together
+    /// with it, since a round trip costs more than anything else.
+    later: RefCell<Vec<(String, Vec<OwnedValue>)>>,
     /// How long an answer may take.
     bound: Cell<Option<Duration>>,
     /// Whether an answer did not come in time. Nothing is asked then: it could be answered with it.
@@ -78,6 +85,7 @@ impl Session {
             reader,
             notified: RefCell::new(notified),
             statements: RefCell::default(),
+            later: RefCell::default(),
             bound: Cell::new(Some(bound)),
             is_silent: Cell::new(false),
         })
@@ -90,7 +98,13 @@ impl Session {
 
     /// Runs statements that have no values and return nothing, in one message.
     pub(in crate::store) fn batch(&self, text: &str) -> Result<()> {
-        self.wait(self.client()?.batch_execute(text))
+        self.after_others(self.client()?.batch_execute(text))
+    }
+
+    /// Undoes a transaction, with what was still to be sent of it.
+    pub(in crate::store) fn rollback(&self) -> Result<()> {
+        self.later.borrow_mut().clear();
+        self.batch("ROLLBACK")
     }
 
     /// Waits for a notification, for `within` at most, and returns whether one came.
@@ -131,7 +145,7 @@ impl Session {
 
     pub(super) fn execute(&self, text: &str, values: &[Value<'_>]) -> Result<usize> {
         let statement = self.prepared(text, values)?;
-        let changed = self.wait(self.client()?.execute(&statement, &parameters(values)))?;
+        let changed = self.after_others(self.client()?.execute(&statement, &parameters(values)))?;
         usize::try_from(changed).map_err(|_| SqlError::other("too many rows changed"))
     }
 
@@ -141,7 +155,48 @@ impl Session {
         values: &[Value<'_>],
     ) -> Result<Vec<tokio_postgres::Row>> {
         let statement = self.prepared(text, values)?;
-        self.wait(self.client()?.query(&statement, &parameters(values)))
+        self.after_others(self.client()?.query(&statement, &parameters(values)))
+    }
+
+    /// Runs a statement before the next one. If it fails, the next one does.
+    pub(super) fn later(&self, text: &str, values: &[Value<'_>]) -> Result<()> {
+        let values = values.iter().map(OwnedValue::from).collect();
+        let mut later = self.later.borrow_mut();
+        later.push((text.to_owned(), values));
+        let is_full = later.len() >= MAX_LATER;
+        drop(later);
+        match is_full {
+            true => self.batch(""),
+            false => Ok(()),
+        }
+    }
+
+    /// Sends what was to be done before, and then this, and waits for all of it.
+    fn after_others<T>(
+        &self,
+        answer: impl Future<Output = std::result::Result<T, Error>>,
+    ) -> Result<T> {
+        let later = std::mem::take(&mut *self.later.borrow_mut());
+        if later.is_empty() {
+            return self.wait(answer);
+        }
+        let client = self.client()?;
+        let mut before = Vec::with_capacity(later.len());
+        for (text, values) in &later {
+            let values: Vec<Value<'_>> = values.iter().map(OwnedValue::borrow).collect();
+            before.push((self.prepared(text, &values)?, values));
+        }
+        self.wait(async {
+            // Each is sent when it is first polled, which is in this order.
+            let before = before.iter().map(async |(statement, values)| {
+                client.execute(statement, &parameters(values)).await
+            });
+            let (before, answer) = join(join_all(before), answer).await;
+            before
+                .into_iter()
+                .collect::<std::result::Result<Vec<_>, _>>()?;
+            answer
+        })
     }
 
     /// The types of the values go with the text, since PostgreSQL infers none for a value that is

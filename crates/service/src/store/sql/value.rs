@@ -23,6 +23,42 @@ pub(in crate::store) enum Value<'a> {
     Blobs(&'a [&'a [u8]]),
 }
 
+/// A value that a statement is given later. Not for lists.
+#[derive(Debug)]
+pub(super) enum OwnedValue {
+    Null(Type),
+    Bool(bool),
+    Integer(i64),
+    Text(String),
+    Blob(Vec<u8>),
+}
+
+impl OwnedValue {
+    pub(super) fn borrow(&self) -> Value<'_> {
+        match self {
+            Self::Null(of) => Value::Null(*of),
+            Self::Bool(is_true) => Value::Bool(*is_true),
+            Self::Integer(number) => Value::Integer(*number),
+            Self::Text(text) => Value::Text(text),
+            Self::Blob(bytes) => Value::Blob(bytes),
+        }
+    }
+}
+
+impl From<&Value<'_>> for OwnedValue {
+    fn from(value: &Value<'_>) -> Self {
+        match *value {
+            Value::Null(of) => Self::Null(of),
+            Value::Bool(is_true) => Self::Bool(is_true),
+            Value::Integer(number) => Self::Integer(number),
+            Value::Text(text) => Self::Text(text.to_owned()),
+            Value::Blob(bytes) => Self::Blob(bytes.to_vec()),
+            // A list in one value, whose bytes no statement can mean.
+            Value::Blobs(list) => Self::Blob(list.concat()),
+        }
+    }
+}
+
 /// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum Type {
