@@ -86,8 +86,14 @@ pub(crate) struct Poll {
     pub(crate) ago: Duration,
 }
 
-/// How many edges are in each state.
-pub type Counts = BTreeMap<&'static str, u64>;
+/// How the edges stand together.
+#[derive(Debug)]
+pub struct Standing {
+    /// How many edges are in each state.
+    pub counts: BTreeMap<&'static str, u64>,
+    /// Up to which change every edge that accepts cached keys has applied all.
+    pub applied: u64,
+}
 
 /// The edges of a service.
 #[derive(Debug)]
@@ -125,10 +131,10 @@ impl Edges {
         all.filter(is_seen).collect()
     }
 
-    /// How many edges are in each state.
-    pub(crate) fn counts(&self, newest: u64) -> Counts {
+    /// How they stand together.
+    pub(crate) fn standing(&self, newest: u64) -> Standing {
         let now = self.now();
-        self.table().counts(newest, now)
+        self.table().standing(newest, now)
     }
 
     /// The polls since the last call.
@@ -317,15 +323,20 @@ impl Table {
         all
     }
 
-    fn counts(&mut self, newest: u64, now: Duration) -> Counts {
+    fn standing(&mut self, newest: u64, now: Duration) -> Standing {
         self.forget(now);
-        let mut counts: Counts = State::WORDS.iter().map(|word| (*word, 0)).collect();
+        let mut counts: BTreeMap<_, _> = State::WORDS.iter().map(|word| (*word, 0_u64)).collect();
         let edges = self.edges.values().map(|edge| edge.state(newest, now));
         for state in edges.chain(self.others.values().map(|_| State::Unknown)) {
             let count = counts.entry(state.word()).or_default();
             *count = count.saturating_add(1);
         }
-        counts
+        let behind = self.edges.values().filter(|edge| !edge.is_gone(now));
+        let applied = behind.map(|edge| edge.epoch.min(newest)).min();
+        Standing {
+            counts,
+            applied: applied.unwrap_or(newest),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use crate::edges::Counts;
+use crate::edges::Standing;
 use crate::leaks::Label;
 use crate::uses::Added;
 use crate::words::words;
@@ -28,6 +28,7 @@ pub struct Metrics {
     held_polls: Gauge<u64, AtomicU64>,
     waiting_changes: Gauge<u64, AtomicU64>,
     edges: Family<EdgeLabels, Gauge<u64, AtomicU64>>,
+    applied_epoch: Gauge<u64, AtomicU64>,
     deliveries: Family<DeliveryLabels, Counter>,
     waiting_deliveries: Gauge<u64, AtomicU64>,
     reported: Family<ReportLabels, Counter>,
@@ -142,6 +143,7 @@ impl Metrics {
         let held_polls = Gauge::default();
         let waiting_changes = Gauge::default();
         let edges = Family::<EdgeLabels, Gauge<u64, AtomicU64>>::default();
+        let applied_epoch = Gauge::default();
         let deliveries = Family::<DeliveryLabels, Counter>::default();
         let waiting_deliveries = Gauge::default();
         let reported = Family::<ReportLabels, Counter>::default();
@@ -173,6 +175,11 @@ impl Metrics {
             waiting_changes.clone(),
         );
         registry.register("edges", "Edges that follow the change feed", edges.clone());
+        registry.register(
+            "applied_epoch",
+            "Epoch up to which every edge has applied all changes",
+            applied_epoch.clone(),
+        );
         registry.register(
             "event_deliveries",
             "Attempts to deliver an event",
@@ -222,6 +229,7 @@ impl Metrics {
             held_polls,
             waiting_changes,
             edges,
+            applied_epoch,
             deliveries,
             waiting_deliveries,
             reported,
@@ -300,14 +308,15 @@ impl Metrics {
         held_polls: usize,
         waiting_changes: usize,
         waiting_deliveries: u64,
-        edges: &Counts,
+        edges: &Standing,
     ) -> Result<String, std::fmt::Error> {
         let count = |number| u64::try_from(number).unwrap_or(u64::MAX);
         self.epoch.set(epoch);
         self.held_polls.set(count(held_polls));
         self.waiting_changes.set(count(waiting_changes));
         self.waiting_deliveries.set(waiting_deliveries);
-        for (&state, &count) in edges {
+        self.applied_epoch.set(edges.applied);
+        for (&state, &count) in &edges.counts {
             self.edges.get_or_create(&EdgeLabels { state }).set(count);
         }
         let mut text = String::new();

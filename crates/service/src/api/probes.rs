@@ -69,7 +69,7 @@ pub(super) async fn metrics(
             service.waiting.held(),
             service.store.waiting(),
             waiting_deliveries,
-            &service.edges.counts(epoch),
+            &service.edges.standing(epoch),
         )
         .map_err(|_| Problem::Internal)?;
     Ok(([(CONTENT_TYPE, METRICS_TYPE)], text))

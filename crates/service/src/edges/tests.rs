@@ -48,7 +48,8 @@ fn edges_that_do_not_report_are_one_row() {
             (None, State::Unknown)
         ]
     );
-    let counts = table.counts(6, at(102));
+    let Standing { counts, applied } = table.standing(6, at(102));
+    assert_eq!(applied, 5);
     assert_eq!((counts["behind"], counts["unknown"]), (1, 1));
     assert_eq!(counts["gone"], 0);
 }
@@ -125,7 +126,7 @@ fn polls_of_another_replica_count_unless_a_later_one_is_known() {
         ..poll(1, 0)
     };
     table.heard(silent, now);
-    assert_eq!(table.counts(5, now)["unknown"], 1);
+    assert_eq!(table.standing(5, now).counts["unknown"], 1);
 }
 
 #[test]

@@ -52,14 +52,21 @@ fn an_edge_is_current_again_when_it_reports_the_epoch_of_the_revocation() {
         (&json!("behind"), &json!(1))
     );
     assert_eq!(edge["changes_behind"], 1);
+    let metrics = service.get("/metrics").text;
+    let line = "keygate_service_applied_epoch 1\n";
+    assert!(metrics.contains(line), "{metrics}");
     poll(&service, "?after=2", &report(" applied=2 outage=allow"));
     let list = service.get("/v1/edges").expect(200);
     assert_eq!(list["incarnation"], revoked["incarnation"]);
     assert_eq!(list["edges"][0]["state"], "current");
     assert_eq!(list["edges"][0]["outage_allow"], true);
     let metrics = service.get("/metrics").text;
-    let line = "keygate_service_edges{state=\"current\"} 1\n";
-    assert!(metrics.contains(line), "{metrics}");
+    for line in [
+        "keygate_service_edges{state=\"current\"} 1\n",
+        "keygate_service_applied_epoch 2\n",
+    ] {
+        assert!(metrics.contains(line), "{metrics}");
+    }
 }
 
 #[test]
