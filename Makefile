@@ -47,9 +47,10 @@ test: need-cargo ## Every test, also end to end with a real Envoy and a real bro
 	scripts/kubernetes >/dev/null || echo '!!! THE HELM CHART IS NOT RENDERED, and nothing of it is checked but its values' >&2; \
 	if book=$$(scripts/book); then export KEYGATE_BOOK=$$book; else echo '!!! THE BOOK IS NOT BUILT, so its links are not checked' >&2; fi; \
 	KEYGATE_ENVOY=$$envoy KEYGATE_CHROMEDRIVER=$$driver KEYGATE_FFMPEG=$$ffmpeg KEYGATE_WASM=target/keygate.wasm cargo test --workspace
+	@$(MAKE) --no-print-directory test-postgres
 	@$(MAKE) --no-print-directory faults FAULTS=--short
 
-test-postgres: need-cargo ## The tests of the key service over PostgreSQL, and two services while parts of them fail
+test-postgres: need-cargo ## Part of make test: the key service over PostgreSQL, and two services while parts of them fail
 	@scripts/postgres >/dev/null
 	$(call say,testing the key service over PostgreSQL)
 	@KEYGATE_TEST_STORE=postgres cargo test --workspace --test api
@@ -122,7 +123,7 @@ dashboard: harness ## Draws docs/dashboard.svg from a real Prometheus; four minu
 	$(call say,three minutes of load)
 	@envoy=$$(scripts/envoy); KEYGATE_ENVOY=$$envoy KEYGATE_WASM=target/keygate.wasm target/debug/keygate-dashboard
 
-stress: need-cargo ## Long forms of tests of the key service: random calls, revocations under load, schemathesis
+stress: need-cargo ## Long forms of tests of the key service: random calls, revocations under load, replicas; 30 minutes
 	$(call say,10000 random calls against a model)
 	@KEYGATE_MODEL_CALLS=10000 cargo test --workspace --test api -- model::
 	$(call say,200 revocations of a key with 400 creators$(comma) on a slow disk)
@@ -133,6 +134,11 @@ stress: need-cargo ## Long forms of tests of the key service: random calls, revo
 	@scripts/openapi >/dev/null
 	@cargo build -q --workspace --bins
 	@KEYGATE_OPENAPI_SECONDS=600 cargo test --workspace --test openapi -- --nocapture schemathesis::
+	$(call say,two services on one PostgreSQL$(comma) while parts of them fail)
+	@scripts/postgres >/dev/null
+	@scripts/wasm
+	@envoy=$$(scripts/envoy); KEYGATE_ENVOY=$$envoy KEYGATE_WASM=target/keygate.wasm KEYGATE_REPLICAS=long \
+	RUST_TEST_THREADS=1 cargo test --workspace --test replicas -- --nocapture
 
 harness: need-cargo
 	$(call say,building the filter$(comma) the key service and the harness)

@@ -1,11 +1,12 @@
 //! What a large fleet asks of one key service, and takes at each Envoy: the real service with
-//! up to a million keys, a real Envoy with sixteen workers. docs/scale.md has the figures,
-//! and what they come to for the fleet it asks about.
+//! up to a million keys, a real Envoy with sixteen workers, and two services that share a PostgreSQL.
+//! docs/scale.md has the figures, and what they come to for the fleet it asks about.
 
 mod derived;
 mod edge;
 mod fleet;
 mod page;
+mod replicas;
 mod service;
 
 use std::error::Error;
@@ -46,7 +47,7 @@ pub fn run(rounds: usize, is_whole: bool) -> Result<Value, Box<dyn Error>> {
         fill(&service, size - stored)?;
         stored = *size;
         service.restart();
-        of_sizes.push(service::calls(&service, *size, rounds)?);
+        of_sizes.push(service::size(&service, *size, rounds)?);
         service.stop();
     }
     eprintln!("bench: a fleet at once");
@@ -54,7 +55,10 @@ pub fn run(rounds: usize, is_whole: bool) -> Result<Value, Box<dyn Error>> {
     service.restart();
     eprintln!("bench: an Envoy");
     let edge = edge::run(&service, stored, &texts, rounds.div_ceil(3))?;
-    Ok(json!({ "sizes": of_sizes, "fleet": fleet, "edge": edge }))
+    drop(service);
+    eprintln!("bench: two services on one PostgreSQL");
+    let replicas = replicas::run(stored, rounds)?;
+    Ok(json!({ "sizes": of_sizes, "fleet": fleet, "edge": edge, "replicas": replicas }))
 }
 
 /// Puts more keys into the database of a service that is stopped: rows as the service makes

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::fleet::{Fleet, call, new_key};
 use crate::seconds;
 
-/// An Envoy that knows both services, with a lease that outlives the faults.
+/// An Envoy that knows both services.
 fn stack(fleet: &Fleet, workers: u32) -> Stack {
     let [first, second] = fleet.services.each_ref().map(|it| it.port());
     Stack::builder()

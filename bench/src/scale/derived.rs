@@ -28,6 +28,10 @@ pub fn derived(json: &Value) -> String {
     for (what, how) in lines.into_iter().flatten() {
         let _ = writeln!(out, "| {what} | {how} |");
     }
+    out += "\n| for the same fleet, with two services and PostgreSQL | |\n| --- | --- |\n";
+    for (what, how) in replicas(scale) {
+        let _ = writeln!(out, "| {what} | {how} |");
+    }
     out
 }
 
@@ -293,6 +297,86 @@ fn lookups(scale: &Value) -> Lines {
                 "each worker forgets the key, and asks again if it is still presented there: \
                  1,000 × 16 = **16,000 lookups**, {} s of a core",
                 r(workers * one / 1e6)
+            ),
+        ),
+    ]
+}
+
+fn replicas(scale: &Value) -> Lines {
+    let r = round;
+    let of = |name: &str| middle(scale, &format!("/replicas/{name}"), 1.0);
+    let cost = |name: &str, what: &str| of(&format!("calls/{name}/{what}"));
+    let both = |name: &str| (cost(name, "cpu_us"), cost(name, "database_cpu_us"));
+    let polls = ENVOYS * middle(scale, "/edge/polls/3/polls_per_second", 1.0);
+    let (poll, poll_of_database) = both("poll_100");
+    let (lookup, lookup_of_database) = both("lookup_1");
+    let (create, create_of_database) = both("create");
+    let (revoke, revoke_of_database) = both("revoke");
+    let many = of("creations_of_64_per_second");
+    let connections = ENVOYS * memory(scale, "connections");
+    vec![
+        (
+            "connections of each service",
+            format!("{} / 2 = **{}**", r(connections), r(connections / 2.0)),
+        ),
+        (
+            "CPU of each service for polls, 100 revocations/s",
+            format!(
+                "{} / 2 × {} µs = **{} of a core**",
+                r(polls),
+                r(poll),
+                r(polls / 2.0 * poll / 1e6)
+            ),
+        ),
+        (
+            "CPU of PostgreSQL for them",
+            format!(
+                "{} × {} µs = **{} of a core**",
+                r(polls),
+                r(poll_of_database),
+                r(polls * poll_of_database / 1e6)
+            ),
+        ),
+        (
+            "CPU of PostgreSQL for 100 revocations/s and as many creations",
+            format!(
+                "100 × {} µs + 100 × {} µs = **{} of a core**; of both services together {}",
+                r(revoke_of_database),
+                r(create_of_database),
+                r(REVOKED * (revoke_of_database + create_of_database) / 1e6),
+                r(REVOKED * (revoke + create) / 1e6)
+            ),
+        ),
+        (
+            "changes that both services can write",
+            format!(
+                "**{}/s**, since all transactions lock one row: {} times what the fleet writes",
+                r(many),
+                r(many / (2.0 * REVOKED))
+            ),
+        ),
+        (
+            "keys that one core of a service looks up",
+            format!(
+                "1,000,000 / {} µs = **{}/s**, one by one",
+                r(lookup),
+                r(1e6 / lookup)
+            ),
+        ),
+        (
+            "keys that one core of PostgreSQL looks up",
+            format!(
+                "1,000,000 / {} µs = **{}/s**, one by one",
+                r(lookup_of_database),
+                r(1e6 / lookup_of_database)
+            ),
+        ),
+        (
+            "where one of the two services has failed",
+            format!(
+                "the other has {} connections, and {} of a core for polls",
+                r(connections),
+                r(polls * poll / 1e6)
             ),
         ),
     ]

@@ -97,7 +97,31 @@ pub fn measured(json: &Value) -> String {
         memory("bytes_answered_per_key", 1.0),
         memory("service_cpu_us_per_key", 1.0),
     );
+    replicas(scale, &mut out);
     out
+}
+
+fn replicas(scale: &Value, out: &mut String) {
+    let replicas = |name: &str| shown(scale, &format!("/replicas/{name}"), 1.0);
+    let keys = round(scale["replicas"]["keys"].as_f64().unwrap_or(0.0));
+    let _ = write!(
+        out,
+        "\n| one of two services on one PostgreSQL, {keys} keys | CPU of the service | CPU of PostgreSQL | until the answer |\n\
+         | --- | ---: | ---: | ---: |\n"
+    );
+    for (name, title) in CALLS {
+        let of = |what: &str| replicas(&format!("calls/{name}/{what}"));
+        let (cpu, database, took) = (of("cpu_us"), of("database_cpu_us"), of("took_us"));
+        let _ = writeln!(out, "| {title} | {cpu} µs | {database} µs | {took} µs |");
+    }
+    let _ = write!(
+        out,
+        "\n| both services | |\n| --- | ---: |\n\
+         | keys that one client creates | {}/s |\n\
+         | keys that 64 clients create at once | {}/s |\n",
+        replicas("creations_of_1_per_second"),
+        replicas("creations_of_64_per_second"),
+    );
 }
 
 fn calls(scale: &Value, out: &mut String) {

@@ -22,39 +22,52 @@ const CALLS: usize = 100;
 /// Keys of one lookup of many, as many as a worker asks for at once.
 const MANY: usize = 100;
 
-/// What it takes with so many keys, and what each call costs.
-pub fn calls(service: &Service, size: u32, rounds: usize) -> Result<Value, Box<dyn Error>> {
+/// What it takes with so many keys in its file, and what each call costs.
+pub fn size(service: &Service, size: u32, rounds: usize) -> Result<Value, Box<dyn Error>> {
     let begun = cpu::memory(service.id());
     let file = fs::metadata(service.database())?.len();
     let mut rows = Rows::open(service, size)?;
-    let mut client = Client::new(service);
-    let mut all: Map<String, Value> = Map::new();
-    let mut costs: Vec<(&str, Vec<f64>, Vec<f64>)> = Vec::new();
-    // The first round fills the caches, and does not count.
-    for round in 0..=rounds {
-        for (place, (name, requests, status)) in client.kinds(&mut rows)?.into_iter().enumerate() {
-            let (spent, took) = client.cost(&requests, status);
-            match costs.get_mut(place) {
-                _ if round == 0 => costs.push((name, Vec::new(), Vec::new())),
-                Some((_, spents, tooks)) => {
-                    spents.push(spent);
-                    tooks.push(took);
-                }
-                None => {}
-            }
-        }
-    }
-    for (name, spents, tooks) in costs {
-        let one = json!({ "cpu_us": figure(&spents), "took_us": figure(&tooks) });
-        all.insert(name.to_owned(), one);
-    }
+    let calls = calls(service, |count| Ok(rows.pick(count)?), || 0, rounds)?;
     Ok(json!({
         "keys": size,
         "file_bytes": file,
         "memory_begun": begun,
         "memory_used": cpu::memory(service.id()),
-        "calls": all
+        "calls": calls
     }))
+}
+
+/// The id and the hash of each of some keys.
+pub type Picked = Result<Vec<(String, KeyHash)>, Box<dyn Error>>;
+
+/// What each call costs: the service, and what it uses beside its process, whose time on a core
+/// `beside` tells in nanoseconds. `pick` chooses keys anywhere in the database.
+pub fn calls(
+    service: &Service,
+    mut pick: impl FnMut(usize) -> Picked,
+    beside: impl Fn() -> u64,
+    rounds: usize,
+) -> Result<Map<String, Value>, Box<dyn Error>> {
+    let mut client = Client::new(service);
+    let mut costs: Vec<(&str, [Vec<f64>; 3])> = Vec::new();
+    // The first round fills the caches, and does not count.
+    for round in 0..=rounds {
+        let kinds = client.kinds(&mut pick)?;
+        for (place, (name, requests, status)) in kinds.into_iter().enumerate() {
+            let cost = client.cost(&requests, status, &beside);
+            match costs.get_mut(place) {
+                _ if round == 0 => costs.push((name, Default::default())),
+                Some((_, all)) => all.iter_mut().zip(cost).for_each(|(all, it)| all.push(it)),
+                None => {}
+            }
+        }
+    }
+    let all = costs.into_iter().map(|(name, all)| {
+        let [spent, beside, took] = all.each_ref().map(|it| figure(it));
+        let one = json!({ "cpu_us": spent, "database_cpu_us": beside, "took_us": took });
+        (name.to_owned(), one)
+    });
+    Ok(all.collect())
 }
 
 /// Ids and hashes of keys anywhere in the database.
@@ -104,15 +117,15 @@ impl<'a> Client<'a> {
     /// The calls of a round, by name; and the status of their answers.
     fn kinds(
         &mut self,
-        rows: &mut Rows,
-    ) -> rusqlite::Result<Vec<(&'static str, Vec<Request>, u16)>> {
+        pick: &mut impl FnMut(usize) -> Picked,
+    ) -> Result<Vec<(&'static str, Vec<Request>, u16)>, Box<dyn Error>> {
         let newest = newest(self.service);
         let polls = |behind, wait| {
             let request = poll(self.service, newest - behind, wait);
             vec![request; CALLS]
         };
-        let mut lookups = |keys| -> rusqlite::Result<Vec<Request>> {
-            let one = |_| Ok(lookup(self.service, rows.pick(keys)?));
+        let mut lookups = |keys| -> Result<Vec<Request>, Box<dyn Error>> {
+            let one = |_| Ok(lookup(self.service, pick(keys)?));
             (0..CALLS).map(one).collect()
         };
         let mut all = vec![
@@ -131,24 +144,25 @@ impl<'a> Client<'a> {
             )
         };
         all.push(("create", (0..CALLS).map(create).collect(), 201));
-        let picked = rows.pick(CALLS)?;
+        let picked = pick(CALLS)?;
         let revoke = |(id, _): &(String, _)| revocation(self.service, id);
         all.push(("revoke", picked.iter().map(revoke).collect(), 200));
         Ok(all)
     }
 
-    /// Microseconds of each: on a core, and until the answer was there.
-    fn cost(&mut self, requests: &[Request], status: u16) -> (f64, f64) {
-        let before = cpu::time(self.service.id());
+    /// Microseconds of each: on a core, on a core beside the service, and until the answer was there.
+    fn cost(&mut self, requests: &[Request], status: u16, beside: &impl Fn() -> u64) -> [f64; 3] {
+        let before = [cpu::time(self.service.id()), beside()];
         let start = Instant::now();
         for request in requests {
             let answer = self.connection.exchange(request);
             assert_eq!(answer.status, status, "{}", answer.text());
         }
         let took = start.elapsed();
-        let spent = cpu::time(self.service.id()) - before;
+        let after = [cpu::time(self.service.id()), beside()];
         let count = requests.len() as f64;
-        (spent as f64 / 1e3 / count, took.as_secs_f64() * 1e6 / count)
+        let spent = |at: usize| after[at].saturating_sub(before[at]) as f64 / 1e3 / count;
+        [spent(0), spent(1), took.as_secs_f64() * 1e6 / count]
     }
 }
 

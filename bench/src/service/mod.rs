@@ -2,9 +2,10 @@
 //! revocation, what lists do to lookups, and what a lookup costs. Both sides of a ratio alternate in one run, on a disk
 //! that is 5 ms slow, so that a figure is of the service and not of the disk.
 
+mod copy;
 mod lists;
 mod lookups;
-mod replicas;
+pub(crate) mod replicas;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -21,7 +22,7 @@ use crate::statistics::{Figure, quantile};
 use crate::{load, scale};
 
 /// Clients that create keys at once.
-const CREATORS: usize = 64;
+pub(crate) const CREATORS: usize = 64;
 
 /// So many that most of them are rejected.
 const CROWD: usize = 2000;
@@ -78,6 +79,7 @@ pub fn run(
     rows.extend(lookups::measure(&service, rounds)?);
     drop(service);
     rows.extend(replicas::measure(keys, rounds));
+    rows.extend(copy::measure()?);
     let rows = rows.into_iter().map(|row| {
         let figure = Figure::of(&row.values);
         let (kind, bound) = match row.bound {

@@ -13,27 +13,83 @@ use serde_json::json;
 use super::lookups::{REQUESTS, cost};
 use super::{Bound, CREATORS, Row, SLICE, create_until};
 
+/// Two services, and the database that they share.
+pub(crate) struct Pair {
+    pub(crate) services: [Service; 2],
+    /// After what uses it: it has to outlive them.
+    pub(crate) server: Server,
+    database: String,
+}
+
+impl Pair {
+    pub(crate) fn start() -> Self {
+        let server = Server::start();
+        let database = server.create_database();
+        let password = PASSWORD.replace(' ', "%20");
+        let store = server.url(&database).replace('@', &format!(":{password}@"));
+        let start = || {
+            Service::start_with(Options {
+                store: Some(store.clone()),
+                ..Options::default()
+            })
+        };
+        Self {
+            services: [start(), start()],
+            server,
+            database,
+        }
+    }
+
+    /// Keys a second that so many clients create, each at one of the services.
+    pub(crate) fn creations(&self, creators: usize) -> f64 {
+        let stop = AtomicBool::new(false);
+        let created = thread::scope(|scope| {
+            let threads: Vec<_> = (0..creators)
+                .map(|at| {
+                    let (port, stop) = (self.services[at % 2].port(), &stop);
+                    scope.spawn(move || create_until(port, stop, |_, _| {}))
+                })
+                .collect();
+            thread::sleep(SLICE);
+            stop.store(true, Ordering::Relaxed);
+            let counts = threads.into_iter().map(|it| it.join().expect("no panic"));
+            counts.sum::<usize>() as f64
+        });
+        created / SLICE.as_secs_f64()
+    }
+
+    /// Adds keys, each with the id and the hash of its number.
+    pub(crate) fn fill(&self, keys: u32) {
+        eprintln!("bench: {keys} keys for PostgreSQL");
+        let statement = format!(
+            "INSERT INTO keygate.keys (id, hash, start, account, scopes, metadata, allowed_ips, created_at) \
+             SELECT lpad(n::text, 10, '0'), sha256(n::text::bytea), 'kg_00', 'account-' || n % 1000, \
+             '[\"files:read\"]', '{{\"plan\":\"pro\"}}', '[]', 1795305600000 \
+             FROM generate_series(1, {keys}) AS n"
+        );
+        self.server.query(&self.database, &statement);
+        self.server
+            .query(&self.database, "VACUUM ANALYZE keygate.keys");
+    }
+}
+
+/// The id and the hash of the key with this number.
+pub(crate) fn key(number: u32) -> (String, [u8; 32]) {
+    let hash = <sha2::Sha256 as sha2::Digest>::digest(number.to_string());
+    (format!("{number:010}"), hash.into())
+}
+
 /// Measures both.
 pub(super) fn measure(keys: u32, rounds: usize) -> [Row; 2] {
-    let server = Server::start();
-    let database = server.create_database();
-    let password = PASSWORD.replace(' ', "%20");
-    let store = server.url(&database).replace('@', &format!(":{password}@"));
-    let start = || {
-        Service::start_with(Options {
-            store: Some(store.clone()),
-            ..Options::default()
-        })
-    };
-    let services = [start(), start()];
+    let pair = Pair::start();
     let creators = (0..rounds).map(|round| {
         eprintln!("bench: writers of two services, round {round} of {rounds}");
-        let one = rate(&services, 1);
-        rate(&services, CREATORS) / one
+        let one = pair.creations(1);
+        pair.creations(CREATORS) / one
     });
     let creators = creators.collect();
-    fill(&server, &database, keys);
-    let service = &services[0];
+    pair.fill(keys);
+    let service = &pair.services[0];
     let lookups: Vec<_> = (0..REQUESTS).map(|_| lookup(service, keys)).collect();
     let health = vec![client::get(service.port(), "/healthz").bytes(); REQUESTS];
     let costs = (0..rounds).map(|_| {
@@ -60,40 +116,10 @@ pub(super) fn measure(keys: u32, rounds: usize) -> [Row; 2] {
     ]
 }
 
-/// Keys a slice that so many clients create, each at one of the services.
-fn rate(services: &[Service; 2], creators: usize) -> f64 {
-    let stop = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let threads: Vec<_> = (0..creators)
-            .map(|at| {
-                let (port, stop) = (services[at % 2].port(), &stop);
-                scope.spawn(move || create_until(port, stop, |_, _| {}))
-            })
-            .collect();
-        thread::sleep(SLICE);
-        stop.store(true, Ordering::Relaxed);
-        let counts = threads.into_iter().map(|it| it.join().expect("no panic"));
-        counts.sum::<usize>() as f64
-    })
-}
-
-/// Keys whose hash is that of their number.
-fn fill(server: &Server, database: &str, keys: u32) {
-    eprintln!("bench: {keys} keys for PostgreSQL");
-    let statement = format!(
-        "INSERT INTO keygate.keys (id, hash, start, account, scopes, metadata, allowed_ips, created_at) \
-         SELECT lpad(n::text, 10, '0'), sha256(n::text::bytea), 'kg_00', 'account-' || n % 1000, \
-         '[\"files:read\"]', '{{\"plan\":\"pro\"}}', '[]', 1795305600000 \
-         FROM generate_series(1, {keys}) AS n"
-    );
-    server.query(database, &statement);
-    server.query(database, "ANALYZE keygate.keys");
-}
-
 /// Of any of those keys.
 fn lookup(service: &Service, keys: u32) -> Vec<u8> {
-    let number = fastrand::u32(1..=keys).to_string();
-    let hash = URL_SAFE_NO_PAD.encode(<sha2::Sha256 as sha2::Digest>::digest(number));
+    let (_, hash) = key(fastrand::u32(1..=keys));
+    let hash = URL_SAFE_NO_PAD.encode(hash);
     client::post(service.port(), "/v1/lookups")
         .header("authorization", format!("Bearer {EDGE_TOKEN}"))
         .header("content-type", "application/json")

@@ -24,7 +24,7 @@ pub struct StoreArgs {
     /// SQLite file, keygate.db by default; created if it does not exist
     #[arg(long, value_name = "FILE", env = "KEYGATE_DATABASE")]
     database: Option<PathBuf>,
-    /// Experimental: PostgreSQL in place of the file, as postgres://USER@HOST/DATABASE without a password; the
+    /// PostgreSQL in place of the file, as postgres://USER@HOST/DATABASE without a password; the
     /// variable KEYGATE_STORE can have the password as well
     #[arg(long, value_name = "URL")]
     store: Option<String>,

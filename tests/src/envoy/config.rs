@@ -2,11 +2,13 @@
 //! with whatever a test changes in it.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::readme::blocks;
 use crate::repository;
 
 const HTTP_FILTERS: &str =
@@ -122,19 +124,30 @@ impl EnvoyConfig {
             })
     }
 
-    /// Where a second key service listens on 127.0.0.1, which shares the database of the first.
+    /// Where a second key service listens on 127.0.0.1, which shares the database of the first: the
+    /// endpoints and the health check of `docs/postgresql.md`, with other addresses.
     ///
     /// # Panics
-    /// When the file knows no key service.
+    /// When the page has no such configuration.
     #[must_use]
     pub fn another_key_service(mut self, port: u16) -> Self {
+        let page = fs::read_to_string(repository().join("docs/postgresql.md"));
+        let blocks = blocks(&page.expect("the page is there"));
+        let shown = blocks.iter().find(|it| it.language == "yaml");
+        let shown = &shown.expect("the page has a configuration").text;
+        let shown: Value = serde_saphyr::from_str(shown).expect("it is YAML");
         for name in KEY_SERVICE {
             let cluster = self.find_cluster(name);
-            let endpoints = at(cluster, "/load_assignment/endpoints/0/lb_endpoints");
-            let endpoints = endpoints.as_array_mut().expect("a list of endpoints");
+            let first = at(cluster, "/load_assignment/endpoints/0/lb_endpoints/0").take();
             let address = json!({ "address": "127.0.0.1", "port_value": port });
-            let address = json!({ "socket_address": address });
-            endpoints.push(json!({ "endpoint": { "address": address } }));
+            let second = json!({ "endpoint": { "address": { "socket_address": address } } });
+            for (member, value) in shown.as_object().expect("members of a cluster") {
+                cluster[member] = value.clone();
+            }
+            cluster["load_assignment"]["cluster_name"] = json!(name);
+            let endpoints = at(cluster, "/load_assignment/endpoints/0/lb_endpoints");
+            assert_eq!(endpoints.as_array().map(Vec::len), Some(2), "two of them");
+            *endpoints = json!([first, second]);
         }
         self
     }

@@ -109,6 +109,18 @@ impl Server {
         self.port
     }
 
+    /// Its process, which has one of its own for each connection.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        let text = fs::read_to_string(self.data().join("postmaster.pid"));
+        let text = text.expect("a server that runs has a file with its id");
+        let id = text.lines().next().and_then(|it| it.parse().ok());
+        id.expect("the first line is the id")
+    }
+
     /// The directory of its socket, which asks for no password.
     #[must_use]
     pub fn socket(&self) -> &Path {
