@@ -37,6 +37,9 @@ pub fn size(service: &Service, size: u32, rounds: usize) -> Result<Value, Box<dy
     }))
 }
 
+/// Calls of one kind: their name, and the status of their answers.
+type Kind = (&'static str, Vec<Request>, u16);
+
 /// The id and the hash of each of some keys.
 pub type Picked = Result<Vec<(String, KeyHash)>, Box<dyn Error>>;
 
@@ -118,7 +121,7 @@ impl<'a> Client<'a> {
     fn kinds(
         &mut self,
         pick: &mut impl FnMut(usize) -> Picked,
-    ) -> Result<Vec<(&'static str, Vec<Request>, u16)>, Box<dyn Error>> {
+    ) -> Result<Vec<Kind>, Box<dyn Error>> {
         let newest = newest(self.service);
         let polls = |behind, wait| {
             let request = poll(self.service, newest - behind, wait);

@@ -1,36 +1,32 @@
 //! A command done in a transaction: the [`writer`](super::writer) applies several in one, and
 //! each again alone if one of them fails.
 
-use keygate_core::UnixMillis;
-
 use super::change::{Act, Stop};
 use super::command::{Command, Outcome};
 use super::memo::Memo;
 use super::rejection::Rejection;
 use super::sql::{self, Sql};
+use super::writer::Job;
 use super::{feed, keys, links, tokens, uses};
-use crate::events::Outbox;
-use crate::limits::Limiter;
-use crate::rights::Caller;
 
-impl Command {
+impl Job {
     /// Does it in this transaction. What entitles the caller is read here as well: a command
     /// waits for those before it, and one of them may revoke the token that asks, or revoke or
     /// narrow the key.
     ///
     /// # Errors
     /// A statement failed, and may have done a part.
-    pub(super) fn apply(
-        &self,
-        transaction: &Sql<'_>,
-        memo: &Memo,
-        caller: &Caller,
-        limiter: &Limiter,
-        outbox: &Outbox,
-        request_id: Option<&str>,
-        now: UnixMillis,
-    ) -> sql::Result<Outcome> {
-        let kind = self.kind();
+    pub(super) fn apply(&self, transaction: &Sql<'_>, memo: &Memo) -> sql::Result<Outcome> {
+        let Self {
+            command,
+            caller,
+            limiter,
+            outbox,
+            request_id,
+            ..
+        } = self;
+        let now = self.now;
+        let kind = command.kind();
         if kind.makes_keys && !feed::is_credible(now, memo.newest_change(transaction)?) {
             return Ok(Outcome::Rejected(Rejection::Clock));
         }
@@ -55,52 +51,52 @@ impl Command {
             outbox,
             now,
             actor: caller.name(),
-            request_id,
+            request_id: request_id.as_deref(),
         };
-        let outcome = match self {
-            Self::Create { new, is_batch } => act.create(new, *is_batch),
-            Self::CreateOnce { new, once } => act.create_once(new, *once),
-            Self::Import { keys } => act.import(keys),
-            Self::Patch {
+        let outcome = match command {
+            Command::Create { new, is_batch } => act.create(new, *is_batch),
+            Command::CreateOnce { new, once } => act.create_once(new, *once),
+            Command::Import { keys } => act.import(keys),
+            Command::Patch {
                 id,
                 if_match,
                 patch,
             } => act.patch(id, if_match, patch),
-            Self::Seal {
+            Command::Seal {
                 id,
                 if_match,
                 sealed,
             } => act.seal(id, if_match, sealed.as_ref()),
-            Self::Rotate {
+            Command::Rotate {
                 id,
                 if_match,
                 new,
                 grace,
             } => act.rotate(id, if_match, new, *grace),
-            Self::Revoke { id, revoke } => act.revoke(id, revoke),
-            Self::RevokeHash { candidates, revoke } => act.revoke_hash(candidates, revoke),
-            Self::RevokeLeaked { id, revoke, leak } => act.revoke_leaked(id, revoke, leak),
-            Self::RevokeMany { keys, revoke } => act.revoke_many(keys, revoke),
-            Self::CreateToken { new } => tokens::create(&act, new),
-            Self::RevokeToken { id } => tokens::revoke(&act, id),
-            Self::UseLink { id, expires_at } => {
+            Command::Revoke { id, revoke } => act.revoke(id, revoke),
+            Command::RevokeHash { candidates, revoke } => act.revoke_hash(candidates, revoke),
+            Command::RevokeLeaked { id, revoke, leak } => act.revoke_leaked(id, revoke, leak),
+            Command::RevokeMany { keys, revoke } => act.revoke_many(keys, revoke),
+            Command::CreateToken { new } => tokens::create(&act, new),
+            Command::RevokeToken { id } => tokens::revoke(&act, id),
+            Command::UseLink { id, expires_at } => {
                 let is_first = links::use_up(transaction, id, *expires_at, now)?;
                 Ok(Outcome::Used(is_first))
             }
-            Self::NoteRejections { of, count } => {
+            Command::NoteRejections { of, count } => {
                 let detail = format!("{count} since the last entry");
                 act.note(&format!("{of}.rejected"), &detail)
             }
-            Self::Attempted(attempt) => act.attempted(attempt),
-            Self::KeepDeliveries(targets) => act.keep_deliveries(targets),
-            Self::Announce => act.announce(),
-            Self::AnnounceUnused { after } => act.announce_unused(*after),
-            Self::DeleteEnded { kept } => act.delete_ended(*kept),
-            Self::AddUses { sums } => {
+            Command::Attempted(attempt) => act.attempted(attempt),
+            Command::KeepDeliveries(targets) => act.keep_deliveries(targets),
+            Command::Announce => act.announce(),
+            Command::AnnounceUnused { after } => act.announce_unused(*after),
+            Command::DeleteEnded { kept } => act.delete_ended(*kept),
+            Command::AddUses { sums } => {
                 uses::add(transaction, sums, now)?;
                 Ok(Outcome::Done)
             }
-            Self::Beat => {
+            Command::Beat => {
                 feed::beat(transaction, now)?;
                 Ok(Outcome::Done)
             }

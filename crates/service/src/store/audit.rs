@@ -143,9 +143,9 @@ struct Said<'a> {
 
 /// Writes an entry, in the transaction of what it is about.
 fn append(transaction: &Sql<'_>, memo: &Memo, said: &Said<'_>, now: UnixMillis) -> sql::Result<()> {
-    let (newest, before) = match memo.audit_end.get() {
+    let (newest, before) = match memo.audit_end(transaction)? {
         Some(end) => end,
-        None => end(transaction)?,
+        None => (last_number(transaction)?, start(transaction)?),
     };
     let seq = newest.saturating_add(1);
     let owned = |text: Option<&str>| text.map(str::to_owned);
@@ -160,18 +160,12 @@ fn append(transaction: &Sql<'_>, memo: &Memo, said: &Said<'_>, now: UnixMillis) 
         request_id: owned(said.request_id),
         space: owned(said.space),
     };
-    let text = Each {
-        sqlite: "INSERT INTO audit \
-                 (seq, at, actor, action, target, account, detail, request_id, space, digest) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        postgres: "WITH counted AS (UPDATE head SET audited = ?1) INSERT INTO audit \
-                   (seq, at, actor, action, target, account, detail, request_id, space, digest) \
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-    };
     let digest = entry.digest(&before);
-    memo.audit_end.set(Some((seq, digest)));
+    memo.audited(seq, digest);
     transaction.later(
-        text,
+        "INSERT INTO audit \
+         (seq, at, actor, action, target, account, detail, request_id, space, digest) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![
             seq,
             signed(now),
@@ -188,19 +182,6 @@ fn append(transaction: &Sql<'_>, memo: &Memo, said: &Said<'_>, now: UnixMillis) 
     match seq.saturating_sub(KEPT) {
         upto @ 1.. => forget(transaction, upto),
         _ => Ok(()),
-    }
-}
-
-/// The number and the digest of the last entry.
-fn end(transaction: &Sql<'_>) -> sql::Result<(i64, Digest)> {
-    let newest = transaction.optional(
-        "SELECT seq, digest FROM audit ORDER BY seq DESC LIMIT 1",
-        params![],
-        |row| Ok((row.get::<i64>(0)?, row.get(1)?)),
-    )?;
-    match newest {
-        Some(newest) => Ok(newest),
-        None => Ok((last_number(transaction)?, start(transaction)?)),
     }
 }
 

@@ -7,7 +7,6 @@ use keygate_core::{Millis, UnixMillis};
 use super::command::{
     Import, Imported, KeyState, Outcome, Revoke, Revoked, Rotated, Successor, SuccessorSealed,
 };
-use super::feed::append;
 use super::keys::{self, by_id, existing, insert};
 use super::memo::Memo;
 use super::rejection::Rejection;
@@ -75,7 +74,7 @@ impl Act<'_> {
         self.admit(&new)?;
         let mut keys = Vec::new();
         for new in new {
-            match insert(self.transaction, &new, self.now)? {
+            match insert(self.transaction, self.memo, &new, self.now)? {
                 Some(key) => {
                     self.say("key.create", &key.id, &key.attributes, None)?;
                     self.publish(EventType::Created, &key, None)?;
@@ -94,7 +93,13 @@ impl Act<'_> {
         for import in keys {
             self.in_reach(&import.new.attributes.space)?;
         }
-        let outcomes = keys::import(self.transaction, keys, &self.limiter.limits, self.now)?;
+        let outcomes = keys::import(
+            self.transaction,
+            self.memo,
+            keys,
+            &self.limiter.limits,
+            self.now,
+        )?;
         for (import, outcome) in keys.iter().zip(&outcomes) {
             match outcome {
                 Imported::New(id) => {
@@ -206,7 +211,7 @@ impl Act<'_> {
             sealed,
             attributes,
         };
-        if insert(self.transaction, &stored, self.now)?.is_none() {
+        if insert(self.transaction, self.memo, &stored, self.now)?.is_none() {
             return Ok(Outcome::Rotated(None));
         }
         let replaces = format!("replaces {}", old.id);
@@ -329,12 +334,7 @@ impl Act<'_> {
         let mut values: Vec<Value<'_>> = cells.iter().map(ToValue::to_value).collect();
         values.extend(params![now, disabled_by, key.replaced_by, key.id]);
         let hash = self.transaction.one(&text, &values, |row| row.get(0))?;
-        append(
-            self.transaction,
-            hash,
-            key.attributes.space.as_str(),
-            self.now,
-        )?;
+        self.tell(hash, key.attributes.space.as_str())?;
         self.own(&key.id)
     }
 
@@ -387,7 +387,7 @@ impl Act<'_> {
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
         )?;
         for (id, account, space, hash) in &revoked {
-            append(self.transaction, *hash, space, self.now)?;
+            self.tell(*hash, space)?;
             let of = Of {
                 account: Some(account),
                 space: Some(space),

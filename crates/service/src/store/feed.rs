@@ -6,7 +6,9 @@ use keygate_core::keys::KeyHash;
 use keygate_core::keys::wire::{ChangesResponse, Incarnation, MAX_CHANGES};
 use keygate_core::{Millis, UnixMillis};
 
+use super::change::Act;
 use super::head::Head;
+use super::memo::Memo;
 use super::random::random;
 use super::recent::Asked;
 use super::row::signed;
@@ -151,17 +153,28 @@ fn changes(transaction: &Sql<'_>, asked: &Asked) -> sql::Result<ChangesResponse>
 /// Says in the feed that a key changed. Belongs into the transaction of the change.
 pub(super) fn append(
     transaction: &Sql<'_>,
+    memo: &Memo,
     hash: KeyHash,
     space: &str,
     at: UnixMillis,
 ) -> sql::Result<()> {
-    let text = Each {
-        sqlite: "INSERT INTO changes (hash, space, at) VALUES (?1, ?2, ?3)",
-        postgres: "WITH next AS (UPDATE head SET epoch = epoch + 1 RETURNING epoch) \
-                   INSERT INTO changes (seq, hash, space, at) \
-                   SELECT epoch, ?1, ?2, ?3 FROM next",
-    };
-    transaction.later(text, params![hash, space, signed(at)])
+    match transaction {
+        Sql::Sqlite(_) => transaction.later(
+            "INSERT INTO changes (hash, space, at) VALUES (?1, ?2, ?3)",
+            params![hash, space, signed(at)],
+        ),
+        Sql::Postgres(_) => transaction.later(
+            "INSERT INTO changes (seq, hash, space, at) VALUES (?1, ?2, ?3, ?4)",
+            params![memo.next_epoch(transaction)?, hash, space, signed(at)],
+        ),
+    }
+}
+
+impl Act<'_> {
+    /// Says in the feed that a key of this space changed.
+    pub(super) fn tell(&self, hash: KeyHash, space: &str) -> sql::Result<()> {
+        append(self.transaction, self.memo, hash, space, self.now)
+    }
 }
 
 /// Deletes the changes that are not kept, once this one is the newest.
@@ -171,13 +184,6 @@ pub(super) fn forget(transaction: &Sql<'_>, newest: u64) -> sql::Result<()> {
         upto @ 1.. => transaction.later("DELETE FROM changes WHERE seq <= ?1", params![upto]),
         _ => Ok(()),
     }
-}
-
-/// The time of the newest change.
-pub(super) fn newest(transaction: &Sql<'_>) -> sql::Result<Option<UnixMillis>> {
-    let text = "SELECT at FROM changes ORDER BY seq DESC LIMIT 1";
-    let newest = transaction.optional(text, params![], |row| row.get::<i64>(0))?;
-    Ok(newest.and_then(|at| u64::try_from(at).ok()).map(UnixMillis))
 }
 
 /// Whether it can be `now`: it is not before 2024, nor more than an hour before the newest change.

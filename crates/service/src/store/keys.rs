@@ -8,6 +8,7 @@ use keygate_core::keys::{KeyHash, KeyRingId};
 use super::cells::key;
 use super::command::{Candidate, Import, Imported};
 use super::feed::append;
+use super::memo::Memo;
 use super::room::has_room;
 use super::row::{self, COLUMNS, LAST_USE, WRITTEN, signed};
 use super::sql::{self, Sql, SqlError, ToValue, Value, params};
@@ -124,6 +125,7 @@ impl Store {
 /// Stores those of some keys that are not there yet.
 pub(super) fn import(
     transaction: &Sql<'_>,
+    memo: &Memo,
     keys: &[Import],
     limits: &SpaceLimits,
     now: UnixMillis,
@@ -138,7 +140,7 @@ pub(super) fn import(
         {
             return Ok(Imported::Full);
         }
-        match insert(transaction, &import.new, now)? {
+        match insert(transaction, memo, &import.new, now)? {
             Some(key) => Ok(Imported::New(key.id)),
             // Its hash is none that exists, so that its id is: one in 62 to the tenth.
             None => Err(SqlError::other("an id exists already")),
@@ -150,6 +152,7 @@ pub(super) fn import(
 /// Stores a key, and returns it as it is then; `None` when its id or its hash exists already.
 pub(super) fn insert(
     transaction: &Sql<'_>,
+    memo: &Memo,
     new: &NewKey,
     now: UnixMillis,
 ) -> sql::Result<Option<Key>> {
@@ -164,7 +167,8 @@ pub(super) fn insert(
     let stored = transaction.optional(&text, &values, key)?;
     if stored.is_some() {
         // An edge that was asked about this key too early remembers that it is unknown.
-        append(transaction, new.hash, new.attributes.space.as_str(), now)?;
+        let space = new.attributes.space.as_str();
+        append(transaction, memo, new.hash, space, now)?;
     }
     Ok(stored)
 }

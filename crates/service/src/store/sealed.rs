@@ -5,7 +5,6 @@ use keygate_core::keys::Sealed;
 
 use super::change::{Act, Stop};
 use super::command::{Command, Outcome};
-use super::feed::append;
 use super::rejection::Rejection;
 use super::row::signed;
 use super::sql::{Sql, params};
@@ -83,12 +82,7 @@ impl Act<'_> {
             params![id, sealed.map(Sealed::to_string), signed(self.now)],
             |row| row.get(0),
         )?;
-        append(
-            self.transaction,
-            hash,
-            key.attributes.space.as_str(),
-            self.now,
-        )?;
+        self.tell(hash, key.attributes.space.as_str())?;
         let key = self.own(id)?;
         self.publish(EventType::Changed, &key, Some(More::Changed(&["sealed"])))?;
         Ok(Outcome::Patched(key))

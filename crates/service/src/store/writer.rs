@@ -301,12 +301,7 @@ impl Writer<'_> {
 /// Does these commands in one transaction.
 fn apply(sql: &Sql<'_>, jobs: &[Job]) -> sql::Result<Applied> {
     let memo = Memo::default();
-    let outcomes = jobs.iter().map(|job| {
-        let request_id = job.request_id.as_deref();
-        let (caller, limiter, outbox) = (&job.caller, &job.limiter, &job.outbox);
-        job.command
-            .apply(sql, &memo, caller, limiter, outbox, request_id, job.now)
-    });
+    let outcomes = jobs.iter().map(|job| job.apply(sql, &memo));
     let outcomes = outcomes.collect::<sql::Result<_>>()?;
     let of_tokens = |job: &Job| job.command.kind().action == Action::ChangeTokens;
     let tokens = match jobs.iter().any(of_tokens) {
@@ -316,6 +311,7 @@ fn apply(sql: &Sql<'_>, jobs: &[Job]) -> sql::Result<Applied> {
         }
         false => None,
     };
+    memo.end(sql)?;
     let head = feed::head(sql)?;
     feed::forget(sql, head.epoch)?;
     Ok(Applied {
