@@ -171,7 +171,7 @@ impl Readers {
         self.wait_for(move |sql| sql.within(&work)).await
     }
 
-    /// Runs `work` in a thread, for whoever waits for it.
+    /// Runs `work` in a thread, without waiting for it.
     ///
     /// # Errors
     /// [`StoreError::Overloaded`] when too many wait. Then `work` is dropped.

@@ -92,7 +92,7 @@ impl Writer {
         let batch = hex::encode(&random::<16>()?);
         let mut begin = begin(&self.id, &batch);
         if !self.is_known {
-            // Of processes that have ended. One that is only idle makes its row anew.
+            // Of processes that have ended. One that is only idle makes its row again.
             begin += "; DELETE FROM writers WHERE at < now() - interval '1 day'";
         }
         let session = self.link.session()?;
