@@ -70,6 +70,8 @@ pub struct Denial {
     pub edits: Vec<Edit>,
     /// For `%RESPONSE_CODE_DETAILS%`: the precise reason and the rule.
     pub details: String,
+    /// The place of the rule that decided, from 0; `None` if none did.
+    pub rule: Option<usize>,
 }
 
 /// Its headers may hold the address of the request.
@@ -209,6 +211,7 @@ impl Rejection {
                 .collect(),
             grpc_status: is_grpc.then(|| public.grpc_status()),
             details: ["keygate_denied{reason=", code, ",rule=", rule, "}"].concat(),
+            rule: None,
         }
     }
 

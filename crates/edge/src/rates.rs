@@ -195,6 +195,7 @@ mod tests {
                 identity: Some(identity.into()),
                 response_edits: Vec::new(),
                 outcome: Outcome::Verified,
+                rule: None,
             };
             rates.count(&grant, None, now).unwrap().exceeded.is_some()
         };

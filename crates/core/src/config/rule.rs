@@ -68,6 +68,7 @@ impl Compiler<'_> {
         };
         Some(Rule {
             name: written.name.clone(),
+            place: before.len(),
             hosts,
             path: glob?,
             methods,

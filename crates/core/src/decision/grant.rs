@@ -42,6 +42,8 @@ pub struct Grant {
     pub response_edits: Vec<Edit>,
     /// Why.
     pub outcome: Outcome,
+    /// The place of the rule that decided, from 0; `None` if no rule matched.
+    pub rule: Option<usize>,
 }
 
 /// A URL with a key in it must not travel on: not in the `referer` of what the answer
@@ -110,6 +112,7 @@ impl Grant {
                 .map(|&(name, value)| Edit::set(name, value))
                 .collect(),
             outcome,
+            rule: None,
         }
     }
 }

@@ -114,6 +114,7 @@ mod tests {
     fn rule(path: &str, hosts: &[&str]) -> Rule {
         Rule {
             name: path.to_owned(),
+            place: 0,
             hosts: hosts
                 .iter()
                 .map(|it| HostPattern::parse(it).unwrap())

@@ -112,12 +112,13 @@ impl Policy {
         };
         match (rule, self.unmatched) {
             (Some(rule), _) => {
-                let verdict =
+                let mut verdict =
                     rule.decide(&request, &self.identity, &self.carriers, facts, exceeded);
-                match &self.assertion {
-                    Some(issuer) => self.vouch(issuer, verdict, &request, rule, facts.now),
-                    None => verdict,
+                if let Some(issuer) = &self.assertion {
+                    verdict = self.vouch(issuer, verdict, &request, rule, facts.now);
                 }
+                verdict.set_rule(rule.place);
+                verdict
             }
             (None, Unmatched::Allow) => {
                 let outcome = Outcome::Anonymous;

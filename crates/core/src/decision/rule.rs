@@ -28,6 +28,8 @@ use crate::signed_url::once_link::OnceLink;
 pub struct Rule {
     /// Its name in logs, metrics and templates.
     pub name: String,
+    /// Its place among the rules, from 0.
+    pub place: usize,
     /// Hosts that it is for; empty means all.
     pub hosts: Vec<HostPattern>,
     /// Paths that it is for.

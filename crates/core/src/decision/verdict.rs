@@ -21,6 +21,36 @@ pub enum Verdict {
     Reply(Reply),
 }
 
+impl Verdict {
+    /// Returns the place of the rule that decided, from 0; `None` if none did.
+    pub fn rule(&self) -> Option<usize> {
+        match self {
+            Self::Allow(grant) => grant.rule,
+            Self::Deny(denial) => denial.rule,
+            Self::Reply(reply) => reply.rule,
+            Self::Redeem(redemption) => redemption.grant.rule,
+            Self::Ask(_) => None,
+        }
+    }
+
+    /// Sets the place of the rule that decided.
+    pub(super) fn set_rule(&mut self, place: usize) {
+        let rule = Some(place);
+        match self {
+            Self::Allow(grant) => grant.rule = rule,
+            Self::Deny(denial) => denial.rule = rule,
+            Self::Reply(reply) => reply.rule = rule,
+            Self::Redeem(redemption) => {
+                redemption.grant.rule = rule;
+                redemption.used.rule = rule;
+                redemption.unavailable.rule = rule;
+            }
+            // The request is decided once more, after the answer.
+            Self::Ask(_) => {}
+        }
+    }
+}
+
 /// A request that may pass if its link was not used before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redemption {

@@ -240,3 +240,26 @@ fn no_spelling_of_a_path_slips_past_the_rule_that_protects_it() {
         }
     }
 }
+
+#[test]
+fn a_verdict_has_the_place_of_the_rule_that_decided() {
+    let rule_of = |target: &str, key: &str| {
+        let headers = get(target, &[("authorization", key)]);
+        decide(&headers, known(json!({})), None).rule()
+    };
+    let good = bearer();
+    for (target, key, expected) in [
+        ("/healthz", "", Some(0)),
+        ("/media/x", "", Some(1)),
+        ("/api/x", "", Some(2)),
+        ("/api/x", &*good, Some(2)),
+        ("/api/x%2Fy", &*good, Some(2)),
+        ("/beta/x", "", Some(3)),
+        ("/off/x", "", Some(4)),
+        // The access log has no rule for these either.
+        ("/nowhere", &*good, None),
+        ("//", &*good, None),
+    ] {
+        assert_eq!(rule_of(target, key), expected, "{target} {key}");
+    }
+}

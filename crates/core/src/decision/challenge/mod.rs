@@ -54,6 +54,8 @@ pub struct Reply {
     pub headers: Headers,
     /// For `%RESPONSE_CODE_DETAILS%`: the code and the rule.
     pub details: String,
+    /// The place of the rule that decided, from 0.
+    pub rule: Option<usize>,
 }
 
 /// Without the headers: one is the cookie of a client that passed.
@@ -162,6 +164,7 @@ impl Asked<'_> {
             details: self.details(reason),
             grpc_status: None,
             edits: self.answer(self.rejection).edits,
+            rule: None,
         })
     }
 

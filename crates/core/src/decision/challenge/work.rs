@@ -128,6 +128,7 @@ impl ProofOfWork {
                 ("cache-control".into(), "no-store".into()),
             ],
             details: format!("keygate_challenge_solved{{rule={}}}", asked.voice.rule),
+            rule: None,
         })
     }
 }
