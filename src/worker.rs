@@ -14,7 +14,7 @@ use litemap::LiteMap;
 use crate::claims::VerifiedClaims;
 use crate::enforce::{Progress, conclude};
 use crate::host;
-use crate::metrics;
+use crate::metrics::{self, RuleCounters};
 
 /// Most paused requests that are decided in one go, of which a callback of the host has two at
 /// most. Each of them may make the host call the module again before that callback has ended,
@@ -29,6 +29,8 @@ pub struct Worker {
     queue: Option<u32>,
     /// The streams that wait, by their contexts.
     paused: RefCell<LiteMap<u32, Rc<Progress>>>,
+    /// The counters of rules, if the policy has them.
+    by_rule: Option<RuleCounters>,
 }
 
 /// What the workers of this proxy share.
@@ -46,10 +48,12 @@ impl Shared for SharedData {
 
 impl Worker {
     pub fn new(edge: Edge, queue: Option<u32>) -> Self {
+        let by_rule = RuleCounters::of(edge.policy());
         Self {
             edge: RefCell::new(edge),
             queue,
             paused: RefCell::default(),
+            by_rule,
         }
     }
 
@@ -130,6 +134,12 @@ impl Worker {
     pub fn report(&self) {
         while let Some(metric) = self.with(Edge::poll_metric).flatten() {
             metrics::add(metric);
+        }
+        if let Some(counters) = &self.by_rule {
+            while let Some(metric) = self.with(Edge::poll_rule_metric).flatten() {
+                let name = || self.with(|edge| metric.name(edge.policy()));
+                counters.add(metric, name);
+            }
         }
         while let Some(notice) = self.with(Edge::poll_notice).flatten() {
             match notice.level() {

@@ -330,6 +330,15 @@ impl Worker {
         })
     }
 
+    /// The counters whose names begin so, in the order in which they were defined.
+    pub fn counters(&self, start: &str) -> Vec<(String, u64)> {
+        host(|host| {
+            let counters = host.counters.iter();
+            let counters = counters.filter(|(name, _)| name.starts_with(start));
+            counters.cloned().collect()
+        })
+    }
+
     /// Whether a counter exists.
     pub fn has_counter(&self, name: &str) -> bool {
         host(|host| host.counters.iter().any(|(it, _)| it == name))

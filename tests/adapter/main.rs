@@ -3,6 +3,7 @@
 //! What holds for every host is tested in crates/edge/tests, and here once for each callback.
 #![allow(clippy::arithmetic_side_effects, reason = "a test may panic")]
 
+mod by_rule;
 mod ends;
 mod faults;
 mod feed;

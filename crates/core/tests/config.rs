@@ -338,6 +338,8 @@ fn each_wrong_field_is_rejected_by_its_path() {
         ("/realm", json!("the \"files\""), "realm: must be 1 to 128 visible"),
         ("/realm", json!(""), "realm: must be 1 to 128 visible"),
         ("/realm", json!("the files"), ""),
+        ("/metrics_by_rule", json!(true), ""),
+        ("/metrics_by_rule", json!("true"), "metrics_by_rule: invalid type"),
         ("/providers/key/challenge_basic", json!(true), "providers.key.challenge_basic: requires \"basic\""),
         ("/responses/api/json/e/0", json!("{resaon}"), "responses.api.json.e[0]: {resaon} is unknown"),
     ];

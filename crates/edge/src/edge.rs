@@ -13,6 +13,7 @@ use keygate_core::keys::{CacheBounds, FailureLimit};
 use keygate_core::{Millis, Policy, UnixMillis, Verdict};
 
 use crate::budget::FailureBudget;
+use crate::by_rule::RuleMetric;
 use crate::cache::{KeyCache, Seed};
 use crate::call::Call;
 use crate::caller::sessions_of;
@@ -182,6 +183,11 @@ impl Edge {
     /// The next counter to add one to.
     pub fn poll_metric(&mut self) -> Option<Metric> {
         self.report.next_metric()
+    }
+
+    /// The next counter of a rule to add one to. There is none without `metrics_by_rule`.
+    pub fn poll_rule_metric(&mut self) -> Option<RuleMetric> {
+        self.report.next_rule_metric()
     }
 
     /// The next line for the log.

@@ -24,7 +24,8 @@
 //!    [`Edge::has_decided`]. A request that is decided may be resumed and end at once, and
 //!    [`Edge::gone`] then be called; so the edge must not be borrowed meanwhile.
 //! 3. `poll_call` once more, since a request with two keys may need another answer.
-//! 4. [`Edge::poll_metric`] and [`Edge::poll_notice`] until `None`: they are kept until then.
+//! 4. [`Edge::poll_metric`] and [`Edge::poll_notice`] until `None`, and with `metrics_by_rule`
+//!    [`Edge::poll_rule_metric`]: they are kept until then.
 //!
 //! After `request`, 1 to 3 may wait for a turn of the host in which no request is at work.
 //!
@@ -90,6 +91,7 @@ mod answers;
 mod applied;
 mod bucket;
 mod budget;
+mod by_rule;
 mod cache;
 mod call;
 mod caller;
@@ -111,6 +113,7 @@ mod shared;
 mod uses;
 mod waiting;
 
+pub use by_rule::{Decision, RuleMetric};
 pub use cache::Seed;
 pub use call::Call;
 pub use edge::Edge;

@@ -4,13 +4,15 @@
 //! its logger is that of the whole process, so a test could not tell which worker wrote what,
 //! and a host whose workers log through another thread would have to hook into it.
 //!
-//! Names of counters are fixed; no path, account or key id is ever part of one.
+//! Names of counters are fixed, or hold the name of a [rule](crate::by_rule); no path, account or
+//! key id is ever part of one.
 
 use std::collections::VecDeque;
 use std::fmt;
 
 use keygate_core::{Outcome, Reason, Verdict};
 
+use crate::by_rule::RuleMetric;
 use crate::counter::Counter;
 use crate::fault::Fault;
 
@@ -54,6 +56,7 @@ pub enum Level {
 #[derive(Default)]
 pub(crate) struct Report {
     metrics: VecDeque<Metric>,
+    rule_metrics: VecDeque<RuleMetric>,
     notices: VecDeque<Notice>,
 }
 
@@ -140,12 +143,22 @@ impl Report {
         self.metrics.push_back(metric);
     }
 
+    /// Adds one to the counter of the rule that decided.
+    #[cold]
+    pub(crate) fn count_for_rule(&mut self, verdict: &Verdict) {
+        self.rule_metrics.extend(RuleMetric::of(verdict));
+    }
+
     pub(crate) fn log(&mut self, notice: Notice) {
         self.notices.push_back(notice);
     }
 
     pub(crate) fn next_metric(&mut self) -> Option<Metric> {
         self.metrics.pop_front()
+    }
+
+    pub(crate) fn next_rule_metric(&mut self) -> Option<RuleMetric> {
+        self.rule_metrics.pop_front()
     }
 
     pub(crate) fn next_notice(&mut self) -> Option<Notice> {

@@ -215,6 +215,9 @@ impl Edge {
         if let Some(metric) = Metric::of(&verdict) {
             self.report.add(metric);
         }
+        if self.policy.metrics_by_rule {
+            self.report.count_for_rule(&verdict);
+        }
         let presented = self.cache.last_presented();
         for _ in 0..self.key_uses.count(&presented, &verdict, now) {
             self.report.count(Counter::KeyUseDropped);

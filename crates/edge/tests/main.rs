@@ -8,6 +8,7 @@
     reason = "a test may panic, and nothing outside reads it"
 )]
 
+mod by_rule;
 mod caller;
 mod faults;
 mod feed;

@@ -9,6 +9,7 @@ mod brand;
 mod challenge;
 mod identity;
 mod key_service;
+mod metrics;
 mod provider;
 mod read;
 mod response;
@@ -236,6 +237,7 @@ impl<'a> Compiler<'a> {
             let rule = self.rule(&format!("rules[{index}]"), rule, &mut names, &rules);
             rules.extend(rule);
         }
+        self.metrics_by_rule(written);
         let identity = self.identity(&written.identity);
         let (mut identity, assertion) = self.assertion(&written.assertion, identity, &names);
         self.exchange_rings();
@@ -271,6 +273,7 @@ impl<'a> Compiler<'a> {
             link_remarks: self.link_remarks(),
             warnings: std::mem::take(&mut self.warnings),
             signature_limit,
+            metrics_by_rule: written.metrics_by_rule,
             account_rate_limit: account_rate_limit.flatten(),
         })
         .filter(|_| self.problems.is_empty())

@@ -68,6 +68,10 @@ pub(super) struct Policy<'a> {
     /// keys, links and sessions, such as `1000/1m`. Default: no limit.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[1-9][0-9]{0,6}/.+$")))]
     pub account_rate_limit: Option<String>,
+    /// Whether Envoy also counts decisions for each rule, as `keygate_rule_decision`. Allowed with
+    /// up to 1,000 rules. Default: false.
+    #[serde(default)]
+    pub metrics_by_rule: bool,
     /// Limit on invalid public-key signatures of links and requests.
     #[serde(default)]
     pub signature_limit: FailureLimit,

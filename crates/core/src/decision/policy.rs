@@ -51,6 +51,8 @@ pub struct Policy {
     pub page: Rc<Page>,
     /// Who vouches for it, towards an upstream that must not trust headers.
     pub assertion: Option<Issuer>,
+    /// Whether decisions are counted for each rule, too.
+    pub metrics_by_rule: bool,
     /// How many requests an account may send, whichever credentials it uses.
     pub account_rate_limit: Option<RateLimit>,
     /// What the configuration says and hardly means, to be logged once. No message holds a

@@ -128,3 +128,50 @@ fn no_message_contains_a_secret() {
         );
     }
 }
+
+#[test]
+fn metrics_by_rule_rejects_names_that_envoy_takes_apart() {
+    let (dots, status) = (
+        "must not begin or end with \".\", or contain \"..\"",
+        "must not end with a status, such as",
+    );
+    for (name, expected) in [
+        ("a.", dots),
+        (".a", dots),
+        ("a..b", dots),
+        (".", dots),
+        ("a_rq_200", status),
+        ("a_rq_2xx", status),
+    ] {
+        let mut named = good();
+        named["rules"][1]["name"] = json!(name);
+        assert_eq!(problems(&named.to_string()), Vec::<String>::new(), "{name}");
+        named["metrics_by_rule"] = json!(true);
+        let found = problems(&named.to_string());
+        assert_eq!(found.len(), 1, "{name}: {found:?}");
+        let expected = format!("rules[1].name: {expected}");
+        assert!(found[0].starts_with(&expected), "{name}: {found:?}");
+    }
+    for name in ["api.v1_x-Y", "a_rq_20", "a_rq_2000", "a_rq_200.b", "rq_200"] {
+        let mut named = good();
+        named["metrics_by_rule"] = json!(true);
+        named["rules"][1]["name"] = json!(name);
+        assert_eq!(problems(&named.to_string()), Vec::<String>::new(), "{name}");
+    }
+}
+
+#[test]
+fn metrics_by_rule_rejects_more_than_1000_rules() {
+    let mut many = good();
+    many["metrics_by_rule"] = json!(true);
+    let rules = many["rules"].as_array_mut().unwrap();
+    let rule = |number: usize| json!({ "name": format!("r{number}"), "match": { "path": "/r" }, "require": "nothing" });
+    rules.extend((rules.len()..1000).map(rule));
+    assert_eq!(problems(&many.to_string()), Vec::<String>::new());
+    let rules = many["rules"].as_array_mut().unwrap();
+    rules.push(rule(1000));
+    let expected = "metrics_by_rule: is for at most 1000 rules, and this policy has 1001";
+    assert_eq!(problems(&many.to_string()), [expected]);
+    many["metrics_by_rule"] = json!(false);
+    assert_eq!(problems(&many.to_string()), Vec::<String>::new());
+}
