@@ -3,6 +3,7 @@
 use std::fs;
 
 use keygate_tests::{Stack, client, repository, wait};
+use serde_json::json;
 
 use crate::support::{call, key_of, sign};
 
@@ -78,4 +79,44 @@ fn every_metric_that_prometheus_reads_is_on_the_page() {
             "{name} is not in {seen:?}"
         );
     }
+}
+
+#[test]
+fn prometheus_reads_the_rule_of_each_decision_from_a_label() {
+    let stack = Stack::builder()
+        .edit_policy(|policy| {
+            policy["metrics_by_rule"] = json!(true);
+            let rule = |name: &str| {
+                json!({ "name": name, "match": { "path": format!("/{name}") }, "require": "nothing" })
+            };
+            let rules = policy["rules"].as_array_mut().unwrap();
+            rules.extend(["files.v1.x", "-_", "a_rq_200.b"].map(rule));
+        })
+        .start();
+    for (path, status) in [
+        ("/healthz", 200),
+        ("/healthz", 200),
+        ("/beta/x", 200),
+        ("/api/x", 401),
+        ("/nowhere", 403),
+        ("/files.v1.x", 200),
+        ("/-_", 200),
+        ("/a_rq_200.b", 200),
+    ] {
+        assert_eq!(stack.get(path).send().status, status, "{path}");
+    }
+    let text = stack.envoy.admin("/stats/prometheus");
+    let ours = |line: &&str| line.starts_with("keygate_rule_decision");
+    let mut lines: Vec<&str> = text.lines().filter(ours).collect();
+    lines.sort_unstable();
+    let expected = [
+        r#"keygate_rule_decision{decision="allow",rule="-_"} 1"#,
+        r#"keygate_rule_decision{decision="allow",rule="a_rq_200.b"} 1"#,
+        r#"keygate_rule_decision{decision="allow",rule="files.v1.x"} 1"#,
+        r#"keygate_rule_decision{decision="allow",rule="health"} 2"#,
+        r#"keygate_rule_decision{decision="deny",rule="(none)"} 1"#,
+        r#"keygate_rule_decision{decision="deny",rule="api"} 1"#,
+        r#"keygate_rule_decision{decision="would_deny",rule="beta"} 1"#,
+    ];
+    assert_eq!(lines, expected);
 }

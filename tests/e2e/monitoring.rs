@@ -9,7 +9,7 @@ use std::time::Duration;
 use keygate_tests::prometheus::{Prometheus, promtool};
 use keygate_tests::service::keygate;
 use keygate_tests::{Stack, repository, wait};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{call, key_of, sign};
 
@@ -38,7 +38,9 @@ fn each_alert_fires_on_its_fault_and_on_no_other() {
 
 #[test]
 fn every_panel_of_the_dashboard_shows_something() {
-    let stack = Stack::start();
+    let stack = Stack::builder()
+        .edit_policy(|policy| policy["metrics_by_rule"] = json!(true))
+        .start();
     let prometheus = Prometheus::start(stack.envoy.admin_port(), stack.service().port());
     let dashboard = fs::read_to_string(repository().join("envoy/grafana/keygate.json")).unwrap();
     let dashboard: Value = serde_json::from_str(&dashboard).unwrap();

@@ -42,7 +42,9 @@ pub fn picture() -> String {
             idle: Duration::from_secs(15),
         },
         network: Network::Near,
-        envoy: Box::new(|envoy| envoy),
+        envoy: Box::new(|envoy| {
+            envoy.edit_policy(|policy| policy["metrics_by_rule"] = true.into())
+        }),
         variables: Vec::new(),
         store: None,
         clients: 48,
