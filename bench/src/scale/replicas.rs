@@ -17,7 +17,7 @@ const CHANGES: u32 = 2000;
 
 /// Measures all of it with so many keys.
 pub fn run(keys: u32, rounds: usize) -> Result<Value, Box<dyn Error>> {
-    let pair = Pair::start();
+    let pair = Pair::start(None);
     while newest(&pair.services[0]) < u64::from(CHANGES) {
         pair.creations(CREATORS);
     }

@@ -35,8 +35,16 @@ pub(super) fn measure() -> Result<[Row; 2], Box<dyn Error>> {
         bound: Bound::AtLeast(20_000.0),
     };
     Ok([
-        row("copy to PostgreSQL", "keys a second", there),
-        row("copy to SQLite", "keys a second", back),
+        row(
+            "copy to PostgreSQL",
+            "keys a second that a copy to PostgreSQL writes",
+            there,
+        ),
+        row(
+            "copy to SQLite",
+            "keys a second that a copy back to SQLite writes",
+            back,
+        ),
     ])
 }
 

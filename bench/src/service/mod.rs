@@ -78,7 +78,7 @@ pub fn run(
     rows.extend(lists::measure(&service, rounds)?);
     rows.extend(lookups::measure(&service, rounds)?);
     drop(service);
-    rows.extend(replicas::measure(keys, rounds));
+    rows.extend(replicas::measure(&slow, keys, rounds));
     rows.extend(copy::measure()?);
     let rows = rows.into_iter().map(|row| {
         let figure = Figure::of(&row.values);

@@ -1,5 +1,6 @@
 //! Two key services that share a PostgreSQL, beside what one client or `/healthz` costs there.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -22,8 +23,9 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    pub(crate) fn start() -> Self {
-        let server = Server::start();
+    /// On the disk of this machine, or on the one that a library makes of it.
+    pub(crate) fn start(disk: Option<&Path>) -> Self {
+        let server = Server::start_with(disk.map(Path::to_owned));
         let database = server.create_database();
         let password = PASSWORD.replace(' ', "%20");
         let store = server.url(&database).replace('@', &format!(":{password}@"));
@@ -80,8 +82,8 @@ pub(crate) fn key(number: u32) -> (String, [u8; 32]) {
 }
 
 /// Measures both.
-pub(super) fn measure(keys: u32, rounds: usize) -> [Row; 2] {
-    let pair = Pair::start();
+pub(super) fn measure(slow: &Path, keys: u32, rounds: usize) -> [Row; 2] {
+    let pair = Pair::start(Some(slow));
     let creators = (0..rounds).map(|round| {
         eprintln!("bench: writers of two services, round {round} of {rounds}");
         let one = pair.creations(1);

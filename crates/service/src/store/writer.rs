@@ -24,8 +24,8 @@ use crate::rights::Caller;
 use crate::roles::Action;
 use crate::tokens::{CreatedTokens, Entitlements};
 
-/// Most commands in one transaction.
-const BATCH: usize = 32;
+/// Most commands in one transaction. A revocation waits for the one that is under way.
+const BATCH: usize = 24;
 
 /// How many of a batch are left to commands that do not overtake: they always get their turn.
 const SHARE: usize = BATCH / 4;

@@ -50,7 +50,13 @@ pub(super) fn as_ordinary_user(program: &Path) -> Command {
 }
 
 /// Starts a server, whose output goes to `log` in `directory`.
-pub(super) fn spawn(programs: &Path, data: &Path, directory: &Path, port: u16) -> Child {
+pub(super) fn spawn(
+    programs: &Path,
+    data: &Path,
+    directory: &Path,
+    port: u16,
+    preload: Option<&Path>,
+) -> Child {
     let mut log = File::options();
     let log = log.create(true).append(true).open(directory.join("log"));
     let log = log.expect("a log file can be made");
@@ -68,6 +74,7 @@ pub(super) fn spawn(programs: &Path, data: &Path, directory: &Path, port: u16) -
         // What tests look at; fsync and synchronous_commit are on by default.
         .args(["-c", "max_connections=200", "-c", "fsync=on"])
         .env("KEYGATE_DIRECTORY", directory)
+        .envs(preload.map(|library| ("LD_PRELOAD", library)))
         .current_dir(directory)
         .stdin(Stdio::null())
         .stdout(log.try_clone().expect("a file can be shared"))
