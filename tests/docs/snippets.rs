@@ -34,6 +34,12 @@ const RUN: &[(&str, &str, Option<usize>, &[&str])] = &[
         ],
     ),
     (
+        "docs/postgresql.md",
+        "yaml",
+        None,
+        &["a_killed_service_rejects_no_request_and_a_revocation_at_the_other_is_heard"],
+    ),
+    (
         "docs/five-minutes.md",
         "sh",
         None,

@@ -1,6 +1,8 @@
 //! A command done in a transaction: the [`writer`](super::writer) applies several in one, and
 //! each again alone if one of them fails.
 
+use keygate_core::keys::KeyHash;
+
 use super::change::{Act, Stop};
 use super::command::{Command, Outcome};
 use super::memo::Memo;
@@ -106,5 +108,12 @@ impl Job {
             Err(Stop::Rejected(rejection)) => Ok(Outcome::Rejected(rejection)),
             Err(Stop::Sql(error)) => Err(error),
         }
+    }
+}
+
+impl Act<'_> {
+    /// Says in the feed that a key of this space changed.
+    pub(super) fn tell(&self, hash: KeyHash, space: &str) -> sql::Result<()> {
+        feed::append(self.transaction, self.memo, hash, space, self.now)
     }
 }

@@ -6,7 +6,6 @@ use keygate_core::keys::KeyHash;
 use keygate_core::keys::wire::{ChangesResponse, Incarnation, MAX_CHANGES};
 use keygate_core::{Millis, UnixMillis};
 
-use super::change::Act;
 use super::head::Head;
 use super::memo::Memo;
 use super::random::random;
@@ -167,13 +166,6 @@ pub(super) fn append(
             "INSERT INTO changes (seq, hash, space, at) VALUES (?1, ?2, ?3, ?4)",
             params![memo.next_epoch(transaction)?, hash, space, signed(at)],
         ),
-    }
-}
-
-impl Act<'_> {
-    /// Says in the feed that a key of this space changed.
-    pub(super) fn tell(&self, hash: KeyHash, space: &str) -> sql::Result<()> {
-        append(self.transaction, self.memo, hash, space, self.now)
     }
 }
 
