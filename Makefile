@@ -13,8 +13,9 @@ ifneq ($(shell PATH="$(PATH)"; rustc -V >/dev/null 2>&1 || rustc +stable -V 2>/d
 export RUSTUP_TOOLCHAIN := stable
 endif
 
-# An Envoy has two workers: more tests at once than this only make each other slow.
-RUST_TEST_THREADS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 4 ? n : 4)))
+# Tests wait more than they compute, but an Envoy has two workers: more at once than this only make
+# each other slow.
+RUST_TEST_THREADS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 4 ? n + 1 : 4)))
 export RUST_TEST_THREADS
 
 # What a recorded run leaves behind, with every secret of it; of tests, and made again each time.
