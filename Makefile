@@ -58,7 +58,7 @@ test-postgres: need-cargo ## Part of make test: the key service over PostgreSQL,
 	$(call say,testing two services on one database)
 	@scripts/wasm
 	@cargo build -q --workspace --bins
-	@envoy=$$(scripts/envoy); KEYGATE_ENVOY=$$envoy KEYGATE_WASM=target/keygate.wasm cargo test --workspace --test replicas
+	@envoy=$$(scripts/envoy); KEYGATE_ENVOY=$$envoy KEYGATE_WASM=target/keygate.wasm RUST_TEST_THREADS=2 cargo test --workspace --test replicas
 
 images: need-cargo ## The images of the module, of keygate and of the demo; what envoy/compose.yaml needs
 	$(call say,images)
