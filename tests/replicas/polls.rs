@@ -19,12 +19,14 @@ fn heard_after(fleet: &Fleet, before: impl FnOnce()) -> Duration {
     let place = edge::place(&fleet.services[1]);
     thread::scope(|scope| {
         let poll = scope.spawn(|| {
+            let begin = Instant::now();
             loop {
                 // One that ends by itself is followed by the next, as at an edge.
                 let news = edge::poll(&fleet.services[1], Some(&place), HELD).unwrap();
                 if news.place.epoch > place.epoch {
                     return (news, Instant::now());
                 }
+                assert!(begin.elapsed() < 6 * HELD, "no change is heard");
             }
         });
         is_held(fleet);
@@ -40,7 +42,7 @@ fn heard_after(fleet: &Fleet, before: impl FnOnce()) -> Duration {
 
 /// Waits until the second service holds a poll.
 fn is_held(fleet: &Fleet) {
-    wait::until("a held poll", Duration::from_secs(5), || {
+    wait::until("a held poll", 2 * HELD, || {
         let metrics = client::get(fleet.services[1].port(), "/metrics");
         let text = metrics.send().text();
         let line = text
