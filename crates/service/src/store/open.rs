@@ -139,7 +139,13 @@ impl Store {
         let (edition, all) = link.read(tokens::all).map_err(|error| failed(&error))?;
         tokens.set((head.incarnation, edition), all);
         let open = || Ok(Connection::Postgres(Link::new(Arc::clone(&database))));
-        let readers = Readers::start(REMOTE_READERS, Vec::new(), open);
+        // Before the first lookup, which has 300 ms: to connect takes a while.
+        let connected = || {
+            let mut link = Link::new(Arc::clone(&database));
+            link.read(|_| Ok(()))?;
+            Ok(Connection::Postgres(link))
+        };
+        let readers = Readers::start(REMOTE_READERS, Vec::new(), connected);
         let readers = readers.map_err(|error| failed(&error))?;
         let list_readers = Readers::start(LIST_READERS, Vec::new(), open);
         let list_readers = list_readers.map_err(|error| failed(&error))?;
