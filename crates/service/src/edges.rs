@@ -331,8 +331,8 @@ impl Table {
             let count = counts.entry(state.word()).or_default();
             *count = count.saturating_add(1);
         }
-        let behind = self.edges.values().filter(|edge| !edge.is_gone(now));
-        let applied = behind.map(|edge| edge.epoch.min(newest)).min();
+        let accepting = self.edges.values().filter(|edge| !edge.is_gone(now));
+        let applied = accepting.map(|edge| edge.epoch.min(newest)).min();
         Standing {
             counts,
             applied: applied.unwrap_or(newest),

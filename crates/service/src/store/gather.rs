@@ -59,9 +59,9 @@ impl Gathered {
             let gathered = Arc::clone(self);
             let posted = readers.post(move |connection| gathered.answer(connection));
             if posted.is_err() {
-                // Nothing answers these. Their callers see that they were dropped.
-                self.lock().take(usize::MAX);
-                posted?;
+                for lookup in self.lock().take(usize::MAX) {
+                    let _ = lookup.answer.send(Err(StoreError::Overloaded));
+                }
             }
         }
         found.await.map_err(|_| StoreError::panicked())?
@@ -103,7 +103,7 @@ impl std::fmt::Debug for Gathered {
 }
 
 impl Waiting {
-    /// Takes lookups until they have so many hashes. Another thread is posted for what comes next.
+    /// Takes lookups until they have so many hashes. The next that comes posts a thread again.
     fn take(&mut self, most: usize) -> Vec<Lookup> {
         self.is_posted = false;
         let mut count = 0_usize;

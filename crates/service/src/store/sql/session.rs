@@ -160,7 +160,8 @@ impl Session {
 
     /// Runs a statement before the next one. If it fails, the next one does.
     pub(super) fn later(&self, text: &str, values: &[Value<'_>]) -> Result<()> {
-        let values = values.iter().map(OwnedValue::from).collect();
+        let values: Option<_> = values.iter().map(OwnedValue::of).collect();
+        let values = values.ok_or_else(|| SqlError::other("a list cannot be sent later"))?;
         let mut later = self.later.borrow_mut();
         later.push((text.to_owned(), values));
         let is_full = later.len() >= MAX_LATER;

@@ -43,19 +43,17 @@ impl OwnedValue {
             Self::Blob(bytes) => Value::Blob(bytes),
         }
     }
-}
 
-impl From<&Value<'_>> for OwnedValue {
-    fn from(value: &Value<'_>) -> Self {
-        match *value {
+    /// `None` of a list.
+    pub(super) fn of(value: &Value<'_>) -> Option<Self> {
+        Some(match *value {
             Value::Null(of) => Self::Null(of),
             Value::Bool(is_true) => Self::Bool(is_true),
             Value::Integer(number) => Self::Integer(number),
             Value::Text(text) => Self::Text(text.to_owned()),
             Value::Blob(bytes) => Self::Blob(bytes.to_vec()),
-            // A list in one value, whose bytes no statement can mean.
-            Value::Blobs(list) => Self::Blob(list.concat()),
-        }
+            Value::Blobs(_) => return None,
+        })
     }
 }
 
