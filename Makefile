@@ -95,7 +95,7 @@ test-compose: need-cargo ## Starts envoy/compose.yaml, and runs the commands of 
 	$(call say,images)
 	@scripts/images
 	$(call say,testing the composition)
-	@KEYGATE_COMPOSE=1 cargo test --workspace --test compose -- --nocapture
+	@KEYGATE_COMPOSE=postgres cargo test --workspace --test compose -- --nocapture
 
 leaks: need-cargo ## The end-to-end tests with Envoy at trace, and a search for each of their secrets
 	$(call say,building the filter)

@@ -76,7 +76,7 @@ fn one_of_two_key_services_is_enough() {
 fn assert_readme(composition: &Composition) {
     let port = composition.port("KEYGATE_PORT");
     let here = |text: &str| {
-        text.replace("$PWD/target/release", "$PWD/target/images")
+        text.replace("$PWD/target/demo", "$PWD/target/images")
             .replace("127.0.0.1:10000", &format!("127.0.0.1:{port}"))
     };
     let service = composition.port("KEYGATE_SERVICE_PORT");

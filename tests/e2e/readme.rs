@@ -20,12 +20,12 @@ fn every_command_of_the_readme_prints_what_the_readme_says() {
     ];
     let lines = secrets.map(|(name, value)| format!("{name}={value}\n"));
     fs::write(&environment, lines.concat()).unwrap();
-    // The demo has other ports, other secrets and a release build.
+    // The demo has other ports, other secrets and a build of its own.
     let programs = keygate().parent().unwrap().to_owned();
     let [programs, environment] = [programs, environment].map(|it| it.display().to_string());
     let port = stack.envoy.port();
     let here = |text: &str| {
-        text.replace("$PWD/target/release", &programs)
+        text.replace("$PWD/target/demo", &programs)
             .replace("127.0.0.1:10000", &format!("127.0.0.1:{port}"))
             .replace(".run/demo.env", &environment)
     };
