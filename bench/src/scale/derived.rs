@@ -152,8 +152,8 @@ fn service(scale: &Value) -> Lines {
     vec![
         (
             "writes",
-            "**100/s**, each a transaction of its own and on disk before its answer; 200/s with \
-             as many creations"
+            "**100/s**, each on disk before its answer; those that wait for each other share a \
+             transaction; 200/s with as many creations"
                 .to_owned(),
         ),
         (
@@ -331,10 +331,10 @@ fn replicas(scale: &Value) -> Lines {
         (
             "CPU of PostgreSQL for them",
             format!(
-                "{} × {} µs = **{} of a core**",
+                "{} × {} µs = **{} ms of a core each second**",
                 r(polls),
                 r(poll_of_database),
-                r(polls * poll_of_database / 1e6)
+                r(polls * poll_of_database / 1e3)
             ),
         ),
         (
