@@ -244,7 +244,7 @@ bench-rejections: need-cargo ## The cost of a rejection; fails beyond its bounds
 	$(call say,measuring)
 	@scripts/bench rejections
 
-bench-scale: need-cargo ## The figures behind docs/scale.md: a million keys, a thousand polls; minutes
+bench-scale: need-cargo ## The figures behind docs/scale.md: a million keys, a thousand polls; a quarter of an hour
 	$(call say,building keygate and the benchmark)
 	@cargo build --release -p keygate-cli -p keygate-bench --bin keygate --bin keygate-bench
 	$(call say,building the filter)

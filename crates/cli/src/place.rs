@@ -12,17 +12,21 @@ use crate::file::read;
 /// The variable with the URL, which may have the password.
 const STORE: &str = "KEYGATE_STORE";
 
+/// The variable with the path of the file.
+const DATABASE: &str = "KEYGATE_DATABASE";
+
 /// The variable with the path of a password file, as for PostgreSQL's own programs.
 const PGPASSFILE: &str = "PGPASSFILE";
 
 /// The file without an option, a variable or a configuration.
-const DATABASE: &str = "keygate.db";
+const DEFAULT_FILE: &str = "keygate.db";
 
 /// Where the keys are stored.
 #[derive(clap::Args)]
 pub struct StoreArgs {
-    /// SQLite file, keygate.db by default; created if it does not exist
-    #[arg(long, value_name = "FILE", env = "KEYGATE_DATABASE")]
+    /// SQLite file, keygate.db by default; created if it does not exist [env: KEYGATE_DATABASE=]
+    // Not by `env`, which would not tell the option, before every URL, from the variable after it.
+    #[arg(long, value_name = "FILE", conflicts_with = "store")]
     database: Option<PathBuf>,
     /// PostgreSQL in place of the file, as postgres://USER@HOST/DATABASE without a password; the
     /// variable KEYGATE_STORE can have the password as well
@@ -43,21 +47,24 @@ pub struct StoreSettings {
 }
 
 impl StoreArgs {
-    /// Decides where the keys are: a URL comes before a file, and an option before its variable and
-    /// that before the configuration.
+    /// Decides where the keys are: what an option says, else a URL before a file, and for both the
+    /// variable before the configuration.
     ///
     /// # Errors
     /// The URL is wrong, has a password where others can read it, or its password cannot be read.
     pub fn place(self, file: StoreSettings) -> Result<Place, CliError> {
+        if let Some(path) = self.database {
+            return Ok(Place::File(path));
+        }
         let variable = || std::env::var(STORE).ok().filter(|url| !url.is_empty());
         let (url, source) = match (self.store, variable(), file.store) {
             (Some(url), _, _) => (url, "--store"),
             (None, Some(url), _) => (url, STORE),
             (None, None, Some(url)) => (url, "store in the configuration"),
             (None, None, None) => {
-                let path = self.database.or(file.database);
-                let path = path.unwrap_or_else(|| PathBuf::from(DATABASE));
-                return Ok(Place::File(path));
+                let variable = std::env::var_os(DATABASE).filter(|path| !path.is_empty());
+                let path = variable.map(PathBuf::from).or(file.database);
+                return Ok(Place::File(path.unwrap_or_else(|| DEFAULT_FILE.into())));
             }
         };
         let password_file = self.store_password_file.or(file.store_password_file);
@@ -79,7 +86,7 @@ fn server(url: &str, source: &str, password_file: Option<&Path>) -> Result<Place
             return Err(wrong(told));
         }
         (true, Some(_)) => {
-            let told = "has a password, and --store-password-file names another: give one";
+            let told = "has a password, and a password file has another: give one";
             return Err(wrong(told));
         }
         (true, None) => parsed,

@@ -37,7 +37,7 @@ Examples:
 A token variable can contain several tokens, separated by commas. All of them are valid.
 SIGTERM and SIGINT stop the service after pending requests, within 10 s.";
 
-/// Run the key service over a SQLite file.
+/// Run the key service over a SQLite file or PostgreSQL.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {

@@ -95,6 +95,29 @@ fn a_copy_that_was_killed_is_continued() {
 }
 
 #[test]
+fn an_option_for_a_file_comes_before_a_variable_for_a_url() {
+    let (dir, path) = database();
+    drop(Server::start(&path));
+    let [from, to] = [path.clone(), dir.path().join("backup.db")];
+    let [from, to] = [&from, &to].map(|path| path.to_str().unwrap());
+    let url = "postgres://keygate@127.0.0.1:1/keygate";
+    let mut backup = keygate(&["store", "backup", "--database", from, to]);
+    let done = backup.env("KEYGATE_STORE", url).assert().success();
+    let made = String::from_utf8(done.get_output().stdout.clone()).unwrap();
+    assert!(made.contains("backed up 0 keys"), "{made}");
+    // Nor the other way round: a variable for a file, which an image may set, comes after the URL.
+    let mut backup = keygate(&["store", "backup", "new.db"]);
+    let done = backup.env("KEYGATE_STORE", url).env("KEYGATE_DATABASE", from);
+    let told = done.assert().code(2).get_output().stderr.clone();
+    let told = String::from_utf8(told).unwrap();
+    assert!(told.contains("127.0.0.1 port 1"), "{told}");
+    let both = ["store", "backup", "--database", from, "--store", url, "new.db"];
+    let told = keygate(&both).assert().code(2).get_output().stderr.clone();
+    let told = String::from_utf8(told).unwrap();
+    assert!(told.contains("cannot be used with"), "{told}");
+}
+
+#[test]
 fn a_backup_of_a_running_service_is_served() {
     let (dir, path) = database();
     let server = Server::start(&path);

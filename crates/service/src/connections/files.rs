@@ -2,7 +2,7 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Files that are no connection: the database and its log for each of eight users, the listener,
+/// Files that are no connection: the database and its log for each of nine users, the listener,
 /// what the runtime and the signals need, and as many again.
 const OTHERS: u64 = 64;
 
