@@ -61,11 +61,11 @@ pub fn run(form: &Form) -> Vec<Row> {
         let rows = groups.iter().flat_map(|group| group(form));
         rows.collect::<Vec<_>>()
     };
-    let far: &[fn(&Form) -> Vec<Row>] = &[outages::far];
+    let far: &[fn(&Form) -> Vec<Row>] = &[outages::far, replicas::one_of_two];
     let near: &[fn(&Form) -> Vec<Row>] =
         &[outages::slow, outages::clock, traps::trap, selfcheck::all];
     if !form.is_short {
-        return one_after_another(&[far, near, &[replicas::one_of_two]].concat());
+        return one_after_another(&[far, near].concat());
     }
     thread::scope(|scope| {
         let others = scope.spawn(|| one_after_another(near));
