@@ -267,6 +267,6 @@ clean: ## Removes what was built and downloaded; keeps .run, the demo's secrets 
 	@rm -rf .cache
 
 need-cargo:
-	@command -v cargo >/dev/null || { echo "cargo is missing. Install Rust with rustup (see https://rustup.rs), open a new shell, and try again." >&2; exit 1; }
+	@. scripts/lib.sh; ME=make; need_cargo
 
 comma := ,

@@ -34,6 +34,8 @@ need() {
 
 need_cargo() {
   need cargo "Install Rust with rustup (see https://rustup.rs), open a new shell, and try again."
+  # Rust links with it, and SQLite is written in C.
+  need cc "Install a C compiler, such as with apt-get install gcc libc6-dev."
 }
 
 # What may become root without asking: prints "" or "sudo -n"; fails otherwise.
