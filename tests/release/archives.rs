@@ -6,10 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::{VERSION, brought, release, run, skip};
-
-/// As `uname -m` has them.
-const PROCESSORS: [&str; 2] = ["x86_64", "aarch64"];
+use crate::{VERSION, brought, processors, release, run, skip};
 
 /// The archive for a processor, unpacked into a folder; `None` if it was not built.
 #[track_caller]
@@ -58,9 +55,9 @@ fn every_file_has_its_checksum_and_the_manifest_names_it() {
 #[test]
 fn an_archive_has_the_command_the_filter_and_every_page_that_the_readme_links() {
     let Some(release) = release() else { return };
-    for processor in PROCESSORS {
+    for processor in processors() {
         let dir = tempfile::tempdir().unwrap();
-        let Some(root) = unpacked(&release, processor, dir.path()) else {
+        let Some(root) = unpacked(&release, &processor, dir.path()) else {
             continue;
         };
         let module = fs::read(root.join("keygate.wasm")).unwrap();
@@ -103,9 +100,9 @@ fn an_archive_has_the_command_the_filter_and_every_page_that_the_readme_links() 
 #[test]
 fn the_command_of_each_archive_signs_and_verifies() {
     let Some(release) = release() else { return };
-    for processor in PROCESSORS {
+    for processor in processors() {
         let dir = tempfile::tempdir().unwrap();
-        let Some(root) = unpacked(&release, processor, dir.path()) else {
+        let Some(root) = unpacked(&release, &processor, dir.path()) else {
             continue;
         };
         let program = root.join("bin/keygate");

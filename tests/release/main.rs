@@ -30,6 +30,16 @@ fn release() -> Option<PathBuf> {
     Some(folder)
 }
 
+/// The processors that the release is for, as `uname -m` has them.
+fn processors() -> Vec<String> {
+    let asked_for = std::env::var("KEYGATE_PROCESSORS").unwrap_or_default();
+    let asked_for = match asked_for.trim() {
+        "" => "x86_64 aarch64",
+        some => some,
+    };
+    asked_for.split_whitespace().map(str::to_owned).collect()
+}
+
 /// Says that something cannot be tested on this machine, which is a failure in CI.
 #[track_caller]
 fn skip(what: &str) {
