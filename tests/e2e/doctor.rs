@@ -9,7 +9,7 @@ mod service;
 use std::fs;
 use std::process::Command;
 
-use keygate_tests::service::{EDGE_TOKEN, keygate};
+use keygate_tests::service::{EDGE_TOKEN, Service, keygate};
 use keygate_tests::{Stack, repository};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -106,6 +106,11 @@ fn the_files_that_users_copy_are_clean() {
         assert_eq!((done.code, done.findings()), (0, vec![]), "{file}");
         assert_eq!(done.json()["clean"], true, "{file}");
     }
+    // With the endpoints, the health check and the outlier detection of docs/postgresql.md.
+    let other = Service::start();
+    let stack = Stack::builder().envoy(|it| it.another_key_service(other.port()));
+    let done = judge(&dump_of(&stack.start()));
+    assert_eq!((done.code, done.findings()), (0, vec![]), "postgresql");
     let stack = Stack::builder().envoy(|it| it.dynamic()).start();
     let done = judge(&dump_of(&stack));
     assert_eq!((done.code, done.findings()), (0, vec![]), "dynamic");

@@ -336,6 +336,14 @@ pub const FAULTS: &[Fault] = &[
     ("cluster_outlier", "clusters/keygate_keys", |dump| {
         keys(dump)["outlier_detection"] = json!({});
     }),
+    // As docs/postgresql.md has it, but for answers with 5xx as well.
+    ("cluster_outlier", "clusters/keygate_keys", |dump| {
+        keys(dump)["outlier_detection"] = json!({
+            "max_ejection_percent": 50, "split_external_local_origin_errors": true,
+            "consecutive_local_origin_failure": 1, "enforcing_success_rate": 0,
+            "enforcing_local_origin_success_rate": 0,
+        });
+    }),
     ("cluster_idle", "clusters/keygate_keys", |dump| {
         remove(keys(dump), "typed_extension_protocol_options");
     }),

@@ -60,7 +60,8 @@ fn examine_one(exam: &mut Exam<'_>, cluster: &At<'_>) {
     if breakers.is_none_or(|it| it.items("thresholds").is_empty()) {
         exam.add(Id::ClusterUnbounded, cluster);
     }
-    if cluster.field("outlier_detection").is_some() {
+    let outlier = cluster.inside("outlier_detection");
+    if outlier.is_some_and(|it| !ejects_for_connections_alone(&it)) {
         exam.add(Id::ClusterOutlier, cluster);
     }
     let http = cluster.inside("typed_extension_protocol_options");
@@ -76,6 +77,25 @@ fn examine_one(exam: &mut Exam<'_>, cluster: &At<'_>) {
     if idle.is_none_or(|it| it <= 0.0 || it >= IDLE) {
         exam.add(Id::ClusterIdle, cluster);
     }
+}
+
+/// Whether an endpoint is given up only where a connection fails or a response is late, and at least
+/// half of them are kept, as in docs/postgresql.md.
+fn ejects_for_connections_alone(outlier: &At<'_>) -> bool {
+    const OFF: [&str; 3] = [
+        "enforcing_consecutive_5xx",
+        "enforcing_success_rate",
+        "enforcing_local_origin_success_rate",
+    ];
+    let is_zero = |name: &str| outlier.field(name).is_some() && outlier.number(name) == 0;
+    outlier.is_true("split_external_local_origin_errors")
+        && OFF.iter().all(|name| is_zero(name))
+        && outlier.number("enforcing_consecutive_gateway_failure") == 0
+        && outlier.number("enforcing_failure_percentage") == 0
+        && outlier.number("enforcing_failure_percentage_local_origin") == 0
+        && outlier.field("max_ejection_percent").is_some()
+        && outlier.number("max_ejection_percent") <= 50
+        && !outlier.is_true("always_eject_one_host")
 }
 
 /// A route must not lead to the admin port.

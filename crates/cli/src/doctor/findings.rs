@@ -218,8 +218,8 @@ findings! {
         "If the key service is slow, requests pile up.",
         "Set circuit_breakers as envoy/envoy.yaml does.";
     ClusterOutlier = "cluster_outlier", Warning,
-        "Outlier detection can eject the only endpoint: one slow answer becomes an outage.",
-        "Remove outlier_detection from the cluster of the key service.";
+        "Outlier detection can eject every endpoint, or the only one: one slow answer becomes an outage.",
+        "Remove outlier_detection from the cluster of the key service, or take that of docs/postgresql.md for several endpoints.";
     ClusterIdle = "cluster_idle", Warning,
         "Envoy can use a connection that the key service is closing.",
         "Set idle_timeout of the cluster below 75s, for example to 60s.";

@@ -107,11 +107,21 @@ fn an_option_for_a_file_comes_before_a_variable_for_a_url() {
     assert!(made.contains("backed up 0 keys"), "{made}");
     // Nor the other way round: a variable for a file, which an image may set, comes after the URL.
     let mut backup = keygate(&["store", "backup", "new.db"]);
-    let done = backup.env("KEYGATE_STORE", url).env("KEYGATE_DATABASE", from);
+    let done = backup
+        .env("KEYGATE_STORE", url)
+        .env("KEYGATE_DATABASE", from);
     let told = done.assert().code(2).get_output().stderr.clone();
     let told = String::from_utf8(told).unwrap();
     assert!(told.contains("127.0.0.1 port 1"), "{told}");
-    let both = ["store", "backup", "--database", from, "--store", url, "new.db"];
+    let both = [
+        "store",
+        "backup",
+        "--database",
+        from,
+        "--store",
+        url,
+        "new.db",
+    ];
     let told = keygate(&both).assert().code(2).get_output().stderr.clone();
     let told = String::from_utf8(told).unwrap();
     assert!(told.contains("cannot be used with"), "{told}");
