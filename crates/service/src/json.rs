@@ -75,14 +75,11 @@ impl<'de> Json<'de> {
 
     /// An integer. JSON Schema counts `1.0` and `1e3` among them, and some clients write them so.
     fn integer<T: DeserializeOwned>(self, form: &str) -> Result<T, Unfit> {
-        let exact: Result<T, Unfit> = self.read(form);
-        exact.or_else(|unfit| {
-            let number: f64 = self.read(form)?;
-            // Beyond it, neighbours are the same f64.
-            let is_integer = number.fract() == 0.0 && number.abs() <= MAX_SAFE;
-            let digits = format!("{:.0}", number + 0.0);
-            let read = serde_json::from_str(&digits).ok();
-            read.filter(|_| is_integer).ok_or(unfit)
+        let read: Result<T, Unfit> = self.read(form);
+        read.or_else(|unfit| {
+            let digits = digits(self.value.get());
+            let read = digits.and_then(|it| serde_json::from_str(&it).ok());
+            read.ok_or(unfit)
         })
     }
 
@@ -97,8 +94,33 @@ impl<'de> Json<'de> {
     }
 }
 
-/// 2^53 - 1.
-const MAX_SAFE: f64 = 9_007_199_254_740_991.0;
+/// The digits of a number that is an integer in another form, such as `1.0` and `1e3`. Not by way of
+/// an `f64`, which has no place for each of them.
+fn digits(number: &str) -> Option<String> {
+    /// Zeros that a number of 64 bits can end with.
+    const MOST: usize = 20;
+    let (sign, number) = match number.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", number),
+    };
+    let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all = [whole, fraction].concat();
+    if all.is_empty() || !all.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let exponent: i64 = exponent.parse().ok()?;
+    let kept = all.trim_end_matches('0');
+    if kept.is_empty() {
+        return Some("0".to_owned());
+    }
+    let removed = i64::try_from(all.len().saturating_sub(kept.len())).ok()?;
+    let behind = i64::try_from(fraction.len()).ok()?;
+    let zeros = removed.saturating_sub(behind).saturating_add(exponent);
+    let zeros = usize::try_from(zeros).ok().filter(|it| *it <= MOST)?;
+    let kept = kept.trim_start_matches('0');
+    Some(format!("{sign}{kept}{}", "0".repeat(zeros)))
+}
 
 macro_rules! numbers {
     ($($method:ident $visit:ident $read:ident $Type:ty, $form:literal;)*) => {

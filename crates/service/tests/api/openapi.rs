@@ -113,3 +113,35 @@ fn an_integer_may_be_written_with_a_fraction_of_zero() {
         assert_eq!(revoke(other), "invalid_field", "{other}");
     }
 }
+
+#[test]
+fn an_integer_is_read_to_its_last_digit_in_every_form() {
+    let service = Running::start();
+    let status = |number: &str| {
+        let body = format!(r#"{{"id":"k","expires_at":{number},"peek":true}}"#);
+        let answer = service.send("POST", "/v1/links/uses", Some(EDGE), &body);
+        answer.status
+    };
+    for integer in [
+        "9007199254740992.0",
+        "9007199254740993.000",
+        "18446744073709549001.0",
+        "1.8446744073709549001e19",
+        "184467440737095490010E-1",
+        "0e999",
+        "-0.0",
+    ] {
+        assert_eq!(status(integer), 200, "{integer}");
+    }
+    for other in [
+        "18446744073709551616.0",
+        "1e20",
+        "1e999999999999999999999",
+        "9007199254740993.5",
+        "1e-1",
+        "-1.0",
+        r#""1.0""#,
+    ] {
+        assert_eq!(status(other), 400, "{other}");
+    }
+}
