@@ -10,7 +10,7 @@ use keygate_tests::wait;
 
 use crate::edge;
 use crate::fleet::{BOUND, Fleet, call, new_key};
-use crate::ledger::nothing_is_lost;
+use crate::ledger::{PAUSE, nothing_is_lost};
 use crate::seconds;
 
 #[test]
@@ -56,6 +56,7 @@ fn nothing_is_lost_while_the_database_crashes_and_stays_away() {
                 let answer = answer.expect("a service that answers");
                 assert_eq!(answer.status, 503, "{}", answer.text());
                 assert!(answer.header("retry-after").is_some());
+                thread::sleep(PAUSE);
             }
             fleet.server().go_on();
         }

@@ -14,6 +14,10 @@ use crate::fleet::{BOUND, Fleet, call, new_key};
 
 const WRITERS: usize = 8;
 
+/// Between a call that failed and the next one. Without it, a minute of them takes every port that
+/// this machine has for connections.
+pub const PAUSE: Duration = Duration::from_millis(20);
+
 /// What the writers were told of a key.
 struct Told {
     /// When its creation was asked for, and acknowledged.
@@ -88,6 +92,8 @@ fn write(fleet: &Fleet, number: usize, ledger: &Ledger, goes_on: &AtomicBool) {
                 };
                 ledger.lock().unwrap().insert(id.clone(), told);
                 own.push(id);
+            } else {
+                thread::sleep(PAUSE);
             }
             continue;
         }
@@ -111,7 +117,11 @@ fn write(fleet: &Fleet, number: usize, ledger: &Ledger, goes_on: &AtomicBool) {
         match answer {
             Ok(answer) if answer.status < 300 => told.acknowledged += 1,
             Ok(answer) if answer.status < 500 => panic!("{}", answer.text()),
-            _ => told.unclear += 1,
+            _ => {
+                told.unclear += 1;
+                drop(ledger);
+                thread::sleep(PAUSE);
+            }
         }
     }
 }
@@ -129,6 +139,7 @@ fn follow(fleet: &Fleet, mut place: edge::Place, goes_on: &AtomicBool) -> Vec<St
         }
         let wait = Duration::from_millis(fastrand::u64(0..300));
         let Ok(news) = edge::poll(fleet.any(), Some(&place), wait) else {
+            thread::sleep(PAUSE);
             continue;
         };
         let News {

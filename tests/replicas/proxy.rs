@@ -29,6 +29,20 @@ fn create(fleet: &Fleet) -> (String, String) {
     )
 }
 
+/// Waits until Envoy takes both services for healthy. One that has just started is not, for up to a
+/// second, and if the other ends then, both have ended.
+#[track_caller]
+fn wait_for_both(stack: &Stack) {
+    wait::until("both services to be healthy", wait::STARTUP, || {
+        let healthy = ["keygate_keys", "keygate_polls"].map(|name| {
+            stack
+                .envoy
+                .stat(&format!("cluster.{name}.membership_healthy"))
+        });
+        (healthy == [Some(2); 2]).then_some(())
+    });
+}
+
 fn status(stack: &Stack, key: &str) -> u16 {
     let request = stack
         .get("/api/x")
@@ -74,6 +88,7 @@ fn a_killed_service_rejects_no_request_and_a_revocation_at_the_other_is_heard() 
         );
         eprintln!("rejected after {:?}", acknowledged.elapsed());
         killed.restart();
+        wait_for_both(&stack);
     }
 }
 
@@ -83,6 +98,13 @@ fn a_warm_key_passes_while_the_database_is_away() {
     // Each worker has a cache of its own: of two, one would not know the key.
     let stack = stack(&fleet, 1);
     let (id, warm) = create(&fleet);
+    // The change that made the key ends what a worker knows of it, so it has to be heard first. A poll
+    // that was answered in between may have been asked before.
+    let polls = || stack.envoy.stat("wasmcustom.keygate_poll.answered");
+    let before = polls().unwrap_or(0);
+    wait::until("two polls", Duration::from_secs(10), || {
+        (polls()? >= before + 2).then_some(())
+    });
     wait::until("the first request", Duration::from_secs(10), || {
         (status(&stack, &warm) == 200).then_some(())
     });
