@@ -344,6 +344,14 @@ pub const FAULTS: &[Fault] = &[
             "enforcing_local_origin_success_rate": 0,
         });
     }),
+    // The same with a member that the page does not have.
+    ("cluster_outlier", "clusters/keygate_keys", |dump| {
+        keys(dump)["outlier_detection"] = json!({
+            "max_ejection_percent": 50, "split_external_local_origin_errors": true,
+            "enforcing_consecutive_5xx": 0, "enforcing_success_rate": 0,
+            "enforcing_local_origin_success_rate": 0, "always_eject_one_host": true,
+        });
+    }),
     ("cluster_idle", "clusters/keygate_keys", |dump| {
         remove(keys(dump), "typed_extension_protocol_options");
     }),

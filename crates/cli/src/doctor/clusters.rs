@@ -80,22 +80,30 @@ fn examine_one(exam: &mut Exam<'_>, cluster: &At<'_>) {
 }
 
 /// Whether an endpoint is given up only where a connection fails or a response is late, and at least
-/// half of them are kept, as in docs/postgresql.md.
+/// half of them are kept, as in docs/postgresql.md. Any other setting may count answers.
 fn ejects_for_connections_alone(outlier: &At<'_>) -> bool {
+    const PERMITTED: [&str; 7] = [
+        "interval",
+        "base_ejection_time",
+        "max_ejection_time",
+        "max_ejection_percent",
+        "split_external_local_origin_errors",
+        "consecutive_local_origin_failure",
+        "enforcing_consecutive_local_origin_failure",
+    ];
+    // On, unless they are there and 0.
     const OFF: [&str; 3] = [
         "enforcing_consecutive_5xx",
         "enforcing_success_rate",
         "enforcing_local_origin_success_rate",
     ];
-    let is_zero = |name: &str| outlier.field(name).is_some() && outlier.number(name) == 0;
-    outlier.is_true("split_external_local_origin_errors")
+    let is_zero = |name: &str| outlier.json()[name] == 0;
+    let is_permitted = |name: &str| PERMITTED.contains(&name) || OFF.contains(&name);
+    outlier.members().all(|(name, _)| is_permitted(name))
         && OFF.iter().all(|name| is_zero(name))
-        && outlier.number("enforcing_consecutive_gateway_failure") == 0
-        && outlier.number("enforcing_failure_percentage") == 0
-        && outlier.number("enforcing_failure_percentage_local_origin") == 0
+        && outlier.is_true("split_external_local_origin_errors")
         && outlier.field("max_ejection_percent").is_some()
         && outlier.number("max_ejection_percent") <= 50
-        && !outlier.is_true("always_eject_one_host")
 }
 
 /// A route must not lead to the admin port.
