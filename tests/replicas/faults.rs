@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use keygate_tests::service::ADMIN_TOKEN;
+use keygate_tests::service::{ADMIN_TOKEN, Service};
 use keygate_tests::wait;
 
 use crate::edge;
@@ -135,4 +135,41 @@ fn lists_do_not_keep_lookups_waiting() {
         }
         is_over.store(true, Ordering::Relaxed);
     });
+}
+
+/// What the server says of a full disk and of a conflict, raised where a key is written.
+#[test]
+fn a_full_database_is_named_and_a_conflict_is_tried_again() {
+    let fleet = Fleet::start();
+    let ask = |statement: &str| fleet.server().query(&fleet.database, statement);
+    let create = || call(fleet.any(), "POST", "/v1/keys", &new_key("alice")).unwrap();
+    let fail = |body: &str| {
+        let _ = ask(&format!(
+            "CREATE OR REPLACE FUNCTION public.fail() RETURNS trigger LANGUAGE plpgsql AS \
+             $$ BEGIN {body} RETURN NEW; END $$"
+        ));
+    };
+    let epoch = fleet.epoch();
+    fail("RAISE EXCEPTION 'no space left on device' USING ERRCODE = '53100';");
+    let _ = ask(
+        "CREATE TRIGGER fail BEFORE INSERT ON keygate.keys FOR EACH ROW \
+         EXECUTE FUNCTION public.fail()",
+    );
+    let answer = create();
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    assert!(answer.header("retry-after").is_some());
+    let is_named = |it: &Service| it.log().contains("the database is full: no space left");
+    assert!(fleet.services.iter().any(is_named));
+    assert_eq!(fleet.epoch(), epoch);
+
+    // A sequence counts also what was rolled back.
+    let _ = ask("CREATE SEQUENCE public.tries");
+    let _ = ask("GRANT ALL ON SEQUENCE public.tries TO PUBLIC");
+    fail(
+        "IF nextval('public.tries') = 1 THEN RAISE EXCEPTION 'conflict' USING ERRCODE = '40001'; END IF;",
+    );
+    let answer = create();
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    assert_eq!(ask("SELECT last_value FROM public.tries"), "2");
+    assert_eq!(fleet.epoch(), epoch + 1);
 }
